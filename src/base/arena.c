@@ -1,0 +1,104 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { CHUNK_BYTES = 4096 };
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size;
+    size_t used;
+    _Alignas(max_align_t) char bytes[];
+};
+
+static size_t rounded_up(size_t size)
+{
+    const size_t unit = _Alignof(max_align_t);
+
+    return (size + unit - 1) / unit * unit;
+}
+
+static struct arena_chunk *chunk_with_room(struct arena *arena, size_t size)
+{
+    struct arena_chunk *chunk = arena->chunk;
+
+    if (chunk == NULL || chunk->size - chunk->used < size) {
+        size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+
+        chunk = memory_alloc(sizeof *chunk + bytes);
+        *chunk = (struct arena_chunk){.next = arena->chunk, .size = bytes};
+        arena->chunk = chunk;
+    }
+    return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t rounded = rounded_up(size);
+    struct arena_chunk *chunk = chunk_with_room(arena, rounded);
+    char *place = chunk->bytes + chunk->used;
+
+    chunk->used += rounded;
+    return place;
+}
+
+char *arena_copy(struct arena *arena, const char *bytes, size_t length)
+{
+    char *copy = arena_alloc(arena, length + 1);
+
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list arguments, again;
+
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+
+    size_t size = length < 0 ? 1 : (size_t)length + 1;
+    char *text = arena_alloc(arena, size);
+    text[0] = '\0';
+    vsnprintf(text, size, format, again);
+    va_end(again);
+    return text;
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *kept = NULL;
+
+    while (arena->chunk != NULL) {
+        struct arena_chunk *chunk = arena->chunk;
+
+        arena->chunk = chunk->next;
+        if (kept == NULL && chunk->size == CHUNK_BYTES) {
+            kept = chunk;
+        } else {
+            memory_free(chunk);
+        }
+    }
+    if (kept != NULL) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    arena->chunk = kept;
+}
+
+void arena_release(struct arena *arena)
+{
+    while (arena->chunk != NULL) {
+        struct arena_chunk *next = arena->chunk->next;
+
+        memory_free(arena->chunk);
+        arena->chunk = next;
+    }
+}

@@ -1,0 +1,23 @@
+/* Memory that lives as long as one request: allocated piecemeal, given back all at once. */
+#ifndef CRUDDUR_BASE_ARENA_H
+#define CRUDDUR_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena {
+    struct arena_chunk *chunk; /* newest first */
+};
+
+/* None of these returns NULL: a process without memory logs that and ends (the supervisor starts
+ * another). Memory is aligned for any type and not cleared. */
+void *arena_alloc(struct arena *arena, size_t size);
+char *arena_copy(struct arena *arena, const char *bytes, size_t length); /* adds a NUL */
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Gives everything back except one chunk, kept for the next request. */
+void arena_reset(struct arena *arena);
+
+void arena_release(struct arena *arena);
+
+#endif

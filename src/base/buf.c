@@ -1,0 +1,105 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/utf8.h"
+
+enum { FIRST_SIZE = 256 };
+
+static void reserve(struct buf *buf, size_t more)
+{
+    size_t needed = buf->length + more + 1;
+
+    if (needed <= buf->size) {
+        return;
+    }
+    size_t size = buf->size > 0 ? buf->size : FIRST_SIZE;
+    while (size < needed) {
+        size *= 2;
+    }
+    buf->bytes = memory_resize(buf->bytes, size);
+    buf->size = size;
+}
+
+void buf_append(struct buf *buf, const char *bytes, size_t length)
+{
+    reserve(buf, length);
+    memcpy(buf->bytes + buf->length, bytes, length);
+    buf->length += length;
+    buf->bytes[buf->length] = '\0';
+}
+
+void buf_text(struct buf *buf, const char *text)
+{
+    buf_append(buf, text, strlen(text));
+}
+
+void buf_char(struct buf *buf, char c)
+{
+    buf_append(buf, &c, 1);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments, again;
+
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        reserve(buf, (size_t)length);
+        vsnprintf(buf->bytes + buf->length, (size_t)length + 1, format, again);
+        buf->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+static void json_escaped_ascii(struct buf *buf, char c)
+{
+    if (c == '"' || c == '\\') {
+        buf_char(buf, '\\');
+        buf_char(buf, c);
+    } else if ((unsigned char)c < 0x20 || c == 0x7f) {
+        buf_printf(buf, "\\u%04x", (unsigned)c);
+    } else {
+        buf_char(buf, c);
+    }
+}
+
+void buf_json_escaped(struct buf *buf, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        size_t length = utf8_sequence(text, left);
+
+        if (length == 0) {
+            buf_text(buf, "\\ufffd");
+            length = 1;
+        } else if (length == 1) {
+            json_escaped_ascii(buf, *text);
+        } else {
+            buf_append(buf, text, length);
+        }
+        text += length;
+        left -= length;
+    }
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->length = 0;
+    if (buf->bytes != NULL) {
+        buf->bytes[0] = '\0';
+    }
+}
+
+void buf_release(struct buf *buf)
+{
+    memory_free(buf->bytes);
+    *buf = (struct buf){0};
+}

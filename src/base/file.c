@@ -1,0 +1,74 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_all(int fd, struct buf *text, const char **why)
+{
+    char block[4096];
+    ssize_t got;
+
+    while ((got = read(fd, block, sizeof block)) != 0) {
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            *why = strerror(errno);
+            return false;
+        }
+        if (text->length + (size_t)got > FILE_TEXT_MAX) {
+            *why = "it is larger than 256 KiB";
+            return false;
+        }
+        buf_append(text, block, (size_t)got);
+    }
+    if (text->length > 0 && memchr(text->bytes, '\0', text->length) != NULL) {
+        *why = "it has a NUL byte";
+        return false;
+    }
+    return true;
+}
+
+static bool is_private(int fd)
+{
+    struct stat about;
+
+    return fstat(fd, &about) == 0 && (about.st_mode & (S_IRWXO | S_IWGRP)) == 0;
+}
+
+static bool read_path(const char *path, bool is_secret, struct buf *text, const char **why)
+{
+    bool good = false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        *why = strerror(errno);
+        return false;
+    }
+    if (is_secret && !is_private(fd)) {
+        *why = "others can read it or more than its owner can write it (chmod 600)";
+    } else {
+        good = read_all(fd, text, why);
+    }
+    close(fd);
+    return good;
+}
+
+bool file_read(const char *path, struct buf *text, const char **why)
+{
+    return read_path(path, false, text, why);
+}
+
+bool file_read_secret(const char *path, struct buf *text, const char **why)
+{
+    if (!read_path(path, true, text, why)) {
+        return false;
+    }
+    while (text->length > 0 && strchr(" \t\r\n", text->bytes[text->length - 1]) != NULL) {
+        text->bytes[--text->length] = '\0';
+    }
+    return true;
+}

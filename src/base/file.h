@@ -1,0 +1,19 @@
+/* Whole small files. */
+#ifndef CRUDDUR_BASE_FILE_H
+#define CRUDDUR_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+enum { FILE_TEXT_MAX = 256 * 1024 /* bytes */ };
+
+/* Appends a file's bytes. On false *why is a constant or strerror text that names no path. */
+bool file_read(const char *path, struct buf *text, const char **why);
+
+/* The same for a file with a secret in it: refused when others than its owner and group can read
+ * it or others than its owner can write it. White space at the end is left out. */
+bool file_read_secret(const char *path, struct buf *text, const char **why);
+
+#endif

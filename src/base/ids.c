@@ -1,0 +1,43 @@
+#include "base/ids.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+void uuid_make(char text[static UUID_TEXT_SIZE])
+{
+    uuid_t id;
+
+    uuid_generate_random(id);
+    uuid_unparse_lower(id, text);
+}
+
+bool uuid_is_valid(const char *text)
+{
+    uuid_t id;
+
+    /* uuid_parse of older libuuid takes the first 36 characters of longer text. */
+    return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, id) == 0;
+}
+
+bool request_id_is_valid(const char *text)
+{
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789._-");
+
+    return length > 0 && length <= REQUEST_ID_MAX && text[length] == '\0';
+}
+
+/* Whether text starts with exactly count lower-case hex digits, not all zero unless allowed. */
+static bool hex_run(const char *text, size_t count, bool zero_allowed)
+{
+    return strspn(text, "0123456789abcdef") == count &&
+           (zero_allowed || strspn(text, "0") < count);
+}
+
+bool traceparent_is_valid(const char *text)
+{
+    return strlen(text) == 55 && strncmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) &&
+           text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' &&
+           hex_run(text + 53, 2, true);
+}

@@ -1,0 +1,26 @@
+/* Strict JSON text (RFC 8259, I-JSON's limits of RFC 7493) to an object's members.
+ *
+ * json-c alone takes too much: duplicate names, NaN, control characters, NUL escapes, lone
+ * surrogates. So the text is walked by a scanner of its own first; json-c then only gives values. */
+#ifndef CRUDDUR_BASE_JSON_H
+#define CRUDDUR_BASE_JSON_H
+
+#include <stddef.h>
+
+struct json;
+
+enum { JSON_DEPTH_MAX = 16 };
+
+/* The document, or NULL when the text is not one JSON object by the strict rules: well-formed
+ * UTF-8, nesting of at most JSON_DEPTH_MAX, no duplicate names in an object, no NUL or lone
+ * surrogate escape, nothing behind it. Free with json_free. */
+struct json *json_parse(const char *text, size_t length);
+void json_free(struct json *document); /* NULL is allowed */
+
+enum json_kind { JSON_ABSENT, JSON_NULL, JSON_STRING, JSON_OTHER };
+
+/* The kind of the member `name`. For JSON_STRING *string is its text, owned by the document, else
+ * NULL. */
+enum json_kind json_member(const struct json *document, const char *name, const char **string);
+
+#endif

@@ -1,0 +1,14 @@
+/* Allocation that cannot fail: a process without memory says so and ends with status 1; as a
+ * worker it is replaced by the supervisor. */
+#ifndef CRUDDUR_BASE_MEMORY_H
+#define CRUDDUR_BASE_MEMORY_H
+
+#include <stddef.h>
+
+void *memory_alloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *memory_zeroed(size_t size) __attribute__((malloc, returns_nonnull));
+void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
+char *memory_copy(const char *text) __attribute__((malloc, returns_nonnull));
+void memory_free(void *memory); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,94 @@
+#include "base/status.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+    int http;
+    const char *code;
+} STATUSES[STATUS_COUNT] = {
+    [STATUS_OK] = {200, "ok"},
+    [STATUS_MALFORMED_REQUEST] = {400, "malformed_request"},
+    [STATUS_UNAUTHENTICATED] = {401, "generic_401"},
+    [STATUS_FORBIDDEN] = {403, "generic_403"},
+    [STATUS_NOT_FOUND] = {404, "not_found"},
+    [STATUS_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
+    [STATUS_REQUEST_TIMEOUT] = {408, "request_timeout"},
+    [STATUS_URI_TOO_LONG] = {414, "uri_too_long"},
+    [STATUS_NOT_IMPLEMENTED] = {501, "not_implemented"},
+    [STATUS_INTERNAL] = {500, "generic_500"},
+    [STATUS_BODY_TRUNCATED] = {400, "body_truncated"},
+    [STATUS_BODY_NOT_UTF8] = {400, "body_not_utf8"},
+    [STATUS_BODY_NOT_JSON] = {400, "body_not_json"},
+    [STATUS_BODY_TOO_LARGE] = {413, "body_too_large"},
+    [STATUS_CONTENT_TYPE_UNSUPPORTED] = {415, "content_type_unsupported"},
+    [STATUS_TTL_BLANK] = {422, "ttl_blank"},
+    [STATUS_USER_HANDLE_BLANK] = {422, "user_handle_blank"},
+    [STATUS_MESSAGE_BLANK] = {422, "message_blank"},
+    [STATUS_MESSAGE_EXCEED_MAX_CHARS] = {422, "message_exceed_max_chars"},
+    [STATUS_USER_NOT_FOUND] = {422, "user_not_found"},
+    [STATUS_LIMIT_INVALID] = {422, "limit_invalid"},
+    [STATUS_CURSOR_INVALID] = {422, "cursor_invalid"},
+    [STATUS_DATABASE_UNAVAILABLE] = {503, "database_unavailable"},
+    [STATUS_DATABASE_TIMEOUT] = {504, "database_timeout"},
+    [STATUS_CONFLICT] = {409, "conflict"},
+    [STATUS_VALUE_REFUSED] = {422, "value_refused"},
+};
+
+int status_http(enum status status)
+{
+    return STATUSES[status].http;
+}
+
+const char *status_code(enum status status)
+{
+    return STATUSES[status].code;
+}
+
+enum status status_from_code(const char *code)
+{
+    enum status status = STATUS_OK;
+
+    while (status < STATUS_COUNT && strcmp(STATUSES[status].code, code) != 0) {
+        status++;
+    }
+    return status;
+}
+
+bool status_is_passing(enum status status)
+{
+    return STATUSES[status].http == 503 || STATUSES[status].http == 504;
+}
+
+const char *status_reason(int http)
+{
+    static const struct {
+        int http;
+        const char *reason;
+    } REASONS[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+
+    for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++) {
+        if (REASONS[i].http == http) {
+            return REASONS[i].reason;
+        }
+    }
+    return "Unknown";
+}

@@ -1,0 +1,16 @@
+/* UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef CRUDDUR_BASE_UTF8_H
+#define CRUDDUR_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Length in bytes (1–4) of the well-formed sequence at the start of bytes, or 0. */
+size_t utf8_sequence(const char *bytes, size_t available);
+
+bool utf8_valid(const char *bytes, size_t length);
+
+/* Number of code points in well-formed text. */
+size_t utf8_code_points(const char *text);
+
+#endif
