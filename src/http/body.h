@@ -1,0 +1,20 @@
+/* The body gate: what stands between the bytes a client sent and the rules. */
+#ifndef CRUDDUR_HTTP_BODY_H
+#define CRUDDUR_HTTP_BODY_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+struct request;
+struct json;
+
+/* Opens the request's body as a JSON object, in this order: its size against max bytes (413), the
+ * announced against the received length (400), the content type (415; a charset other than UTF-8
+ * too), UTF-8 (400), strict JSON (400). On STATUS_OK free *body with json_free. */
+enum status body_open(const struct request *request, size_t max, struct json **body);
+
+/* The text of a member in request memory; NULL when it is missing, null or not a string. */
+const char *body_string(const struct request *request, const struct json *body, const char *name);
+
+#endif

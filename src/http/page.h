@@ -1,0 +1,30 @@
+/* One page of a list: how many rows, and behind which row it starts (keyset, so that every page
+ * costs the same). The cursor a client sees is opaque: base64url of the last row's key. */
+#ifndef CRUDDUR_HTTP_PAGE_H
+#define CRUDDUR_HTTP_PAGE_H
+
+#include "base/status.h"
+
+struct request;
+struct response;
+
+enum { PAGE_LIMIT_DEFAULT = 50, PAGE_LIMIT_MAX = 200 /* rows */ };
+
+/* All as text in request memory, ready to be statement parameters. */
+struct page {
+    const char *limit;
+    const char *after_us;   /* created_at of the row before this page, microseconds since 1970; NULL:
+                               the first page */
+    const char *after_uuid; /* and its uuid; NULL likewise */
+};
+
+/* From ?limit= and ?cursor=. STATUS_LIMIT_INVALID: not 1 to PAGE_LIMIT_MAX; STATUS_CURSOR_INVALID:
+ * not a cursor that we gave. */
+enum status page_from_query(const struct request *request, struct page *page);
+
+/* Adds `Link: <…>; rel="next"` (RFC 8288). path is the list's own; last_key is the key of this
+ * page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next page. */
+void page_link_next(struct response *response, const struct request *request, const char *path,
+                    const struct page *page, const char *last_key);
+
+#endif

@@ -1,0 +1,55 @@
+#include "http/problem.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "http/request.h"
+#include "http/response.h"
+
+/* ["message_blank","ttl_blank"] */
+static const char *codes_array(struct arena *arena, const enum status *failures, size_t count)
+{
+    const char *list = "";
+
+    for (size_t i = 0; i < count; i++) {
+        list = arena_printf(arena, "%s%s\"%s\"", list, i > 0 ? "," : "",
+                            status_code(failures[i]));
+    }
+    return arena_printf(arena, "[%s]", list);
+}
+
+static const char *problem_document(const struct request *request, int http, const char *codes)
+{
+    return arena_printf(request->arena,
+                        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+                        "\"codes\":%s,\"request_id\":\"%s\"}",
+                        status_reason(http), http, codes, request->id);
+}
+
+void problem_respond(struct response *response, const struct request *request,
+                     const enum status *failures, size_t count)
+{
+    int http = status_http(failures[0]);
+    const char *body = codes_array(request->arena, failures, count);
+
+    response->http = http;
+    response->content_type = "application/json";
+    if (request_accepts(request, "application/problem+json")) {
+        body = problem_document(request, http, body);
+        response->content_type = "application/problem+json";
+    }
+    response->body = body;
+    response->body_length = strlen(body);
+    if (status_is_passing(failures[0])) {
+        response_header(response, "Retry-After", "1");
+    }
+    if (http == 401) {
+        response_header(response, "WWW-Authenticate", "Bearer");
+    }
+}
+
+void problem_respond_one(struct response *response, const struct request *request,
+                         enum status failure)
+{
+    problem_respond(response, request, &failure, 1);
+}

@@ -1,0 +1,24 @@
+/* Error answers: a JSON array of codes, which is what the frontends show, or a problem document
+ * (RFC 9457) for clients whose Accept header names application/problem+json. */
+#ifndef CRUDDUR_HTTP_PROBLEM_H
+#define CRUDDUR_HTTP_PROBLEM_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+struct request;
+struct response;
+
+enum { PROBLEM_CODES_MAX = 8 };
+
+/* Answers with these failures; the first decides the HTTP status. count is 1 to PROBLEM_CODES_MAX.
+ * Adds Retry-After where trying again helps, WWW-Authenticate to a 401. */
+void problem_respond(struct response *response, const struct request *request,
+                     const enum status *failures, size_t count);
+
+/* The same for one failure. */
+void problem_respond_one(struct response *response, const struct request *request,
+                         enum status failure);
+
+#endif

@@ -1,0 +1,186 @@
+#include "http/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/utf8.h"
+
+static const char *const METHODS[METHOD_COUNT] = {
+    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+};
+
+const char *method_name(enum method method)
+{
+    return method < METHOD_COUNT ? METHODS[method] : "-";
+}
+
+static enum method method_from_name(const char *name)
+{
+    enum method method = METHOD_GET;
+
+    while (method < METHOD_COUNT && (name == NULL || strcmp(METHODS[method], name) != 0)) {
+        method++;
+    }
+    return method;
+}
+
+static const char *parameter(char **envp, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (; *envp != NULL; envp++) {
+        if (strncmp(*envp, name, length) == 0 && (*envp)[length] == '=') {
+            return *envp + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+const char *percent_decode(struct arena *arena, const char *text, size_t length,
+                           bool plus_is_space)
+{
+    char *decoded = arena_alloc(arena, length + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (c == '%') {
+            int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
+            int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return NULL;
+            }
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        if ((unsigned char)c < 0x20 || c == 0x7f) {
+            return NULL;
+        }
+        decoded[count++] = c;
+    }
+    decoded[count] = '\0';
+    return utf8_valid(decoded, count) ? decoded : NULL;
+}
+
+/* A path of too many segments keeps a count over PATH_SEGMENTS_MAX: it matches no route. */
+static enum status split_path(struct request *request, const char *path, size_t length)
+{
+    const char *end = path + length;
+
+    if (length == 0 || *path != '/') {
+        return STATUS_MALFORMED_REQUEST;
+    }
+    while (path < end) {
+        const char *start = path + 1; /* behind the slash */
+        const char *slash = memchr(start, '/', (size_t)(end - start));
+        path = slash != NULL ? slash : end;
+
+        const char *segment =
+            percent_decode(request->arena, start, (size_t)(path - start), false);
+        if (segment == NULL) {
+            return STATUS_MALFORMED_REQUEST;
+        }
+        if (request->path.count < PATH_SEGMENTS_MAX) {
+            request->path.segment[request->path.count] = segment;
+        }
+        request->path.count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status take_uri(struct request *request, const char *uri)
+{
+    if (uri == NULL) {
+        return STATUS_MALFORMED_REQUEST;
+    }
+    if (strlen(uri) > URI_MAX) {
+        return STATUS_URI_TOO_LONG;
+    }
+    size_t path_length = strcspn(uri, "?");
+    request->query = uri[path_length] == '?' ? uri + path_length + 1 : "";
+    return split_path(request, uri, path_length);
+}
+
+/* RFC 9110 section 8.6: digits only. An absent or empty value is no body. */
+static long long content_length(const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        return 0;
+    }
+    size_t digits = strspn(text, "0123456789");
+    return text[digits] == '\0' && digits <= 18 ? strtoll(text, NULL, 10) : -1;
+}
+
+static void take_request_id(struct request *request, const char *sent)
+{
+    if (sent != NULL && request_id_is_valid(sent)) {
+        memcpy(request->id, sent, strlen(sent) + 1);
+    } else {
+        uuid_make(request->id);
+    }
+}
+
+enum status request_init(struct request *request, struct arena *arena, char **envp)
+{
+    *request = (struct request){
+        .arena = arena,
+        .method = method_from_name(parameter(envp, "REQUEST_METHOD")),
+        .query = "",
+        .accept = parameter(envp, "HTTP_ACCEPT"),
+        .content_type = parameter(envp, "CONTENT_TYPE"),
+        .authorization = parameter(envp, "HTTP_AUTHORIZATION"),
+        .traceparent = parameter(envp, "HTTP_TRACEPARENT"),
+        .remote_addr = parameter(envp, "REMOTE_ADDR"),
+        .content_length = content_length(parameter(envp, "CONTENT_LENGTH")),
+        .body = "",
+    };
+    take_request_id(request, parameter(envp, "HTTP_X_REQUEST_ID"));
+    if (request->traceparent != NULL && !traceparent_is_valid(request->traceparent)) {
+        request->traceparent = NULL;
+    }
+    enum status status = take_uri(request, parameter(envp, "REQUEST_URI"));
+    return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;
+}
+
+/* Whether the parameters behind a media range carry a weight of zero: ";q=0", ";q=0.000". */
+static bool is_weightless(const char *parameters, const char *end)
+{
+    for (const char *at = parameters; at + 3 <= end; at++) {
+        if (strncasecmp(at, "q=0", 3) == 0) {
+            size_t zeros = strspn(at + 3, ".0");
+            return at + 3 + zeros >= end || strchr(" \t;,", at[3 + zeros]) != NULL;
+        }
+    }
+    return false;
+}
+
+bool request_accepts(const struct request *request, const char *media_type)
+{
+    const char *at = request->accept != NULL ? request->accept : "";
+    size_t length = strlen(media_type);
+
+    while (*at != '\0') {
+        at += strspn(at, " \t,");
+        const char *end = at + strcspn(at, ",");
+        if ((size_t)(end - at) >= length && strncasecmp(at, media_type, length) == 0 &&
+            strchr(" \t;,", at[length]) != NULL) {
+            return !is_weightless(at + length, end);
+        }
+        at = end;
+    }
+    return false;
+}

@@ -1,0 +1,68 @@
+/* One request as the front server handed it over: its CGI parameters, looked at once. */
+#ifndef CRUDDUR_HTTP_REQUEST_H
+#define CRUDDUR_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/ids.h"
+#include "base/status.h"
+
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_COUNT
+};
+
+enum {
+    URI_MAX = 4096,        /* bytes of path and query, as sent */
+    PATH_SEGMENTS_MAX = 8, /* a path with more is no route of ours */
+    CAPTURES_MAX = 2
+};
+
+/* The path, cut at its slashes first and then decoded, so that %2F stays inside a segment. */
+struct path {
+    size_t count;
+    const char *segment[PATH_SEGMENTS_MAX];
+};
+
+struct request {
+    struct arena *arena; /* everything here lives in it or in the CGI parameters */
+    enum method method;  /* METHOD_COUNT: one that we don't know */
+    struct path path;
+    const char *query; /* raw, behind the '?'; "" without one */
+    const char *capture[CAPTURES_MAX];
+
+    const char *accept; /* this and the following are NULL when not sent */
+    const char *content_type;
+    const char *authorization;
+    const char *traceparent; /* only when well-formed */
+    const char *remote_addr;
+    char id[REQUEST_ID_MAX + 1]; /* taken over when well-formed, else made */
+
+    long long content_length; /* bytes announced; -1: a value that is no length */
+    const char *body;         /* NUL-terminated; "" without one */
+    size_t body_length;       /* bytes received */
+};
+
+/* Looks at the parameters in envp ("NAME=value", as of environ). envp and arena must outlive the
+ * request. Always leaves a request that can be answered; anything but STATUS_OK is the answer:
+ * STATUS_MALFORMED_REQUEST, STATUS_URI_TOO_LONG. */
+enum status request_init(struct request *request, struct arena *arena, char **envp);
+
+const char *method_name(enum method method); /* "GET"; "-" for METHOD_COUNT */
+
+/* Whether the Accept header asks for this media type by name, with a weight above 0. */
+bool request_accepts(const struct request *request, const char *media_type);
+
+/* Percent-decodes text[0..length) into arena memory. NULL for an incomplete escape, a control
+ * character or ill-formed UTF-8. plus_is_space is for query strings. */
+const char *percent_decode(struct arena *arena, const char *text, size_t length,
+                           bool plus_is_space);
+
+#endif

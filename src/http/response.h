@@ -1,0 +1,36 @@
+/* The answer to one request, and its form on the wire (CGI, RFC 3875 section 6). */
+#ifndef CRUDDUR_HTTP_RESPONSE_H
+#define CRUDDUR_HTTP_RESPONSE_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/status.h"
+
+struct request;
+
+struct response {
+    int http;
+    const char *content_type; /* NULL: no body */
+    const char *body;         /* borrowed: lives as long as the request or the database result */
+    size_t body_length;
+    struct buf headers; /* further header lines, each with its CRLF */
+};
+
+/* 200 with this JSON text. */
+void response_json(struct response *response, const char *body, size_t length);
+
+/* An answer without a body, 204. */
+void response_empty(struct response *response);
+
+/* Adds a header line. Values come from us, never from the client as sent. */
+void response_header(struct response *response, const char *name, const char *value);
+
+/* Appends the head as it goes to the front server: Status line, headers, empty line. */
+void response_head(const struct response *response, const struct request *request,
+                   struct buf *head);
+
+void response_clear(struct response *response);   /* for the next request; keeps memory */
+void response_release(struct response *response);
+
+#endif

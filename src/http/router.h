@@ -1,0 +1,34 @@
+/* From method and path to whoever answers. */
+#ifndef CRUDDUR_HTTP_ROUTER_H
+#define CRUDDUR_HTTP_ROUTER_H
+
+#include "base/status.h"
+#include "http/request.h"
+
+struct router;
+
+struct router *router_new(void);
+void router_free(struct router *router);
+
+/* pattern is a path whose segments are literal, "{uuid}" (matches only a UUID) or "@{handle}"
+ * (matches "@" and at least one more character); both capture what they match, "@" left out.
+ * target is what router_find gives back. pattern and target must outlive the router. */
+void router_add(struct router *router, enum method method, const char *pattern,
+                const void *target);
+
+struct match {
+    const void *target;
+    const char *pattern; /* NULL when no path matched */
+    unsigned allowed;    /* bit 1 << method for every method that this path answers */
+};
+
+/* Finds the route of request and fills in its captures. A literal segment wins over a capture.
+ * HEAD finds GET's target. STATUS_NOT_FOUND, STATUS_METHOD_NOT_ALLOWED (also for OPTIONS, which is
+ * allowed everywhere and answered from match->allowed), STATUS_NOT_IMPLEMENTED (a method that no
+ * route of any path has). */
+enum status router_find(const struct router *router, struct request *request, struct match *match);
+
+/* "GET, HEAD, OPTIONS" in arena memory. */
+const char *router_allow(struct arena *arena, unsigned allowed);
+
+#endif
