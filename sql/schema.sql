@@ -1,0 +1,117 @@
+-- The tables of a NEW database (PostgreSQL 13 or later, no extension). Loaded by bin/db-schema-load, or by hand with
+-- psql. All of it or nothing: where a table exists already the load stops, and what was there stays as it was.
+\set ON_ERROR_STOP on
+begin;
+set local search_path = public, pg_temp;
+
+create table users (
+    uuid            uuid        not null default gen_random_uuid(),
+    display_name    text        not null,
+    handle          text        not null,
+    email           text        not null,
+    cognito_user_id text        not null, -- the claim "sub" of the user's tokens
+    bio             text        not null default '',
+    created_at      timestamptz not null default now(),
+    updated_at      timestamptz not null default now(),
+    constraint users_pkey primary key (uuid),
+    constraint users_cognito_user_id_key unique (cognito_user_id),
+    constraint users_display_name_check check (display_name ~ '[^[:space:]]' and char_length(display_name) <= 255),
+    -- One word of a path and of a mention: no blanks, no control characters, no "/" and no "@".
+    constraint users_handle_check check (handle ~ '^[^[:space:][:cntrl:]/@]{1,64}$'),
+    constraint users_email_check check (email ~ '^[^[:space:]]+@[^[:space:]@]+$' and char_length(email) <= 320),
+    constraint users_cognito_user_id_check check (cognito_user_id ~ '^[^[:space:]]{1,128}$'),
+    constraint users_bio_check check (char_length(bio) <= 1024)
+);
+
+-- AndrewBrown and andrewbrown are one user; statements look handles up by lower(handle).
+create unique index users_handle_key on users (lower(handle));
+create unique index users_email_key on users (lower(email));
+
+create function set_updated_at() returns trigger
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+revoke all on function set_updated_at() from public;
+
+create trigger users_updated_at
+    before update on users
+    for each row
+    when (old.* is distinct from new.*)
+    execute function set_updated_at();
+
+create table activities (
+    uuid                   uuid        not null default gen_random_uuid(),
+    user_uuid              uuid        not null,
+    message                text        not null,
+    replies_count          integer     not null default 0,
+    reposts_count          integer     not null default 0,
+    likes_count            integer     not null default 0,
+    reply_to_activity_uuid uuid,       -- null: a top-level activity
+    expires_at             timestamptz, -- null: never
+    created_at             timestamptz not null default now(),
+    constraint activities_pkey primary key (uuid),
+    constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
+        references activities (uuid) on delete cascade,
+    -- Code points; text and not varchar(n), which would cut trailing blanks off without a word.
+    constraint activities_message_check check (
+        char_length(message) between 1 and case when reply_to_activity_uuid is null then 280 else 1024 end
+    ),
+    constraint activities_replies_count_check check (replies_count >= 0),
+    constraint activities_reposts_count_check check (reposts_count >= 0),
+    constraint activities_likes_count_check check (likes_count >= 0),
+    constraint activities_reply_to_itself_check check (reply_to_activity_uuid <> uuid),
+    constraint activities_expires_at_check check (expires_at > created_at)
+);
+
+-- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
+create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
+create index activities_user_idx on activities (user_uuid, created_at desc, uuid desc);
+create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
+    where reply_to_activity_uuid is not null;
+create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
+
+-- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
+-- e-mail address and changes no row (uuid = its own value is how a create says again what it said before).
+-- A loader that may not create roles gets a NOTICE and a schema that works for its owner.
+do $$
+begin
+    if to_regrole('cruddur_app') is null then
+        create role cruddur_app nologin;
+    end if;
+exception
+    when insufficient_privilege then
+        raise notice 'role cruddur_app is missing and may not be created here: the tables belong to their owner alone';
+    when duplicate_object or unique_violation then
+        null; -- another load on this server was faster
+end
+$$;
+
+do $$
+begin
+    execute format('revoke all on database %I from public', current_database());
+    execute format('alter database %I set search_path = public', current_database());
+exception
+    when insufficient_privilege then
+        raise notice 'not the owner of database %: its rights and search_path stay as they are', current_database();
+end
+$$;
+revoke all on schema public from public;
+
+do $$
+begin
+    if to_regrole('cruddur_app') is not null then
+        execute format('grant connect on database %I to cruddur_app', current_database());
+        grant usage on schema public to cruddur_app;
+        grant select (uuid, display_name, handle, cognito_user_id, bio, created_at) on users to cruddur_app;
+        grant select, insert, update (uuid) on activities to cruddur_app;
+    end if;
+end
+$$;
+
+commit;

@@ -1,0 +1,150 @@
+#include "db/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+static const struct {
+    const char *name;
+    enum shape shape;
+    const char *parameters[TEMPLATE_PARAMETERS_MAX + 1];
+} STATEMENTS[STATEMENT_COUNT] = {
+    [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout"}},
+    [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
+    [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
+                                   SHAPE_PAGE,
+                                   {"limit", "after_us", "after_uuid"}},
+    [STATEMENT_ACTIVITIES_SHOW] = {"activities/show", SHAPE_OBJECT, {"uuid"}},
+    [STATEMENT_ACTIVITIES_CREATE] = {"activities/create",
+                                     SHAPE_OUTCOME,
+                                     {"uuid", "handle", "message", "ttl"}},
+    [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
+};
+
+struct catalog {
+    struct {
+        struct prepared prepared;
+        struct buf file;
+        struct buf sql;
+        int lines_before;
+    } entries[STATEMENT_COUNT];
+};
+
+struct statement statement_of(enum statement_id id)
+{
+    return (struct statement){.id = id};
+}
+
+void statement_bind(struct statement *statement, const char *parameter, const char *value)
+{
+    const char *const *names = STATEMENTS[statement->id].parameters;
+
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], parameter) == 0) {
+            statement->values[i] = value;
+            return;
+        }
+    }
+    log_message(LOG_ERROR, "bug", "%s has no parameter %s", STATEMENTS[statement->id].name,
+                parameter);
+    abort();
+}
+
+const char *const *catalog_parameters(enum statement_id id)
+{
+    return STATEMENTS[id].parameters;
+}
+
+static size_t count_names(const char *const *names)
+{
+    size_t count = 0;
+
+    while (names[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static bool load_entry(struct catalog *catalog, enum statement_id id, const char *dir)
+{
+    struct buf *file = &catalog->entries[id].file;
+    struct buf *sql = &catalog->entries[id].sql;
+    struct buf text = {0};
+    struct template_error error;
+    const char *why;
+
+    buf_printf(file, "%s/%s.sql", dir, STATEMENTS[id].name);
+    bool good = file_read(file->bytes, &text, &why);
+    if (!good) {
+        log_message(LOG_ERROR, "template", "%s: %s", file->bytes, why);
+    } else {
+        good = template_compile(text.bytes != NULL ? text.bytes : "", STATEMENTS[id].shape,
+                                STATEMENTS[id].parameters, sql,
+                                &catalog->entries[id].lines_before, &error);
+        if (!good) {
+            log_message(LOG_ERROR, "template", "%s:%d: %s", file->bytes, error.line,
+                        error.message);
+        }
+    }
+    buf_release(&text);
+    catalog->entries[id].prepared = (struct prepared){
+        .name = STATEMENTS[id].name,
+        .sql = sql->bytes,
+        .parameters = count_names(STATEMENTS[id].parameters),
+        .shape = STATEMENTS[id].shape,
+    };
+    return good;
+}
+
+struct catalog *catalog_load(const char *dir)
+{
+    struct catalog *catalog = memory_zeroed(sizeof *catalog);
+    bool good = true;
+
+    for (enum statement_id id = 0; id < STATEMENT_COUNT; id++) {
+        good = load_entry(catalog, id, dir) && good;
+    }
+    if (!good) {
+        catalog_free(catalog);
+        return NULL;
+    }
+    return catalog;
+}
+
+void catalog_free(struct catalog *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+    for (enum statement_id id = 0; id < STATEMENT_COUNT; id++) {
+        buf_release(&catalog->entries[id].file);
+        buf_release(&catalog->entries[id].sql);
+    }
+    memory_free(catalog);
+}
+
+const struct prepared *catalog_get(const struct catalog *catalog, enum statement_id id)
+{
+    return &catalog->entries[id].prepared;
+}
+
+const char *catalog_place(const struct catalog *catalog, enum statement_id id, int position)
+{
+    static char place[512];
+    const char *at = catalog->entries[id].sql.bytes;
+    int line = 1;
+
+    /* Characters, not bytes: skip the continuation bytes of UTF-8. */
+    for (int left = position - 1; left > 0 && *at != '\0'; at++) {
+        left -= (at[1] & 0xc0) != 0x80;
+        line += *at == '\n';
+    }
+    line -= catalog->entries[id].lines_before;
+    snprintf(place, sizeof place, "%s:%d", catalog->entries[id].file.bytes, line > 0 ? line : 1);
+    return place;
+}

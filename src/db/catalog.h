@@ -1,0 +1,33 @@
+/* All statements of the service, read from the template files. */
+#ifndef CRUDDUR_DB_CATALOG_H
+#define CRUDDUR_DB_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db/statement.h"
+
+struct catalog;
+
+struct prepared {
+    const char *name;        /* "activities/home" */
+    const char *sql;         /* with $1, $2, …, wrapped to its shape */
+    size_t parameters;       /* number of them */
+    enum shape shape;
+};
+
+/* Reads <dir>/<name>.sql for every statement. NULL when one is missing or wrong; every such file
+ * was logged then, with its line. */
+struct catalog *catalog_load(const char *dir);
+void catalog_free(struct catalog *catalog); /* NULL is allowed */
+
+const struct prepared *catalog_get(const struct catalog *catalog, enum statement_id id);
+
+/* "sql/activities/home.sql:12" (in a static buffer) for an error position that PostgreSQL gave: a
+ * count of characters into the statement's sql, from 1; 0 when there is none. */
+const char *catalog_place(const struct catalog *catalog, enum statement_id id, int position);
+
+/* The names of a statement's parameters, up to a NULL. */
+const char *const *catalog_parameters(enum statement_id id);
+
+#endif

@@ -1,0 +1,206 @@
+#include "db/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "db/backoff.h"
+#include "db/sqlstate.h"
+
+enum { LOG_SAME_FAILURE_MS = 60000 };
+
+struct connection {
+    const struct connection_settings *settings;
+    const struct catalog *catalog;
+    struct session *session; /* NULL while there is none */
+    unsigned host;           /* which of several hosts to try first */
+    struct backoff backoff;
+    struct session_failure logged;
+    int64_t logged_ms;
+};
+
+struct connection *connection_new(const struct connection_settings *settings,
+                                  const struct catalog *catalog)
+{
+    struct connection *connection = memory_zeroed(sizeof *connection);
+
+    connection->settings = settings;
+    connection->catalog = catalog;
+    return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+    if (connection != NULL) {
+        session_close(connection->session);
+        memory_free(connection);
+    }
+}
+
+/* The same failure again within a minute is not logged again. */
+static void log_failure(struct connection *connection, const struct session_failure *failure)
+{
+    int64_t now = clock_ms();
+
+    if (strcmp(failure->text, connection->logged.text) == 0 &&
+        now - connection->logged_ms < LOG_SAME_FAILURE_MS) {
+        return;
+    }
+    connection->logged = *failure;
+    connection->logged_ms = now;
+    log_message(LOG_WARNING, "database", "no connection: %.*s",
+                (int)strcspn(failure->text, "\n"), failure->text);
+}
+
+static bool connect_once(struct connection *connection, int64_t deadline_us)
+{
+    struct session_failure failure = {.text = ""};
+    int64_t attempt_end = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
+
+    connection->session = session_open(&connection->settings->session, connection->catalog,
+                                       connection->host,
+                                       attempt_end < deadline_us ? attempt_end : deadline_us,
+                                       &failure);
+    if (connection->session == NULL) {
+        connection->host++;
+        backoff_failed(&connection->backoff, clock_us(), (uint32_t)random());
+        log_failure(connection, &failure);
+        return false;
+    }
+    if (connection->logged.text[0] != '\0') {
+        log_message(LOG_INFO, "database", "connected again");
+        connection->logged.text[0] = '\0';
+    }
+    backoff_succeeded(&connection->backoff);
+    return true;
+}
+
+bool connection_fits(struct connection *connection)
+{
+    return connect_once(connection, clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000)) ||
+           !connection->logged.is_unfit;
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec time = {.tv_nsec = ms * 1000000L};
+
+    nanosleep(&time, NULL);
+}
+
+/* Tries until the deadline. The first attempt is at once: a session is often lost for a reason
+ * that a new one doesn't have. */
+static bool connect_patiently(struct connection *connection, int64_t deadline_us)
+{
+    while (!connect_once(connection, deadline_us)) {
+        if (clock_us() + CONNECTION_RETRY_MS * INT64_C(1000) >= deadline_us) {
+            return false;
+        }
+        pause_ms(CONNECTION_RETRY_MS * 3 / 4 + (int)(random() % (CONNECTION_RETRY_MS / 2)));
+    }
+    return true;
+}
+
+static bool connect_unless_backing_off(struct connection *connection, int64_t deadline_us)
+{
+    return clock_us() >= connection->backoff.next_us && connect_once(connection, deadline_us);
+}
+
+static void drop_session(struct connection *connection)
+{
+    session_close(connection->session);
+    connection->session = NULL;
+    connection->host++;
+}
+
+/* What running a statement once came to, and what to do about it. */
+static enum remedy run_once(struct connection *connection, const struct statement *statement,
+                            int64_t deadline_us, struct result *result)
+{
+    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
+    switch (session_run(connection->session, statement, deadline_us, result)) {
+    case SESSION_ANSWERED:
+        return result->sqlstate != NULL ? sqlstate_verdict(result->sqlstate).remedy : REMEDY_NONE;
+    case SESSION_LOST:
+        return REMEDY_RECONNECT;
+    case SESSION_LATE:
+        /* Whatever it answers later must not be taken for the answer to another statement. */
+        drop_session(connection);
+        result->status = STATUS_DATABASE_TIMEOUT;
+        break;
+    }
+    return REMEDY_NONE;
+}
+
+static void run(struct connection *connection, const struct statement *statement,
+                int64_t deadline_us, struct result *result)
+{
+    int repeats = 0;
+    bool was_lost = false;
+
+    if (connection->session == NULL && !connect_unless_backing_off(connection, deadline_us)) {
+        return;
+    }
+    for (;;) {
+        switch (run_once(connection, statement, deadline_us, result)) {
+        case REMEDY_NONE:
+            return;
+        case REMEDY_AGAIN:
+            if (repeats++ == CONNECTION_REPEATS_MAX) {
+                return;
+            }
+            break;
+        case REMEDY_RECONNECT:
+            if (was_lost) {
+                return;
+            }
+            was_lost = true;
+            drop_session(connection);
+            result->sqlstate = NULL; /* its text went with the session */
+            if (!connect_patiently(connection, deadline_us)) {
+                return;
+            }
+            break;
+        }
+    }
+}
+
+static void log_statement(const struct connection *connection, const struct statement *statement,
+                          const struct result *result)
+{
+    const char *const *names = catalog_parameters(statement->id);
+
+    if (!log_wants(LOG_DEBUG)) {
+        return;
+    }
+    struct log_line line = log_begin(LOG_DEBUG, "statement");
+    log_string(&line, "template", catalog_get(connection->catalog, statement->id)->name);
+    log_string(&line, "outcome", result->outcome);
+    log_integer(&line, "rows", result->outcome != NULL);
+    log_integer(&line, "bytes", (int64_t)result->body_length);
+    log_milliseconds(&line, "ms", result->microseconds);
+    log_string(&line, "sqlstate", result->sqlstate);
+    for (size_t i = 0; connection->settings->logs_values && names[i] != NULL; i++) {
+        log_string(&line, names[i], statement->values[i]);
+    }
+    log_end(&line);
+}
+
+void connection_submit(struct connection *connection, const struct statement *statement,
+                       statement_done *done, void *context)
+{
+    struct result result = {.status = STATUS_DATABASE_UNAVAILABLE};
+    int64_t started_us = clock_us();
+    int64_t deadline_us = started_us + connection->settings->deadline_ms * INT64_C(1000);
+
+    run(connection, statement, deadline_us, &result);
+    result.microseconds = clock_us() - started_us;
+    log_statement(connection, statement, &result);
+    done(context, &result);
+    if (connection->session != NULL) {
+        session_clear(connection->session);
+    }
+}

@@ -1,0 +1,109 @@
+#include "db/conninfo.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Only where the URL is silent. With them a peer that vanished is noticed within 3 s. */
+static const struct {
+    const char *keyword;
+    const char *value;
+} DEFAULTS[] = {
+    {"tcp_user_timeout", "3000"}, {"keepalives_idle", "1"},
+    {"keepalives_interval", "1"}, {"keepalives_count", "3"},
+};
+
+/* Takes the value over. */
+static void set(struct conninfo *conninfo, const char *keyword, char *value)
+{
+    size_t i = 0;
+
+    while (conninfo->keywords[i] != NULL && strcmp(conninfo->keywords[i], keyword) != 0) {
+        i++;
+    }
+    if (i == CONNINFO_KEYWORDS_MAX) {
+        memory_free(value);
+        return;
+    }
+    if (conninfo->keywords[i] == NULL) {
+        conninfo->keywords[i] = memory_copy(keyword);
+    }
+    memory_free(conninfo->values[i]);
+    conninfo->values[i] = value;
+}
+
+static bool has(const struct conninfo *conninfo, const char *keyword)
+{
+    for (size_t i = 0; conninfo->keywords[i] != NULL; i++) {
+        if (strcmp(conninfo->keywords[i], keyword) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_list(const char *keyword)
+{
+    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+           strcmp(keyword, "port") == 0;
+}
+
+char *conninfo_rotate(const char *list, unsigned first)
+{
+    unsigned items = 1;
+    const char *at = list;
+
+    for (const char *c = list; *c != '\0'; c++) {
+        items += *c == ',';
+    }
+    for (unsigned skip = first % items; skip > 0; skip--) {
+        at = strchr(at, ',') + 1;
+    }
+    size_t size = strlen(list) + 2;
+    char *rotated = memory_alloc(size);
+    int before = (int)(at - list);
+    snprintf(rotated, size, "%s%s%.*s", at, before > 0 ? "," : "", before > 0 ? before - 1 : 0,
+             list);
+    return rotated;
+}
+
+bool conninfo_parse(const char *url, const char *application_name, unsigned first_host,
+                    struct conninfo *conninfo, char why[static 256])
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+
+    *conninfo = (struct conninfo){0};
+    if (options == NULL) {
+        /* libpq quotes the string it cannot parse, password and all: say only what it is. */
+        snprintf(why, 256, "%s", message == NULL ? "out of memory" : "it is no connection string");
+        PQfreemem(message);
+        return false;
+    }
+    for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+        if (o->val != NULL) {
+            set(conninfo, o->keyword,
+                is_list(o->keyword) ? conninfo_rotate(o->val, first_host) : memory_copy(o->val));
+        }
+    }
+    PQconninfoFree(options);
+    for (size_t i = 0; i < sizeof DEFAULTS / sizeof DEFAULTS[0]; i++) {
+        if (!has(conninfo, DEFAULTS[i].keyword)) {
+            set(conninfo, DEFAULTS[i].keyword, memory_copy(DEFAULTS[i].value));
+        }
+    }
+    set(conninfo, "client_encoding", memory_copy("UTF8"));
+    set(conninfo, "application_name", memory_copy(application_name));
+    return true;
+}
+
+void conninfo_release(struct conninfo *conninfo)
+{
+    for (size_t i = 0; i < CONNINFO_KEYWORDS_MAX; i++) {
+        memory_free(conninfo->keywords[i]);
+        memory_free(conninfo->values[i]);
+    }
+    *conninfo = (struct conninfo){0};
+}

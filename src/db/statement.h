@@ -1,0 +1,47 @@
+/* One statement with its values: all that a handler says to the database. */
+#ifndef CRUDDUR_DB_STATEMENT_H
+#define CRUDDUR_DB_STATEMENT_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "db/template.h"
+
+/* Every statement there is; catalog.c says which template and which parameters each one has. */
+enum statement_id {
+    STATEMENT_SESSION_BEGIN,
+    STATEMENT_HEALTH_READY,
+    STATEMENT_ACTIVITIES_HOME,
+    STATEMENT_ACTIVITIES_SHOW,
+    STATEMENT_ACTIVITIES_CREATE,
+    STATEMENT_USERS_SHORT,
+    STATEMENT_COUNT
+};
+
+/* A value is NUL-terminated UTF-8 that lives until the statement is done; NULL is SQL's NULL.
+ * Sending a statement a second time must be safe: what it creates carries its UUID already. */
+struct statement {
+    enum statement_id id;
+    const char *values[TEMPLATE_PARAMETERS_MAX];
+};
+
+/* An empty statement: every parameter NULL. */
+struct statement statement_of(enum statement_id id);
+
+/* Sets a parameter by its name in the template. A name that the statement doesn't have is a
+ * programming error and ends the process. */
+void statement_bind(struct statement *statement, const char *parameter, const char *value);
+
+/* What came back. The text lives until the callback that gets it returns. */
+struct result {
+    enum status status;    /* STATUS_OK: the database answered; else why not */
+    const char *outcome;   /* the statement's outcome word; NULL: it gave no row */
+    const char *body;      /* JSON text; NULL when there is none */
+    size_t body_length;    /* bytes */
+    const char *next_key;  /* of a page's last row when the page is full, else NULL */
+    const char *sqlstate;  /* of the error, five characters, or NULL */
+    int64_t microseconds;  /* waited for the database, reconnecting and repeating included */
+};
+
+#endif

@@ -1,0 +1,322 @@
+#include "db/template.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Walks the text once; what it passes it copies to sql. */
+struct scanner {
+    const char *start;
+    const char *at;
+    const char *const *parameters;
+    bool used[TEMPLATE_PARAMETERS_MAX];
+    bool has_ended; /* a semicolon was seen: only space and comments may follow */
+    bool has_words;
+    struct buf *sql;
+    struct template_error *error;
+};
+
+static int line_of(const struct scanner *scanner, const char *place)
+{
+    int line = 1;
+
+    for (const char *at = scanner->start; at < place; at++) {
+        line += *at == '\n';
+    }
+    return line;
+}
+
+__attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, const char *place,
+                                                       const char *format, ...)
+{
+    va_list arguments;
+
+    scanner->error->line = line_of(scanner, place);
+    va_start(arguments, format);
+    vsnprintf(scanner->error->message, sizeof scanner->error->message, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static void copy(struct scanner *scanner, size_t length)
+{
+    buf_append(scanner->sql, scanner->at, length);
+    scanner->at += length;
+}
+
+static bool starts(const struct scanner *scanner, const char *text)
+{
+    return strncmp(scanner->at, text, strlen(text)) == 0;
+}
+
+static bool is_name_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* 'text' or "name", the quote doubled inside; in E'text' a backslash takes the next character. */
+static bool quoted(struct scanner *scanner, bool has_backslashes)
+{
+    const char *opening = scanner->at;
+    char quote = *opening;
+
+    copy(scanner, 1);
+    while (*scanner->at != '\0') {
+        if (has_backslashes && *scanner->at == '\\' && scanner->at[1] != '\0') {
+            copy(scanner, 2);
+        } else if (*scanner->at != quote) {
+            copy(scanner, 1);
+        } else if (scanner->at[1] == quote) {
+            copy(scanner, 2);
+        } else {
+            copy(scanner, 1);
+            return true;
+        }
+    }
+    return fail(scanner, opening, "this %s is never closed",
+                quote == '"' ? "quoted identifier" : "string literal");
+}
+
+/* Length of the $tag$ at the scanner, or 0 (then it is no dollar quote). */
+static size_t dollar_tag(const struct scanner *scanner)
+{
+    size_t length = 1;
+
+    if (isdigit((unsigned char)scanner->at[1])) {
+        return 0;
+    }
+    while (is_name_char(scanner->at[length])) {
+        length++;
+    }
+    return scanner->at[length] == '$' ? length + 1 : 0;
+}
+
+static bool dollar_quoted(struct scanner *scanner, size_t tag)
+{
+    const char *opening = scanner->at;
+
+    copy(scanner, tag);
+    while (*scanner->at != '\0' && strncmp(scanner->at, opening, tag) != 0) {
+        copy(scanner, 1);
+    }
+    if (*scanner->at == '\0') {
+        return fail(scanner, opening, "this dollar quote is never closed");
+    }
+    copy(scanner, tag);
+    return true;
+}
+
+static bool block_comment(struct scanner *scanner)
+{
+    const char *opening = scanner->at;
+    int depth = 0;
+
+    do {
+        if (*scanner->at == '\0') {
+            return fail(scanner, opening, "this comment is never closed");
+        }
+        if (starts(scanner, "/*")) {
+            depth++;
+            copy(scanner, 2);
+        } else if (starts(scanner, "*/")) {
+            depth--;
+            copy(scanner, 2);
+        } else {
+            copy(scanner, 1);
+        }
+    } while (depth > 0);
+    return true;
+}
+
+/* %(name)s becomes $n, %% becomes %; any other percent sign is a mistake. */
+static bool percent(struct scanner *scanner)
+{
+    const char *name = scanner->at + 2;
+    size_t length = 0;
+
+    if (scanner->at[1] == '%') {
+        scanner->at++;
+        copy(scanner, 1);
+        return true;
+    }
+    if (scanner->at[1] == '(') {
+        while (is_name_char(name[length])) {
+            length++;
+        }
+    }
+    if (length == 0 || name[length] != ')' || name[length + 1] != 's') {
+        return fail(scanner, scanner->at, "a percent sign is written %%%%, a parameter %%(name)s");
+    }
+    for (size_t i = 0; scanner->parameters[i] != NULL; i++) {
+        if (strlen(scanner->parameters[i]) == length &&
+            memcmp(scanner->parameters[i], name, length) == 0) {
+            scanner->used[i] = true;
+            buf_printf(scanner->sql, "$%zu", i + 1);
+            scanner->at = name + length + 2;
+            return true;
+        }
+    }
+    return fail(scanner, scanner->at, "there is no parameter %%(%.*s)s here",
+                length > 40 ? 40 : (int)length, name);
+}
+
+/* A word: copied whole, so that an E before a quote is only its own word. */
+static bool word(struct scanner *scanner)
+{
+    const char *start = scanner->at;
+    size_t length = 0;
+
+    while (is_name_char(start[length]) || (length > 0 && start[length] == '$')) {
+        length++;
+    }
+    copy(scanner, length);
+    if (*scanner->at == '\'') {
+        return quoted(scanner, length == 1 && (*start == 'e' || *start == 'E'));
+    }
+    return true;
+}
+
+static bool space_or_comment(struct scanner *scanner, bool *was_one)
+{
+    *was_one = true;
+    if (isspace((unsigned char)*scanner->at)) {
+        copy(scanner, 1);
+        return true;
+    }
+    if (starts(scanner, "--")) {
+        copy(scanner, strcspn(scanner->at, "\n"));
+        return true;
+    }
+    if (starts(scanner, "/*")) {
+        return block_comment(scanner);
+    }
+    *was_one = false;
+    return true;
+}
+
+static bool token(struct scanner *scanner)
+{
+    bool was_space;
+    char c = *scanner->at;
+
+    if (!space_or_comment(scanner, &was_space) || was_space) {
+        return was_space && scanner->error->line == 0;
+    }
+    if (c == ';') {
+        scanner->has_ended = true;
+        scanner->at++;
+        return true;
+    }
+    if (scanner->has_ended) {
+        return fail(scanner, scanner->at, "a template is one statement, but this is a second one");
+    }
+    scanner->has_words = true;
+    if (c == '\'' || c == '"') {
+        return quoted(scanner, false);
+    }
+    if (c == '%') {
+        return percent(scanner);
+    }
+    if (c == '$' && isdigit((unsigned char)scanner->at[1])) {
+        return fail(scanner, scanner->at, "parameters have names here: %%(name)s, not $1");
+    }
+    if (c == '$' && dollar_tag(scanner) > 0) {
+        return dollar_quoted(scanner, dollar_tag(scanner));
+    }
+    if (is_name_char(c)) {
+        return word(scanner);
+    }
+    copy(scanner, 1);
+    return true;
+}
+
+static bool all_used(struct scanner *scanner)
+{
+    for (size_t i = 0; scanner->parameters[i] != NULL; i++) {
+        if (!scanner->used[i]) {
+            return fail(scanner, scanner->at, "the parameter %%(%s)s is never used",
+                        scanner->parameters[i]);
+        }
+    }
+    return true;
+}
+
+/* The number that stands for the parameter in $n, or 0. */
+static size_t number_of(const char *const *parameters, const char *name)
+{
+    for (size_t i = 0; parameters[i] != NULL; i++) {
+        if (strcmp(parameters[i], name) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static void before(enum shape shape, const char *const *parameters, struct buf *sql)
+{
+    size_t limit = number_of(parameters, "limit");
+
+    switch (shape) {
+    case SHAPE_OBJECT:
+        buf_text(sql, "select 'ok' as outcome, row_to_json(object_row) as body,"
+                      " null as next_key from (\n");
+        break;
+    case SHAPE_ARRAY:
+        buf_text(sql, "select 'ok' as outcome, coalesce(json_agg(array_row), '[]') as body,"
+                      " null as next_key from (\n");
+        break;
+    case SHAPE_PAGE:
+        /* Only a full page has a row number `limit`. */
+        buf_printf(sql,
+                   "select 'ok' as outcome, coalesce(json_agg(page_row), '[]') as body,"
+                   " (extract(epoch from (array_agg(page_row.created_at))[$%zu::integer])"
+                   " * 1000000)::bigint || '/' || (array_agg(page_row.uuid))[$%zu::integer]"
+                   " as next_key from (\n",
+                   limit, limit);
+        break;
+    case SHAPE_OUTCOME:
+    case SHAPE_PLAIN:
+        break;
+    }
+}
+
+static void after(enum shape shape, struct buf *sql)
+{
+    /* The newline ends a comment on the template's last line. */
+    switch (shape) {
+    case SHAPE_OBJECT:
+        buf_text(sql, "\n) as object_row");
+        break;
+    case SHAPE_ARRAY:
+        buf_text(sql, "\n) as array_row");
+        break;
+    case SHAPE_PAGE:
+        buf_text(sql, "\n) as page_row");
+        break;
+    case SHAPE_OUTCOME:
+    case SHAPE_PLAIN:
+        break;
+    }
+}
+
+bool template_compile(const char *text, enum shape shape, const char *const *parameters,
+                      struct buf *sql, int *lines_before, struct template_error *error)
+{
+    struct scanner scanner = {
+        .start = text, .at = text, .parameters = parameters, .sql = sql, .error = error};
+
+    *error = (struct template_error){0};
+    before(shape, parameters, sql);
+    *lines_before = sql->length > 0 ? 1 : 0;
+    while (*scanner.at != '\0') {
+        if (!token(&scanner)) {
+            return false;
+        }
+    }
+    if (!scanner.has_words) {
+        return fail(&scanner, text, "there is no statement in it");
+    }
+    after(shape, sql);
+    return all_used(&scanner);
+}

@@ -1,0 +1,35 @@
+/* SQL template files: statements with named parameters, %(name)s, made ready for PostgreSQL. */
+#ifndef CRUDDUR_DB_TEMPLATE_H
+#define CRUDDUR_DB_TEMPLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* What a template's rows become. Every statement gives columns outcome, body, next_key:
+ * an outcome word, JSON text, and the key of a full page's last row. */
+enum shape {
+    SHAPE_OBJECT,  /* its row as an object with the outcome "ok"; no row stays no row */
+    SHAPE_ARRAY,   /* its rows as an array, [] when there are none */
+    SHAPE_PAGE,    /* an array as well; has the columns created_at and uuid, the parameter limit */
+    SHAPE_OUTCOME, /* gives the columns outcome and body itself (so it may write) */
+    SHAPE_PLAIN    /* left as it is: no columns are looked at */
+};
+
+enum { TEMPLATE_PARAMETERS_MAX = 12 };
+
+struct template_error {
+    int line; /* from 1 */
+    char message[160];
+};
+
+/* Turns template text into SQL. parameters are the names it may use, in the order of $1, $2, …, up
+ * to a NULL; each must be used. Knows string literals ('', E'', $tag$), quoted identifiers,
+ * comments (nested too) and casts, where nothing is a parameter; %% is a percent sign everywhere
+ * else. One statement, a semicolon behind it allowed. The template's lines stay lines: line n of it
+ * is line n + *lines_before of sql. */
+bool template_compile(const char *text, enum shape shape, const char *const *parameters,
+                      struct buf *sql, int *lines_before, struct template_error *error);
+
+#endif
