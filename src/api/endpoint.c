@@ -1,0 +1,44 @@
+#include "api/endpoint.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "http/problem.h"
+
+static enum status status_of(const struct endpoint *endpoint, const struct result *result)
+{
+    if (result->status != STATUS_OK) {
+        return result->status;
+    }
+    if (result->outcome == NULL) {
+        return endpoint->missing;
+    }
+    enum status said = status_from_code(result->outcome);
+    if (said == STATUS_OK) {
+        return result->body != NULL ? STATUS_OK : STATUS_INTERNAL;
+    }
+    for (size_t i = 0; i < ENDPOINT_OUTCOMES_MAX; i++) {
+        if (endpoint->outcomes[i] == said) {
+            return said;
+        }
+    }
+    log_message(LOG_ERROR, "bug", "%s %s has no outcome of that name",
+                method_name(endpoint->method), endpoint->pattern);
+    return STATUS_INTERNAL;
+}
+
+void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
+                     const struct result *result, struct response *response)
+{
+    enum status status = status_of(endpoint, result);
+
+    if (status != STATUS_OK) {
+        problem_respond_one(response, call->request, status);
+        return;
+    }
+    response_json(response, result->body, result->body_length);
+    if (endpoint->is_list) {
+        page_link_next(response, call->request, endpoint->pattern, &call->page, result->next_key);
+    }
+}

@@ -1,0 +1,56 @@
+/* What stands behind a route, and what its handler may say. */
+#ifndef CRUDDUR_API_ENDPOINT_H
+#define CRUDDUR_API_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "db/statement.h"
+#include "http/page.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "identity/caller.h"
+
+struct json;
+
+/* All that a handler gets to see. */
+struct call {
+    struct request *request;
+    const struct caller *caller;
+    const struct json *body; /* NULL unless the endpoint takes one */
+    struct page page;        /* for lists */
+};
+
+enum decision {
+    DECISION_RESPOND, /* the response is finished */
+    DECISION_ASK      /* the statement is to be run; its result makes the response */
+};
+
+/* A handler is a pure function: from the call to a finished response or one statement. It never
+ * waits and never touches a socket; what the statement's values point to lives in the request. */
+typedef enum decision handler(struct call *call, struct response *response,
+                              struct statement *statement);
+
+enum access {
+    ACCESS_ANYONE, /* a bad token counts as none */
+    ACCESS_CALLER  /* 401 for whoever isn't known */
+};
+
+enum { ENDPOINT_OUTCOMES_MAX = 4 };
+
+struct endpoint {
+    enum method method;
+    const char *pattern;
+    handler *handle;
+    enum access access;
+    bool takes_body;
+    bool is_list; /* takes limit and cursor, answers with Link */
+    /* What its statement may say besides "ok", by status_code; no row at all is missing. */
+    enum status outcomes[ENDPOINT_OUTCOMES_MAX];
+    enum status missing;
+};
+
+/* Turns the result of an endpoint's statement into the response. */
+void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
+                     const struct result *result, struct response *response);
+
+#endif

@@ -1,0 +1,21 @@
+#include "api/health.h"
+
+enum decision health_live(struct call *call, struct response *response,
+                          struct statement *statement)
+{
+    static const char body[] = "{\"success\":true,\"ver\":1}";
+
+    (void)call;
+    (void)statement;
+    response_json(response, body, sizeof body - 1);
+    return DECISION_RESPOND;
+}
+
+enum decision health_ready(struct call *call, struct response *response,
+                           struct statement *statement)
+{
+    (void)call;
+    (void)response;
+    *statement = statement_of(STATEMENT_HEALTH_READY);
+    return DECISION_ASK;
+}

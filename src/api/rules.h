@@ -1,0 +1,28 @@
+/* The rules for what people send, as pure functions. Lengths are in code points. */
+#ifndef CRUDDUR_API_RULES_H
+#define CRUDDUR_API_RULES_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum {
+    MESSAGE_MAX_CHARS = 280, /* of an activity */
+    RULES_BROKEN_MAX = 8
+};
+
+/* The rules that a request broke, in the order they are told. */
+struct broken {
+    size_t count;
+    enum status rules[RULES_BROKEN_MAX];
+};
+
+/* Each adds to broken what it finds. NULL is a value that was not sent. */
+void rule_message(const char *message, size_t max_chars, struct broken *broken);
+void rule_user_handle(const char *handle, struct broken *broken);
+
+/* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
+ * STATUS_TTL_BLANK added for a word that is none. */
+const char *rule_ttl(const char *ttl, struct broken *broken);
+
+#endif

@@ -1,0 +1,9 @@
+/* Users: who posts. */
+#ifndef CRUDDUR_API_USERS_H
+#define CRUDDUR_API_USERS_H
+
+#include "api/endpoint.h"
+
+handler users_short; /* uuid, handle and display name */
+
+#endif
