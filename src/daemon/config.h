@@ -1,0 +1,53 @@
+/* The settings, from one table: a file's lines, environment variables over them, command-line
+ * options over those. */
+#ifndef CRUDDUR_DAEMON_CONFIG_H
+#define CRUDDUR_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "db/connection.h"
+#include "identity/caller.h"
+
+enum { WORKERS_MAX = 64, BODY_MAX_LIMIT = 65536 /* bytes */ };
+
+enum config_action { ACTION_SERVE, ACTION_CHECK, ACTION_HELP, ACTION_VERSION };
+
+struct config {
+    enum config_action action;
+    char *connection_url; /* NULL: from the file; both NULL: libpq's PG* variables */
+    char *connection_url_file;
+    char *listen; /* unix:/path or tcp:host:port; NULL: a socket that is handed over */
+    char *listen_group;
+    char *sql_dir;
+    char *settings_file;
+    int listen_mode; /* permission bits */
+    int backlog;     /* connections */
+    int workers;
+    int body_max; /* bytes */
+    int statement_timeout; /* this and the following: ms */
+    int deadline;
+    int request_timeout;
+    int drain_timeout;
+    int stuck_timeout;
+    int identity;   /* enum identity_mode */
+    int log_level;  /* enum log_level */
+    int log_format; /* enum log_format */
+    bool log_params;
+    bool prepare;
+};
+
+/* Reads options, environment (as of environ) and, if they name one, the settings file. False when a setting is unknown, wrong or
+ * contradicts another; every such one was named on errors. Release in either case. */
+bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
+void config_release(struct config *config);
+
+/* The help text, with every setting, its variable and its default. */
+void config_help(FILE *out);
+
+/* The part of the settings that the database connection takes. application_name is borrowed. */
+struct connection_settings config_connection(const struct config *config,
+                                             const char *application_name);
+
+#endif

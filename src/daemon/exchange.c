@@ -1,0 +1,175 @@
+#include "daemon/exchange.h"
+
+#include <stdio.h>
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "http/body.h"
+#include "http/problem.h"
+
+void service_init(struct service *service, const struct config *config,
+                  const struct connection_settings *database, const struct catalog *catalog)
+{
+    *service = (struct service){
+        .config = config,
+        .router = router_new(),
+        .database = connection_new(database, catalog),
+    };
+    routes_add(service->router);
+}
+
+void service_release(struct service *service)
+{
+    router_free(service->router);
+    connection_free(service->database);
+    *service = (struct service){0};
+}
+
+void exchange_reset(struct exchange *exchange)
+{
+    struct exchange kept = {
+        .arena = exchange->arena, .response = exchange->response, .head = exchange->head};
+
+    *exchange = kept;
+    arena_reset(&exchange->arena);
+    response_clear(&exchange->response);
+    buf_clear(&exchange->head);
+}
+
+void exchange_release(struct exchange *exchange)
+{
+    arena_release(&exchange->arena);
+    response_release(&exchange->response);
+    buf_release(&exchange->head);
+}
+
+/* Finds the endpoint. What is answered without one: OPTIONS, 404, 405, 501. */
+static enum status route(struct exchange *exchange, const struct service *service)
+{
+    struct request *request = &exchange->request;
+    struct match match;
+    enum status status = router_find(service->router, request, &match);
+
+    exchange->route = match.pattern;
+    exchange->endpoint = match.target;
+    if (status == STATUS_METHOD_NOT_ALLOWED) {
+        response_header(&exchange->response, "Allow", router_allow(request->arena, match.allowed));
+    }
+    return status;
+}
+
+static enum status identify(struct exchange *exchange, const struct service *service)
+{
+    const struct request *request = &exchange->request;
+
+    exchange->caller =
+        caller_identify((enum identity_mode)service->config->identity, request->authorization,
+                        request->remote_addr);
+    bool is_known = exchange->caller.kind == CALLER_BY_HANDLE;
+    return is_known || exchange->endpoint->access == ACCESS_ANYONE ? STATUS_OK
+                                                                   : STATUS_UNAUTHENTICATED;
+}
+
+/* Everything before the handler. *body is to be freed in any case. */
+static enum status prepare(struct exchange *exchange, const struct service *service,
+                           struct json **body)
+{
+    struct request *request = &exchange->request;
+    enum status status = route(exchange, service);
+
+    if (status == STATUS_OK) {
+        status = identify(exchange, service);
+    }
+    if (status == STATUS_OK && exchange->endpoint->takes_body) {
+        status = body_open(request, (size_t)service->config->body_max, body);
+    }
+    if (status == STATUS_OK && exchange->endpoint->is_list) {
+        status = page_from_query(request, &exchange->call.page);
+    }
+    return status;
+}
+
+static enum decision decide(struct exchange *exchange, const struct service *service)
+{
+    struct json *body = NULL;
+    enum decision decision = DECISION_RESPOND;
+    enum status status = prepare(exchange, service, &body);
+
+    if (status == STATUS_OK) {
+        exchange->call.body = body;
+        decision =
+            exchange->endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
+        exchange->call.body = NULL;
+    } else if (status == STATUS_METHOD_NOT_ALLOWED &&
+               exchange->request.method == METHOD_OPTIONS) {
+        response_empty(&exchange->response);
+    } else {
+        problem_respond_one(&exchange->response, &exchange->request, status);
+    }
+    json_free(body);
+    return decision;
+}
+
+enum decision exchange_begin(struct exchange *exchange, const struct service *service,
+                             char **parameters, const struct arrival *arrival)
+{
+    struct request *request = &exchange->request;
+
+    exchange->started_us = clock_us();
+    enum status status = request_init(request, &exchange->arena, parameters);
+    exchange->call.request = request;
+    exchange->call.caller = &exchange->caller;
+    request->body = arrival->body;
+    request->body_length = arrival->body_length;
+    if (status == STATUS_OK) {
+        status = arrival->status;
+    }
+    if (status != STATUS_OK) {
+        problem_respond_one(&exchange->response, request, status);
+        return DECISION_RESPOND;
+    }
+    return decide(exchange, service);
+}
+
+void exchange_result(struct exchange *exchange, const struct result *result)
+{
+    exchange->database_us = result->microseconds;
+    if (result->sqlstate != NULL) {
+        snprintf(exchange->sqlstate, sizeof exchange->sqlstate, "%s", result->sqlstate);
+    }
+    endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);
+}
+
+void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
+                     const char **body, size_t *body_length)
+{
+    const struct response *response = &exchange->response;
+
+    response_head(response, &exchange->request, &exchange->head);
+    *head = exchange->head.bytes;
+    *head_length = exchange->head.length;
+    *body = response->body;
+    *body_length = exchange->request.method == METHOD_HEAD ? 0 : response->body_length;
+}
+
+void exchange_log(const struct exchange *exchange)
+{
+    const struct response *response = &exchange->response;
+
+    if (!log_wants(LOG_INFO)) {
+        return;
+    }
+    struct log_line line = log_begin(LOG_INFO, "request");
+    log_string(&line, "request_id", exchange->request.id);
+    log_string(&line, "traceparent", exchange->request.traceparent);
+    log_string(&line, "method", method_name(exchange->request.method));
+    log_string(&line, "route", exchange->route != NULL ? exchange->route : "-");
+    log_integer(&line, "status", response->http);
+    log_integer(&line, "bytes", (int64_t)response->body_length);
+    log_milliseconds(&line, "ms", clock_us() - exchange->started_us);
+    log_milliseconds(&line, "db_ms", exchange->database_us);
+    log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
+    log_end(&line);
+}

@@ -1,0 +1,65 @@
+/* One request's life, from its parameters to its answer's bytes, without any waiting: who runs an
+ * exchange begins it, has its statement run if it asks for one, and sends what comes out. */
+#ifndef CRUDDUR_DAEMON_EXCHANGE_H
+#define CRUDDUR_DAEMON_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/endpoint.h"
+#include "daemon/config.h"
+#include "http/router.h"
+
+/* What all requests of a process share. */
+struct service {
+    const struct config *config;
+    struct router *router;
+    struct connection *database;
+};
+
+void service_init(struct service *service, const struct config *config,
+                  const struct connection_settings *database, const struct catalog *catalog);
+void service_release(struct service *service);
+
+struct exchange {
+    struct arena arena;
+    struct request request;
+    struct response response;
+    struct caller caller;
+    struct call call;
+    struct statement statement; /* to be run when exchange_begin says DECISION_ASK */
+    const struct endpoint *endpoint;
+    const char *route; /* the pattern, static text; NULL when the path has none */
+    struct buf head;
+    int64_t started_us;
+    int64_t database_us;
+    char sqlstate[6];
+};
+
+/* What came with the parameters. */
+struct arrival {
+    enum status status; /* STATUS_OK, or why the rest of the request never came */
+    const char *body;   /* NUL-terminated, lives as long as the exchange's arena */
+    size_t body_length;
+};
+
+/* The arena may be used for the arrival's body before exchange_begin, after exchange_reset. */
+void exchange_reset(struct exchange *exchange);
+enum decision exchange_begin(struct exchange *exchange, const struct service *service,
+                             char **parameters, const struct arrival *arrival);
+
+/* Makes the response from the statement's result. Its body may point into the result: take the
+ * answer before the result is gone. */
+void exchange_result(struct exchange *exchange, const struct result *result);
+
+/* The finished answer's two parts. The body is empty for HEAD. */
+void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
+                     const char **body, size_t *body_length);
+
+/* Logs the request's line. */
+void exchange_log(const struct exchange *exchange);
+
+void exchange_release(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,68 @@
+#include "daemon/handover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Room for one descriptor, aligned as a control message must be. */
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+bool handover_open(struct handover *handover)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
+        return false;
+    }
+    *handover = (struct handover){.give = pair[0], .take = pair[1]};
+    return true;
+}
+
+bool handover_give(const struct handover *handover, int fd, int timeout_ms)
+{
+    char mark = 'c';
+    struct iovec data = {.iov_base = &mark, .iov_len = 1};
+    union control control = {0};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct pollfd room = {.fd = handover->give, .events = POLLOUT};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    while (sendmsg(handover->give, &message, MSG_NOSIGNAL) < 0) {
+        if (errno != EINTR && (errno != EAGAIN || poll(&room, 1, timeout_ms) <= 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int handover_take(const struct handover *handover)
+{
+    char mark;
+    struct iovec data = {.iov_base = &mark, .iov_len = 1};
+    union control control;
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    int fd = -1;
+
+    if (recvmsg(handover->take, &message, MSG_CMSG_CLOEXEC) <= 0) {
+        return -1;
+    }
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    }
+    return fd;
+}

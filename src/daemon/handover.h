@@ -1,0 +1,24 @@
+/* How a worker that leaves gives its open connections to the others, so that replacing workers
+ * fails no request: nginx keeps connections, and one that closes just as nginx writes to it costs
+ * that request. One queue for the pool; every worker reads from it as it accepts connections. */
+#ifndef CRUDDUR_DAEMON_HANDOVER_H
+#define CRUDDUR_DAEMON_HANDOVER_H
+
+#include <stdbool.h>
+
+struct handover {
+    int give; /* shared by those who leave */
+    int take; /* readable when a connection waits; non-blocking */
+};
+
+/* Before the workers are forked. */
+bool handover_open(struct handover *handover);
+
+/* Queues a connection; false when that didn't work within timeout_ms. The descriptor stays open
+ * here and is to be closed. */
+bool handover_give(const struct handover *handover, int fd, int timeout_ms);
+
+/* A connection from the queue, or -1. */
+int handover_take(const struct handover *handover);
+
+#endif

@@ -1,0 +1,406 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "daemon/exchange.h"
+#include "http/fastcgi.h"
+
+enum { EVENTS_MAX = 64, MASTER_GONE_SECONDS = 1 };
+
+/* A connection from the front server and the request on it. */
+struct client {
+    struct fastcgi *connection;
+    struct exchange exchange;
+    struct worker *worker;
+    int64_t partial_since_ms; /* when a request began to arrive; 0: none is under way */
+    struct client *next, **link;
+};
+
+struct worker {
+    const struct worker_place *place;
+    struct service service;
+    struct client *clients;
+    int partial_count; /* clients with a request under way */
+    int epoll_fd;
+    int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
+    enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
+};
+
+/* The kernel's word that the master died. The loop sees that too and drains; this ends a worker
+ * that waits for the database just then. */
+static void end_soon(int signal_number)
+{
+    (void)signal_number;
+    alarm(MASTER_GONE_SECONDS);
+}
+
+static int set_signals(void)
+{
+    struct sigaction end = {.sa_handler = end_soon, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t open_signals, leave_signals;
+
+    sigaction(SIGUSR2, &end, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL); /* the terminal's; the master decides */
+    sigaction(SIGINT, &ignore, NULL); /* likewise */
+    sigaction(SIGQUIT, &usual, NULL);
+    sigaction(SIGCHLD, &usual, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+
+    sigemptyset(&open_signals);
+    sigaddset(&open_signals, SIGUSR2);
+    sigaddset(&open_signals, SIGQUIT);
+    sigaddset(&open_signals, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &open_signals, NULL);
+    sigemptyset(&leave_signals);
+    sigaddset(&leave_signals, SIGTERM);
+    sigaddset(&leave_signals, SIGUSR1);
+    return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool watch(struct worker *worker, int fd, uint32_t events, void *who)
+{
+    struct epoll_event event = {.events = events, .data.ptr = who};
+
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void unwatch(struct worker *worker, int fd)
+{
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void set_partial(struct client *client, bool is_partial)
+{
+    if (is_partial && client->partial_since_ms == 0) {
+        client->partial_since_ms = clock_ms();
+        client->worker->partial_count++;
+    } else if (!is_partial && client->partial_since_ms != 0) {
+        client->partial_since_ms = 0;
+        client->worker->partial_count--;
+    }
+}
+
+static void client_add(struct worker *worker, int fd)
+{
+    struct client *client = memory_zeroed(sizeof *client);
+
+    client->connection = fastcgi_open(fd);
+    client->worker = worker;
+    client->next = worker->clients;
+    client->link = &worker->clients;
+    if (client->next != NULL) {
+        client->next->link = &client->next;
+    }
+    worker->clients = client;
+    atomic_fetch_add_explicit(&worker->place->score->connections, 1, memory_order_relaxed);
+    if (!watch(worker, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, client)) {
+        log_errno(LOG_ERROR, "worker", "epoll_ctl");
+    }
+}
+
+static void client_close(struct client *client)
+{
+    set_partial(client, false);
+    *client->link = client->next;
+    if (client->next != NULL) {
+        client->next->link = client->link;
+    }
+    fastcgi_close(client->connection);
+    exchange_release(&client->exchange);
+    memory_free(client);
+}
+
+static bool accept_one(struct worker *worker)
+{
+    int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        client_add(worker, fd);
+    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        log_errno(LOG_ERROR, "worker", "accept");
+    }
+    return fd >= 0;
+}
+
+static void take_over_one(struct worker *worker)
+{
+    int fd = handover_take(&worker->place->handover);
+
+    if (fd >= 0) {
+        client_add(worker, fd);
+    }
+}
+
+/* Sends the finished answer and ends the request. False when the connection ended with it. */
+static bool client_answer(struct client *client)
+{
+    struct exchange *exchange = &client->exchange;
+    struct score *score = client->worker->place->score;
+    const char *head, *body;
+    size_t head_length, body_length;
+
+    exchange_answer(exchange, &head, &head_length, &body, &body_length);
+    fastcgi_send(client->connection, head, head_length);
+    fastcgi_send(client->connection, body, body_length);
+    bool is_kept = fastcgi_finish(client->connection);
+    exchange_log(exchange);
+    atomic_fetch_add_explicit(&score->requests, 1, memory_order_relaxed);
+    if (exchange->response.http >= 500) {
+        atomic_fetch_add_explicit(&score->failures, 1, memory_order_relaxed);
+    }
+    score_set(score, WORKER_IDLE, NULL);
+    return is_kept;
+}
+
+static void client_result(void *context, const struct result *result)
+{
+    struct client *client = context;
+
+    exchange_result(&client->exchange, result);
+    if (!client_answer(client)) {
+        client_close(client);
+    }
+}
+
+/* Takes the request that waits, as far as it has come. */
+static void client_serve(struct client *client, enum status arrived)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = &client->exchange;
+    struct arrival arrival = {.status = arrived, .body = ""};
+
+    set_partial(client, false);
+    exchange_reset(exchange);
+    char **parameters = fastcgi_begin(client->connection);
+    if (parameters == NULL) {
+        client_close(client);
+        return;
+    }
+    if (arrived == STATUS_OK) {
+        /* One byte over the limit shows that there is more. */
+        arrival.body =
+            fastcgi_body(client->connection, &exchange->arena,
+                         (size_t)worker->place->config->body_max + 1, &arrival.body_length);
+    } else {
+        fastcgi_give_up(client->connection);
+    }
+    enum decision decision = exchange_begin(exchange, &worker->service, parameters, &arrival);
+    score_set(worker->place->score, WORKER_BUSY, exchange->route);
+    if (decision == DECISION_ASK) {
+        connection_submit(worker->service.database, &exchange->statement, client_result, client);
+    } else if (!client_answer(client)) {
+        client_close(client);
+    }
+}
+
+static void client_look(struct client *client)
+{
+    bool answerable;
+
+    switch (fastcgi_look(client->connection, (size_t)client->worker->place->config->body_max,
+                         &answerable)) {
+    case FASTCGI_IDLE:
+        break;
+    case FASTCGI_PARTIAL:
+        set_partial(client, true);
+        break;
+    case FASTCGI_READY:
+        client_serve(client, STATUS_OK);
+        break;
+    case FASTCGI_OVERSIZE:
+        client_serve(client, STATUS_BODY_TOO_LARGE);
+        break;
+    case FASTCGI_GONE:
+        client_close(client);
+        break;
+    }
+}
+
+/* A request that has been arriving for too long: told so if its parameters are there. */
+static void client_expire(struct client *client)
+{
+    bool answerable;
+
+    if (fastcgi_look(client->connection, (size_t)client->worker->place->config->body_max,
+                     &answerable) == FASTCGI_PARTIAL &&
+        !answerable) {
+        client_close(client);
+    } else {
+        client_serve(client, STATUS_REQUEST_TIMEOUT);
+    }
+}
+
+static void expire_partial(struct worker *worker)
+{
+    int64_t limit_ms = clock_ms() - worker->place->config->request_timeout;
+    struct client *next;
+
+    for (struct client *client = worker->clients; client != NULL && worker->partial_count > 0;
+         client = next) {
+        next = client->next;
+        if (client->partial_since_ms != 0 && client->partial_since_ms <= limit_ms) {
+            client_expire(client);
+        }
+    }
+}
+
+/* Milliseconds until the first half request is too old, or -1. */
+static int wait_ms(const struct worker *worker)
+{
+    int64_t first = INT64_MAX;
+
+    if (worker->partial_count == 0) {
+        return -1;
+    }
+    for (const struct client *client = worker->clients; client != NULL; client = client->next) {
+        if (client->partial_since_ms != 0 && client->partial_since_ms < first) {
+            first = client->partial_since_ms;
+        }
+    }
+    int64_t left = first + worker->place->config->request_timeout - clock_ms();
+    return left > 0 ? (int)left : 0;
+}
+
+static void take_signal(struct worker *worker)
+{
+    struct signalfd_siginfo signal_info;
+
+    if (read(worker->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
+        worker->leave = signal_info.ssi_signo == SIGUSR1 ? LEAVE_HAND_OVER : LEAVE_DRAIN;
+    }
+}
+
+/* Waits for events and serves them. */
+static void serve_events(struct worker *worker, int timeout_ms)
+{
+    const struct worker_place *place = worker->place;
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+
+    for (int i = 0; i < count; i++) {
+        const void *who = events[i].data.ptr;
+
+        if (who == &place->listen_fd) {
+            accept_one(worker);
+        } else if (who == &place->handover) {
+            take_over_one(worker);
+        } else if (who == &worker->signal_fd) {
+            take_signal(worker);
+        } else if (who == &place->life_fd) {
+            worker->leave = LEAVE_DRAIN; /* the master is gone */
+        } else {
+            client_look(events[i].data.ptr);
+        }
+    }
+    expire_partial(worker);
+}
+
+/* Gives every connection away. What hasn't been taken out of a socket goes with it, half requests
+ * too. */
+static void hand_over(struct worker *worker)
+{
+    struct client *next;
+
+    for (struct client *client = worker->clients; client != NULL; client = next) {
+        next = client->next;
+        unwatch(worker, fastcgi_fd(client->connection));
+        if (handover_give(&worker->place->handover, fastcgi_fd(client->connection),
+                          worker->place->config->drain_timeout)) {
+            client_close(client);
+        }
+    }
+}
+
+/* Serves what waits: in our own listening queue, which ends with us, and in every connection. */
+static void drain(struct worker *worker)
+{
+    int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
+    struct client *next;
+
+    while (worker->place->owns_listener && accept_one(worker)) {
+        /* until the queue is empty */
+    }
+    while (worker->partial_count > 0 && clock_ms() < end_ms) {
+        int left_ms = (int)(end_ms - clock_ms());
+        int first_ms = wait_ms(worker);
+
+        serve_events(worker, first_ms < left_ms ? first_ms : left_ms);
+    }
+    for (struct client *client = worker->clients; client != NULL; client = next) {
+        next = client->next;
+        client_look(client);
+    }
+    while (worker->clients != NULL) {
+        client_close(worker->clients);
+    }
+}
+
+static void leave(struct worker *worker)
+{
+    const struct worker_place *place = worker->place;
+
+    score_set(place->score, WORKER_DRAINING, NULL);
+    unwatch(worker, place->listen_fd);
+    unwatch(worker, place->handover.take);
+    unwatch(worker, place->life_fd);
+    if (worker->leave == LEAVE_HAND_OVER) {
+        hand_over(worker);
+    }
+    drain(worker);
+}
+
+static bool start(struct worker *worker)
+{
+    const struct worker_place *place = worker->place;
+
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (worker->epoll_fd < 0 ||
+        !watch(worker, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->listen_fd) ||
+        !watch(worker, place->handover.take, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->handover) ||
+        !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
+        !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
+        log_errno(LOG_ERROR, "worker", "epoll");
+        return false;
+    }
+    score_set(place->score, WORKER_IDLE, NULL);
+    return true;
+}
+
+int worker_run(const struct worker_place *place)
+{
+    char name[32];
+    snprintf(name, sizeof name, "cruddurd worker %d", place->number);
+    struct connection_settings database = config_connection(place->config, name);
+    struct worker worker = {.place = place};
+    int status = EXIT_FAILURE;
+
+    srandom((unsigned)getpid());
+    fastcgi_setup();
+    worker.signal_fd = set_signals();
+    service_init(&worker.service, place->config, &database, place->catalog);
+    if (place->must_fit && !connection_fits(worker.service.database)) {
+        status = WORKER_EXIT_UNFIT;
+    } else if (start(&worker)) {
+        while (worker.leave == LEAVE_NOT) {
+            serve_events(&worker, wait_ms(&worker));
+        }
+        leave(&worker);
+        status = EXIT_SUCCESS;
+    }
+    service_release(&worker.service);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* cruddurd: command line → settings → supervise, or answer one CGI request. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/cgi.h"
+#include "daemon/check.h"
+#include "daemon/config.h"
+#include "daemon/supervisor.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int act(struct config *config, int argc, char **argv)
+{
+    switch (config->action) {
+    case ACTION_HELP:
+        config_help(stdout);
+        return EXIT_SUCCESS;
+    case ACTION_VERSION:
+        puts("cruddurd " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    case ACTION_CHECK:
+        return check_run(config);
+    case ACTION_SERVE:
+        break;
+    }
+    if (cgi_is_meant(config)) {
+        return cgi_serve(config, environ);
+    }
+    int status = supervise(config, environ, argc, argv);
+    *config = (struct config){0}; /* taken over */
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    int status = EXIT_USAGE;
+
+    if (config_read(&config, environ, argc, argv, stderr)) {
+        log_setup((enum log_level)config.log_level, (enum log_format)config.log_format);
+        status = act(&config, argc, argv);
+    }
+    config_release(&config);
+    return status;
+}
