@@ -1,7 +1,6 @@
 #include "api/health.h"
 
-enum decision health_live(struct call *call, struct response *response,
-                          struct statement *statement)
+enum decision health_live(struct call *call, struct response *response, struct statement *statement)
 {
     static const char body[] = "{\"success\":true,\"ver\":1}";
 

@@ -1,7 +1,6 @@
 #include "api/users.h"
 
-enum decision users_short(struct call *call, struct response *response,
-                          struct statement *statement)
+enum decision users_short(struct call *call, struct response *response, struct statement *statement)
 {
     (void)response;
     *statement = statement_of(STATEMENT_USERS_SHORT);

@@ -1,4 +1,5 @@
-/* Base64url without padding (RFC 4648 section 5), strict: what decodes was encoded by these rules. */
+/* Base64url without padding (RFC 4648 section 5), strict: what decodes was encoded by these rules.
+ */
 #ifndef CRUDDUR_BASE_BASE64URL_H
 #define CRUDDUR_BASE_BASE64URL_H
 

@@ -25,6 +25,5 @@ void clock_text(char text[static CLOCK_TEXT_SIZE])
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, CLOCK_TEXT_SIZE, "%s.%03uZ", seconds,
-             (unsigned)(now.tv_nsec / 1000000) % 1000U);
+    snprintf(text, CLOCK_TEXT_SIZE, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000U);
 }

@@ -31,8 +31,7 @@ bool request_id_is_valid(const char *text)
 /* Whether text starts with exactly count lower-case hex digits, not all zero unless allowed. */
 static bool hex_run(const char *text, size_t count, bool zero_allowed)
 {
-    return strspn(text, "0123456789abcdef") == count &&
-           (zero_allowed || strspn(text, "0") < count);
+    return strspn(text, "0123456789abcdef") == count && (zero_allowed || strspn(text, "0") < count);
 }
 
 bool traceparent_is_valid(const char *text)

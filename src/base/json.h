@@ -1,7 +1,8 @@
 /* Strict JSON text (RFC 8259, I-JSON's limits of RFC 7493) to an object's members.
  *
  * json-c alone takes too much: duplicate names, NaN, control characters, NUL escapes, lone
- * surrogates. So the text is walked by a scanner of its own first; json-c then only gives values. */
+ * surrogates. So the text is walked by a scanner of its own first; json-c then only gives values.
+ */
 #ifndef CRUDDUR_BASE_JSON_H
 #define CRUDDUR_BASE_JSON_H
 

@@ -14,9 +14,8 @@ int check_run(const struct config *config)
     if (catalog == NULL) {
         return EXIT_FAILURE;
     }
-    struct session *session =
-        session_open(&database.session, catalog, 0,
-                     clock_us() + config->deadline * INT64_C(1000), &failure);
+    struct session *session = session_open(&database.session, catalog, 0,
+                                           clock_us() + config->deadline * INT64_C(1000), &failure);
     if (session == NULL) {
         fprintf(stderr, "cruddurd: %s%s\n", failure.is_unfit ? "" : "database: ", failure.text);
     } else {

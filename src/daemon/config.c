@@ -16,10 +16,8 @@ static const char *const LEVELS[] = {[LOG_ERROR] = "error",
                                      [LOG_INFO] = "info",
                                      [LOG_DEBUG] = "debug",
                                      NULL};
-static const char *const FORMATS[] = {[LOG_FORMAT_AUTO] = "auto",
-                                      [LOG_FORMAT_TEXT] = "text",
-                                      [LOG_FORMAT_JSON] = "json",
-                                      NULL};
+static const char *const FORMATS[] = {
+    [LOG_FORMAT_AUTO] = "auto", [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL};
 
 struct setting {
     const char *variable;
@@ -67,16 +65,15 @@ static const struct setting SETTINGS[] = {
      .help = "statements' values in the debug log; refused with --identity token"},
     {"CRUDDUR_PREPARE", "--prepare", "0|1", KIND_SWITCH, AT(prepare), "1",
      .help = "0 sends statements unprepared, for transaction poolers"},
-    {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout),
-     "5000", 100, 60000, .help = "for a whole request to arrive once it has begun to"},
+    {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
+     100, 60000, .help = "for a whole request to arrive once it has begun to"},
     {"CRUDDUR_SETTINGS_FILE", "--settings-file", "FILE", KIND_TEXT, AT(settings_file),
      .help = "lines VARIABLE=value for any of these, read again at HUP; the environment and\n"
              "options win; not readable by others"},
     {"CRUDDUR_SQL_DIR", "--sql-dir", "DIR", KIND_TEXT, AT(sql_dir), SQL_DIR,
      .help = "the SQL templates"},
-    {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER,
-     AT(statement_timeout), "2000", 50, 60000,
-     .help = "PostgreSQL's limit for a statement; below the deadline"},
+    {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER, AT(statement_timeout),
+     "2000", 50, 60000, .help = "PostgreSQL's limit for a statement; below the deadline"},
     {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "10000",
      1000, 600000, .help = "for a worker with one request, before it is replaced"},
     {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "4", 1, WORKERS_MAX,
@@ -202,8 +199,8 @@ static bool take_variable(struct config *config, const char *variable, bool allo
     if (allows_strangers && strncmp(variable, "CRUDDUR_", 8) != 0) {
         return true;
     }
-    fprintf(errors, "cruddurd: %.*s: there is no such setting (see cruddurd --help)\n",
-            (int)length, variable);
+    fprintf(errors, "cruddurd: %.*s: there is no such setting (see cruddurd --help)\n", (int)length,
+            variable);
     return false;
 }
 
@@ -374,14 +371,16 @@ static void print_help_lines(FILE *out, const char *help)
 
 void config_help(FILE *out)
 {
-    fprintf(out, "Usage: cruddurd [OPTION]...\n"
-                 "Serves Cruddur's API over FastCGI from a pool of workers. The listening socket is\n"
-                 "--listen's, or handed over on fd 0 (spawn-fcgi) or by systemd. With REQUEST_METHOD\n"
-                 "and REQUEST_URI in the environment it answers that one CGI request instead.\n\n");
+    fprintf(out,
+            "Usage: cruddurd [OPTION]...\n"
+            "Serves Cruddur's API over FastCGI from a pool of workers. The listening socket is\n"
+            "--listen's, or handed over on fd 0 (spawn-fcgi) or by systemd. With REQUEST_METHOD\n"
+            "and REQUEST_URI in the environment it answers that one CGI request instead.\n\n");
     for (size_t i = 0; i < sizeof ACTIONS / sizeof ACTIONS[0]; i++) {
         fprintf(out, "  %-12s %s\n", ACTIONS[i].option, ACTIONS[i].help);
     }
-    fprintf(out, "\nSettings, each with its environment variable and default; the option wins:\n\n");
+    fprintf(out,
+            "\nSettings, each with its environment variable and default; the option wins:\n\n");
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const struct setting *setting = &SETTINGS[i];
 

@@ -25,7 +25,7 @@ struct config {
     int listen_mode; /* permission bits */
     int backlog;     /* connections */
     int workers;
-    int body_max; /* bytes */
+    int body_max;          /* bytes */
     int statement_timeout; /* this and the following: ms */
     int deadline;
     int request_timeout;
@@ -38,8 +38,9 @@ struct config {
     bool prepare;
 };
 
-/* Reads options, environment (as of environ) and, if they name one, the settings file. False when a setting is unknown, wrong or
- * contradicts another; every such one was named on errors. Release in either case. */
+/* Reads options, environment (as of environ) and, if they name one, the settings file. False when a
+ * setting is unknown, wrong or contradicts another; every such one was named on errors. Release in
+ * either case. */
 bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
 void config_release(struct config *config);
 

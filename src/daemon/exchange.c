@@ -64,9 +64,8 @@ static enum status identify(struct exchange *exchange, const struct service *ser
 {
     const struct request *request = &exchange->request;
 
-    exchange->caller =
-        caller_identify((enum identity_mode)service->config->identity, request->authorization,
-                        request->remote_addr);
+    exchange->caller = caller_identify((enum identity_mode)service->config->identity,
+                                       request->authorization, request->remote_addr);
     bool is_known = exchange->caller.kind == CALLER_BY_HANDLE;
     return is_known || exchange->endpoint->access == ACCESS_ANYONE ? STATUS_OK
                                                                    : STATUS_UNAUTHENTICATED;
@@ -102,8 +101,7 @@ static enum decision decide(struct exchange *exchange, const struct service *ser
         decision =
             exchange->endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
         exchange->call.body = NULL;
-    } else if (status == STATUS_METHOD_NOT_ALLOWED &&
-               exchange->request.method == METHOD_OPTIONS) {
+    } else if (status == STATUS_METHOD_NOT_ALLOWED && exchange->request.method == METHOD_OPTIONS) {
         response_empty(&exchange->response);
     } else {
         problem_respond_one(&exchange->response, &exchange->request, status);

@@ -127,8 +127,9 @@ static bool open_unix(const char *path, const struct config *config, struct list
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (*path != '/' || strlen(path) >= sizeof address.sun_path) {
-        log_message(LOG_ERROR, "listen", "%s: a unix socket needs an absolute path of at most %zu bytes",
-                    path, sizeof address.sun_path - 1);
+        log_message(LOG_ERROR, "listen",
+                    "%s: a unix socket needs an absolute path of at most %zu bytes", path,
+                    sizeof address.sun_path - 1);
         return false;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);

@@ -11,12 +11,12 @@
 enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING };
 
 struct score {
-    _Atomic int state; /* enum worker_state */
-    _Atomic(const char *) route;    /* the pattern being served; static text, the same in all */
-    _Atomic int64_t since_us;       /* when the state began, monotonic */
-    _Atomic uint64_t requests;      /* answered */
-    _Atomic uint64_t failures;      /* of them with 5xx */
-    _Atomic uint64_t connections;   /* accepted or taken over */
+    _Atomic int state;            /* enum worker_state */
+    _Atomic(const char *) route;  /* the pattern being served; static text, the same in all */
+    _Atomic int64_t since_us;     /* when the state began, monotonic */
+    _Atomic uint64_t requests;    /* answered */
+    _Atomic uint64_t failures;    /* of them with 5xx */
+    _Atomic uint64_t connections; /* accepted or taken over */
 };
 
 /* Two per worker: while one is replaced, the old and the new one live at the same time. */

@@ -19,8 +19,8 @@
 #include "daemon/worker.h"
 
 enum {
-    TICK_BUSY_MS = 10,   /* between looks while workers come or go */
-    TICK_IDLE_MS = 1000, /* otherwise */
+    TICK_BUSY_MS = 10,    /* between looks while workers come or go */
+    TICK_IDLE_MS = 1000,  /* otherwise */
     READY_WAIT_MS = 10000 /* for a new worker to get to its loop, before it is killed */
 };
 
@@ -151,7 +151,8 @@ static void spawn(struct supervisor *supervisor, int number, struct generation *
     log_message(LOG_DEBUG, "supervisor", "worker %d started as pid %d", number, (int)child->pid);
 }
 
-/* Asks a worker to leave with this signal; it is killed if it is still there when its time is up. */
+/* Asks a worker to leave with this signal; it is killed if it is still there when its time is up.
+ */
 static void ask_to_leave(struct child *child, int signal_number)
 {
     kill(child->pid, signal_number);
@@ -165,8 +166,9 @@ static void log_end_of(const struct child *child, int wait_status)
     long long lifetime_ms = clock_ms() - child->started_ms;
 
     if (WIFSIGNALED(wait_status)) {
-        log_message(LOG_WARNING, "supervisor", "worker %d (pid %d) was killed by signal %d after %lld ms",
-                    child->number, (int)child->pid, WTERMSIG(wait_status), lifetime_ms);
+        log_message(LOG_WARNING, "supervisor",
+                    "worker %d (pid %d) was killed by signal %d after %lld ms", child->number,
+                    (int)child->pid, WTERMSIG(wait_status), lifetime_ms);
     } else {
         bool is_wanted = child->state == CHILD_LEAVING && WEXITSTATUS(wait_status) == 0;
 
@@ -212,8 +214,9 @@ static void begin_reload(struct supervisor *supervisor)
     }
     supervisor->next = read_generation(supervisor);
     if (supervisor->next == NULL) {
-        log_message(LOG_ERROR, "supervisor", "HUP: the new settings or templates are wrong; "
-                                             "the old ones stay in force");
+        log_message(LOG_ERROR, "supervisor",
+                    "HUP: the new settings or templates are wrong; "
+                    "the old ones stay in force");
         return;
     }
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
@@ -371,8 +374,8 @@ static void enforce(struct supervisor *supervisor)
                 child->generation->config.stuck_timeout * INT64_C(1000)) {
             const char *route = atomic_load(&score->route);
 
-            log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s",
-                        child->number, (int)child->pid, route != NULL ? route : "a request");
+            log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s", child->number,
+                        (int)child->pid, route != NULL ? route : "a request");
             kill(child->pid, SIGKILL);
             child->state = CHILD_LEAVING;
             child->kill_ms = INT64_MAX;

@@ -84,11 +84,10 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         log_message(LOG_ERROR, "template", "%s: %s", file->bytes, why);
     } else {
         good = template_compile(text.bytes != NULL ? text.bytes : "", STATEMENTS[id].shape,
-                                STATEMENTS[id].parameters, sql,
-                                &catalog->entries[id].lines_before, &error);
+                                STATEMENTS[id].parameters, sql, &catalog->entries[id].lines_before,
+                                &error);
         if (!good) {
-            log_message(LOG_ERROR, "template", "%s:%d: %s", file->bytes, error.line,
-                        error.message);
+            log_message(LOG_ERROR, "template", "%s:%d: %s", file->bytes, error.line, error.message);
         }
     }
     buf_release(&text);

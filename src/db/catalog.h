@@ -10,9 +10,9 @@
 struct catalog;
 
 struct prepared {
-    const char *name;        /* "activities/home" */
-    const char *sql;         /* with $1, $2, …, wrapped to its shape */
-    size_t parameters;       /* number of them */
+    const char *name;  /* "activities/home" */
+    const char *sql;   /* with $1, $2, …, wrapped to its shape */
+    size_t parameters; /* number of them */
     enum shape shape;
 };
 

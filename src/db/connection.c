@@ -51,8 +51,8 @@ static void log_failure(struct connection *connection, const struct session_fail
     }
     connection->logged = *failure;
     connection->logged_ms = now;
-    log_message(LOG_WARNING, "database", "no connection: %.*s",
-                (int)strcspn(failure->text, "\n"), failure->text);
+    log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
+                failure->text);
 }
 
 static bool connect_once(struct connection *connection, int64_t deadline_us)
@@ -60,10 +60,9 @@ static bool connect_once(struct connection *connection, int64_t deadline_us)
     struct session_failure failure = {.text = ""};
     int64_t attempt_end = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
 
-    connection->session = session_open(&connection->settings->session, connection->catalog,
-                                       connection->host,
-                                       attempt_end < deadline_us ? attempt_end : deadline_us,
-                                       &failure);
+    connection->session =
+        session_open(&connection->settings->session, connection->catalog, connection->host,
+                     attempt_end < deadline_us ? attempt_end : deadline_us, &failure);
     if (connection->session == NULL) {
         connection->host++;
         backoff_failed(&connection->backoff, clock_us(), (uint32_t)random());

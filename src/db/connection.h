@@ -15,7 +15,7 @@ struct connection;
 
 struct connection_settings {
     struct session_settings session;
-    int deadline_ms; /* for one statement, reconnecting and sending it again included */
+    int deadline_ms;  /* for one statement, reconnecting and sending it again included */
     bool logs_values; /* parameter values at debug level */
 };
 

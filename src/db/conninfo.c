@@ -11,8 +11,10 @@ static const struct {
     const char *keyword;
     const char *value;
 } DEFAULTS[] = {
-    {"tcp_user_timeout", "3000"}, {"keepalives_idle", "1"},
-    {"keepalives_interval", "1"}, {"keepalives_count", "3"},
+    {"tcp_user_timeout", "3000"},
+    {"keepalives_idle", "1"},
+    {"keepalives_interval", "1"},
+    {"keepalives_count", "3"},
 };
 
 /* Takes the value over. */

@@ -7,7 +7,8 @@
 enum { CONNINFO_KEYWORDS_MAX = 64 };
 
 struct conninfo {
-    char *keywords[CONNINFO_KEYWORDS_MAX + 1]; /* up to a NULL, as PQconnectStartParams takes them */
+    char
+        *keywords[CONNINFO_KEYWORDS_MAX + 1]; /* up to a NULL, as PQconnectStartParams takes them */
     char *values[CONNINFO_KEYWORDS_MAX + 1];
 };
 

@@ -19,8 +19,8 @@ struct session {
     PGconn *pg;
     const struct session_settings *settings;
     const struct catalog *catalog;
-    PGresult *result;  /* the one whose text was given out */
-    bool was_warned;   /* the server sent a warning with the statement that runs */
+    PGresult *result; /* the one whose text was given out */
+    bool was_warned;  /* the server sent a warning with the statement that runs */
 };
 
 /* Waits for the socket. False at the deadline. */
@@ -179,8 +179,8 @@ static enum session_answer read_until_sync(struct session *session, int64_t dead
 }
 
 /* Adds a line for a statement that the database refuses. */
-static void note_refused(const struct session *session, enum statement_id id,
-                         const PGresult *error, struct session_failure *failure)
+static void note_refused(const struct session *session, enum statement_id id, const PGresult *error,
+                         struct session_failure *failure)
 {
     const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
     size_t used = strlen(failure->text);
@@ -243,9 +243,9 @@ static bool set_up(struct session *session, int64_t deadline_us, struct session_
            (PQexitPipelineMode(session->pg) || fail(failure, PQerrorMessage(session->pg)));
 }
 
-struct session *session_open(const struct session_settings *settings,
-                             const struct catalog *catalog, unsigned first_host,
-                             int64_t deadline_us, struct session_failure *failure)
+struct session *session_open(const struct session_settings *settings, const struct catalog *catalog,
+                             unsigned first_host, int64_t deadline_us,
+                             struct session_failure *failure)
 {
     struct session *session = memory_zeroed(sizeof *session);
 
@@ -279,11 +279,10 @@ static int send_statement(struct session *session, const struct statement *state
     const struct prepared *prepared = catalog_get(session->catalog, statement->id);
     int count = (int)prepared->parameters;
 
-    return session->settings->prepares
-               ? PQsendQueryPrepared(session->pg, prepared->name, count, statement->values, NULL,
-                                     NULL, 0)
-               : PQsendQueryParams(session->pg, prepared->sql, count, NULL, statement->values,
-                                   NULL, NULL, 0);
+    return session->settings->prepares ? PQsendQueryPrepared(session->pg, prepared->name, count,
+                                                             statement->values, NULL, NULL, 0)
+                                       : PQsendQueryParams(session->pg, prepared->sql, count, NULL,
+                                                           statement->values, NULL, NULL, 0);
 }
 
 static const char *value_at(const PGresult *rows, int column)

@@ -13,11 +13,11 @@
 struct session;
 
 struct session_settings {
-    const char *url;              /* NULL: read from url_file at each connect */
+    const char *url; /* NULL: read from url_file at each connect */
     const char *url_file;
     const char *application_name;
-    int statement_timeout_ms;     /* the server's own limit */
-    bool prepares;                /* false: send the text each time, for transaction poolers */
+    int statement_timeout_ms; /* the server's own limit */
+    bool prepares;            /* false: send the text each time, for transaction poolers */
 };
 
 /* Why there is no session: a line of text, or a line for each statement that the database refuses,
@@ -29,9 +29,9 @@ struct session_failure {
 
 /* Connects, sets the session up and prepares all statements, by deadline_us (monotonic). NULL when
  * that did not work. */
-struct session *session_open(const struct session_settings *settings,
-                             const struct catalog *catalog, unsigned first_host,
-                             int64_t deadline_us, struct session_failure *failure);
+struct session *session_open(const struct session_settings *settings, const struct catalog *catalog,
+                             unsigned first_host, int64_t deadline_us,
+                             struct session_failure *failure);
 
 /* NULL is allowed. */
 void session_close(struct session *session);

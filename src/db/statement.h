@@ -2,8 +2,8 @@
 #ifndef CRUDDUR_DB_STATEMENT_H
 #define CRUDDUR_DB_STATEMENT_H
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "db/template.h"
@@ -35,13 +35,13 @@ void statement_bind(struct statement *statement, const char *parameter, const ch
 
 /* What came back. The text lives until the callback that gets it returns. */
 struct result {
-    enum status status;    /* STATUS_OK: the database answered; else why not */
-    const char *outcome;   /* the statement's outcome word; NULL: it gave no row */
-    const char *body;      /* JSON text; NULL when there is none */
-    size_t body_length;    /* bytes */
-    const char *next_key;  /* of a page's last row when the page is full, else NULL */
-    const char *sqlstate;  /* of the error, five characters, or NULL */
-    int64_t microseconds;  /* waited for the database, reconnecting and repeating included */
+    enum status status;   /* STATUS_OK: the database answered; else why not */
+    const char *outcome;  /* the statement's outcome word; NULL: it gave no row */
+    const char *body;     /* JSON text; NULL when there is none */
+    size_t body_length;   /* bytes */
+    const char *next_key; /* of a page's last row when the page is full, else NULL */
+    const char *sqlstate; /* of the error, five characters, or NULL */
+    int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };
 
 #endif

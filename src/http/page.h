@@ -13,8 +13,8 @@ enum { PAGE_LIMIT_DEFAULT = 50, PAGE_LIMIT_MAX = 200 /* rows */ };
 /* All as text in request memory, ready to be statement parameters. */
 struct page {
     const char *limit;
-    const char *after_us;   /* created_at of the row before this page, microseconds since 1970; NULL:
-                               the first page */
+    const char *after_us; /* created_at of the row before this page, microseconds since 1970; NULL:
+                             the first page */
     const char *after_uuid; /* and its uuid; NULL likewise */
 };
 
@@ -23,7 +23,8 @@ struct page {
 enum status page_from_query(const struct request *request, struct page *page);
 
 /* Adds `Link: <…>; rel="next"` (RFC 8288). path is the list's own; last_key is the key of this
- * page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next page. */
+ * page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next page.
+ */
 void page_link_next(struct response *response, const struct request *request, const char *path,
                     const struct page *page, const char *last_key);
 

@@ -12,8 +12,7 @@ static const char *codes_array(struct arena *arena, const enum status *failures,
     const char *list = "";
 
     for (size_t i = 0; i < count; i++) {
-        list = arena_printf(arena, "%s%s\"%s\"", list, i > 0 ? "," : "",
-                            status_code(failures[i]));
+        list = arena_printf(arena, "%s%s\"%s\"", list, i > 0 ? "," : "", status_code(failures[i]));
     }
     return arena_printf(arena, "[%s]", list);
 }

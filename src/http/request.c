@@ -47,8 +47,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-const char *percent_decode(struct arena *arena, const char *text, size_t length,
-                           bool plus_is_space)
+const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus_is_space)
 {
     char *decoded = arena_alloc(arena, length + 1);
     size_t count = 0;
@@ -89,8 +88,7 @@ static enum status split_path(struct request *request, const char *path, size_t 
         const char *slash = memchr(start, '/', (size_t)(end - start));
         path = slash != NULL ? slash : end;
 
-        const char *segment =
-            percent_decode(request->arena, start, (size_t)(path - start), false);
+        const char *segment = percent_decode(request->arena, start, (size_t)(path - start), false);
         if (segment == NULL) {
             return STATUS_MALFORMED_REQUEST;
         }

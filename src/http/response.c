@@ -23,8 +23,7 @@ void response_header(struct response *response, const char *name, const char *va
     buf_printf(&response->headers, "%s: %s\r\n", name, value);
 }
 
-void response_head(const struct response *response, const struct request *request,
-                   struct buf *head)
+void response_head(const struct response *response, const struct request *request, struct buf *head)
 {
     buf_printf(head, "Status: %d %s\r\n", response->http, status_reason(response->http));
     if (response->content_type != NULL) {

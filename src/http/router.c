@@ -30,11 +30,9 @@ void router_free(struct router *router)
     }
 }
 
-void router_add(struct router *router, enum method method, const char *pattern,
-                const void *target)
+void router_add(struct router *router, enum method method, const char *pattern, const void *target)
 {
-    router->routes =
-        memory_resize(router->routes, (router->count + 1) * sizeof *router->routes);
+    router->routes = memory_resize(router->routes, (router->count + 1) * sizeof *router->routes);
     router->routes[router->count++] = (struct route){method, pattern, target};
 }
 
@@ -52,7 +50,7 @@ static enum fit fit_segment(const char *pattern, size_t length, const char *segm
         return segment[0] == '@' && segment[1] != '\0' ? FIT_CAPTURE : FIT_NONE;
     }
     return strlen(segment) == length && memcmp(pattern, segment, length) == 0 ? FIT_LITERAL
-                                                                             : FIT_NONE;
+                                                                              : FIT_NONE;
 }
 
 /* How many segments of path the pattern matches literally, or -1 when it doesn't match. */
@@ -140,8 +138,8 @@ const char *router_allow(struct arena *arena, unsigned allowed)
 
     for (enum method method = METHOD_GET; method < METHOD_COUNT; method++) {
         if (allowed & 1U << method) {
-            list = arena_printf(arena, "%s%s%s", list, *list != '\0' ? ", " : "",
-                                method_name(method));
+            list =
+                arena_printf(arena, "%s%s%s", list, *list != '\0' ? ", " : "", method_name(method));
         }
     }
     return list;
