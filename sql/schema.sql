@@ -76,6 +76,39 @@ create index activities_replies_idx on activities (reply_to_activity_uuid, creat
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
 
+-- A conversation of two people; there is one for each pair, the smaller uuid first.
+create table message_groups (
+    uuid              uuid        not null default gen_random_uuid(),
+    first_user_uuid   uuid        not null,
+    second_user_uuid  uuid        not null,
+    last_message_at   timestamptz not null default now(),
+    created_at        timestamptz not null default now(),
+    constraint message_groups_pkey primary key (uuid),
+    constraint message_groups_first_user_uuid_fkey foreign key (first_user_uuid) references users (uuid) on delete cascade,
+    constraint message_groups_second_user_uuid_fkey foreign key (second_user_uuid) references users (uuid) on delete cascade,
+    constraint message_groups_pair_key unique (first_user_uuid, second_user_uuid),
+    constraint message_groups_pair_check check (first_user_uuid < second_user_uuid)
+);
+
+create index message_groups_first_user_idx on message_groups (first_user_uuid, last_message_at desc, uuid desc);
+create index message_groups_second_user_idx on message_groups (second_user_uuid, last_message_at desc, uuid desc);
+
+create table messages (
+    uuid               uuid        not null default gen_random_uuid(),
+    message_group_uuid uuid        not null,
+    user_uuid          uuid        not null, -- who sent it
+    message            text        not null,
+    created_at         timestamptz not null default now(),
+    constraint messages_pkey primary key (uuid),
+    constraint messages_message_group_uuid_fkey foreign key (message_group_uuid)
+        references message_groups (uuid) on delete cascade,
+    constraint messages_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint messages_message_check check (char_length(message) between 1 and 1024)
+);
+
+create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
+create index messages_user_idx on messages (user_uuid);
+
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
 -- e-mail address and changes no row (uuid = its own value is how a create says again what it said before).
 -- A loader that may not create roles gets a NOTICE and a schema that works for its owner.

@@ -1,7 +1,6 @@
 #include "base/json.h"
 
 #include <json.h>
-#include <stdint.h>
 
 #include "base/json_grammar.h"
 #include "base/utf8.h"
@@ -73,4 +72,41 @@ enum json_kind json_member(const struct json *document, const char *name, const 
     default:
         return JSON_OTHER;
     }
+}
+
+bool json_integer(const struct json *document, const char *name, int64_t *value)
+{
+    struct json_object *member;
+
+    if (!json_object_object_get_ex(object_of(document), name, &member) ||
+        !json_object_is_type(member, json_type_int)) {
+        return false;
+    }
+    *value = json_object_get_int64(member);
+    return true;
+}
+
+static struct json_object *array_of(const struct json *document, const char *name)
+{
+    struct json_object *member;
+
+    return json_object_object_get_ex(object_of(document), name, &member) &&
+                   json_object_is_type(member, json_type_array)
+               ? member
+               : NULL;
+}
+
+size_t json_array_size(const struct json *document, const char *name)
+{
+    struct json_object *array = array_of(document, name);
+
+    return array != NULL ? json_object_array_length(array) : 0;
+}
+
+const struct json *json_array_object(const struct json *document, const char *name, size_t index)
+{
+    struct json_object *array = array_of(document, name);
+    struct json_object *item = array != NULL ? json_object_array_get_idx(array, index) : NULL;
+
+    return json_object_is_type(item, json_type_object) ? (const struct json *)item : NULL;
 }

@@ -6,7 +6,9 @@
 #ifndef CRUDDUR_BASE_JSON_H
 #define CRUDDUR_BASE_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct json;
 
@@ -23,5 +25,14 @@ enum json_kind { JSON_ABSENT, JSON_NULL, JSON_STRING, JSON_OTHER };
 /* The kind of the member `name`. For JSON_STRING *string is its text, owned by the document, else
  * NULL. */
 enum json_kind json_member(const struct json *document, const char *name, const char **string);
+
+/* The member's value when it is an integer as json-c holds it (out of range: clamped). */
+bool json_integer(const struct json *document, const char *name, int64_t *value);
+
+/* The number of items of the member when it is an array, else 0. */
+size_t json_array_size(const struct json *document, const char *name);
+
+/* Item number index of that array when it is an object, else NULL; owned by the document. */
+const struct json *json_array_object(const struct json *document, const char *name, size_t index);
 
 #endif

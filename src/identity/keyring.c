@@ -1,0 +1,80 @@
+#include "identity/keyring.h"
+
+#include <stddef.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "identity/keys.h"
+
+struct keyring {
+    const struct keyring_settings *settings;
+    struct keys *keys;
+    uint32_t generation; /* of keys */
+};
+
+uint32_t keyring_generation(const struct keyring *keyring)
+{
+    return keyring->settings->link != NULL ? atomic_load(&keyring->settings->link->page->generation)
+                                           : 0;
+}
+
+/* A file that holds no usable key changes nothing. */
+static void read_file(struct keyring *keyring)
+{
+    struct buf text = {0};
+    const char *why = "it holds no usable key";
+    struct keys *keys = NULL;
+
+    keyring->generation = keyring_generation(keyring);
+    if (file_read(keyring->settings->file, &text, &why) && text.length > 0) {
+        keys = keys_parse(text.bytes, text.length);
+    }
+    buf_release(&text);
+    if (keys != NULL) {
+        keys_free(keyring->keys);
+        keyring->keys = keys;
+    } else if (keyring->settings->link == NULL || keyring->generation > 0) {
+        log_message(LOG_ERROR, "keys", "%s: %s", keyring->settings->file, why);
+    }
+}
+
+struct keyring *keyring_new(const struct keyring_settings *settings)
+{
+    struct keyring *keyring = memory_zeroed(sizeof *keyring);
+
+    keyring->settings = settings;
+    read_file(keyring);
+    return keyring;
+}
+
+void keyring_free(struct keyring *keyring)
+{
+    if (keyring != NULL) {
+        keys_free(keyring->keys);
+        memory_free(keyring);
+    }
+}
+
+const struct keys *keyring_current(struct keyring *keyring, int64_t now_s)
+{
+    const struct keypage_link *link = keyring->settings->link;
+
+    if (keyring->generation != keyring_generation(keyring)) {
+        read_file(keyring);
+    }
+    if (link != NULL &&
+        now_s - atomic_load(&link->page->fetched_s) > keyring->settings->max_age_s) {
+        return NULL;
+    }
+    return keyring->keys;
+}
+
+bool keyring_ask(const struct keyring *keyring)
+{
+    if (keyring->settings->link == NULL) {
+        return false;
+    }
+    keypage_ask(keyring->settings->link);
+    return true;
+}

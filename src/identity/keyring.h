@@ -1,0 +1,32 @@
+/* A worker's keys: read from their file, read again whenever the fetcher says it has new ones. */
+#ifndef CRUDDUR_IDENTITY_KEYRING_H
+#define CRUDDUR_IDENTITY_KEYRING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity/keypage.h"
+
+struct keys;
+struct keyring;
+
+struct keyring_settings {
+    const char *file;
+    const struct keypage_link *link; /* NULL: nobody fetches, the file is all there is */
+    int max_age_s;                   /* of fetched keys; older ones are as good as none */
+};
+
+/* settings must outlive it. */
+struct keyring *keyring_new(const struct keyring_settings *settings);
+void keyring_free(struct keyring *keyring); /* NULL is allowed */
+
+/* The keys to use now; NULL while there are none that may be used. */
+const struct keys *keyring_current(struct keyring *keyring, int64_t now_s);
+
+/* Asks for fresh keys because a token named one that isn't there. False when nobody fetches. */
+bool keyring_ask(const struct keyring *keyring);
+
+/* Changes whenever keyring_current may give other keys. */
+uint32_t keyring_generation(const struct keyring *keyring);
+
+#endif
