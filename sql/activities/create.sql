@@ -1,29 +1,32 @@
--- One new activity of the user with this handle, and what it looks like in the feed.
+-- One new activity of the caller, and what it looks like in the feed.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
--- %(ttl)s: an interval; the time of expiry is the server's now plus it.
--- Outcomes: ok, user_not_found.
-with author as (
+-- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
+-- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
+-- idempotency_key_reused (the uuid stands for another message).
+with me as (
     select uuid, display_name, handle
     from public.users
-    where lower(handle) = lower(%(handle)s)
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+allowed as (
+    select *
+    from me
+    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
 ),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
-    select %(uuid)s::uuid, author.uuid, %(message)s, now() + %(ttl)s::interval
-    from author
+    select %(uuid)s::uuid, allowed.uuid, %(message)s, now() + %(ttl)s::interval
+    from allowed
     on conflict (uuid) do update set uuid = excluded.uuid
     returning *
-)
-select
-    case when made.uuid is null then 'user_not_found' else 'ok' end as outcome,
-    row_to_json(made) as body
-from (values (1)) always
-left join (
+),
+answer as (
     select
         c.uuid,
-        author.display_name,
-        author.handle,
+        me.display_name,
+        me.handle,
         c.message,
         c.replies_count,
         c.reposts_count,
@@ -33,5 +36,20 @@ left join (
         c.created_at,
         '[]'::json as replies
     from created c
-    cross join author
-) made on true
+    cross join me
+)
+select
+    case
+        when not exists (select from me) and %(sub)s is null then 'user_not_found'
+        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from allowed) then 'generic_403'
+        when exists (
+            select
+            from created
+            where message <> %(message)s
+                or reply_to_activity_uuid is not null
+                or expires_at is distinct from created_at + %(ttl)s::interval
+        ) then 'idempotency_key_reused'
+        else 'ok'
+    end as outcome,
+    (select row_to_json(answer) from answer) as body

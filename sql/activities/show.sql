@@ -1,5 +1,5 @@
 -- One activity that has not expired, and its replies, oldest first, at most 200.
--- No row: there is none, or it has expired.
+-- %(handle)s: its author's, or null for anyone's. No row: there is none, or it has expired.
 select
     row_to_json(shown) as activity,
     coalesce(
@@ -43,5 +43,6 @@ from (
     from public.activities a
     join public.users u on u.uuid = a.user_uuid
     where a.uuid = %(uuid)s::uuid
+        and (%(handle)s::text is null or lower(u.handle) = lower(%(handle)s))
         and (a.expires_at is null or a.expires_at > now())
 ) shown

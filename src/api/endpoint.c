@@ -28,6 +28,20 @@ static enum status status_of(const struct endpoint *endpoint, const struct resul
     return STATUS_INTERNAL;
 }
 
+void endpoint_bind_page(struct statement *statement, const struct page *page)
+{
+    statement_bind(statement, "limit", page->limit);
+    statement_bind(statement, "after_us", page->after_us);
+    statement_bind(statement, "after_uuid", page->after_uuid);
+}
+
+enum decision endpoint_refuse(const struct call *call, const struct broken *broken,
+                              struct response *response)
+{
+    problem_respond(response, call->request, broken->rules, broken->count);
+    return DECISION_RESPOND;
+}
+
 void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
                      const struct result *result, struct response *response)
 {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "api/rules.h"
 #include "db/statement.h"
 #include "http/page.h"
 #include "http/request.h"
@@ -18,11 +19,15 @@ struct call {
     const struct caller *caller;
     const struct json *body; /* NULL unless the endpoint takes one */
     struct page page;        /* for lists */
+    const char
+        *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
+    bool wants_week4;    /* the shapes of the frontend of week 4 */
 };
 
 enum decision {
     DECISION_RESPOND, /* the response is finished */
-    DECISION_ASK      /* the statement is to be run; its result makes the response */
+    DECISION_ASK,     /* the statement is to be run; its result makes the response */
+    DECISION_WAIT     /* who calls isn't known yet; no handler says this */
 };
 
 /* A handler is a pure function: from the call to a finished response or one statement. It never
@@ -35,7 +40,7 @@ enum access {
     ACCESS_CALLER  /* 401 for whoever isn't known */
 };
 
-enum { ENDPOINT_OUTCOMES_MAX = 4 };
+enum { ENDPOINT_OUTCOMES_MAX = 8 };
 
 struct endpoint {
     enum method method;
@@ -48,6 +53,13 @@ struct endpoint {
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
     enum status missing;
 };
+
+/* Binds a list's parameters limit, after_us and after_uuid. */
+void endpoint_bind_page(struct statement *statement, const struct page *page);
+
+/* Answers with the rules that a request broke. */
+enum decision endpoint_refuse(const struct call *call, const struct broken *broken,
+                              struct response *response);
 
 /* Turns the result of an endpoint's statement into the response. */
 void endpoint_finish(const struct endpoint *endpoint, const struct call *call,

@@ -5,7 +5,16 @@
 #include "api/activities.h"
 #include "api/endpoint.h"
 #include "api/health.h"
+#include "api/messages.h"
 #include "api/users.h"
+
+/* What a statement may say of its caller. */
+#define WHO STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED
+
+/* The frontends differ in the method. */
+#define PROFILE_UPDATE                                                                             \
+    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true, .outcomes = {WHO},        \
+    .missing = STATUS_INTERNAL
 
 /* HEAD is answered wherever GET is, OPTIONS everywhere. */
 static const struct endpoint ENDPOINTS[] = {
@@ -21,22 +30,76 @@ static const struct endpoint ENDPOINTS[] = {
      .handle = activities_home,
      .is_list = true,
      .missing = STATUS_INTERNAL},
-    {.method = METHOD_GET,
-     .pattern = "/api/activities/{uuid}",
-     .handle = activities_show,
-     .missing = STATUS_NOT_FOUND},
     {.method = METHOD_POST,
      .pattern = "/api/activities",
      .handle = activities_create,
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {STATUS_USER_NOT_FOUND},
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_IDEMPOTENCY_KEY_REUSED},
      .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/{uuid}",
+     .handle = activities_show,
+     .missing = STATUS_NOT_FOUND},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/activities/{uuid}",
+     .handle = activities_delete,
+     .access = ACCESS_CALLER,
+     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_NOT_YOURS},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_POST,
+     .pattern = "/api/activities/{uuid}/reply",
+     .handle = activities_reply,
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/@{handle}",
+     .handle = users_feed,
+     .is_list = true,
+     .missing = STATUS_NOT_FOUND},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/@{handle}/status/{uuid}",
+     .handle = activities_show_of,
+     .missing = STATUS_NOT_FOUND},
 
     {.method = METHOD_GET,
      .pattern = "/api/users/@{handle}/short",
      .handle = users_short,
      .missing = STATUS_NOT_FOUND},
+    {.method = METHOD_POST, .pattern = "/api/profile/update", PROFILE_UPDATE},
+    {.method = METHOD_PUT, .pattern = "/api/profile/update", PROFILE_UPDATE},
+
+    {.method = METHOD_GET,
+     .pattern = "/api/message_groups",
+     .handle = messages_groups,
+     .access = ACCESS_CALLER,
+     .is_list = true,
+     .outcomes = {WHO},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/messages/{uuid}",
+     .handle = messages_list,
+     .access = ACCESS_CALLER,
+     .is_list = true,
+     .outcomes = {WHO, STATUS_NOT_FOUND},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/messages/@{handle}",
+     .handle = messages_list_of,
+     .access = ACCESS_CALLER,
+     .is_list = true,
+     .outcomes = {WHO, STATUS_NOT_FOUND},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_POST,
+     .pattern = "/api/messages",
+     .handle = messages_send,
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND, STATUS_RECEIVER_IS_SENDER,
+                  STATUS_IDEMPOTENCY_KEY_REUSED},
+     .missing = STATUS_INTERNAL},
 };
 
 void routes_add(struct router *router)

@@ -7,7 +7,10 @@
 #include "base/status.h"
 
 enum {
-    MESSAGE_MAX_CHARS = 280, /* of an activity */
+    MESSAGE_MAX_CHARS = 280,       /* of an activity */
+    LONG_MESSAGE_MAX_CHARS = 1024, /* of a reply or a message to somebody */
+    DISPLAY_NAME_MAX_CHARS = 255,
+    BIO_MAX_CHARS = 1024,
     RULES_BROKEN_MAX = 8
 };
 
@@ -17,9 +20,15 @@ struct broken {
     enum status rules[RULES_BROKEN_MAX];
 };
 
+void broken_add(struct broken *broken, enum status rule);
+
 /* Each adds to broken what it finds. NULL is a value that was not sent. */
-void rule_message(const char *message, size_t max_chars, struct broken *broken);
+void rule_message(const char *message, struct broken *broken);
+void rule_long_message(const char *message, struct broken *broken);
+void rule_display_name(const char *display_name, struct broken *broken); /* not blanks alone */
+void rule_bio(const char *bio, struct broken *broken);
 void rule_user_handle(const char *handle, struct broken *broken);
+void rule_receiver_handle(const char *handle, struct broken *broken);
 
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
  * STATUS_TTL_BLANK added for a word that is none. */

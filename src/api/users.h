@@ -4,6 +4,8 @@
 
 #include "api/endpoint.h"
 
-handler users_short; /* uuid, handle and display name */
+handler users_short;  /* uuid, handle and display name */
+handler users_feed;   /* profile and activities, a list */
+handler users_update; /* one's own display_name and bio */
 
 #endif

@@ -43,7 +43,6 @@ static void finish(void *context, const struct result *result)
 int cgi_serve(const struct config *config, char **environment)
 {
     struct catalog *catalog = catalog_load(config->sql_dir);
-    struct connection_settings database = config_connection(config, "cruddurd cgi");
     struct arrival arrival = {.status = STATUS_OK};
     struct exchange exchange = {0};
     struct service service;
@@ -51,7 +50,7 @@ int cgi_serve(const struct config *config, char **environment)
     if (catalog == NULL) {
         return EXIT_FAILURE;
     }
-    service_init(&service, config, &database, catalog);
+    service_init(&service, config, catalog, "cruddurd cgi", NULL);
     read_body(&exchange, (size_t)config->body_max, &arrival);
     if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
         connection_submit(service.database, &exchange.statement, finish, &exchange);

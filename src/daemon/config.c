@@ -6,11 +6,13 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "http/cors.h"
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_OCTAL, KIND_SWITCH, KIND_CHOICE };
 
 static const char *const IDENTITIES[] = {
     [IDENTITY_TOKEN] = "token", [IDENTITY_HANDLE] = "handle", NULL};
+static const char *const COMPATS[] = {[COMPAT_NONE] = "none", [COMPAT_WEEK4] = "week4", NULL};
 static const char *const LEVELS[] = {[LOG_ERROR] = "error",
                                      [LOG_WARNING] = "warning",
                                      [LOG_INFO] = "info",
@@ -35,6 +37,14 @@ struct setting {
 
 /* Alphabetical by variable. The manual page lists the same; a test compares them. */
 static const struct setting SETTINGS[] = {
+    {"AWS_COGNITO_USER_POOL_CLIENT_ID", "--cognito-client", "ID", KIND_TEXT, AT(cognito_client),
+     .help = "the app client that tokens must be for"},
+    {"AWS_COGNITO_USER_POOL_ID", "--cognito-pool", "ID", KIND_TEXT, AT(cognito_pool),
+     .help = "the user pool that issues the tokens"},
+    {"AWS_DEFAULT_REGION", "--aws-region", "REGION", KIND_TEXT, AT(aws_region),
+     .help = "the user pool's region"},
+    {"BACKEND_URL", "--backend-url", "ORIGIN", KIND_TEXT, AT(backend_url),
+     .help = "an origin that may call from a browser, such as https://api.cruddur.com"},
     {"CONNECTION_URL", NULL, "URL", KIND_TEXT, AT(connection_url),
      .help = "the database, any libpq URL; without it the PG* variables count"},
     {"CONNECTION_URL_FILE", "--connection-url-file", "FILE", KIND_TEXT, AT(connection_url_file),
@@ -43,14 +53,30 @@ static const struct setting SETTINGS[] = {
      .help = "connections that may wait to be accepted"},
     {"CRUDDUR_BODY_MAX", "--body-max", "BYTES", KIND_NUMBER, AT(body_max), "16384", 1024,
      BODY_MAX_LIMIT, .help = "largest request body; nginx's client_max_body_size is to be equal"},
+    {"CRUDDUR_COMPAT", "--compat", "none|week4", KIND_CHOICE, AT(compat), "none",
+     .choices = COMPATS, .help = "week4: a user's page is the array that week 4's frontend wants"},
     {"CRUDDUR_DEADLINE", "--deadline", "MS", KIND_NUMBER, AT(deadline), "3000", 100, 60000,
      .help = "for a request's statement, reconnecting included; below fastcgi_read_timeout"},
+    {"CRUDDUR_DEFAULT_HANDLE", "--default-handle", "HANDLE", KIND_TEXT, AT(default_handle),
+     .help = "whom a request is for that names nobody; only with --identity handle"},
     {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "MS", KIND_NUMBER, AT(drain_timeout), "5000", 100,
      600000, .help = "for a worker to finish after TERM, before it is killed"},
+    {"CRUDDUR_FETCHER", "--fetcher", "PROGRAM", KIND_TEXT, AT(fetcher), FETCHER,
+     .help = "the program that fetches keys, when it isn't where it was installed"},
     {"CRUDDUR_IDENTITY", "--identity", "token|handle", KIND_CHOICE, AT(identity), "token",
      .choices = IDENTITIES,
      .help = "who callers are: their token's subject, or (on loopback, to learn with) whoever\n"
              "their request names"},
+    {"CRUDDUR_ISSUER", "--issuer", "URL", KIND_TEXT, AT(issuer),
+     .help = "the tokens' issuer, instead of the user pool"},
+    {"CRUDDUR_JWKS_CA_FILE", "--jwks-ca-file", "FILE", KIND_TEXT, AT(jwks_ca_file),
+     .help = "the certificates to trust for fetching keys; without it the system's"},
+    {"CRUDDUR_JWKS_FILE", "--jwks-file", "FILE", KIND_TEXT, AT(jwks_file),
+     .help = "the issuer's keys; with a URL the place to keep what was fetched"},
+    {"CRUDDUR_JWKS_MAX_AGE", "--jwks-max-age", "SECONDS", KIND_NUMBER, AT(jwks_max_age), "86400",
+     60, 31536000, .help = "how long fetched keys serve while the issuer is away"},
+    {"CRUDDUR_JWKS_URL", "--jwks-url", "URL", KIND_TEXT, AT(jwks_url),
+     .help = "where to fetch the issuer's keys, https only; none: the file is all there is"},
     {"CRUDDUR_LISTEN", "--listen", "ADDRESS", KIND_TEXT, AT(listen),
      .help = "unix:/path or tcp:host:port; not with a socket on fd 0 or from systemd"},
     {"CRUDDUR_LISTEN_GROUP", "--listen-group", "GROUP", KIND_TEXT, AT(listen_group),
@@ -78,6 +104,8 @@ static const struct setting SETTINGS[] = {
      1000, 600000, .help = "for a worker with one request, before it is replaced"},
     {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "4", 1, WORKERS_MAX,
      .help = "processes, each with one database connection"},
+    {"FRONTEND_URL", "--frontend-url", "ORIGIN", KIND_TEXT, AT(frontend_url),
+     .help = "as BACKEND_URL, such as https://cruddur.com"},
 };
 
 enum { SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0] };
@@ -307,6 +335,38 @@ static bool secret_file_is_readable(const struct config *config, FILE *errors)
     return good;
 }
 
+static bool origin_is_good(const char *origin, const char *name, FILE *errors)
+{
+    if (origin == NULL || cors_is_origin(origin)) {
+        return true;
+    }
+    fprintf(errors, "cruddurd: %s: '%s' is not an origin such as https://cruddur.com\n", name,
+            origin);
+    return false;
+}
+
+static char *joined(const char *start, const char *middle, const char *end)
+{
+    struct buf text = {0};
+
+    buf_printf(&text, "%s%s%s", start, middle, end);
+    return text.bytes;
+}
+
+/* What follows from other settings: a user pool's issuer, and where it shows its keys. */
+static void derive(struct config *config)
+{
+    if (config->issuer == NULL && config->cognito_pool != NULL && config->aws_region != NULL) {
+        char *host = joined("https://cognito-idp.", config->aws_region, ".amazonaws.com/");
+
+        config->issuer = joined(host, config->cognito_pool, "");
+        memory_free(host);
+        if (config->jwks_url == NULL) {
+            config->jwks_url = joined(config->issuer, "/.well-known/jwks.json", "");
+        }
+    }
+}
+
 static bool is_consistent(const struct config *config, FILE *errors)
 {
     bool good = true;
@@ -325,6 +385,22 @@ static bool is_consistent(const struct config *config, FILE *errors)
     if (config->log_params && config->identity == IDENTITY_TOKEN) {
         good = complain(errors, "--log-params 1 goes only with --identity handle");
     }
+    if (config->default_handle != NULL && config->identity != IDENTITY_HANDLE) {
+        good = complain(errors, "--default-handle goes only with --identity handle");
+    }
+    if (config->issuer != NULL && config->cognito_client == NULL) {
+        good = complain(errors, "tokens need AWS_COGNITO_USER_POOL_CLIENT_ID too");
+    }
+    if (config->issuer != NULL && config->jwks_file == NULL) {
+        good =
+            complain(errors, "tokens need --jwks-file, to read the keys from or to keep them in");
+    }
+    if (config->issuer == NULL && (config->jwks_url != NULL || config->jwks_file != NULL)) {
+        good = complain(errors, "keys without an issuer: give --issuer, or AWS_DEFAULT_REGION and "
+                                "AWS_COGNITO_USER_POOL_ID");
+    }
+    good = origin_is_good(config->frontend_url, "--frontend-url", errors) && good;
+    good = origin_is_good(config->backend_url, "--backend-url", errors) && good;
     if (config->listen == NULL && config->listen_group != NULL) {
         good = complain(errors, "--listen-group goes only with --listen unix:/path");
     }
@@ -345,6 +421,9 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
         good = take_file(config, config->settings_file, errors);
         good = take_environment(config, environment, errors) && good;
         good = take_options(config, argc, argv, errors) && good;
+    }
+    if (good) {
+        derive(config);
     }
     return good && is_consistent(config, errors);
 }
@@ -415,5 +494,14 @@ struct connection_settings config_connection(const struct config *config,
             },
         .deadline_ms = config->deadline,
         .logs_values = config->log_params,
+    };
+}
+
+struct keyring_settings config_keyring(const struct config *config, const struct keypage_link *link)
+{
+    return (struct keyring_settings){
+        .file = config->jwks_file,
+        .link = config->jwks_url != NULL ? link : NULL,
+        .max_age_s = config->jwks_max_age,
     };
 }

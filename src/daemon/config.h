@@ -14,6 +14,8 @@ enum { WORKERS_MAX = 64, BODY_MAX_LIMIT = 65536 /* bytes */ };
 
 enum config_action { ACTION_SERVE, ACTION_CHECK, ACTION_HELP, ACTION_VERSION };
 
+enum compat { COMPAT_NONE, COMPAT_WEEK4 };
+
 struct config {
     enum config_action action;
     char *connection_url; /* NULL: from the file; both NULL: libpq's PG* variables */
@@ -22,6 +24,17 @@ struct config {
     char *listen_group;
     char *sql_dir;
     char *settings_file;
+    char *aws_region; /* this and the next two: the Cognito user pool */
+    char *cognito_pool;
+    char *cognito_client;
+    char *issuer;    /* of tokens; NULL: there is none */
+    char *jwks_url;  /* where its keys are fetched; NULL: they are not */
+    char *jwks_file; /* where its keys are read instead, or kept when they are fetched */
+    char *jwks_ca_file;
+    char *frontend_url; /* origins, for CORS */
+    char *backend_url;
+    char *default_handle;
+    char *fetcher;   /* the program */
     int listen_mode; /* permission bits */
     int backlog;     /* connections */
     int workers;
@@ -31,9 +44,11 @@ struct config {
     int request_timeout;
     int drain_timeout;
     int stuck_timeout;
-    int identity;   /* enum identity_mode */
-    int log_level;  /* enum log_level */
-    int log_format; /* enum log_format */
+    int jwks_max_age; /* seconds */
+    int identity;     /* enum identity_mode */
+    int compat;       /* enum compat */
+    int log_level;    /* enum log_level */
+    int log_format;   /* enum log_format */
     bool log_params;
     bool prepare;
 };
@@ -46,6 +61,10 @@ void config_release(struct config *config);
 
 /* The help text, with every setting, its variable and its default. */
 void config_help(FILE *out);
+
+/* The part of the settings that the keys take. link: NULL when nobody fetches. */
+struct keyring_settings config_keyring(const struct config *config,
+                                       const struct keypage_link *link);
 
 /* The part of the settings that the database connection takes. application_name is borrowed. */
 struct connection_settings config_connection(const struct config *config,

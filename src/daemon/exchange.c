@@ -2,30 +2,11 @@
 
 #include <stdio.h>
 
-#include "api/routes.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "http/body.h"
 #include "http/problem.h"
-
-void service_init(struct service *service, const struct config *config,
-                  const struct connection_settings *database, const struct catalog *catalog)
-{
-    *service = (struct service){
-        .config = config,
-        .router = router_new(),
-        .database = connection_new(database, catalog),
-    };
-    routes_add(service->router);
-}
-
-void service_release(struct service *service)
-{
-    router_free(service->router);
-    connection_free(service->database);
-    *service = (struct service){0};
-}
 
 void exchange_reset(struct exchange *exchange)
 {
@@ -60,54 +41,66 @@ static enum status route(struct exchange *exchange, const struct service *servic
     return status;
 }
 
-static enum status identify(struct exchange *exchange, const struct service *service)
+/* Who calls, for an endpoint that must know. STATUS_OK with CALLER_PENDING: not yet. */
+static enum status identify(struct exchange *exchange, bool may_wait)
 {
     const struct request *request = &exchange->request;
 
-    exchange->caller = caller_identify((enum identity_mode)service->config->identity,
-                                       request->authorization, request->remote_addr);
-    bool is_known = exchange->caller.kind == CALLER_BY_HANDLE;
-    return is_known || exchange->endpoint->access == ACCESS_ANYONE ? STATUS_OK
-                                                                   : STATUS_UNAUTHENTICATED;
+    exchange->caller = caller_identify(&exchange->service->identity, request->authorization,
+                                       request->remote_addr, may_wait, &exchange->arena);
+    switch (exchange->caller.kind) {
+    case CALLER_BY_HANDLE:
+    case CALLER_BY_TOKEN:
+    case CALLER_PENDING:
+        return STATUS_OK;
+    case CALLER_UNDECIDED:
+        return STATUS_KEYS_UNAVAILABLE;
+    case CALLER_ANONYMOUS:
+    case CALLER_REFUSED:
+        break;
+    }
+    return STATUS_UNAUTHENTICATED;
 }
 
-/* Everything before the handler. *body is to be freed in any case. */
-static enum status prepare(struct exchange *exchange, const struct service *service,
-                           struct json **body)
+/* From the known caller to the handler. */
+static enum decision handle(struct exchange *exchange)
 {
+    const struct endpoint *endpoint = exchange->endpoint;
+    const struct config *config = exchange->service->config;
     struct request *request = &exchange->request;
-    enum status status = route(exchange, service);
+    enum status status = STATUS_OK;
+    enum decision decision = DECISION_RESPOND;
+    struct json *body = NULL;
 
-    if (status == STATUS_OK) {
-        status = identify(exchange, service);
+    if (endpoint->takes_body) {
+        status = body_open(request, (size_t)config->body_max, &body);
     }
-    if (status == STATUS_OK && exchange->endpoint->takes_body) {
-        status = body_open(request, (size_t)service->config->body_max, body);
-    }
-    if (status == STATUS_OK && exchange->endpoint->is_list) {
+    if (status == STATUS_OK && endpoint->is_list) {
         status = page_from_query(request, &exchange->call.page);
     }
-    return status;
-}
-
-static enum decision decide(struct exchange *exchange, const struct service *service)
-{
-    struct json *body = NULL;
-    enum decision decision = DECISION_RESPOND;
-    enum status status = prepare(exchange, service, &body);
-
     if (status == STATUS_OK) {
         exchange->call.body = body;
-        decision =
-            exchange->endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
+        decision = endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
         exchange->call.body = NULL;
-    } else if (status == STATUS_METHOD_NOT_ALLOWED && exchange->request.method == METHOD_OPTIONS) {
-        response_empty(&exchange->response);
     } else {
-        problem_respond_one(&exchange->response, &exchange->request, status);
+        problem_respond_one(&exchange->response, request, status);
     }
     json_free(body);
     return decision;
+}
+
+enum decision exchange_resume(struct exchange *exchange, bool may_wait)
+{
+    enum status status = STATUS_OK;
+
+    if (exchange->endpoint->access == ACCESS_CALLER) {
+        status = identify(exchange, may_wait);
+    }
+    if (status != STATUS_OK) {
+        problem_respond_one(&exchange->response, &exchange->request, status);
+        return DECISION_RESPOND;
+    }
+    return exchange->caller.kind == CALLER_PENDING ? DECISION_WAIT : handle(exchange);
 }
 
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
@@ -116,19 +109,31 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     struct request *request = &exchange->request;
 
     exchange->started_us = clock_us();
+    exchange->service = service;
     enum status status = request_init(request, &exchange->arena, parameters);
-    exchange->call.request = request;
-    exchange->call.caller = &exchange->caller;
+    exchange->call = (struct call){
+        .request = request,
+        .caller = &exchange->caller,
+        .default_handle = service->config->default_handle,
+        .wants_week4 = service->config->compat == COMPAT_WEEK4,
+    };
     request->body = arrival->body;
     request->body_length = arrival->body_length;
     if (status == STATUS_OK) {
         status = arrival->status;
     }
-    if (status != STATUS_OK) {
-        problem_respond_one(&exchange->response, request, status);
-        return DECISION_RESPOND;
+    if (status == STATUS_OK) {
+        status = route(exchange, service);
     }
-    return decide(exchange, service);
+    if (status == STATUS_OK) {
+        return exchange_resume(exchange, true);
+    }
+    if (status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS) {
+        response_empty(&exchange->response);
+    } else {
+        problem_respond_one(&exchange->response, request, status);
+    }
+    return DECISION_RESPOND;
 }
 
 void exchange_result(struct exchange *exchange, const struct result *result)
@@ -143,8 +148,9 @@ void exchange_result(struct exchange *exchange, const struct result *result)
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
                      const char **body, size_t *body_length)
 {
-    const struct response *response = &exchange->response;
+    struct response *response = &exchange->response;
 
+    cors_apply(&exchange->service->cors, &exchange->request, response);
     response_head(response, &exchange->request, &exchange->head);
     *head = exchange->head.bytes;
     *head_length = exchange->head.length;

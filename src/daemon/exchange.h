@@ -8,19 +8,7 @@
 #include <stdint.h>
 
 #include "api/endpoint.h"
-#include "daemon/config.h"
-#include "http/router.h"
-
-/* What all requests of a process share. */
-struct service {
-    const struct config *config;
-    struct router *router;
-    struct connection *database;
-};
-
-void service_init(struct service *service, const struct config *config,
-                  const struct connection_settings *database, const struct catalog *catalog);
-void service_release(struct service *service);
+#include "daemon/service.h"
 
 struct exchange {
     struct arena arena;
@@ -29,6 +17,7 @@ struct exchange {
     struct caller caller;
     struct call call;
     struct statement statement; /* to be run when exchange_begin says DECISION_ASK */
+    const struct service *service;
     const struct endpoint *endpoint;
     const char *route; /* the pattern, static text; NULL when the path has none */
     struct buf head;
@@ -46,8 +35,13 @@ struct arrival {
 
 /* The arena may be used for the arrival's body before exchange_begin, after exchange_reset. */
 void exchange_reset(struct exchange *exchange);
+
+/* DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
                              char **parameters, const struct arrival *arrival);
+
+/* may_wait: whether it may be DECISION_WAIT once more. */
+enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
 /* Makes the response from the statement's result. Its body may point into the result: take the
  * answer before the result is gone. */

@@ -1,6 +1,7 @@
 #include "daemon/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "daemon/budget.h"
+#include "daemon/fetcher.h"
 #include "daemon/handover.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
@@ -53,6 +55,7 @@ struct supervisor {
     bool is_throttled;
     struct listener listener;
     struct handover handover;
+    struct fetcher fetcher;
     int life[2]; /* a pipe: the workers' end sees its end when the master is gone */
     bool is_stopping;
     int64_t watchdog_ms; /* when systemd wants to hear from us again */
@@ -109,6 +112,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
         .catalog = child->generation->catalog,
         .score = score_of(supervisor, child),
         .handover = supervisor->handover,
+        .keypage = &supervisor->fetcher.link,
         .listen_fd = supervisor->listener.fd,
         .life_fd = supervisor->life[0],
         .number = child->number,
@@ -250,6 +254,7 @@ static void finish_reload(struct supervisor *supervisor)
     supervisor->next = NULL;
     log_setup((enum log_level)supervisor->current->config.log_level,
               (enum log_format)supervisor->current->config.log_format);
+    fetcher_stop(&supervisor->fetcher); /* starts again with the new settings */
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }
 
@@ -318,6 +323,9 @@ static void reap(struct supervisor *supervisor)
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
         struct child *child = child_of_pid(supervisor, pid);
 
+        if (fetcher_ended(&supervisor->fetcher, pid)) {
+            continue;
+        }
         if (child != NULL) {
             child_ended(supervisor, child, wait_status);
         }
@@ -388,6 +396,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     log_message(LOG_INFO, "supervisor", "ending");
     notify_systemd("STOPPING=1");
     supervisor->is_stopping = true;
+    fetcher_stop(&supervisor->fetcher);
     /* No new connections, before the workers look for the last time. */
     listen_close(&supervisor->listener);
     for (size_t i = 0; i < SCORES_MAX; i++) {
@@ -399,6 +408,9 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
 
 static bool has_children(const struct supervisor *supervisor)
 {
+    if (supervisor->fetcher.pid != 0) {
+        return true;
+    }
     for (size_t i = 0; i < SCORES_MAX; i++) {
         if (supervisor->children[i].state != CHILD_NONE) {
             return true;
@@ -417,8 +429,9 @@ static bool is_unsettled(const struct supervisor *supervisor)
         }
         running += supervisor->children[i].state == CHILD_RUNNING;
     }
-    return supervisor->is_stopping || supervisor->next != NULL ||
-           running < supervisor->current->config.workers;
+    return supervisor->is_stopping ||
+           (supervisor->current->config.jwks_url != NULL && supervisor->fetcher.pid == 0) ||
+           supervisor->next != NULL || running < supervisor->current->config.workers;
 }
 
 static void feed_watchdog(struct supervisor *supervisor)
@@ -474,6 +487,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
                 advance_reload(supervisor);
             }
             respawn(supervisor);
+            fetcher_keep(&supervisor->fetcher, &supervisor->current->config);
         }
         feed_watchdog(supervisor);
     }
@@ -504,7 +518,8 @@ static bool prepare(struct supervisor *supervisor)
     }
     supervisor->scoreboard = scoreboard_new();
     if (supervisor->scoreboard == NULL || !handover_open(&supervisor->handover) ||
-        pipe(supervisor->life) != 0) {
+        pipe2(supervisor->life, O_CLOEXEC) != 0 ||
+        !fetcher_prepare(&supervisor->fetcher, &current->config)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }

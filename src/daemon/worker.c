@@ -16,7 +16,14 @@
 #include "daemon/exchange.h"
 #include "http/fastcgi.h"
 
-enum { EVENTS_MAX = 64, MASTER_GONE_SECONDS = 1 };
+enum {
+    EVENTS_MAX = 64,
+    MASTER_GONE_SECONDS = 1,
+    KEYS_WAIT_MS = 1500, /* a request may be parked while fresh keys are fetched */
+    KEYS_LOOK_MS = 10    /* between looks for them */
+};
+
+static const uint32_t CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 /* A connection from the front server and the request on it. */
 struct client {
@@ -24,6 +31,7 @@ struct client {
     struct exchange exchange;
     struct worker *worker;
     int64_t partial_since_ms; /* when a request began to arrive; 0: none is under way */
+    int64_t parked_until_ms;  /* its request waits for keys until then; 0: it doesn't */
     struct client *next, **link;
 };
 
@@ -31,7 +39,9 @@ struct worker {
     const struct worker_place *place;
     struct service service;
     struct client *clients;
-    int partial_count; /* clients with a request under way */
+    int partial_count;        /* clients with a request under way */
+    int parked_count;         /* clients whose request waits for keys */
+    uint32_t keys_generation; /* of the last look at the parked ones */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
@@ -107,7 +117,7 @@ static void client_add(struct worker *worker, int fd)
     }
     worker->clients = client;
     atomic_fetch_add_explicit(&worker->place->score->connections, 1, memory_order_relaxed);
-    if (!watch(worker, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, client)) {
+    if (!watch(worker, fd, CLIENT_EVENTS, client)) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
     }
 }
@@ -176,6 +186,44 @@ static void client_result(void *context, const struct result *result)
     }
 }
 
+static void park(struct client *client)
+{
+    client->parked_until_ms = client->exchange.started_us / 1000 + KEYS_WAIT_MS;
+    client->worker->parked_count++;
+}
+
+static void unpark(struct client *client)
+{
+    struct epoll_event event = {.events = CLIENT_EVENTS, .data.ptr = client};
+
+    client->parked_until_ms = 0;
+    client->worker->parked_count--;
+    /* Arms it anew: what came meanwhile, such as the peer's end, was passed over. */
+    epoll_ctl(client->worker->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
+}
+
+static void client_proceed(struct client *client, enum decision decision)
+{
+    struct worker *worker = client->worker;
+
+    score_set(worker->place->score, WORKER_BUSY, client->exchange.route);
+    switch (decision) {
+    case DECISION_ASK:
+        connection_submit(worker->service.database, &client->exchange.statement, client_result,
+                          client);
+        break;
+    case DECISION_WAIT:
+        park(client);
+        score_set(worker->place->score, WORKER_IDLE, NULL);
+        break;
+    case DECISION_RESPOND:
+        if (!client_answer(client)) {
+            client_close(client);
+        }
+        break;
+    }
+}
+
 /* Takes the request that waits, as far as it has come. */
 static void client_serve(struct client *client, enum status arrived)
 {
@@ -198,19 +246,16 @@ static void client_serve(struct client *client, enum status arrived)
     } else {
         fastcgi_give_up(client->connection);
     }
-    enum decision decision = exchange_begin(exchange, &worker->service, parameters, &arrival);
-    score_set(worker->place->score, WORKER_BUSY, exchange->route);
-    if (decision == DECISION_ASK) {
-        connection_submit(worker->service.database, &exchange->statement, client_result, client);
-    } else if (!client_answer(client)) {
-        client_close(client);
-    }
+    client_proceed(client, exchange_begin(exchange, &worker->service, parameters, &arrival));
 }
 
 static void client_look(struct client *client)
 {
     bool answerable;
 
+    if (client->parked_until_ms != 0) {
+        return; /* what it has to say is looked at when its request is done */
+    }
     switch (fastcgi_look(client->connection, (size_t)client->worker->place->config->body_max,
                          &answerable)) {
     case FASTCGI_IDLE:
@@ -258,11 +303,36 @@ static void expire_partial(struct worker *worker)
     }
 }
 
-/* Milliseconds until the first half request is too old, or -1. */
+/* Goes on with the parked requests when there are other keys than at the last look, and with those
+ * that have waited long enough; all of them with `at_once`. */
+static void resume_parked(struct worker *worker, bool at_once)
+{
+    if (worker->parked_count == 0) {
+        return;
+    }
+    uint32_t generation = keyring_generation(worker->service.identity.keyring);
+    bool has_news = generation != worker->keys_generation;
+    worker->keys_generation = generation;
+    for (struct client *client = worker->clients, *next; client != NULL; client = next) {
+        bool is_late = at_once || clock_ms() >= client->parked_until_ms;
+
+        next = client->next;
+        if (client->parked_until_ms != 0 && (has_news || is_late)) {
+            unpark(client);
+            client_proceed(client, exchange_resume(&client->exchange, !is_late));
+        }
+    }
+}
+
+/* Milliseconds until the first half request is too old or parked ones are to be looked at, or -1.
+ */
 static int wait_ms(const struct worker *worker)
 {
     int64_t first = INT64_MAX;
 
+    if (worker->parked_count > 0) {
+        return KEYS_LOOK_MS;
+    }
     if (worker->partial_count == 0) {
         return -1;
     }
@@ -307,6 +377,7 @@ static void serve_events(struct worker *worker, int timeout_ms)
         }
     }
     expire_partial(worker);
+    resume_parked(worker, false);
 }
 
 /* Gives every connection away. What hasn't been taken out of a socket goes with it, half requests
@@ -357,6 +428,7 @@ static void leave(struct worker *worker)
     unwatch(worker, place->listen_fd);
     unwatch(worker, place->handover.take);
     unwatch(worker, place->life_fd);
+    resume_parked(worker, true);
     if (worker->leave == LEAVE_HAND_OVER) {
         hand_over(worker);
     }
@@ -384,14 +456,13 @@ int worker_run(const struct worker_place *place)
 {
     char name[32];
     snprintf(name, sizeof name, "cruddurd worker %d", place->number);
-    struct connection_settings database = config_connection(place->config, name);
     struct worker worker = {.place = place};
     int status = EXIT_FAILURE;
 
     srandom((unsigned)getpid());
     fastcgi_setup();
     worker.signal_fd = set_signals();
-    service_init(&worker.service, place->config, &database, place->catalog);
+    service_init(&worker.service, place->config, place->catalog, name, place->keypage);
     if (place->must_fit && !connection_fits(worker.service.database)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker)) {

@@ -16,6 +16,7 @@ struct worker_place {
     const struct catalog *catalog;
     struct score *score;
     struct handover handover;
+    const struct keypage_link *keypage;
     int listen_fd;
     int life_fd;        /* readable (end of file) once the master is gone */
     int number;         /* from 1, for application_name */

@@ -41,7 +41,10 @@ struct request {
     const char *accept; /* this and the following are NULL when not sent */
     const char *content_type;
     const char *authorization;
-    const char *traceparent; /* only when well-formed */
+    const char *idempotency_key;
+    const char *origin;
+    const char *preflight_method; /* Access-Control-Request-Method */
+    const char *traceparent;      /* only when well-formed */
     const char *remote_addr;
     char id[REQUEST_ID_MAX + 1]; /* taken over when well-formed, else made */
 

@@ -1,8 +1,9 @@
 #include "identity/caller.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 /* 127.0.0.0/8, ::1, a unix socket of the front server ("unix:"), or no network at all. */
 static bool is_local(const char *remote_addr)
@@ -11,14 +12,54 @@ static bool is_local(const char *remote_addr)
            strcmp(remote_addr, "::1") == 0 || strncmp(remote_addr, "unix:", 5) == 0;
 }
 
-struct caller caller_identify(enum identity_mode mode, const char *authorization,
-                              const char *remote_addr)
+/* The token of "Bearer TOKEN" (RFC 6750 section 2.1); NULL for any other form. */
+static const char *bearer_token(const char *authorization)
+{
+    static const char scheme[] = "Bearer ";
+
+    if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) {
+        return NULL;
+    }
+    authorization += sizeof scheme - 1;
+    authorization += strspn(authorization, " ");
+    return *authorization != '\0' && strpbrk(authorization, " \t,") == NULL ? authorization : NULL;
+}
+
+static struct caller by_token(const struct identity *identity, const char *token, bool may_wait,
+                              struct arena *arena)
+{
+    int64_t now = (int64_t)time(NULL);
+    const struct keys *keys = keyring_current(identity->keyring, now);
+    struct caller caller = {.kind = CALLER_REFUSED};
+
+    switch (token_verify(token, keys, &identity->rules, now, arena, &caller.subject)) {
+    case TOKEN_GOOD:
+        caller.kind = CALLER_BY_TOKEN;
+        break;
+    case TOKEN_UNKNOWN_KEY:
+        if (keyring_ask(identity->keyring) && may_wait) {
+            caller.kind = CALLER_PENDING;
+        } else if (keys == NULL) {
+            caller.kind = CALLER_UNDECIDED;
+        }
+        break;
+    case TOKEN_REFUSED:
+        break;
+    }
+    return caller;
+}
+
+struct caller caller_identify(const struct identity *identity, const char *authorization,
+                              const char *remote_addr, bool may_wait, struct arena *arena)
 {
     if (authorization != NULL) {
-        return (struct caller){CALLER_REFUSED};
+        const char *token = bearer_token(authorization);
+
+        return token != NULL && identity->keyring != NULL
+                   ? by_token(identity, token, may_wait, arena)
+                   : (struct caller){.kind = CALLER_REFUSED};
     }
-    if (mode == IDENTITY_HANDLE && is_local(remote_addr)) {
-        return (struct caller){CALLER_BY_HANDLE};
-    }
-    return (struct caller){CALLER_ANONYMOUS};
+    return (struct caller){.kind = identity->mode == IDENTITY_HANDLE && is_local(remote_addr)
+                                       ? CALLER_BY_HANDLE
+                                       : CALLER_ANONYMOUS};
 }

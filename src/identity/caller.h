@@ -2,24 +2,40 @@
 #ifndef CRUDDUR_IDENTITY_CALLER_H
 #define CRUDDUR_IDENTITY_CALLER_H
 
+#include <stdbool.h>
+
+#include "identity/keyring.h"
+#include "identity/token.h"
+
 enum identity_mode {
     IDENTITY_TOKEN, /* callers are who their token says */
-    IDENTITY_HANDLE /* for learning, on loopback: the body's handle is believed */
+    IDENTITY_HANDLE /* for learning, on loopback: without a token, whoever the request names */
+};
+
+struct identity {
+    enum identity_mode mode;
+    struct keyring *keyring; /* NULL: there is no issuer, so no token is good */
+    struct token_rules rules;
 };
 
 enum caller_kind {
     CALLER_ANONYMOUS, /* said nothing about itself */
     CALLER_REFUSED,   /* sent an Authorization header that proves nothing */
-    CALLER_BY_HANDLE  /* acts as whatever handle its request names */
+    CALLER_PENDING,   /* its token's key isn't here yet, but was just asked for */
+    CALLER_UNDECIDED, /* there are no keys to judge its token by */
+    CALLER_BY_HANDLE, /* acts as whatever handle its request names */
+    CALLER_BY_TOKEN   /* is the subject of its token */
 };
 
 struct caller {
     enum caller_kind kind;
+    const char *subject; /* with CALLER_BY_TOKEN, in arena memory */
 };
 
 /* authorization is the header, NULL without one; remote_addr the client's address as the front
- * server gives it, NULL for a request that came over no network (plain CGI). */
-struct caller caller_identify(enum identity_mode mode, const char *authorization,
-                              const char *remote_addr);
+ * server gives it, NULL for a request that came over no network (plain CGI). CALLER_PENDING only
+ * if the caller may wait. */
+struct caller caller_identify(const struct identity *identity, const char *authorization,
+                              const char *remote_addr, bool may_wait, struct arena *arena);
 
 #endif

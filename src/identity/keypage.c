@@ -9,8 +9,7 @@
 
 static struct keypage *map(int fd)
 {
-    void *memory =
-        mmap(NULL, sizeof(struct keypage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, sizeof(struct keypage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
 }

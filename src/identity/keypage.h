@@ -9,9 +9,9 @@
 enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, whatever is asked for */ };
 
 struct keypage {
-    _Atomic uint32_t generation;  /* goes up when the keys' file has new text */
-    _Atomic int64_t fetched_s;    /* when the issuer last gave them, seconds since 1970; 0: never */
-    _Atomic int64_t next_ask_ms;  /* monotonic: nobody wakes the fetcher before this */
+    _Atomic uint32_t generation; /* goes up when the keys' file has new text */
+    _Atomic int64_t fetched_s;   /* when the issuer last gave them, seconds since 1970; 0: never */
+    _Atomic int64_t next_ask_ms; /* monotonic: nobody wakes the fetcher before this */
 };
 
 struct keypage_link {

@@ -68,8 +68,7 @@ static EVP_PKEY *pkey_of(const struct json *jwk)
         build != NULL && context != NULL &&
         OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
         OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) &&
-        (params = OSSL_PARAM_BLD_to_param(build)) != NULL &&
-        EVP_PKEY_fromdata_init(context) == 1) {
+        (params = OSSL_PARAM_BLD_to_param(build)) != NULL && EVP_PKEY_fromdata_init(context) == 1) {
         EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params);
     }
     OSSL_PARAM_free(params);
@@ -150,7 +149,7 @@ void keys_free(struct keys *keys)
 
 bool keys_have(const struct keys *keys, const char *kid)
 {
-    const struct key *key = find(keys, kid);
+    const struct key *key = keys != NULL ? find(keys, kid) : NULL;
 
     return key != NULL && !key->is_ambiguous;
 }

@@ -1,4 +1,5 @@
-/* The issuer's public keys: a JSON Web Key Set (RFC 7517), of which only RSA keys for RS256 count. */
+/* The issuer's public keys: a JSON Web Key Set (RFC 7517), of which only RSA keys for RS256 count.
+ */
 #ifndef CRUDDUR_IDENTITY_KEYS_H
 #define CRUDDUR_IDENTITY_KEYS_H
 
@@ -20,6 +21,7 @@ enum {
 struct keys *keys_parse(const char *text, size_t length);
 void keys_free(struct keys *keys); /* NULL is allowed */
 
+/* keys may be NULL: then it has none. */
 bool keys_have(const struct keys *keys, const char *kid);
 
 /* Whether signature is the key's RSASSA-PKCS1-v1_5 with SHA-256 (RS256) over text. */

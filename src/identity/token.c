@@ -46,9 +46,8 @@ static struct json *open_part(struct arena *arena, const char *part, size_t leng
 {
     char *text = arena_alloc(arena, BASE64URL_DECODED_MAX(length));
 
-    return base64url_decode(part, length, (unsigned char *)text, &length)
-               ? json_parse(text, length)
-               : NULL;
+    return base64url_decode(part, length, (unsigned char *)text, &length) ? json_parse(text, length)
+                                                                          : NULL;
 }
 
 static bool says(const struct json *object, const char *name, const char *wanted)
@@ -84,8 +83,7 @@ static bool check_header(const struct json *header, struct arena *arena, const c
 static enum token_verdict check_signature(const struct parts *parts, const struct keys *keys,
                                           struct arena *arena)
 {
-    unsigned char *signature =
-        arena_alloc(arena, BASE64URL_DECODED_MAX(parts->signature_length));
+    unsigned char *signature = arena_alloc(arena, BASE64URL_DECODED_MAX(parts->signature_length));
     struct json *header = open_part(arena, parts->header, parts->header_length);
     enum token_verdict verdict = TOKEN_REFUSED;
     const char *kid;
@@ -95,8 +93,7 @@ static enum token_verdict check_signature(const struct parts *parts, const struc
         base64url_decode(parts->signature, parts->signature_length, signature, &length)) {
         if (!keys_have(keys, kid)) {
             verdict = TOKEN_UNKNOWN_KEY;
-        } else if (keys_verify(keys, kid, parts->header, parts->signed_length, signature,
-                               length)) {
+        } else if (keys_verify(keys, kid, parts->header, parts->signed_length, signature, length)) {
             verdict = TOKEN_GOOD;
         }
     }
@@ -136,8 +133,8 @@ static enum token_verdict check_claims(const struct json *payload, const struct 
 }
 
 enum token_verdict token_verify(const char *token, const struct keys *keys,
-                                const struct token_rules *rules, int64_t now_s,
-                                struct arena *arena, const char **subject)
+                                const struct token_rules *rules, int64_t now_s, struct arena *arena,
+                                const char **subject)
 {
     struct parts parts;
 

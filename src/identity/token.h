@@ -29,7 +29,7 @@ enum token_verdict {
  * payload is looked at, the algorithm before any key. On TOKEN_GOOD *subject is the claim sub, in
  * arena memory. */
 enum token_verdict token_verify(const char *token, const struct keys *keys,
-                                const struct token_rules *rules, int64_t now_s,
-                                struct arena *arena, const char **subject);
+                                const struct token_rules *rules, int64_t now_s, struct arena *arena,
+                                const char **subject);
 
 #endif

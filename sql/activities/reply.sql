@@ -1,0 +1,68 @@
+-- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent.
+-- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s: as in create.sql.
+-- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
+-- idempotency_key_reused.
+with me as (
+    select uuid, display_name, handle
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+allowed as (
+    select *
+    from me
+    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+),
+parent as (
+    select uuid, expires_at
+    from public.activities
+    where uuid = %(parent)s::uuid
+        and (expires_at is null or expires_at > now())
+    for key share
+),
+created as (
+    insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
+    select %(uuid)s::uuid, allowed.uuid, %(message)s, parent.uuid, parent.expires_at
+    from allowed
+    cross join parent
+    on conflict (uuid) do update set uuid = excluded.uuid
+    returning *, xmax = 0 as is_new
+),
+counted as (
+    update public.activities a
+    set replies_count = a.replies_count + 1
+    from created
+    where created.is_new
+        and a.uuid = created.reply_to_activity_uuid
+),
+answer as (
+    select
+        c.uuid,
+        me.display_name,
+        me.handle,
+        c.message,
+        c.replies_count,
+        c.reposts_count,
+        c.likes_count,
+        c.reply_to_activity_uuid,
+        c.expires_at,
+        c.created_at,
+        '[]'::json as replies
+    from created c
+    cross join me
+)
+select
+    case
+        when not exists (select from me) and %(sub)s is null then 'user_not_found'
+        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from allowed) then 'generic_403'
+        when not exists (select from parent) then 'not_found'
+        when exists (
+            select
+            from created
+            where message <> %(message)s
+                or reply_to_activity_uuid is distinct from %(parent)s::uuid
+        ) then 'idempotency_key_reused'
+        else 'ok'
+    end as outcome,
+    (select row_to_json(answer) from answer) as body

@@ -1,0 +1,44 @@
+-- One message of the caller's into a conversation that it belongs to. %(uuid)s as in activities/create.sql.
+-- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered,
+-- idempotency_key_reused.
+with me as (
+    select uuid, display_name, handle
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+conversation as (
+    update public.message_groups g
+    set last_message_at = greatest(g.last_message_at, now())
+    from me
+    where g.uuid = %(group)s::uuid
+        and me.uuid in (g.first_user_uuid, g.second_user_uuid)
+    returning g.uuid
+),
+created as (
+    insert into public.messages (uuid, message_group_uuid, user_uuid, message)
+    select %(uuid)s::uuid, conversation.uuid, me.uuid, %(message)s
+    from me
+    cross join conversation
+    on conflict (uuid) do update set uuid = excluded.uuid
+    returning *
+),
+answer as (
+    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at
+    from created c
+    cross join me
+)
+select
+    case
+        when not exists (select from me) and %(sub)s is null then 'user_not_found'
+        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from conversation) then 'not_found'
+        when exists (
+            select
+            from created
+            where message <> %(message)s
+                or message_group_uuid <> %(group)s::uuid
+        ) then 'idempotency_key_reused'
+        else 'ok'
+    end as outcome,
+    (select row_to_json(answer) from answer) as body

@@ -1,0 +1,54 @@
+-- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
+-- must. %(group)s: the uuid for a new conversation; %(uuid)s as in activities/create.sql.
+-- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered,
+-- idempotency_key_reused.
+with me as (
+    select uuid, display_name, handle
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+other as (
+    select uuid
+    from public.users
+    where lower(handle) = lower(%(other)s)
+),
+conversation as (
+    insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
+    select %(group)s::uuid, least(me.uuid, other.uuid), greatest(me.uuid, other.uuid)
+    from me
+    cross join other
+    where me.uuid <> other.uuid
+    on conflict (first_user_uuid, second_user_uuid)
+        do update set last_message_at = greatest(message_groups.last_message_at, excluded.last_message_at)
+    returning uuid
+),
+created as (
+    insert into public.messages (uuid, message_group_uuid, user_uuid, message)
+    select %(uuid)s::uuid, conversation.uuid, me.uuid, %(message)s
+    from me
+    cross join conversation
+    on conflict (uuid) do update set uuid = excluded.uuid
+    returning *
+),
+answer as (
+    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at
+    from created c
+    cross join me
+)
+select
+    case
+        when not exists (select from me) and %(sub)s is null then 'user_not_found'
+        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from other) then 'receiver_not_found'
+        when not exists (select from conversation) then 'receiver_is_sender'
+        when exists (
+            select
+            from created
+            cross join conversation
+            where created.message <> %(message)s
+                or created.message_group_uuid <> conversation.uuid
+        ) then 'idempotency_key_reused'
+        else 'ok'
+    end as outcome,
+    (select row_to_json(answer) from answer) as body

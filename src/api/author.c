@@ -1,0 +1,75 @@
+#include "api/author.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "http/body.h"
+
+enum { IDEMPOTENCY_KEY_MAX = 255 };
+
+const char *author_handle(const struct call *call, const char *field, const char *other_field,
+                          struct broken *broken)
+{
+    const char *handle = NULL;
+
+    if (call->body != NULL && field != NULL) {
+        handle = body_string(call->request, call->body, field);
+    }
+    if (handle == NULL && call->body != NULL && other_field != NULL) {
+        handle = body_string(call->request, call->body, other_field);
+    }
+    if (call->caller->kind == CALLER_BY_HANDLE) {
+        handle = handle == NULL ? call->default_handle : handle;
+        rule_user_handle(handle, broken);
+    }
+    return handle;
+}
+
+void author_bind(struct statement *statement, const struct call *call, const char *handle)
+{
+    statement_bind(statement, "sub", call->caller->subject);
+    statement_bind(statement, "handle", handle);
+}
+
+static bool key_is_valid(const char *key)
+{
+    size_t length = strlen(key);
+
+    for (const char *c = key; *c != '\0'; c++) {
+        if (!isgraph((unsigned char)*c)) {
+            return false;
+        }
+    }
+    return length >= 1 && length <= IDEMPOTENCY_KEY_MAX;
+}
+
+static const char *lower_case(struct arena *arena, const char *text)
+{
+    char *lower = arena_copy(arena, text, strlen(text));
+
+    for (char *c = lower; *c != '\0'; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    return lower;
+}
+
+const char *author_row_uuid(const struct call *call, const char *handle, const char *kind,
+                            struct broken *broken)
+{
+    struct arena *arena = call->request->arena;
+    const char *key = call->request->idempotency_key;
+    const char *subject = call->caller->subject;
+    char *uuid = arena_alloc(arena, UUID_TEXT_SIZE);
+
+    if (key == NULL || (subject == NULL && handle == NULL)) {
+        uuid_make(uuid);
+    } else if (!key_is_valid(key)) {
+        broken_add(broken, STATUS_IDEMPOTENCY_KEY_INVALID);
+    } else {
+        uuid_derive(arena_printf(arena, "%s\n%s%s\n%s", kind, subject != NULL ? "sub " : "handle ",
+                                 subject != NULL ? subject : lower_case(arena, handle), key),
+                    uuid);
+    }
+    return uuid;
+}

@@ -1,0 +1,23 @@
+/* The caller as statements know it, and the rows that it makes. */
+#ifndef CRUDDUR_API_AUTHOR_H
+#define CRUDDUR_API_AUTHOR_H
+
+#include "api/endpoint.h"
+#include "api/rules.h"
+
+/* The handle that a request names for its author: `field`, or `handle` in the body (the frontends
+ * differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when the caller can be
+ * known by nothing else. */
+const char *author_handle(const struct call *call, const char *field, const char *other_field,
+                          struct broken *broken);
+
+/* Binds the parameters sub and handle. */
+void author_bind(struct statement *statement, const struct call *call, const char *handle);
+
+/* The UUID of the row that this request makes: a new one, or with an Idempotency-Key always the
+ * same for the same author, kind and key. Adds STATUS_IDEMPOTENCY_KEY_INVALID for a key that is not
+ * 1 to 255 visible ASCII characters. */
+const char *author_row_uuid(const struct call *call, const char *handle, const char *kind,
+                            struct broken *broken);
+
+#endif

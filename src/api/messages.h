@@ -1,0 +1,12 @@
+/* Messages between two users, seen by nobody else. */
+#ifndef CRUDDUR_API_MESSAGES_H
+#define CRUDDUR_API_MESSAGES_H
+
+#include "api/endpoint.h"
+
+handler messages_groups;  /* the caller's conversations, a list */
+handler messages_list;    /* one conversation by its uuid, a list */
+handler messages_list_of; /* the one with a user, a list */
+handler messages_send;    /* message, and message_group_uuid or handle or user_receiver_handle */
+
+#endif
