@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "http/problem.h"
+#include "http/router.h"
 
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)
 {
@@ -53,6 +54,7 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
     }
     response_json(response, result->body, result->body_length);
     if (endpoint->is_list) {
-        page_link_next(response, call->request, endpoint->pattern, &call->page, result->next_key);
+        page_link_next(response, call->request, router_path(call->request, endpoint->pattern),
+                       &call->page, result->next_key);
     }
 }

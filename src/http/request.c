@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -73,6 +75,22 @@ const char *percent_decode(struct arena *arena, const char *text, size_t length,
     }
     decoded[count] = '\0';
     return utf8_valid(decoded, count) ? decoded : NULL;
+}
+
+const char *percent_encode(struct arena *arena, const char *text)
+{
+    char *encoded = arena_alloc(arena, 3 * strlen(text) + 1);
+    char *end = encoded;
+
+    for (; *text != '\0'; text++) {
+        if (isalnum((unsigned char)*text) || strchr("-._~", *text) != NULL) {
+            *end++ = *text;
+        } else {
+            end += sprintf(end, "%%%02X", (unsigned char)*text);
+        }
+    }
+    *end = '\0';
+    return encoded;
 }
 
 /* A path of too many segments keeps a count over PATH_SEGMENTS_MAX: it matches no route. */

@@ -68,4 +68,7 @@ bool request_accepts(const struct request *request, const char *media_type);
 const char *percent_decode(struct arena *arena, const char *text, size_t length,
                            bool plus_is_space);
 
+/* The text with everything but RFC 3986's unreserved characters percent-encoded. */
+const char *percent_encode(struct arena *arena, const char *text);
+
 #endif

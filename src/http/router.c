@@ -132,6 +132,26 @@ enum status router_find(const struct router *router, struct request *request, st
     return match->target != NULL ? STATUS_OK : STATUS_METHOD_NOT_ALLOWED;
 }
 
+const char *router_path(const struct request *request, const char *pattern)
+{
+    struct arena *arena = request->arena;
+    const char *path = "";
+    size_t captured = 0;
+
+    while (*pattern != '\0') {
+        size_t length = strcspn(pattern, "{");
+
+        path = arena_printf(arena, "%s%.*s", path, (int)length, pattern);
+        pattern += length;
+        if (*pattern == '{') {
+            path = arena_printf(arena, "%s%s", path,
+                                percent_encode(arena, request->capture[captured++]));
+            pattern += strcspn(pattern, "}") + 1;
+        }
+    }
+    return path;
+}
+
 const char *router_allow(struct arena *arena, unsigned allowed)
 {
     const char *list = "";

@@ -27,6 +27,9 @@ struct match {
  * route of any path has). */
 enum status router_find(const struct router *router, struct request *request, struct match *match);
 
+/* The path that request took to pattern, its captures percent-encoded, in request memory. */
+const char *router_path(const struct request *request, const char *pattern);
+
 /* "GET, HEAD, OPTIONS" in arena memory. */
 const char *router_allow(struct arena *arena, unsigned allowed);
 
