@@ -13,7 +13,15 @@ created as (
     select %(uuid)s::uuid, author.uuid, %(message)s, now() + %(ttl)s::interval
     from author
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning *
+    returning
+        uuid,
+        message,
+        replies_count,
+        reposts_count,
+        likes_count,
+        reply_to_activity_uuid,
+        expires_at,
+        created_at
 )
 select
     case when made.uuid is null then 'user_not_found' else 'ok' end as outcome,

@@ -41,9 +41,10 @@ struct request {
     const char *accept; /* this and the following are NULL when not sent */
     const char *content_type;
     const char *authorization;
-    const char *traceparent; /* only when well-formed */
     const char *remote_addr;
-    char id[REQUEST_ID_MAX + 1]; /* taken over when well-formed, else made */
+    /* These two are for the log line, which is written when the parameters are gone. */
+    char id[REQUEST_ID_MAX + 1];              /* taken over when well-formed, else made */
+    char traceparent[TRACEPARENT_LENGTH + 1]; /* "" unless it was sent and well-formed */
 
     long long content_length; /* bytes announced; -1: a value that is no length */
     const char *body;         /* NUL-terminated; "" without one */

@@ -17,8 +17,11 @@ struct caller {
     enum caller_kind kind;
 };
 
+/* The address of a client that came over no network, as nginx writes it for its unix sockets. */
+#define LOCAL_PEER "unix:"
+
 /* authorization is the header, NULL without one; remote_addr the client's address as the front
- * server gives it, NULL for a request that came over no network (plain CGI). */
+ * server gives it; NULL, if it doesn't, counts as a stranger's. */
 struct caller caller_identify(enum identity_mode mode, const char *authorization,
                               const char *remote_addr);
 
