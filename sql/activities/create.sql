@@ -20,7 +20,15 @@ created as (
     select %(uuid)s::uuid, allowed.uuid, %(message)s, now() + %(ttl)s::interval
     from allowed
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning *
+    returning
+        uuid,
+        message,
+        replies_count,
+        reposts_count,
+        likes_count,
+        reply_to_activity_uuid,
+        expires_at,
+        created_at
 ),
 answer as (
     select

@@ -17,7 +17,16 @@ select
     a.created_at,
     '[]'::json as replies
 from (
-    select *
+    select
+        uuid,
+        user_uuid,
+        message,
+        replies_count,
+        reposts_count,
+        likes_count,
+        reply_to_activity_uuid,
+        expires_at,
+        created_at
     from public.activities
     where reply_to_activity_uuid is null
         and (expires_at is null or expires_at > now())

@@ -26,7 +26,16 @@ created as (
     from allowed
     cross join parent
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning *, xmax = 0 as is_new
+    returning
+        uuid,
+        message,
+        replies_count,
+        reposts_count,
+        likes_count,
+        reply_to_activity_uuid,
+        expires_at,
+        created_at,
+        xmax = 0 as is_new
 ),
 counted as (
     update public.activities a

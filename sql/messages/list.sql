@@ -30,7 +30,7 @@ newest as (
     select m.uuid, sender.display_name, sender.handle, m.message, m.created_at
     from conversation
     cross join lateral (
-        select *
+        select uuid, user_uuid, message, created_at
         from public.messages
         where message_group_uuid = conversation.uuid
             and (created_at, uuid) < (

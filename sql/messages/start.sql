@@ -29,7 +29,7 @@ created as (
     from me
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning *
+    returning uuid, message_group_uuid, message, created_at
 ),
 answer as (
     select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at

@@ -22,7 +22,15 @@ page as (
         '[]'::json as replies
     from author
     cross join lateral (
-        select *
+        select
+            uuid,
+            message,
+            replies_count,
+            reposts_count,
+            likes_count,
+            reply_to_activity_uuid,
+            expires_at,
+            created_at
         from public.activities
         where user_uuid = author.uuid
             and reply_to_activity_uuid is null

@@ -47,7 +47,7 @@ static bool hex_run(const char *text, size_t count, bool zero_allowed)
 
 bool traceparent_is_valid(const char *text)
 {
-    return strlen(text) == 55 && strncmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) &&
-           text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' &&
-           hex_run(text + 53, 2, true);
+    return strlen(text) == TRACEPARENT_LENGTH && strncmp(text, "00-", 3) == 0 &&
+           hex_run(text + 3, 32, false) && text[35] == '-' && hex_run(text + 36, 16, false) &&
+           text[52] == '-' && hex_run(text + 53, 2, true);
 }

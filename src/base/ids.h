@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { UUID_TEXT_SIZE = 37, REQUEST_ID_MAX = 64 };
+enum { UUID_TEXT_SIZE = 37, REQUEST_ID_MAX = 64, TRACEPARENT_LENGTH = 55 };
 
 /* A new random (version 4) UUID, lower case. */
 void uuid_make(char text[static UUID_TEXT_SIZE]);

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 struct scan {
     const char *at;
     const char *end;
@@ -74,15 +76,6 @@ static bool number(struct scan *scan)
         return digits(scan);
     }
     return true;
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c)) {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool four_hex(struct scan *scan, uint32_t *unit)

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const struct {
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
+static int64_t dropped; /* lines that nobody took */
 
 void log_setup(enum log_level level, enum log_format format)
 {
@@ -50,6 +52,9 @@ struct log_line log_begin(enum log_level level, const char *event)
     }
     struct log_line line = {&current};
     log_integer(&line, "pid", getpid());
+    if (dropped > 0) {
+        log_integer(&line, "dropped", dropped);
+    }
     return line;
 }
 
@@ -84,10 +89,16 @@ void log_milliseconds(struct log_line *line, const char *key, int64_t microsecon
 
 void log_end(struct log_line *line)
 {
+    /* A log that nobody reads must not stop the service: a full pipe costs lines, which are counted. */
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+
     buf_text(line->text, as_text ? "\n" : "}\n");
-    /* A log that cannot be written must not stop the service. */
-    ssize_t ignored = write(STDERR_FILENO, line->text->bytes, line->text->length);
-    (void)ignored;
+    if (poll(&reader, 1, 0) > 0 &&
+        write(STDERR_FILENO, line->text->bytes, line->text->length) >= 0) {
+        dropped = 0;
+    } else {
+        dropped++;
+    }
 }
 
 static void message(enum log_level level, const char *event, const char *text)

@@ -43,11 +43,14 @@ static void finish(void *context, const struct result *result)
 int cgi_serve(const struct config *config, char **environment)
 {
     struct catalog *catalog = catalog_load(config->sql_dir);
-    struct arrival arrival = {.status = STATUS_OK};
+    struct arrival arrival = {.status = STATUS_OK, .is_local = true};
     struct exchange exchange = {0};
     struct service service;
 
     if (catalog == NULL) {
+        printf(
+            "Status: 500 Internal Server Error\r\nContent-Type: application/json\r\n\r\n[\"%s\"]",
+            status_code(STATUS_INTERNAL));
         return EXIT_FAILURE;
     }
     service_init(&service, config, catalog, "cruddurd cgi", NULL);

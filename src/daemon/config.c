@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "db/conninfo.h"
 #include "http/cors.h"
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_OCTAL, KIND_SWITCH, KIND_CHOICE };
@@ -287,6 +288,17 @@ static const struct setting *setting_of_option(const char *option, size_t length
     return NULL;
 }
 
+/* Never quotes a value: somebody may have tried to give a URL here. */
+static void complain_of_argument(const char *argument, int number, FILE *errors)
+{
+    if (strncmp(argument, "--", 2) == 0) {
+        fprintf(errors, "cruddurd: %.*s: there is no such option (see cruddurd --help)\n",
+                (int)strcspn(argument, "="), argument);
+    } else {
+        fprintf(errors, "cruddurd: argument %d is no option (see cruddurd --help)\n", number);
+    }
+}
+
 /* "--name value" or "--name=value". */
 static bool take_options(struct config *config, int argc, char **argv, FILE *errors)
 {
@@ -298,8 +310,7 @@ static bool take_options(struct config *config, int argc, char **argv, FILE *err
 
         if (setting == NULL) {
             if (!take_action(config, argv[i])) {
-                fprintf(errors, "cruddurd: %s: there is no such option (see cruddurd --help)\n",
-                        argv[i]);
+                complain_of_argument(argv[i], i, errors);
                 good = false;
             }
         } else if (argv[i][length] == '=') {
@@ -321,15 +332,29 @@ static bool complain(FILE *errors, const char *message)
     return false;
 }
 
-static bool secret_file_is_readable(const struct config *config, FILE *errors)
+static bool url_is_good(const char *url, const char *name, FILE *errors)
+{
+    struct conninfo conninfo;
+    char why[256];
+
+    if (!conninfo_parse(url, "", 0, &conninfo, why)) {
+        fprintf(errors, "cruddurd: %s: %s\n", name, why);
+        return false;
+    }
+    conninfo_release(&conninfo);
+    return true;
+}
+
+static bool url_file_is_good(const char *file, FILE *errors)
 {
     struct buf text = {0};
     const char *why;
-    bool good = file_read_secret(config->connection_url_file, &text, &why);
+    bool good = file_read_secret(file, &text, &why);
 
     if (!good) {
-        fprintf(errors, "cruddurd: --connection-url-file: %s: %s\n", config->connection_url_file,
-                why);
+        fprintf(errors, "cruddurd: --connection-url-file: %s: %s\n", file, why);
+    } else {
+        good = url_is_good(text.bytes != NULL ? text.bytes : "", "--connection-url-file", errors);
     }
     buf_release(&text);
     return good;
@@ -367,6 +392,14 @@ static void derive(struct config *config)
     }
 }
 
+/* A peer there says itself which address its client has. */
+static bool listens_beyond_loopback(const char *listen)
+{
+    return listen != NULL && strncmp(listen, "tcp:", 4) == 0 &&
+           strncmp(listen + 4, "127.", 4) != 0 && strncmp(listen + 4, "[::1]:", 6) != 0 &&
+           strncmp(listen + 4, "localhost:", 10) != 0;
+}
+
 static bool is_consistent(const struct config *config, FILE *errors)
 {
     bool good = true;
@@ -374,7 +407,16 @@ static bool is_consistent(const struct config *config, FILE *errors)
     if (config->connection_url != NULL && config->connection_url_file != NULL) {
         good = complain(errors, "CONNECTION_URL and --connection-url-file contradict each other");
     } else if (config->connection_url_file != NULL) {
-        good = secret_file_is_readable(config, errors);
+        good = url_file_is_good(config->connection_url_file, errors);
+    } else if (config->connection_url != NULL) {
+        good = url_is_good(config->connection_url, "CONNECTION_URL", errors);
+    }
+    if (config->identity == IDENTITY_HANDLE && listens_beyond_loopback(config->listen)) {
+        good = complain(errors, "--identity handle listens on loopback or a unix socket only");
+    }
+    if (config->listen_group != NULL &&
+        (config->listen == NULL || strncmp(config->listen, "unix:", 5) != 0)) {
+        good = complain(errors, "--listen-group goes only with --listen unix:/path");
     }
     if (config->statement_timeout >= config->deadline) {
         good = complain(errors, "--statement-timeout must be below --deadline");
@@ -401,9 +443,6 @@ static bool is_consistent(const struct config *config, FILE *errors)
     }
     good = origin_is_good(config->frontend_url, "--frontend-url", errors) && good;
     good = origin_is_good(config->backend_url, "--backend-url", errors) && good;
-    if (config->listen == NULL && config->listen_group != NULL) {
-        good = complain(errors, "--listen-group goes only with --listen unix:/path");
-    }
     return good;
 }
 

@@ -1,6 +1,6 @@
 #include "daemon/exchange.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -119,6 +119,9 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     };
     request->body = arrival->body;
     request->body_length = arrival->body_length;
+    if (arrival->is_local && request->remote_addr == NULL) {
+        request->remote_addr = LOCAL_PEER;
+    }
     if (status == STATUS_OK) {
         status = arrival->status;
     }
@@ -139,10 +142,14 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 void exchange_result(struct exchange *exchange, const struct result *result)
 {
     exchange->database_us = result->microseconds;
-    if (result->sqlstate != NULL) {
-        snprintf(exchange->sqlstate, sizeof exchange->sqlstate, "%s", result->sqlstate);
-    }
+    memcpy(exchange->sqlstate, result->sqlstate, sizeof exchange->sqlstate);
     endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);
+}
+
+/* Bytes of body that go out. */
+static size_t sent_length(const struct exchange *exchange)
+{
+    return exchange->request.method == METHOD_HEAD ? 0 : exchange->response.body_length;
 }
 
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
@@ -155,7 +162,7 @@ void exchange_answer(struct exchange *exchange, const char **head, size_t *head_
     *head = exchange->head.bytes;
     *head_length = exchange->head.length;
     *body = response->body;
-    *body_length = exchange->request.method == METHOD_HEAD ? 0 : response->body_length;
+    *body_length = sent_length(exchange);
 }
 
 void exchange_log(const struct exchange *exchange)
@@ -167,11 +174,12 @@ void exchange_log(const struct exchange *exchange)
     }
     struct log_line line = log_begin(LOG_INFO, "request");
     log_string(&line, "request_id", exchange->request.id);
-    log_string(&line, "traceparent", exchange->request.traceparent);
+    log_string(&line, "traceparent",
+               exchange->request.traceparent[0] != '\0' ? exchange->request.traceparent : NULL);
     log_string(&line, "method", method_name(exchange->request.method));
     log_string(&line, "route", exchange->route != NULL ? exchange->route : "-");
     log_integer(&line, "status", response->http);
-    log_integer(&line, "bytes", (int64_t)response->body_length);
+    log_integer(&line, "bytes", (int64_t)sent_length(exchange));
     log_milliseconds(&line, "ms", clock_us() - exchange->started_us);
     log_milliseconds(&line, "db_ms", exchange->database_us);
     log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);

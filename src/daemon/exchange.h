@@ -31,6 +31,7 @@ struct arrival {
     enum status status; /* STATUS_OK, or why the rest of the request never came */
     const char *body;   /* NUL-terminated, lives as long as the exchange's arena */
     size_t body_length;
+    bool is_local; /* it came over no network */
 };
 
 /* The arena may be used for the arrival's body before exchange_begin, after exchange_reset. */

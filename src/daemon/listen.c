@@ -58,6 +58,7 @@ static bool take_systemd(struct listener *listener)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     listener->fd = SYSTEMD_FIRST_FD;
+    listener->is_shared = true;
     return is_listening(listener->fd) || fail("systemd's socket");
 }
 
@@ -78,7 +79,8 @@ static bool take_standard_input(struct listener *listener)
 static bool remove_dead_socket(const struct sockaddr_un *address)
 {
     struct stat about;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Non-blocking: a living server with a full queue shows as EAGAIN. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool is_dead = fd >= 0 && lstat(address->sun_path, &about) == 0 && S_ISSOCK(about.st_mode) &&
                    connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
                    errno == ECONNREFUSED && unlink(address->sun_path) == 0;

@@ -10,6 +10,7 @@
 struct listener {
     int fd;
     char *unlink_path; /* our own unix socket, to be removed at the end; else NULL */
+    bool is_shared;    /* systemd's: it goes on listening without us */
 };
 
 /* Whether a listening socket was handed over. */

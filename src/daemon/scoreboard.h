@@ -1,5 +1,5 @@
 /* What each worker is doing, in memory shared by the master and its workers. Every field has one
- * writer, its worker; the master only looks. */
+ * writer, its worker; the master resets it before the fork and then only looks. */
 #ifndef CRUDDUR_DAEMON_SCOREBOARD_H
 #define CRUDDUR_DAEMON_SCOREBOARD_H
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@
 enum {
     TICK_BUSY_MS = 10,    /* between looks while workers come or go */
     TICK_IDLE_MS = 1000,  /* otherwise */
+    STUCK_GRACE_MS = 500, /* for a stuck worker to end by itself */
     READY_WAIT_MS = 10000 /* for a new worker to get to its loop, before it is killed */
 };
 
@@ -53,6 +55,7 @@ struct supervisor {
     struct scoreboard *scoreboard;
     struct budget budget;
     bool is_throttled;
+    bool is_reload_wanted; /* HUP came while the pool was being replaced */
     struct listener listener;
     struct handover handover;
     struct fetcher fetcher;
@@ -105,10 +108,11 @@ static struct score *score_of(const struct supervisor *supervisor, const struct 
 
 /* In the new process: lives as a worker and ends. */
 __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
-                                                const struct child *child)
+                                                const struct child *child, pid_t master)
 {
+    const struct config *config = &child->generation->config;
     struct worker_place place = {
-        .config = &child->generation->config,
+        .config = config,
         .catalog = child->generation->catalog,
         .score = score_of(supervisor, child),
         .handover = supervisor->handover,
@@ -116,11 +120,11 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
         .listen_fd = supervisor->listener.fd,
         .life_fd = supervisor->life[0],
         .number = child->number,
-        .owns_listener = supervisor->listener.unlink_path != NULL,
+        .is_shared = supervisor->listener.is_shared,
         .must_fit = child->generation == supervisor->next,
     };
-    pid_t master = getppid();
 
+    log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
     close(supervisor->life[1]);
     int status = getppid() == master ? worker_run(&place) : EXIT_FAILURE;
     generation_free(supervisor->current);
@@ -142,9 +146,10 @@ static void spawn(struct supervisor *supervisor, int number, struct generation *
                             .generation = generation,
                             .started_ms = clock_ms()};
     score_reset(score_of(supervisor, child));
+    pid_t master = getpid();
     child->pid = fork();
     if (child->pid == 0) {
-        be_worker(supervisor, child);
+        be_worker(supervisor, child, master);
     }
     if (child->pid < 0) {
         log_errno(LOG_ERROR, "supervisor", "fork");
@@ -195,12 +200,33 @@ static void retire_generation(struct supervisor *supervisor, const struct genera
     }
 }
 
+/* Reads the settings; what is wrong with them goes to the log, line by line. */
+static bool reread_settings(const struct supervisor *supervisor, struct config *config)
+{
+    char *complaints = NULL;
+    size_t length;
+    FILE *errors = open_memstream(&complaints, &length);
+
+    if (errors == NULL) {
+        return false;
+    }
+    bool good =
+        config_read(config, supervisor->environment, supervisor->argc, supervisor->argv, errors);
+    fclose(errors);
+    for (char *rest = complaints, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (*line != '\0') {
+            log_message(LOG_ERROR, "settings", "%s", line);
+        }
+    }
+    free(complaints);
+    return good;
+}
+
 static struct generation *read_generation(const struct supervisor *supervisor)
 {
     struct generation *generation = memory_zeroed(sizeof *generation);
 
-    if (config_read(&generation->config, supervisor->environment, supervisor->argc,
-                    supervisor->argv, stderr)) {
+    if (reread_settings(supervisor, &generation->config)) {
         generation->catalog = catalog_load(generation->config.sql_dir);
     }
     if (generation->catalog == NULL) {
@@ -210,10 +236,26 @@ static struct generation *read_generation(const struct supervisor *supervisor)
     return generation;
 }
 
+static bool differ(const char *one, const char *other)
+{
+    return strcmp(one != NULL ? one : "", other != NULL ? other : "") != 0;
+}
+
+/* The socket is there already. */
+static void warn_of_fixed_settings(const struct config *old, const struct config *new)
+{
+    if (differ(old->listen, new->listen) || differ(old->listen_group, new->listen_group) ||
+        old->listen_mode != new->listen_mode || old->backlog != new->backlog) {
+        log_message(
+            LOG_WARNING, "supervisor",
+            "HUP: listen, listen-group, listen-mode and backlog change with a restart only");
+    }
+}
+
 static void begin_reload(struct supervisor *supervisor)
 {
+    supervisor->is_reload_wanted = supervisor->next != NULL;
     if (supervisor->next != NULL || supervisor->is_stopping) {
-        log_message(LOG_WARNING, "supervisor", "already busy replacing workers: HUP again later");
         return;
     }
     supervisor->next = read_generation(supervisor);
@@ -223,6 +265,7 @@ static void begin_reload(struct supervisor *supervisor)
                     "the old ones stay in force");
         return;
     }
+    warn_of_fixed_settings(&supervisor->current->config, &supervisor->next->config);
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
     supervisor->rolled_out = 0;
     budget_init(&supervisor->budget, clock_ms());
@@ -244,6 +287,7 @@ static void abandon_reload(struct supervisor *supervisor)
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
     retire_generation(supervisor, supervisor->next);
     leave_generation(&supervisor->next);
+    budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
 }
 
 static void finish_reload(struct supervisor *supervisor)
@@ -302,12 +346,14 @@ static struct child *child_of_pid(struct supervisor *supervisor, pid_t pid)
 static void child_ended(struct supervisor *supervisor, struct child *child, int wait_status)
 {
     struct generation *generation = child->generation;
+    bool was_leaving = child->state == CHILD_LEAVING;
 
     log_end_of(child, wait_status);
     child->state = CHILD_NONE;
     generation->children--;
     if (generation == supervisor->next) {
-        if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == WORKER_EXIT_UNFIT) {
+        /* One that ends before it took anybody's place shows that its kind cannot run. */
+        if (child->number > supervisor->rolled_out && !was_leaving) {
             abandon_reload(supervisor);
         }
     } else if (generation != supervisor->current && generation->children == 0) {
@@ -332,34 +378,41 @@ static void reap(struct supervisor *supervisor)
     }
 }
 
+/* Starts a worker in place of one that ended. False when that has to wait. */
+static bool respawn_one(struct supervisor *supervisor, int number, struct generation *generation)
+{
+    if (free_child(supervisor) == NULL) {
+        return false;
+    }
+    if (!budget_take(&supervisor->budget, clock_ms())) {
+        if (!supervisor->is_throttled) {
+            log_message(LOG_ERROR, "supervisor",
+                        "workers end too fast: starting at most one per second");
+        }
+        supervisor->is_throttled = true;
+        return false;
+    }
+    spawn(supervisor, number, generation);
+    return true;
+}
+
+/* Sees to it that every number has its worker. Numbers that a reload has passed have one of the
+ * next generation. */
 static void respawn(struct supervisor *supervisor)
 {
-    struct generation *current = supervisor->current;
-    struct generation *next = supervisor->next;
+    int rolled_out = supervisor->next != NULL ? supervisor->rolled_out : 0;
+    bool is_complete = true;
 
-    for (int number = 1; number <= current->config.workers; number++) {
-        if (running_child(supervisor, number, current) != NULL ||
-            (next != NULL && (number <= supervisor->rolled_out ||
-                              running_child(supervisor, number, next) != NULL))) {
-            continue;
-        }
-        if (!budget_take(&supervisor->budget, clock_ms())) {
-            if (!supervisor->is_throttled) {
-                log_message(LOG_ERROR, "supervisor",
-                            "workers end too fast: starting at most one per second");
-            }
-            supervisor->is_throttled = true;
-            return;
-        }
-        supervisor->is_throttled = false;
-        spawn(supervisor, number, current);
+    for (int number = 1; number <= rolled_out && is_complete; number++) {
+        is_complete = running_child(supervisor, number, supervisor->next) != NULL ||
+                      respawn_one(supervisor, number, supervisor->next);
     }
-    for (int number = 1; next != NULL && number <= supervisor->rolled_out; number++) {
-        if (running_child(supervisor, number, next) == NULL &&
-            budget_take(&supervisor->budget, clock_ms())) {
-            spawn(supervisor, number, next);
-        }
+    for (int number = rolled_out + 1; number <= supervisor->current->config.workers && is_complete;
+         number++) {
+        is_complete = running_child(supervisor, number, supervisor->current) != NULL ||
+                      respawn_one(supervisor, number, supervisor->current);
     }
+    supervisor->is_throttled = supervisor->is_throttled && !is_complete;
 }
 
 /* Kills whoever should have gone by now, and workers that are stuck in one request. */
@@ -384,9 +437,8 @@ static void enforce(struct supervisor *supervisor)
 
             log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s", child->number,
                         (int)child->pid, route != NULL ? route : "a request");
-            kill(child->pid, SIGKILL);
-            child->state = CHILD_LEAVING;
-            child->kill_ms = INT64_MAX;
+            ask_to_leave(child, SIGTERM);
+            child->kill_ms = now_us / 1000 + STUCK_GRACE_MS;
         }
     }
 }
@@ -485,6 +537,8 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
         if (!supervisor->is_stopping) {
             if (supervisor->next != NULL) {
                 advance_reload(supervisor);
+            } else if (supervisor->is_reload_wanted) {
+                begin_reload(supervisor);
             }
             respawn(supervisor);
             fetcher_keep(&supervisor->fetcher, &supervisor->current->config);
@@ -495,7 +549,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
 
 static void block_signals(sigset_t *signals)
 {
-    static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR1};
+    static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2};
 
     sigemptyset(signals);
     for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
@@ -506,6 +560,7 @@ static void block_signals(sigset_t *signals)
         signal(handled[i], SIG_DFL);
     }
     sigprocmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
 }
 
 static bool prepare(struct supervisor *supervisor)

@@ -19,8 +19,9 @@
 enum {
     EVENTS_MAX = 64,
     MASTER_GONE_SECONDS = 1,
-    KEYS_WAIT_MS = 1500, /* a request may be parked while fresh keys are fetched */
-    KEYS_LOOK_MS = 10    /* between looks for them */
+    ACCEPT_PAUSE_MS = 100, /* without descriptors for more connections */
+    KEYS_WAIT_MS = 1500,   /* a request may be parked while fresh keys are fetched */
+    KEYS_LOOK_MS = 10      /* between looks for them */
 };
 
 static const uint32_t CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
@@ -42,6 +43,7 @@ struct worker {
     int partial_count;        /* clients with a request under way */
     int parked_count;         /* clients whose request waits for keys */
     uint32_t keys_generation; /* of the last look at the parked ones */
+    int64_t accept_again_ms;  /* no connections are accepted until then; 0: they are */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
@@ -104,6 +106,18 @@ static void set_partial(struct client *client, bool is_partial)
     }
 }
 
+static void client_close(struct client *client)
+{
+    set_partial(client, false);
+    *client->link = client->next;
+    if (client->next != NULL) {
+        client->next->link = client->link;
+    }
+    fastcgi_close(client->connection);
+    exchange_release(&client->exchange);
+    memory_free(client);
+}
+
 static void client_add(struct worker *worker, int fd)
 {
     struct client *client = memory_zeroed(sizeof *client);
@@ -119,40 +133,63 @@ static void client_add(struct worker *worker, int fd)
     atomic_fetch_add_explicit(&worker->place->score->connections, 1, memory_order_relaxed);
     if (!watch(worker, fd, CLIENT_EVENTS, client)) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
+        client_close(client);
     }
 }
 
-static void client_close(struct client *client)
+/* Watches the two places that connections come from. Workers wait there in a row, of which the
+ * kernel always wakes the first: one that has got a connection goes to the end. */
+static bool watch_arrivals(struct worker *worker)
 {
-    set_partial(client, false);
-    *client->link = client->next;
-    if (client->next != NULL) {
-        client->next->link = client->link;
-    }
-    fastcgi_close(client->connection);
-    exchange_release(&client->exchange);
-    memory_free(client);
+    const struct worker_place *place = worker->place;
+
+    return watch(worker, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->listen_fd) &&
+           watch(worker, place->handover.take, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->handover);
 }
 
+static void unwatch_arrivals(struct worker *worker)
+{
+    unwatch(worker, worker->place->listen_fd);
+    unwatch(worker, worker->place->handover.take);
+}
+
+static void go_to_the_end_of_the_row(struct worker *worker)
+{
+    unwatch_arrivals(worker);
+    watch_arrivals(worker);
+}
+
+static void pause_accepting(struct worker *worker)
+{
+    log_errno(LOG_ERROR, "worker", "accept");
+    unwatch_arrivals(worker);
+    worker->accept_again_ms = clock_ms() + ACCEPT_PAUSE_MS;
+}
+
+/* Takes a connection from the listening queue. False when there is none to be had. */
 static bool accept_one(struct worker *worker)
 {
     int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd >= 0) {
         client_add(worker, fd);
-    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-        log_errno(LOG_ERROR, "worker", "accept");
+        return true;
     }
-    return fd >= 0;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause_accepting(worker);
+    }
+    return errno == EINTR || errno == ECONNABORTED;
 }
 
-static void take_over_one(struct worker *worker)
+/* The same from a worker that left. */
+static bool take_over_one(struct worker *worker)
 {
     int fd = handover_take(&worker->place->handover);
 
     if (fd >= 0) {
         client_add(worker, fd);
     }
+    return fd >= 0;
 }
 
 /* Sends the finished answer and ends the request. False when the connection ended with it. */
@@ -275,17 +312,20 @@ static void client_look(struct client *client)
     }
 }
 
-/* A request that has been arriving for too long: told so if its parameters are there. */
+/* A request that has been arriving for too long: its client is told so if its parameters are there.
+ * The rest may have come while this worker was busy. */
 static void client_expire(struct client *client)
 {
     bool answerable;
+    enum fastcgi_state state = fastcgi_look(
+        client->connection, (size_t)client->worker->place->config->body_max, &answerable);
 
-    if (fastcgi_look(client->connection, (size_t)client->worker->place->config->body_max,
-                     &answerable) == FASTCGI_PARTIAL &&
-        !answerable) {
+    if (state == FASTCGI_PARTIAL && answerable) {
+        client_serve(client, STATUS_REQUEST_TIMEOUT);
+    } else if (state == FASTCGI_PARTIAL || state == FASTCGI_IDLE) {
         client_close(client);
     } else {
-        client_serve(client, STATUS_REQUEST_TIMEOUT);
+        client_look(client);
     }
 }
 
@@ -324,25 +364,36 @@ static void resume_parked(struct worker *worker, bool at_once)
     }
 }
 
-/* Milliseconds until the first half request is too old or parked ones are to be looked at, or -1.
- */
+/* Milliseconds until there is something to do without an event, or -1. */
 static int wait_ms(const struct worker *worker)
 {
-    int64_t first = INT64_MAX;
+    int64_t first = worker->accept_again_ms != 0 ? worker->accept_again_ms : INT64_MAX;
 
     if (worker->parked_count > 0) {
         return KEYS_LOOK_MS;
     }
-    if (worker->partial_count == 0) {
-        return -1;
-    }
-    for (const struct client *client = worker->clients; client != NULL; client = client->next) {
-        if (client->partial_since_ms != 0 && client->partial_since_ms < first) {
-            first = client->partial_since_ms;
+    for (const struct client *client = worker->clients; client != NULL && worker->partial_count > 0;
+         client = client->next) {
+        int64_t end = client->partial_since_ms + worker->place->config->request_timeout;
+
+        if (client->partial_since_ms != 0 && end < first) {
+            first = end;
         }
     }
-    int64_t left = first + worker->place->config->request_timeout - clock_ms();
+    if (first == INT64_MAX) {
+        return -1;
+    }
+    int64_t left = first - clock_ms();
     return left > 0 ? (int)left : 0;
+}
+
+static void accept_again(struct worker *worker)
+{
+    if (worker->leave == LEAVE_NOT && worker->accept_again_ms != 0 &&
+        clock_ms() >= worker->accept_again_ms) {
+        worker->accept_again_ms = 0;
+        watch_arrivals(worker);
+    }
 }
 
 static void take_signal(struct worker *worker)
@@ -360,14 +411,15 @@ static void serve_events(struct worker *worker, int timeout_ms)
     const struct worker_place *place = worker->place;
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    bool has_accepted = false;
 
     for (int i = 0; i < count; i++) {
         const void *who = events[i].data.ptr;
 
         if (who == &place->listen_fd) {
-            accept_one(worker);
+            has_accepted = accept_one(worker) || has_accepted;
         } else if (who == &place->handover) {
-            take_over_one(worker);
+            has_accepted = take_over_one(worker) || has_accepted;
         } else if (who == &worker->signal_fd) {
             take_signal(worker);
         } else if (who == &place->life_fd) {
@@ -376,6 +428,10 @@ static void serve_events(struct worker *worker, int timeout_ms)
             client_look(events[i].data.ptr);
         }
     }
+    if (has_accepted && worker->leave == LEAVE_NOT && worker->accept_again_ms == 0) {
+        go_to_the_end_of_the_row(worker);
+    }
+    accept_again(worker);
     expire_partial(worker);
     resume_parked(worker, false);
 }
@@ -396,15 +452,25 @@ static void hand_over(struct worker *worker)
     }
 }
 
-/* Serves what waits: in our own listening queue, which ends with us, and in every connection. */
+/* Takes over all connections that still wait to be accepted, as nobody will later. */
+static void accept_rest(struct worker *worker)
+{
+    int left = worker->place->config->backlog;
+
+    while (take_over_one(worker)) {
+        /* until that queue is empty */
+    }
+    while (!worker->place->is_shared && left-- > 0 && accept_one(worker)) {
+        /* likewise */
+    }
+}
+
+/* Serves what has arrived and closes all connections. */
 static void drain(struct worker *worker)
 {
     int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
     struct client *next;
 
-    while (worker->place->owns_listener && accept_one(worker)) {
-        /* until the queue is empty */
-    }
     while (worker->partial_count > 0 && clock_ms() < end_ms) {
         int left_ms = (int)(end_ms - clock_ms());
         int first_ms = wait_ms(worker);
@@ -422,15 +488,17 @@ static void drain(struct worker *worker)
 
 static void leave(struct worker *worker)
 {
-    const struct worker_place *place = worker->place;
-
-    score_set(place->score, WORKER_DRAINING, NULL);
-    unwatch(worker, place->listen_fd);
-    unwatch(worker, place->handover.take);
-    unwatch(worker, place->life_fd);
+    score_set(worker->place->score, WORKER_DRAINING, NULL);
+    if (worker->accept_again_ms == 0) {
+        unwatch_arrivals(worker);
+    }
+    worker->accept_again_ms = 0;
+    unwatch(worker, worker->place->life_fd);
     resume_parked(worker, true);
     if (worker->leave == LEAVE_HAND_OVER) {
         hand_over(worker);
+    } else {
+        accept_rest(worker);
     }
     drain(worker);
 }
@@ -440,9 +508,7 @@ static bool start(struct worker *worker)
     const struct worker_place *place = worker->place;
 
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (worker->epoll_fd < 0 ||
-        !watch(worker, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->listen_fd) ||
-        !watch(worker, place->handover.take, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->handover) ||
+    if (worker->epoll_fd < 0 || !watch_arrivals(worker) ||
         !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
         !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
         log_errno(LOG_ERROR, "worker", "epoll");
@@ -460,6 +526,7 @@ int worker_run(const struct worker_place *place)
     int status = EXIT_FAILURE;
 
     srandom((unsigned)getpid());
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* libpq waits for the resolver as it is */
     fastcgi_setup();
     worker.signal_fd = set_signals();
     service_init(&worker.service, place->config, place->catalog, name, place->keypage);

@@ -18,10 +18,10 @@ struct worker_place {
     struct handover handover;
     const struct keypage_link *keypage;
     int listen_fd;
-    int life_fd;        /* readable (end of file) once the master is gone */
-    int number;         /* from 1, for application_name */
-    bool owns_listener; /* false: somebody else goes on listening when this pool ends */
-    bool must_fit;      /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
+    int life_fd;    /* readable (end of file) once the master is gone */
+    int number;     /* from 1, for application_name */
+    bool is_shared; /* somebody else goes on listening when this pool ends */
+    bool must_fit;  /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
 };
 
 enum { WORKER_EXIT_UNFIT = 3 };

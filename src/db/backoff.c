@@ -1,6 +1,6 @@
 #include "db/backoff.h"
 
-void backoff_failed(struct backoff *backoff, int64_t now_us, uint32_t random)
+void backoff_failed(struct backoff *backoff, int64_t began_us, int64_t now_us, uint32_t random)
 {
     int64_t jitter_percent = 75 + random % 51;
 
@@ -8,7 +8,8 @@ void backoff_failed(struct backoff *backoff, int64_t now_us, uint32_t random)
     if (backoff->wait_ms > BACKOFF_MAX_MS) {
         backoff->wait_ms = BACKOFF_MAX_MS;
     }
-    backoff->next_us = now_us + backoff->wait_ms * jitter_percent * 10;
+    int64_t wait_us = backoff->wait_ms * jitter_percent * 10;
+    backoff->next_us = now_us + (wait_us > now_us - began_us ? wait_us : now_us - began_us);
 }
 
 void backoff_succeeded(struct backoff *backoff)

@@ -10,7 +10,7 @@
 #include "db/backoff.h"
 #include "db/sqlstate.h"
 
-enum { LOG_SAME_FAILURE_MS = 60000 };
+enum { LOG_FAILURE_MS = 60000 };
 
 struct connection {
     const struct connection_settings *settings;
@@ -18,7 +18,8 @@ struct connection {
     struct session *session; /* NULL while there is none */
     unsigned host;           /* which of several hosts to try first */
     struct backoff backoff;
-    struct session_failure logged;
+    bool is_logged; /* that there is no session */
+    bool is_unfit;  /* because the schema doesn't fit */
     int64_t logged_ms;
 };
 
@@ -40,16 +41,18 @@ void connection_free(struct connection *connection)
     }
 }
 
-/* The same failure again within a minute is not logged again. */
+/* One line a minute; one more when what is wrong is no longer the way to the database but its schema,
+ * or the other way round. */
 static void log_failure(struct connection *connection, const struct session_failure *failure)
 {
     int64_t now = clock_ms();
 
-    if (strcmp(failure->text, connection->logged.text) == 0 &&
-        now - connection->logged_ms < LOG_SAME_FAILURE_MS) {
+    if (connection->is_logged && failure->is_unfit == connection->is_unfit &&
+        now - connection->logged_ms < LOG_FAILURE_MS) {
         return;
     }
-    connection->logged = *failure;
+    connection->is_logged = true;
+    connection->is_unfit = failure->is_unfit;
     connection->logged_ms = now;
     log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
                 failure->text);
@@ -58,20 +61,21 @@ static void log_failure(struct connection *connection, const struct session_fail
 static bool connect_once(struct connection *connection, int64_t deadline_us)
 {
     struct session_failure failure = {.text = ""};
-    int64_t attempt_end = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
+    int64_t began = clock_us();
+    int64_t attempt_end = began + CONNECTION_CONNECT_MS * INT64_C(1000);
 
     connection->session =
         session_open(&connection->settings->session, connection->catalog, connection->host,
                      attempt_end < deadline_us ? attempt_end : deadline_us, &failure);
     if (connection->session == NULL) {
         connection->host++;
-        backoff_failed(&connection->backoff, clock_us(), (uint32_t)random());
+        backoff_failed(&connection->backoff, began, clock_us(), (uint32_t)random());
         log_failure(connection, &failure);
         return false;
     }
-    if (connection->logged.text[0] != '\0') {
+    if (connection->is_logged) {
         log_message(LOG_INFO, "database", "connected again");
-        connection->logged.text[0] = '\0';
+        connection->is_logged = false;
     }
     backoff_succeeded(&connection->backoff);
     return true;
@@ -79,8 +83,17 @@ static bool connect_once(struct connection *connection, int64_t deadline_us)
 
 bool connection_fits(struct connection *connection)
 {
-    return connect_once(connection, clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000)) ||
-           !connection->logged.is_unfit;
+    int64_t deadline_us = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
+    struct session_failure failure = {.text = ""};
+
+    if (!connect_once(connection, deadline_us)) {
+        return !connection->is_unfit;
+    }
+    if (session_may_run_all(connection->session, deadline_us, &failure)) {
+        return true;
+    }
+    log_failure(connection, &failure);
+    return !failure.is_unfit;
 }
 
 static void pause_ms(int ms)
@@ -115,6 +128,15 @@ static void drop_session(struct connection *connection)
     connection->host++;
 }
 
+static void log_lost(const struct connection *connection, const struct statement *statement)
+{
+    const char *why = session_error(connection->session);
+
+    log_message(LOG_WARNING, "database", "%s: session lost: %.*s",
+                catalog_get(connection->catalog, statement->id)->name, (int)strcspn(why, "\n"),
+                why);
+}
+
 /* What running a statement once came to, and what to do about it. */
 static enum remedy run_once(struct connection *connection, const struct statement *statement,
                             int64_t deadline_us, struct result *result)
@@ -122,10 +144,13 @@ static enum remedy run_once(struct connection *connection, const struct statemen
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
     switch (session_run(connection->session, statement, deadline_us, result)) {
     case SESSION_ANSWERED:
-        return result->sqlstate != NULL ? sqlstate_verdict(result->sqlstate).remedy : REMEDY_NONE;
+        return result->sqlstate[0] != '\0' ? sqlstate_verdict(result->sqlstate).remedy
+                                           : REMEDY_NONE;
     case SESSION_LOST:
+        log_lost(connection, statement);
         return REMEDY_RECONNECT;
     case SESSION_LATE:
+        log_lost(connection, statement);
         /* Whatever it answers later must not be taken for the answer to another statement. */
         drop_session(connection);
         result->status = STATUS_DATABASE_TIMEOUT;
@@ -153,15 +178,12 @@ static void run(struct connection *connection, const struct statement *statement
             }
             break;
         case REMEDY_RECONNECT:
-            if (was_lost) {
+            drop_session(connection);
+            if (was_lost || !connect_patiently(connection, deadline_us)) {
+                result->status = STATUS_DATABASE_UNAVAILABLE;
                 return;
             }
             was_lost = true;
-            drop_session(connection);
-            result->sqlstate = NULL; /* its text went with the session */
-            if (!connect_patiently(connection, deadline_us)) {
-                return;
-            }
             break;
         }
     }
@@ -181,7 +203,7 @@ static void log_statement(const struct connection *connection, const struct stat
     log_integer(&line, "rows", result->outcome != NULL);
     log_integer(&line, "bytes", (int64_t)result->body_length);
     log_milliseconds(&line, "ms", result->microseconds);
-    log_string(&line, "sqlstate", result->sqlstate);
+    log_string(&line, "sqlstate", result->sqlstate[0] != '\0' ? result->sqlstate : NULL);
     for (size_t i = 0; connection->settings->logs_values && names[i] != NULL; i++) {
         log_string(&line, names[i], statement->values[i]);
     }

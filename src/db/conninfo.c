@@ -71,6 +71,20 @@ char *conninfo_rotate(const char *list, unsigned first)
     return rotated;
 }
 
+/* An unencoded character in a password makes libpq see the rest as host or port, and quote it in its
+ * errors. So those must look like what they are. */
+static bool is_plausible(const PQconninfoOption *option)
+{
+    if (strcmp(option->keyword, "port") == 0) {
+        return strspn(option->val, "0123456789,") == strlen(option->val);
+    }
+    if (strcmp(option->keyword, "host") == 0) {
+        return *option->val == '/' || strchr(option->val, '@') == NULL ||
+               strncmp(option->val, "@", 1) == 0;
+    }
+    return true;
+}
+
 bool conninfo_parse(const char *url, const char *application_name, unsigned first_host,
                     struct conninfo *conninfo, char why[static 256])
 {
@@ -85,6 +99,13 @@ bool conninfo_parse(const char *url, const char *application_name, unsigned firs
         return false;
     }
     for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+        if (o->val != NULL && !is_plausible(o)) {
+            snprintf(why, 256, "its %s is none: percent-encode special characters in the password",
+                     o->keyword);
+            PQconninfoFree(options);
+            conninfo_release(conninfo);
+            return false;
+        }
         if (o->val != NULL) {
             set(conninfo, o->keyword,
                 is_list(o->keyword) ? conninfo_rotate(o->val, first_host) : memory_copy(o->val));

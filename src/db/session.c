@@ -79,7 +79,7 @@ static void note_notice(void *context, const PGresult *notice)
     struct session *session = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-    session->was_warned = severity != NULL && strcmp(severity, "WARNING") == 0;
+    session->was_warned |= severity != NULL && strcmp(severity, "WARNING") == 0;
     log_message(session->was_warned ? LOG_WARNING : LOG_DEBUG, "database", "%s: %s",
                 severity != NULL ? severity : "notice",
                 PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
@@ -123,6 +123,9 @@ static bool start_connect(struct session *session, unsigned first_host,
     session->pg = PQconnectStartParams((const char *const *)conninfo.keywords,
                                        (const char *const *)conninfo.values, 0);
     conninfo_release(&conninfo);
+    if (session->pg != NULL) {
+        PQsetNoticeReceiver(session->pg, note_notice, session);
+    }
     good = session->pg != NULL || fail(failure, "out of memory");
 cleanup:
     buf_release(&url);
@@ -146,7 +149,6 @@ static bool finish_connect(struct session *session, int64_t deadline_us,
             return fail(failure, PQerrorMessage(session->pg));
         }
     }
-    PQsetNoticeReceiver(session->pg, note_notice, session);
     return PQsetnonblocking(session->pg, 1) == 0 || fail(failure, PQerrorMessage(session->pg));
 }
 
@@ -203,9 +205,14 @@ static bool send_set_up(struct session *session)
     const struct prepared *begin = catalog_get(session->catalog, STATEMENT_SESSION_BEGIN);
 
     snprintf(timeout, sizeof timeout, "%d", session->settings->statement_timeout_ms);
-    if (!PQenterPipelineMode(session->pg) ||
-        !PQsendQueryParams(session->pg, begin->sql, 1, NULL, values, NULL, NULL, 0) ||
-        !PQpipelineSync(session->pg)) {
+    if (!PQenterPipelineMode(session->pg)) {
+        return false;
+    }
+    /* A session of a pooler in transaction mode isn't ours to set up. */
+    if (session->settings->prepares &&
+        (!PQsendQueryParams(session->pg, begin->sql, (int)begin->parameters, NULL, values, NULL,
+                            NULL, 0) ||
+         !PQpipelineSync(session->pg))) {
         return false;
     }
     for (enum statement_id id = STATEMENT_SESSION_BEGIN + 1; id < STATEMENT_COUNT; id++) {
@@ -221,6 +228,13 @@ static bool send_set_up(struct session *session)
     return true;
 }
 
+const char *session_error(const struct session *session)
+{
+    const char *text = PQerrorMessage(session->pg);
+
+    return *text != '\0' ? text : "no answer in time";
+}
+
 /* Session settings and all statements in one round trip. */
 static bool set_up(struct session *session, int64_t deadline_us, struct session_failure *failure)
 {
@@ -231,8 +245,11 @@ static bool set_up(struct session *session, int64_t deadline_us, struct session_
     for (enum statement_id id = STATEMENT_SESSION_BEGIN; id < STATEMENT_COUNT; id++) {
         PGresult *error;
 
+        if (id == STATEMENT_SESSION_BEGIN && !session->settings->prepares) {
+            continue;
+        }
         if (read_until_sync(session, deadline_us, &error) != SESSION_ANSWERED) {
-            return fail(failure, "the connection broke while statements were prepared");
+            return fail(failure, session_error(session));
         }
         if (error != NULL) {
             note_refused(session, id, error, failure);
@@ -306,11 +323,14 @@ static void take_row(const PGresult *rows, struct result *result)
 static void take_error(const struct session *session, const struct statement *statement,
                        const PGresult *error, struct result *result)
 {
-    result->sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+    snprintf(result->sqlstate, sizeof result->sqlstate, "%s",
+             sqlstate != NULL ? sqlstate : "08000");
     result->status = sqlstate_verdict(result->sqlstate).status;
     log_message(result->status == STATUS_INTERNAL ? LOG_ERROR : LOG_WARNING, "database",
                 "%s: SQLSTATE %s: %s", catalog_get(session->catalog, statement->id)->name,
-                result->sqlstate != NULL ? result->sqlstate : "none",
+                result->sqlstate,
                 sqlstate_quotes_values(result->sqlstate)
                     ? "a value was refused"
                     : PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY));
@@ -332,6 +352,39 @@ static enum session_answer read_to_end(struct session *session, int64_t deadline
         PQclear(session->result);
         session->result = next;
     }
+}
+
+/* Plans a statement as it would be run, which checks the rights to it. */
+static enum session_answer explain(struct session *session, enum statement_id id,
+                                   int64_t deadline_us)
+{
+    const struct prepared *statement = catalog_get(session->catalog, id);
+    struct buf sql = {0};
+
+    buf_printf(&sql, "explain execute \"%s\"", statement->name);
+    for (size_t i = 0; i < statement->parameters; i++) {
+        buf_printf(&sql, "%snull", i == 0 ? "(" : ", ");
+    }
+    buf_text(&sql, statement->parameters > 0 ? ")" : "");
+    session_clear(session);
+    bool is_sent = PQsendQuery(session->pg, sql.bytes);
+    buf_release(&sql);
+    return is_sent ? read_to_end(session, deadline_us) : SESSION_LOST;
+}
+
+bool session_may_run_all(struct session *session, int64_t deadline_us,
+                         struct session_failure *failure)
+{
+    for (enum statement_id id = STATEMENT_SESSION_BEGIN + 1;
+         id < STATEMENT_COUNT && session->settings->prepares; id++) {
+        if (explain(session, id, deadline_us) != SESSION_ANSWERED) {
+            return fail(failure, session_error(session));
+        }
+        if (is_error(session->result)) {
+            note_refused(session, id, session->result, failure);
+        }
+    }
+    return failure->text[0] == '\0';
 }
 
 enum session_answer session_run(struct session *session, const struct statement *statement,

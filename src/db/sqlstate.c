@@ -44,6 +44,7 @@ struct verdict sqlstate_verdict(const char *sqlstate)
 
 bool sqlstate_quotes_values(const char *sqlstate)
 {
-    return sqlstate != NULL && (has_prefix(sqlstate, "21") || has_prefix(sqlstate, "22") ||
-                                has_prefix(sqlstate, "23") || has_prefix(sqlstate, "44"));
+    return sqlstate != NULL &&
+           (has_prefix(sqlstate, "21") || has_prefix(sqlstate, "22") ||
+            has_prefix(sqlstate, "23") || has_prefix(sqlstate, "44") || has_prefix(sqlstate, "P0"));
 }

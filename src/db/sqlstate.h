@@ -21,7 +21,7 @@ struct verdict {
 struct verdict sqlstate_verdict(const char *sqlstate);
 
 /* Whether the server's message for it can quote values of a row or parameter, so that it must not
- * be logged (classes 21–23, 44). */
+ * be logged (classes 21–23, 44, P0). */
 bool sqlstate_quotes_values(const char *sqlstate);
 
 #endif

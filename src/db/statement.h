@@ -48,7 +48,7 @@ struct result {
     const char *body;     /* JSON text; NULL when there is none */
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
-    const char *sqlstate; /* of the error, five characters, or NULL */
+    char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };
 

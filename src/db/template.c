@@ -55,6 +55,19 @@ static bool is_name_char(char c)
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
+/* Whether a closed string literal goes on with another one after a line break (SQL's way to cut a
+ * long one): copies up to and with its opening quote. */
+static bool continues(struct scanner *scanner)
+{
+    size_t space = strspn(scanner->at, " \t\r\n\f\v");
+
+    if (scanner->at[space] != '\'' || memchr(scanner->at, '\n', space) == NULL) {
+        return false;
+    }
+    copy(scanner, space + 1);
+    return true;
+}
+
 /* 'text' or "name", the quote doubled inside; in E'text' a backslash takes the next character. */
 static bool quoted(struct scanner *scanner, bool has_backslashes)
 {
@@ -71,7 +84,9 @@ static bool quoted(struct scanner *scanner, bool has_backslashes)
             copy(scanner, 2);
         } else {
             copy(scanner, 1);
-            return true;
+            if (quote == '"' || !continues(scanner)) {
+                return true;
+            }
         }
     }
     return fail(scanner, opening, "this %s is never closed",
@@ -177,31 +192,31 @@ static bool word(struct scanner *scanner)
     return true;
 }
 
-static bool space_or_comment(struct scanner *scanner, bool *was_one)
+enum passed { PASSED_NOTHING, PASSED, PASSED_WRONG };
+
+static enum passed space_or_comment(struct scanner *scanner)
 {
-    *was_one = true;
     if (isspace((unsigned char)*scanner->at)) {
         copy(scanner, 1);
-        return true;
+        return PASSED;
     }
     if (starts(scanner, "--")) {
         copy(scanner, strcspn(scanner->at, "\n"));
-        return true;
+        return PASSED;
     }
     if (starts(scanner, "/*")) {
-        return block_comment(scanner);
+        return block_comment(scanner) ? PASSED : PASSED_WRONG;
     }
-    *was_one = false;
-    return true;
+    return PASSED_NOTHING;
 }
 
 static bool token(struct scanner *scanner)
 {
-    bool was_space;
+    enum passed passed = space_or_comment(scanner);
     char c = *scanner->at;
 
-    if (!space_or_comment(scanner, &was_space) || was_space) {
-        return was_space && scanner->error->line == 0;
+    if (passed != PASSED_NOTHING) {
+        return passed == PASSED;
     }
     if (c == ';') {
         scanner->has_ended = true;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -12,7 +13,8 @@
 
 struct fastcgi {
     FCGX_Request request;
-    bool closes_after; /* the peer sent more than one request at once, or too much of one */
+    bool closes_after;   /* something of what the peer sent will stay unread */
+    size_t stdin_length; /* bytes of body of the request that fastcgi_look saw */
 };
 
 void fastcgi_setup(void)
@@ -63,6 +65,15 @@ static ssize_t peek(int fd, unsigned char *bytes, size_t size)
     return got;
 }
 
+/* Whether the peer has closed its end for good (seen on unix sockets; a TCP peer may still read). It
+ * has told its client that there was no answer: the request must not be run behind its back. */
+static bool peer_is_gone(int fd)
+{
+    struct pollfd peer = {.fd = fd};
+
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, bool *answerable)
 {
     static unsigned char bytes[FASTCGI_REQUEST_MAX];
@@ -80,8 +91,10 @@ enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, boo
     *answerable = view.params_complete;
     switch (framing) {
     case FRAMING_COMPLETE:
-        connection->closes_after = (size_t)got > view.length;
-        return FASTCGI_READY;
+        /* Bytes left behind would be taken for the next request's. */
+        connection->closes_after = (size_t)got > view.length || view.stdin_length > body_max;
+        connection->stdin_length = view.stdin_length;
+        return peer_is_gone(connection->request.ipcFd) ? FASTCGI_GONE : FASTCGI_READY;
     case FRAMING_INCOMPLETE:
         if (view.params_complete && view.stdin_length > body_max) {
             return FASTCGI_OVERSIZE;
@@ -106,6 +119,7 @@ char **fastcgi_begin(struct fastcgi *connection)
 const char *fastcgi_body(struct fastcgi *connection, struct arena *arena, size_t max,
                          size_t *length)
 {
+    max = connection->stdin_length < max ? connection->stdin_length : max;
     char *body = arena_alloc(arena, max + 1);
     int got = FCGX_GetStr(body, (int)max, connection->request.in);
 

@@ -31,7 +31,8 @@ enum fastcgi_state {
     FASTCGI_GONE      /* closed by the peer, or no request at all: close it */
 };
 
-/* What waits in the socket; takes nothing out and never blocks. *answerable (for FASTCGI_PARTIAL):
+/* What waits in the socket; takes nothing out and never blocks. A connection whose request has a
+ * body over body_max closes after the answer. *answerable (for FASTCGI_PARTIAL):
  * the parameters are there, so that the client can be told what went wrong. */
 enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, bool *answerable);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 static const char *const METHODS[METHOD_COUNT] = {
@@ -40,15 +41,6 @@ static const char *parameter(char **envp, const char *name)
     return NULL;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus_is_space)
 {
     char *decoded = arena_alloc(arena, length + 1);
@@ -58,8 +50,8 @@ const char *percent_decode(struct arena *arena, const char *text, size_t length,
         char c = text[i];
 
         if (c == '%') {
-            int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
+            int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+            int low = length - i > 2 ? hex_value(text[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return NULL;
             }
@@ -162,14 +154,14 @@ enum status request_init(struct request *request, struct arena *arena, char **en
         .idempotency_key = parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
         .origin = parameter(envp, "HTTP_ORIGIN"),
         .preflight_method = parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-        .traceparent = parameter(envp, "HTTP_TRACEPARENT"),
         .remote_addr = parameter(envp, "REMOTE_ADDR"),
         .content_length = content_length(parameter(envp, "CONTENT_LENGTH")),
         .body = "",
     };
     take_request_id(request, parameter(envp, "HTTP_X_REQUEST_ID"));
-    if (request->traceparent != NULL && !traceparent_is_valid(request->traceparent)) {
-        request->traceparent = NULL;
+    const char *traceparent = parameter(envp, "HTTP_TRACEPARENT");
+    if (traceparent != NULL && traceparent_is_valid(traceparent)) {
+        memcpy(request->traceparent, traceparent, TRACEPARENT_LENGTH + 1);
     }
     enum status status = take_uri(request, parameter(envp, "REQUEST_URI"));
     return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;

@@ -44,9 +44,10 @@ struct request {
     const char *idempotency_key;
     const char *origin;
     const char *preflight_method; /* Access-Control-Request-Method */
-    const char *traceparent;      /* only when well-formed */
     const char *remote_addr;
-    char id[REQUEST_ID_MAX + 1]; /* taken over when well-formed, else made */
+    /* These two are for the log line, which is written when the parameters are gone. */
+    char id[REQUEST_ID_MAX + 1];              /* taken over when well-formed, else made */
+    char traceparent[TRACEPARENT_LENGTH + 1]; /* "" unless it was sent and well-formed */
 
     long long content_length; /* bytes announced; -1: a value that is no length */
     const char *body;         /* NUL-terminated; "" without one */

@@ -5,11 +5,12 @@
 #include <strings.h>
 #include <time.h>
 
-/* 127.0.0.0/8, ::1, a unix socket of the front server ("unix:"), or no network at all. */
+/* 127.0.0.0/8, ::1, or no network at all. */
 static bool is_local(const char *remote_addr)
 {
-    return remote_addr == NULL || strncmp(remote_addr, "127.", 4) == 0 ||
-           strcmp(remote_addr, "::1") == 0 || strncmp(remote_addr, "unix:", 5) == 0;
+    return remote_addr != NULL &&
+           (strncmp(remote_addr, "127.", 4) == 0 || strcmp(remote_addr, "::1") == 0 ||
+            strcmp(remote_addr, LOCAL_PEER) == 0);
 }
 
 /* The token of "Bearer TOKEN" (RFC 6750 section 2.1); NULL for any other form. */

@@ -32,9 +32,12 @@ struct caller {
     const char *subject; /* with CALLER_BY_TOKEN, in arena memory */
 };
 
+/* The address of a client that came over no network, as nginx writes it for its unix sockets. */
+#define LOCAL_PEER "unix:"
+
 /* authorization is the header, NULL without one; remote_addr the client's address as the front
- * server gives it, NULL for a request that came over no network (plain CGI). CALLER_PENDING only
- * if the caller may wait. */
+ * server gives it; NULL, if it doesn't, counts as a stranger's. CALLER_PENDING only if the caller
+ * may wait. */
 struct caller caller_identify(const struct identity *identity, const char *authorization,
                               const char *remote_addr, bool may_wait, struct arena *arena);
 
