@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# A token issuer for one machine: a key, its JSON Web Key Set, and tokens like those of a Cognito user pool. Sourced,
+# never run.
+
+readonly ISSUER=http://127.0.0.1/cruddur-issuer # a name, nothing answers there
+readonly ISSUER_CLIENT=cruddur-quickstart
+
+# base64url: stdin, encoded as JOSE wants it (RFC 7515).
+base64url() {
+  basenc --base64url --wrap=0 | tr -d '='
+}
+
+# issuer_make_key FILE: an RSA key, readable by its owner alone.
+issuer_make_key() {
+  rm -f "$1"
+  (umask 077 && openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$1" 2>/dev/null)
+}
+
+# issuer_kid KEY-FILE: the key's id, a fingerprint.
+issuer_kid() {
+  openssl pkey -in "$1" -pubout -outform DER | openssl dgst -sha256 -binary | base64url
+}
+
+# issuer_keys KEY-FILE…: the key set. The public exponent is 65537, openssl's own.
+issuer_keys() {
+  local key separator='{"keys":['
+  for key; do
+    printf '%s{"kty":"RSA","alg":"RS256","use":"sig","e":"AQAB","kid":"%s","n":"%s"}' "$separator" "$(issuer_kid "$key")" \
+      "$(openssl rsa -in "$key" -noout -modulus | cut -d = -f 2 | tr -d '\n' | basenc --base16 --decode | base64url)"
+    separator=,
+  done
+  printf ']}\n'
+}
+
+# issuer_token KEY-FILE SUBJECT SECONDS: an access token for so long from now.
+issuer_token() {
+  local now unsigned subject
+  now=$(date +%s)
+  subject=${2//\\/\\\\}
+  subject=${subject//\"/\\\"}
+  unsigned=$(printf '{"alg":"RS256","kid":"%s"}' "$(issuer_kid "$1")" | base64url).$(
+    printf '{"iss":"%s","client_id":"%s","token_use":"access","sub":"%s","iat":%d,"exp":%d}' \
+      "$ISSUER" "$ISSUER_CLIENT" "$subject" "$now" "$((now + $3))" | base64url
+  )
+  printf '%s.%s\n' "$unsigned" "$(printf '%s' "$unsigned" | openssl dgst -sha256 -sign "$1" -binary | base64url)"
+}
