@@ -81,6 +81,8 @@ static const struct setting SETTINGS[] = {
      .help = "processes, each with one database connection"},
 };
 
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 enum { SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0] };
 
 static const struct {
@@ -187,6 +189,12 @@ static const struct setting *setting_of_variable(const char *variable, size_t na
     return NULL;
 }
 
+static bool complain(FILE *errors, const char *message)
+{
+    fprintf(errors, "cruddurd: %s\n", message);
+    return false;
+}
+
 /* "NAME=value". A name that isn't ours is passed over when strangers are allowed. */
 static bool take_variable(struct config *config, const char *variable, bool allows_strangers,
                           FILE *errors)
@@ -199,6 +207,9 @@ static bool take_variable(struct config *config, const char *variable, bool allo
     }
     if (allows_strangers && strncmp(variable, "CRUDDUR_", 8) != 0) {
         return true;
+    }
+    if (strspn(variable, NAME_CHARACTERS) < length) {
+        return complain(errors, "a line of the settings file is not VARIABLE=value");
     }
     fprintf(errors, "cruddurd: %.*s: there is no such setting (see cruddurd --help)\n", (int)length,
             variable);
@@ -296,12 +307,6 @@ static bool take_options(struct config *config, int argc, char **argv, FILE *err
         }
     }
     return good;
-}
-
-static bool complain(FILE *errors, const char *message)
-{
-    fprintf(errors, "cruddurd: %s\n", message);
-    return false;
 }
 
 static bool url_is_good(const char *url, const char *name, FILE *errors)
