@@ -75,8 +75,9 @@ static const struct setting SETTINGS[] = {
      .help = "the SQL templates"},
     {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER, AT(statement_timeout),
      "2000", 50, 60000, .help = "PostgreSQL's limit for a statement; below the deadline"},
-    {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "10000",
-     1000, 600000, .help = "for a worker with one request, before it is replaced"},
+    {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "4500", 1000,
+     600000,
+     .help = "for a worker with one request, before it is replaced; below fastcgi_read_timeout"},
     {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "4", 1, WORKERS_MAX,
      .help = "processes, each with one database connection"},
 };
