@@ -41,7 +41,7 @@ typedef void statement_done(void *context, const struct result *result);
  * live until then.
  *
  * A session that is lost under a statement is made anew and the statement sent once more, which is
- * safe as every statement can be repeated. While the database stays away longer than the deadline
+ * safe as every statement can be repeated. When the database has stayed away longer than the deadline
  * later statements fail at once with STATUS_DATABASE_UNAVAILABLE, but for one attempt to connect
  * per back-off interval. */
 void connection_submit(struct connection *connection, const struct statement *statement,
