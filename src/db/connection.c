@@ -168,7 +168,7 @@ static void run(struct connection *connection, const struct statement *statement
                 int64_t deadline_us, struct result *result)
 {
     int repeats = 0;
-    bool was_lost = false;
+    int losses = 0;
 
     if (connection->session == NULL && !connect_first(connection, deadline_us)) {
         return;
@@ -184,11 +184,10 @@ static void run(struct connection *connection, const struct statement *statement
             break;
         case REMEDY_RECONNECT:
             drop_session(connection);
-            if (was_lost || !connect_patiently(connection, deadline_us)) {
+            if (losses++ == CONNECTION_RESENDS_MAX || !connect_patiently(connection, deadline_us)) {
                 result->status = STATUS_DATABASE_UNAVAILABLE;
                 return;
             }
-            was_lost = true;
             break;
         }
     }
