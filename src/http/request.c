@@ -130,7 +130,7 @@ static long long content_length(const char *text)
         return 0;
     }
     size_t digits = strspn(text, "0123456789");
-    return text[digits] == '\0' && digits <= 18 ? strtoll(text, NULL, 10) : -1;
+    return digits <= 18 && text[digits] == '\0' ? strtoll(text, NULL, 10) : -1;
 }
 
 static void take_request_id(struct request *request, const char *sent)

@@ -29,9 +29,15 @@ class Tally(collections.Counter):
 
     def add(self, load, audit, allowed):
         self.update(
-            faults=1, requests=load.requests, failed=len(load.failures), allowed=allowed, acknowledged=audit.acknowledged,
-            in_table=audit.in_table, doubled=audit.doubled, lost=audit.lost,
-        )  # fmt: skip
+            faults=1,
+            requests=load.requests,
+            failed=len(load.failures),
+            allowed=allowed,
+            acknowledged=audit.acknowledged,
+            in_table=audit.in_table,
+            doubled=audit.doubled,
+            lost=audit.lost,
+        )
 
     def check(self):
         assert self["acknowledged"] > 0
@@ -63,9 +69,10 @@ def restart_database(service):
 
 
 def crash_database(service):
-    """Every session breaks off, and PostgreSQL recovers from its log."""
+    """Every session breaks off, and PostgreSQL recovers from its log. An answer that comes with the news of the end
+    is not believed: that may be one for each session."""
     service.cluster.restart("immediate")
-    return 0
+    return WORKERS
 
 
 def terminate_sessions(service):

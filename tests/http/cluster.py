@@ -10,18 +10,30 @@ import subprocess
 import psycopg2
 import psycopg2.extensions
 
-from places import IS_ROOT, SQL, TOP, Folder, clean_environment, postgres_program
+from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
 from waiting import eventually
 
 TEMPLATE = "cruddur_template"
 OWNER_PASSWORD = "owner's secret"
 APP_PASSWORD = "app-secret-5f1d"
 
+SETTINGS = """\
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+fsync = off
+max_connections = 200
+log_line_prefix = '%m [%p] %a '
+"""
+
 ACCESS = """\
 local all         postgres trust
 local replication postgres trust
 local all         all      scram-sha-256
 """
+
+
+# The workers' sessions in the database that is asked.
+FROM_SESSIONS = "from pg_stat_activity where datname = current_database() and application_name like 'cruddurd%'"
 
 
 class Cluster:
@@ -53,14 +65,11 @@ class Cluster:
 
     def make(self):
         self.own()
-        self.run("initdb", "--no-sync", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", self.data,
-                 stdout=subprocess.DEVNULL)  # fmt: skip
+        options = ("--no-sync", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust")
+        self.run("initdb", *options, "--pgdata", self.data, stdout=subprocess.DEVNULL)
         (self.data / "pg_hba.conf").write_text(ACCESS)
         with (self.data / "postgresql.conf").open("a") as settings:
-            settings.write(
-                f"listen_addresses = ''\nunix_socket_directories = '{self.sockets}'\nfsync = off\nmax_connections = 200\n"
-                "log_line_prefix = '%m [%p] %a '\n"
-            )
+            settings.write(SETTINGS.format(sockets=self.sockets))
 
     def start(self):
         self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--wait", "--silent", "start")
@@ -91,8 +100,10 @@ class Cluster:
         return f"postgresql://{role}:{password.replace(' ', '%20')}@/{database}?host={hosts}"
 
     def connect(self, database="postgres"):
-        """As superuser; every statement a transaction of its own."""
-        connection = psycopg2.connect(host=str(self.sockets), user="postgres", dbname=database)
+        """As superuser; every statement a transaction of its own, that waits for no standby."""
+        connection = psycopg2.connect(
+            host=str(self.sockets), user="postgres", dbname=database, options="-c synchronous_commit=local"
+        )
         connection.autocommit = True
         return connection
 
@@ -174,15 +185,11 @@ class Database:
 
     def backends(self):
         """The process ids of the workers' sessions."""
-        rows = self.sql("select pid from pg_stat_activity where datname = current_database() and application_name like 'cruddurd%'")
-        return [pid for (pid,) in rows]
+        return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS}")]
 
     def terminate_sessions(self):
         """Those of the workers."""
-        self.sql(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and application_name like 'cruddurd%'"
-        )
+        self.sql(f"select pg_terminate_backend(pid) {FROM_SESSIONS}")
 
     @contextlib.contextmanager
     def held(self, statement):
@@ -201,16 +208,14 @@ class Database:
         """Creates of this user wait, and nothing else."""
         return self.held(f"select from users where handle = '{handle}' for update")
 
-    def wait_for_waiting(self, count=1):
-        """Until so many of the workers' statements wait for a lock; their sessions' process ids and names."""
+    def wait_for_waiting(self, count=1, on="Lock"):
+        """Until so many of the workers' statements wait for that; their sessions' process ids and names."""
 
         def waiting():
-            rows = self.sql(
-                "select pid, application_name from pg_stat_activity where datname = %s and wait_event_type = 'Lock'", self.name
-            )
+            rows = self.sql(f"select pid, application_name {FROM_SESSIONS} and '{on}' in (wait_event_type, wait_event)")
             return len(rows) >= count and rows
 
-        return eventually(waiting, what=f"{count} statements waiting for a lock")
+        return eventually(waiting, what=f"{count} statements waiting for {on}")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A cruddurd under test, and the check that it ended as it should."""
 
+import collections
 import contextlib
 import os
 import pathlib
@@ -36,23 +37,26 @@ def run_once(*arguments, stdin="", environment=None, **more):
     )
 
 
-def is_alive(pid):
-    """Neither gone nor a zombie."""
-    return state_of(pid) not in (None, "Z")
+Process = collections.namedtuple("Process", "pid parent session")
 
 
-def state_of(pid):
+def process_of(pid):
+    """What the kernel says about a process; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state, parent, _, session = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return Process(pid, int(parent), int(session)) if state != "Z" else None
 
 
-def children_of(pid):
-    try:
-        return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+def is_alive(pid):
+    return process_of(pid) is not None
+
+
+def processes():
+    """All that are alive."""
+    found = (process_of(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [process for process in found if process is not None]
 
 
 def sockets_of(pid):
@@ -85,7 +89,7 @@ class Daemon:
 
     def workers(self):
         """Their process ids."""
-        return [pid for pid in children_of(self.pid) if is_alive(pid)]
+        return sorted(process.pid for process in processes() if process.parent == self.pid)
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -105,17 +109,7 @@ class Daemon:
 
     def left_behind(self):
         """What is still there of its session, itself aside."""
-        return [
-            int(entry.name)
-            for entry in pathlib.Path("/proc").iterdir()
-            if entry.name.isdigit() and int(entry.name) != self.pid and self.is_ours(int(entry.name))
-        ]
-
-    def is_ours(self, pid):
-        try:
-            return os.getsid(pid) == self.pid and is_alive(pid)
-        except ProcessLookupError:
-            return False
+        return [process.pid for process in processes() if process.session == self.pid != process.pid]
 
     def stop(self):
         """TERM, if it still runs; then nothing may be left and nothing may have been wrong."""

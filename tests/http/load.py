@@ -96,7 +96,8 @@ class Load:
     def audit(self, database):
         """How the creates compare with the table, as an Audit. To be called at the end."""
         rows = collections.defaultdict(list)
-        for message, uuid in database.sql("select message, uuid::text from activities where message like %s", self.mark + "/%"):
+        statement = "select message, uuid::text from activities where message like %s"
+        for message, uuid in database.sql(statement, self.mark + "/%"):
             rows[message].append(uuid)
         return Audit(
             acknowledged=len(self.acknowledged),

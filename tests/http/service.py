@@ -18,8 +18,8 @@ class Pool:
     """cruddurd with a private folder and, unless told otherwise, a socket in it. To be used by `with`."""
 
     def __init__(self, database=None, environment=None, launcher=None, socket=None, pass_fds=(), **settings):
-        """launcher(self) is the command that runs cruddurd, socket where it listens if somebody else opens that; settings
-        are its options, None leaves out a default one."""
+        """launcher(self) is the command that runs cruddurd; socket is where it listens if somebody else opens that;
+        settings are its options, None leaves out a default one."""
         self.database = database
         self.socket = socket
         self.process_options = {"environment": environment, "pass_fds": pass_fds}

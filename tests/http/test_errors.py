@@ -58,7 +58,8 @@ def test_a_problem_document(service, error):
         (PROBLEM, PROBLEM), (f"{JSON}, {PROBLEM}", PROBLEM), (f"text/html;q=0.9,{PROBLEM};q=0.5", PROBLEM),
         ("Application/Problem+JSON", PROBLEM), (f" {PROBLEM} ; q=1", PROBLEM),
         (None, JSON), ("", JSON), ("*/*", JSON), ("application/*", JSON), (JSON, JSON), (f"{PROBLEM};q=0", JSON),
-        (f"{PROBLEM};q=0.000", JSON), (f"{PROBLEM}x", JSON), (f"x{PROBLEM}", JSON), ("application/problem", JSON), (",;,;q=", JSON),
+        (f"{PROBLEM};q=0.000", JSON), (f"{PROBLEM}x", JSON), (f"x{PROBLEM}", JSON), ("application/problem", JSON),
+        (",;,;q=", JSON),
     ],
 )  # fmt: skip
 def test_who_gets_which(service, accept, form):

@@ -62,7 +62,8 @@ def test_what_never_expires_is_there(service):
 
 
 def test_expired_rows_are_not_there(service):
-    service.database.add_activities(3, created_at="now() - interval '2 hours'", expires_at="now() - interval '1 second'")
+    past = {"created_at": "now() - interval '2 hours'", "expires_at": "now() - interval '1 second'"}
+    service.database.add_activities(3, **past)
     (uuid,) = service.database.add_activities(1)
     assert walk(service, "/api/activities/home") == [uuid]
 
@@ -76,7 +77,8 @@ def test_a_row_vanishes_as_it_expires(service):
 def test_replies_are_not_in_the_feed(service):
     (parent,) = service.database.add_activities(1)
     service.database.sql(
-        "insert into activities (user_uuid, message, reply_to_activity_uuid) select user_uuid, 'reply', uuid from activities"
+        """insert into activities (user_uuid, message, reply_to_activity_uuid)
+           select user_uuid, 'reply', uuid from activities"""
     )
     assert walk(service, "/api/activities/home") == [parent]
 
@@ -96,7 +98,7 @@ def test_limits_that_are_taken(service, limit):
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=" + value for value in ("0", "201", "-1", "", "1.5", "1e2", "0x10", "%2B5", "%205", "5%20", "999999999999999999999")]
+    ["limit=" + value for value in ("0", "201", "-1", "", "1.5", "1e2", "0x10", "%2B5", "%205", "5%20", "9" * 21)]
     + ["limit", "limit=5&limit=5", "limit=%ff", "limit=5%00", "limit=%"],
 )
 def test_limits_that_are_not(service, query):

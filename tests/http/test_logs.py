@@ -21,7 +21,8 @@ def test_the_line_of_a_request(service):
     assert TIME.fullmatch(line["time"])
     said = datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00"))
     assert abs(datetime.datetime.now(datetime.timezone.utc) - said) < datetime.timedelta(seconds=10)
-    assert (line["level"], line["method"], line["route"], line["status"]) == ("info", "GET", "/api/activities/home", 200)
+    assert (line["level"], line["method"], line["status"]) == ("info", "GET", 200)
+    assert line["route"] == "/api/activities/home"
     assert line["bytes"] == len(reply.body)
     assert line["pid"] in service.daemon.workers()
     assert 0 < line["db_ms"] <= line["ms"] < 5000
@@ -73,7 +74,9 @@ def test_a_failure_of_the_database_shows_its_sqlstate(start):
     assert line["sqlstate"] in ("57014", "55P03")
 
 
-@pytest.mark.parametrize("level, events", [("error", set()), ("warning", {"supervisor"}), ("info", {"supervisor", "request"})])
+@pytest.mark.parametrize(
+    "level, events", [("error", set()), ("warning", {"supervisor"}), ("info", {"supervisor", "request"})]
+)
 def test_levels(start, level, events):
     service = start(log_level=level)
     assert service.get("/readyz").status == 200
@@ -101,8 +104,15 @@ CANARIES = {
 
 def provoke(service):
     """Successes and failures of every kind, with a canary wherever a client can put one."""
-    headers = {"Cookie": CANARIES["cookie"], "User-Agent": CANARY, "Referer": f"http://{CANARY}/", "X-Request-Id": f"bad {CANARY}",
-               "traceparent": CANARY, "Idempotency-Key": CANARY, "Origin": f"http://{CANARY}"}  # fmt: skip
+    headers = {
+        "Cookie": CANARIES["cookie"],
+        "User-Agent": CANARY,
+        "Referer": f"http://{CANARY}/",
+        "X-Request-Id": f"bad {CANARY}",
+        "traceparent": CANARY,
+        "Idempotency-Key": CANARY,
+        "Origin": f"http://{CANARY}",
+    }
     service.database.sql(
         "insert into users (display_name, handle, email, cognito_user_id) values (%s, %s, %s, %s)",
         CANARY, CANARIES["handle"], EMAIL, CANARY,
@@ -122,9 +132,13 @@ def provoke(service):
         raw = body.encode("utf-8", "surrogateescape")
         assert service.post("/api/activities", raw, headers).status == 400
         assert service.post("/api/activities", raw, headers | {"Content-Type": f"text/{CANARY}"}).status == 415
-    for target in (f"/api/activities/home?limit={CANARY}", f"/api/activities/home?cursor={CANARY}", f"/api/users/@{handle}/short",
-                   f"/api/users/@{CANARY}/short", f"/api/{CANARY}", f"/api/{CANARY}%0d%0a{CANARY}", f"/{CANARY}?{CANARY}",
-                   f"/api/activities/home?{CANARY}={CANARY}", f"/api/{CANARY * 500}"):  # fmt: skip
+    targets = [
+        *(f"/api/activities/home?{query}" for query in (f"limit={CANARY}", f"cursor={CANARY}", f"{CANARY}={CANARY}")),
+        *(f"/api/users/@{name}/short" for name in (handle, CANARY)),
+        *(f"/api/{path}" for path in (CANARY, f"{CANARY}%0d%0a{CANARY}", CANARY * 500)),
+        f"/{CANARY}?{CANARY}",
+    ]
+    for target in targets:
         for accept in (PROBLEM, f"text/{CANARY}"):
             service.ask("GET", target, headers=headers | {"Accept": accept, "Authorization": CANARIES["token"]})
     refused = service.post("/api/activities", {"message": message}, headers | {"Authorization": CANARIES["token"]})
@@ -162,8 +176,8 @@ def test_no_log_has_what_is_private(start):
 
 def test_the_password_is_in_no_log(start):
     service = start(workers=1)
-    for url in ("postgresql://cruddur:canary-password@/nowhere?host=/nowhere", "postgresql://cruddur:canary-password@[::1/x"):
-        service.write_url(url)
+    for rest in ("/nowhere?host=/nowhere", "[::1/x"):
+        service.write_url(f"postgresql://cruddur:canary-password@{rest}")
         service.daemon.signal(signal.SIGHUP)
         service.database.terminate_sessions()
         eventually(lambda: service.get("/readyz").status == 503, what="the loss of the database")

@@ -27,7 +27,7 @@ CASES = {
         431,
         "headers_too_large",
     ),
-    "unknown coding": (f"POST /api/activities HTTP/1.1\r\n{HOST}Transfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
+    "unknown coding": (f"POST /api/x HTTP/1.1\r\n{HOST}Transfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
     "future version": (f"GET /livez HTTP/2.9\r\n{HOST}\r\n", 505, "http_version_unsupported"),
 }
 ASKS_FOR_A_PROBLEM = f"Accept: {PROBLEM}\r\nX-Request-Id: problematic\r\n"
@@ -83,7 +83,7 @@ def test_a_pool_that_is_away(start, accept, form):
 def test_a_pool_that_does_not_answer(start):
     """The one 504 of nginx: every worker is stopped."""
     service = start(workers=1)
-    (worker,) = service.daemon.workers()
+    (worker,) = service.wait_for_workers(1)
     service.daemon.signal(signal.SIGSTOP)
     with frozen(worker), Stopwatch() as watch:
         reply = service.create("never answered")

@@ -12,28 +12,32 @@ def check_no_echo(service, reply):
     assert MARK not in service.log.text
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/api//activities/home", "//api/activities/home", "/api/activities//home", "/api/activities/home/", "/api/activities/home//",
-     "/api/activities%2fhome", "/api/activities%2Fhome", "/api%2factivities/home", "/api/activities/home%2f", "/api/Activities/home",
-     "/api/activities/./home", "/api/x/../activities/home", "/api/activities/%2e%2e/activities/home", "/api/activities/home%20",
-     "/api/activities/%2568ome", "/api/activities/home;x=1", "/api/activities/home%3flimit=1", "/api/activities/home%23", "/api/",
-     "/api/activities/", "/api/a/b/c/d/e/f/g/h/i/j", "/api/users/@/short", "/api/users/@@/short", "/api/users/londo/short",
-     "/api/users/@londo%2fshort", "/livez/", "/livez%2f", "/index.php", "/.error/not_found", "/.git/config"],
-)  # fmt: skip
+NO_SUCH_PATHS = """
+    /api//activities/home //api/activities/home /api/activities//home /api/activities/home/ /api/activities/home//
+    /api/activities%2fhome /api/activities%2Fhome /api%2factivities/home /api/activities/home%2f
+    /api/Activities/home /api/activities/./home /api/x/../activities/home /api/activities/%2e%2e/activities/home
+    /api/activities/home%20 /api/activities/%2568ome /api/activities/home;x=1 /api/activities/home%3flimit=1
+    /api/activities/home%23 /api/ /api/activities/ /api/a/b/c/d/e/f/g/h/i/j
+    /api/users/@/short /api/users/@@/short /api/users/londo/short /api/users/@londo%2fshort
+    /livez/ /livez%2f /index.php /.error/not_found /.git/config
+"""
+
+
+@pytest.mark.parametrize("path", NO_SUCH_PATHS.split())
 def test_no_such_path(service, path):
     reply = service.get(path)
     assert (reply.status, reply.json) == (404, ["not_found"])
 
 
-@pytest.mark.parametrize("path", ["/api/activities/%68ome", "/%61pi/activities/home", "/api/activities/h%6Fme", "/live%7a"])
+@pytest.mark.parametrize(
+    "path", "/api/activities/%68ome /%61pi/activities/home /api/activities/h%6Fme /live%7a".split()
+)
 def test_a_path_is_decoded_once(service, path):
     assert service.get(path).status == 200
 
 
 @pytest.mark.parametrize(
-    "escape",
-    ["%0d%0aX-Injected:%20yes", "%0a", "%01", "%1f", "%7f", "%ff", "%c0%af", "%ed%a0%80", "%f4%90%80%80", "%c3%28", "%80"],
+    "escape", "%0d%0aX-Injected:%20yes %0a %01 %1f %7f %ff %c0%af %ed%a0%80 %f4%90%80%80 %c3%28 %80".split()
 )
 def test_paths_that_are_no_text(service, escape):
     reply = service.get(f"/api/{MARK}{escape}")
@@ -81,7 +85,9 @@ def test_the_longest_uri(service):
     assert service.get(longest + "x").json == ["uri_too_long"]
 
 
-@pytest.mark.parametrize("length, status", [(URI_MAX, 404), (URI_MAX + 1, 414), (8000, 414), (8192, 414), (20000, 414), (70000, 414)])
+@pytest.mark.parametrize(
+    "length, status", [(URI_MAX, 404), (URI_MAX + 1, 414), (8000, 414), (8192, 414), (20000, 414), (70000, 414)]
+)
 def test_long_paths(service, length, status):
     reply = service.get("/api/" + MARK + "x" * (length - len("/api/" + MARK)))
     assert reply.status == status
@@ -91,7 +97,8 @@ def test_long_paths(service, length, status):
 
 def test_a_handle_with_everything(service):
     service.database.sql(
-        "insert into users (display_name, handle, email, cognito_user_id) values ('Odd', %s, 'odd@example.com', 'odd')", "é%+?&#=\U0001f600"
+        "insert into users (display_name, handle, email, cognito_user_id) values ('Odd', %s, 'odd@example.com', 'odd')",
+        "é%+?&#=\U0001f600",
     )
     reply = service.get("/api/users/@%C3%A9%25+%3F%26%23=%F0%9F%98%80/short")
     assert (reply.status, reply.json["display_name"]) == (200, "Odd")

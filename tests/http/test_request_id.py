@@ -25,11 +25,11 @@ def test_a_bad_one_is_replaced(service, target, request_id):
     assert OWN.fullmatch(service.get(target, X_Request_Id=request_id).headers["X-Request-Id"])
 
 
-@pytest.mark.parametrize("request_id", [*BAD, "a\r\nX-Injected: yes", "a\0b", None])
+@pytest.mark.parametrize("request_id", [*BAD, "a\r\nX-Injected: yes", None])
 def test_a_bad_one_is_replaced_without_nginx_too(service, request_id):
     with service.peer() as peer:
         reply = peer.ask("GET", "/livez", HTTP_X_REQUEST_ID=request_id)
-    assert reply.headers["X-Request-Id"] == "a" if request_id == "a\0b" else OWN.fullmatch(reply.headers["X-Request-Id"])
+    assert OWN.fullmatch(reply.headers["X-Request-Id"])
     assert "X-Injected" not in reply.headers
 
 
@@ -55,7 +55,8 @@ def test_a_good_traceparent_is_logged(start):
 
 @pytest.mark.parametrize(
     "traceparent",
-    ["", "x", TRACE.upper(), TRACE[:-1], TRACE + "0", TRACE.replace("4bf9", "xyz!"), "00-" + "0" * 32 + TRACE[35:], "ff" + TRACE[2:]],
+    ["", "x", TRACE.upper(), TRACE[:-1], TRACE + "0", TRACE.replace("4bf9", "xyz!"), "ff" + TRACE[2:]]
+    + ["00-" + "0" * 32 + TRACE[35:]],
 )
 def test_a_bad_traceparent_is_not(service, traceparent):
     assert "traceparent" not in service.line_of(service.get("/livez", traceparent=traceparent))

@@ -132,7 +132,7 @@ def test_descriptors_run_out(start):
     """A worker that can take no more connections serves those it has, and says so without flooding the log."""
     service = start(workers=1)
     assert service.get("/readyz").status == 200
-    (worker,) = service.daemon.workers()
+    (worker,) = service.wait_for_workers(1)
     used = max(map(int, os.listdir(f"/proc/{worker}/fd"))) + 1
     usual = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (used, usual[1]))

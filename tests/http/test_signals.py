@@ -79,7 +79,7 @@ def test_term_serves_the_queue(start):
     """Connections that nobody has accepted yet when the signal comes."""
     service = start(workers=1)
     assert peer_is_served(service)
-    (worker,) = service.daemon.workers()
+    (worker,) = service.wait_for_workers(1)
     os.kill(worker, signal.SIGSTOP)
     peers = [service.peer() for _ in range(20)]
     for peer in peers:
@@ -214,7 +214,12 @@ def test_hup_re_reads_templates(editable):
 
 @pytest.mark.parametrize(
     "old, new",
-    [("%(limit)s", "%(limits)s"), ("%(limit)s", "10"), ("limit 200\n) a", "limit 200\n) a /* never closed"), ("select", "select 1; select")],
+    [
+        ("%(limit)s", "%(limits)s"),
+        ("%(limit)s", "10"),
+        ("limit 200\n) a", "limit 200\n) a /* never closed"),
+        ("select", "select 1; select"),
+    ],
 )
 def test_hup_with_a_broken_template_keeps_the_old_set(editable, old, new):
     service, templates = editable
@@ -245,7 +250,8 @@ def test_hup_with_a_template_that_the_database_refuses_keeps_the_old_set(editabl
         load.wait_for_more(LATER)
     assert load.failures == []
     line = (templates / "activities/home.sql").read_text().splitlines().index("    a.massage,") + 1
-    assert any(f"activities/home.sql:{line}: column a.massage does not exist" in text for text in service.log.messages("database"))
+    reason = f"activities/home.sql:{line}: column a.massage does not exist"
+    assert any(reason in text for text in service.log.messages("database"))
     edit(templates / "activities/home.sql", "a.massage", "a.message")
     service.daemon.reload()
     assert service.home().status == 200

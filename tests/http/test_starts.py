@@ -81,10 +81,10 @@ def test_a_living_socket_is_left_alone(start_pool):
         assert peer.ask().status == 200
 
 
-@pytest.mark.parametrize("make", [lambda path: path.write_text("precious"), lambda path: path.mkdir(), lambda path: path.symlink_to("/x")])
-def test_what_is_no_socket_is_left_alone(folder, make):
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_what_is_no_socket_is_left_alone(folder, kind):
     path = folder / "socket"
-    make(path)
+    {"file": path.touch, "folder": path.mkdir, "link": lambda: path.symlink_to("/nowhere")}[kind]()
     before = path.lstat()
     refused = run_once("--listen", f"unix:{path}", "--sql-dir", SQL)
     assert refused.returncode == 1
@@ -94,11 +94,18 @@ def test_what_is_no_socket_is_left_alone(folder, make):
 @pytest.mark.parametrize(
     "address, words",
     [
-        ("unix:relative", "absolute"), ("unix:/" + "x" * 108, "107"), ("unix:/nowhere/at/all", "No such file"), ("/tmp/x", "unix:/path"),
-        ("tcp:9000", "host:port"), ("tcp:127.0.0.1:", "host:port"), ("tcp:127.0.0.1:x", "127.0.0.1:x"), ("tcp:192.0.2.1:9000", "192.0.2.1"),
-        ("tcp:no-such-host.invalid:9000", "no-such-host"), ("http:x", "unix:/path"),
+        ("unix:relative", "absolute"),
+        ("unix:/" + "x" * 108, "107"),
+        ("unix:/nowhere/at/all", "No such file"),
+        ("/tmp/x", "unix:/path"),
+        ("http:x", "unix:/path"),
+        ("tcp:9000", "host:port"),
+        ("tcp:127.0.0.1:", "host:port"),
+        ("tcp:127.0.0.1:x", "127.0.0.1:x"),
+        ("tcp:192.0.2.1:9000", "192.0.2.1"),
+        ("tcp:no-such-host.invalid:9000", "no-such-host"),
     ],
-)  # fmt: skip
+)
 def test_addresses_that_are_none(address, words):
     refused = run_once("--listen", address, "--sql-dir", SQL)
     assert refused.returncode in (1, 2)
@@ -126,7 +133,9 @@ def test_spawn_fcgi(start_pool, database):
     spawn_fcgi = shutil.which("spawn-fcgi")
     if spawn_fcgi is None:
         pytest.skip("spawn-fcgi is missing")
-    pool = start_pool(database, listen=None, launcher=lambda pool: [spawn_fcgi, "-s", str(pool.socket), "-n", "--", CRUDDURD])
+    pool = start_pool(
+        database, listen=None, launcher=lambda pool: [spawn_fcgi, "-s", str(pool.socket), "-n", "--", CRUDDURD]
+    )
     with pool.peer() as peer:
         assert peer.ask("GET", "/readyz").status == 200
         pool.daemon.reload()
@@ -174,9 +183,13 @@ class Systemd:
 
 def start_by_systemd(start_pool, systemd, database=None, count=1, **more):
     return start_pool(
-        database, launcher=lambda pool: systemd.launcher(count), socket=systemd.path, pass_fds=[systemd.listener.fileno()],
-        environment=systemd.environment, **more,
-    )  # fmt: skip
+        database,
+        launcher=lambda pool: systemd.launcher(count),
+        socket=systemd.path,
+        pass_fds=[systemd.listener.fileno()],
+        environment=systemd.environment,
+        **more,
+    )
 
 
 def test_systemd(start_pool, database, systemd):
@@ -217,7 +230,8 @@ def test_a_socket_for_somebody_else_is_none():
 
 
 def cgi(database, method="GET", uri="/api/activities/home", body="", **more):
-    environment = {"REQUEST_METHOD": method, "REQUEST_URI": uri, "CONNECTION_URL": database.url(), "CRUDDUR_SQL_DIR": str(SQL)}
+    environment = {"REQUEST_METHOD": method, "REQUEST_URI": uri}
+    environment |= {"CONNECTION_URL": database.url(), "CRUDDUR_SQL_DIR": str(SQL)}
     if body:
         environment |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
     return run_once(stdin=body, environment=environment | more)
@@ -245,8 +259,8 @@ def test_a_create_by_cgi(database):
         ("GET", "/api/nothing", {}, 404),
         ("PUT", "/livez", {}, 405),
         ("POST", "/api/activities", {}, 401),
-        ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "99999", "CONTENT_TYPE": "application/json"}, 413),
-        ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "5", "CONTENT_TYPE": "application/json"}, 400),
+        ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "99999"}, 413),
+        ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "5"}, 400),
         ("GET", "/readyz", {"CONNECTION_URL": "postgresql:///x?host=/nowhere"}, 503),
     ],
 )
@@ -377,7 +391,8 @@ def test_an_option_wins_over_the_environment_and_that_over_the_file(start_pool, 
     file = tmp_path / "settings"
     file.write_text("CRUDDUR_WORKERS=1\nCRUDDUR_LOG_LEVEL=error\nCRUDDUR_BACKLOG=7\n")
     file.chmod(0o600)
-    pool = start_pool(settings_file=file, workers=3, log_level=None, environment={"CRUDDUR_WORKERS": "2", "CRUDDUR_LOG_LEVEL": "debug"})
+    environment = {"CRUDDUR_WORKERS": "2", "CRUDDUR_LOG_LEVEL": "debug"}
+    pool = start_pool(settings_file=file, workers=3, log_level=None, environment=environment)
     pool.wait_for_workers(3)
     assert pool.log.messages("supervisor")
 

@@ -23,6 +23,18 @@ static void test_aligned_and_apart(void **state)
     assert_null(arena.chunk);
 }
 
+/* Every chunk to its last byte: one more would spoil malloc's own. */
+static void test_chunks_filled_up(void **state)
+{
+    struct arena arena = {0};
+
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        memset(arena_alloc(&arena, _Alignof(max_align_t)), 0xff, _Alignof(max_align_t));
+    }
+    arena_release(&arena);
+}
+
 static void test_larger_than_a_chunk(void **state)
 {
     static const size_t sizes[] = {4095, 4096, 4097, 100000};
@@ -75,9 +87,8 @@ static void test_reset_keeps_one_chunk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aligned_and_apart),
-        cmocka_unit_test(test_larger_than_a_chunk),
-        cmocka_unit_test(test_copy_and_printf),
+        cmocka_unit_test(test_aligned_and_apart),     cmocka_unit_test(test_chunks_filled_up),
+        cmocka_unit_test(test_larger_than_a_chunk),   cmocka_unit_test(test_copy_and_printf),
         cmocka_unit_test(test_reset_keeps_one_chunk),
     };
 

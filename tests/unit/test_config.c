@@ -107,7 +107,7 @@ static void test_numbers(void **state)
     } rows[] = {
         {"CRUDDUR_BACKLOG", "--backlog", "0", "1", "65535", "65536"},
         {"CRUDDUR_BODY_MAX", "--body-max", "1023", "1024", "65536", "65537"},
-        {"CRUDDUR_DEADLINE", "--deadline", "99", "2001", "9999", "60001"},
+        {"CRUDDUR_DEADLINE", "--deadline", "99", "2001", "4499", "60001"},
         {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "99", "100", "600000", "600001"},
         {"CRUDDUR_LISTEN_MODE", "--listen-mode", "-1", "0", "0777", "1000"},
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
@@ -200,7 +200,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->deadline, 3000);
     assert_int_equal(config->request_timeout, 5000);
     assert_int_equal(config->drain_timeout, 5000);
-    assert_int_equal(config->stuck_timeout, 10000);
+    assert_int_equal(config->stuck_timeout, 4500);
     assert_int_equal(config->identity, IDENTITY_TOKEN);
     assert_int_equal(config->log_level, LOG_INFO);
     assert_int_equal(config->log_format, LOG_FORMAT_AUTO);
@@ -329,8 +329,8 @@ static void test_contradictions(void **state)
         {{"--statement-timeout=2999", "--deadline=3000"}, NULL},
         {{"--statement-timeout=3000", "--deadline=3000"}, "below --deadline"},
         {{"--statement-timeout=3001", "--deadline=3000"}, "below --deadline"},
-        {{"--deadline=9999", "--stuck-timeout=10000"}, NULL},
-        {{"--deadline=10000", "--stuck-timeout=10000"}, "below --stuck-timeout"},
+        {{"--deadline=4499", "--stuck-timeout=4500"}, NULL},
+        {{"--deadline=4500", "--stuck-timeout=4500"}, "below --stuck-timeout"},
         {{"--log-params=1", "--identity=handle"}, NULL},
         {{"--log-params=1", "--identity=token"}, "--log-params"},
         {{"--log-params=1"}, "--log-params"},
@@ -500,7 +500,7 @@ static void test_help_lists_every_setting(void **state)
         "--settings-file FILE   CRUDDUR_SETTINGS_FILE\n",
         "--sql-dir DIR   CRUDDUR_SQL_DIR   [" SQL_DIR "]\n",
         "--statement-timeout MS   CRUDDUR_STATEMENT_TIMEOUT   [2000]\n",
-        "--stuck-timeout MS   CRUDDUR_STUCK_TIMEOUT   [10000]\n",
+        "--stuck-timeout MS   CRUDDUR_STUCK_TIMEOUT   [4500]\n",
         "--workers N   CRUDDUR_WORKERS   [4]\n",
     };
     char *help = help_text();
