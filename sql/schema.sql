@@ -110,7 +110,7 @@ create index messages_group_idx on messages (message_group_uuid, created_at desc
 create index messages_user_idx on messages (user_uuid);
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
--- e-mail address and changes no row (uuid = its own value is how a create says again what it said before).
+-- e-mail address. (uuid = its own value is how a create says again what it said before.)
 -- A loader that may not create roles gets a NOTICE and a schema that works for its owner.
 do $$
 begin
@@ -142,7 +142,10 @@ begin
         execute format('grant connect on database %I to cruddur_app', current_database());
         grant usage on schema public to cruddur_app;
         grant select (uuid, display_name, handle, cognito_user_id, bio, created_at) on users to cruddur_app;
-        grant select, insert, update (uuid) on activities to cruddur_app;
+        grant update (display_name, bio) on users to cruddur_app;
+        grant select, insert, delete, update (uuid, replies_count) on activities to cruddur_app;
+        grant select, insert, update (last_message_at) on message_groups to cruddur_app;
+        grant select, insert, update (uuid) on messages to cruddur_app;
     end if;
 end
 $$;
