@@ -105,8 +105,8 @@ class TokenService(Service):
     def reply_as(self, handle, parent, message="indeed", **headers):
         return self.ask_as(handle, "POST", f"/api/activities/{parent}/reply", {"message": message}, headers)
 
-    def message_as(self, handle, **document):
-        return self.ask_as(handle, "POST", "/api/messages", {"message": "psst"} | document)
+    def message_as(self, sender, **document):
+        return self.ask_as(sender, "POST", "/api/messages", {"message": "psst"} | document)
 
 
 class TokenPool(Pool):
