@@ -159,6 +159,32 @@ static void test_preflight(void **state)
     incoming_close(&incoming);
 }
 
+static void test_which_is_a_preflight(void **state)
+{
+    static const char asks[] = "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT";
+    static const struct {
+        const char *label, *method;
+        const char *parameters[3];
+        bool is_one;
+    } rows[] = {
+        {"one", "OPTIONS", {"HTTP_ORIGIN=" FRONTEND, asks}, true},
+        {"the other origin's", "OPTIONS", {"HTTP_ORIGIN=" BACKEND, asks}, true},
+        {"another method", "GET", {"HTTP_ORIGIN=" FRONTEND, asks}, false},
+        {"no question", "OPTIONS", {"HTTP_ORIGIN=" FRONTEND}, false},
+        {"no origin", "OPTIONS", {asks}, false},
+        {"a foreign origin's", "OPTIONS", {"HTTP_ORIGIN=null", asks}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct incoming incoming = {0};
+
+        incoming_open(&incoming, rows[i].method, "/", rows[i].parameters);
+        expect_integer(rows[i].label, cors_is_preflight(&CORS, &incoming.request), rows[i].is_one);
+        incoming_close(&incoming);
+    }
+}
+
 static void test_unconfigured(void **state)
 {
     static const char *const parameters[] = {"HTTP_ORIGIN=" FRONTEND, NULL};
@@ -176,8 +202,11 @@ static void test_unconfigured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_origins),      cmocka_unit_test(test_allowed),
-        cmocka_unit_test(test_foreign),      cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_which_is_a_preflight),
         cmocka_unit_test(test_unconfigured),
     };
 
