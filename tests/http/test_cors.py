@@ -111,6 +111,16 @@ def test_preflights_of_others(service, origin):
     assert cors_headers(preflight(service, "/api/activities", "POST", origin)) == {}
 
 
+def test_preflights_of_what_is_not_there(service):
+    """Answered as well, so that the page is told not_found and not of a broken network."""
+    for target in ("/api/nothing", "/api/activities/@londo/status/x"):
+        assert preflight(service, target, "GET").status == 204
+        assert preflight(service, target, "GET", "https://evil.example").status == 404
+        assert service.ask("OPTIONS", target).status == 404
+        reply = service.ask("GET", target, headers={"Origin": FRONTEND})
+        assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (404, FRONTEND)
+
+
 def test_a_preflight_needs_no_token_and_no_database(cluster):
     with TokenService(cluster, frontend_url=FRONTEND) as service:
         for target, method in PREFLIGHTS:
