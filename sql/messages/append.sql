@@ -1,4 +1,5 @@
--- One message of the caller's into a conversation that it belongs to. %(uuid)s as in activities/create.sql.
+-- One message of the caller's into a conversation that it belongs to, which has a newer message with it, once however
+-- often it is sent. %(uuid)s as in activities/create.sql.
 -- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered,
 -- idempotency_key_reused.
 with me as (
@@ -8,12 +9,10 @@ with me as (
         or (%(sub)s is null and lower(handle) = lower(%(handle)s))
 ),
 conversation as (
-    update public.message_groups g
-    set last_message_at = greatest(g.last_message_at, now())
+    select g.uuid
     from me
+    join public.message_groups g on me.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
-        and me.uuid in (g.first_user_uuid, g.second_user_uuid)
-    returning g.uuid
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
@@ -21,7 +20,14 @@ created as (
     from me
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning uuid, message_group_uuid, message, created_at
+    returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
+),
+moved as (
+    update public.message_groups g
+    set last_message_at = greatest(g.last_message_at, created.created_at)
+    from created
+    where created.is_new
+        and g.uuid = created.message_group_uuid
 ),
 answer as (
     select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at

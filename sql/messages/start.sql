@@ -1,5 +1,5 @@
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
--- must. %(group)s: the uuid for a new conversation; %(uuid)s as in activities/create.sql.
+-- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation; %(uuid)s as in activities/create.sql.
 -- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered,
 -- idempotency_key_reused.
 with me as (
@@ -13,14 +13,37 @@ other as (
     from public.users
     where lower(handle) = lower(%(other)s)
 ),
-conversation as (
-    insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
-    select %(group)s::uuid, least(me.uuid, other.uuid), greatest(me.uuid, other.uuid)
+pair as (
+    select least(me.uuid, other.uuid) as first_user_uuid, greatest(me.uuid, other.uuid) as second_user_uuid
     from me
     cross join other
     where me.uuid <> other.uuid
+),
+earlier as (
+    select m.message, g.first_user_uuid, g.second_user_uuid
+    from public.messages m
+    join public.message_groups g on g.uuid = m.message_group_uuid
+    where m.uuid = %(uuid)s::uuid
+),
+contradiction as (
+    select
+    from earlier
+    cross join pair
+    where earlier.message <> %(message)s
+        or earlier.first_user_uuid <> pair.first_user_uuid
+        or earlier.second_user_uuid <> pair.second_user_uuid
+),
+conversation as (
+    insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
+    select %(group)s::uuid, pair.first_user_uuid, pair.second_user_uuid
+    from pair
+    where not exists (select from contradiction)
     on conflict (first_user_uuid, second_user_uuid)
-        do update set last_message_at = greatest(message_groups.last_message_at, excluded.last_message_at)
+        do update set last_message_at =
+            case
+                when exists (select from earlier) then message_groups.last_message_at
+                else greatest(message_groups.last_message_at, excluded.last_message_at)
+            end
     returning uuid
 ),
 created as (
@@ -41,7 +64,8 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from other) then 'receiver_not_found'
-        when not exists (select from conversation) then 'receiver_is_sender'
+        when not exists (select from pair) then 'receiver_is_sender'
+        when exists (select from contradiction) then 'idempotency_key_reused'
         when exists (
             select
             from created

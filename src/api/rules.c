@@ -34,11 +34,38 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
+/* The length of the blank that text begins with, or 0: Unicode's White_Space, which has all that the
+ * schema takes for one. */
+static size_t blank_length(const char *text)
+{
+    static const char *const BLANKS[] = {
+        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0", "\u1680",
+        "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",   "\u2007", "\u2008",
+        "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+    };
+
+    for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0]; i++) {
+        if (strncmp(text, BLANKS[i], strlen(BLANKS[i])) == 0) {
+            return strlen(BLANKS[i]);
+        }
+    }
+    return 0;
+}
+
+static bool is_blank(const char *text)
+{
+    size_t length;
+
+    while ((length = blank_length(text)) > 0) {
+        text += length;
+    }
+    return *text == '\0';
+}
+
 void rule_display_name(const char *display_name, struct broken *broken)
 {
-    bool is_blank = display_name == NULL || strspn(display_name, " \t\r\n") == strlen(display_name);
-
-    rule_length(is_blank ? NULL : display_name, DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
+    rule_length(display_name != NULL && is_blank(display_name) ? NULL : display_name,
+                DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
                 STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, broken);
 }
 

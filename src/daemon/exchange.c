@@ -131,8 +131,9 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     if (status == STATUS_OK) {
         return exchange_resume(exchange, true);
     }
-    if (status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS) {
-        response_empty(&exchange->response);
+    if ((status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS) ||
+        (status == STATUS_NOT_FOUND && cors_is_preflight(&service->cors, request))) {
+        response_empty(&exchange->response); /* so that the page gets to see the call's own 404 */
     } else {
         problem_respond_one(&exchange->response, request, status);
     }

@@ -175,7 +175,7 @@ static void run(const struct fetcher *fetcher)
         int64_t now = clock_ms();
         int64_t refresh = REFRESH_MIN_MS + random() % (2 * REFRESH_MIN_MS);
 
-        atomic_store(&fetcher->link.page->next_ask_ms, now + KEYS_FETCH_GAP_MS);
+        keypage_fetched(&fetcher->link);
         if (!wait_until(fetcher, now + KEYS_FETCH_GAP_MS, now + (good ? refresh : RETRY_MS))) {
             return;
         }

@@ -37,6 +37,12 @@ static const char *allowed_origin(const struct cors *cors, const char *origin)
     return NULL;
 }
 
+bool cors_is_preflight(const struct cors *cors, const struct request *request)
+{
+    return request->method == METHOD_OPTIONS && request->preflight_method != NULL &&
+           allowed_origin(cors, request->origin) != NULL;
+}
+
 void cors_apply(const struct cors *cors, const struct request *request, struct response *response)
 {
     const char *origin = allowed_origin(cors, request->origin);
@@ -50,7 +56,7 @@ void cors_apply(const struct cors *cors, const struct request *request, struct r
     response_header(response, "Access-Control-Allow-Origin", origin);
     response_header(response, "Access-Control-Expose-Headers",
                     "Link, ETag, X-Request-Id, Retry-After");
-    if (request->method == METHOD_OPTIONS && request->preflight_method != NULL) {
+    if (cors_is_preflight(cors, request)) {
         response_header(response, "Access-Control-Allow-Methods",
                         "GET, HEAD, POST, PUT, DELETE, OPTIONS");
         response_header(response, "Access-Control-Allow-Headers",

@@ -17,6 +17,10 @@ struct cors {
 /* Whether text is an origin: scheme://host[:port] of http or https, nothing behind it. */
 bool cors_is_origin(const char *text);
 
+/* Whether it is an allowed origin's preflight request: a browser's question before the call itself,
+ * which it makes only after a 2xx. */
+bool cors_is_preflight(const struct cors *cors, const struct request *request);
+
 /* Adds the headers that let an allowed origin read the answer, and for its preflight request what
  * may be sent. Other origins get nothing. Vary: Origin goes out wherever origins are configured. */
 void cors_apply(const struct cors *cors, const struct request *request, struct response *response);

@@ -36,14 +36,24 @@ int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd)
     return link->page != NULL ? 0 : -1;
 }
 
-void keypage_ask(const struct keypage_link *link)
+bool keypage_ask(const struct keypage_link *link)
 {
     int64_t now = clock_ms();
     int64_t next = atomic_load(&link->page->next_ask_ms);
+    int64_t asked = (now + KEYS_FETCH_GAP_MS) | 1;
 
-    if (now >= next &&
-        atomic_compare_exchange_strong(&link->page->next_ask_ms, &next, now + KEYS_FETCH_GAP_MS)) {
+    if (now < next) {
+        return next & 1;
+    }
+    if (atomic_compare_exchange_strong(&link->page->next_ask_ms, &next, asked)) {
         ssize_t ignored = write(link->wake_fd, "k", 1); /* a full pipe is a woken fetcher */
         (void)ignored;
+        return true;
     }
+    return next & 1; /* somebody was faster: the value is theirs */
+}
+
+void keypage_fetched(const struct keypage_link *link)
+{
+    atomic_store(&link->page->next_ask_ms, (clock_ms() + KEYS_FETCH_GAP_MS) & ~INT64_C(1));
 }

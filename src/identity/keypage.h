@@ -4,6 +4,7 @@
 #define CRUDDUR_IDENTITY_KEYPAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, whatever is asked for */ };
@@ -11,7 +12,9 @@ enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, whatever is asked for *
 struct keypage {
     _Atomic uint32_t generation; /* goes up when the keys' file has new text */
     _Atomic int64_t fetched_s;   /* when the issuer last gave them, seconds since 1970; 0: never */
-    _Atomic int64_t next_ask_ms; /* monotonic: nobody wakes the fetcher before this */
+    /* Monotonic: nobody wakes the fetcher before this. Odd while a fetch that was asked for is to
+     * come, even when it is done. */
+    _Atomic int64_t next_ask_ms;
 };
 
 struct keypage_link {
@@ -25,7 +28,11 @@ struct keypage_link {
 int keypage_open(struct keypage_link *link);
 int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd);
 
-/* Asks for fresh keys, at most once per KEYS_FETCH_GAP_MS for the whole pool. Never blocks. */
-void keypage_ask(const struct keypage_link *link);
+/* Asks for fresh keys, at most once per KEYS_FETCH_GAP_MS for the whole pool. Never blocks. Whether
+ * a fetch is to be waited for: not when one has been done less than that ago. */
+bool keypage_ask(const struct keypage_link *link);
+
+/* The fetcher's word that a fetch is done, behind the new generation if there is one. */
+void keypage_fetched(const struct keypage_link *link);
 
 #endif

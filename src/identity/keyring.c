@@ -75,6 +75,7 @@ bool keyring_ask(const struct keyring *keyring)
     if (keyring->settings->link == NULL) {
         return false;
     }
-    keypage_ask(keyring->settings->link);
-    return true;
+    /* The generation after the ask: a fetch may have ended between the last look and now. */
+    return keypage_ask(keyring->settings->link) ||
+           keyring->generation != keyring_generation(keyring);
 }

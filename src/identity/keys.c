@@ -96,8 +96,7 @@ static void take(struct keys *keys, const struct json *jwk)
     const char *kid = text_of(jwk, "kid");
 
     if (kty == NULL || strcmp(kty, "RSA") != 0 || kid == NULL || *kid == '\0' ||
-        !is_absent_or(jwk, "use", "sig") || !is_absent_or(jwk, "alg", "RS256") ||
-        keys->count == KEYS_MAX) {
+        !is_absent_or(jwk, "use", "sig") || !is_absent_or(jwk, "alg", "RS256")) {
         return;
     }
     struct key *twin = find(keys, kid);
@@ -105,7 +104,7 @@ static void take(struct keys *keys, const struct json *jwk)
         twin->is_ambiguous = true;
         return;
     }
-    EVP_PKEY *pkey = pkey_of(jwk);
+    EVP_PKEY *pkey = keys->count < KEYS_MAX ? pkey_of(jwk) : NULL;
     if (pkey != NULL) {
         keys->key[keys->count++] = (struct key){.kid = memory_copy(kid), .pkey = pkey};
     }

@@ -1,0 +1,387 @@
+"""Where the keys come from: fetched over HTTPS by a process of their own, kept in a file, changed under load, or away."""
+
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+
+from daemon import children_of, is_alive, sockets_of
+from issuer import (
+    FETCHER, GOOD, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
+)  # fmt: skip
+from places import Folder
+from waiting import Stopwatch, eventually
+
+GAP = 10  # seconds between two fetches
+WAIT = 1.5  # seconds that a request may wait for a fetch
+OLD, NEW = Key("old"), Key("new")
+
+
+@pytest.fixture(scope="module")
+def folder():
+    folder = Folder()
+    yield folder.path
+    folder.remove()
+
+
+@pytest.fixture(scope="module")
+def authority(folder):
+    return Authority(folder)
+
+
+@pytest.fixture
+def issuer(authority):
+    with KeyServer(authority, key_set(OLD)) as server:
+        yield server
+
+
+class Fetching:
+    """The settings of a pool that fetches its keys, each with a file of its own."""
+
+    count = 0
+
+    def __init__(self, authority, server, folder, **more):
+        Fetching.count += 1
+        self.file = folder / f"keys-{Fetching.count}.json"
+        self.settings = {
+            "jwks_url": server.url,
+            "jwks_ca_file": authority.file,
+            "jwks_file": self.file,
+            "fetcher": FETCHER,
+        } | more
+
+    def keep(self, body, age=0):
+        """As if an earlier run had fetched this, so many seconds ago."""
+        self.file.write_bytes(body)
+        os.utime(self.file, (time.time() - age,) * 2)
+
+
+@pytest.fixture
+def fetching(authority, issuer, folder):
+    return Fetching(authority, issuer, folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rotating(cluster, authority, folder):
+    """A service that has fetched long ago when the last tests of this file come."""
+    with KeyServer(authority, key_set(OLD)) as server:
+        settings = Fetching(authority, server, folder).settings
+        with TokenService(cluster, **settings, log_level="info") as service:
+            eventually(lambda: server.fetches, what="a fetch")
+            service.issuer = server
+            yield service
+
+
+def fetchers(pool):
+    """The process ids of the pool's fetcher."""
+    return [pid for pid in children_of(pool.daemon.pid) if is_alive(pid) and command_of(pid).startswith(b"cruddur-fetch-keys\0")]
+
+
+def command_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def test_the_very_first_request(fetching, issuer):
+    with TokenPool(**fetching.settings) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        assert pool.judge(NEW.token()) == REFUSED
+        assert fetching.file.read_bytes() == key_set(OLD)
+        assert len(issuer.fetches) == 1
+
+
+def test_without_any_keys(fetching, issuer):
+    """What needs keys to be judged is 503; what is wrong in any case is not."""
+    issuer.stop()
+    with TokenPool(**fetching.settings) as pool:
+        pool.daemon.wait_for_message("no keys from the issuer")
+        with Stopwatch() as watch, pool.peer() as peer:
+            reply = peer.ask("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {OLD.token()}")
+        assert (reply.status, reply.codes, reply.headers["Retry-After"]) == (503, ["keys_unavailable"], "1")
+        assert watch.seconds < WAIT + 0.5
+        for token in ("null", "a.b.c", OLD.token(header={"alg": "none"}), OLD.token(header={"kid": None})):
+            assert pool.judge(token) == REFUSED
+        with pool.peer() as peer:
+            assert peer.ask("POST", "/api/activities", b"{}").status == 401
+            assert peer.ask("GET", "/livez", HTTP_AUTHORIZATION=f"Bearer {OLD.token()}").status == 200
+
+
+def test_keys_come_back(fetching, issuer, authority):
+    """A failed fetch is repeated without anybody asking; meanwhile the keys of an earlier run serve."""
+    issuer.set_answer(b"", 503)
+    with TokenPool(**fetching.settings) as pool:
+        pool.daemon.wait_for_message("no keys from the issuer: status 503")
+        assert pool.judge(OLD.token()) == UNDECIDED
+        issuer.set_answer(key_set(OLD))
+        (first,) = issuer.fetches
+        eventually(lambda: pool.judge(OLD.token()) == GOOD, GAP + 5, "good keys")
+        assert GAP - 0.2 <= issuer.fetches[1] - first <= GAP + 2
+        assert len(issuer.fetches) == 2
+
+
+def test_the_keys_of_an_earlier_run(fetching, issuer):
+    issuer.stop()
+    fetching.keep(key_set(OLD), age=3600)
+    with TokenPool(**fetching.settings) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        assert pool.judge(NEW.token()) == REFUSED
+
+
+def test_keys_grow_old(fetching, issuer):
+    issuer.stop()
+    fetching.keep(key_set(OLD), age=57)
+    with TokenPool(**fetching.settings, jwks_max_age=60) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        eventually(lambda: pool.judge(OLD.token()) == UNDECIDED, 8, "503 for keys that are too old")
+        assert pool.judge("null") == REFUSED
+
+
+def test_keys_that_were_too_old_already(fetching, issuer):
+    issuer.stop()
+    fetching.keep(key_set(OLD), age=62)
+    with TokenPool(**fetching.settings, jwks_max_age=60) as pool:
+        assert pool.judge(OLD.token()) == UNDECIDED
+
+
+LARGE = key_set(NEW) + b" " * 65536
+
+BAD = {
+    "500": (key_set(NEW), 500, {}),
+    "404": (key_set(NEW), 404, {}),
+    "201": (key_set(NEW), 201, {}),
+    "empty": (b"", 200, {}),
+    "HTML": (b"<html>Sign in</html>", 200, {"Content-Type": "text/html"}),
+    "cut": (key_set(NEW)[:-1], 200, {}),
+    "no keys": (b'{"keys":[]}', 200, {}),
+    "no usable key": (b'{"keys":[{"kty":"EC","kid":"new"}]}', 200, {}),
+    "a kid twice": (key_set(NEW, NEW), 200, {}),
+    "65537 bytes": (LARGE[:65537], 200, {}),
+    "65537 bytes, told": (LARGE[:65537], 200, {"Content-Length": "65537"}),
+    "less than told": (key_set(NEW), 200, {"Content-Length": "50000"}),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_an_answer_that_is_no_key_set(fetching, issuer, what):
+    body, status, headers = BAD[what]
+    issuer.set_answer(body, status, **headers)
+    fetching.keep(key_set(OLD), age=100)
+    with TokenPool(**fetching.settings) as pool:
+        pool.daemon.wait_for_message('"event":"keys"')
+        assert issuer.fetches
+        assert "fetched the issuer's keys" not in pool.log.text
+        assert pool.judge(OLD.token()) == GOOD
+        assert pool.judge(NEW.token()) == REFUSED
+    assert fetching.file.read_bytes() == key_set(OLD)
+
+
+def test_64_kilobytes_are_taken(fetching, issuer):
+    issuer.set_answer(LARGE[:65536])
+    with TokenPool(**fetching.settings) as pool:
+        assert pool.judge(NEW.token()) == GOOD
+
+
+def test_no_redirect_is_followed(fetching, issuer, authority):
+    with KeyServer(authority, key_set(NEW)) as other:
+        for status in (301, 302, 307, 308):
+            issuer.set_answer(key_set(NEW), status, Location=other.url)
+            with TokenPool(**fetching.settings) as pool:
+                pool.daemon.wait_for_message(f"no keys from the issuer: status {status}")
+                assert pool.judge(NEW.token()) == UNDECIDED
+        assert other.fetches == []
+
+
+def test_plain_http_is_not_spoken(authority, folder):
+    with KeyServer(authority, key_set(OLD), is_plain=True) as plain:
+        with TokenPool(**Fetching(authority, plain, folder).settings) as pool:
+            pool.daemon.wait_for_message("no keys from the issuer")
+            assert pool.judge(OLD.token()) == UNDECIDED
+        assert plain.fetches == []
+
+
+def test_a_certificate_nobody_vouches_for(authority, issuer, folder):
+    stranger = folder / "stranger"
+    stranger.mkdir()
+    for more in ({"jwks_ca_file": None}, {"jwks_ca_file": Authority(stranger).file}):
+        with TokenPool(**Fetching(authority, issuer, folder, **more).settings) as pool:
+            pool.daemon.wait_for_message("no keys from the issuer")
+            assert pool.judge(OLD.token()) == UNDECIDED
+    assert issuer.fetches == []
+
+
+def test_a_certificate_for_another_name(authority, issuer, folder):
+    url = issuer.url.replace("127.0.0.1", "localhost")
+    with TokenPool(**Fetching(authority, issuer, folder, jwks_url=url).settings) as pool:
+        pool.daemon.wait_for_message("no keys from the issuer")
+        assert pool.judge(OLD.token()) == UNDECIDED
+    assert issuer.fetches == []
+
+
+def test_a_silent_issuer_holds_nobody_up(fetching, issuer, authority):
+    """It takes connections and says nothing: the fetcher gives up, the workers don't notice."""
+    issuer.server.socket.settimeout(30)
+    issuer.server.shutdown()  # nobody accepts, the kernel still takes connections
+    fetching.keep(key_set(OLD), age=100)
+    with TokenPool(**fetching.settings) as pool:
+        with Stopwatch() as watch:
+            assert pool.judge(OLD.token()) == GOOD
+        assert watch.seconds < 1
+
+
+def test_the_fetcher_is_replaced(fetching, issuer):
+    with TokenPool(**fetching.settings) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        (first,) = fetchers(pool)
+        os.kill(first, signal.SIGKILL)
+        assert pool.judge(OLD.token()) == GOOD
+        (second,) = eventually(lambda: [pid for pid in fetchers(pool) if pid != first], 5, "another fetcher")
+        eventually(lambda: len(issuer.fetches) == 2, what="its fetch")
+        assert pool.judge(OLD.token()) == GOOD
+        assert len(fetchers(pool)) == 1
+
+
+def test_the_fetcher_listens_nowhere(fetching):
+    with TokenPool(**fetching.settings) as pool:
+        (fetcher,) = eventually(lambda: fetchers(pool), what="a fetcher")
+        assert not sockets_of(fetcher) & sockets_of(pool.daemon.pid)
+
+
+def test_the_fetcher_ends_with_the_master(fetching):
+    with TokenPool(**fetching.settings) as pool:
+        (fetcher,) = eventually(lambda: fetchers(pool), what="a fetcher")
+        os.kill(pool.daemon.pid, signal.SIGKILL)
+        eventually(lambda: not is_alive(fetcher), 2, "the fetcher's end")
+        pool.daemon.wait()
+
+
+def test_a_fetcher_that_is_not_there(fetching):
+    fetching.keep(key_set(OLD))
+    with TokenPool(**fetching.settings | {"fetcher": "/nonexistent"}) as pool:
+        pool.daemon.wait_for_message("/nonexistent")
+        assert pool.judge(OLD.token()) == GOOD
+
+
+def test_reload_fetches_and_revokes(fetching, issuer):
+    """A good fetch replaces the set: what is not in it any more is no key."""
+    with TokenPool(**fetching.settings) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        issuer.set_answer(key_set(NEW))
+        pool.daemon.signal(signal.SIGHUP)
+        eventually(lambda: pool.judge(NEW.token()) == GOOD, what="the new key")
+        assert pool.judge(OLD.token()) == REFUSED
+        assert len(fetchers(pool)) == 1
+
+
+def test_keys_from_a_file_alone(folder):
+    file = folder / "alone.json"
+    file.write_bytes(key_set(OLD))
+    with TokenPool(jwks_file=file) as pool:
+        with Stopwatch() as watch:
+            assert pool.judge(OLD.token()) == GOOD
+            assert pool.judge(NEW.token()) == REFUSED
+        assert watch.seconds < WAIT / 2  # there is nothing to wait for
+        assert fetchers(pool) == []
+        file.write_bytes(key_set(NEW))
+        pool.daemon.reload()
+        assert (pool.judge(OLD.token()), pool.judge(NEW.token())) == (REFUSED, GOOD)
+
+
+@pytest.mark.parametrize("text", [None, b"", b"{}", b'{"keys":[]}'])
+def test_a_file_without_keys(folder, text):
+    file = folder / "none.json"
+    file.unlink(missing_ok=True)
+    if text is not None:
+        file.write_bytes(text)
+    with TokenPool(jwks_file=file) as pool:
+        assert pool.judge(OLD.token()) == UNDECIDED
+        assert pool.judge("null") == REFUSED
+        assert "none.json" in pool.log.text
+
+
+class Flood(threading.Thread):
+    """Asks with one unknown kid after the other until it is told to end."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+        self.count = 0
+        self.statuses = set()
+        self.is_over = False
+        self.start()
+
+    def run(self):
+        with self.pool.peer() as peer:
+            while not self.is_over:
+                token = f"{Flood.header(self.ident, self.count)}.e30.AAAA"
+                self.statuses.add(peer.ask("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {token}").status)
+                self.count += 1
+
+    @staticmethod
+    def header(*numbers):
+        return encoded({"alg": "RS256", "kid": "-".join(map(str, numbers))})
+
+
+def test_a_flood_of_unknown_kids(fetching, issuer):
+    """10,000 of them: one fetch in ten seconds, and whoever has a good token doesn't notice."""
+    with TokenPool(**fetching.settings, log_level="warning") as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        floods = [Flood(pool) for _ in range(24)]
+        slowest = 0
+        try:
+            end = time.monotonic() + GAP + 1.5
+            while time.monotonic() < end:
+                with Stopwatch() as watch:
+                    assert pool.judge(OLD.token()) == GOOD
+                slowest = max(slowest, watch.seconds)
+                time.sleep(0.01)
+        finally:
+            for flood in floods:
+                flood.is_over = True
+            for flood in floods:
+                flood.join()
+        assert set.union(*(flood.statuses for flood in floods)) == {REFUSED}
+        assert sum(flood.count for flood in floods) >= 10000
+        assert slowest < 0.5
+        assert len(issuer.fetches) <= 2
+        gaps = [later - earlier for earlier, later in zip(issuer.fetches, issuer.fetches[1:])]
+        assert all(gap >= GAP - 0.05 for gap in gaps), gaps
+
+
+def test_rotation_under_load(rotating):
+    """The issuer begins to sign with another key: the first token by it is good, and nobody else notices."""
+    issuer = rotating.issuer
+    statuses = []
+    is_over = threading.Event()
+
+    def ask(key, handle):
+        with rotating.connect() as connection:
+            while not is_over.is_set():
+                reply = connection.ask("GET", "/api/message_groups", headers=bearer(key.token(f"mock-{handle}")))
+                statuses.append(reply.status)
+
+    time.sleep(max(0, issuer.fetches[-1] + GAP + 0.2 - time.monotonic()))
+    threads = [threading.Thread(target=ask, args=(OLD, handle)) for handle in ("londo", "bayko", "andrewbrown", "altbrown")]
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(lambda: len(statuses) > 50, what="load")
+        issuer.set_answer(key_set(OLD, NEW))
+        with Stopwatch() as watch:
+            first = rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token()))
+        assert first.status == 200
+        assert watch.seconds < WAIT
+        for _ in range(20):
+            assert rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token())).status == 200
+        seen = len(statuses)
+        eventually(lambda: len(statuses) > seen + 100, what="load afterwards")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {200}
+    assert len(issuer.fetches) == 2

@@ -1,0 +1,211 @@
+"""What belongs to one is nobody else's: every object, everything that can be done to it, every other caller."""
+
+import pytest
+
+from issuer import TokenService
+
+OWNER, PARTNER = "londo", "bayko"
+OTHERS = ["andrewbrown", "altbrown"]
+HANDLES = [OWNER, PARTNER, *OTHERS]
+STRANGER = "stranger"  # a good token, but no user
+TABLES = ("users", "activities", "message_groups", "messages")
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with TokenService(cluster) as service:
+        service.objects = objects(service)
+        yield service
+
+
+@pytest.fixture(scope="module")
+def by_handle(cluster):
+    """Handle mode, where callers are the default user unless their body names another."""
+    with TokenService(cluster, identity="handle", default_handle="altbrown") as service:
+        service.objects = objects(service)
+        yield service
+
+
+def objects(service):
+    """OWNER's, but for the post that the reply is to."""
+    post = service.create_as(OWNER, "mine")["uuid"]
+    elsewhere = service.create_as(OTHERS[0], "somebody's")["uuid"]
+    reply = service.reply_as(OWNER, elsewhere, "my reply").json["uuid"]
+    group = service.message_as(OWNER, message="for your eyes only", handle=PARTNER).json["message_group_uuid"]
+    return {"post": post, "reply": reply, "group": group}
+
+
+def everything(service):
+    return {table: service.database.sql(f"select * from {table} order by uuid") for table in TABLES}
+
+
+# What is done: method, path, body. {post}, {reply} and {group} are the objects, {owner} and {partner} the two users.
+DELETE_POST = ("DELETE", "/api/activities/{post}", None)
+DELETE_REPLY = ("DELETE", "/api/activities/{reply}", None)
+DELETE_NAMING = ("DELETE", "/api/activities/{post}", {"handle": "{owner}", "user_handle": "{owner}"})
+READ = ("GET", "/api/messages/{group}", None)
+READ_PAGE = ("GET", "/api/messages/{group}?limit=1", None)
+READ_HEAD = ("HEAD", "/api/messages/{group}", None)
+WRITE = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid": "{group}"})
+WRITE_NAMING = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid": "{group}", "handle": "{partner}"})
+CREATE_AS = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "user_handle": "{owner}"})
+CREATE_AS_TOO = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "handle": "{owner}"})
+REPLY_AS = ("POST", "/api/activities/{post}/reply", {"message": "not me", "user_handle": "{owner}"})
+REPLY_AS_TOO = ("POST", "/api/activities/{post}/reply", {"message": "not me", "handle": "{owner}"})
+
+# What others are told; the owner gets 200. PARTNER is in the conversation.
+TABLE = [
+    (DELETE_POST, 403, "not_yours"),
+    (DELETE_REPLY, 403, "not_yours"),
+    (DELETE_NAMING, 403, "not_yours"),
+    (READ, 404, "not_found"),
+    (READ_PAGE, 404, "not_found"),
+    (READ_HEAD, 404, None),
+    (WRITE, 404, "not_found"),
+    (WRITE_NAMING, 404, "not_found"),
+    (CREATE_AS, 403, "generic_403"),
+    (CREATE_AS_TOO, 403, "generic_403"),
+    (REPLY_AS, 403, "generic_403"),
+    (REPLY_AS_TOO, 403, "generic_403"),
+]
+
+
+def filled(service, value):
+    names = service.objects | {"owner": OWNER, "partner": PARTNER}
+    if isinstance(value, dict):
+        return {name: filled(service, inner) for name, inner in value.items()}
+    return value.format(**names) if isinstance(value, str) else value
+
+
+def do(service, handle, action, **headers):
+    method, path, body = action
+    return service.ask_as(handle, method, filled(service, path), filled(service, body), headers)
+
+
+def name(action):
+    return f"{action[0]} {action[1]} {','.join(action[2] or ())}"
+
+
+CASES = [
+    pytest.param(handle, action, status, code, id=f"{handle}-{name(action)}")
+    for action, status, code in TABLE
+    for handle in [*OTHERS, PARTNER]
+    if not (handle == PARTNER and "{group}" in str(action))
+]
+
+
+@pytest.mark.parametrize("handle, action, status, code", CASES)
+def test_other_users(service, handle, action, status, code):
+    before = everything(service)
+    reply = do(service, handle, action)
+    assert reply.status == status
+    assert code is None or reply.json == [code]
+    assert b"eyes only" not in reply.body
+    assert everything(service) == before
+
+
+@pytest.mark.parametrize("action", [row[0] for row in TABLE], ids=name)
+def test_nobody_and_strangers(service, action):
+    before = everything(service)
+    for handle, status, code in ((None, 401, "generic_401"), (STRANGER, 403, "user_not_registered")):
+        reply = do(service, handle, action)
+        assert reply.status == status
+        assert action[0] == "HEAD" or reply.json == [code]
+    assert everything(service) == before
+
+
+def test_somebody_elses_idempotency_key(service):
+    """Nobody gets at a row by the key that its owner made it with."""
+    headers = {"Idempotency-Key": "the-owners"}
+    body = {"message": "mine too", "ttl": "1-day"}
+    owners = service.ask_as(OWNER, "POST", "/api/activities", body, headers).json
+    for handle in [*OTHERS, PARTNER]:
+        row = service.ask_as(handle, "POST", "/api/activities", body, headers).json
+        assert row["uuid"] != owners["uuid"]
+        assert row["handle"] == handle
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+@pytest.mark.parametrize("more", ["user_handle", "handle", "uuid", "cognito_user_uuid", "cognito_user_id", "sub"])
+def test_profiles(service, handle, more):
+    """Whatever the body names, it is the caller's own profile that changes, if any."""
+    for victim in HANDLES:
+        if victim == handle:
+            continue
+        shown = service.get(f"/api/activities/@{victim}").json["profile"]
+        value = {"user_handle": victim, "handle": victim, "uuid": shown["uuid"]}.get(more, f"mock-{victim}")
+        reply = service.ask_as(handle, "PUT", "/api/profile/update", {"display_name": f"by {handle}", "bio": "", more: value})
+        assert reply.status in (200, 403)
+        assert reply.status == 403 or reply.json["handle"] == handle
+        assert service.get(f"/api/activities/@{victim}").json["profile"] == shown
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+@pytest.mark.parametrize("field", ["user_handle", "user_sender_handle"])
+def test_senders(service, handle, field):
+    """Nobody writes in another's name."""
+    for victim in HANDLES:
+        receiver = next(other for other in HANDLES if other not in (handle, victim))
+        reply = service.message_as(handle, message=f"{handle} {field}", **{"handle": receiver, field: victim})
+        assert reply.status in (200, 403)
+        assert reply.status == 403 or reply.json["handle"] == handle
+    senders = service.database.sql(
+        "select distinct u.handle from messages m join users u on u.uuid = m.user_uuid where message = %s", f"{handle} {field}"
+    )
+    assert senders in ([(handle,)], [])
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+def test_lists_hold_ones_own(service, handle):
+    """Every conversation in the list is one of the caller's, and what is read with a user's name is one's own with them."""
+    member = """select g.uuid::text from message_groups g join users u on u.uuid in (g.first_user_uuid, g.second_user_uuid)
+                where handle = %s"""
+    mine = {uuid for (uuid,) in service.database.sql(member, handle)}
+    assert {group["uuid"] for group in service.ask_as(handle, "GET", "/api/message_groups?limit=200").json} == mine
+    for other in HANDLES:
+        rows = service.ask_as(handle, "GET", f"/api/messages/@{other}?limit=200").json
+        assert {row["handle"] for row in rows} <= {handle, other}
+        if handle not in (OWNER, PARTNER):
+            assert "for your eyes only" not in [row["message"] for row in rows]
+
+
+@pytest.mark.parametrize("action", [DELETE_POST, DELETE_REPLY, READ, READ_PAGE, READ_HEAD, WRITE], ids=name)
+def test_by_handle(by_handle, action):
+    """Where callers are believed, the one that is nobody in particular is still not everybody."""
+    before = everything(by_handle)
+    ((status, code),) = [(status, code) for row, status, code in TABLE if row == action]
+    reply = do(by_handle, None, action)
+    assert reply.status == status
+    assert code is None or reply.json == [code]
+    assert everything(by_handle) == before
+
+
+@pytest.mark.parametrize("handle", [*OTHERS, PARTNER])
+def test_a_token_outdoes_a_handle(by_handle, handle):
+    for action, status, code in TABLE:
+        if handle == PARTNER and "{group}" in str(action):
+            continue
+        before = everything(by_handle)
+        reply = do(by_handle, handle, action)
+        assert reply.status == status
+        assert code is None or reply.json == [code]
+        assert everything(by_handle) == before
+
+
+@pytest.mark.parametrize("handle", OTHERS)
+def test_named_handles(by_handle, handle):
+    """A handle in the body is who one is, so it opens nothing of others."""
+    before = everything(by_handle)
+    for field in ("user_handle", "user_sender_handle"):
+        body = {"message": "let me in", "message_group_uuid": by_handle.objects["group"], field: handle}
+        reply = by_handle.ask_as(None, "POST", "/api/messages", body)
+        assert (reply.status, reply.json) == (404, ["not_found"])
+    assert everything(by_handle) == before
+
+
+def test_the_owner_may(service):
+    """Last, as the objects are gone then: the table's actions are all right for whom they belong to."""
+    assert do(service, PARTNER, READ).status == do(service, PARTNER, WRITE).status == 200
+    order = [row[0] for row in TABLE if row[0][0] != "DELETE"] + [DELETE_REPLY, DELETE_POST]
+    for action in order:
+        assert do(service, OWNER, action).status == 200, name(action)
