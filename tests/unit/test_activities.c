@@ -17,7 +17,10 @@ struct handled {
 
 static void handle(struct handled *handled, handler *function, struct call call)
 {
+    static const struct caller caller = {.kind = CALLER_BY_HANDLE};
+
     call.request = &handled->incoming.request;
+    call.caller = &caller;
     handled->response = (struct response){0};
     handled->decision = function(&call, &handled->response, &handled->statement);
 }

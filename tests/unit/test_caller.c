@@ -33,14 +33,18 @@ static void test_who(void **state)
         {IDENTITY_TOKEN, "Bearer x", "10.0.0.1", CALLER_REFUSED},
     };
 
+    struct arena arena = {0};
+
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct identity identity = {.mode = rows[i].mode}; /* no issuer: no token is good */
         struct caller caller =
-            caller_identify(rows[i].mode, rows[i].authorization, rows[i].remote_addr);
+            caller_identify(&identity, rows[i].authorization, rows[i].remote_addr, true, &arena);
 
         expect_integer(rows[i].remote_addr != NULL ? rows[i].remote_addr : "none", caller.kind,
                        rows[i].kind);
     }
+    arena_release(&arena);
 }
 
 int main(void)

@@ -109,6 +109,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_BODY_MAX", "--body-max", "1023", "1024", "65536", "65537"},
         {"CRUDDUR_DEADLINE", "--deadline", "99", "2001", "4499", "60001"},
         {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "99", "100", "600000", "600001"},
+        {"CRUDDUR_JWKS_MAX_AGE", "--jwks-max-age", "59", "60", "31536000", "31536001"},
         {"CRUDDUR_LISTEN_MODE", "--listen-mode", "-1", "0", "0777", "1000"},
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
@@ -334,6 +335,20 @@ static void test_contradictions(void **state)
         {{"--log-params=1", "--identity=handle"}, NULL},
         {{"--log-params=1", "--identity=token"}, "--log-params"},
         {{"--log-params=1"}, "--log-params"},
+        {{"--default-handle=bayko", "--identity=handle"}, NULL},
+        {{"--default-handle=bayko"}, "--default-handle"},
+        {{"--issuer=https://i", "--cognito-client=c", "--jwks-file=/k"}, NULL},
+        {{"--issuer=https://i", "--jwks-file=/k"}, "CLIENT_ID"},
+        {{"--issuer=https://i", "--cognito-client=c"}, "--jwks-file"},
+        {{"--jwks-file=/k"}, "issuer"},
+        {{"--jwks-url=https://i/k"}, "issuer"},
+        {{"--aws-region=eu-west-1"}, NULL}, /* of use to other programs too */
+        {{"--aws-region=eu-west-1", "--cognito-pool=p", "--cognito-client=c", "--jwks-file=/k"},
+         NULL},
+        {{"--aws-region=eu-west-1", "--cognito-pool=p", "--cognito-client=c"}, "--jwks-file"},
+        {{"--frontend-url=https://cruddur.com", "--backend-url=http://localhost:4567"}, NULL},
+        {{"--frontend-url=*"}, "--frontend-url"},
+        {{"--backend-url=https://cruddur.com/"}, "--backend-url"},
         {{"--listen-group=g", "--listen=unix:/x"}, NULL},
         {{"--listen-group=g"}, "--listen-group"},
         {{"--listen-group=g", "--listen=tcp:127.0.0.1:9000"}, "--listen-group"},
@@ -482,13 +497,26 @@ static char *help_text(void)
 static void test_help_lists_every_setting(void **state)
 {
     static const char *const settings[] = {
+        "--cognito-client ID   AWS_COGNITO_USER_POOL_CLIENT_ID\n",
+        "--cognito-pool ID   AWS_COGNITO_USER_POOL_ID\n",
+        "--aws-region REGION   AWS_DEFAULT_REGION\n",
+        "--backend-url ORIGIN   BACKEND_URL\n",
+        "--frontend-url ORIGIN   FRONTEND_URL\n",
         "CONNECTION_URL URL\n",
         "--connection-url-file FILE   CONNECTION_URL_FILE\n",
         "--backlog N   CRUDDUR_BACKLOG   [1024]\n",
         "--body-max BYTES   CRUDDUR_BODY_MAX   [16384]\n",
+        "--compat none|week4   CRUDDUR_COMPAT   [none]\n",
         "--deadline MS   CRUDDUR_DEADLINE   [3000]\n",
+        "--default-handle HANDLE   CRUDDUR_DEFAULT_HANDLE\n",
         "--drain-timeout MS   CRUDDUR_DRAIN_TIMEOUT   [5000]\n",
+        "--fetcher PROGRAM   CRUDDUR_FETCHER   [" FETCHER "]\n",
         "--identity token|handle   CRUDDUR_IDENTITY   [token]\n",
+        "--issuer URL   CRUDDUR_ISSUER\n",
+        "--jwks-ca-file FILE   CRUDDUR_JWKS_CA_FILE\n",
+        "--jwks-file FILE   CRUDDUR_JWKS_FILE\n",
+        "--jwks-max-age SECONDS   CRUDDUR_JWKS_MAX_AGE   [86400]\n",
+        "--jwks-url URL   CRUDDUR_JWKS_URL\n",
         "--listen ADDRESS   CRUDDUR_LISTEN\n",
         "--listen-group GROUP   CRUDDUR_LISTEN_GROUP\n",
         "--listen-mode MODE   CRUDDUR_LISTEN_MODE   [0660]\n",
@@ -513,7 +541,7 @@ static void test_help_lists_every_setting(void **state)
     for (const char *at = help; (at = strstr(at, "CRUDDUR_")) != NULL; at++) {
         variables++;
     }
-    assert_int_equal(variables, COUNT_OF(settings) - 2);
+    assert_int_equal(variables, COUNT_OF(settings) - 7);
     free(help);
 }
 
@@ -531,7 +559,7 @@ static void expect_in_manual(const char *manual, const char *option, const char 
     size_t length = next != NULL ? (size_t)(next - heading) : strlen(heading);
     const char *section = arena_copy(&arena, heading, length);
     expect_within(option, section, arena_printf(&arena, " , Ev %s\n", variable));
-    if (*initial != '\0' && strcmp(option, "--sql-dir") != 0) {
+    if (*initial != '\0' && strcmp(option, "--sql-dir") != 0 && strcmp(option, "--fetcher") != 0) {
         expect_within(option, section, arena_printf(&arena, "\nDefault: %s.", initial));
     }
     arena_release(&arena);
@@ -557,7 +585,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 19);
+    assert_int_equal(settings, 33);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

@@ -17,7 +17,6 @@ enum { PARAMETERS_MAX = 8, BODY_MAX = 200 };
 #define POST "{\"message\":\"m\",\"handle\":\"bayko\",\"ttl\":\"1-day\"}"
 
 static struct config config = {.body_max = BODY_MAX, .identity = IDENTITY_HANDLE};
-static struct connection_settings settings;
 static struct service service;
 static struct exchange exchange;
 static bool over_no_network; /* how requests come */
@@ -25,7 +24,7 @@ static bool over_no_network; /* how requests come */
 static int set_up(void **state)
 {
     (void)state;
-    service_init(&service, &config, &settings, NULL); /* nothing is submitted here */
+    service_init(&service, &config, NULL, "test", NULL); /* nothing is submitted here */
     return 0;
 }
 
@@ -218,9 +217,9 @@ static void test_identity_before_body(void **state)
         expect_answer("refused", "Status: 401 Unauthorized\r\n", "WWW-Authenticate: Bearer\r\n",
                       "[\"generic_401\"]");
     }
-    config.identity = IDENTITY_TOKEN;
+    service.identity.mode = IDENTITY_TOKEN;
     begin_as(&(struct asked){"POST", "/api/activities", POST, {LOCAL, JSON}}, STATUS_OK);
-    config.identity = IDENTITY_HANDLE;
+    service.identity.mode = IDENTITY_HANDLE;
     expect_answer("token mode", "Status: 401", "WWW-Authenticate: Bearer\r\n", "[\"generic_401\"]");
 }
 

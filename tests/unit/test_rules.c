@@ -17,16 +17,18 @@ static const char *repeated(struct arena *arena, const char *character, size_t c
     return text;
 }
 
-/* What rule_message finds; STATUS_OK for nothing. */
-static enum status message(const char *text, size_t max)
+typedef void rule(const char *text, struct broken *broken);
+
+/* What a rule finds; STATUS_OK for nothing. */
+static enum status found(rule *check, const char *text)
 {
     struct broken broken = {0};
 
-    rule_message(text, max, &broken);
+    check(text, &broken);
     return broken.count > 0 ? broken.rules[0] : STATUS_OK;
 }
 
-static void test_message_length(void **state)
+static void test_lengths(void **state)
 {
     static const char *const characters[] = {
         "a",
@@ -36,30 +38,47 @@ static void test_message_length(void **state)
         "\xcc\x88",         /* a combining mark counts for itself */
         "\xf0\x9f\x98\x80", /* an emoji for one, not for two of UTF-16 */
     };
-    static const size_t limits[] = {1, MESSAGE_MAX_CHARS, 1024};
+    static const struct {
+        rule *check;
+        size_t limit;
+        enum status exceeded;
+    } rows[] = {
+        {rule_message, 280, STATUS_MESSAGE_EXCEED_MAX_CHARS},
+        {rule_long_message, 1024, STATUS_MESSAGE_EXCEED_MAX_CHARS_1024},
+        {rule_display_name, 255, STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS},
+        {rule_bio, 1024, STATUS_BIO_EXCEED_MAX_CHARS},
+    };
     struct arena arena = {0};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(characters); i++) {
-        for (size_t k = 0; k < COUNT_OF(limits); k++) {
-            const char *fits = repeated(&arena, characters[i], limits[k]);
-            const char *exceeds = repeated(&arena, characters[i], limits[k] + 1);
+        for (size_t k = 0; k < COUNT_OF(rows); k++) {
+            const char *fits = repeated(&arena, characters[i], rows[k].limit);
+            const char *exceeds = repeated(&arena, characters[i], rows[k].limit + 1);
+            bool is_blank_name = rows[k].check == rule_display_name && *characters[i] == ' ';
 
-            expect_integer(characters[i], message(fits, limits[k]), STATUS_OK);
-            expect_integer(characters[i], message(exceeds, limits[k]),
-                           STATUS_MESSAGE_EXCEED_MAX_CHARS);
+            expect_integer(characters[i], found(rows[k].check, fits),
+                           is_blank_name ? STATUS_DISPLAY_NAME_BLANK : STATUS_OK);
+            expect_integer(characters[i], found(rows[k].check, exceeds),
+                           is_blank_name ? STATUS_DISPLAY_NAME_BLANK : rows[k].exceeded);
         }
     }
-    assert_int_equal(MESSAGE_MAX_CHARS, 280);
     arena_release(&arena);
 }
 
-static void test_message_blank(void **state)
+static void test_blank(void **state)
 {
     (void)state;
-    assert_int_equal(message(NULL, 280), STATUS_MESSAGE_BLANK);
-    assert_int_equal(message("", 280), STATUS_MESSAGE_BLANK);
-    assert_int_equal(message("x", 280), STATUS_OK);
+    assert_int_equal(found(rule_message, NULL), STATUS_MESSAGE_BLANK);
+    assert_int_equal(found(rule_message, ""), STATUS_MESSAGE_BLANK);
+    assert_int_equal(found(rule_message, "x"), STATUS_OK);
+    assert_int_equal(found(rule_long_message, ""), STATUS_MESSAGE_BLANK);
+    assert_int_equal(found(rule_display_name, NULL), STATUS_DISPLAY_NAME_BLANK);
+    assert_int_equal(found(rule_display_name, " \t\n"), STATUS_DISPLAY_NAME_BLANK);
+    assert_int_equal(found(rule_bio, NULL), STATUS_OK);
+    assert_int_equal(found(rule_bio, ""), STATUS_OK);
+    assert_int_equal(found(rule_receiver_handle, NULL), STATUS_RECEIVER_HANDLE_BLANK);
+    assert_int_equal(found(rule_receiver_handle, "x"), STATUS_OK);
 }
 
 static void test_user_handle(void **state)
@@ -120,7 +139,7 @@ static void test_order_and_room(void **state)
     struct broken broken = {0};
 
     (void)state;
-    rule_message("", 280, &broken);
+    rule_message("", &broken);
     rule_ttl("", &broken);
     rule_user_handle("", &broken);
     assert_int_equal(broken.count, 3);
@@ -136,7 +155,7 @@ static void test_order_and_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message_length), cmocka_unit_test(test_message_blank),
+        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_blank),
         cmocka_unit_test(test_user_handle),    cmocka_unit_test(test_ttl),
         cmocka_unit_test(test_order_and_room),
     };
