@@ -89,6 +89,8 @@ start_database() {
   if [[ ! -e $dir/secrets/complete ]]; then
     fill_database
     touch "$dir/secrets/complete"
+  else
+    with_owner db-migrate
   fi
 }
 
@@ -164,8 +166,13 @@ fill_database() {
   psql --no-psqlrc -v ON_ERROR_STOP=1 --quiet --host "$sockets/db" --username postgres --dbname postgres \
     --file "$TOP/sql/roles.sql" || die 'the roles could not be made'
   for script in db-create db-schema-load db-seed; do
-    CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$script" || die "$script failed"
+    with_owner "$script"
   done
+}
+
+# with_owner SCRIPT: as the database's owner.
+with_owner() {
+  CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed"
 }
 
 start_pool() {

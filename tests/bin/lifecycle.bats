@@ -119,7 +119,7 @@ session_is_open() {
   "$BIN/db-setup"
   sql "$NAME" 'delete from users; create table extra ()'
   run -0 "$BIN/db-setup"
-  [[ $(tables "$NAME") == 2 && $(sql "$NAME" 'select count(*) from users') == 4 ]]
+  [[ $(tables "$NAME") == 5 && $(sql "$NAME" 'select count(*) from users') == 4 ]]
 }
 
 @test "db-setup stops at the first step that fails" {

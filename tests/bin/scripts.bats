@@ -3,7 +3,7 @@
 
 load helpers/common
 
-SCRIPTS='db-connect db-create db-drop db-schema-load db-seed db-sessions db-connections db-setup
+SCRIPTS='db-connect db-create db-drop db-migrate db-rollback db-schema-load db-seed db-sessions db-connections db-setup
   rds-update-sg-rule db-rds-update-sg-rule'
 
 setup() {
