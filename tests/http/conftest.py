@@ -1,11 +1,17 @@
 """What the tests share: one PostgreSQL server, and services in front of databases of their own."""
 
 import contextlib
+import signal
 
 import pytest
 
 import service as services
 from cluster import Cluster, Database
+
+
+def pytest_configure():
+    """Whoever ends the tests ends the servers too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

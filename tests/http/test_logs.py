@@ -152,9 +152,10 @@ def provoke(service):
 def refuse_by_the_database(service, message, handle):
     """The server's own messages about these quote the values."""
     create = {"message": message, "ttl": "1-day", "user_handle": handle}
-    service.database.sql("alter table activities add constraint no_canary check (message not like 'canary%') not valid")
-    assert service.post("/api/activities", create).status == 422
-    service.database.sql("alter table activities drop constraint no_canary")
+    for condition in ("message not like 'canary%'", "message::integer > 0"):
+        service.database.sql(f"alter table activities add constraint refusing check ({condition}) not valid")
+        assert service.post("/api/activities", create).status == 422
+        service.database.sql("alter table activities drop constraint refusing")
     with service.database.locked():
         assert service.post("/api/activities", create).status == 504
     for statement in ("revoke insert on activities from cruddur_app", "drop table activities cascade"):
