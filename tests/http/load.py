@@ -59,7 +59,9 @@ class Load:
                 break
             try:
                 connection = connection or self.service.connect()
-                self.ask(connection, number, turn)
+                if self.ask(connection, number, turn).headers["Connection"] == "close":  # nginx's keepalive_requests
+                    connection.close()
+                    connection = None
             except (OSError, http.client.HTTPException) as error:
                 self.note_failure("connection", repr(error))
                 connection.close()
@@ -83,6 +85,7 @@ class Load:
             self.slowest = max(self.slowest, time.monotonic() - started)
         if reply.status != 200:
             self.failures.append((reply.status, reply.json, reply.headers["X-Request-Id"]))
+        return reply
 
     def note_failure(self, kind, text):
         with self.lock:
