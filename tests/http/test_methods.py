@@ -11,7 +11,14 @@ PATHS = {
     "/readyz": READS,
     "/api/activities/home": READS,
     "/api/activities": "POST, OPTIONS",
-    f"/api/activities/{uuid.uuid4()}": READS,
+    f"/api/activities/{uuid.uuid4()}": "GET, HEAD, DELETE, OPTIONS",
+    f"/api/activities/{uuid.uuid4()}/reply": "POST, OPTIONS",
+    "/api/activities/@londo": READS,
+    f"/api/activities/@londo/status/{uuid.uuid4()}": READS,
+    "/api/profile/update": "POST, PUT, OPTIONS",
+    "/api/message_groups": READS,
+    "/api/messages": "POST, OPTIONS",
+    "/api/messages/@londo": READS,
     "/api/users/@londo/short": READS,
 }
 READABLE = [path for path, allowed in PATHS.items() if allowed == READS]
