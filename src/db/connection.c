@@ -108,7 +108,8 @@ static void pause_ms(int ms)
 static bool connect_patiently(struct connection *connection, int64_t deadline_us)
 {
     while (!connect_once(connection, deadline_us)) {
-        if (clock_us() + CONNECTION_RETRY_MS * INT64_C(1000) >= deadline_us) {
+        if (connection->is_unfit || /* which no waiting mends */
+            clock_us() + CONNECTION_RETRY_MS * INT64_C(1000) >= deadline_us) {
             return false;
         }
         pause_ms(CONNECTION_RETRY_MS * 3 / 4 + (int)(random() % (CONNECTION_RETRY_MS / 2)));
