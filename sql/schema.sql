@@ -109,6 +109,21 @@ create table messages (
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid);
 
+-- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
+-- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql.
+create table applied_migrations (
+    number     integer     not null,
+    name       text        not null,
+    checksum   text        not null,
+    applied_at timestamptz not null default now(),
+    constraint applied_migrations_pkey primary key (number)
+);
+
+insert into applied_migrations (number, name, checksum) values
+    (1, 'week_4', 'ad7b67339866ec7cb8914f8b06c40eefb05b9c83b147ed691a38d404624bcf70'),
+    (2, 'cruddur', '47ed4a0415241e4226f919688761ccdbc5e115d319be0b0c396afa80c0f9c52b'),
+    (3, 'messages', 'c9f57502e271b2ecbf127a9a03a00a7db1cf3e9f5299d5df876f9752d58b8e5a');
+
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
 -- e-mail address. (uuid = its own value is how a create says again what it said before.)
 -- A loader that may not create roles gets a NOTICE and a schema that works for its owner.

@@ -101,13 +101,16 @@ static const struct setting SETTINGS[] = {
      .help = "the SQL templates"},
     {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER, AT(statement_timeout),
      "2000", 50, 60000, .help = "PostgreSQL's limit for a statement; below the deadline"},
-    {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "10000",
-     1000, 600000, .help = "for a worker with one request, before it is replaced"},
+    {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "4500", 1000,
+     600000,
+     .help = "for a worker with one request, before it is replaced; below fastcgi_read_timeout"},
     {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "4", 1, WORKERS_MAX,
      .help = "processes, each with one database connection"},
     {"FRONTEND_URL", "--frontend-url", "ORIGIN", KIND_TEXT, AT(frontend_url),
      .help = "as BACKEND_URL, such as https://cruddur.com"},
 };
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 enum { SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0] };
 
@@ -215,6 +218,12 @@ static const struct setting *setting_of_variable(const char *variable, size_t na
     return NULL;
 }
 
+static bool complain(FILE *errors, const char *message)
+{
+    fprintf(errors, "cruddurd: %s\n", message);
+    return false;
+}
+
 /* "NAME=value". A name that isn't ours is passed over when strangers are allowed. */
 static bool take_variable(struct config *config, const char *variable, bool allows_strangers,
                           FILE *errors)
@@ -227,6 +236,9 @@ static bool take_variable(struct config *config, const char *variable, bool allo
     }
     if (allows_strangers && strncmp(variable, "CRUDDUR_", 8) != 0) {
         return true;
+    }
+    if (strspn(variable, NAME_CHARACTERS) < length) {
+        return complain(errors, "a line of the settings file is not VARIABLE=value");
     }
     fprintf(errors, "cruddurd: %.*s: there is no such setting (see cruddurd --help)\n", (int)length,
             variable);
@@ -324,12 +336,6 @@ static bool take_options(struct config *config, int argc, char **argv, FILE *err
         }
     }
     return good;
-}
-
-static bool complain(FILE *errors, const char *message)
-{
-    fprintf(errors, "cruddurd: %s\n", message);
-    return false;
 }
 
 static bool url_is_good(const char *url, const char *name, FILE *errors)

@@ -155,7 +155,8 @@ static bool open_tcp(const char *address, const struct config *config, struct li
     char host[256];
     int on = 1;
 
-    if (colon == NULL || colon == address || (size_t)(colon - address) >= sizeof host) {
+    if (colon == NULL || colon == address || colon[1] == '\0' ||
+        (size_t)(colon - address) >= sizeof host) {
         log_message(LOG_ERROR, "listen", "%s: a TCP address is host:port", address);
         return false;
     }

@@ -33,6 +33,7 @@ struct generation {
     struct config config;
     struct catalog *catalog;
     int children;
+    struct generation *older;
 };
 
 enum child_state { CHILD_NONE, CHILD_RUNNING, CHILD_LEAVING };
@@ -48,6 +49,7 @@ struct child {
 };
 
 struct supervisor {
+    struct generation *newest; /* all that there still are, by way of older */
     struct generation *current;
     struct generation *next; /* being rolled out; NULL: nothing is */
     int rolled_out;          /* numbers up to this one have their worker of the next generation */
@@ -66,13 +68,35 @@ struct supervisor {
     int argc;
 };
 
-static void generation_free(struct generation *generation)
+static struct generation *generation_new(struct supervisor *supervisor)
 {
-    if (generation != NULL) {
-        catalog_free(generation->catalog);
-        config_release(&generation->config);
-        memory_free(generation);
+    struct generation *generation = memory_zeroed(sizeof *generation);
+
+    generation->older = supervisor->newest;
+    supervisor->newest = generation;
+    return generation;
+}
+
+static void generation_free(struct supervisor *supervisor, struct generation *generation)
+{
+    struct generation **link = &supervisor->newest;
+
+    while (*link != generation) {
+        link = &(*link)->older;
     }
+    *link = generation->older;
+    catalog_free(generation->catalog);
+    config_release(&generation->config);
+    memory_free(generation);
+}
+
+static void supervisor_free(struct supervisor *supervisor)
+{
+    while (supervisor->newest != NULL) {
+        generation_free(supervisor, supervisor->newest);
+    }
+    memory_free(supervisor->listener.unlink_path);
+    memory_free(supervisor);
 }
 
 /* --- children --- */
@@ -127,10 +151,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
     close(supervisor->life[1]);
     int status = getppid() == master ? worker_run(&place) : EXIT_FAILURE;
-    generation_free(supervisor->current);
-    generation_free(supervisor->next);
-    memory_free(supervisor->listener.unlink_path);
-    memory_free(supervisor);
+    supervisor_free(supervisor);
     exit(status);
 }
 
@@ -222,15 +243,15 @@ static bool reread_settings(const struct supervisor *supervisor, struct config *
     return good;
 }
 
-static struct generation *read_generation(const struct supervisor *supervisor)
+static struct generation *read_generation(struct supervisor *supervisor)
 {
-    struct generation *generation = memory_zeroed(sizeof *generation);
+    struct generation *generation = generation_new(supervisor);
 
     if (reread_settings(supervisor, &generation->config)) {
         generation->catalog = catalog_load(generation->config.sql_dir);
     }
     if (generation->catalog == NULL) {
-        generation_free(generation);
+        generation_free(supervisor, generation);
         return NULL;
     }
     return generation;
@@ -272,13 +293,13 @@ static void begin_reload(struct supervisor *supervisor)
 }
 
 /* Lets go of a generation that is no longer current or next. */
-static void leave_generation(struct generation **generation)
+static void leave_generation(struct supervisor *supervisor, struct generation **generation)
 {
     struct generation *left = *generation;
 
     *generation = NULL;
     if (left->children == 0) {
-        generation_free(left);
+        generation_free(supervisor, left);
     }
 }
 
@@ -286,14 +307,14 @@ static void abandon_reload(struct supervisor *supervisor)
 {
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
     retire_generation(supervisor, supervisor->next);
-    leave_generation(&supervisor->next);
+    leave_generation(supervisor, &supervisor->next);
     budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
 }
 
 static void finish_reload(struct supervisor *supervisor)
 {
     retire_generation(supervisor, supervisor->current); /* numbers that there are no more */
-    leave_generation(&supervisor->current);
+    leave_generation(supervisor, &supervisor->current);
     supervisor->current = supervisor->next;
     supervisor->next = NULL;
     log_setup((enum log_level)supervisor->current->config.log_level,
@@ -357,7 +378,7 @@ static void child_ended(struct supervisor *supervisor, struct child *child, int 
             abandon_reload(supervisor);
         }
     } else if (generation != supervisor->current && generation->children == 0) {
-        generation_free(generation);
+        generation_free(supervisor, generation);
     }
 }
 
@@ -587,7 +608,7 @@ int supervise(struct config *config, char **environment, int argc, char **argv)
     int status = EXIT_FAILURE;
     sigset_t signals;
 
-    supervisor->current = memory_zeroed(sizeof *supervisor->current);
+    supervisor->current = generation_new(supervisor);
     supervisor->current->config = *config;
     supervisor->listener.fd = -1;
     supervisor->environment = environment;
@@ -611,8 +632,6 @@ int supervise(struct config *config, char **environment, int argc, char **argv)
         status = EXIT_SUCCESS;
     }
     listen_close(&supervisor->listener);
-    generation_free(supervisor->current);
-    generation_free(supervisor->next);
-    memory_free(supervisor);
+    supervisor_free(supervisor);
     return status;
 }

@@ -116,8 +116,13 @@ static bool connect_patiently(struct connection *connection, int64_t deadline_us
     return true;
 }
 
-static bool connect_unless_backing_off(struct connection *connection, int64_t deadline_us)
+/* Until it is known that the database is away a request waits for it, as it may be just restarting.
+ * Afterwards one attempt must do, and only when it is time for one. */
+static bool connect_first(struct connection *connection, int64_t deadline_us)
 {
+    if (connection->backoff.wait_ms == 0) {
+        return connect_patiently(connection, deadline_us);
+    }
     return clock_us() >= connection->backoff.next_us && connect_once(connection, deadline_us);
 }
 
@@ -163,9 +168,9 @@ static void run(struct connection *connection, const struct statement *statement
                 int64_t deadline_us, struct result *result)
 {
     int repeats = 0;
-    bool was_lost = false;
+    int losses = 0;
 
-    if (connection->session == NULL && !connect_unless_backing_off(connection, deadline_us)) {
+    if (connection->session == NULL && !connect_first(connection, deadline_us)) {
         return;
     }
     for (;;) {
@@ -179,11 +184,10 @@ static void run(struct connection *connection, const struct statement *statement
             break;
         case REMEDY_RECONNECT:
             drop_session(connection);
-            if (was_lost || !connect_patiently(connection, deadline_us)) {
+            if (losses++ == CONNECTION_RESENDS_MAX || !connect_patiently(connection, deadline_us)) {
                 result->status = STATUS_DATABASE_UNAVAILABLE;
                 return;
             }
-            was_lost = true;
             break;
         }
     }

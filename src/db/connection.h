@@ -22,7 +22,10 @@ struct connection_settings {
 enum {
     CONNECTION_CONNECT_MS = 2000, /* one attempt */
     CONNECTION_RETRY_MS = 50,     /* between attempts while a request waits for a lost session */
-    CONNECTION_REPEATS_MAX = 2    /* of a statement that met a deadlock or serialization failure */
+    CONNECTION_RESENDS_MAX =
+        2,                     /* of a statement whose session was lost: a server that crashed takes
+                                     new sessions for a moment before it ends them all */
+    CONNECTION_REPEATS_MAX = 2 /* of a statement that met a deadlock or serialization failure */
 };
 
 /* Connects at the first statement. settings and catalog must outlive it. */
@@ -40,8 +43,8 @@ typedef void statement_done(void *context, const struct result *result);
 /* Runs the statement and then calls done, exactly once, also when nothing works. The values must
  * live until then.
  *
- * A session that is lost under a statement is made anew and the statement sent once more, which is
- * safe as every statement can be repeated. While the database stays away longer than the deadline
+ * A session that is lost under a statement is made anew and the statement sent again, which is safe
+ * as every statement can be repeated. When the database has stayed away longer than the deadline
  * later statements fail at once with STATUS_DATABASE_UNAVAILABLE, but for one attempt to connect
  * per back-off interval. */
 void connection_submit(struct connection *connection, const struct statement *statement,

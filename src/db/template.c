@@ -160,8 +160,11 @@ static bool percent(struct scanner *scanner)
             length++;
         }
     }
-    if (length == 0 || name[length] != ')' || name[length + 1] != 's') {
-        return fail(scanner, scanner->at, "a percent sign is written %%%%, a parameter %%(name)s");
+    if (length == 0 || name[length] != ')' || name[length + 1] != 's' ||
+        is_name_char(name[length + 2]) ||
+        (scanner->at > scanner->start && is_name_char(scanner->at[-1]))) {
+        return fail(scanner, scanner->at,
+                    "a percent sign is written %%%%, a parameter %%(name)s on its own");
     }
     for (size_t i = 0; scanner->parameters[i] != NULL; i++) {
         if (strlen(scanner->parameters[i]) == length &&

@@ -17,7 +17,7 @@ static bool parameters_fit(const char *at)
         while (length > 0 && strchr(" \t", at[length - 1]) != NULL) {
             length--;
         }
-        if (length > 8 && strncasecmp(at, "charset=", 8) == 0 &&
+        if (length >= 8 && strncasecmp(at, "charset=", 8) == 0 &&
             !(length == 13 && strncasecmp(at + 8, "utf-8", 5) == 0) &&
             !(length == 15 && strncasecmp(at + 8, "\"utf-8\"", 7) == 0)) {
             return false;

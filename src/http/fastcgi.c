@@ -143,6 +143,9 @@ bool fastcgi_finish(struct fastcgi *connection)
     if (connection->closes_after) {
         connection->request.keepConnection = 0;
     }
+    if (FCGX_GetError(connection->request.out) != 0) {
+        return false; /* the end of the request would wait for a deaf peer once more */
+    }
     /* Closes the descriptor too when the connection isn't kept or broke. */
     FCGX_Finish_r(&connection->request);
     return connection->request.ipcFd >= 0;

@@ -15,7 +15,7 @@ void fastcgi_setup(void);
 
 enum {
     FASTCGI_REQUEST_MAX = 128 * 1024, /* bytes of one request with all its records */
-    FASTCGI_SEND_TIMEOUT_MS = 5000    /* a peer that takes nothing for so long is gone */
+    FASTCGI_SEND_TIMEOUT_MS = 2000    /* a peer that takes nothing for so long is gone */
 };
 
 /* Takes a connected blocking socket over. */

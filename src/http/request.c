@@ -130,7 +130,7 @@ static long long content_length(const char *text)
         return 0;
     }
     size_t digits = strspn(text, "0123456789");
-    return text[digits] == '\0' && digits <= 18 ? strtoll(text, NULL, 10) : -1;
+    return digits <= 18 && text[digits] == '\0' ? strtoll(text, NULL, 10) : -1;
 }
 
 static void take_request_id(struct request *request, const char *sent)
@@ -167,14 +167,18 @@ enum status request_init(struct request *request, struct arena *arena, char **en
     return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;
 }
 
-/* Whether the parameters behind a media range carry a weight of zero: ";q=0", ";q=0.000". */
+/* Whether the parameters behind a media range carry a weight of zero: ";q=0", "; q=0.000". */
 static bool is_weightless(const char *parameters, const char *end)
 {
-    for (const char *at = parameters; at + 3 <= end; at++) {
-        if (strncasecmp(at, "q=0", 3) == 0) {
-            size_t zeros = strspn(at + 3, ".0");
-            return at + 3 + zeros >= end || strchr(" \t;,", at[3 + zeros]) != NULL;
+    while (parameters < end) {
+        parameters += strspn(parameters, "; \t");
+        if (strncasecmp(parameters, "q=0", 3) == 0) {
+            const char *behind = parameters + 3 + strspn(parameters + 3, ".0");
+
+            return behind >= end || strchr(" \t;", *behind) != NULL;
         }
+        parameters += strcspn(parameters, ";,");
+        parameters += *parameters == ',';
     }
     return false;
 }

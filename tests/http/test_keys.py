@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from daemon import children_of, is_alive, sockets_of
+from daemon import is_alive, sockets_of
 from fcgi import request
 from issuer import (
     FETCHER, GOOD, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
@@ -78,7 +78,7 @@ def rotating(cluster, authority, folder):
 
 def fetchers(pool):
     """The process ids of the pool's fetcher."""
-    return [pid for pid in children_of(pool.daemon.pid) if is_alive(pid) and command_of(pid).startswith(b"cruddur-fetch-keys\0")]
+    return [pid for pid in pool.daemon.workers() if command_of(pid).startswith(b"cruddur-fetch-keys\0")]
 
 
 def command_of(pid):

@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # to, dry_run and outcome are for the scripts
+# The migrations of sql/migrations, which of them a database has, and how they are run. Sourced by db-migrate and
+# db-rollback, never run. A table of the database, applied_migrations, says which it has and what their files were.
+
+# shellcheck source-path=SCRIPTDIR
+source "${BASH_SOURCE[0]%/*}/database.sh"
+
+readonly MIGRATIONS=$SQL_DIR/migrations
+
+to=''        # the number that --to gives
+dry_run=''   # yes: --dry-run is given
+names=()     # number -> name
+checksums=() # number -> SHA-256 of NNNN_name.up.sql
+applied=''   # what applied_migrations holds, a line "NUMBER NAME CHECKSUM" for each
+at=0         # the last number in it
+outcome=''   # of run_migrations: `changed` when another run came first
+
+# psql's commands that leave the lines of `applied` in a variable of that name.
+# shellcheck disable=SC2016 # nothing here is for the shell
+readonly READ_APPLIED='select to_regclass($$public.applied_migrations$$) is null as missing \gset
+\if :missing
+\set applied
+\else
+select coalesce(string_agg(concat_ws($$ $$, number, name, checksum), chr(10) order by number), $$$$) as applied
+from public.applied_migrations \gset
+\endif'
+
+# parse_migration_arguments "OPTION…" ARGUMENT…: like parse_arguments, and takes --dry-run and --to N.
+parse_migration_arguments() {
+  local allowed=$1 others=()
+  shift
+  while (($#)); do
+    case $1 in
+      --dry-run) dry_run=yes ;;
+      --to)
+        [[ ${2:-} =~ ^[0-9]{1,4}$ ]] || usage_error '--to needs the number of a migration'
+        to=$((10#$2))
+        shift
+        ;;
+      --yes-drop)
+        others+=("${@:1:2}")
+        (($# == 1)) || shift
+        ;;
+      *) others+=("$1") ;;
+    esac
+    shift
+  done
+  parse_arguments "$allowed" "${others[@]}"
+}
+
+# label NUMBER: 0001_week_4
+label() {
+  if (($1 == 0)); then
+    printf 'the beginning'
+  else
+    printf '%04d_%s' "$1" "${names[$1]}"
+  fi
+}
+
+# list up|down NUMBER…: the files, a line for each.
+list() {
+  local number
+  for number in "${@:2}"; do
+    printf '%s.%s.sql\n' "$(label "$number")" "$1"
+  done
+}
+
+# find_migrations: fills `names` and `checksums`. Numbers go from 1 without a gap, and what goes up comes down.
+find_migrations() {
+  local file base checksum next=1 LC_ALL=C
+  for file in "$MIGRATIONS"/*.up.sql; do
+    base=${file##*/}
+    [[ $base =~ ^([0-9]{4})_([a-z0-9_]+)\.up\.sql$ ]] || die "sql/migrations/$base is not named NNNN_name.up.sql"
+    ((10#${BASH_REMATCH[1]} == next)) || die "sql/migrations/$base: number $next was to come"
+    names[next]=${BASH_REMATCH[2]}
+    [[ -f ${file%.up.sql}.down.sql ]] || die "sql/migrations/${base%.up.sql}.down.sql is missing"
+    checksum=$(sha256sum <"$file")
+    checksums[next]=${checksum%% *}
+    next=$((next + 1))
+  done
+}
+
+# read_applied: what the database has, in `applied` and `at`. Stops unless it is the beginning of what the files say.
+read_applied() {
+  local number name checksum
+  applied=$(run_psql "$DATABASE" <<<"$READ_APPLIED"$'\n''\echo :applied') || exit 1
+  at=0
+  while read -r number name checksum; do
+    [[ $number =~ ^[1-9][0-9]{0,3}$ && -v names[number] && ${names[number]} == "$name" ]] \
+      || die "$(place) has a migration $number, $name, and sql/migrations has not: is this an older checkout?"
+    ((number == at + 1)) || die "$(place) has the migration $(label "$number"), but not the one before it"
+    [[ ${checksums[number]} == "$checksum" ]] \
+      || die "sql/migrations/$(label "$number").up.sql is not the file that was applied to $(place): put it back, and make a change a new migration"
+    at=$number
+  done < <(printf '%s' "${applied:+$applied$'\n'}")
+}
+
+# run_migrations up|down NUMBER…: under a lock that one run has at a time, each migration in a transaction with its line in
+# applied_migrations. If another run came first, nothing is done.
+run_migrations() {
+  outcome=$(run_psql "$DATABASE" --set migrations="$MIGRATIONS" --set expected="$applied" <<<"$(psql_commands "$@")") \
+    || die 'a migration failed: what it had done is undone, those before it stay'
+}
+
+# psql_commands up|down NUMBER…: a lock on a table that is not had in 5 seconds ends the migration, since all that comes
+# after it in the queue waits as long as it does.
+psql_commands() {
+  local direction=$1 number
+  cat <<'PSQL'
+\o /dev/null
+select pg_try_advisory_lock(1668445540) as locked \gset
+\if :locked
+\else
+\warn 'another db-migrate or db-rollback is at work on this database: waiting for its end'
+select pg_advisory_lock(1668445540);
+\endif
+PSQL
+  printf '%s\n' "$READ_APPLIED"
+  cat <<'PSQL'
+select :'applied' <> :'expected' as changed \gset
+\if :changed
+\echo changed
+\quit
+\endif
+PSQL
+  for number in "${@:2}"; do
+    printf '\\set number %d\n\\set name %s\n\\set checksum %s\n\\set file %s\n' \
+      "$number" "${names[number]}" "${checksums[number]}" "$(list "$direction" "$number")"
+    cat <<'PSQL'
+\warn == :file
+begin;
+set local search_path = public;
+set local timezone = 'UTC';
+select set_config('lock_timeout', '5s', true) where current_setting('lock_timeout') = '0';
+PSQL
+    "record_$direction"
+    printf '\\i :migrations/:file\ncommit;\n'
+  done
+}
+
+record_up() {
+  cat <<'PSQL'
+select to_regclass('public.applied_migrations') is null as missing \gset
+\if :missing
+create table public.applied_migrations (
+    number     integer     not null,
+    name       text        not null,
+    checksum   text        not null,
+    applied_at timestamptz not null default now(),
+    constraint applied_migrations_pkey primary key (number)
+);
+\endif
+insert into public.applied_migrations (number, name, checksum) values (:number, :'name', :'checksum');
+PSQL
+}
+
+record_down() {
+  cat <<'PSQL'
+delete from public.applied_migrations where number = :number;
+PSQL
+}

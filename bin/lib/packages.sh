@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The Debian packages that Cruddur needs, named here and nowhere else, and their installation. Sourced, never run;
+# the caller has sourced common.sh.
+
+declare -rA PACKAGES=(
+  [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
+    make pkg-config uuid-dev'
+  [run]='curl nginx openssl postgresql'
+  [test]='awscli bats clang-format cppcheck git libcmocka-dev procps python3 python3-psycopg2
+    python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
+)
+
+# ensure_packages yes|no GROUP…: installs what is missing of the groups, or with "no" fails and names it. With nothing
+# missing it asks no network and needs no root.
+ensure_packages() {
+  local install=$1 missing
+  shift
+  if ! command -v dpkg-query >/dev/null; then
+    note 'this is no Debian: whether the packages are there is not checked'
+    return
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]})) || return 0
+  [[ $install == yes ]] || die "missing packages: apt-get install ${missing[*]}"
+  heading "installing ${missing[*]}"
+  if ((EUID == 0)); then
+    (install_packages "${missing[@]}") || die 'the packages could not be installed'
+  else
+    command -v sudo >/dev/null || die "no sudo here; as root: apt-get install ${missing[*]}"
+    sudo bash -c "$(declare -f install_packages); install_packages \"\$@\"" bash "${missing[@]}" \
+      || die 'the packages could not be installed'
+  fi
+}
+
+missing_packages() {
+  local group name status
+  for group; do
+    for name in ${PACKAGES[$group]}; do
+      status=$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) || status=none
+      [[ $status == installed ]] || printf '%s\n' "$name"
+    done
+  done
+}
+
+# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL and nginx would start servers on
+# their usual ports; for the time of the installation a policy forbids that and no cluster is made, and an nginx that
+# was not there before is not started at boot either.
+install_packages() {
+  set -euo pipefail
+  local policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
+  if [[ ! -e $policy ]]; then
+    # shellcheck disable=SC2064 # the path of now
+    trap "rm -f $policy $cluster" EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+  else
+    # shellcheck disable=SC2064 # the path of now
+    trap "rm -f $cluster" EXIT
+  fi
+  mkdir -p "${cluster%/*}"
+  printf 'create_main_cluster = false\n' >$cluster
+
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
+  apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
+  if [[ " $* " == *' nginx '* && -d /run/systemd/system ]]; then
+    systemctl disable --quiet nginx
+  fi
+}

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# The servers of one folder, $dir (absolute, without links): started in the background in sessions of their own, found
+# again, stopped. A server's NAME is its program's; its pid is in $dir/pids/NAME, its output in $dir/log/NAME.log (the run
+# before: NAME.log.1), and its command line has "$dir/" in it, by which it is told from a stranger who got the same pid
+# later. Sourced, never run.
+
+dir=''  # set by the caller
+lock='' # a descriptor that keeps others off $dir and that the servers must not inherit
+
+# wait_until SECONDS COMMAND…: polls; fails when the time is over.
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.05
+  done
+}
+
+# become USER: leaves in the array `as` what to put before a command to run it as USER, which only root can.
+become() {
+  as=()
+  ((EUID != 0)) || as=(setpriv --reuid "$1" --regid "$(id --group "$1")" --init-groups --)
+}
+
+# start_server NAME USER FOLDER COMMAND…: returns once the program runs, or has ended already.
+start_server() {
+  local name=$1 folder=$3 pid as
+  become "$2"
+  shift 3
+  [[ ! -e $dir/log/$name.log ]] || mv "$dir/log/$name.log" "$dir/log/$name.log.1"
+  (
+    exec {lock}>&- </dev/null >>"$dir/log/$name.log" 2>&1
+    cd "$folder" && exec setsid "${as[@]}" "$@"
+  ) &
+  pid=$!
+  printf '%s\n' "$pid" >"$dir/pids/$name"
+  wait_until 5 has_begun "$name" "$pid" || die "$name does not start: $dir/log/$name.log"
+}
+
+has_begun() {
+  is_running "$1" || ! kill -0 "$2" 2>/dev/null
+}
+
+is_running() {
+  [[ -n $(server_pid "$1") ]]
+}
+
+# server_pid NAME: prints the server's pid while it runs.
+server_pid() {
+  local pid name
+  first_line "$dir/pids/$1" pid && first_line "/proc/$pid/comm" name || return 0
+  if [[ $name == "$1" ]] && grep -qsaF -- "$dir/" "/proc/$pid/cmdline"; then
+    printf '%s\n' "$pid"
+  fi
+}
+
+# first_line FILE VARIABLE: fails where there is no such file, or no longer.
+first_line() {
+  { read -r "$2" <"$1"; } 2>/dev/null
+}
+
+# orphans NAME: prints the pids of children that outlived the server; they are still in the session that it led.
+orphans() {
+  local session file line fields
+  first_line "$dir/pids/$1" session && has_ended "$session" || return 0
+  for file in /proc/[0-9]*/stat; do
+    first_line "$file" line || continue
+    read -ra fields <<<"${line##*) }" # state, parent, group, session
+    if [[ $line == *"($1)"* && ${fields[0]} != Z && ${fields[3]} == "$session" ]]; then
+      file=${file%/stat}
+      printf '%s\n' "${file#/proc/}"
+    fi
+  done
+}
+
+# stop_server NAME SIGNAL: asks, waits ten seconds, then kills. Nothing of the server is left after it.
+stop_server() {
+  local pid
+  pid=$(server_pid "$1")
+  if [[ -n $pid ]]; then
+    kill -s "$2" "$pid" 2>/dev/null || true
+    wait_until 10 has_ended "$pid" || kill -s KILL "$pid" 2>/dev/null || true
+    wait_until 5 has_ended "$pid" || die "$1 (process $pid) does not end"
+  fi
+  for pid in $(orphans "$1"); do
+    kill -s KILL "$pid" 2>/dev/null || true
+    wait_until 5 has_ended "$pid" || die "$1 (process $pid) does not end"
+  done
+  rm -f "$dir/pids/$1"
+}
+
+# has_ended PID: gone, or a zombie that nobody has fetched yet.
+has_ended() {
+  local line
+  first_line "/proc/$1/stat" line || return 0
+  [[ ${line##*) } == Z* ]]
+}

@@ -1,0 +1,209 @@
+# shellcheck shell=bash
+# What bin/quickstart builds and runs: the daemon, a private PostgreSQL, the pool, nginx, all under $dir. Sourced, never
+# run. As root the servers run as DB_USER and WEB_USER.
+
+# shellcheck source-path=SCRIPTDIR
+source "${BASH_SOURCE[0]%/*}/common.sh"
+# shellcheck source-path=SCRIPTDIR
+source "${BASH_SOURCE[0]%/*}/issuer.sh"
+# shellcheck source-path=SCRIPTDIR
+source "${BASH_SOURCE[0]%/*}/processes.sh"
+# shellcheck source-path=SCRIPTDIR
+source "${BASH_SOURCE[0]%/*}/source.sh"
+
+readonly DB_USER=postgres WEB_USER=www-data
+
+port=8080 # these four are set by the caller
+workers=4
+identity=handle
+log_format=json
+
+# own USER PATH…: what a server writes to.
+own() {
+  ((EUID != 0)) || chown "$1" "${@:2}"
+}
+
+# build: out of place, from a copy of the sources; fast when nothing changed.
+build() {
+  heading "building (log: $dir/log/build.log)"
+  if ! build_steps >"$dir/log/build.log" 2>&1; then
+    tail -n 25 "$dir/log/build.log" >&2
+    die 'the build failed'
+  fi
+}
+
+build_steps() (
+  copy_source "$dir/src" && cd "$dir/src" \
+    && { [[ -x configure ]] || ./autogen.sh; } \
+    && mkdir -p ../build && cd ../build \
+    && { [[ -e config.status ]] || ../src/configure --prefix=/usr/local; } \
+    && make --jobs="$(nproc)" && make install DESTDIR="$dir/root"
+)
+
+# prepare_sockets: $dir/run/{db,web}. A socket's path may have 107 bytes and libpq splits a host at commas: where $dir is
+# long or odd, run is a link to a folder in /tmp.
+prepare_sockets() {
+  remove_sockets
+  if [[ $dir =~ ^[A-Za-z0-9/._-]{1,80}$ ]]; then
+    mkdir "$dir/run"
+  else
+    ln -s "$(mktemp -d /tmp/cruddur.XXXXXXXX)" "$dir/run"
+    chmod 755 "$dir/run/"
+  fi
+  sockets=$(readlink -f "$dir/run")
+  mkdir "$sockets/db" "$sockets/web"
+  own "$DB_USER" "$sockets/db"
+  own "$WEB_USER" "$sockets/web"
+}
+
+remove_sockets() {
+  if [[ -L $dir/run ]]; then
+    rm -rf "$(readlink -f "$dir/run")"
+  fi
+  rm -rf "$dir/run"
+}
+
+# postgres_program NAME: the path of a server program of the newest PostgreSQL here.
+postgres_program() {
+  local newest
+  newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort --version-sort | tail -n 1)
+  [[ -x $newest ]] || newest=$(command -v "$1") || die "PostgreSQL's $1 is missing"
+  printf '%s\n' "$newest"
+}
+
+# start_database: makes the cluster, or makes it again where an earlier attempt was cut off in the middle.
+start_database() {
+  if [[ ! -e $dir/secrets/complete ]]; then
+    heading 'making the database'
+    make_secrets
+    make_cluster
+  fi
+  write_urls
+  outwait_zombie
+  local program
+  program=$(postgres_program postgres)
+  start_server postgres "$DB_USER" "$dir" "$program" -D "$dir/pgdata" -c listen_addresses= \
+    -c unix_socket_directories="$sockets/db" -c port=5432
+  wait_until 30 database_settled || true
+  is_running postgres || fail 'PostgreSQL does not start' postgres
+  if [[ ! -e $dir/secrets/complete ]]; then
+    fill_database
+    touch "$dir/secrets/complete"
+  else
+    with_owner db-migrate
+  fi
+}
+
+# outwait_zombie: PostgreSQL does not start while the process of a killed one is still listed, though it is a zombie; in a
+# container whose first process collects none that would be for ever.
+outwait_zombie() {
+  local pid
+  first_line "$dir/pgdata/postmaster.pid" pid || return 0
+  if [[ -e /proc/$pid ]] && has_ended "$pid"; then
+    wait_until 10 test ! -e "/proc/$pid" || rm -f "$dir/pgdata/postmaster.pid"
+  fi
+}
+
+database_settled() {
+  pg_isready --quiet --host "$sockets/db" || ! is_running postgres
+}
+
+make_secrets() {
+  rm -rf "$dir/secrets"
+  mkdir "$dir/secrets"
+  local role
+  for role in postgres cruddur_owner cruddur; do
+    od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | private "$role"
+  done
+}
+
+# make_issuer: its key and, for the daemon, its key set.
+make_issuer() {
+  [[ -e $dir/secrets/issuer-keys.json ]] && return
+  issuer_make_key "$dir/secrets/issuer-key.pem"
+  issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/secrets/issuer-keys.json"
+}
+
+# private NAME: a file in secrets/ from stdin that is never readable by others.
+private() {
+  rm -f "$dir/secrets/$1"
+  (umask 077 && cat >"$dir/secrets/$1")
+}
+
+make_cluster() {
+  local as program
+  program=$(postgres_program initdb)
+  become "$DB_USER"
+  rm -rf "$dir/pgdata"
+  mkdir -m 700 "$dir/pgdata"
+  own "$DB_USER" "$dir/pgdata" "$dir/secrets/postgres"
+  (cd "$dir/pgdata" && "${as[@]}" "$program" --pgdata="$dir/pgdata" --username=postgres \
+    --pwfile="$dir/secrets/postgres" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8) \
+    >"$dir/log/initdb.log" 2>&1 || fail 'initdb failed' initdb
+}
+
+# write_urls: where the passwords and today's socket meet.
+write_urls() {
+  local role
+  for role in postgres cruddur_owner cruddur; do
+    printf '*:*:*:%s:%s\n' "$role" "$(<"$dir/secrets/$role")"
+  done | private pgpass
+  url_of cruddur_owner | private owner-url
+  url_of cruddur | private app-url
+  own "$WEB_USER" "$dir/secrets/app-url"
+}
+
+url_of() {
+  printf 'postgresql://%s:%s@/cruddur?host=%s\n' "$1" "$(<"$dir/secrets/$1")" "$sockets/db"
+}
+
+# fill_database: roles, then the database as bin/db-setup would make it.
+fill_database() {
+  local script
+  local -x PGPASSFILE=$dir/secrets/pgpass CRUDDUR_OWNER_PASSWORD CRUDDUR_APP_PASSWORD
+  CRUDDUR_OWNER_PASSWORD=$(<"$dir/secrets/cruddur_owner")
+  CRUDDUR_APP_PASSWORD=$(<"$dir/secrets/cruddur")
+  psql --no-psqlrc -v ON_ERROR_STOP=1 --quiet --host "$sockets/db" --username postgres --dbname postgres \
+    --file "$TOP/sql/roles.sql" || die 'the roles could not be made'
+  for script in db-create db-schema-load db-seed; do
+    with_owner "$script"
+  done
+}
+
+# with_owner SCRIPT: as the database's owner.
+with_owner() {
+  CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed"
+}
+
+start_pool() {
+  make_issuer
+  start_server cruddurd "$WEB_USER" "$dir/nginx" "$dir/root/usr/local/sbin/cruddurd" \
+    --listen "unix:$sockets/web/cruddurd.sock" --sql-dir "$dir/root/usr/local/share/cruddur/sql" \
+    --connection-url-file "$dir/secrets/app-url" --identity "$identity" --workers "$workers" \
+    --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/secrets/issuer-keys.json" \
+    --log-format "$log_format"
+}
+
+start_nginx() {
+  local program
+  program=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx) || die 'nginx is missing'
+  start_server nginx "$WEB_USER" "$dir/nginx" "$program" -p "$dir/nginx/" -c nginx.conf -e stderr
+}
+
+# write_nginx: the site's shared include as it is, and the server around it.
+write_nginx() {
+  mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
+  own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
+  install -m 644 "$TOP/nginx/cruddur.conf" "$dir/nginx/cruddur.conf"
+  sed "s/@PORT@/$port/" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
+}
+
+# fail MESSAGE LOG…: with the ends of the logs.
+fail() {
+  local log
+  for log in "${@:2}"; do
+    heading "the end of $dir/log/$log.log"
+    tail -n 20 "$dir/log/$log.log" >&2 || true
+  done
+  die "$1"
+}

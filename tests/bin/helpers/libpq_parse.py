@@ -1,0 +1,37 @@
+"""Prints what libpq itself reads from each connection string given: its parameters, sorted, or "refused"."""
+
+import ctypes
+import os
+import sys
+
+
+class Option(ctypes.Structure):
+    _fields_ = [
+        ("keyword", ctypes.c_char_p),
+        ("envvar", ctypes.c_char_p),
+        ("compiled", ctypes.c_char_p),
+        ("val", ctypes.c_char_p),
+        ("label", ctypes.c_char_p),
+        ("dispchar", ctypes.c_char_p),
+        ("dispsize", ctypes.c_int),
+    ]
+
+
+def parameters(options):
+    for option in options:
+        if option.keyword is None:
+            return
+        if option.val is not None:
+            yield option.keyword + b"=" + option.val
+
+
+def main():
+    parse = ctypes.CDLL("libpq.so.5").PQconninfoParse
+    parse.restype = ctypes.POINTER(Option)
+    for text in map(os.fsencode, sys.argv[1:]):
+        options = parse(text, None)
+        lines = sorted(parameters(options)) if options else [b"refused"]
+        sys.stdout.buffer.write(b"\n".join([b"# " + text, *lines, b""]))
+
+
+main()

@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# The life of a database: create, load, seed, look at its sessions, set up anew, drop.
+
+load helpers/common
+load helpers/cluster
+
+setup_file() { cluster_start; }
+teardown_file() { cluster_stop; }
+
+setup() {
+  NAME=db_$BATS_TEST_NUMBER
+  CONNECTION_URL=$(socket_url "$NAME")
+  export CONNECTION_URL
+}
+
+teardown() { stop_background; }
+
+# copy_of_scripts: leaves in COPY a tree with the scripts and the SQL, to be changed.
+copy_of_scripts() {
+  COPY=$BATS_TEST_TMPDIR/copy
+  mkdir "$COPY"
+  cp -R "$BIN" "$BIN/../sql" "$COPY"
+}
+
+tables() {
+  sql "$1" "select count(*) from pg_tables where schemaname = 'public'"
+}
+
+session_is_open() {
+  [[ $(sql postgres "select count(*) from pg_stat_activity where datname = '$NAME' and state = 'active'") == 1 ]]
+}
+
+@test "db-create says so with status 3 when the database is there, and --if-not-exists is content" {
+  "$BIN/db-create"
+  sql "$NAME" 'create table kept ()'
+  run -3 "$BIN/db-create"
+  [[ $output == *"there is already a database $NAME"* ]]
+  run -0 "$BIN/db-create" --if-not-exists
+  [[ $(tables "$NAME") == 1 ]]
+}
+
+@test "db-create makes UTF-8 of a server with another default" {
+  sql postgres "update pg_database set encoding = pg_char_to_encoding('SQL_ASCII') where datname like 'template_'"
+  "$BIN/db-create"
+  [[ $(sql "$NAME" 'show server_encoding') == UTF8 ]]
+}
+
+@test "db-drop fails without the database unless --if-exists" {
+  run -1 "$BIN/db-drop"
+  [[ $output == *"database \"$NAME\" does not exist"* ]]
+  run -0 "$BIN/db-drop" --if-exists
+}
+
+@test "db-drop ends the sessions that are open" {
+  "$BIN/db-create"
+  start_in_background "$BIN/db-connect" -- -c 'select pg_sleep(60)'
+  eventually session_is_open
+  run -0 "$BIN/db-drop"
+  run ! database_exists "$NAME"
+  wait "$BACKGROUND" && status=0 || status=$?
+  ((status == 2))
+  grep 'terminating connection' "$BATS_TEST_TMPDIR/background.out"
+}
+
+@test "db-schema-load works from any folder and only once, and the second time keeps every row" {
+  "$BIN/db-create"
+  cd /
+  "$BIN/db-schema-load"
+  "$BIN/db-seed"
+  run -1 "$BIN/db-schema-load"
+  [[ $output == *'relation "users" already exists'* ]]
+  [[ $(sql "$NAME" 'select (select count(*) from users) + (select count(*) from activities)') == 5 ]]
+}
+
+@test "an error in the middle of the schema leaves nothing" {
+  copy_of_scripts
+  "$BIN/db-create"
+  mapfile -t gaps < <(grep -n '^$' "$BIN/../sql/schema.sql" | cut -d: -f1)
+  for line in "${gaps[@]}"; do
+    sed "${line}s|.*|select 1/0;|" "$BIN/../sql/schema.sql" >"$COPY/sql/schema.sql"
+    run -1 "$COPY/bin/db-schema-load"
+    [[ $output == *'division by zero'* ]]
+    [[ $(tables "$NAME") == 0 ]]
+    [[ -z $(sql "$NAME" "select proname from pg_proc where pronamespace = 'public'::regnamespace") ]]
+  done
+}
+
+@test "a schema that lacks a file or a word fails" {
+  copy_of_scripts
+  "$BIN/db-create"
+  rm "$COPY/sql/schema.sql"
+  run -1 "$COPY/bin/db-schema-load"
+  sed 's/create table activities (/object create table activities (/' "$BIN/../sql/schema.sql" >"$COPY/sql/schema.sql"
+  run -1 "$COPY/bin/db-schema-load"
+  [[ $(tables "$NAME") == 0 ]]
+}
+
+@test "db-seed twice is db-seed once" {
+  "$BIN/db-create"
+  "$BIN/db-schema-load"
+  rows='select md5(string_agg(u::text, chr(10) order by uuid)) from users u
+    union all select md5(string_agg(a::text, chr(10) order by uuid)) from activities a'
+  "$BIN/db-seed"
+  before=$(sql "$NAME" "$rows")
+  "$BIN/db-seed"
+  [[ $(sql "$NAME" "$rows") == "$before" ]]
+  [[ $(sql "$NAME" 'select string_agg(handle, $$,$$ order by handle) from users') == altbrown,andrewbrown,bayko,londo ]]
+  [[ $(sql "$NAME" "select count(*) from activities a join users u on u.uuid = a.user_uuid
+    where u.handle = 'andrewbrown' and a.expires_at = a.created_at + interval '10 days'") == 1 ]]
+}
+
+@test "db-seed without a schema fails and leaves nothing" {
+  "$BIN/db-create"
+  run -1 "$BIN/db-seed"
+  [[ $output == *'relation "users" does not exist'* ]]
+}
+
+@test "db-setup on a fresh server, and again" {
+  "$BIN/db-setup"
+  sql "$NAME" 'delete from users; create table extra ()'
+  run -0 "$BIN/db-setup"
+  [[ $(tables "$NAME") == 5 && $(sql "$NAME" 'select count(*) from users') == 4 ]]
+}
+
+@test "db-setup stops at the first step that fails" {
+  copy_of_scripts
+  for step in db-seed db-schema-load db-create db-drop; do
+    printf '#!/bin/sh\necho %s fails >&2\nexit 3\n' "$step" >"$COPY/bin/$step"
+    run "$COPY/bin/db-setup"
+    ((status != 0))
+    [[ ${lines[-1]} == "$step fails" ]]
+  done
+}
+
+@test "db-sessions shows who is connected, and db-connections is the same" {
+  "$BIN/db-create"
+  PGAPPNAME='cruddurd worker 7' start_in_background "$BIN/db-connect" -- -c 'begin' -c 'select pg_sleep(60)'
+  eventually session_is_open
+  for script in db-sessions db-connections; do
+    run -0 --separate-stderr "$BIN/$script"
+    [[ $(tr -d ' ' <<<"${lines[0]}") == 'pid|user|db|client_addr|application_name|state|age|in_state|waits_for' ]]
+    [[ $output =~ [0-9]+\ \|\ postgres\ \|\ $NAME\ .*\|\ cruddurd\ worker\ 7\ \|\ active.*Timeout:\ PgSleep ]]
+    [[ $output == *'(1 row)'* ]]
+  done
+}
+
+@test "db-connect hands what follows -- to psql, and psql's status back" {
+  "$BIN/db-create"
+  run -0 "$BIN/db-connect" -- -Atc 'select current_database()'
+  [[ $output == "$NAME" ]]
+  run -1 "$BIN/db-connect" -- -c 'select 1/0'
+  run -0 "$BIN/db-connect" <<<'\echo :DBNAME'
+  [[ $output == "$NAME" ]]
+}
+
+@test "db-connect reads no psqlrc" {
+  "$BIN/db-create"
+  printf '%s\n' '\echo from psqlrc' >"$BATS_TEST_TMPDIR/psqlrc"
+  PSQLRC=$BATS_TEST_TMPDIR/psqlrc run -0 "$BIN/db-connect" -- -Atc 'select 1'
+  [[ $output == 1 ]]
+}

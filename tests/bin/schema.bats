@@ -1,0 +1,250 @@
+#!/usr/bin/env bats
+# The schema's own rules, both sides of each, and what a role may do.
+
+load helpers/common
+load helpers/cluster
+
+setup_file() {
+  cluster_start
+  CONNECTION_URL=$(socket_url rules) "$BIN/db-setup"
+  sql rules "create role service login in role cruddur_app; create role stranger login"
+}
+
+teardown_file() { cluster_stop; }
+
+# try STATEMENT: runs it without a trace; CREATED is a fresh user, POST a fresh activity of theirs.
+try() {
+  run sql rules "begin;
+    insert into users (uuid, display_name, handle, email, cognito_user_id)
+      values ('00000000-0000-4000-8000-000000000001', 'Fresh', 'fresh', 'fresh@example.com', 'fresh');
+    insert into activities (uuid, user_uuid, message)
+      values ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'fresh');
+    $1; rollback;"
+}
+
+# holds COLUMN VALUE… / breaks CONSTRAINT COLUMN VALUE…: SQL expressions set into the fresh row of TABLE.
+holds() {
+  local value
+  for value in "${@:2}"; do
+    try "update $TABLE set $1 = $value where uuid::text like '00000000-%'"
+    echo "$value: $output"
+    ((status == 0))
+  done
+}
+
+breaks() {
+  local value
+  for value in "${@:3}"; do
+    try "update $TABLE set $2 = $value where uuid::text like '00000000-%'"
+    echo "$value: $output"
+    [[ $output == *"\"$1\""* ]]
+  done
+}
+
+# as ROLE STATEMENT: in a session of that role.
+as() {
+  PGOPTIONS='-c client_min_messages=warning' run "$PROGRAMS/psql" --no-psqlrc -qAt --set ON_ERROR_STOP=1 --host "$CLUSTER" \
+    --port "$PORT" --username "$1" --dbname rules --command "$2"
+}
+
+@test "handles: 1 to 64 characters, one word, unique without case" {
+  TABLE=users
+  holds handle "'a'" "repeat('é', 64)" "'andrew.brown-2_X'" "'андрей'" "'FRESH'"
+  breaks users_handle_check handle "''" "repeat('a', 65)" "' a'" "'a b'" "'a' || chr(9)" "'a' || chr(10)" "'a' || chr(1)" \
+    "'a/b'" "'@a'" "'a@b'"
+  breaks users_handle_key handle "'andrewbrown'" "'AndrewBrown'"
+}
+
+@test "e-mails look like one and are unique without case" {
+  TABLE=users
+  holds email "'A.B+c@example.com'" "'Fresh@Example.com'" "repeat('a', 308) || '@example.com'"
+  breaks users_email_check email "''" "'x'" "'@'" "'x@'" "'@x'" "'a b@example.com'" "repeat('a', 309) || '@example.com'"
+  breaks users_email_key email "'andrewbrown@example.com'" "'AndrewBrown@Example.COM'"
+}
+
+@test "display names, ids and bios have bounds, and no id is used twice" {
+  TABLE=users
+  holds display_name "'Andrew Brown'" "repeat('é', 255)"
+  breaks users_display_name_check display_name "''" "'  '" "chr(9)" "repeat('a', 256)"
+  holds cognito_user_id "'c0ffee00-0000-4000-8000-000000000000'" "repeat('a', 128)"
+  breaks users_cognito_user_id_check cognito_user_id "''" "' '" "repeat('a', 129)"
+  breaks users_cognito_user_id_key cognito_user_id "'mock-andrewbrown'"
+  holds bio "''" "repeat('é', 1024)"
+  breaks users_bio_check bio "repeat('a', 1025)"
+}
+
+@test "messages: 1 to 280 code points at the top, to 1024 in a reply, blanks at the end included" {
+  TABLE=activities
+  holds message "'x'" "repeat('x', 280)" "repeat('😀', 280)" "repeat(' ', 280)"
+  breaks activities_message_check message "''" "repeat('x', 281)" "repeat('😀', 281)" "'x' || repeat(' ', 280)"
+  seeded="reply_to_activity_uuid = (select uuid from activities where message like 'This was imported%'), message"
+  holds "$seeded" "'x'" "repeat('😀', 1024)"
+  breaks activities_message_check "$seeded" "''" "repeat('x', 1025)"
+}
+
+@test "counts never go below zero, and a post expires after it was made or never" {
+  TABLE=activities
+  for count in replies reposts likes; do
+    holds "${count}_count" 0 1
+    breaks "activities_${count}_count_check" "${count}_count" -1
+  done
+  holds expires_at null "created_at + interval '1 microsecond'"
+  breaks activities_expires_at_check expires_at created_at "created_at - interval '1 second'"
+}
+
+@test "nothing that is needed may be missing" {
+  for TABLE in users activities; do
+    for column in $(sql rules "select attname from pg_attribute where attrelid = '$TABLE'::regclass and attnum > 0
+        and attname not in ('reply_to_activity_uuid', 'expires_at', 'updated_at')"); do
+      try "update $TABLE set $column = null where uuid::text like '00000000-%'"
+      [[ $output == *"null value in column \"$column\""* ]]
+    done
+  done
+}
+
+@test "an activity has a user, a reply an activity that is not itself" {
+  TABLE=activities
+  breaks activities_user_uuid_fkey user_uuid 'gen_random_uuid()'
+  breaks activities_reply_to_activity_uuid_fkey reply_to_activity_uuid 'gen_random_uuid()'
+  breaks activities_reply_to_itself_check reply_to_activity_uuid uuid
+}
+
+@test "a user's activities go with the user, replies with their activity" {
+  try "insert into activities (user_uuid, message, reply_to_activity_uuid) select uuid, 'reply',
+      '00000000-0000-4000-8000-000000000002' from users where handle = 'bayko';
+    delete from users where handle = 'fresh';
+    select count(*) from activities"
+  [[ $output == 1 ]]
+}
+
+@test "updated_at moves with every change of a user and with nothing else" {
+  try "update users set updated_at = 'epoch' where handle = 'fresh';
+    select updated_at = now() from users where handle = 'fresh'"
+  [[ $output == t ]]
+  run sql rules "begin; alter table users disable trigger users_updated_at; update users set updated_at = 'epoch';
+    alter table users enable trigger users_updated_at;
+    update users set bio = bio; select count(*) from users where updated_at = 'epoch';
+    update users set bio = 'x' where handle = 'bayko';
+    select handle from users where updated_at = now(); rollback"
+  [[ $output == $'4\nbayko' ]]
+}
+
+@test "every time has a zone, every constraint a name of the schema's" {
+  [[ -z $(sql rules "select 1 from information_schema.columns where table_schema = 'public'
+    and data_type like 'timestamp without%'") ]]
+  [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
+    and conname !~ '^(users|activities|message_groups|messages)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+}
+
+# uses_index NAME STATEMENT: nothing is sorted, and no table is read from end to end.
+uses_index() {
+  run sql many "explain $2"
+  echo "$output"
+  [[ $output == *"$1"* && $output != *'Seq Scan'* && $output != *Sort* ]]
+}
+
+@test "every list has its index" {
+  CONNECTION_URL=$(socket_url many) "$BIN/db-setup"
+  sql many "insert into users (display_name, handle, email, cognito_user_id)
+      select n, n, n || '@example.com', n from generate_series(1, 2000) n;
+    insert into activities (user_uuid, message, created_at, expires_at)
+      select uuid, 'post', now() - n * interval '1 second', now() + n * interval '1 minute'
+      from users, generate_series(1, 3) n;
+    insert into activities (user_uuid, message, reply_to_activity_uuid) select user_uuid, 'reply', uuid from activities;
+    analyze"
+  one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
+  uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
+    and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
+  uses_index activities_user_idx "select uuid from activities where user_uuid = $one
+    order by created_at desc, uuid desc limit 5"
+  uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid = $one
+    order by created_at, uuid limit 50"
+  uses_index activities_expires_at_idx 'select uuid from activities where expires_at <= now() order by expires_at limit 50'
+  uses_index users_handle_key "select uuid from users where lower(handle) = 'bayko'"
+}
+
+@test "the service may read, create and repeat a create" {
+  as service "select uuid, display_name, handle, cognito_user_id, bio, created_at from users"
+  ((status == 0))
+  for _ in 1 2; do
+    as service "insert into activities (uuid, user_uuid, message, expires_at)
+        select '00000000-0000-4000-8000-00000000000a', uuid, 'mine', now() + interval '1 hour' from users
+        where lower(handle) = 'londo'
+      on conflict (uuid) do update set uuid = excluded.uuid returning message"
+    [[ $output == mine ]]
+  done
+  as service "select count(*) from activities a left join users u on u.uuid = a.user_uuid where message = 'mine'"
+  [[ $output == 1 ]]
+}
+
+@test "the service may do nothing else" {
+  for statement in 'select email from users' 'select * from users' "insert into users default values" \
+    "update users set handle = 'x'" 'delete from users' 'truncate users' 'truncate activities' \
+    'delete from messages' "update messages set message = 'x'" 'delete from message_groups' \
+    'update message_groups set first_user_uuid = second_user_uuid' 'select * from applied_migrations' "update activities set message = 'x'" \
+    'update activities set user_uuid = user_uuid' 'drop table activities' 'alter table activities add column x int' \
+    'create table mine ()' 'create temporary table mine ()' 'create schema mine' 'create view mine as select 1' \
+    'create function mine() returns int language sql as $$select 1$$' 'create index on activities (message)' \
+    'alter table activities disable trigger all' 'begin; lock table users in exclusive mode' \
+    'create role other' 'create database other' \
+    "copy activities to program 'id'" "select pg_read_file('/etc/passwd')" 'create extension pgcrypto' \
+    'drop database rules' 'set role postgres' "alter role service createdb" 'select public.set_updated_at()'; do
+    as service "$statement"
+    echo "$statement: $output"
+    ((status == 1))
+    [[ $output == *'permission denied'* || $output == *'must be '* ]]
+  done
+}
+
+@test "cruddur_app cannot log in, and somebody else cannot even connect" {
+  as cruddur_app 'select 1'
+  [[ $output == *'not permitted to log in'* ]]
+  as stranger 'select 1'
+  [[ $output == *'permission denied for database'* ]]
+}
+
+@test "PUBLIC has no right to the database, the schema or its function" {
+  [[ -z $(sql rules "
+    select 1 from pg_database, aclexplode(datacl) where datname = 'rules' and grantee = 0
+    union all select 1 from pg_namespace, aclexplode(nspacl) where nspname = 'public' and grantee = 0
+    union all select 1 from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+      where pronamespace = 'public'::regnamespace and grantee = 0") ]]
+}
+
+@test "every session of the database has the schema's search_path" {
+  as service "select current_setting('search_path')"
+  [[ $output == public ]]
+}
+
+# load_as ROLE DATABASE: the schema and the seed, by a loader with no more rights than its own.
+load_as() {
+  CONNECTION_URL="postgresql://$1@/$2?host=$CLUSTER&port=$PORT" "$BIN/db-schema-load" \
+    && CONNECTION_URL="postgresql://$1@/$2?host=$CLUSTER&port=$PORT" "$BIN/db-seed"
+}
+
+@test "an owner without CREATEROLE loads the schema, where cruddur_app is there already" {
+  sql postgres 'create role owner login'
+  sql postgres 'create database owned owner owner'
+  run -0 load_as owner owned
+  [[ $(sql owned "select has_table_privilege('cruddur_app', 'activities', 'insert')") == t ]]
+}
+
+@test "an owner without CREATEROLE loads the schema, where cruddur_app cannot be made" {
+  drop_role='drop owned by cruddur_app; '
+  sql rules "$drop_role"
+  sql many "$drop_role"
+  sql owned "$drop_role drop role cruddur_app"
+  sql postgres 'create database lonely owner owner'
+  run -0 load_as owner lonely
+  [[ $output == *'NOTICE:  role cruddur_app is missing'* ]]
+  [[ $(sql lonely 'select count(*) from users') == 4 ]]
+}
+
+@test "a loader that may create tables but does not own the database loads the schema" {
+  sql postgres 'create role tenant login'
+  sql postgres 'create database rented'
+  sql rented 'grant create on schema public to tenant'
+  run -0 load_as tenant rented
+  [[ $output == *'not the owner of database rented'* ]]
+  [[ $(sql rented 'select count(*) from users') == 4 ]]
+}

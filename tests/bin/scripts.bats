@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# What holds for every script: how it is installed, its help, its answer to misuse. No server is needed, and none asked.
+
+load helpers/common
+
+SCRIPTS='db-connect db-create db-drop db-migrate db-rollback db-schema-load db-seed db-sessions db-connections db-setup
+  rds-update-sg-rule db-rds-update-sg-rule'
+
+setup() {
+  # Nothing listens there: a script that goes on after misuse fails with 1 and not with 2.
+  export CONNECTION_URL=postgresql://u@127.0.0.1:1/x PROD_CONNECTION_URL=postgresql://u@127.0.0.1:1/y
+}
+
+@test "every script is executable and finds bash by way of env" {
+  for script in $SCRIPTS; do
+    [[ -x $BIN/$script ]]
+    [[ $(head -n 1 "$BIN/$script") == '#!/usr/bin/env bash' ]]
+  done
+}
+
+@test "--help goes to stdout with status 0, under the name that was called" {
+  for script in $SCRIPTS; do
+    run -0 --separate-stderr "$BIN/$script" --help
+    [[ ${lines[0]} == "Usage: $script "* ]]
+    [[ -z $stderr ]]
+  done
+}
+
+@test "misuse is status 2, on stderr, with a hint" {
+  for script in $SCRIPTS; do
+    for argument in PROD production local dev --prod --force --yes-dorp '' ' ' 'prod --if-exists' 'cruddur'; do
+      run -2 --separate-stderr "$BIN/$script" "$argument"
+      [[ -z $output ]]
+      [[ $stderr == *"unknown argument: $argument"*"Try '$script --help'."* ]]
+    done
+  done
+}
+
+@test "too many arguments are misuse" {
+  for script in $SCRIPTS; do
+    run -2 "$BIN/$script" prod prod
+    run -2 "$BIN/$script" prod extra
+  done
+}
+
+@test "an option of another script is misuse" {
+  run -2 "$BIN/db-create" --yes-drop x
+  run -2 "$BIN/db-create" --if-exists
+  run -2 "$BIN/db-drop" --if-not-exists
+  run -2 "$BIN/db-sessions" --if-exists
+  run -2 "$BIN/db-seed" -- -c 'select 1'
+}
+
+@test "--yes-drop without a name is misuse" {
+  for script in db-drop db-schema-load db-seed db-setup; do
+    run -2 "$BIN/$script" prod --yes-drop
+  done
+}
+
+@test "sourcing a script does nothing and leaves the shell as it was" {
+  for script in $SCRIPTS; do
+    run -0 bash -c 'source "$1" prod; echo "status $? options $-"' bash "$BIN/$script"
+    [[ ${lines[0]} == 'Run this script, do not source it.' ]]
+    [[ ${lines[1]} == "status 2 options "* && ${lines[1]##* } != *[eu]* ]]
+  done
+}
+
+@test "no CONNECTION_URL, or an empty one, is named" {
+  for script in db-connect db-create db-drop db-schema-load db-seed db-sessions db-setup; do
+    unset CONNECTION_URL PROD_CONNECTION_URL
+    run -2 "$BIN/$script"
+    [[ $output == *'CONNECTION_URL is not set'* ]]
+    CONNECTION_URL='' run -2 "$BIN/$script"
+    export CONNECTION_URL=postgresql://u@127.0.0.1:1/x
+    run -2 "$BIN/$script" prod
+    [[ $output == *'PROD_CONNECTION_URL is not set'* ]]
+  done
+}
+
+@test "a server that is not there is status 1" {
+  for script in db-create db-drop db-schema-load db-seed db-sessions db-setup; do
+    run -1 "$BIN/$script" </dev/null
+    [[ $output == *'Connection refused'* ]]
+  done
+}
+
+@test "called by a symbolic link from another folder, a script finds its library" {
+  ln -s "$BIN/db-sessions" "$BATS_TEST_TMPDIR/sessions"
+  cd /
+  run -1 "$BATS_TEST_TMPDIR/sessions"
+  [[ $output == *'Connection refused'* ]]
+}
+
+@test "colours only on a terminal, and not with NO_COLOR" {
+  red=$'\033[1;31m'
+  run -1 script -qec "$BIN/db-sessions prod" /dev/null
+  [[ $output == *"$red== PRODUCTION"* ]]
+  NO_COLOR=1 run -1 script -qec "$BIN/db-sessions prod" /dev/null
+  [[ $output == *'== PRODUCTION'* && $output != *$'\033'* ]]
+  run -1 "$BIN/db-sessions" prod
+  [[ $output == *'== PRODUCTION'* && $output != *$'\033'* ]]
+}

@@ -1,0 +1,88 @@
+/* A request of any parameters, one a line, gets its answer's head, and what is taken from it is clean
+ * text. */
+#include "http/request.h"
+
+#include "api/routes.h"
+#include "base/buf.h"
+#include "base/utf8.h"
+#include "fuzz.h"
+#include "http/problem.h"
+#include "http/query.h"
+#include "http/response.h"
+#include "http/router.h"
+
+enum { PARAMETERS_MAX = 32 };
+
+static void must_be_clean(const char *text)
+{
+    MUST(utf8_valid(text, strlen(text)));
+    for (; *text != '\0'; text++) {
+        MUST((unsigned char)*text >= 0x20 && *text != 0x7f);
+    }
+}
+
+static void split(char *text, char **envp)
+{
+    size_t count = 0;
+    char *rest;
+
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < PARAMETERS_MAX;
+         line = strtok_r(NULL, "\n", &rest)) {
+        envp[count++] = line;
+    }
+    envp[count] = NULL;
+}
+
+/* One header block: nothing that a client sent may add a line to it. */
+static void must_be_one_head(const struct request *request, enum status status)
+{
+    struct response response = {0};
+    struct buf head = {0};
+
+    problem_respond_one(&response, request, status);
+    response_head(&response, request, &head);
+    MUST(strstr(head.bytes, "\r\n\r\n") == head.bytes + head.length - 4);
+    buf_release(&head);
+    response_release(&response);
+}
+
+static void look(struct request *request, const struct router *router)
+{
+    struct match match;
+    const char *value;
+
+    for (size_t i = 0; i < request->path.count && i < PATH_SEGMENTS_MAX; i++) {
+        must_be_clean(request->path.segment[i]);
+    }
+    if (router_find(router, request, &match) == STATUS_OK) {
+        MUST(match.target != NULL && match.pattern != NULL);
+        for (size_t i = 0; i < CAPTURES_MAX && request->capture[i] != NULL; i++) {
+            must_be_clean(request->capture[i]);
+        }
+    }
+    if (query_value(request, "limit", &value) == STATUS_OK && value != NULL) {
+        must_be_clean(value);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct router *router;
+    char *envp[PARAMETERS_MAX + 1];
+    struct arena arena = {0};
+    struct request request;
+
+    if (router == NULL) {
+        router = router_new();
+        routes_add(router);
+    }
+    split(arena_copy(&arena, (const char *)data, size), envp);
+    enum status status = request_init(&request, &arena, envp);
+    MUST(request_id_is_valid(request.id));
+    if (status == STATUS_OK) {
+        look(&request, router);
+    }
+    must_be_one_head(&request, status == STATUS_OK ? STATUS_NOT_FOUND : status);
+    arena_release(&arena);
+    return 0;
+}

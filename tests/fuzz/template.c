@@ -1,0 +1,38 @@
+/* A template compiles, or its error names a line that it has. */
+#include "db/template.h"
+
+#include "fuzz.h"
+
+static int lines_of(const char *text)
+{
+    int lines = 1;
+
+    for (; *text != '\0'; text++) {
+        lines += *text == '\n';
+    }
+    return lines;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const parameters[] = {"limit", "uuid", "handle", NULL};
+    char *text = malloc(size + 1);
+    struct buf sql = {0};
+    struct template_error error;
+    int lines_before;
+
+    MUST(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    enum shape shape = size > 0 ? data[0] % (SHAPE_PLAIN + 1) : SHAPE_PLAIN;
+    bool good = template_compile(text, shape, parameters, &sql, &lines_before, &error);
+    if (good) {
+        MUST(lines_of(sql.bytes) >= lines_of(text) + lines_before);
+    } else {
+        MUST(error.line >= 1 && error.line <= lines_of(text));
+        MUST(error.message[0] != '\0' && strlen(error.message) < sizeof error.message);
+    }
+    buf_release(&sql);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Faults under load, again and again: is every acknowledged create in the table once, and what failed meanwhile?
+
+By hand: CRUDDURD=./cruddurd python3 tests/http/campaign.py --rounds 20
+"""
+
+import argparse
+import collections
+import os
+import random
+import signal
+import sys
+
+from cluster import Cluster
+from daemon import sockets_of
+from load import Load
+from service import Service
+from waiting import eventually
+
+WORKERS = 4
+CONNECTIONS = 12
+BETWEEN = 60  # answers before and after each fault
+
+
+class Tally(collections.Counter):
+    """What became of the requests around one kind of fault."""
+
+    COLUMNS = ("faults", "requests", "failed", "allowed", "acknowledged", "in_table", "doubled", "lost")
+
+    def add(self, load, audit, allowed):
+        self.update(
+            faults=1,
+            requests=load.requests,
+            failed=len(load.failures),
+            allowed=allowed,
+            acknowledged=audit.acknowledged,
+            in_table=audit.in_table,
+            doubled=audit.doubled,
+            lost=audit.lost,
+        )
+
+    def check(self):
+        assert self["acknowledged"] > 0
+        assert (self["doubled"], self["lost"]) == (0, 0)
+        assert self["failed"] <= self["allowed"]
+
+
+def kill_worker(service):
+    """kill -9 of one at random. What is on its own connections just then may fail."""
+    victim = random.choice(service.wait_for_workers(WORKERS))
+    connections = len(sockets_of(victim) - sockets_of(service.daemon.pid))
+    os.kill(victim, signal.SIGKILL)
+    service.wait_for_workers(WORKERS, other_than=[victim])
+    return min(connections, CONNECTIONS)
+
+
+def replace_workers(service):
+    """HUP."""
+    before = service.wait_for_workers(WORKERS)
+    service.daemon.reload()
+    service.wait_for_workers(WORKERS, other_than=before)
+    return 0
+
+
+def restart_database(service):
+    """An orderly one: the sessions are told."""
+    service.cluster.restart("fast")
+    return 0
+
+
+def crash_database(service):
+    """Every session breaks off, and PostgreSQL recovers from its log. An answer that comes with the news of the end
+    is not believed: that may be one for each session."""
+    service.cluster.restart("immediate")
+    return WORKERS
+
+
+def terminate_sessions(service):
+    """All at once."""
+    service.database.terminate_sessions()
+    return 0
+
+
+FAULTS = (kill_worker, replace_workers, restart_database, crash_database, terminate_sessions)
+
+
+def strike(service, fault, tally):
+    """One fault in the middle of a load of its own."""
+    with Load(service, connections=CONNECTIONS) as load:
+        load.wait_for_more(BETWEEN)
+        allowed = fault(service)
+        load.wait_for_more(BETWEEN)
+    tally.add(load, load.audit(service.database), allowed)
+    return load
+
+
+def run(service, rounds, report=lambda *_: None):
+    """Every fault once a round; what became of it by the fault's name."""
+    tallies = {fault.__name__: Tally() for fault in FAULTS}
+    for round_ in range(1, rounds + 1):
+        for fault in random.sample(FAULTS, len(FAULTS)):
+            report(service, round_, fault, strike(service, fault, tallies[fault.__name__]))
+            eventually(lambda: service.get("/readyz").status == 200, what="a service that is ready again")
+    return tallies
+
+
+def table(tallies):
+    lines = ["".join(f"{word:>14}" for word in ("", *Tally.COLUMNS))]
+    for name, tally in tallies.items():
+        lines.append(f"{name:>20}"[-20:] + "".join(f"{tally[column]:>14}" for column in Tally.COLUMNS)[6:])
+    return "\n".join(lines)
+
+
+def tell_failures(service, round_, fault, load):
+    """Each with what the daemon's log says about it."""
+    for status, codes, request_id in load.failures:
+        print(f"round {round_}, {fault.__name__}: {status} {codes}", *service.log.requests(request_id), file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    arguments = parser.parse_args()
+    cluster = Cluster()
+    try:
+        cluster.make()
+        cluster.start()
+        cluster.prepare()
+        with Service(cluster, workers=WORKERS, log_level="info") as service:
+            tallies = run(service, arguments.rounds, tell_failures)
+    finally:
+        cluster.remove()
+    print(table(tallies))
+    for tally in tallies.values():
+        tally.check()
+
+
+if __name__ == "__main__":
+    main()

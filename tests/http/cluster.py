@@ -1,0 +1,228 @@
+"""A private PostgreSQL server, and databases in it for the tests."""
+
+import contextlib
+import itertools
+import os
+import pwd
+import signal
+import subprocess
+
+import psycopg2
+import psycopg2.extensions
+
+from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
+from waiting import eventually
+
+TEMPLATE = "cruddur_template"
+OWNER_PASSWORD = "owner's secret"
+APP_PASSWORD = "app-secret-5f1d"
+
+SETTINGS = """\
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+fsync = off
+max_connections = 200
+log_line_prefix = '%m [%p] %a '
+"""
+
+ACCESS = """\
+local all         postgres trust
+local replication postgres trust
+local all         all      scram-sha-256
+"""
+
+
+# The workers' sessions in the database that is asked.
+FROM_SESSIONS = "from pg_stat_activity where datname = current_database() and application_name like 'cruddurd%'"
+
+
+class Cluster:
+    """PostgreSQL refuses to run as root; then it runs as the user postgres."""
+
+    def __init__(self):
+        self.folder = Folder()
+        self.sockets = self.folder.path
+        self.data = self.folder.path / "data"
+        self.log = self.folder.path / "log"
+
+    def run(self, name, *arguments, **options):
+        user = "postgres" if IS_ROOT else None
+        return subprocess.run(
+            [postgres_program(name), *map(str, arguments)],
+            user=user,
+            group=user and pwd.getpwnam(user).pw_gid,
+            cwd="/",
+            env=clean_environment(),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            **options,
+        )
+
+    def own(self):
+        if IS_ROOT:
+            postgres = pwd.getpwnam("postgres")
+            os.chown(self.folder.path, postgres.pw_uid, postgres.pw_gid)
+
+    def make(self):
+        self.own()
+        options = ("--no-sync", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust")
+        self.run("initdb", *options, "--pgdata", self.data, stdout=subprocess.DEVNULL)
+        (self.data / "pg_hba.conf").write_text(ACCESS)
+        with (self.data / "postgresql.conf").open("a") as settings:
+            settings.write(SETTINGS.format(sockets=self.sockets))
+
+    def start(self):
+        self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--wait", "--silent", "start")
+
+    def stop(self, mode="fast"):
+        self.run("pg_ctl", "--pgdata", self.data, "--mode", mode, "--wait", "--silent", "stop")
+
+    def restart(self, mode="fast"):
+        self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--mode", mode, "--wait", "--silent", "restart")
+
+    @contextlib.contextmanager
+    def away(self):
+        """Stopped, and started again in any case."""
+        self.stop()
+        try:
+            yield
+        finally:
+            if not (self.data / "postmaster.pid").exists():
+                self.start()
+
+    def remove(self):
+        if (self.data / "postmaster.pid").exists():
+            self.stop("immediate")
+        self.folder.remove()
+
+    def url(self, role, password, database, hosts=None):
+        hosts = ",".join(map(str, hosts or [self.sockets]))
+        return f"postgresql://{role}:{password.replace(' ', '%20')}@/{database}?host={hosts}"
+
+    def connect(self, database="postgres"):
+        """As superuser; every statement a transaction of its own, that waits for no standby."""
+        connection = psycopg2.connect(
+            host=str(self.sockets), user="postgres", dbname=database, options="-c synchronous_commit=local"
+        )
+        connection.autocommit = True
+        return connection
+
+    def sql(self, statement, *values, database="postgres"):
+        """Runs it as superuser; its rows."""
+        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def psql(self, file, role, database, password=""):
+        return subprocess.run(
+            [postgres_program("psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--quiet", "--file", str(file)],
+            env=clean_environment(
+                PGHOST=str(self.sockets), PGUSER=role, PGPASSWORD=password, PGDATABASE=database,
+                CRUDDUR_OWNER_PASSWORD=OWNER_PASSWORD, CRUDDUR_APP_PASSWORD=APP_PASSWORD,
+            ),
+            check=True,
+        )  # fmt: skip
+
+    def prepare(self):
+        """The roles, and the database that all others are copies of."""
+        self.psql(SQL / "roles.sql", "postgres", "postgres")
+        self.sql(f"create database {TEMPLATE} owner cruddur_owner")
+        for file in ("schema.sql", "seed.sql"):
+            self.psql(SQL / file, "cruddur_owner", TEMPLATE, OWNER_PASSWORD)
+
+
+class Standby(Cluster):
+    """A streaming replica of a cluster: it answers reads and refuses writes with SQLSTATE 25006."""
+
+    def __init__(self, primary):
+        super().__init__()
+        self.own()
+        self.run("pg_basebackup", "--host", primary.sockets, "--username=postgres", "--no-sync", "--checkpoint=fast",
+                 "--write-recovery-conf", "--pgdata", self.data)  # fmt: skip
+        with (self.data / "postgresql.conf").open("a") as settings:
+            settings.write(f"unix_socket_directories = '{self.sockets}'\n")
+        self.start()
+
+
+class Database:
+    """One test's own database, with schema and seed."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, cluster, template=TEMPLATE):
+        self.cluster = cluster
+        self.name = f"test_{next(self.numbers)}"
+        self.is_there = True
+        cluster.sql(f"create database {self.name} template {template} owner cruddur_owner")
+
+    def url(self, role="cruddur", password=APP_PASSWORD, hosts=None):
+        return self.cluster.url(role, password, self.name, hosts)
+
+    def sql(self, statement, *values):
+        return self.cluster.sql(statement, *values, database=self.name)
+
+    def connect(self):
+        return self.cluster.connect(self.name)
+
+    def remove(self):
+        if self.is_there:
+            self.cluster.sql(f"drop database {self.name} with (force)")
+            self.is_there = False
+
+    def add_activities(self, count, created_at="now()", expires_at="null", message="'row ' || n", handle="londo"):
+        """The four are SQL; n counts from 1. Their uuids, as the feed shows them."""
+        rows = self.sql(
+            f"""insert into activities (user_uuid, message, created_at, expires_at)
+                select u.uuid, {message}, {created_at}, {expires_at}
+                from users u, generate_series(1, {count}) n where handle = '{handle}'
+                returning uuid, created_at"""
+        )
+        return [uuid for uuid, _ in sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)]
+
+    def messages(self):
+        """Every message and how often it is there."""
+        return dict(self.sql("select message, count(*) from activities group by message"))
+
+    def backends(self):
+        """The process ids of the workers' sessions."""
+        return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS}")]
+
+    def terminate_sessions(self):
+        """Those of the workers."""
+        self.sql(f"select pg_terminate_backend(pid) {FROM_SESSIONS}")
+
+    @contextlib.contextmanager
+    def held(self, statement):
+        """What the statement locks stays locked meanwhile; the cursor it was run with."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            connection.autocommit = False
+            cursor.execute(statement)
+            yield cursor
+            connection.rollback()
+
+    def locked(self, table="users"):
+        """Whoever uses the table waits, a worker that prepares its statements too."""
+        return self.held(f"lock table {table} in access exclusive mode")
+
+    def locked_user(self, handle="andrewbrown"):
+        """Creates of this user wait, and nothing else."""
+        return self.held(f"select from users where handle = '{handle}' for update")
+
+    def wait_for_waiting(self, count=1, on="Lock"):
+        """Until so many of the workers' statements wait for that; their sessions' process ids and names."""
+
+        def waiting():
+            rows = self.sql(f"select pid, application_name {FROM_SESSIONS} and '{on}' in (wait_event_type, wait_event)")
+            return len(rows) >= count and rows
+
+        return eventually(waiting, what=f"{count} statements waiting for {on}")
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """A process that is stopped meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -1,0 +1,133 @@
+"""A cruddurd under test, and the check that it ended as it should."""
+
+import collections
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+
+from log import Log
+from places import CRUDDURD, clean_environment
+from waiting import eventually
+
+END_SECONDS = 10
+
+
+def options_of(settings):
+    """{"log_level": "debug"} as --log-level debug; what is None is left out."""
+    return [
+        word
+        for name, value in settings.items()
+        if value is not None
+        for word in ("--" + name.replace("_", "-"), str(value))
+    ]
+
+
+def run_once(*arguments, stdin="", environment=None, **more):
+    """Runs cruddurd to its end."""
+    return subprocess.run(
+        [CRUDDURD, *map(str, arguments)],
+        env=clean_environment() | (environment or {}),
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=END_SECONDS,
+        **more,
+    )
+
+
+Process = collections.namedtuple("Process", "pid parent session")
+
+
+def process_of(pid):
+    """What the kernel says about a process; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
+    try:
+        state, parent, _, session = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return Process(pid, int(parent), int(session)) if state != "Z" else None
+
+
+def is_alive(pid):
+    return process_of(pid) is not None
+
+
+def processes():
+    """All that are alive."""
+    found = (process_of(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [process for process in found if process is not None]
+
+
+def sockets_of(pid):
+    """The sockets that the process has open, each as the kernel calls it."""
+    names = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.add(os.readlink(entry))
+    return {name for name in names if name.startswith("socket:")}
+
+
+class Daemon:
+    def __init__(self, folder, command, environment=None, pass_fds=()):
+        """Leads a session of its own, so that what it leaves behind can be found."""
+        self.log = Log(folder / "cruddurd.log")
+        with self.log.path.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=clean_environment() | (environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def workers(self):
+        """Their process ids."""
+        return sorted(process.pid for process in processes() if process.parent == self.pid)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_for_message(self, text, count=1, seconds=15):
+        """Until the log has text so many times."""
+        eventually(lambda: self.log.text.count(text) >= count, seconds, f"{count} × {text!r} in the log")
+
+    def reload(self):
+        """HUP, up to the moment when all workers are replaced."""
+        before = self.log.text.count("HUP: all workers replaced")
+        self.signal(signal.SIGHUP)
+        self.wait_for_message("HUP: all workers replaced", before + 1)
+
+    def wait(self, seconds=END_SECONDS):
+        return self.process.wait(seconds)
+
+    def left_behind(self):
+        """What is still there of its session, itself aside."""
+        return [process.pid for process in processes() if process.session == self.pid != process.pid]
+
+    def stop(self):
+        """TERM, if it still runs; then nothing may be left and nothing may have been wrong."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            status = self.wait()
+            assert status == 0, f"cruddurd ended with status {status}"
+        self.check_clean()
+
+    def check_clean(self):
+        eventually(lambda: not self.left_behind(), what="no process left behind")
+        report = self.log.sanitizer_report()
+        assert report is None, report
+
+    def kill(self):
+        """Whatever happened: nothing stays."""
+        if self.process.poll() is None:
+            self.process.kill()
+        for pid in self.left_behind():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()

@@ -1,0 +1,59 @@
+"""nginx as bin/quickstart configures it, in front of a cruddurd under test."""
+
+import contextlib
+import getpass
+import shutil
+import socket
+import subprocess
+
+from log import Log
+from places import IS_ROOT, TOP, clean_environment, nginx_program
+from waiting import eventually
+
+ATTEMPTS = 5
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Front:
+    """Lives in folder/nginx and expects the pool's socket at folder/run/web/cruddurd.sock."""
+
+    def __init__(self, folder):
+        self.prefix = folder / "nginx"
+        self.error_log = Log(self.prefix / "log/nginx-error.log")
+        self.access_log = Log(self.prefix / "log/nginx-access.log")
+        for name in ("tmp", "log"):
+            (self.prefix / name).mkdir(parents=True)
+        shutil.copy(TOP / "nginx/cruddur.conf", self.prefix)
+        self.process = None
+
+    def start(self):
+        """On a free port of the loopback interface, which it gives."""
+        for _ in range(ATTEMPTS):  # another process may take the port first
+            port = free_port()
+            template = (TOP / "nginx/quickstart.conf.in").read_text()
+            (self.prefix / "nginx.conf").write_text(template.replace("@PORT@", str(port)))
+            with (self.prefix / "log/start.log").open("ab") as log:
+                self.process = subprocess.Popen(self.command(), cwd=self.prefix, env=clean_environment(), stderr=log)
+            eventually(lambda: self.process.poll() is not None or self.answers(port), what="nginx")
+            if self.process.poll() is None:
+                return port
+        raise AssertionError((self.prefix / "log/start.log").read_text())
+
+    def command(self):
+        # As root its workers would run as somebody who may not connect to the pool's socket.
+        user = ["-g", f"user {getpass.getuser()};"] if IS_ROOT else []
+        return [nginx_program(), "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "stderr", *user]
+
+    def answers(self, port):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()

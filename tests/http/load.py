@@ -1,0 +1,116 @@
+"""Requests from many connections at once while something happens to the service, and what became of each."""
+
+import collections
+import http.client
+import itertools
+import json
+import threading
+import time
+
+READS = ("/api/activities/home?limit=5", "/livez")
+
+
+class Load:
+    """with Load(service) as load: … Reads and creates in turn, over kept connections, until the block ends."""
+
+    marks = itertools.count(1)
+
+    def __init__(self, service, connections=8, reads=READS, creates=True):
+        self.service = service
+        self.mark = f"load {next(self.marks)}"
+        self.reads = reads
+        self.creates = creates
+        self.statuses = collections.Counter()
+        self.failures = []
+        self.acknowledged = {}  # message → uuid
+        self.slowest = 0
+        self.served = [0] * connections
+        self.is_over = False
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(connections)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        self.wait_for_more(len(self.threads))
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+    @property
+    def requests(self):
+        return sum(self.statuses.values())
+
+    def wait_for_more(self, count, seconds=20):
+        """Until so many more have been answered well."""
+        goal = self.statuses[200] + count
+        end = time.monotonic() + seconds
+        while self.statuses[200] < goal:
+            assert time.monotonic() < end, f"no {count} answers in {seconds} s: {self.statuses} {self.failures[:3]}"
+            time.sleep(0.005)
+
+    def run(self, number):
+        connection = None
+        for turn in itertools.count():
+            if self.is_over:
+                break
+            try:
+                connection = connection or self.service.connect()
+                self.ask(connection, number, turn)
+            except (OSError, http.client.HTTPException) as error:
+                self.note_failure("connection", repr(error))
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def ask(self, connection, number, turn):
+        started = time.monotonic()
+        if self.creates and turn % 2 == 0:
+            message = f"{self.mark}/{number}/{turn}"
+            body = json.dumps({"message": message, "ttl": "1-day", "user_handle": "londo"}).encode()
+            reply = connection.ask("POST", "/api/activities", body)
+            if reply.status == 200:
+                self.acknowledged[message] = reply.json["uuid"]
+        else:
+            reply = connection.ask("GET", self.reads[turn // 2 % len(self.reads)])
+        with self.lock:
+            self.statuses[reply.status] += 1
+            self.served[number] += reply.status == 200
+            self.slowest = max(self.slowest, time.monotonic() - started)
+        if reply.status != 200:
+            self.failures.append((reply.status, reply.json, reply.headers["X-Request-Id"]))
+
+    def note_failure(self, kind, text):
+        with self.lock:
+            self.statuses[kind] += 1
+        self.failures.append((kind, text, None))
+
+    def kinds_of_failure(self):
+        """{(status, code)…}"""
+        return {(status, *codes) for status, codes, _ in self.failures}
+
+    def audit(self, database):
+        """How the creates compare with the table, as an Audit. To be called at the end."""
+        rows = collections.defaultdict(list)
+        statement = "select message, uuid::text from activities where message like %s"
+        for message, uuid in database.sql(statement, self.mark + "/%"):
+            rows[message].append(uuid)
+        return Audit(
+            acknowledged=len(self.acknowledged),
+            in_table=sum(uuid in rows[message] for message, uuid in self.acknowledged.items()),
+            doubled=sum(len(uuids) > 1 for uuids in rows.values()),
+        )
+
+
+class Audit(collections.namedtuple("Audit", "acknowledged in_table doubled")):
+    @property
+    def lost(self):
+        return self.acknowledged - self.in_table
+
+    def check(self):
+        assert self.acknowledged > 0
+        assert (self.lost, self.doubled) == (0, 0)

@@ -1,0 +1,42 @@
+"""Where things are: this checkout, the daemon under test, PostgreSQL's programs; and private folders for the tests."""
+
+import glob
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SQL = TOP / "sql"
+CRUDDURD = os.environ.get("CRUDDURD", str(TOP / "cruddurd"))
+IS_ROOT = os.geteuid() == 0
+
+
+def postgres_program(name):
+    """The newest installed one: they are not on Debian's PATH."""
+    found = glob.glob(f"/usr/lib/postgresql/*/bin/{name}")
+    if not found:
+        return shutil.which(name) or name
+    return max(found, key=lambda path: int(re.search(r"postgresql/(\d+)", path)[1]))
+
+
+def nginx_program():
+    return shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+def clean_environment(**more):
+    """What a server under test is started with: nothing of the tester's own settings."""
+    kept = ("PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C.UTF-8"} | more
+
+
+class Folder:
+    """A new folder with a short path, as a unix socket's may have 107 bytes. Gone with remove()."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="cruddur-http.", dir="/tmp"))
+        self.path.chmod(0o755)
+
+    def remove(self):
+        shutil.rmtree(self.path, ignore_errors=True)

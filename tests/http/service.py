@@ -1,0 +1,154 @@
+"""The whole service: nginx, the pool of workers, and a database of its own."""
+
+import os
+
+from client import Client
+from cluster import Database
+from daemon import Daemon, options_of
+from fcgi import Peer
+from front import Front
+from places import CRUDDURD, SQL, Folder
+from waiting import eventually
+
+LIVE = []  # for the report of a failed test
+LOG_LINES = 80
+
+
+class Pool:
+    """cruddurd with a private folder and, unless told otherwise, a socket in it. To be used by `with`."""
+
+    def __init__(self, database=None, environment=None, launcher=None, socket=None, pass_fds=(), **settings):
+        """launcher(self) is the command that runs cruddurd; socket is where it listens if somebody else opens that;
+        settings are its options, None leaves out a default one."""
+        self.database = database
+        self.socket = socket
+        self.process_options = {"environment": environment, "pass_fds": pass_fds}
+        self.launcher = launcher
+        self.settings = settings
+        self.daemon = None
+
+    def __enter__(self):
+        self.folder = Folder()
+        self.path = self.folder.path
+        self.socket = self.socket or self.path / "run/web/cruddurd.sock"
+        (self.path / "run/web").mkdir(parents=True)
+        self.url_file = self.path / "url"
+        LIVE.append(self)
+        try:
+            self.open()
+        except BaseException:
+            self.give_up()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.daemon.stop()
+        except BaseException:
+            self.give_up()
+            raise
+        self.remove()
+
+    def give_up(self):
+        print(self.logs())
+        self.remove()
+
+    def open(self):
+        if self.database is not None:
+            self.write_url(self.database.url())
+        self.launch()
+        eventually(self.is_listening, what="a listening cruddurd")
+
+    def launch(self):
+        """Starts cruddurd, again if it has ended."""
+        program = self.launcher(self) if self.launcher else [CRUDDURD]
+        self.daemon = Daemon(self.path, [*program, *self.arguments()], **self.process_options)
+
+    def arguments(self):
+        defaults = {
+            "listen": f"unix:{self.socket}",
+            "sql_dir": SQL,
+            "workers": 2,
+            "identity": "handle",
+            "log_level": "debug",
+            "connection_url_file": self.url_file if self.database is not None else None,
+        }
+        return options_of(defaults | self.settings)
+
+    def remove(self):
+        LIVE.remove(self)
+        if self.daemon is not None:
+            self.daemon.kill()
+        self.folder.remove()
+
+    def write_url(self, url):
+        with open(os.open(self.url_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(url)
+
+    @property
+    def log(self):
+        return self.daemon.log
+
+    def line_of(self, reply):
+        """The log's line about the request that reply answers; it is written behind the answer."""
+        request_id = reply.headers["X-Request-Id"]
+        (line,) = eventually(lambda: self.log.requests(request_id), what=f"the line of {request_id}")
+        return line
+
+    def logs(self):
+        """What is told of a failure."""
+        return f"--- cruddurd\n{self.log.tail(LOG_LINES)}" if self.daemon is not None else ""
+
+    def peer(self, **more):
+        """A FastCGI connection past nginx."""
+        return Peer(self.address(), **more)
+
+    def address(self):
+        """Of the listening socket."""
+        listen = self.settings.get("listen") or f"unix:{self.socket}"
+        if listen.startswith("unix:"):
+            return listen[5:]
+        host, _, port = listen[4:].rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def is_listening(self):
+        """The daemon takes connections, or has already given up."""
+        try:
+            self.peer().close()
+        except OSError:
+            return self.daemon.process.poll() is not None
+        return True
+
+    def wait_for_workers(self, count=2, other_than=()):
+        """Until there are so many, none of them one of those; their process ids."""
+
+        def workers():
+            pids = self.daemon.workers()
+            return len(pids) == count and not set(pids) & set(other_than) and pids
+
+        return eventually(workers, what=f"{count} workers")
+
+
+class Service(Pool, Client):
+    """With nginx before it: service.get(…) and so on ask it."""
+
+    def __init__(self, cluster, **settings):
+        super().__init__(**settings)
+        self.cluster = cluster
+        self.front = None
+
+    def open(self):
+        self.database = Database(self.cluster)
+        self.front = Front(self.path)
+        self.port = self.front.start()
+        super().open()
+
+    def remove(self):
+        if self.front is not None:
+            self.front.stop()
+        super().remove()
+        if self.database is not None:
+            self.database.remove()
+
+    def logs(self):
+        return super().logs() + f"--- nginx\n{self.front.error_log.tail(LOG_LINES)}" if self.front is not None else ""

@@ -1,0 +1,109 @@
+"""Many connections and few workers: everybody is served, whatever the others do."""
+
+import contextlib
+
+from client import Asking, request_bytes
+from fcgi import head, parameters, record, request
+from load import Load
+from waiting import Stopwatch, eventually
+
+CONNECTIONS = 64
+
+
+def test_64_connections_and_4_workers(start):
+    service = start(workers=4)
+    with Load(service, connections=CONNECTIONS) as load:
+        eventually(lambda: min(load.served) >= 10, 30, "ten answers on every connection")
+    assert load.failures == []
+    assert load.slowest < 3
+    load.audit(service.database).check()
+
+
+def test_64_connections_without_nginx(start):
+    """Each is kept and asks again and again; the workers may have shared them out as they like."""
+    service = start(workers=4)
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(service.peer()) for _ in range(CONNECTIONS)]
+        for _ in range(5):
+            for peer in peers:
+                peer.send(request("GET", "/api/activities/home"))
+            assert [peer.read_reply().status for peer in peers] == [200] * CONNECTIONS
+
+
+def test_a_trickling_peer_holds_up_nobody(start):
+    service = start(workers=1, request_timeout=60000)
+    data = request("GET", "/livez")
+    with service.peer() as slow:
+        for at in range(0, len(data), 4):  # a unix socket holds only so many pieces
+            with Stopwatch() as watch:
+                assert service.get("/livez").status == 200
+            assert watch.seconds < 1
+            slow.send(data[at : at + 4])
+        assert slow.read_reply().status == 200
+
+
+def test_peers_with_half_a_request_hold_up_nobody(start):
+    service = start(workers=1, request_timeout=60000, drain_timeout=200)
+    halves = [
+        b"\x01", request()[:4], request()[:8], request()[:16], request()[:-8], request()[:-1], head(parameters()),
+        head(parameters("POST", "/api/activities", b"x" * 100)) + record(5, b"x" * 50),
+    ]  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(service.peer()) for _ in range(5) for _ in halves]
+        for number, peer in enumerate(peers):
+            peer.send(halves[number % len(halves)])
+        with Load(service) as load:
+            load.wait_for_more(100)
+    assert load.failures == []
+    assert load.slowest < 1
+
+
+def test_idle_connections_hold_up_nobody(start):
+    service = start(workers=2)
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(service.peer())
+        with Load(service) as load:
+            load.wait_for_more(100)
+    assert load.failures == []
+
+
+def test_a_slow_client_holds_up_nobody(start):
+    """One that sends its body slowly keeps nginx busy, not a worker."""
+    service = start(workers=1)
+    body = b'{"message":"slowly","ttl":"1-day","user_handle":"londo"}'
+    text = request_bytes("POST", "/api/activities", body)
+    with service.connect() as slow:
+        slow.send(text[: -len(body)])
+        for byte in body:
+            slow.send(bytes([byte]))
+            assert service.get("/livez").status == 200
+        assert slow.read_reply().status == 200
+
+
+def test_clients_that_vanish_hold_up_nobody(start):
+    service = start(workers=2)
+    service.database.add_activities(200, message="repeat('x', 280)")
+    before = service.wait_for_workers()
+    for _ in range(50):
+        with service.connect() as connection:
+            connection.send(request_bytes("GET", "/api/activities/home?limit=200"))
+    for _ in range(50):
+        with service.peer() as peer:
+            peer.send(request("GET", "/api/activities/home?limit=200"))
+    assert service.get("/readyz").status == 200
+    assert service.daemon.workers() == before
+
+
+def test_a_burst_beyond_the_backlog_is_answered_in_form(start):
+    """With a queue that is far too short nginx may find it full: then it is a 503 of ours, at once."""
+    service = start(workers=1, backlog=1)
+    with service.database.locked(), contextlib.ExitStack() as stack:
+        askings = [Asking(service.home) for _ in range(30)]
+        with Stopwatch() as watch:
+            eventually(lambda: sum(not asking.is_alive() for asking in askings) >= 10, 2, "some refusals")
+        assert watch.seconds < 1
+    replies = [asking.reply() for asking in askings]
+    assert {reply.status for reply in replies} <= {200, 503, 504}
+    assert all(reply.headers["Retry-After"] == "1" for reply in replies if reply.status == 503)
+    assert service.get("/livez").status == 200

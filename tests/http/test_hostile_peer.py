@@ -1,0 +1,271 @@
+"""FastCGI that nginx never speaks: only that connection ends, no worker does, and the others are served."""
+
+import contextlib
+import random
+
+import pytest
+
+from fcgi import (
+    ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, END_REQUEST, GET_VALUES, PARAMS, STDIN,
+    begin, head, pair, parameters, record, request, stream,
+)  # fmt: skip
+from service import Service
+from waiting import Stopwatch
+
+BODY = b'{"message":"hello","ttl":"1-day","user_handle":"londo"}'
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with Service(cluster, workers=2, request_timeout=400, drain_timeout=1000) as service:
+        yield service
+
+
+@pytest.fixture(autouse=True)
+def no_worker_ends(service):
+    before = service.wait_for_workers()
+    yield
+    assert service.get("/readyz").status == 200
+    assert service.daemon.workers() == before
+
+
+@pytest.fixture
+def peer(service):
+    with service.peer(timeout=3) as peer:
+        yield peer
+
+
+FIVE_NAMES = record(GET_VALUES, pair("FCGI_MPXS_CONNS", "") * 5, request=0)
+
+NO_REQUESTS = {
+    "GET_VALUES with five equal names": FIVE_NAMES,
+    "the same in the middle of a request": begin() + FIVE_NAMES,
+    "the same behind the parameters": head(parameters()) + FIVE_NAMES,
+    "GET_VALUES with unequal names": record(GET_VALUES, pair("FCGI_MAX_CONNS", "") + pair("X", ""), request=0),
+    "HTTP": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "TLS": bytes.fromhex("16030100c8010000c40303") + bytes(200),
+    "zeros": bytes(4096),
+    "noise": bytes(random.Random(1).randrange(256) for _ in range(4096)),
+    "another version": record(BEGIN_REQUEST, bytes([0, 1, 1, 0, 0, 0, 0, 0]), version=2),
+    "no begin": stream(PARAMS, parameters()) + stream(STDIN, b""),
+    "two begins": begin() + begin() + stream(PARAMS, parameters()) + stream(STDIN, b""),
+    "an authorizer": begin(role=AUTHORIZER) + stream(PARAMS, parameters()) + stream(STDIN, b""),
+    "no role": begin(role=0) + stream(PARAMS, parameters()) + stream(STDIN, b""),
+    "request 0": begin(request=0) + stream(PARAMS, parameters()),
+    "a begin that is too short": record(BEGIN_REQUEST, b"\0\1"),
+    "a begin that is too long": record(BEGIN_REQUEST, bytes([0, 1]) + bytes(14)),
+    "an empty begin": record(BEGIN_REQUEST),
+    "an abort": begin() + record(ABORT_REQUEST),
+    "another request's parameters": begin() + record(PARAMS, parameters(), request=2) + record(PARAMS, request=2),
+    "another request's body": head(parameters()) + record(STDIN, request=2),
+    "parameters behind the body": head(parameters()) + record(STDIN, b"x") + record(PARAMS, b"x"),
+    "a body before the parameters": begin() + record(STDIN, b"x") + stream(PARAMS, parameters()),
+    "the end of a request": record(END_REQUEST, bytes(8)),
+    "data": head(parameters()) + record(DATA, b"x"),
+    "an unknown type": begin() + record(77, b"x"),
+}
+
+
+@pytest.mark.parametrize("case", NO_REQUESTS)
+def test_what_is_no_request(peer, case):
+    with Stopwatch() as watch:
+        peer.send(NO_REQUESTS[case])
+        assert peer.is_closed()
+    assert watch.seconds < 1
+
+
+TORN_PARAMETERS = {
+    "a name longer than all": b"\x7f\x00abc",
+    "a value longer than all": b"\x01\x7fab",
+    "a name of 2 GB": b"\xff\xff\xff\xff\x00x",
+    "a value of 2 GB": b"\x01\xff\xff\xff\xffxy",
+    "half a length": b"\x80\x00",
+    "one byte": b"\x01",
+    "behind good ones": parameters() + b"\x0b\x7fX",
+    "no names": b"\0\0" * 1000,
+    "many": b"".join(pair(f"N{number}", "v") for number in range(3000)),
+    "one long": pair("X", "y" * 50000),
+}
+
+
+@pytest.mark.parametrize("case", TORN_PARAMETERS)
+def test_torn_parameters(peer, case):
+    """Either an error or the end of the connection, at once."""
+    with Stopwatch() as watch:
+        peer.send(head(TORN_PARAMETERS[case]) + stream(STDIN, b""))
+        with contextlib.suppress(ConnectionError):
+            assert peer.read_reply().status in (400, 404, 501)
+    assert watch.seconds < 1
+
+
+def test_parameters_cut_at_a_nul(peer):
+    assert peer.ask("GET", "/livez\0/api/nothing").status == 200
+
+
+def test_of_equal_parameters_the_first_counts(peer):
+    peer.send(head(pair("REQUEST_URI", "/livez") + parameters(uri="/api/nothing")) + stream(STDIN, b""))
+    assert peer.read_reply().status == 200
+
+
+def test_no_parameters_at_all(peer):
+    peer.send(head(b"") + stream(STDIN, b""))
+    reply = peer.read_reply()
+    assert reply.status in (400, 501)
+    assert reply.json
+
+
+def in_pieces(kind, content):
+    """A stream in records of three bytes, with padding."""
+    pieces = [record(kind, content[at : at + 3], padding=at % 7) for at in range(0, len(content), 3)]
+    return b"".join(pieces) + record(kind)
+
+
+def test_everything_in_small_records_with_padding(peer):
+    peer.send(begin() + in_pieces(PARAMS, parameters("POST", "/api/activities", BODY)) + in_pieces(STDIN, BODY))
+    assert peer.read_reply().status == 200
+
+
+@pytest.mark.parametrize("kind", [PARAMS, STDIN])
+def test_padding_that_speaks(peer, kind):
+    """What stands in the padding of a stream's end is no record: no worker waits for what it announces."""
+    said = record(STDIN, bytes(200))[:8]
+    last = record(kind)[:6] + bytes([len(said), 0]) + said
+    pairs = parameters("POST", "/api/activities", BODY)
+    streams = {PARAMS: stream(PARAMS, pairs), STDIN: stream(STDIN, BODY)}
+    streams[kind] = streams[kind][:-8] + last
+    with Stopwatch() as watch:
+        peer.send(begin() + streams[PARAMS] + streams[STDIN])
+        with contextlib.suppress(ConnectionError):
+            assert peer.read_reply().status in (200, 400)
+    assert watch.seconds < 1
+
+
+def test_a_connection_that_is_not_to_be_kept(peer):
+    peer.send(begin(flags=0) + stream(PARAMS, parameters()) + stream(STDIN, b""))
+    assert peer.read_reply().status == 200
+    assert peer.is_closed()
+
+
+def test_many_requests_on_one_connection(peer):
+    for number in range(50):
+        kind = number % 3
+        uri = ("/livez", "/api/activities/home", "/api/nothing")[kind]
+        assert peer.ask("GET", uri).status == (200, 200, 404)[kind]
+
+
+def test_two_requests_at_once(peer):
+    """nginx never does that: the first is answered, then the connection ends."""
+    peer.send(request() * 2)
+    assert peer.read_reply().status == 200
+    assert peer.is_closed()
+
+
+def test_a_body_of_more_than_a_request_may_have(peer):
+    """It is refused before all of it is there."""
+    peer.send(head(parameters("POST", "/api/activities", CONTENT_LENGTH="1000000", CONTENT_TYPE="application/json")))
+    peer.send(record(STDIN, b"x" * 60000))
+    assert peer.read_reply().status == 413
+    assert peer.is_closed()
+
+
+def test_endless_parameters(peer):
+    """They fit into no request: the connection ends."""
+    with pytest.raises(ConnectionError):
+        peer.send(begin())
+        for _ in range(100):
+            peer.send(record(PARAMS, pair("X", "y" * 30000)))
+
+
+def test_an_oversized_body_hides_no_request(service):
+    """What is left unread of a body may never be taken for the next request. libfcgi reads in blocks of 8192 bytes:
+    a request inside the body, at the edge of a block, is what could come next."""
+    block = 8192
+    hidden = request("POST", "/api/activities", BODY.replace(b"hello", b"smuggled"))
+    for size in (3 * block, 5 * block):
+        start = head(parameters("POST", "/api/activities", CONTENT_LENGTH=str(size), CONTENT_TYPE="application/json"))
+        first = record(STDIN, bytes(size))
+        wire = bytearray(start + first + record(STDIN))
+        for at in range(block, len(wire) - len(hidden), block):
+            wire[at : at + len(hidden)] = hidden
+        with service.peer(timeout=3) as peer:
+            peer.send(wire)
+            assert peer.read_reply().status == 413
+            assert peer.is_closed()
+    assert "smuggled" not in service.database.messages()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 8, 16, 20])
+def test_a_request_that_never_ends_is_told_so(peer, cut):
+    """408 once its parameters are there."""
+    peer.send((head(parameters("POST", "/api/activities", BODY)) + record(STDIN, BODY))[: -cut or None])
+    with Stopwatch() as watch:
+        reply = peer.read_reply()
+    assert (reply.status, reply.json) == (408, ["request_timeout"])
+    assert peer.is_closed()
+    assert 0.3 < watch.seconds < 2
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 16, 40])
+def test_a_request_whose_parameters_never_come_is_hung_up_on(peer, length):
+    peer.send(request()[:length])
+    with Stopwatch() as watch:
+        assert peer.is_closed()
+    assert 0.3 < watch.seconds < 2
+
+
+def test_a_trickle_is_bounded_too(peer):
+    """The time counts from the first byte, however many follow."""
+    with Stopwatch() as watch, pytest.raises(ConnectionError):
+        for byte in request() + request():
+            peer.send(bytes([byte]))
+            peer.socket.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                if peer.socket.recv(1) == b"":
+                    raise ConnectionError
+    assert watch.seconds < 2
+
+
+def test_an_idle_connection_stays(service, peer):
+    assert peer.ask().status == 200
+    with service.peer() as other:
+        other.send(request()[:8])
+        assert other.is_closed()
+    assert peer.ask().status == 200
+
+
+def test_a_peer_that_takes_no_answer(start):
+    """Its answer is larger than a socket holds. The worker gives up on it after the time that fastcgi.h states."""
+    service = start(workers=1)
+    service.database.add_activities(200, message="repeat('\U0001f600', 280)")
+    with service.peer() as deaf, service.peer() as other, Stopwatch() as watch:
+        deaf.send(request("GET", "/api/activities/home?limit=200"))
+        assert other.ask().status == 200
+    assert watch.seconds < 7
+
+
+def test_half_closed_connections(service):
+    for _ in range(20):
+        with service.peer() as peer:
+            peer.send(request("GET", "/api/activities/home"))
+            peer.socket.shutdown(1)
+            assert peer.read_reply().status == 200
+
+
+def test_noise(service):
+    """Requests with bytes changed, cut and doubled at random."""
+    random_ = random.Random(20)
+    good = request("POST", "/api/activities", BODY)
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(random_.randrange(1, 6)):
+            at = random_.randrange(len(data))
+            action = random_.randrange(3)
+            if action == 0:
+                data[at] = random_.randrange(256)
+            elif action == 1:
+                del data[at : at + random_.randrange(1, 9)]
+            else:
+                data[at:at] = data[at : at + random_.randrange(1, 9)]
+        with service.peer() as peer, contextlib.suppress(OSError):
+            peer.send(bytes(data))
+            peer.socket.shutdown(1)

@@ -1,0 +1,85 @@
+"""HEAD, OPTIONS, and methods that a path or the whole service does not have."""
+
+import uuid
+
+import pytest
+
+READS = "GET, HEAD, OPTIONS"
+PATHS = {
+    "/api/health-check": READS,
+    "/livez": READS,
+    "/readyz": READS,
+    "/api/activities/home": READS,
+    "/api/activities": "POST, OPTIONS",
+    f"/api/activities/{uuid.uuid4()}": READS,
+    "/api/users/@londo/short": READS,
+}
+READABLE = [path for path, allowed in PATHS.items() if allowed == READS]
+CHANGING = {"Date", "X-Request-Id", "Server", "Connection"}
+
+
+def methods_in(text):
+    return set(text.split(", "))
+
+
+def stable(headers):
+    return {name: value for name, value in headers.items() if name not in CHANGING}
+
+
+@pytest.mark.parametrize("target", [*READABLE, "/api/activities/home?limit=0", "/api/nothing", "/nothing"])
+def test_head_is_get_without_its_body(service, target):
+    with service.connect() as connection:
+        whole = connection.ask("GET", target)
+        head = connection.ask("HEAD", target)
+        assert head.status == whole.status
+        assert head.body == b""
+        assert stable(head.headers) == stable(whole.headers)
+        assert connection.ask("GET", target).body == whole.body
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_options(service, path):
+    reply = service.ask("OPTIONS", path)
+    assert (reply.status, reply.body) == (204, b"")
+    assert methods_in(reply.headers["Allow"]) == methods_in(PATHS[path])
+    assert "Content-Type" not in reply.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", READABLE)
+def test_a_known_method_that_is_wrong_for_a_read(service, path, method):
+    reply = service.ask(method, path, b"{}")
+    assert (reply.status, reply.json) == (405, ["method_not_allowed"])
+    assert methods_in(reply.headers["Allow"]) == methods_in(PATHS[path])
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_known_method_that_is_wrong_for_a_create(service, method):
+    reply = service.ask(method, "/api/activities")
+    assert (reply.status, reply.json) == (405, ["method_not_allowed"])
+    assert methods_in(reply.headers["Allow"]) == {"POST", "OPTIONS"}
+
+
+def test_head_of_a_path_without_get(service):
+    reply = service.ask("HEAD", "/api/activities")
+    assert (reply.status, reply.body) == (405, b"")
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/api/nothing"])
+@pytest.mark.parametrize("method", ["PATCH", "BREW", "PROPFIND", "GETX"])
+def test_a_method_that_nobody_knows(service, path, method):
+    reply = service.ask(method, path)
+    assert (reply.status, reply.json) == (501, ["not_implemented"])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+def test_no_method_makes_a_path(service, method):
+    reply = service.ask(method, "/api/nothing", b"{}")
+    assert (reply.status, reply.json) == (404, ["not_found"])
+
+
+@pytest.mark.parametrize("method", [None, "", "get", "GET ", "G\tET"])
+def test_odd_methods_without_nginx(service, method):
+    with service.peer() as peer:
+        reply = peer.ask(method, "/livez")
+    assert (reply.status, reply.json) == (501, ["not_implemented"])

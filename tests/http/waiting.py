@@ -1,0 +1,40 @@
+"""Waiting for something, with a deadline."""
+
+import time
+
+PAUSE = 0.01
+
+
+def eventually(condition, seconds=10, what="it"):
+    """Calls condition until what it gives is true, and gives that."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s (last: {found!r})")
+        time.sleep(PAUSE)
+
+
+def never(condition, seconds, what="it"):
+    """Checks that condition stays false for so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        assert not found, f"{what} came true: {found!r}"
+        time.sleep(PAUSE)
+
+
+class Stopwatch:
+    """with Stopwatch() as watch: …; watch.seconds"""
+
+    def __enter__(self):
+        self.start = time.monotonic()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = self.elapsed()
+
+    def elapsed(self):
+        return time.monotonic() - self.start

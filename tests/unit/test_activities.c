@@ -1,0 +1,231 @@
+/* The handlers as pure functions: a call in, a response or one statement out. */
+#include "api/activities.h"
+
+#include "api/health.h"
+#include "api/users.h"
+#include "base/json.h"
+#include "db/catalog.h"
+#include "incoming.h"
+#include "unit.h"
+
+struct handled {
+    struct incoming incoming;
+    struct response response;
+    struct statement statement;
+    enum decision decision;
+};
+
+static void handle(struct handled *handled, handler *function, struct call call)
+{
+    static const struct caller caller = {.kind = CALLER_BY_HANDLE};
+
+    call.request = &handled->incoming.request;
+    call.caller = &caller;
+    handled->response = (struct response){0};
+    handled->decision = function(&call, &handled->response, &handled->statement);
+}
+
+static void done(struct handled *handled)
+{
+    response_release(&handled->response);
+    incoming_close(&handled->incoming);
+}
+
+/* The value that was bound to a parameter. */
+static const char *bound(const struct handled *handled, const char *parameter)
+{
+    const char *const *names = catalog_parameters(handled->statement.id);
+    size_t i = 0;
+
+    while (names[i] != NULL && strcmp(names[i], parameter) != 0) {
+        i++;
+    }
+    expect(parameter, names[i] != NULL);
+    return handled->statement.values[i];
+}
+
+static void test_home(void **state)
+{
+    static const struct page pages[] = {{"50", NULL, NULL}, {"3", "17", "some-uuid"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
+        struct handled handled;
+
+        incoming_get(&handled.incoming, "/api/activities/home");
+        handle(&handled, activities_home, (struct call){.page = pages[i]});
+        assert_int_equal(handled.decision, DECISION_ASK);
+        assert_int_equal(handled.statement.id, STATEMENT_ACTIVITIES_HOME);
+        expect_text("limit", bound(&handled, "limit"), pages[i].limit);
+        expect_text("after_us", bound(&handled, "after_us"), pages[i].after_us);
+        expect_text("after_uuid", bound(&handled, "after_uuid"), pages[i].after_uuid);
+        done(&handled);
+    }
+}
+
+/* A handler whose statement has one parameter, which is the path's capture. */
+static void expect_capture(handler *function, enum statement_id id, const char *parameter)
+{
+    struct handled handled;
+
+    incoming_get(&handled.incoming, "/");
+    handled.incoming.request.capture[0] = "the capture";
+    handle(&handled, function, (struct call){0});
+    assert_int_equal(handled.decision, DECISION_ASK);
+    assert_int_equal(handled.statement.id, id);
+    expect_text(parameter, bound(&handled, parameter), "the capture");
+    done(&handled);
+}
+
+static void test_one_capture(void **state)
+{
+    (void)state;
+    expect_capture(activities_show, STATEMENT_ACTIVITIES_SHOW, "uuid");
+    expect_capture(users_short, STATEMENT_USERS_SHORT, "handle");
+}
+
+/* Posts a body, which is gone when the statement is looked at. */
+static void create(struct handled *handled, const char *text)
+{
+    struct json *body = json_parse(text, strlen(text));
+
+    expect(text, body != NULL);
+    incoming_post(&handled->incoming, "/api/activities", text);
+    handle(handled, activities_create, (struct call){.body = body});
+    json_free(body);
+}
+
+static void test_create(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *handle, *message, *ttl;
+    } rows[] = {
+        {"{\"user_handle\":\"bayko\",\"message\":\"Hello\",\"ttl\":\"7-days\"}", "bayko", "Hello",
+         "7 days"},
+        {"{\"handle\":\"bayko\",\"message\":\"Hello\",\"ttl\":\"1-hour\"}", "bayko", "Hello",
+         "1 hour"},
+        {"{\"handle\":\"x\",\"user_handle\":\"bayko\",\"message\":\"m\",\"ttl\":\"1-day\"}",
+         "bayko", "m", "1 day"},
+        {"{\"user_handle\":null,\"handle\":\"bayko\",\"message\":\"m\",\"ttl\":\"1-day\"}", "bayko",
+         "m", "1 day"},
+        {"{\"handle\":\"'; drop table users; "
+         "--\",\"message\":\"<b>\\u00fc\\\"\",\"ttl\":\"1-day\"}",
+         "'; drop table users; --", "<b>\xc3\xbc\"", "1 day"},
+        {"{\"handle\":\"bayko\",\"message\":\" a \",\"ttl\":\"1-day\",\"more\":[1]}", "bayko",
+         " a ", "1 day"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct handled handled;
+
+        create(&handled, rows[i].body);
+        expect_integer(rows[i].body, handled.decision, DECISION_ASK);
+        expect_integer(rows[i].body, handled.statement.id, STATEMENT_ACTIVITIES_CREATE);
+        expect_text(rows[i].body, bound(&handled, "handle"), rows[i].handle);
+        expect_text(rows[i].body, bound(&handled, "message"), rows[i].message);
+        expect_text(rows[i].body, bound(&handled, "ttl"), rows[i].ttl);
+        expect(rows[i].body, uuid_is_valid(bound(&handled, "uuid")));
+        done(&handled);
+    }
+}
+
+static void test_each_create_has_a_uuid_of_its_own(void **state)
+{
+    static const char body[] = "{\"handle\":\"a\",\"message\":\"m\",\"ttl\":\"1-day\"}";
+    struct handled first, second;
+
+    (void)state;
+    create(&first, body);
+    create(&second, body);
+    assert_string_not_equal(bound(&first, "uuid"), bound(&second, "uuid"));
+    done(&first);
+    done(&second);
+}
+
+static void test_create_refused(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *codes;
+    } rows[] = {
+        {"{}", "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
+        {"{\"message\":\"\",\"user_handle\":\"\",\"handle\":\"\",\"ttl\":\"\"}",
+         "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
+        {"{\"message\":null,\"user_handle\":1,\"ttl\":[\"1-day\"]}",
+         "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
+        {"{\"user_handle\":\"a\",\"ttl\":\"1-day\"}", "[\"message_blank\"]"},
+        {"{\"message\":\"m\",\"ttl\":\"1-day\"}", "[\"user_handle_blank\"]"},
+        {"{\"message\":\"m\",\"handle\":\"a\"}", "[\"ttl_blank\"]"},
+        {"{\"message\":\"m\",\"handle\":\"a\",\"ttl\":\"2-days\"}", "[\"ttl_blank\"]"},
+        {"{\"message\":\"m\",\"handle\":\"a\",\"ttl\":7}", "[\"ttl_blank\"]"},
+        {"{\"ttl\":\"never\",\"message\":\"m\"}", "[\"user_handle_blank\",\"ttl_blank\"]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct handled handled;
+
+        create(&handled, rows[i].body);
+        expect_integer(rows[i].body, handled.decision, DECISION_RESPOND);
+        expect_integer(rows[i].body, handled.response.http, 422);
+        expect_text(rows[i].body, handled.response.body, rows[i].codes);
+        done(&handled);
+    }
+}
+
+static void test_create_with_a_message_too_long(void **state)
+{
+    struct handled handled;
+    struct arena arena = {0};
+    char message[4 * 281 + 1] = "";
+
+    (void)state;
+    for (size_t i = 0; i < 280; i++) {
+        memcpy(message + 4 * i, "\xf0\x9f\x98\x80", 5);
+    }
+    create(&handled, arena_printf(&arena, "{\"message\":\"%s\",\"handle\":\"a\",\"ttl\":\"1-day\"}",
+                                  message));
+    assert_int_equal(handled.decision, DECISION_ASK);
+    expect_text("280", bound(&handled, "message"), message);
+    done(&handled);
+    create(&handled, arena_printf(&arena, "{\"message\":\"%sx\"}", message));
+    assert_int_equal(handled.decision, DECISION_RESPOND);
+    expect_text("281", handled.response.body,
+                "[\"message_exceed_max_chars\",\"user_handle_blank\",\"ttl_blank\"]");
+    done(&handled);
+    arena_release(&arena);
+}
+
+static void test_health(void **state)
+{
+    struct handled handled;
+
+    (void)state;
+    incoming_get(&handled.incoming, "/livez");
+    handle(&handled, health_live, (struct call){0});
+    assert_int_equal(handled.decision, DECISION_RESPOND);
+    assert_int_equal(handled.response.http, 200);
+    expect_text("live", handled.response.body, "{\"success\":true,\"ver\":1}");
+    assert_int_equal(handled.response.body_length, strlen(handled.response.body));
+    handle(&handled, health_ready, (struct call){0});
+    assert_int_equal(handled.decision, DECISION_ASK);
+    assert_int_equal(handled.statement.id, STATEMENT_HEALTH_READY);
+    done(&handled);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_home),
+        cmocka_unit_test(test_one_capture),
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_each_create_has_a_uuid_of_its_own),
+        cmocka_unit_test(test_create_refused),
+        cmocka_unit_test(test_create_with_a_message_too_long),
+        cmocka_unit_test(test_health),
+    };
+
+    return cmocka_run_group_tests_name("activities", tests, NULL, NULL);
+}

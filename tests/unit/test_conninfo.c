@@ -1,0 +1,188 @@
+/* Connection strings to libpq's keywords. */
+#include "db/conninfo.h"
+
+#include "base/memory.h"
+#include "unit.h"
+
+enum { KEYWORDS_MAX = 12 };
+
+/* The value of a keyword; NULL when it isn't set. Also that none is there twice. */
+static const char *value_of(const struct conninfo *conninfo, const char *keyword)
+{
+    const char *value = NULL;
+
+    for (size_t i = 0; conninfo->keywords[i] != NULL; i++) {
+        if (strcmp(conninfo->keywords[i], keyword) == 0) {
+            expect(keyword, value == NULL);
+            value = conninfo->values[i];
+        }
+    }
+    return value;
+}
+
+static void test_rotation(void **state)
+{
+    static const struct {
+        const char *list;
+        unsigned first;
+        const char *rotated;
+    } rows[] = {
+        {"a", 0, "a"},         {"a", 1, "a"},         {"a", 7, "a"},
+        {"a,b,c", 0, "a,b,c"}, {"a,b,c", 1, "b,c,a"}, {"a,b,c", 2, "c,a,b"},
+        {"a,b,c", 3, "a,b,c"}, {"a,b,c", 4, "b,c,a"}, {"a,b", 4294967295U, "b,a"},
+        {"", 0, ""},           {"", 1, ""},           {",", 1, ","},
+        {"a,,c", 1, ",c,a"},   {"a,,c", 2, "c,a,"},   {"5432,5433", 1, "5433,5432"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *rotated = conninfo_rotate(rows[i].list, rows[i].first);
+
+        expect_text(rows[i].list, rotated, rows[i].rotated);
+        memory_free(rotated);
+    }
+}
+
+struct pair {
+    const char *keyword;
+    const char *value; /* NULL: not set */
+};
+
+static void test_parsed(void **state)
+{
+    static const struct {
+        const char *url;
+        unsigned first_host;
+        struct pair pairs[KEYWORDS_MAX];
+    } rows[] = {
+        {"postgresql://u:p@h:5433/d",
+         0,
+         {{"user", "u"}, {"password", "p"}, {"host", "h"}, {"port", "5433"}, {"dbname", "d"}}},
+        {"postgres://h/d", 0, {{"host", "h"}, {"dbname", "d"}, {"user", NULL}, {"port", NULL}}},
+        {"postgresql://u%2Fcruddur:p%40%3A%2F@h/cruddur%2Fx",
+         0,
+         {{"user", "u/cruddur"}, {"password", "p@:/"}, {"dbname", "cruddur/x"}}},
+        {"postgresql://a:1,b:2,c:3/d", 0, {{"host", "a,b,c"}, {"port", "1,2,3"}}},
+        {"postgresql://a:1,b:2,c:3/d", 1, {{"host", "b,c,a"}, {"port", "2,3,1"}}},
+        {"postgresql://a:1,b:2,c:3/d", 5, {{"host", "c,a,b"}, {"port", "3,1,2"}}},
+        {"host=a,b hostaddr=10.0.0.1,10.0.0.2 port=5432",
+         1,
+         {{"host", "b,a"}, {"hostaddr", "10.0.0.2,10.0.0.1"}, {"port", "5432"}}},
+        {"postgresql://a,b/d?target_session_attrs=read-write",
+         1,
+         {{"host", "b,a"}, {"target_session_attrs", "read-write"}}},
+        {"postgresql:///d?host=/var/run/postgresql",
+         0,
+         {{"host", "/var/run/postgresql"}, {"dbname", "d"}}},
+        {"postgresql://%2Fvar%2Frun%2Fpostgresql/d", 0, {{"host", "/var/run/postgresql"}}},
+        {"postgresql://[::1]:5433/d", 0, {{"host", "::1"}, {"port", "5433"}}},
+        {"host=h user='a b' password='it\\'s'",
+         0,
+         {{"host", "h"}, {"user", "a b"}, {"password", "it's"}}},
+        {"postgresql://h/d?sslmode=verify-full&connect_timeout=7",
+         0,
+         {{"sslmode", "verify-full"}, {"connect_timeout", "7"}}},
+        {"postgresql://", 0, {{"host", NULL}, {"dbname", NULL}}},
+        {"", 0, {{"host", NULL}, {"dbname", NULL}}}, /* libpq's own defaults and PG* variables */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct conninfo conninfo;
+        char why[256] = "";
+
+        expect(rows[i].url, conninfo_parse(rows[i].url, "app", rows[i].first_host, &conninfo, why));
+        for (const struct pair *pair = rows[i].pairs; pair->keyword != NULL; pair++) {
+            expect_text(pair->keyword, value_of(&conninfo, pair->keyword), pair->value);
+        }
+        expect_text(rows[i].url, value_of(&conninfo, "application_name"), "app");
+        expect_text(rows[i].url, value_of(&conninfo, "client_encoding"), "UTF8");
+        conninfo_release(&conninfo);
+    }
+}
+
+static void expect_keep_alive(const char *url, const struct pair *pairs)
+{
+    struct conninfo conninfo;
+    char why[256];
+
+    assert_true(conninfo_parse(url, "app", 0, &conninfo, why));
+    for (; pairs->keyword != NULL; pairs++) {
+        expect_text(pairs->keyword, value_of(&conninfo, pairs->keyword), pairs->value);
+    }
+    conninfo_release(&conninfo);
+}
+
+static void test_defaults_where_the_url_is_silent(void **state)
+{
+    static const struct pair defaults[] = {{"tcp_user_timeout", "3000"},
+                                           {"keepalives_idle", "1"},
+                                           {"keepalives_interval", "1"},
+                                           {"keepalives_count", "3"},
+                                           {NULL, NULL}};
+    static const struct pair own[] = {{"tcp_user_timeout", "9000"},
+                                      {"keepalives_idle", "60"},
+                                      {"keepalives_interval", "1"},
+                                      {"keepalives_count", "9"},
+                                      {NULL, NULL}};
+
+    (void)state;
+    expect_keep_alive("postgresql://h/d", defaults);
+    expect_keep_alive(
+        "postgresql://h/d?tcp_user_timeout=9000&keepalives_idle=60&keepalives_count=9", own);
+    expect_keep_alive("host=h tcp_user_timeout=9000 keepalives_idle=60 keepalives_count=9", own);
+}
+
+static void test_ours_in_any_case(void **state)
+{
+    static const struct pair pairs[] = {
+        {"application_name", "app"}, {"client_encoding", "UTF8"}, {NULL, NULL}};
+
+    (void)state;
+    expect_keep_alive("postgresql://h/d?application_name=x&client_encoding=latin1", pairs);
+}
+
+static void test_bad_string_keeps_its_password(void **state)
+{
+    static const char *const rows[] = {
+        "postgresql://user:s3cret@h:port:5/d",
+        /* Characters that should have been encoded: the rest is taken for host and port. */
+        "postgresql://user:pass@s3cret@h/d",
+        "postgresql://user:s3cret/x@h/d",
+        "postgresql://h/d?nonsense=1&password=s3cret",
+        "postgresql://user:s3cret@h/d?nonsense=1",
+        "postgresql://user:s3cret%zz@h/d",
+        "postgresql://user:s3cret%00@h/d",
+        "postgresql://user:s3cret@[::1/d",
+        "mysql://user:s3cret@h/d",
+        "https://user:s3cret@h/d",
+        "user:s3cret@h",
+        "password=s3cret nonsense=1",
+        "password='s3cret",
+        "s3cret",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct conninfo conninfo;
+        char why[256] = "";
+
+        expect(rows[i], !conninfo_parse(rows[i], "app", 0, &conninfo, why));
+        expect(rows[i], why[0] != '\0');
+        expect_not_within(rows[i], why, "s3cret");
+        expect_not_within(rows[i], why, "user");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_parsed),
+        cmocka_unit_test(test_defaults_where_the_url_is_silent),
+        cmocka_unit_test(test_ours_in_any_case),
+        cmocka_unit_test(test_bad_string_keeps_its_password),
+    };
+
+    return cmocka_run_group_tests_name("conninfo", tests, NULL, NULL);
+}

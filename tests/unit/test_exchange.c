@@ -1,0 +1,373 @@
+/* A request's life from its parameters to its answer, without a database. */
+#include "daemon/exchange.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "capture.h"
+#include "unit.h"
+
+enum { PARAMETERS_MAX = 8, BODY_MAX = 200 };
+
+#define UUID "5a3e8b7c-1f94-4d60-8b2a-c6d7e9f0a418"
+#define ID "HTTP_X_REQUEST_ID=id-1"
+#define JSON "CONTENT_TYPE=application/json"
+#define LOCAL "REMOTE_ADDR=127.0.0.1"
+#define POST "{\"message\":\"m\",\"handle\":\"bayko\",\"ttl\":\"1-day\"}"
+
+static struct config config = {.body_max = BODY_MAX, .identity = IDENTITY_HANDLE};
+static struct service service;
+static struct exchange exchange;
+static bool over_no_network; /* how requests come */
+
+static int set_up(void **state)
+{
+    (void)state;
+    service_init(&service, &config, NULL, "test", NULL); /* nothing is submitted here */
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    exchange_release(&exchange);
+    service_release(&service);
+    return 0;
+}
+
+struct asked {
+    const char *method;
+    const char *uri;
+    const char *body; /* NULL: none */
+    const char *more[4];
+};
+
+static enum decision begin_as(const struct asked *asked, enum status arrived)
+{
+    static char *parameters[PARAMETERS_MAX];
+    size_t count = 0;
+
+    exchange_reset(&exchange);
+    struct arena *arena = &exchange.arena;
+    size_t length = asked->body != NULL ? strlen(asked->body) : 0;
+    struct arrival arrival = {
+        .status = arrived,
+        .body = asked->body != NULL ? asked->body : "",
+        .body_length = length,
+        .is_local = over_no_network,
+    };
+    parameters[count++] = arena_printf(arena, "REQUEST_METHOD=%s", asked->method);
+    parameters[count++] = arena_printf(arena, "REQUEST_URI=%s", asked->uri);
+    parameters[count++] = arena_printf(arena, "CONTENT_LENGTH=%zu", length);
+    for (size_t i = 0; i < COUNT_OF(asked->more) && asked->more[i] != NULL; i++) {
+        parameters[count++] = arena_printf(arena, "%s", asked->more[i]);
+    }
+    parameters[count] = NULL;
+    return exchange_begin(&exchange, &service, parameters, &arrival);
+}
+
+/* The head and the body that go out. */
+static const char *answer(const char **body, size_t *body_length)
+{
+    const char *head;
+    size_t head_length;
+
+    exchange_answer(&exchange, &head, &head_length, body, body_length);
+    assert_int_equal(head_length, strlen(head));
+    return head;
+}
+
+static void expect_answer(const char *label, const char *status_line, const char *header,
+                          const char *wanted)
+{
+    const char *body;
+    size_t length;
+    const char *head = answer(&body, &length);
+
+    expect(label, strncmp(head, status_line, strlen(status_line)) == 0);
+    expect_within(label, head, header);
+    expect_within(label, head, "X-Request-Id: ");
+    expect_within(label, head, "nosniff");
+    expect_integer(label, (long long)length, (long long)strlen(wanted));
+    expect_text(label, length > 0 ? body : "", wanted);
+}
+
+static void test_finished_without_the_database(void **state)
+{
+    static const struct {
+        struct asked asked;
+        const char *status_line;
+        const char *header;
+        const char *body;
+    } rows[] = {
+        {{"GET", "/livez", NULL, {ID}},
+         "Status: 200 OK\r\n",
+         "X-Request-Id: id-1\r\n",
+         "{\"success\":true,\"ver\":1}"},
+        {{"GET", "/api/health-check", NULL, {NULL}},
+         "Status: 200 OK\r\n",
+         "Content-Length: 24\r\n",
+         "{\"success\":true,\"ver\":1}"},
+        {{"HEAD", "/livez", NULL, {NULL}}, "Status: 200 OK\r\n", "Content-Length: 24\r\n", ""},
+        {{"GET", "/nowhere", NULL, {NULL}},
+         "Status: 404 Not Found\r\n",
+         "application/json\r\n",
+         "[\"not_found\"]"},
+        {{"HEAD", "/nowhere", NULL, {NULL}},
+         "Status: 404 Not Found\r\n",
+         "Content-Length: 13\r\n",
+         ""},
+        {{"DELETE", "/livez", NULL, {NULL}},
+         "Status: 405 Method Not Allowed\r\n",
+         "Allow: GET, HEAD, OPTIONS\r\n",
+         "[\"method_not_allowed\"]"},
+        {{"OPTIONS", "/api/activities", NULL, {NULL}},
+         "Status: 204 No Content\r\n",
+         "Allow: POST, OPTIONS\r\n",
+         ""},
+        {{"OPTIONS", "/nowhere", NULL, {NULL}},
+         "Status: 404 Not Found\r\n",
+         "application/json\r\n",
+         "[\"not_found\"]"},
+        {{"PROPFIND", "/livez", NULL, {NULL}},
+         "Status: 501 Not Implemented\r\n",
+         "application/json\r\n",
+         "[\"not_implemented\"]"},
+        {{"GET", "/%zz", NULL, {ID, "HTTP_ACCEPT=application/problem+json"}},
+         "Status: 400 Bad Request\r\n",
+         "application/problem+json\r\n",
+         "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+         "\"codes\":[\"malformed_request\"],\"request_id\":\"id-1\"}"},
+        {{"GET", "/api/activities/home?limit=0", NULL, {NULL}},
+         "Status: 422 Unprocessable Content\r\n",
+         "application/json\r\n",
+         "[\"limit_invalid\"]"},
+        {{"GET", "/api/activities/home?cursor=x", NULL, {NULL}},
+         "Status: 422 Unprocessable Content\r\n",
+         "application/json\r\n",
+         "[\"cursor_invalid\"]"},
+        {{"POST", "/api/activities", POST, {LOCAL, "CONTENT_TYPE=text/plain"}},
+         "Status: 415 Unsupported Media Type\r\n",
+         "application/json\r\n",
+         "[\"content_type_unsupported\"]"},
+        {{"POST", "/api/activities", "{}", {LOCAL, JSON}},
+         "Status: 422 Unprocessable Content\r\n",
+         "application/json\r\n",
+         "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *label = rows[i].asked.uri;
+
+        expect_integer(label, begin_as(&rows[i].asked, STATUS_OK), DECISION_RESPOND);
+        expect_answer(label, rows[i].status_line, rows[i].header, rows[i].body);
+    }
+}
+
+static void test_asks_the_database(void **state)
+{
+    static const struct {
+        struct asked asked;
+        enum statement_id statement;
+        const char *route;
+    } rows[] = {
+        {{"GET", "/readyz", NULL, {NULL}}, STATEMENT_HEALTH_READY, "/readyz"},
+        {{"GET", "/api/activities/home?limit=200", NULL, {NULL}},
+         STATEMENT_ACTIVITIES_HOME,
+         "/api/activities/home"},
+        /* A bad token counts as none where anyone may ask. */
+        {{"HEAD", "/api/activities/home", NULL, {"HTTP_AUTHORIZATION=Bearer null"}},
+         STATEMENT_ACTIVITIES_HOME,
+         "/api/activities/home"},
+        {{"GET", "/api/activities/" UUID, NULL, {NULL}},
+         STATEMENT_ACTIVITIES_SHOW,
+         "/api/activities/{uuid}"},
+        {{"GET", "/api/users/@bayko/short", NULL, {NULL}},
+         STATEMENT_USERS_SHORT,
+         "/api/users/@{handle}/short"},
+        {{"POST", "/api/activities", POST, {LOCAL, JSON}},
+         STATEMENT_ACTIVITIES_CREATE,
+         "/api/activities"},
+        /* A body that nobody asked for is passed over. */
+        {{"GET", "/readyz", "\xff", {NULL}}, STATEMENT_HEALTH_READY, "/readyz"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect_integer(rows[i].asked.uri, begin_as(&rows[i].asked, STATUS_OK), DECISION_ASK);
+        expect_integer(rows[i].asked.uri, exchange.statement.id, rows[i].statement);
+        expect_text(rows[i].asked.uri, exchange.route, rows[i].route);
+    }
+}
+
+static void test_identity_before_body(void **state)
+{
+    static const struct asked rows[] = {
+        {"POST", "/api/activities", POST, {LOCAL, JSON, "HTTP_AUTHORIZATION=Bearer x"}},
+        {"POST", "/api/activities", "\xff", {LOCAL, "HTTP_AUTHORIZATION="}},
+        {"POST", "/api/activities", POST, {JSON, "REMOTE_ADDR=10.0.0.1"}},
+        {"POST", "/api/activities", POST, {JSON}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(begin_as(&rows[i], STATUS_OK), DECISION_RESPOND);
+        expect_answer("refused", "Status: 401 Unauthorized\r\n", "WWW-Authenticate: Bearer\r\n",
+                      "[\"generic_401\"]");
+    }
+    service.identity.mode = IDENTITY_TOKEN;
+    begin_as(&(struct asked){"POST", "/api/activities", POST, {LOCAL, JSON}}, STATUS_OK);
+    service.identity.mode = IDENTITY_HANDLE;
+    expect_answer("token mode", "Status: 401", "WWW-Authenticate: Bearer\r\n", "[\"generic_401\"]");
+}
+
+static void test_over_no_network(void **state)
+{
+    static const struct asked local = {"POST", "/api/activities", POST, {JSON}};
+    static const struct asked told = {
+        "POST", "/api/activities", POST, {JSON, "REMOTE_ADDR=10.0.0.1"}};
+
+    (void)state;
+    over_no_network = true;
+    enum decision decision = begin_as(&local, STATUS_OK);
+    enum decision of_a_stranger = begin_as(&told, STATUS_OK);
+    over_no_network = false;
+    assert_int_equal(decision, DECISION_ASK);
+    assert_int_equal(of_a_stranger, DECISION_RESPOND);
+    expect_answer("a stranger", "Status: 401 ", "", "[\"generic_401\"]");
+}
+
+static void test_body_limit(void **state)
+{
+    char body[BODY_MAX + 2];
+
+    (void)state;
+    memset(body, ' ', sizeof body);
+    memcpy(body, POST, sizeof POST - 1);
+    body[BODY_MAX] = '\0';
+    struct asked asked = {"POST", "/api/activities", body, {LOCAL, JSON}};
+    assert_int_equal(begin_as(&asked, STATUS_OK), DECISION_ASK);
+    body[BODY_MAX] = ' ';
+    body[BODY_MAX + 1] = '\0';
+    assert_int_equal(begin_as(&asked, STATUS_OK), DECISION_RESPOND);
+    expect_answer("one more", "Status: 413 ", "", "[\"body_too_large\"]");
+}
+
+static void test_rest_never_came(void **state)
+{
+    static const struct asked asked = {"POST", "/api/activities", "{", {JSON}};
+
+    (void)state;
+    assert_int_equal(begin_as(&asked, STATUS_REQUEST_TIMEOUT), DECISION_RESPOND);
+    expect_answer("timeout", "Status: 408 ", "", "[\"request_timeout\"]");
+    assert_int_equal(begin_as(&asked, STATUS_BODY_TOO_LARGE), DECISION_RESPOND);
+    expect_answer("oversize", "Status: 413 ", "", "[\"body_too_large\"]");
+}
+
+static void test_result(void **state)
+{
+    static const struct asked asked = {"GET", "/api/activities/" UUID, NULL, {NULL}};
+    const struct result found = {.outcome = "ok", .body = "{\"a\":1}", .body_length = 7};
+    const struct result missing = {.outcome = NULL};
+    const struct result late = {.status = STATUS_DATABASE_TIMEOUT, .sqlstate = "57014"};
+
+    (void)state;
+    begin_as(&asked, STATUS_OK);
+    exchange_result(&exchange, &found);
+    expect_answer("found", "Status: 200 OK\r\n", "Content-Length: 7\r\n", "{\"a\":1}");
+    begin_as(&asked, STATUS_OK);
+    exchange_result(&exchange, &missing);
+    expect_answer("missing", "Status: 404 ", "", "[\"not_found\"]");
+    begin_as(&asked, STATUS_OK);
+    exchange_result(&exchange, &late);
+    expect_answer("late", "Status: 504 ", "Retry-After: 1\r\n", "[\"database_timeout\"]");
+    expect_text("sqlstate", exchange.sqlstate, "57014");
+}
+
+/* The one line that a finished exchange logs. */
+static struct json *logged(void)
+{
+    struct buf text = {0};
+
+    log_setup(LOG_INFO, LOG_FORMAT_JSON);
+    capture_start();
+    exchange_log(&exchange);
+    size_t lines = capture_stop(&text);
+    assert_int_equal(lines, 1);
+    static const char *const canaries[] = {"bayko", "limit=", UUID, "10.0.0.1", "s3cret", "Hello"};
+    for (size_t i = 0; i < COUNT_OF(canaries); i++) {
+        expect_not_within("the log", text.bytes, canaries[i]);
+    }
+    struct json *line = json_parse(text.bytes, text.length);
+    assert_non_null(line);
+    buf_release(&text);
+    return line;
+}
+
+static void expect_logged(const struct json *line, const char *key, const char *wanted)
+{
+    const char *value;
+
+    json_member(line, key, &value);
+    expect_text(key, value, wanted);
+}
+
+static void test_log_line(void **state)
+{
+    static const struct asked asked = {
+        "POST",
+        "/api/activities?limit=5",
+        "{\"message\":\"Hello\",\"handle\":\"bayko\",\"ttl\":\"1-day\"}",
+        {JSON, ID, "HTTP_AUTHORIZATION=Bearer s3cret", "REMOTE_ADDR=10.0.0.1"}};
+    static const struct asked odd = {"BREW", "/bayko/" UUID, NULL, {NULL}};
+
+    (void)state;
+    begin_as(&asked, STATUS_OK);
+    struct json *line = logged();
+    expect_logged(line, "event", "request");
+    expect_logged(line, "request_id", "id-1");
+    expect_logged(line, "method", "POST");
+    expect_logged(line, "route", "/api/activities");
+    expect_logged(line, "sqlstate", NULL);
+    json_free(line);
+    begin_as(&odd, STATUS_OK);
+    line = logged();
+    expect_logged(line, "method", "-");
+    expect_logged(line, "route", "-");
+    json_free(line);
+}
+
+static void test_nothing_is_left_of_the_one_before(void **state)
+{
+    const struct result late = {.status = STATUS_DATABASE_TIMEOUT, .sqlstate = "57014"};
+
+    (void)state;
+    begin_as(&(struct asked){"GET", "/api/activities/home?limit=3", NULL, {NULL}}, STATUS_OK);
+    exchange_result(&exchange, &late);
+    begin_as(&(struct asked){"GET", "/livez", NULL, {NULL}}, STATUS_OK);
+    const char *body;
+    size_t length;
+    expect_not_within("head", answer(&body, &length), "Retry-After");
+    expect_text("sqlstate", exchange.sqlstate, "");
+    assert_int_equal(exchange.database_us, 0);
+    assert_null(exchange.call.page.limit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_finished_without_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_asks_the_database, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_identity_before_body, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_over_no_network, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_body_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rest_never_came, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_result, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_is_left_of_the_one_before, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
+}

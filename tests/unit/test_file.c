@@ -1,0 +1,114 @@
+/* Small files, and those with a secret in them. */
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "scratch.h"
+#include "unit.h"
+
+static struct scratch scratch;
+
+static int open_scratch(void **state)
+{
+    (void)state;
+    scratch_open(&scratch);
+    return 0;
+}
+
+static int close_scratch(void **state)
+{
+    (void)state;
+    scratch_close(&scratch);
+    return 0;
+}
+
+/* Reads it; wanted is its text, or NULL and why it cannot be read. */
+static void expect_file(bool (*reads)(const char *, struct buf *, const char **), const char *path,
+                        const char *wanted, const char *wanted_why)
+{
+    struct buf text = {0};
+    const char *why = NULL;
+    bool good = reads(path, &text, &why);
+
+    expect(path, good == (wanted != NULL));
+    if (good) {
+        expect_text(path, text.bytes != NULL ? text.bytes : "", wanted);
+    } else {
+        expect_within(path, why, wanted_why);
+        expect_not_within("no path in the reason", why, scratch.dir);
+    }
+    buf_release(&text);
+}
+
+static void test_plain(void **state)
+{
+    (void)state;
+    expect_file(file_read, scratch_text(&scratch, "some", " text\n"), " text\n", NULL);
+    expect_file(file_read, scratch_text(&scratch, "empty", ""), "", NULL);
+    expect_file(file_read, scratch_path(&scratch, "missing"), NULL, "No such file");
+    expect_file(file_read, scratch.dir, NULL, "directory");
+    expect_file(file_read, scratch_write(&scratch, "nul", "a\0b", 3, 0600), NULL, "NUL");
+}
+
+static void test_size_limit(void **state)
+{
+    char *bytes = malloc(FILE_TEXT_MAX + 1);
+    struct buf text = {0};
+    const char *why;
+
+    (void)state;
+    assert_non_null(bytes);
+    memset(bytes, 'a', FILE_TEXT_MAX + 1);
+    const char *path = scratch_write(&scratch, "large", bytes, FILE_TEXT_MAX, 0600);
+    assert_true(file_read(path, &text, &why));
+    assert_int_equal(text.length, FILE_TEXT_MAX);
+    buf_clear(&text);
+    path = scratch_write(&scratch, "large", bytes, FILE_TEXT_MAX + 1, 0600);
+    assert_false(file_read(path, &text, &why));
+    expect_within("too large", why, "256 KiB");
+    buf_release(&text);
+    free(bytes);
+}
+
+static void test_secret_permissions(void **state)
+{
+    static const struct {
+        mode_t mode;
+        bool good;
+    } rows[] = {
+        {0600, true},  {0400, true},  {0640, true},  {0440, true},  {0700, true},
+        {0604, false}, {0644, false}, {0602, false}, {0601, false}, {0620, false},
+        {0660, false}, {0666, false}, {0777, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *path = scratch_write(&scratch, "secret", "s3cret", 6, rows[i].mode);
+
+        expect_file(file_read_secret, path, rows[i].good ? "s3cret" : NULL, "chmod 600");
+        unlink(path);
+    }
+}
+
+static void test_secret_loses_space_at_its_end(void **state)
+{
+    (void)state;
+    expect_file(file_read_secret, scratch_text(&scratch, "url", " s3 cret \t\r\n\n"), " s3 cret",
+                NULL);
+    expect_file(file_read_secret, scratch_text(&scratch, "url", "\n \n"), "", NULL);
+    expect_file(file_read_secret, scratch_text(&scratch, "url", ""), "", NULL);
+    expect_file(file_read_secret, scratch_path(&scratch, "missing"), NULL, "No such file");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_secret_permissions),
+        cmocka_unit_test(test_secret_loses_space_at_its_end),
+    };
+
+    return cmocka_run_group_tests_name("file", tests, open_scratch, close_scratch);
+}
