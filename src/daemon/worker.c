@@ -481,6 +481,7 @@ static void drain(struct worker *worker)
         next = client->next;
         client_look(client);
     }
+    resume_parked(worker, true); /* what came while it drained */
     while (worker->clients != NULL) {
         client_close(worker->clients);
     }

@@ -70,7 +70,8 @@ def test_fifty_first_messages_at_once(service, field):
     assert len({reply.body for reply in replies}) == 1
     assert count(service, "messages", message) == 1
     ((groups,),) = service.database.sql(
-        "select count(*) from message_groups g join users u on u.uuid in (g.first_user_uuid, g.second_user_uuid) where handle = 'altbrown'"
+        """select count(*) from message_groups g join users u on u.uuid in (g.first_user_uuid, g.second_user_uuid)
+           where handle = 'altbrown'"""
     )
     assert groups == 1
 

@@ -9,11 +9,12 @@ import time
 import pytest
 
 from daemon import is_alive, sockets_of
+from fcgi import request
 from issuer import (
     FETCHER, GOOD, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
 )  # fmt: skip
 from places import Folder
-from waiting import Stopwatch, eventually
+from waiting import Stopwatch, eventually, never
 
 GAP = 10  # seconds between two fetches
 WAIT = 1.5  # seconds that a request may wait for a fetch
@@ -301,6 +302,22 @@ def test_a_file_without_keys(folder, text):
         assert pool.judge(OLD.token()) == UNDECIDED
         assert pool.judge("null") == REFUSED
         assert "none.json" in pool.log.text
+
+
+def test_an_end_while_requests_wait(fetching, issuer):
+    """Nobody is left without an answer, whether the request came before TERM or behind it."""
+    issuer.server.shutdown()  # nobody accepts: the fetch takes its time
+    unknown = request("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {NEW.token()}")
+    with TokenPool(**fetching.settings, workers=1) as pool, pool.peer() as first, pool.peer() as second:
+        first.send(unknown)
+        second.send(unknown[:50])
+        never(lambda: fetching.file.exists(), 0.2, "keys")  # and time for both to be read
+        with Stopwatch() as watch:
+            pool.daemon.signal(signal.SIGTERM)
+            assert first.read_reply().status == UNDECIDED
+            second.send(unknown[50:])
+            assert second.read_reply().status == UNDECIDED
+        assert watch.seconds < WAIT / 2
 
 
 class Flood(threading.Thread):

@@ -114,10 +114,10 @@ def test_methods(service):
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-@pytest.mark.parametrize("body, status, code", [(b"{", 400, "body_not_json"), (b"[]", 400, "body_not_json"), (b"\xff", 400, "body_not_utf8")])
-def test_bodies_that_are_none(service, method, body, status, code):
+@pytest.mark.parametrize("body, code", [(b"{", "body_not_json"), (b"[]", "body_not_json"), (b"\xff", "body_not_utf8")])
+def test_bodies_that_are_none(service, method, body, code):
     reply = service.ask(method, TARGET, body, bearer(service.token("londo")))
-    assert (reply.status, reply.json) == (status, [code])
+    assert (reply.status, reply.json) == (400, [code])
 
 
 def test_handle_mode(start):

@@ -7,7 +7,9 @@ import pytest
 from issuer import TokenService
 
 PROFILE = {"uuid", "cognito_user_uuid", "handle", "display_name", "bio", "cruds_count"}
-ACTIVITY = {"uuid", "display_name", "handle", "message", "replies_count", "reposts_count", "likes_count", "expires_at", "created_at"}
+ACTIVITY = {
+    "uuid", "display_name", "handle", "message", "replies_count", "reposts_count", "likes_count", "expires_at", "created_at",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,9 @@ def test_who_is_not_there(service, handle):
         assert (reply.status, reply.json) == (404, ["not_found"])
 
 
-@pytest.mark.parametrize("target", ["/api/activities/@", "/api/users/@/short", "/api/users/londo/short", "/api/users/@londo", "/api/activities/@londo/"])
+@pytest.mark.parametrize(
+    "target", ["/api/activities/@", "/api/users/@/short", "/api/users/londo/short", "/api/users/@londo", "/api/activities/@londo/"]
+)
 def test_paths_that_are_none(service, target):
     assert service.get(target).status == 404
 
