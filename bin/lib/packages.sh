@@ -6,7 +6,7 @@ declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config uuid-dev'
   [run]='curl nginx openssl postgresql'
-  [test]='awscli bats clang-format cppcheck git libcmocka-dev procps python3 python3-psycopg2
+  [test]='awscli bats clang-format cppcheck git libcmocka-dev procps python3 python3-cryptography python3-psycopg2
     python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
 )
 
