@@ -119,9 +119,9 @@ make_secrets() {
 
 # make_issuer: its key and, for the daemon, its key set.
 make_issuer() {
-  [[ -e $dir/secrets/issuer-keys.json ]] && return
+  [[ -e $dir/issuer-keys.json ]] && return
   issuer_make_key "$dir/secrets/issuer-key.pem"
-  issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/secrets/issuer-keys.json"
+  issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
 }
 
 # private NAME: a file in secrets/ from stdin that is never readable by others.
@@ -180,7 +180,7 @@ start_pool() {
   start_server cruddurd "$WEB_USER" "$dir/nginx" "$dir/root/usr/local/sbin/cruddurd" \
     --listen "unix:$sockets/web/cruddurd.sock" --sql-dir "$dir/root/usr/local/share/cruddur/sql" \
     --connection-url-file "$dir/secrets/app-url" --identity "$identity" --workers "$workers" \
-    --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/secrets/issuer-keys.json" \
+    --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/issuer-keys.json" \
     --log-format "$log_format"
 }
 
