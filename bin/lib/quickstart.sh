@@ -119,7 +119,7 @@ make_secrets() {
 
 # make_issuer: its key and, for the daemon, its key set.
 make_issuer() {
-  [[ -e $dir/issuer-keys.json ]] && return
+  [[ ! -e $dir/secrets/issuer-key.pem || ! -e $dir/issuer-keys.json ]] || return 0
   issuer_make_key "$dir/secrets/issuer-key.pem"
   issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
 }
