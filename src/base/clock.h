@@ -7,6 +7,9 @@
 int64_t clock_us(void); /* monotonic microseconds */
 int64_t clock_ms(void); /* monotonic milliseconds */
 
+/* The earlier of two times to wait, in ms, of which -1 is for ever. */
+int clock_sooner(int one_ms, int other_ms);
+
 enum { CLOCK_TEXT_SIZE = sizeof "2026-01-01T00:00:00.000Z" };
 
 /* Now, UTC, RFC 3339 with milliseconds. */

@@ -53,10 +53,11 @@ int cgi_serve(const struct config *config, char **environment)
             status_code(STATUS_INTERNAL));
         return EXIT_FAILURE;
     }
-    service_init(&service, config, catalog, "cruddurd cgi", NULL);
+    service_init(&service, config, catalog, "cruddurd cgi", NULL, -1);
     read_body(&exchange, (size_t)config->body_max, &arrival);
     if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
-        connection_submit(service.database, &exchange.statement, finish, &exchange);
+        service_submit(&service, &exchange.statement, finish, &exchange);
+        service_finish(&service);
     } else {
         finish(&exchange, NULL);
     }

@@ -536,8 +536,10 @@ struct connection_settings config_connection(const struct config *config,
                 .application_name = application_name,
                 .statement_timeout_ms = config->statement_timeout,
                 .prepares = config->prepare,
+                .lanes = LANE_READ | LANE_WRITE,
             },
         .deadline_ms = config->deadline,
+        .units_max = CONNECTION_UNITS_MAX,
         .logs_values = config->log_params,
     };
 }

@@ -27,3 +27,10 @@ void score_set(struct score *score, enum worker_state state, const char *route)
     atomic_store_explicit(&score->since_us, clock_us(), memory_order_relaxed);
     atomic_store_explicit(&score->state, state, memory_order_release);
 }
+
+void score_rest(struct score *score)
+{
+    if (atomic_load_explicit(&score->state, memory_order_relaxed) == WORKER_BUSY) {
+        score_set(score, WORKER_IDLE, NULL);
+    }
+}

@@ -32,4 +32,7 @@ struct scoreboard *scoreboard_new(void);
 void score_reset(struct score *score);
 void score_set(struct score *score, enum worker_state state, const char *route);
 
+/* Busy no longer, if it was. */
+void score_rest(struct score *score);
+
 #endif

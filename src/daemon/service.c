@@ -1,30 +1,115 @@
 #include "daemon/service.h"
 
+#include <stdio.h>
+
 #include "api/routes.h"
+#include "base/clock.h"
+
+enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
+
+static void open_lane(struct service *service, int number, const struct catalog *catalog,
+                      const char *name, int epoll_fd)
+{
+    struct service_lane *lane = &service->lanes[number];
+
+    snprintf(lane->name, sizeof lane->name, "%s%s", name,
+             number == SERVICE_WRITES ? " writing" : "");
+    lane->settings = config_connection(service->config, lane->name);
+    lane->settings.session.lanes = number == SERVICE_WRITES ? LANE_WRITE : LANE_READ;
+    if (number == SERVICE_WRITES) {
+        lane->settings.units_max = WRITE_UNITS_MAX;
+    }
+    lane->connection = connection_new(&lane->settings, catalog, epoll_fd);
+}
 
 void service_init(struct service *service, const struct config *config,
-                  const struct catalog *catalog, const char *name, const struct keypage_link *link)
+                  const struct catalog *catalog, const char *name, const struct keypage_link *link,
+                  int epoll_fd)
 {
     *service = (struct service){
         .config = config,
+        .catalog = catalog,
         .router = router_new(),
-        .database_settings = config_connection(config, name),
         .keyring_settings = config_keyring(config, link),
         .identity = {.mode = (enum identity_mode)config->identity,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
     routes_add(service->router);
-    service->database = connection_new(&service->database_settings, catalog);
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        open_lane(service, i, catalog, name, epoll_fd);
+    }
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);
     }
 }
 
+bool service_fits(struct service *service)
+{
+    bool fits = true;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        fits = fits && connection_fits(service->lanes[i].connection);
+    }
+    return fits;
+}
+
+void service_submit(struct service *service, const struct statement *statement,
+                    statement_done *done, void *context)
+{
+    bool writes = catalog_get(service->catalog, statement->id)->lane == LANE_WRITE;
+
+    connection_submit(service->lanes[writes ? SERVICE_WRITES : SERVICE_READS].connection, statement,
+                      done, context);
+}
+
+bool service_event(struct service *service, const void *who)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        if (service->lanes[i].connection == who) {
+            service->lanes[i].is_ready = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+void service_proceed(struct service *service)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        struct service_lane *lane = &service->lanes[i];
+        bool is_ready = lane->is_ready;
+
+        lane->is_ready = false;
+        connection_proceed(lane->connection, is_ready);
+    }
+}
+
+int service_wait_ms(const struct service *service)
+{
+    int first_ms = -1;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        int lane_ms = connection_wait_ms(service->lanes[i].connection);
+
+        first_ms = clock_sooner(first_ms, lane_ms);
+    }
+    return first_ms;
+}
+
+void service_finish(struct service *service)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        connection_finish(service->lanes[i].connection);
+    }
+}
+
 void service_release(struct service *service)
 {
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        connection_free(service->lanes[i].connection);
+    }
     router_free(service->router);
-    connection_free(service->database);
     keyring_free(service->identity.keyring);
     *service = (struct service){0};
 }

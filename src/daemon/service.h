@@ -6,20 +6,47 @@
 #include "http/cors.h"
 #include "http/router.h"
 
+/* Reads and writes go over a connection each: no read waits for a commit. */
+enum { SERVICE_READS, SERVICE_WRITES, SERVICE_LANES };
+
 struct service {
     const struct config *config;
+    const struct catalog *catalog;
     struct router *router;
-    struct connection *database;
-    struct connection_settings database_settings;
+    struct service_lane {
+        struct connection *connection;
+        struct connection_settings settings;
+        char name[40]; /* application_name */
+        bool is_ready; /* its socket has something to say */
+    } lanes[SERVICE_LANES];
     struct keyring_settings keyring_settings;
     struct identity identity;
     struct cors cors;
 };
 
-/* name is the application_name of its database connection; link as in config_keyring. All must
- * outlive the service. */
+/* name is the application_name of its database connections; link as in config_keyring; epoll_fd as in
+ * connection_new. All must outlive the service. */
 void service_init(struct service *service, const struct config *config,
-                  const struct catalog *catalog, const char *name, const struct keypage_link *link);
+                  const struct catalog *catalog, const char *name, const struct keypage_link *link,
+                  int epoll_fd);
+
+/* Whether the database's schema fits, as in connection_fits. */
+bool service_fits(struct service *service);
+
+/* As connection_submit, on the connection that the statement belongs to. */
+void service_submit(struct service *service, const struct statement *statement,
+                    statement_done *done, void *context);
+
+/* Notes that an epoll event is for one of the connections; false when it isn't. */
+bool service_event(struct service *service, const void *who);
+
+/* As connection_proceed and connection_wait_ms, for all connections. */
+void service_proceed(struct service *service);
+int service_wait_ms(const struct service *service);
+
+/* As connection_finish. */
+void service_finish(struct service *service);
+
 void service_release(struct service *service);
 
 #endif

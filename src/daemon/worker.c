@@ -12,45 +12,26 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
-#include "daemon/exchange.h"
+#include "daemon/client.h"
 #include "http/fastcgi.h"
 
 enum {
     EVENTS_MAX = 64,
     MASTER_GONE_SECONDS = 1,
-    ACCEPT_PAUSE_MS = 100, /* without descriptors for more connections */
-    KEYS_WAIT_MS = 1500,   /* a request may be parked while fresh keys are fetched */
-    KEYS_LOOK_MS = 10      /* between looks for them */
-};
-
-static const uint32_t CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
-
-/* A connection from the front server and the request on it. */
-struct client {
-    struct fastcgi *connection;
-    struct exchange exchange;
-    struct worker *worker;
-    int64_t partial_since_ms; /* when a request began to arrive; 0: none is under way */
-    int64_t parked_until_ms;  /* its request waits for keys until then; 0: it doesn't */
-    struct client *next, **link;
+    ACCEPT_PAUSE_MS = 100 /* without descriptors for more connections */
 };
 
 struct worker {
     const struct worker_place *place;
     struct service service;
-    struct client *clients;
-    int partial_count;        /* clients with a request under way */
-    int parked_count;         /* clients whose request waits for keys */
-    uint32_t keys_generation; /* of the last look at the parked ones */
-    int64_t accept_again_ms;  /* no connections are accepted until then; 0: they are */
+    struct clients clients;
+    int64_t accept_again_ms; /* no connections are accepted until then; 0: they are */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
 };
 
-/* The kernel's word that the master died. The loop sees that too and drains; this ends a worker
- * that waits for the database just then. */
+/* The kernel's word that the master died. The loop sees that too and drains; this bounds it. */
 static void end_soon(int signal_number)
 {
     (void)signal_number;
@@ -95,48 +76,6 @@ static void unwatch(struct worker *worker, int fd)
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static void set_partial(struct client *client, bool is_partial)
-{
-    if (is_partial && client->partial_since_ms == 0) {
-        client->partial_since_ms = clock_ms();
-        client->worker->partial_count++;
-    } else if (!is_partial && client->partial_since_ms != 0) {
-        client->partial_since_ms = 0;
-        client->worker->partial_count--;
-    }
-}
-
-static void client_close(struct client *client)
-{
-    set_partial(client, false);
-    *client->link = client->next;
-    if (client->next != NULL) {
-        client->next->link = client->link;
-    }
-    fastcgi_close(client->connection);
-    exchange_release(&client->exchange);
-    memory_free(client);
-}
-
-static void client_add(struct worker *worker, int fd)
-{
-    struct client *client = memory_zeroed(sizeof *client);
-
-    client->connection = fastcgi_open(fd);
-    client->worker = worker;
-    client->next = worker->clients;
-    client->link = &worker->clients;
-    if (client->next != NULL) {
-        client->next->link = &client->next;
-    }
-    worker->clients = client;
-    atomic_fetch_add_explicit(&worker->place->score->connections, 1, memory_order_relaxed);
-    if (!watch(worker, fd, CLIENT_EVENTS, client)) {
-        log_errno(LOG_ERROR, "worker", "epoll_ctl");
-        client_close(client);
-    }
-}
-
 /* Watches the two places that connections come from. Workers wait there in a row, of which the
  * kernel always wakes the first: one that has got a connection goes to the end. */
 static bool watch_arrivals(struct worker *worker)
@@ -172,7 +111,7 @@ static bool accept_one(struct worker *worker)
     int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        client_add(worker, fd);
+        clients_add(&worker->clients, fd);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -187,204 +126,23 @@ static bool take_over_one(struct worker *worker)
     int fd = handover_take(&worker->place->handover);
 
     if (fd >= 0) {
-        client_add(worker, fd);
+        clients_add(&worker->clients, fd);
     }
     return fd >= 0;
-}
-
-/* Sends the finished answer and ends the request. False when the connection ended with it. */
-static bool client_answer(struct client *client)
-{
-    struct exchange *exchange = &client->exchange;
-    struct score *score = client->worker->place->score;
-    const char *head, *body;
-    size_t head_length, body_length;
-
-    exchange_answer(exchange, &head, &head_length, &body, &body_length);
-    fastcgi_send(client->connection, head, head_length);
-    fastcgi_send(client->connection, body, body_length);
-    bool is_kept = fastcgi_finish(client->connection);
-    exchange_log(exchange);
-    atomic_fetch_add_explicit(&score->requests, 1, memory_order_relaxed);
-    if (exchange->response.http >= 500) {
-        atomic_fetch_add_explicit(&score->failures, 1, memory_order_relaxed);
-    }
-    score_set(score, WORKER_IDLE, NULL);
-    return is_kept;
-}
-
-static void client_result(void *context, const struct result *result)
-{
-    struct client *client = context;
-
-    exchange_result(&client->exchange, result);
-    if (!client_answer(client)) {
-        client_close(client);
-    }
-}
-
-static void park(struct client *client)
-{
-    client->parked_until_ms = client->exchange.started_us / 1000 + KEYS_WAIT_MS;
-    client->worker->parked_count++;
-}
-
-static void unpark(struct client *client)
-{
-    struct epoll_event event = {.events = CLIENT_EVENTS, .data.ptr = client};
-
-    client->parked_until_ms = 0;
-    client->worker->parked_count--;
-    /* Arms it anew: what came meanwhile, such as the peer's end, was passed over. */
-    epoll_ctl(client->worker->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
-}
-
-static void client_proceed(struct client *client, enum decision decision)
-{
-    struct worker *worker = client->worker;
-
-    score_set(worker->place->score, WORKER_BUSY, client->exchange.route);
-    switch (decision) {
-    case DECISION_ASK:
-        connection_submit(worker->service.database, &client->exchange.statement, client_result,
-                          client);
-        break;
-    case DECISION_WAIT:
-        park(client);
-        score_set(worker->place->score, WORKER_IDLE, NULL);
-        break;
-    case DECISION_RESPOND:
-        if (!client_answer(client)) {
-            client_close(client);
-        }
-        break;
-    }
-}
-
-/* Takes the request that waits, as far as it has come. */
-static void client_serve(struct client *client, enum status arrived)
-{
-    struct worker *worker = client->worker;
-    struct exchange *exchange = &client->exchange;
-    struct arrival arrival = {.status = arrived, .body = ""};
-
-    set_partial(client, false);
-    exchange_reset(exchange);
-    char **parameters = fastcgi_begin(client->connection);
-    if (parameters == NULL) {
-        client_close(client);
-        return;
-    }
-    if (arrived == STATUS_OK) {
-        /* One byte over the limit shows that there is more. */
-        arrival.body =
-            fastcgi_body(client->connection, &exchange->arena,
-                         (size_t)worker->place->config->body_max + 1, &arrival.body_length);
-    } else {
-        fastcgi_give_up(client->connection);
-    }
-    client_proceed(client, exchange_begin(exchange, &worker->service, parameters, &arrival));
-}
-
-static void client_look(struct client *client)
-{
-    bool answerable;
-
-    if (client->parked_until_ms != 0) {
-        return; /* what it has to say is looked at when its request is done */
-    }
-    switch (fastcgi_look(client->connection, (size_t)client->worker->place->config->body_max,
-                         &answerable)) {
-    case FASTCGI_IDLE:
-        break;
-    case FASTCGI_PARTIAL:
-        set_partial(client, true);
-        break;
-    case FASTCGI_READY:
-        client_serve(client, STATUS_OK);
-        break;
-    case FASTCGI_OVERSIZE:
-        client_serve(client, STATUS_BODY_TOO_LARGE);
-        break;
-    case FASTCGI_GONE:
-        client_close(client);
-        break;
-    }
-}
-
-/* A request that has been arriving for too long: its client is told so if its parameters are there.
- * The rest may have come while this worker was busy. */
-static void client_expire(struct client *client)
-{
-    bool answerable;
-    enum fastcgi_state state = fastcgi_look(
-        client->connection, (size_t)client->worker->place->config->body_max, &answerable);
-
-    if (state == FASTCGI_PARTIAL && answerable) {
-        client_serve(client, STATUS_REQUEST_TIMEOUT);
-    } else if (state == FASTCGI_PARTIAL || state == FASTCGI_IDLE) {
-        client_close(client);
-    } else {
-        client_look(client);
-    }
-}
-
-static void expire_partial(struct worker *worker)
-{
-    int64_t limit_ms = clock_ms() - worker->place->config->request_timeout;
-    struct client *next;
-
-    for (struct client *client = worker->clients; client != NULL && worker->partial_count > 0;
-         client = next) {
-        next = client->next;
-        if (client->partial_since_ms != 0 && client->partial_since_ms <= limit_ms) {
-            client_expire(client);
-        }
-    }
-}
-
-/* Goes on with the parked requests when there are other keys than at the last look, and with those
- * that have waited long enough; all of them with `at_once`. */
-static void resume_parked(struct worker *worker, bool at_once)
-{
-    if (worker->parked_count == 0) {
-        return;
-    }
-    uint32_t generation = keyring_generation(worker->service.identity.keyring);
-    bool has_news = generation != worker->keys_generation;
-    worker->keys_generation = generation;
-    for (struct client *client = worker->clients, *next; client != NULL; client = next) {
-        bool is_late = at_once || clock_ms() >= client->parked_until_ms;
-
-        next = client->next;
-        if (client->parked_until_ms != 0 && (has_news || is_late)) {
-            unpark(client);
-            client_proceed(client, exchange_resume(&client->exchange, !is_late));
-        }
-    }
 }
 
 /* Milliseconds until there is something to do without an event, or -1. */
 static int wait_ms(const struct worker *worker)
 {
-    int64_t first = worker->accept_again_ms != 0 ? worker->accept_again_ms : INT64_MAX;
+    int first_ms =
+        clock_sooner(clients_wait_ms(&worker->clients), service_wait_ms(&worker->service));
 
-    if (worker->parked_count > 0) {
-        return KEYS_LOOK_MS;
-    }
-    for (const struct client *client = worker->clients; client != NULL && worker->partial_count > 0;
-         client = client->next) {
-        int64_t end = client->partial_since_ms + worker->place->config->request_timeout;
+    if (worker->accept_again_ms != 0) {
+        int64_t left_ms = worker->accept_again_ms - clock_ms();
 
-        if (client->partial_since_ms != 0 && end < first) {
-            first = end;
-        }
+        first_ms = clock_sooner(first_ms, left_ms > 0 ? (int)left_ms : 0);
     }
-    if (first == INT64_MAX) {
-        return -1;
-    }
-    int64_t left = first - clock_ms();
-    return left > 0 ? (int)left : 0;
+    return first_ms;
 }
 
 static void accept_again(struct worker *worker)
@@ -405,51 +163,45 @@ static void take_signal(struct worker *worker)
     }
 }
 
-/* Waits for events and serves them. */
-static void serve_events(struct worker *worker, int timeout_ms)
+/* Whether the event is none of a client's. */
+static bool is_own_event(struct worker *worker, const void *who, bool *has_accepted)
 {
     const struct worker_place *place = worker->place;
+
+    if (who == &place->listen_fd) {
+        *has_accepted = accept_one(worker) || *has_accepted;
+    } else if (who == &place->handover) {
+        *has_accepted = take_over_one(worker) || *has_accepted;
+    } else if (who == &worker->signal_fd) {
+        take_signal(worker);
+    } else if (who == &place->life_fd) {
+        worker->leave = LEAVE_DRAIN; /* the master is gone */
+    } else {
+        return service_event(&worker->service, who);
+    }
+    return true;
+}
+
+/* Waits for events and serves them: requests first, then what the database has to say, so that what
+ * the requests ask for goes out together. */
+static void serve_events(struct worker *worker, int timeout_ms)
+{
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
     bool has_accepted = false;
 
     for (int i = 0; i < count; i++) {
-        const void *who = events[i].data.ptr;
-
-        if (who == &place->listen_fd) {
-            has_accepted = accept_one(worker) || has_accepted;
-        } else if (who == &place->handover) {
-            has_accepted = take_over_one(worker) || has_accepted;
-        } else if (who == &worker->signal_fd) {
-            take_signal(worker);
-        } else if (who == &place->life_fd) {
-            worker->leave = LEAVE_DRAIN; /* the master is gone */
-        } else {
-            client_look(events[i].data.ptr);
+        if (!is_own_event(worker, events[i].data.ptr, &has_accepted)) {
+            client_event(events[i].data.ptr, events[i].events);
         }
     }
     if (has_accepted && worker->leave == LEAVE_NOT && worker->accept_again_ms == 0) {
         go_to_the_end_of_the_row(worker);
     }
     accept_again(worker);
-    expire_partial(worker);
-    resume_parked(worker, false);
-}
-
-/* Gives every connection away. What hasn't been taken out of a socket goes with it, half requests
- * too. */
-static void hand_over(struct worker *worker)
-{
-    struct client *next;
-
-    for (struct client *client = worker->clients; client != NULL; client = next) {
-        next = client->next;
-        unwatch(worker, fastcgi_fd(client->connection));
-        if (handover_give(&worker->place->handover, fastcgi_fd(client->connection),
-                          worker->place->config->drain_timeout)) {
-            client_close(client);
-        }
-    }
+    clients_proceed(&worker->clients);
+    service_proceed(&worker->service);
+    score_rest(worker->place->score);
 }
 
 /* Takes over all connections that still wait to be accepted, as nobody will later. */
@@ -465,50 +217,54 @@ static void accept_rest(struct worker *worker)
     }
 }
 
-/* Serves what has arrived and closes all connections. */
-static void drain(struct worker *worker)
+/* Serves until no request is under way. False when the time was up before. */
+static bool settle(struct worker *worker, int64_t end_ms)
 {
-    int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
-    struct client *next;
+    service_proceed(&worker->service);
+    while (clients_are_busy(&worker->clients)) {
+        int64_t left_ms = end_ms - clock_ms();
 
-    while (worker->partial_count > 0 && clock_ms() < end_ms) {
-        int left_ms = (int)(end_ms - clock_ms());
-        int first_ms = wait_ms(worker);
-
-        serve_events(worker, first_ms < left_ms ? first_ms : left_ms);
+        if (left_ms <= 0) {
+            return false;
+        }
+        serve_events(worker, clock_sooner(wait_ms(worker), (int)left_ms));
+        if (worker->leave == LEAVE_HAND_OVER) {
+            clients_hand_over(&worker->clients, &worker->place->handover);
+        }
     }
-    for (struct client *client = worker->clients; client != NULL; client = next) {
-        next = client->next;
-        client_look(client);
-    }
-    resume_parked(worker, true); /* what came while it drained */
-    while (worker->clients != NULL) {
-        client_close(worker->clients);
-    }
+    return true;
 }
 
 static void leave(struct worker *worker)
 {
+    int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
+
     score_set(worker->place->score, WORKER_DRAINING, NULL);
     if (worker->accept_again_ms == 0) {
         unwatch_arrivals(worker);
     }
     worker->accept_again_ms = 0;
     unwatch(worker, worker->place->life_fd);
-    resume_parked(worker, true);
+    clients_unpark(&worker->clients);
     if (worker->leave == LEAVE_HAND_OVER) {
-        hand_over(worker);
+        clients_hand_over(&worker->clients, &worker->place->handover);
     } else {
         accept_rest(worker);
     }
-    drain(worker);
+    if (settle(worker, end_ms)) {
+        clients_look_once_more(&worker->clients);
+        clients_unpark(&worker->clients); /* what came while it drained */
+        settle(worker, end_ms);
+    }
+    clients_close(&worker->clients);
 }
 
 static bool start(struct worker *worker)
 {
     const struct worker_place *place = worker->place;
 
-    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    worker->clients = (struct clients){
+        .service = &worker->service, .score = place->score, .epoll_fd = worker->epoll_fd};
     if (worker->epoll_fd < 0 || !watch_arrivals(worker) ||
         !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
         !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
@@ -526,12 +282,14 @@ int worker_run(const struct worker_place *place)
     struct worker worker = {.place = place};
     int status = EXIT_FAILURE;
 
+    worker.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     srandom((unsigned)getpid());
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* libpq waits for the resolver as it is */
     fastcgi_setup();
     worker.signal_fd = set_signals();
-    service_init(&worker.service, place->config, place->catalog, name, place->keypage);
-    if (place->must_fit && !connection_fits(worker.service.database)) {
+    service_init(&worker.service, place->config, place->catalog, name, place->keypage,
+                 worker.epoll_fd);
+    if (place->must_fit && !service_fits(&worker.service)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker)) {
         while (worker.leave == LEAVE_NOT) {

@@ -1,15 +1,14 @@
 #include "db/backoff.h"
 
-void backoff_failed(struct backoff *backoff, int64_t began_us, int64_t now_us, uint32_t random)
+void backoff_failed(struct backoff *backoff, int64_t now_us, int max_ms, uint32_t random)
 {
     int64_t jitter_percent = 75 + random % 51;
 
     backoff->wait_ms = backoff->wait_ms == 0 ? BACKOFF_FIRST_MS : backoff->wait_ms * 2;
-    if (backoff->wait_ms > BACKOFF_MAX_MS) {
-        backoff->wait_ms = BACKOFF_MAX_MS;
+    if (backoff->wait_ms > max_ms) {
+        backoff->wait_ms = max_ms;
     }
-    int64_t wait_us = backoff->wait_ms * jitter_percent * 10;
-    backoff->next_us = now_us + (wait_us > now_us - began_us ? wait_us : now_us - began_us);
+    backoff->next_us = now_us + backoff->wait_ms * jitter_percent * 10;
 }
 
 void backoff_succeeded(struct backoff *backoff)

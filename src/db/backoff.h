@@ -12,10 +12,9 @@ struct backoff {
     int wait_ms;     /* 0 after a success */
 };
 
-/* Notes a failure at now_us of an attempt that began at began_us; random is any number, its low bits the jitter: the wait is between
- * 3/4 and 5/4 of twice the one before, and BACKOFF_MAX_MS * 5/4 at most, but at least as long
- * as the attempt took, so that a network that swallows everything leaves time for other work. */
-void backoff_failed(struct backoff *backoff, int64_t began_us, int64_t now_us, uint32_t random);
+/* Notes a failure at now_us; random is any number, its low bits the jitter: the wait is between 3/4 and
+ * 5/4 of twice the one before, and max_ms * 5/4 at most. */
+void backoff_failed(struct backoff *backoff, int64_t now_us, int max_ms, uint32_t random);
 
 void backoff_succeeded(struct backoff *backoff);
 

@@ -13,6 +13,8 @@ static const struct {
     const char *name;
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1];
+    bool writes;
+    bool may_share;
 } STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout"}},
     [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
@@ -22,18 +24,25 @@ static const struct {
     [STATEMENT_ACTIVITIES_SHOW] = {"activities/show", SHAPE_OBJECT, {"uuid", "handle"}},
     [STATEMENT_ACTIVITIES_CREATE] = {"activities/create",
                                      SHAPE_OUTCOME,
-                                     {"uuid", "sub", "handle", "message", "ttl"}},
+                                     {"uuid", "sub", "handle", "message", "ttl"},
+                                     .writes = true,
+                                     .may_share = true},
     [STATEMENT_ACTIVITIES_REPLY] = {"activities/reply",
                                     SHAPE_OUTCOME,
-                                    {"uuid", "sub", "handle", "message", "parent"}},
-    [STATEMENT_ACTIVITIES_DELETE] = {"activities/delete", SHAPE_OUTCOME, {"uuid", "sub", "handle"}},
+                                    {"uuid", "sub", "handle", "message", "parent"},
+                                    .writes = true},
+    [STATEMENT_ACTIVITIES_DELETE] = {"activities/delete",
+                                     SHAPE_OUTCOME,
+                                     {"uuid", "sub", "handle"},
+                                     .writes = true},
     [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
     [STATEMENT_USERS_FEED] = {"users/feed",
                               SHAPE_OUTCOME,
                               {"handle", "week4", "limit", "after_us", "after_uuid"}},
     [STATEMENT_USERS_UPDATE] = {"users/update",
                                 SHAPE_OUTCOME,
-                                {"sub", "handle", "display_name", "bio"}},
+                                {"sub", "handle", "display_name", "bio"},
+                                .writes = true},
     [STATEMENT_MESSAGES_GROUPS] = {"messages/groups",
                                    SHAPE_OUTCOME,
                                    {"sub", "handle", "limit", "after_us", "after_uuid"}},
@@ -43,10 +52,12 @@ static const struct {
                                   "after_uuid"}},
     [STATEMENT_MESSAGES_APPEND] = {"messages/append",
                                    SHAPE_OUTCOME,
-                                   {"uuid", "sub", "handle", "group", "message"}},
+                                   {"uuid", "sub", "handle", "group", "message"},
+                                   .writes = true},
     [STATEMENT_MESSAGES_START] = {"messages/start",
                                   SHAPE_OUTCOME,
-                                  {"uuid", "sub", "handle", "group", "other", "message"}},
+                                  {"uuid", "sub", "handle", "group", "other", "message"},
+                                  .writes = true},
 };
 
 struct catalog {
@@ -119,6 +130,8 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         .sql = sql->bytes,
         .parameters = count_names(STATEMENTS[id].parameters),
         .shape = STATEMENTS[id].shape,
+        .lane = STATEMENTS[id].writes ? LANE_WRITE : LANE_READ,
+        .may_share = STATEMENTS[id].may_share,
     };
     return good;
 }

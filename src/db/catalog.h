@@ -9,11 +9,18 @@
 
 struct catalog;
 
+/* Which of a worker's connections runs a statement: reads don't wait for another's commit. */
+enum lane { LANE_READ = 1, LANE_WRITE = 2 };
+
 struct prepared {
     const char *name;  /* "activities/home" */
     const char *sql;   /* with $1, $2, …, wrapped to its shape */
     size_t parameters; /* number of them */
     enum shape shape;
+    enum lane lane;
+    /* Several may be committed as one: it takes no lock for which two of them, in another order,
+     * would wait for each other. */
+    bool may_share;
 };
 
 /* Reads <dir>/<name>.sql for every statement. NULL when one is missing or wrong; every such file

@@ -1,8 +1,9 @@
 #include "db/connection.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,184 +16,91 @@ enum { LOG_FAILURE_MS = 60000 };
 struct connection {
     const struct connection_settings *settings;
     const struct catalog *catalog;
-    struct session *session; /* NULL while there is none */
-    unsigned host;           /* which of several hosts to try first */
+    struct pending_list queue; /* to be sent, in the order in which they came */
+    struct pipeline pipeline;  /* of a ready session; what was sent on it */
+    struct session *session;   /* NULL while there is none */
+    bool is_ready;             /* else it is still connecting */
+    bool has_unsent;           /* bytes that the socket didn't take */
+    unsigned host;             /* which of several hosts to try first */
+    int64_t attempt_end_us;    /* of the attempt to connect */
+    int64_t away_since_us;     /* the first attempt that failed; 0: the last one didn't */
     struct backoff backoff;
-    bool is_logged; /* that there is no session */
-    bool is_unfit;  /* because the schema doesn't fit */
+    struct session_failure failure; /* of the last attempt */
+    bool is_logged;                 /* that there is no session */
+    bool is_unfit;                  /* because the schema doesn't fit */
     int64_t logged_ms;
+    int epoll_fd;
+    int watched_fd; /* -1: none */
+    uint32_t watched_events;
 };
 
 struct connection *connection_new(const struct connection_settings *settings,
-                                  const struct catalog *catalog)
+                                  const struct catalog *catalog, int epoll_fd)
 {
     struct connection *connection = memory_zeroed(sizeof *connection);
 
     connection->settings = settings;
     connection->catalog = catalog;
+    connection->epoll_fd = epoll_fd;
+    connection->watched_fd = -1;
     return connection;
 }
 
 void connection_free(struct connection *connection)
 {
-    if (connection != NULL) {
-        session_close(connection->session);
-        memory_free(connection);
-    }
-}
+    struct pending *pending;
 
-/* One line a minute; one more when what is wrong is no longer the way to the database but its schema,
- * or the other way round. */
-static void log_failure(struct connection *connection, const struct session_failure *failure)
-{
-    int64_t now = clock_ms();
-
-    if (connection->is_logged && failure->is_unfit == connection->is_unfit &&
-        now - connection->logged_ms < LOG_FAILURE_MS) {
+    if (connection == NULL) {
         return;
     }
-    connection->is_logged = true;
-    connection->is_unfit = failure->is_unfit;
-    connection->logged_ms = now;
-    log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
-                failure->text);
-}
-
-static bool connect_once(struct connection *connection, int64_t deadline_us)
-{
-    struct session_failure failure = {.text = ""};
-    int64_t began = clock_us();
-    int64_t attempt_end = began + CONNECTION_CONNECT_MS * INT64_C(1000);
-
-    connection->session =
-        session_open(&connection->settings->session, connection->catalog, connection->host,
-                     attempt_end < deadline_us ? attempt_end : deadline_us, &failure);
-    if (connection->session == NULL) {
-        connection->host++;
-        backoff_failed(&connection->backoff, began, clock_us(), (uint32_t)random());
-        log_failure(connection, &failure);
-        return false;
+    pipeline_abandon(&connection->pipeline, &connection->queue);
+    while ((pending = pending_take(&connection->queue)) != NULL) {
+        memory_free(pending);
     }
-    if (connection->is_logged) {
-        log_message(LOG_INFO, "database", "connected again");
-        connection->is_logged = false;
-    }
-    backoff_succeeded(&connection->backoff);
-    return true;
-}
-
-bool connection_fits(struct connection *connection)
-{
-    int64_t deadline_us = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
-    struct session_failure failure = {.text = ""};
-
-    if (!connect_once(connection, deadline_us)) {
-        return !connection->is_unfit;
-    }
-    if (session_may_run_all(connection->session, deadline_us, &failure)) {
-        return true;
-    }
-    log_failure(connection, &failure);
-    return !failure.is_unfit;
-}
-
-static void pause_ms(int ms)
-{
-    struct timespec time = {.tv_nsec = ms * 1000000L};
-
-    nanosleep(&time, NULL);
-}
-
-/* Tries until the deadline. The first attempt is at once: a session is often lost for a reason
- * that a new one doesn't have. */
-static bool connect_patiently(struct connection *connection, int64_t deadline_us)
-{
-    while (!connect_once(connection, deadline_us)) {
-        if (connection->is_unfit || /* which no waiting mends */
-            clock_us() + CONNECTION_RETRY_MS * INT64_C(1000) >= deadline_us) {
-            return false;
-        }
-        pause_ms(CONNECTION_RETRY_MS * 3 / 4 + (int)(random() % (CONNECTION_RETRY_MS / 2)));
-    }
-    return true;
-}
-
-/* Until it is known that the database is away a request waits for it, as it may be just restarting.
- * Afterwards one attempt must do, and only when it is time for one. */
-static bool connect_first(struct connection *connection, int64_t deadline_us)
-{
-    if (connection->backoff.wait_ms == 0) {
-        return connect_patiently(connection, deadline_us);
-    }
-    return clock_us() >= connection->backoff.next_us && connect_once(connection, deadline_us);
-}
-
-static void drop_session(struct connection *connection)
-{
     session_close(connection->session);
-    connection->session = NULL;
-    connection->host++;
+    memory_free(connection);
 }
 
-static void log_lost(const struct connection *connection, const struct statement *statement)
-{
-    const char *why = session_error(connection->session);
+/* --- the socket in the epoll set --- */
 
-    log_message(LOG_WARNING, "database", "%s: session lost: %.*s",
-                catalog_get(connection->catalog, statement->id)->name, (int)strcspn(why, "\n"),
-                why);
-}
-
-/* What running a statement once came to, and what to do about it. */
-static enum remedy run_once(struct connection *connection, const struct statement *statement,
-                            int64_t deadline_us, struct result *result)
+static void unwatch(struct connection *connection)
 {
-    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
-    switch (session_run(connection->session, statement, deadline_us, result)) {
-    case SESSION_ANSWERED:
-        return result->sqlstate[0] != '\0' ? sqlstate_verdict(result->sqlstate).remedy
-                                           : REMEDY_NONE;
-    case SESSION_LOST:
-        log_lost(connection, statement);
-        return REMEDY_RECONNECT;
-    case SESSION_LATE:
-        log_lost(connection, statement);
-        /* Whatever it answers later must not be taken for the answer to another statement. */
-        drop_session(connection);
-        result->status = STATUS_DATABASE_TIMEOUT;
-        break;
+    if (connection->watched_fd >= 0) {
+        epoll_ctl(connection->epoll_fd, EPOLL_CTL_DEL, connection->watched_fd, NULL);
+        connection->watched_fd = -1;
     }
-    return REMEDY_NONE;
 }
 
-static void run(struct connection *connection, const struct statement *statement,
-                int64_t deadline_us, struct result *result)
+static uint32_t wanted_events(const struct connection *connection)
 {
-    int repeats = 0;
-    int losses = 0;
+    bool wants_to_write =
+        connection->is_ready ? connection->has_unsent : session_wants_to_write(connection->session);
 
-    if (connection->session == NULL && !connect_first(connection, deadline_us)) {
+    return wants_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
+}
+
+/* After anything that may have changed what there is to wait for. */
+static void watch(struct connection *connection)
+{
+    struct epoll_event event = {.data.ptr = connection};
+
+    if (connection->epoll_fd < 0 || connection->session == NULL) {
         return;
     }
-    for (;;) {
-        switch (run_once(connection, statement, deadline_us, result)) {
-        case REMEDY_NONE:
-            return;
-        case REMEDY_AGAIN:
-            if (repeats++ == CONNECTION_REPEATS_MAX) {
-                return;
-            }
-            break;
-        case REMEDY_RECONNECT:
-            drop_session(connection);
-            if (losses++ == CONNECTION_RESENDS_MAX || !connect_patiently(connection, deadline_us)) {
-                result->status = STATUS_DATABASE_UNAVAILABLE;
-                return;
-            }
-            break;
-        }
+    event.events = wanted_events(connection);
+    bool is_watched = connection->watched_fd >= 0;
+    if (is_watched && connection->watched_events == event.events) {
+        return;
+    }
+    connection->watched_fd = session_fd(connection->session);
+    connection->watched_events = event.events;
+    if (epoll_ctl(connection->epoll_fd, is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                  connection->watched_fd, &event) != 0) {
+        log_errno(LOG_ERROR, "database", "epoll_ctl");
     }
 }
+
+/* --- results --- */
 
 static void log_statement(const struct connection *connection, const struct statement *statement,
                           const struct result *result)
@@ -215,18 +123,429 @@ static void log_statement(const struct connection *connection, const struct stat
     log_end(&line);
 }
 
+/* Hands the result over. The statement is on no list any more. */
+static void complete(struct connection *connection, struct pending *pending, struct result *result)
+{
+    result->microseconds = clock_us() - pending->submitted_us;
+    log_statement(connection, pending->statement, result);
+    pending->done(pending->context, result);
+    pipeline_forget(pending);
+    memory_free(pending);
+}
+
+static void complete_without(struct connection *connection, struct pending *pending,
+                             enum status status)
+{
+    struct result result = {.status = status};
+
+    complete(connection, pending, &result);
+}
+
+/* What is queued fails. What its callbacks submit is not meant. */
+static void fail_queue(struct connection *connection)
+{
+    struct pending_list failing = connection->queue;
+    struct pending *pending;
+
+    connection->queue = (struct pending_list){0};
+    while ((pending = pending_take(&failing)) != NULL) {
+        complete_without(connection, pending, STATUS_DATABASE_UNAVAILABLE);
+    }
+}
+
+static void put_back(struct connection *connection, struct pending *pending)
+{
+    struct pending_list one = {0};
+
+    pipeline_forget(pending);
+    pending_append(&one, pending);
+    pending_put_back(&connection->queue, &one);
+}
+
+/* --- the session --- */
+
+/* What was sent is to be sent again. Whatever the old session answers later must not be taken for an
+ * answer to something else. */
+static void drop_session(struct connection *connection)
+{
+    unwatch(connection);
+    session_close(connection->session);
+    connection->session = NULL;
+    connection->is_ready = false;
+    connection->has_unsent = false;
+    connection->host++;
+    pipeline_abandon(&connection->pipeline, &connection->queue);
+}
+
+/* The first of what was sent is what the server was at when the session was lost. It has had its
+ * chances when that has happened too often. */
+static void lose_session(struct connection *connection)
+{
+    struct pending *running = connection->pipeline.sent.first;
+    const char *why = session_error(connection->session);
+
+    log_message(running != NULL ? LOG_WARNING : LOG_INFO, "database", "%s: session lost: %.*s",
+                running != NULL ? catalog_get(connection->catalog, running->statement->id)->name
+                                : "idle",
+                (int)strcspn(why, "\n"), why);
+    drop_session(connection);
+    if (running != NULL && running->losses++ == CONNECTION_RESENDS_MAX) {
+        complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
+    }
+}
+
+/* One line a minute; one more when what is wrong is no longer the way to the database but its schema,
+ * or the other way round. */
+static void log_failure(struct connection *connection)
+{
+    const struct session_failure *failure = &connection->failure;
+    int64_t now = clock_ms();
+
+    if (connection->is_logged && failure->is_unfit == connection->is_unfit &&
+        now - connection->logged_ms < LOG_FAILURE_MS) {
+        return;
+    }
+    connection->is_logged = true;
+    connection->is_unfit = failure->is_unfit;
+    connection->logged_ms = now;
+    log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
+                failure->text);
+}
+
+/* Whether it is known that there is no database for the time being: what comes needn't wait. */
+static bool is_away(const struct connection *connection, int64_t now_us)
+{
+    return connection->away_since_us != 0 &&
+           (connection->failure.is_unfit /* which no waiting mends */ ||
+            now_us - connection->away_since_us >=
+                connection->settings->deadline_ms * INT64_C(1000));
+}
+
+static void attempt_failed(struct connection *connection)
+{
+    int64_t now_us = clock_us();
+
+    drop_session(connection);
+    if (connection->away_since_us == 0) {
+        connection->away_since_us = now_us;
+    }
+    bool is_known = is_away(connection, now_us);
+    backoff_failed(&connection->backoff, now_us, is_known ? BACKOFF_MAX_MS : CONNECTION_RETRY_MS,
+                   (uint32_t)random());
+    log_failure(connection);
+    if (is_known) {
+        fail_queue(connection);
+    }
+}
+
+static void attempt_succeeded(struct connection *connection)
+{
+    if (connection->is_logged) {
+        log_message(LOG_INFO, "database", "connected again");
+        connection->is_logged = false;
+    }
+    backoff_succeeded(&connection->backoff);
+    connection->away_since_us = 0;
+    connection->is_ready = true;
+    connection->pipeline.session = connection->session;
+}
+
+/* With something to send and no session, begins to connect when it is time for that. */
+static void connect_if_due(struct connection *connection)
+{
+    int64_t now_us = clock_us();
+
+    if (connection->session != NULL || connection->queue.first == NULL ||
+        now_us < connection->backoff.next_us) {
+        return;
+    }
+    connection->attempt_end_us = now_us + CONNECTION_CONNECT_MS * INT64_C(1000);
+    connection->session = session_start(&connection->settings->session, connection->catalog,
+                                        connection->host, &connection->failure);
+    if (connection->session == NULL) {
+        attempt_failed(connection);
+    }
+}
+
+static void go_on_connecting(struct connection *connection)
+{
+    unwatch(connection); /* the socket may change, behind the same number even */
+    switch (session_advance(connection->session, &connection->failure)) {
+    case SESSION_READY:
+        attempt_succeeded(connection);
+        break;
+    case SESSION_FAILED:
+        attempt_failed(connection);
+        break;
+    case SESSION_CONNECTING:
+        break;
+    }
+}
+
+/* --- what comes back --- */
+
+static void unit_done(struct connection *connection, struct pending_list *unit, bool was_warned)
+{
+    struct pending *pending;
+
+    while ((pending = pending_take(unit)) != NULL) {
+        struct result result;
+
+        pipeline_result(&connection->pipeline, pending, &result);
+        if (was_warned) {
+            result.status = STATUS_DATABASE_UNAVAILABLE; /* not acknowledged */
+        }
+        complete(connection, pending, &result);
+    }
+}
+
+/* One statement's error: there is a remedy, or it is the answer. */
+static void statement_failed(struct connection *connection, struct pending *pending)
+{
+    struct result result;
+
+    pipeline_result(&connection->pipeline, pending, &result);
+    switch (sqlstate_verdict(result.sqlstate).remedy) {
+    case REMEDY_AGAIN:
+        if (pending->repeats++ < CONNECTION_REPEATS_MAX) {
+            put_back(connection, pending);
+            return;
+        }
+        break;
+    case REMEDY_RECONNECT:
+        drop_session(connection);
+        if (pending->losses++ < CONNECTION_RESENDS_MAX) {
+            put_back(connection, pending);
+            return;
+        }
+        result.status = STATUS_DATABASE_UNAVAILABLE;
+        break;
+    case REMEDY_NONE:
+        break;
+    }
+    complete(connection, pending, &result);
+}
+
+/* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that the
+ * others would fail too. */
+static void unit_failed(struct connection *connection, struct pending_list *unit)
+{
+    if (unit->count == 1) {
+        statement_failed(connection, pending_take(unit));
+        return;
+    }
+    for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {
+        pipeline_forget(pending);
+        pending->runs_alone = true;
+    }
+    pending_put_back(&connection->queue, unit);
+}
+
+static void receive(struct connection *connection)
+{
+    bool is_alive = session_receive(connection->session);
+
+    /* What came before a loss still counts. */
+    while (connection->is_ready) {
+        struct pending_list unit = {0};
+
+        switch (pipeline_next(&connection->pipeline, &unit)) {
+        case UNIT_DONE:
+            unit_done(connection, &unit, session_take_warning(connection->session));
+            continue;
+        case UNIT_FAILED:
+            session_take_warning(connection->session);
+            unit_failed(connection, &unit);
+            continue;
+        case UNIT_NONE:
+            if (is_alive) {
+                return;
+            }
+            break;
+        case UNIT_LOST:
+            break;
+        }
+        lose_session(connection);
+    }
+}
+
+/* --- what goes out --- */
+
+static bool may_share(const struct connection *connection, const struct pending *pending)
+{
+    return catalog_get(connection->catalog, pending->statement->id)->may_share &&
+           !pending->runs_alone;
+}
+
+/* The statements to be sent next. */
+static void next_unit(struct connection *connection, struct pending_list *unit)
+{
+    bool shares = may_share(connection, connection->queue.first);
+
+    do {
+        pending_append(unit, pending_take(&connection->queue));
+    } while (shares && unit->count < CONNECTION_BATCH_MAX && connection->queue.first != NULL &&
+             may_share(connection, connection->queue.first));
+}
+
+static void send_queue(struct connection *connection)
+{
+    bool is_alive = true;
+
+    while (is_alive && connection->queue.first != NULL &&
+           connection->pipeline.units < connection->settings->units_max) {
+        struct pending_list unit = {0};
+
+        next_unit(connection, &unit);
+        is_alive = pipeline_send(&connection->pipeline, &unit);
+    }
+    if (!is_alive || !pipeline_flush(&connection->pipeline, &connection->has_unsent)) {
+        lose_session(connection);
+    }
+}
+
+/* --- deadlines --- */
+
+static int64_t deadline_of(const struct connection *connection, const struct pending *pending)
+{
+    return pending->submitted_us + connection->settings->deadline_ms * INT64_C(1000);
+}
+
+/* The server doesn't answer the first of what was sent. The others may have better luck with another
+ * session. */
+static void expire_sent(struct connection *connection, int64_t now_us)
+{
+    const struct pending *running = connection->pipeline.sent.first;
+
+    if (running == NULL || deadline_of(connection, running) > now_us) {
+        return;
+    }
+    log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
+                catalog_get(connection->catalog, running->statement->id)->name);
+    drop_session(connection);
+    complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_TIMEOUT);
+}
+
+static void expire(struct connection *connection)
+{
+    int64_t now_us = clock_us();
+
+    if (connection->session != NULL && !connection->is_ready &&
+        now_us >= connection->attempt_end_us) {
+        strcpy(connection->failure.text, "no answer in time");
+        attempt_failed(connection);
+    }
+    expire_sent(connection, now_us);
+    while (connection->queue.first != NULL &&
+           deadline_of(connection, connection->queue.first) <= now_us) {
+        complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
+    }
+}
+
+/* --- what the worker calls --- */
+
+static bool is_refused(const struct connection *connection)
+{
+    int64_t now_us = clock_us();
+
+    if (connection->is_ready || !is_away(connection, now_us)) {
+        return connection->queue.count >= CONNECTION_QUEUE_MAX;
+    }
+    return connection->queue.count >= CONNECTION_AWAY_MAX ||
+           (connection->session == NULL && now_us < connection->backoff.next_us);
+}
+
 void connection_submit(struct connection *connection, const struct statement *statement,
                        statement_done *done, void *context)
 {
-    struct result result = {.status = STATUS_DATABASE_UNAVAILABLE};
-    int64_t started_us = clock_us();
-    int64_t deadline_us = started_us + connection->settings->deadline_ms * INT64_C(1000);
+    struct pending *pending = memory_zeroed(sizeof *pending);
 
-    run(connection, statement, deadline_us, &result);
-    result.microseconds = clock_us() - started_us;
-    log_statement(connection, statement, &result);
-    done(context, &result);
-    if (connection->session != NULL) {
-        session_clear(connection->session);
+    *pending = (struct pending){
+        .statement = statement, .done = done, .context = context, .submitted_us = clock_us()};
+    if (is_refused(connection)) {
+        complete_without(connection, pending, STATUS_DATABASE_UNAVAILABLE);
+    } else {
+        pending_append(&connection->queue, pending);
     }
+}
+
+void connection_proceed(struct connection *connection, bool is_ready)
+{
+    if (is_ready && connection->session != NULL) {
+        if (connection->is_ready) {
+            receive(connection);
+        } else {
+            go_on_connecting(connection);
+        }
+    }
+    expire(connection);
+    connect_if_due(connection);
+    if (connection->is_ready) {
+        send_queue(connection);
+    }
+    watch(connection);
+}
+
+static bool is_idle(const struct connection *connection)
+{
+    return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
+}
+
+int connection_wait_ms(const struct connection *connection)
+{
+    int64_t first = INT64_MAX;
+
+    if (connection->session != NULL && !connection->is_ready) {
+        first = connection->attempt_end_us;
+    } else if (is_idle(connection)) {
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        const struct pending *oldest =
+            i == 0 ? connection->queue.first : connection->pipeline.sent.first;
+
+        if (oldest != NULL && deadline_of(connection, oldest) < first) {
+            first = deadline_of(connection, oldest);
+        }
+    }
+    if (connection->session == NULL && connection->backoff.next_us < first) {
+        first = connection->backoff.next_us;
+    }
+    int64_t left_us = first - clock_us();
+    return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
+}
+
+void connection_finish(struct connection *connection)
+{
+    connection_proceed(connection, false);
+    while (!is_idle(connection)) {
+        int64_t until_us = clock_us() + connection_wait_ms(connection) * INT64_C(1000);
+        bool is_ready = false;
+
+        if (connection->session != NULL) {
+            is_ready = session_wait(connection->session, until_us);
+        } else {
+            poll(NULL, 0, connection_wait_ms(connection));
+        }
+        connection_proceed(connection, is_ready);
+    }
+}
+
+bool connection_fits(struct connection *connection)
+{
+    int64_t deadline_us = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
+
+    connection->session = session_open(&connection->settings->session, connection->catalog,
+                                       connection->host, deadline_us, &connection->failure);
+    if (connection->session == NULL) {
+        attempt_failed(connection);
+        return !connection->is_unfit;
+    }
+    attempt_succeeded(connection);
+    watch(connection);
+    if (!session_may_run_all(connection->session, deadline_us, &connection->failure)) {
+        log_failure(connection);
+        return !connection->failure.is_unfit;
+    }
+    return true;
 }

@@ -1,53 +1,69 @@
-/* A worker's one persistent connection to the database, as its requests see it: statements go in,
- * results come out. That the server restarted, failed over, deadlocked or hung in between is dealt
- * with here, once for every route. */
+/* A worker's persistent connection to the database, as its requests see it: statements go in,
+ * results come out, many at a time, and nobody waits. That the server restarted, failed over,
+ * deadlocked or hung in between is dealt with here, once for every route. */
 #ifndef CRUDDUR_DB_CONNECTION_H
 #define CRUDDUR_DB_CONNECTION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "db/catalog.h"
-#include "db/session.h"
-#include "db/statement.h"
+#include "db/pipeline.h"
 
 struct connection;
 
 struct connection_settings {
     struct session_settings session;
-    int deadline_ms;  /* for one statement, reconnecting and sending it again included */
+    int deadline_ms;  /* for one statement, queueing, reconnecting and sending it again included */
+    int units_max;    /* sent at a time; how far the server may be behind */
     bool logs_values; /* parameter values at debug level */
 };
 
 enum {
+    CONNECTION_UNITS_MAX = 8,     /* as a rule */
     CONNECTION_CONNECT_MS = 2000, /* one attempt */
-    CONNECTION_RETRY_MS = 50,     /* between attempts while a request waits for a lost session */
+    CONNECTION_RETRY_MS = 50,     /* between attempts while it isn't known how long it lasts */
     CONNECTION_RESENDS_MAX =
-        2,                     /* of a statement whose session was lost: a server that crashed takes
+        2, /* of a statement whose session was lost: a server that crashed takes
                                      new sessions for a moment before it ends them all */
-    CONNECTION_REPEATS_MAX = 2 /* of a statement that met a deadlock or serialization failure */
+    CONNECTION_REPEATS_MAX = 2,  /* of a statement that met a deadlock or serialization failure */
+    CONNECTION_BATCH_MAX = 32,   /* statements in one unit */
+    CONNECTION_QUEUE_MAX = 1024, /* statements that wait to be sent; one more is refused at once */
+    CONNECTION_AWAY_MAX = 8      /* that wait for an attempt to connect in a known outage */
 };
 
-/* Connects at the first statement. settings and catalog must outlive it. */
+/* Connects at the first statement. settings and catalog must outlive it. Its socket is in the set
+ * epoll_fd, with the connection's address as data.ptr, whenever there is something to wait for; with
+ * -1 it is in none. */
 struct connection *connection_new(const struct connection_settings *settings,
-                                  const struct catalog *catalog);
-void connection_free(struct connection *connection); /* NULL is allowed */
+                                  const struct catalog *catalog, int epoll_fd);
+
+/* NULL is allowed. What was submitted and isn't done is forgotten. */
+void connection_free(struct connection *connection);
 
 /* Connects now, waiting up to CONNECTION_CONNECT_MS. False only when the database answers but its
  * schema doesn't fit the statements; one that is away says nothing against them. */
 bool connection_fits(struct connection *connection);
 
-/* Gets the result of what was submitted. The result and its text end with the call. */
-typedef void statement_done(void *context, const struct result *result);
-
-/* Runs the statement and then calls done, exactly once, also when nothing works. The values must
- * live until then.
+/* Has the statement run and then calls done, exactly once, also when nothing works; that may be
+ * before this returns. The statement and its values must live until then.
  *
+ * Statements that may share a unit (see catalog.h) do so when they have to wait for others anyway.
  * A session that is lost under a statement is made anew and the statement sent again, which is safe
  * as every statement can be repeated. When the database has stayed away longer than the deadline
- * later statements fail at once with STATUS_DATABASE_UNAVAILABLE, but for one attempt to connect
- * per back-off interval. */
+ * later statements fail at once with STATUS_DATABASE_UNAVAILABLE, but for a few that wait for one
+ * attempt to connect per back-off interval. */
 void connection_submit(struct connection *connection, const struct statement *statement,
                        statement_done *done, void *context);
+
+/* Does what there is to do: sends what was submitted, takes what has come if the socket is ready,
+ * looks at deadlines. Never waits. */
+void connection_proceed(struct connection *connection, bool is_ready);
+
+/* Milliseconds until connection_proceed has something to do without the socket being ready; -1:
+ * nothing. */
+int connection_wait_ms(const struct connection *connection);
+
+/* Waits until everything submitted is done. */
+void connection_finish(struct connection *connection);
 
 #endif

@@ -19,51 +19,12 @@ struct session {
     PGconn *pg;
     const struct session_settings *settings;
     const struct catalog *catalog;
-    PGresult *result; /* the one whose text was given out */
-    bool was_warned;  /* the server sent a warning with the statement that runs */
+    enum { STAGE_CONNECT, STAGE_SET_UP, STAGE_READY } stage;
+    bool wants_to_write;
+    bool was_warned;
+    enum statement_id setting_up; /* whose Sync comes next */
+    PGresult *refused;            /* the error that it met */
 };
-
-/* Waits for the socket. False at the deadline. */
-static bool wait_for(const struct session *session, short events, int64_t deadline_us)
-{
-    struct pollfd waiting = {.fd = PQsocket(session->pg), .events = events};
-
-    for (;;) {
-        int64_t left_us = deadline_us - clock_us();
-        if (left_us <= 0) {
-            return false;
-        }
-        int ready = poll(&waiting, 1, (int)((left_us + 999) / 1000));
-        if (ready > 0 || (ready < 0 && errno != EINTR)) {
-            return true; /* an error shows in the next call of libpq */
-        }
-    }
-}
-
-/* The next result; *result is NULL when the statement has no more of them. */
-static enum session_answer next_result(struct session *session, int64_t deadline_us,
-                                       PGresult **result)
-{
-    *result = NULL;
-    for (;;) {
-        int unsent = PQflush(session->pg);
-
-        if (unsent < 0) {
-            return SESSION_LOST;
-        }
-        if (unsent == 0 && !PQisBusy(session->pg)) {
-            break;
-        }
-        if (!wait_for(session, unsent > 0 ? POLLIN | POLLOUT : POLLIN, deadline_us)) {
-            return SESSION_LATE;
-        }
-        if (!PQconsumeInput(session->pg)) {
-            return SESSION_LOST;
-        }
-    }
-    *result = PQgetResult(session->pg);
-    return SESSION_ANSWERED;
-}
 
 static bool is_error(const PGresult *result)
 {
@@ -72,15 +33,14 @@ static bool is_error(const PGresult *result)
     return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_PIPELINE_SYNC;
 }
 
-/* A warning with a result: of our statements only the one that a wait for the synchronous standby
- * was cut short. The row may then be lost in a failover, so it is not acknowledged. */
 static void note_notice(void *context, const PGresult *notice)
 {
     struct session *session = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    bool is_warning = severity != NULL && strcmp(severity, "WARNING") == 0;
 
-    session->was_warned |= severity != NULL && strcmp(severity, "WARNING") == 0;
-    log_message(session->was_warned ? LOG_WARNING : LOG_DEBUG, "database", "%s: %s",
+    session->was_warned |= is_warning;
+    log_message(is_warning ? LOG_WARNING : LOG_DEBUG, "database", "%s: %s",
                 severity != NULL ? severity : "notice",
                 PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
 }
@@ -132,54 +92,6 @@ cleanup:
     return good;
 }
 
-static bool finish_connect(struct session *session, int64_t deadline_us,
-                           struct session_failure *failure)
-{
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-
-    if (PQstatus(session->pg) == CONNECTION_BAD) {
-        return fail(failure, PQerrorMessage(session->pg));
-    }
-    while (next != PGRES_POLLING_OK) {
-        if (!wait_for(session, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us)) {
-            return fail(failure, "no answer in time");
-        }
-        next = PQconnectPoll(session->pg);
-        if (next == PGRES_POLLING_FAILED) {
-            return fail(failure, PQerrorMessage(session->pg));
-        }
-    }
-    return PQsetnonblocking(session->pg, 1) == 0 || fail(failure, PQerrorMessage(session->pg));
-}
-
-/* Reads results up to the end of one pipelined statement; the last error among them, if any, is
- * left in *error for the caller to clear. */
-static enum session_answer read_until_sync(struct session *session, int64_t deadline_us,
-                                           PGresult **error)
-{
-    bool synced = false;
-
-    *error = NULL;
-    while (!synced) {
-        PGresult *result;
-        enum session_answer answer = next_result(session, deadline_us, &result);
-
-        if (answer != SESSION_ANSWERED) {
-            PQclear(*error);
-            *error = NULL;
-            return answer;
-        }
-        synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-        if (result != NULL && is_error(result)) {
-            PQclear(*error);
-            *error = result;
-        } else {
-            PQclear(result); /* NULL ends one statement's results and is allowed */
-        }
-    }
-    return SESSION_ANSWERED;
-}
-
 /* Adds a line for a statement that the database refuses. */
 static void note_refused(const struct session *session, enum statement_id id, const PGresult *error,
                          struct session_failure *failure)
@@ -198,6 +110,16 @@ static void note_refused(const struct session *session, enum statement_id id, co
     }
 }
 
+/* Whether this session runs the statement. Those of a pooler in transaction mode are not ours to
+ * set up. */
+static bool is_mine(const struct session *session, enum statement_id id)
+{
+    if (id == STATEMENT_SESSION_BEGIN) {
+        return session->settings->prepares;
+    }
+    return (catalog_get(session->catalog, id)->lane & session->settings->lanes) != 0;
+}
+
 static bool send_set_up(struct session *session)
 {
     char timeout[16];
@@ -205,10 +127,9 @@ static bool send_set_up(struct session *session)
     const struct prepared *begin = catalog_get(session->catalog, STATEMENT_SESSION_BEGIN);
 
     snprintf(timeout, sizeof timeout, "%d", session->settings->statement_timeout_ms);
-    if (!PQenterPipelineMode(session->pg)) {
+    if (PQsetnonblocking(session->pg, 1) != 0 || !PQenterPipelineMode(session->pg)) {
         return false;
     }
-    /* A session of a pooler in transaction mode isn't ours to set up. */
     if (session->settings->prepares &&
         (!PQsendQueryParams(session->pg, begin->sql, (int)begin->parameters, NULL, values, NULL,
                             NULL, 0) ||
@@ -220,143 +141,201 @@ static bool send_set_up(struct session *session)
         const char *name = session->settings->prepares ? statement->name : "";
 
         /* A Sync each, so that one statement's error doesn't hide the next one's. */
-        if (!PQsendPrepare(session->pg, name, statement->sql, 0, NULL) ||
-            !PQpipelineSync(session->pg)) {
+        if (is_mine(session, id) && (!PQsendPrepare(session->pg, name, statement->sql, 0, NULL) ||
+                                     !PQpipelineSync(session->pg))) {
             return false;
         }
     }
     return true;
 }
 
-const char *session_error(const struct session *session)
+/* The first statement from id on that is this session's. */
+static enum statement_id next_mine(const struct session *session, enum statement_id id)
 {
-    const char *text = PQerrorMessage(session->pg);
-
-    return *text != '\0' ? text : "no answer in time";
+    while (id < STATEMENT_COUNT && !is_mine(session, id)) {
+        id++;
+    }
+    return id;
 }
 
-/* Session settings and all statements in one round trip. */
-static bool set_up(struct session *session, int64_t deadline_us, struct session_failure *failure)
+/* A Sync was reached: what stood before it is done. */
+static void statement_is_set_up(struct session *session, struct session_failure *failure)
 {
-    failure->text[0] = '\0';
-    if (!send_set_up(session)) {
-        return fail(failure, PQerrorMessage(session->pg));
+    if (session->refused != NULL) {
+        note_refused(session, session->setting_up, session->refused, failure);
+        PQclear(session->refused);
+        session->refused = NULL;
     }
-    for (enum statement_id id = STATEMENT_SESSION_BEGIN; id < STATEMENT_COUNT; id++) {
-        PGresult *error;
+    session->setting_up = next_mine(session, session->setting_up + 1);
+}
 
-        if (id == STATEMENT_SESSION_BEGIN && !session->settings->prepares) {
+bool session_receive(struct session *session)
+{
+    /* libpq takes at least 8 KiB of a TLS record at a time, of 16 KiB at most. What it leaves is no
+     * longer in the socket, which so doesn't become readable for it. */
+    int reads = PQsslInUse(session->pg) ? 3 : 1;
+
+    while (reads > 0 && PQconsumeInput(session->pg)) {
+        reads--;
+    }
+    return reads == 0;
+}
+
+/* Reads the answers to the set-up, as many as have come. False when the session is lost. */
+static bool read_set_up(struct session *session, struct session_failure *failure)
+{
+    if (!session_receive(session)) {
+        return false;
+    }
+    while (session->setting_up < STATEMENT_COUNT && !PQisBusy(session->pg)) {
+        PGresult *result = PQgetResult(session->pg);
+
+        if (result == NULL) {
+            if (PQstatus(session->pg) == CONNECTION_BAD) {
+                return false;
+            }
+        } else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            statement_is_set_up(session, failure);
+        } else if (is_error(result)) {
+            if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL) {
+                PQclear(result);
+                return false;
+            }
+            PQclear(session->refused);
+            session->refused = result;
             continue;
         }
-        if (read_until_sync(session, deadline_us, &error) != SESSION_ANSWERED) {
-            return fail(failure, session_error(session));
+        PQclear(result);
+    }
+    return true;
+}
+
+static enum session_state set_up(struct session *session, struct session_failure *failure)
+{
+    bool is_alive = read_set_up(session, failure);
+    int unsent = is_alive ? PQflush(session->pg) : -1;
+
+    if (unsent < 0) {
+        /* What the server said first is the reason. */
+        fail(failure, session->refused != NULL ? PQresultErrorMessage(session->refused)
+                                               : session_error(session));
+        return SESSION_FAILED;
+    }
+    session->wants_to_write = unsent > 0;
+    if (session->setting_up < STATEMENT_COUNT) {
+        return SESSION_CONNECTING;
+    }
+    if (failure->text[0] != '\0') {
+        return SESSION_FAILED;
+    }
+    session->stage = STAGE_READY;
+    session->was_warned = false;
+    return SESSION_READY;
+}
+
+static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
+{
+    session->stage = STAGE_SET_UP;
+    session->setting_up = next_mine(session, STATEMENT_SESSION_BEGIN);
+    if (!send_set_up(session)) {
+        fail(failure, PQerrorMessage(session->pg));
+        return SESSION_FAILED;
+    }
+    return set_up(session, failure);
+}
+
+enum session_state session_advance(struct session *session, struct session_failure *failure)
+{
+    if (session->stage == STAGE_SET_UP) {
+        return set_up(session, failure);
+    }
+    switch (PQconnectPoll(session->pg)) {
+    case PGRES_POLLING_OK:
+        return begin_set_up(session, failure);
+    case PGRES_POLLING_READING:
+        session->wants_to_write = false;
+        return SESSION_CONNECTING;
+    case PGRES_POLLING_WRITING:
+        session->wants_to_write = true;
+        return SESSION_CONNECTING;
+    default:
+        fail(failure, PQerrorMessage(session->pg));
+        return SESSION_FAILED;
+    }
+}
+
+struct session *session_start(const struct session_settings *settings,
+                              const struct catalog *catalog, unsigned first_host,
+                              struct session_failure *failure)
+{
+    struct session *session = memory_zeroed(sizeof *session);
+
+    *failure = (struct session_failure){.text = ""};
+    session->settings = settings;
+    session->catalog = catalog;
+    session->wants_to_write = true;
+    if (start_connect(session, first_host, failure)) {
+        if (PQstatus(session->pg) != CONNECTION_BAD) {
+            return session;
         }
-        if (error != NULL) {
-            note_refused(session, id, error, failure);
-            PQclear(error);
+        fail(failure, PQerrorMessage(session->pg));
+    }
+    session_close(session);
+    return NULL;
+}
+
+int session_fd(const struct session *session)
+{
+    return PQsocket(session->pg);
+}
+
+bool session_wants_to_write(const struct session *session)
+{
+    return session->wants_to_write;
+}
+
+bool session_wait(const struct session *session, int64_t deadline_us)
+{
+    struct pollfd waiting = {.fd = session_fd(session),
+                             .events = session->wants_to_write ? POLLIN | POLLOUT : POLLIN};
+
+    for (;;) {
+        int64_t left_us = deadline_us - clock_us();
+        if (left_us <= 0) {
+            return false;
+        }
+        int ready = poll(&waiting, 1, (int)((left_us + 999) / 1000));
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true; /* an error shows in the next call of libpq */
         }
     }
-    return failure->text[0] == '\0' &&
-           (PQexitPipelineMode(session->pg) || fail(failure, PQerrorMessage(session->pg)));
 }
 
 struct session *session_open(const struct session_settings *settings, const struct catalog *catalog,
                              unsigned first_host, int64_t deadline_us,
                              struct session_failure *failure)
 {
-    struct session *session = memory_zeroed(sizeof *session);
+    struct session *session = session_start(settings, catalog, first_host, failure);
 
-    session->settings = settings;
-    session->catalog = catalog;
-    if (start_connect(session, first_host, failure) &&
-        finish_connect(session, deadline_us, failure) && set_up(session, deadline_us, failure)) {
-        return session;
+    while (session != NULL) {
+        if (!session_wait(session, deadline_us)) {
+            fail(failure, "no answer in time");
+            break;
+        }
+        enum session_state state = session_advance(session, failure);
+        if (state == SESSION_READY) {
+            return session;
+        }
+        if (state == SESSION_FAILED) {
+            break;
+        }
     }
     session_close(session);
     return NULL;
 }
 
-void session_close(struct session *session)
-{
-    if (session != NULL) {
-        PQclear(session->result);
-        PQfinish(session->pg);
-        memory_free(session);
-    }
-}
-
-void session_clear(struct session *session)
-{
-    PQclear(session->result);
-    session->result = NULL;
-}
-
-static int send_statement(struct session *session, const struct statement *statement)
-{
-    const struct prepared *prepared = catalog_get(session->catalog, statement->id);
-    int count = (int)prepared->parameters;
-
-    return session->settings->prepares ? PQsendQueryPrepared(session->pg, prepared->name, count,
-                                                             statement->values, NULL, NULL, 0)
-                                       : PQsendQueryParams(session->pg, prepared->sql, count, NULL,
-                                                           statement->values, NULL, NULL, 0);
-}
-
-static const char *value_at(const PGresult *rows, int column)
-{
-    return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
-}
-
-/* From the one row (outcome, body, next_key); the last is not there for SHAPE_OUTCOME. */
-static void take_row(const PGresult *rows, struct result *result)
-{
-    result->status = STATUS_OK;
-    if (PQntuples(rows) == 0) {
-        return;
-    }
-    result->outcome = value_at(rows, 0);
-    result->body = value_at(rows, 1);
-    result->body_length = (size_t)PQgetlength(rows, 0, 1);
-    result->next_key = PQnfields(rows) > 2 ? value_at(rows, 2) : NULL;
-}
-
-static void take_error(const struct session *session, const struct statement *statement,
-                       const PGresult *error, struct result *result)
-{
-    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-    snprintf(result->sqlstate, sizeof result->sqlstate, "%s",
-             sqlstate != NULL ? sqlstate : "08000");
-    result->status = sqlstate_verdict(result->sqlstate).status;
-    log_message(result->status == STATUS_INTERNAL ? LOG_ERROR : LOG_WARNING, "database",
-                "%s: SQLSTATE %s: %s", catalog_get(session->catalog, statement->id)->name,
-                result->sqlstate,
-                sqlstate_quotes_values(result->sqlstate)
-                    ? "a value was refused"
-                    : PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY));
-}
-
-/* Keeps the last result up to the closing NULL: an error at commit comes behind the rows. */
-static enum session_answer read_to_end(struct session *session, int64_t deadline_us)
-{
-    for (;;) {
-        PGresult *next;
-        enum session_answer answer = next_result(session, deadline_us, &next);
-
-        if (answer != SESSION_ANSWERED) {
-            return answer;
-        }
-        if (next == NULL) {
-            return session->result != NULL ? SESSION_ANSWERED : SESSION_LOST;
-        }
-        PQclear(session->result);
-        session->result = next;
-    }
-}
-
 /* Plans a statement as it would be run, which checks the rights to it. */
-static enum session_answer explain(struct session *session, enum statement_id id,
-                                   int64_t deadline_us)
+static bool send_explain(struct session *session, enum statement_id id)
 {
     const struct prepared *statement = catalog_get(session->catalog, id);
     struct buf sql = {0};
@@ -366,50 +345,71 @@ static enum session_answer explain(struct session *session, enum statement_id id
         buf_printf(&sql, "%snull", i == 0 ? "(" : ", ");
     }
     buf_text(&sql, statement->parameters > 0 ? ")" : "");
-    session_clear(session);
-    bool is_sent = PQsendQuery(session->pg, sql.bytes);
+    bool is_sent = PQsendQueryParams(session->pg, sql.bytes, 0, NULL, NULL, NULL, NULL, 0) &&
+                   PQpipelineSync(session->pg);
     buf_release(&sql);
-    return is_sent ? read_to_end(session, deadline_us) : SESSION_LOST;
+    return is_sent;
 }
 
 bool session_may_run_all(struct session *session, int64_t deadline_us,
                          struct session_failure *failure)
 {
-    for (enum statement_id id = STATEMENT_SESSION_BEGIN + 1;
-         id < STATEMENT_COUNT && session->settings->prepares; id++) {
-        if (explain(session, id, deadline_us) != SESSION_ANSWERED) {
+    enum statement_id first = next_mine(session, STATEMENT_SESSION_BEGIN + 1);
+
+    if (!session->settings->prepares) {
+        return true;
+    }
+    session->setting_up = first;
+    for (enum statement_id id = first; id < STATEMENT_COUNT; id = next_mine(session, id + 1)) {
+        if (!send_explain(session, id)) {
             return fail(failure, session_error(session));
         }
-        if (is_error(session->result)) {
-            note_refused(session, id, session->result, failure);
+    }
+    while (session->setting_up < STATEMENT_COUNT) {
+        session->wants_to_write = PQflush(session->pg) > 0;
+        if (!session_wait(session, deadline_us) || !read_set_up(session, failure)) {
+            return fail(failure, session_error(session));
         }
     }
+    session->wants_to_write = false;
     return failure->text[0] == '\0';
 }
 
-enum session_answer session_run(struct session *session, const struct statement *statement,
-                                int64_t deadline_us, struct result *result)
+void session_close(struct session *session)
 {
-    session_clear(session);
+    if (session != NULL) {
+        PQclear(session->refused);
+        PQfinish(session->pg);
+        memory_free(session);
+    }
+}
+
+struct pg_conn *session_pg(const struct session *session)
+{
+    return session->pg;
+}
+
+const struct session_settings *session_settings(const struct session *session)
+{
+    return session->settings;
+}
+
+const struct catalog *session_catalog(const struct session *session)
+{
+    return session->catalog;
+}
+
+const char *session_error(const struct session *session)
+{
+    const char *text = PQerrorMessage(session->pg);
+
+    return *text != '\0' ? text : "no answer in time";
+}
+
+bool session_take_warning(struct session *session)
+{
+    bool was_warned = session->was_warned;
+
     session->was_warned = false;
-    if (!send_statement(session, statement)) {
-        return SESSION_LOST;
-    }
-    enum session_answer answer = read_to_end(session, deadline_us);
-    if (answer != SESSION_ANSWERED) {
-        return answer;
-    }
-    if (is_error(session->result)) {
-        if (PQstatus(session->pg) == CONNECTION_BAD &&
-            PQresultErrorField(session->result, PG_DIAG_SQLSTATE) == NULL) {
-            return SESSION_LOST;
-        }
-        take_error(session, statement, session->result, result);
-    } else {
-        take_row(session->result, result);
-        if (session->was_warned) {
-            result->status = STATUS_DATABASE_UNAVAILABLE;
-        }
-    }
-    return SESSION_ANSWERED;
+    return was_warned;
 }

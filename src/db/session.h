@@ -1,6 +1,6 @@
-/* One PostgreSQL session: connected, set up and with every statement prepared, or not at all.
- * Nothing here waits longer than the deadline it is given, whatever the server or the network
- * does (but for the resolver, where the URL has names); after a wait in vain the session is closed, as nobody knows what it would say next. */
+/* One PostgreSQL session: connected, set up and with its statements prepared, or not at all. Then it
+ * is in libpq's pipeline mode, for db/pipeline.h. Nothing here waits for the server or the network
+ * (but for the resolver, where the URL has names) unless it is given a deadline. */
 #ifndef CRUDDUR_DB_SESSION_H
 #define CRUDDUR_DB_SESSION_H
 
@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "db/catalog.h"
-#include "db/statement.h"
 
+struct pg_conn;
 struct session;
 
 struct session_settings {
@@ -19,6 +19,7 @@ struct session_settings {
     int statement_timeout_ms; /* the server's own limit */
     bool prepares;            /* false: send the text each time and set nothing up, for a pooler in
                                  transaction mode, whose sessions are not ours */
+    unsigned lanes;           /* whose statements it is for */
 };
 
 /* Why there is no session: a line of text, or a line for each statement that the database refuses,
@@ -28,34 +29,50 @@ struct session_failure {
     bool is_unfit; /* the database answered, but its schema doesn't fit the statements */
 };
 
-/* Connects, sets the session up and prepares all statements, by deadline_us (monotonic). NULL when
- * that did not work. */
+enum session_state { SESSION_CONNECTING, SESSION_READY, SESSION_FAILED };
+
+/* Begins to connect. NULL when that fails at once. */
+struct session *session_start(const struct session_settings *settings,
+                              const struct catalog *catalog, unsigned first_host,
+                              struct session_failure *failure);
+
+/* Goes on connecting; to be called when the socket is ready. The socket may be another one
+ * afterwards, even with the same number: take it out of any epoll set before. failure is filled in
+ * with SESSION_FAILED, and for nothing else. */
+enum session_state session_advance(struct session *session, struct session_failure *failure);
+
+int session_fd(const struct session *session);
+bool session_wants_to_write(const struct session *session); /* else to read */
+
+/* Waits for the socket. False at the deadline (monotonic, as all of them). */
+bool session_wait(const struct session *session, int64_t deadline_us);
+
+/* Connects and waits until that is done. NULL when it didn't work by the deadline. */
 struct session *session_open(const struct session_settings *settings, const struct catalog *catalog,
                              unsigned first_host, int64_t deadline_us,
                              struct session_failure *failure);
-
-/* NULL is allowed. */
-void session_close(struct session *session);
-
-enum session_answer {
-    SESSION_ANSWERED, /* result is filled in, an error of the server included */
-    SESSION_LOST,     /* the connection broke: the statement may or may not have run */
-    SESSION_LATE      /* no answer by the deadline; likewise */
-};
-
-/* Runs one statement. The result's text lives until session_clear. */
-enum session_answer session_run(struct session *session, const struct statement *statement,
-                                int64_t deadline_us, struct result *result);
 
 /* Whether the database lets this role run every statement, which preparing them doesn't tell. What
  * it refuses is added to failure. Unprepared statements are not looked at. */
 bool session_may_run_all(struct session *session, int64_t deadline_us,
                          struct session_failure *failure);
 
-/* What libpq has to say of a session that is lost or late. */
+/* NULL is allowed. */
+void session_close(struct session *session);
+
+/* libpq's connection, for the pipeline. */
+struct pg_conn *session_pg(const struct session *session);
+const struct session_settings *session_settings(const struct session *session);
+const struct catalog *session_catalog(const struct session *session);
+
+/* Reads what has arrived, without waiting for more. False when the session is lost. */
+bool session_receive(struct session *session);
+
+/* What libpq has to say of a session that is lost. */
 const char *session_error(const struct session *session);
 
-/* Gives up the last result. */
-void session_clear(struct session *session);
+/* Whether the server has sent a warning since the last call: of our statements only that the wait
+ * for the synchronous standby was cut short. The row may then be lost in a failover. */
+bool session_take_warning(struct session *session);
 
 #endif

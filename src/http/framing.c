@@ -1,6 +1,7 @@
 #include "http/framing.h"
 
 #include <fastcgi.h>
+#include <string.h>
 
 enum { BEGIN_BODY_LENGTH = 8 };
 
@@ -76,4 +77,27 @@ enum framing framing_scan(const unsigned char *bytes, size_t length, struct fram
             view->stdin_length += record.content_length;
         }
     }
+}
+
+static void write_header(unsigned char *header, unsigned type, unsigned id, size_t length)
+{
+    header[0] = FCGI_VERSION_1;
+    header[1] = (unsigned char)type;
+    header[2] = (unsigned char)(id >> 8);
+    header[3] = (unsigned char)id;
+    header[4] = (unsigned char)(length >> 8);
+    header[5] = (unsigned char)length;
+    header[6] = header[7] = 0;
+}
+
+void framing_output(unsigned char header[static FRAMING_HEADER], unsigned id, size_t length)
+{
+    write_header(header, FCGI_STDOUT, id, length);
+}
+
+void framing_end(unsigned char end[static FRAMING_END], unsigned id)
+{
+    memset(end, 0, FRAMING_END); /* application status 0, FCGI_REQUEST_COMPLETE */
+    write_header(end, FCGI_STDOUT, id, 0);
+    write_header(end + FRAMING_HEADER, FCGI_END_REQUEST, id, FRAMING_HEADER);
 }

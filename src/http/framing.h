@@ -23,4 +23,13 @@ struct framing_view {
  * name-value pairs are left to libfcgi. */
 enum framing framing_scan(const unsigned char *bytes, size_t length, struct framing_view *view);
 
+/* The other way round, an answer: records of standard output, then its end. */
+enum { FRAMING_HEADER = 8, FRAMING_CONTENT_MAX = 65535, FRAMING_END = 24 };
+
+/* The header of a record with length bytes of output, FRAMING_CONTENT_MAX at most. */
+void framing_output(unsigned char header[static FRAMING_HEADER], unsigned id, size_t length);
+
+/* The end of the output and of the request. */
+void framing_end(unsigned char end[static FRAMING_END], unsigned id);
+
 #endif

@@ -183,9 +183,10 @@ class Database:
         """Every message and how often it is there."""
         return dict(self.sql("select message, count(*) from activities group by message"))
 
-    def backends(self):
-        """The process ids of the workers' sessions."""
-        return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS}")]
+    def backends(self, lane=""):
+        """Process ids of the workers' sessions: all, or those for "reading" or "writing"."""
+        where = {"": "", "reading": "and application_name !~ 'writing$'", "writing": "and application_name ~ 'writing$'"}
+        return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS} {where[lane]}")]
 
     def terminate_sessions(self):
         """Those of the workers."""

@@ -133,14 +133,16 @@ def test_a_terminated_create_is_there_once(start):
 def test_sessions_say_who_they_are(start):
     service = start_warm(start, workers=3)
     rows = service.database.sql(f"select application_name, usename {FROM_SESSIONS}")
-    assert sorted(rows) == [(f"cruddurd worker {number}", "cruddur") for number in (1, 2, 3)]
+    names = [f"cruddurd worker {number}{lane}" for number in (1, 2, 3) for lane in ("", " writing")]
+    assert sorted(rows) == [(name, "cruddur") for name in names]
 
 
-def test_one_session_per_worker_over_many_requests(start):
+def test_two_sessions_per_worker_over_many_requests(start):
     service = start(workers=2)
     with Load(service) as load:
         load.wait_for_more(200)
-        assert len(service.database.backends()) <= 2
+        assert len(service.database.backends("reading")) <= 2
+        assert len(service.database.backends("writing")) <= 2
 
 
 # --- slow ---
@@ -161,7 +163,7 @@ def test_a_lock_that_is_held_too_long(start, target):
 def test_a_frozen_backend(start):
     """It never answers: the worker's own deadline ends the wait, and the next request has a new session."""
     service = start_warm(start, workers=1)
-    (backend,) = service.database.backends()
+    (backend,) = service.database.backends("reading")
     with frozen(backend):
         with Stopwatch() as watch:
             reply = service.home()
@@ -173,7 +175,7 @@ def test_a_frozen_backend(start):
 
 def test_a_frozen_create_is_there_at_most_once(start):
     service = start_warm(start, workers=1, statement_timeout=300, deadline=500)
-    (backend,) = service.database.backends()
+    (backend,) = service.database.backends("writing")
     with frozen(backend):
         assert service.create("frozen").status == 504
         assert service.create("thawed").status == 200

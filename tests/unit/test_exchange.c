@@ -24,7 +24,7 @@ static bool over_no_network; /* how requests come */
 static int set_up(void **state)
 {
     (void)state;
-    service_init(&service, &config, NULL, "test", NULL); /* nothing is submitted here */
+    service_init(&service, &config, NULL, "test", NULL, -1); /* nothing is submitted here */
     return 0;
 }
 

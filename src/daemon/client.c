@@ -1,0 +1,361 @@
+#include "daemon/client.h"
+
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "daemon/exchange.h"
+#include "http/fastcgi.h"
+
+static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+struct client {
+    struct fastcgi *connection;
+    struct exchange exchange;
+    struct clients *clients;
+    enum client_stage stage;
+    int64_t end_ms; /* of its time in this stage; of no meaning where others see to it */
+    bool has_missed_event;
+    struct client *next, **link;
+};
+
+static void enter(struct client *client, enum client_stage stage, int limit_ms)
+{
+    client->clients->in_stage[client->stage]--;
+    client->clients->in_stage[stage]++;
+    client->stage = stage;
+    client->end_ms = clock_ms() + limit_ms;
+}
+
+static void close_client(struct client *client)
+{
+    client->clients->in_stage[client->stage]--;
+    *client->link = client->next;
+    if (client->next != NULL) {
+        client->next->link = client->link;
+    }
+    fastcgi_close(client->connection);
+    exchange_release(&client->exchange);
+    memory_free(client);
+}
+
+void clients_add(struct clients *clients, int fd)
+{
+    struct client *client = memory_zeroed(sizeof *client);
+    struct epoll_event event = {.events = EVENTS, .data.ptr = client};
+
+    client->connection = fastcgi_open(fd);
+    client->clients = clients;
+    clients->in_stage[CLIENT_IDLE]++;
+    client->next = clients->first;
+    client->link = &clients->first;
+    if (client->next != NULL) {
+        client->next->link = &client->next;
+    }
+    clients->first = client;
+    atomic_fetch_add_explicit(&clients->score->connections, 1, memory_order_relaxed);
+    if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        log_errno(LOG_ERROR, "worker", "epoll_ctl");
+        close_client(client);
+    }
+}
+
+/* Arms its socket anew: what came while nobody looked is reported again. */
+static void rearm(struct client *client, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = client};
+
+    epoll_ctl(client->clients->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
+}
+
+/* --- answering --- */
+
+static void sent(struct client *client, enum fastcgi_sent how)
+{
+    if (how == FASTCGI_UNSENT) {
+        if (client->stage != CLIENT_ANSWERING) {
+            enter(client, CLIENT_ANSWERING, CLIENT_SEND_TIMEOUT_MS);
+            rearm(client, EVENTS | EPOLLOUT);
+        }
+    } else if (how == FASTCGI_BROKEN || !fastcgi_is_kept(client->connection)) {
+        close_client(client);
+    } else {
+        bool was_answering = client->stage == CLIENT_ANSWERING;
+
+        enter(client, CLIENT_IDLE, 0);
+        if (was_answering || client->has_missed_event) {
+            client->has_missed_event = false;
+            rearm(client, EVENTS);
+        }
+    }
+}
+
+static void answer(struct client *client)
+{
+    struct exchange *exchange = &client->exchange;
+    struct score *score = client->clients->score;
+    const char *head, *body;
+    size_t head_length, body_length;
+
+    exchange_answer(exchange, &head, &head_length, &body, &body_length);
+    enum fastcgi_sent how =
+        fastcgi_answer(client->connection, head, head_length, body, body_length);
+    exchange_log(exchange);
+    atomic_fetch_add_explicit(&score->requests, 1, memory_order_relaxed);
+    if (exchange->response.http >= 500) {
+        atomic_fetch_add_explicit(&score->failures, 1, memory_order_relaxed);
+    }
+    sent(client, how);
+}
+
+static void take_result(void *context, const struct result *result)
+{
+    struct client *client = context;
+
+    exchange_result(&client->exchange, result);
+    answer(client);
+}
+
+/* --- serving --- */
+
+static void proceed(struct client *client, enum decision decision)
+{
+    score_set(client->clients->score, WORKER_BUSY, client->exchange.route);
+    switch (decision) {
+    case DECISION_ASK:
+        enter(client, CLIENT_ASKING, 0);
+        service_submit(client->clients->service, &client->exchange.statement, take_result, client);
+        break;
+    case DECISION_WAIT:
+        if (client->stage != CLIENT_PARKED) {
+            enter(client, CLIENT_PARKED, CLIENT_KEYS_WAIT_MS);
+        }
+        break;
+    case DECISION_RESPOND:
+        answer(client);
+        break;
+    }
+}
+
+/* Takes the request that waits, as far as it has come. */
+static void serve(struct client *client, enum status arrived)
+{
+    struct service *service = client->clients->service;
+    struct exchange *exchange = &client->exchange;
+    struct arrival arrival = {.status = arrived, .body = ""};
+
+    exchange_reset(exchange);
+    char **parameters = fastcgi_begin(client->connection);
+    if (parameters == NULL) {
+        close_client(client);
+        return;
+    }
+    if (arrived == STATUS_OK) {
+        /* One byte over the limit shows that there is more. */
+        arrival.body = fastcgi_body(client->connection, &exchange->arena,
+                                    (size_t)service->config->body_max + 1, &arrival.body_length);
+    } else {
+        fastcgi_give_up(client->connection);
+    }
+    proceed(client, exchange_begin(exchange, service, parameters, &arrival));
+}
+
+static enum fastcgi_state look(struct client *client, bool *answerable)
+{
+    return fastcgi_look(client->connection, (size_t)client->clients->service->config->body_max,
+                        answerable);
+}
+
+static void look_and_serve(struct client *client)
+{
+    bool answerable;
+
+    switch (look(client, &answerable)) {
+    case FASTCGI_IDLE:
+        break;
+    case FASTCGI_PARTIAL:
+        if (client->stage == CLIENT_IDLE) {
+            enter(client, CLIENT_ARRIVING, client->clients->service->config->request_timeout);
+        }
+        break;
+    case FASTCGI_READY:
+        serve(client, STATUS_OK);
+        break;
+    case FASTCGI_OVERSIZE:
+        serve(client, STATUS_BODY_TOO_LARGE);
+        break;
+    case FASTCGI_GONE:
+        close_client(client);
+        break;
+    }
+}
+
+void client_event(struct client *client, uint32_t events)
+{
+    switch (client->stage) {
+    case CLIENT_IDLE:
+    case CLIENT_ARRIVING:
+        look_and_serve(client);
+        break;
+    case CLIENT_ANSWERING:
+        if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+            sent(client, fastcgi_send_rest(client->connection));
+        }
+        break;
+    default:
+        /* That it has left is found out when it is answered. */
+        client->has_missed_event = true;
+    }
+}
+
+/* --- time --- */
+
+/* A request that has been arriving for too long: its client is told so if its parameters are there.
+ * The rest may have come while this worker was busy. */
+static void expire_arriving(struct client *client)
+{
+    bool answerable;
+    enum fastcgi_state state = look(client, &answerable);
+
+    if (state == FASTCGI_PARTIAL && answerable) {
+        serve(client, STATUS_REQUEST_TIMEOUT);
+    } else if (state == FASTCGI_PARTIAL || state == FASTCGI_IDLE) {
+        close_client(client);
+    } else {
+        look_and_serve(client);
+    }
+}
+
+static void unpark(struct client *client, bool may_wait_on)
+{
+    proceed(client, exchange_resume(&client->exchange, may_wait_on));
+}
+
+static void look_at_time(struct client *client, int64_t now_ms, bool has_new_keys)
+{
+    bool is_late = client->end_ms <= now_ms;
+
+    switch (client->stage) {
+    case CLIENT_ARRIVING:
+        if (is_late) {
+            expire_arriving(client);
+        }
+        break;
+    case CLIENT_PARKED:
+        if (is_late || has_new_keys) {
+            unpark(client, !is_late);
+        }
+        break;
+    case CLIENT_ANSWERING:
+        if (is_late) {
+            close_client(client);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* Whether there is a client whose time is measured here. */
+static bool is_timing(const struct clients *clients)
+{
+    return clients->in_stage[CLIENT_ARRIVING] + clients->in_stage[CLIENT_PARKED] +
+               clients->in_stage[CLIENT_ANSWERING] >
+           0;
+}
+
+static bool has_new_keys(struct clients *clients)
+{
+    if (clients->in_stage[CLIENT_PARKED] == 0) {
+        return false;
+    }
+    uint32_t before = clients->keys_generation;
+    clients->keys_generation = keyring_generation(clients->service->identity.keyring);
+    return clients->keys_generation != before;
+}
+
+void clients_proceed(struct clients *clients)
+{
+    if (!is_timing(clients)) {
+        return;
+    }
+    int64_t now_ms = clock_ms();
+    bool are_new = has_new_keys(clients);
+
+    for (struct client *client = clients->first, *next; client != NULL; client = next) {
+        next = client->next;
+        look_at_time(client, now_ms, are_new);
+    }
+}
+
+int clients_wait_ms(const struct clients *clients)
+{
+    int64_t first = INT64_MAX;
+
+    if (!is_timing(clients)) {
+        return -1;
+    }
+    if (clients->in_stage[CLIENT_PARKED] > 0) {
+        return CLIENT_KEYS_LOOK_MS;
+    }
+    for (const struct client *client = clients->first; client != NULL; client = client->next) {
+        bool is_timed = client->stage == CLIENT_ARRIVING || client->stage == CLIENT_ANSWERING;
+
+        if (is_timed && client->end_ms < first) {
+            first = client->end_ms;
+        }
+    }
+    int64_t left = first - clock_ms();
+    return left > 0 ? (int)left : 0;
+}
+
+/* --- leaving --- */
+
+bool clients_are_busy(const struct clients *clients)
+{
+    return is_timing(clients) || clients->in_stage[CLIENT_ASKING] > 0;
+}
+
+void clients_look_once_more(struct clients *clients)
+{
+    for (struct client *client = clients->first, *next; client != NULL; client = next) {
+        next = client->next;
+        if (client->stage == CLIENT_IDLE || client->stage == CLIENT_ARRIVING) {
+            look_and_serve(client);
+        }
+    }
+}
+
+void clients_unpark(struct clients *clients)
+{
+    for (struct client *client = clients->first, *next; client != NULL; client = next) {
+        next = client->next;
+        if (client->stage == CLIENT_PARKED) {
+            unpark(client, false);
+        }
+    }
+}
+
+void clients_hand_over(struct clients *clients, const struct handover *handover)
+{
+    for (struct client *client = clients->first, *next; client != NULL; client = next) {
+        int fd = fastcgi_fd(client->connection);
+
+        next = client->next;
+        if (client->stage != CLIENT_IDLE && client->stage != CLIENT_ARRIVING) {
+            continue;
+        }
+        epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        if (handover_give(handover, fd, clients->service->config->drain_timeout)) {
+            close_client(client);
+        }
+    }
+}
+
+void clients_close(struct clients *clients)
+{
+    while (clients->first != NULL) {
+        close_client(clients->first);
+    }
+}

@@ -1,0 +1,206 @@
+#include "db/pipeline.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "db/sqlstate.h"
+
+void pending_append(struct pending_list *list, struct pending *pending)
+{
+    pending->next = NULL;
+    if (list->last != NULL) {
+        list->last->next = pending;
+    } else {
+        list->first = pending;
+    }
+    list->last = pending;
+    list->count++;
+}
+
+struct pending *pending_take(struct pending_list *list)
+{
+    struct pending *pending = list->first;
+
+    if (pending != NULL) {
+        list->first = pending->next;
+        list->last = list->first != NULL ? list->last : NULL;
+        list->count--;
+        pending->next = NULL;
+    }
+    return pending;
+}
+
+void pending_put_back(struct pending_list *list, struct pending_list *more)
+{
+    if (more->first != NULL) {
+        more->last->next = list->first;
+        list->last = list->last != NULL ? list->last : more->last;
+        list->first = more->first;
+        list->count += more->count;
+    }
+    *more = (struct pending_list){0};
+}
+
+void pipeline_forget(struct pending *pending)
+{
+    PQclear(pending->reply);
+    pending->reply = NULL;
+    pending->ends_unit = false;
+}
+
+static bool send_statement(const struct session *session, const struct statement *statement)
+{
+    const struct prepared *prepared = catalog_get(session_catalog(session), statement->id);
+    PGconn *pg = session_pg(session);
+    int count = (int)prepared->parameters;
+
+    return session_settings(session)->prepares
+               ? PQsendQueryPrepared(pg, prepared->name, count, statement->values, NULL, NULL, 0)
+               : PQsendQueryParams(pg, prepared->sql, count, NULL, statement->values, NULL, NULL,
+                                   0);
+}
+
+bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit)
+{
+    bool is_sent = true;
+    struct pending *pending;
+
+    while ((pending = pending_take(unit)) != NULL) {
+        is_sent = is_sent && send_statement(pipeline->session, pending->statement);
+        pending->ends_unit = unit->first == NULL;
+        pending_append(&pipeline->sent, pending);
+        if (pipeline->answered_to == NULL) {
+            pipeline->answered_to = pending;
+        }
+    }
+    pipeline->units++;
+    return is_sent && PQpipelineSync(session_pg(pipeline->session));
+}
+
+bool pipeline_flush(struct pipeline *pipeline, bool *unsent)
+{
+    int left = PQflush(session_pg(pipeline->session));
+
+    *unsent = left > 0;
+    return left >= 0;
+}
+
+/* A statement ran only if its reply is there and neither an error nor word of another's error. */
+static bool has_failed(const struct pending *pending)
+{
+    ExecStatusType kind = PQresultStatus(pending->reply);
+
+    return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK;
+}
+
+/* The Sync was answered: takes its statements out. */
+static enum unit_state take_unit(struct pipeline *pipeline, struct pending_list *unit)
+{
+    enum unit_state state = UNIT_DONE;
+    bool is_last;
+
+    do {
+        struct pending *pending = pending_take(&pipeline->sent);
+
+        is_last = pending->ends_unit;
+        state = has_failed(pending) ? UNIT_FAILED : state;
+        pending_append(unit, pending);
+    } while (!is_last);
+    pipeline->answered_to = pipeline->sent.first;
+    pipeline->units--;
+    return state;
+}
+
+/* Whether libpq made this result itself, for want of a connection. */
+static bool tells_of_loss(const PGresult *result)
+{
+    return PQresultStatus(result) == PGRES_FATAL_ERROR &&
+           PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
+}
+
+enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *unit)
+{
+    PGconn *pg = session_pg(pipeline->session);
+
+    /* By our own count, as no NULL says that there is nothing more after a Sync. */
+    while (pipeline->units > 0 && !PQisBusy(pg)) {
+        struct pending *about = pipeline->answered_to;
+        PGresult *reply = PQgetResult(pg);
+
+        if (reply == NULL) {
+            if (PQstatus(pg) == CONNECTION_BAD) {
+                return UNIT_LOST;
+            }
+            /* The end of one statement's replies. What still comes before the Sync, such as an error
+             * at commit, is about the unit's last. */
+            if (about->reply != NULL && !about->ends_unit) {
+                pipeline->answered_to = about->next;
+            }
+        } else if (PQresultStatus(reply) == PGRES_PIPELINE_SYNC) {
+            PQclear(reply);
+            return take_unit(pipeline, unit);
+        } else if (tells_of_loss(reply)) {
+            PQclear(reply);
+            return UNIT_LOST;
+        } else {
+            PQclear(about->reply);
+            about->reply = reply;
+        }
+    }
+    return UNIT_NONE;
+}
+
+static const char *value_at(const PGresult *rows, int column)
+{
+    return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
+}
+
+/* From the one row (outcome, body, next_key); the last is not there for SHAPE_OUTCOME. */
+static void take_row(const PGresult *rows, struct result *result)
+{
+    result->status = STATUS_OK;
+    if (PQntuples(rows) == 0) {
+        return;
+    }
+    result->outcome = value_at(rows, 0);
+    result->body = value_at(rows, 1);
+    result->body_length = (size_t)PQgetlength(rows, 0, 1);
+    result->next_key = PQnfields(rows) > 2 ? value_at(rows, 2) : NULL;
+}
+
+static void take_error(const char *template_name, const PGresult *error, struct result *result)
+{
+    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+    const char *said = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+
+    snprintf(result->sqlstate, sizeof result->sqlstate, "%s",
+             sqlstate != NULL ? sqlstate : "08000");
+    result->status = sqlstate_verdict(result->sqlstate).status;
+    log_message(result->status == STATUS_INTERNAL ? LOG_ERROR : LOG_WARNING, "database",
+                "%s: SQLSTATE %s: %s", template_name, result->sqlstate,
+                sqlstate_quotes_values(result->sqlstate) || said == NULL ? "a value was refused"
+                                                                         : said);
+}
+
+void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
+                     struct result *result)
+{
+    const struct catalog *catalog = session_catalog(pipeline->session);
+
+    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
+    if (has_failed(pending)) {
+        take_error(catalog_get(catalog, pending->statement->id)->name, pending->reply, result);
+    } else {
+        take_row(pending->reply, result);
+    }
+}
+
+void pipeline_abandon(struct pipeline *pipeline, struct pending_list *unanswered)
+{
+    for (struct pending *pending = pipeline->sent.first; pending != NULL; pending = pending->next) {
+        pipeline_forget(pending);
+    }
+    pending_put_back(unanswered, &pipeline->sent);
+    *pipeline = (struct pipeline){0};
+}

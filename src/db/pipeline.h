@@ -1,0 +1,77 @@
+/* The statements under way on one session, in the order in which they were sent. Each Sync ends a
+ * unit, one statement or several, that is committed or rolled back as one; only when the server
+ * has answered the Sync is anything about its statements certain. */
+#ifndef CRUDDUR_DB_PIPELINE_H
+#define CRUDDUR_DB_PIPELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/session.h"
+#include "db/statement.h"
+
+/* Gets the result of what was submitted. The result and its text end with the call. */
+typedef void statement_done(void *context, const struct result *result);
+
+/* A submitted statement, from the queue through the pipeline to its result. */
+struct pending {
+    const struct statement *statement;
+    statement_done *done;
+    void *context;
+    int64_t submitted_us;
+    struct pg_result *reply; /* the last that the server said of it */
+    struct pending *next;
+    int losses;      /* sessions that were lost while it ran */
+    int repeats;     /* deadlocks and serialization failures that it met */
+    bool runs_alone; /* in no unit with others: one with it has failed */
+    bool ends_unit;  /* a Sync was sent behind it */
+};
+
+/* A row of them. Zeroed it is empty. */
+struct pending_list {
+    struct pending *first, *last;
+    int count;
+};
+
+void pending_append(struct pending_list *list, struct pending *pending);
+struct pending *pending_take(struct pending_list *list); /* the first; NULL when there is none */
+
+/* Puts all of more before what list has. more is empty afterwards. */
+void pending_put_back(struct pending_list *list, struct pending_list *more);
+
+struct pipeline {
+    struct session *session;     /* ready, not owned */
+    struct pending_list sent;    /* without an answer to their Sync */
+    struct pending *answered_to; /* of them, what the server's next words are about */
+    int units;                   /* of them */
+};
+
+/* Sends the statements, none of them NULL, with a Sync behind the last. unit is empty afterwards.
+ * False when the session is lost, as with all functions here. */
+bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit);
+
+/* Sends what the socket didn't take before. *unsent: there is still something left. */
+bool pipeline_flush(struct pipeline *pipeline, bool *unsent);
+
+enum unit_state {
+    UNIT_NONE, /* no further unit is complete */
+    UNIT_DONE, /* committed: every statement of it has a reply */
+    UNIT_FAILED,
+    UNIT_LOST /* so is the session, with all that was sent */
+};
+
+/* Takes the next complete unit out. UNIT_FAILED: nothing of it was done; the statement that met the
+ * error has it as its reply. */
+enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *unit);
+
+/* Makes the result from the reply of a statement. Its text lives until pipeline_forget. */
+void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
+                     struct result *result);
+
+/* Gives up a statement's reply, so that it can be sent again. */
+void pipeline_forget(struct pending *pending);
+
+/* Takes all back that was sent, for another session. */
+void pipeline_abandon(struct pipeline *pipeline, struct pending_list *unanswered);
+
+#endif
