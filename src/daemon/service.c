@@ -14,7 +14,7 @@ void service_init(struct service *service, const struct config *config,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
-    routes_add(service->router);
+    routes_add(service->router, config->hook_secret != NULL);
     service->database = connection_new(&service->database_settings, catalog);
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);

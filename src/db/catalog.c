@@ -34,6 +34,7 @@ static const struct {
     [STATEMENT_USERS_UPDATE] = {"users/update",
                                 SHAPE_OUTCOME,
                                 {"sub", "handle", "display_name", "bio"}},
+    [STATEMENT_USERS_CONFIRM] = {"users/confirm", SHAPE_OUTCOME, {"uuid", "event", "pool"}},
     [STATEMENT_MESSAGES_GROUPS] = {"messages/groups",
                                    SHAPE_OUTCOME,
                                    {"sub", "handle", "limit", "after_us", "after_uuid"}},
