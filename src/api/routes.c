@@ -14,8 +14,8 @@
 
 /* The frontends differ in the method. */
 #define PROFILE_UPDATE                                                                             \
-    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true, .outcomes = {WHO},        \
-    .missing = STATUS_INTERNAL
+    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true,                           \
+    .outcomes = {WHO, STATUS_FORBIDDEN}, .missing = STATUS_INTERNAL
 
 /* HEAD is answered wherever GET is, OPTIONS everywhere. */
 static const struct endpoint ENDPOINTS[] = {
@@ -98,8 +98,8 @@ static const struct endpoint ENDPOINTS[] = {
      .handle = messages_send,
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND, STATUS_RECEIVER_IS_SENDER,
-                  STATUS_IDEMPOTENCY_KEY_REUSED},
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND,
+                  STATUS_RECEIVER_IS_SENDER, STATUS_IDEMPOTENCY_KEY_REUSED},
      .missing = STATUS_INTERNAL},
 
     {.method = METHOD_POST,
