@@ -222,7 +222,7 @@ forbidden() {
   sql rules "create schema trap; grant usage on schema trap to confirmer; create table trap.users (like users);
     create function trap.lower(text) returns text language plpgsql as 'begin raise exception ''trapped''; end';
     grant all on all tables in schema trap to confirmer"
-  as confirmer "set search_path = trap, public; select confirm_user(gen_random_uuid(), '${EVENT//a-sub/b-sub}', null)"
+  as confirmer "set search_path = trap, public, pg_catalog; select confirm_user(gen_random_uuid(), '${EVENT//a-sub/b-sub}', null)"
   [[ $output == handle_taken ]]
   sql rules 'drop schema trap cascade'
 }
