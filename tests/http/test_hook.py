@@ -147,6 +147,24 @@ def test_ten_deliveries_at_once(service):
         assert service.user(f"sub-of-tenfold{number}")[0] == f"tenfold{number}"
 
 
+SLOW_INDEX = """
+    create function dawdle(text) returns text immutable language plpgsql as 'begin perform pg_sleep(0.3); return $1; end';
+    alter table users drop constraint users_cognito_user_id_key;
+    drop index users_handle_key;
+    create index slow on users (dawdle(handle));
+    alter table users add constraint users_cognito_user_id_key unique (cognito_user_id);
+    create unique index users_handle_key on users (lower(handle))"""
+
+
+def test_deliveries_that_do_not_see_each_other(start_hook):
+    """Each has looked for a row before any of them has put its own into the indexes, which are filled in their order."""
+    service = start_hook(workers=4)
+    service.database.sql(SLOW_INDEX)
+    deliveries = [Asking(service.deliver, sign_up("simultaneous")) for _ in range(4)]
+    assert [delivery.reply().status for delivery in deliveries] == [200] * 4
+    assert service.user("sub-of-simultaneous")
+
+
 def test_an_event_that_comes_again(service):
     """The identity is the pool's, the profile the user's own."""
     service.deliver(sign_up("again"))

@@ -11,6 +11,7 @@
 #define OTHER                                                                                      \
     "98152140964bc1dd9e229a65ba29b7dce4ffd3045b8aa348bbc1f4fe28710e51" /* another secret's */
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define NO_DIGITS "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0fg"
 
 static const int64_t NOW = INT64_C(1700000000);
 
@@ -95,6 +96,7 @@ static void test_several(void **state)
         {"t=1700000000,v1=" OTHER ",v1=" ZEROS, SIGNATURE_REFUSED},
         {"t=1700000000,v1=" GOOD ",v1=", SIGNATURE_REFUSED},
         {"t=1700000000,v1=" GOOD ",v1=x", SIGNATURE_REFUSED},
+        {"t=1700000000,v1=" GOOD ",v1=" NO_DIGITS, SIGNATURE_REFUSED},
     };
 
     (void)state;
