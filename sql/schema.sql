@@ -44,6 +44,81 @@ create trigger users_updated_at
     when (old.* is distinct from new.*)
     execute function set_updated_at();
 
+-- Makes the user whom an event of Cognito's PostConfirmation trigger is about: the outcome word, for which see
+-- sql/users/confirm.sql. All rules for it are here and in the table's constraints; what breaks them is caught, so that no
+-- value gets into the server's log. The identity (handle, e-mail) is the pool's, so an event that comes again writes it
+-- again; the display name is the user's own from then on. pool: null takes any.
+create function confirm_user(new_uuid uuid, event json, pool text) returns text
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    subject text;
+    username text;
+    full_name text;
+    address text;
+    broken_constraint text;
+begin
+    if json_typeof(event -> 'triggerSource') is distinct from 'string' then
+        return 'trigger_source_blank';
+    elsif event ->> 'triggerSource' <> 'PostConfirmation_ConfirmSignUp' then
+        return 'ok';
+    elsif event ->> 'userPoolId' is distinct from coalesce(pool, event ->> 'userPoolId') then
+        return 'user_pool_mismatch';
+    end if;
+
+    select
+        coalesce(max(value #>> '{}') filter (where key = 'sub'), ''),
+        coalesce(max(value #>> '{}') filter (where key = 'preferred_username'), ''),
+        coalesce(max(value #>> '{}') filter (where key = 'name'), ''),
+        coalesce(max(value #>> '{}') filter (where key = 'email'), '')
+    into subject, username, full_name, address
+    from json_each(
+        case json_typeof(event #> '{request,userAttributes}')
+            when 'object' then event #> '{request,userAttributes}'
+        end
+    )
+    where json_typeof(value) = 'string';
+    if '' in (subject, username, full_name, address) then
+        return case ''
+            when subject then 'cognito_user_id_blank'
+            when username then 'user_handle_blank'
+            when full_name then 'display_name_blank'
+            else 'email_blank'
+        end;
+    end if;
+
+    for attempt in 1..5 loop
+        begin
+            insert into public.users (uuid, cognito_user_id, handle, display_name, email)
+            values (new_uuid, subject, username, full_name, address)
+            on conflict (cognito_user_id) do update set handle = excluded.handle, email = excluded.email;
+            return 'ok';
+        exception
+            when check_violation then
+                get stacked diagnostics broken_constraint = constraint_name;
+                return case broken_constraint
+                    when 'users_cognito_user_id_check' then 'cognito_user_id_invalid'
+                    when 'users_handle_check' then 'user_handle_invalid'
+                    when 'users_email_check' then 'email_invalid'
+                    when 'users_display_name_check' then
+                        case when char_length(full_name) > 255 then 'display_name_exceed_max_chars' else 'display_name_blank' end
+                end;
+            when unique_violation then
+                if exists (select from public.users where lower(handle) = lower(username) and cognito_user_id <> subject) then
+                    return 'handle_taken';
+                elsif exists (select from public.users where lower(email) = lower(address) and cognito_user_id <> subject) then
+                    return 'email_taken';
+                end if;
+                -- Neither: another delivery of this event has just made the row, or whoever had the name has just gone.
+        end;
+    end loop;
+    raise unique_violation using message = 'a user with this uuid, handle or e-mail comes and goes';
+end
+$$;
+revoke all on function confirm_user(uuid, json, text) from public;
+
 create table activities (
     uuid                   uuid        not null default gen_random_uuid(),
     user_uuid              uuid        not null,
@@ -122,21 +197,29 @@ create table applied_migrations (
 insert into applied_migrations (number, name, checksum) values
     (1, 'week_4', 'ad7b67339866ec7cb8914f8b06c40eefb05b9c83b147ed691a38d404624bcf70'),
     (2, 'cruddur', '47ed4a0415241e4226f919688761ccdbc5e115d319be0b0c396afa80c0f9c52b'),
-    (3, 'messages', 'c9f57502e271b2ecbf127a9a03a00a7db1cf3e9f5299d5df876f9752d58b8e5a');
+    (3, 'messages', 'c9f57502e271b2ecbf127a9a03a00a7db1cf3e9f5299d5df876f9752d58b8e5a'),
+    (4, 'confirmation', '74158ab0e17e2214cef4691606cc85679722c4b0a1a5bf093250795568fec343');
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
--- e-mail address. (uuid = its own value is how a create says again what it said before.)
+-- e-mail address, and makes users by confirm_user alone. (uuid = its own value is how a create says again what it said
+-- before.) cruddur_confirmation is for whatever does nothing but that.
 -- A loader that may not create roles gets a NOTICE and a schema that works for its owner.
 do $$
+declare
+    role text;
 begin
-    if to_regrole('cruddur_app') is null then
-        create role cruddur_app nologin;
-    end if;
-exception
-    when insufficient_privilege then
-        raise notice 'role cruddur_app is missing and may not be created here: the tables belong to their owner alone';
-    when duplicate_object or unique_violation then
-        null; -- another load on this server was faster
+    foreach role in array array['cruddur_app', 'cruddur_confirmation'] loop
+        begin
+            if to_regrole(role) is null then
+                execute format('create role %I nologin', role);
+            end if;
+        exception
+            when insufficient_privilege then
+                raise notice 'role % is missing and may not be created here: nobody has its rights but the owner', role;
+            when duplicate_object or unique_violation then
+                null; -- another load on this server was faster
+        end;
+    end loop;
 end
 $$;
 
@@ -161,6 +244,12 @@ begin
         grant select, insert, delete, update (uuid, replies_count) on activities to cruddur_app;
         grant select, insert, update (last_message_at) on message_groups to cruddur_app;
         grant select, insert, update (uuid) on messages to cruddur_app;
+        grant execute on function confirm_user(uuid, json, text) to cruddur_app;
+    end if;
+    if to_regrole('cruddur_confirmation') is not null then
+        execute format('grant connect on database %I to cruddur_confirmation', current_database());
+        grant usage on schema public to cruddur_confirmation;
+        grant execute on function confirm_user(uuid, json, text) to cruddur_confirmation;
     end if;
 end
 $$;

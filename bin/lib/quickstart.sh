@@ -124,6 +124,14 @@ make_issuer() {
   issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
 }
 
+# make_hook_secret: whole or not at all, also in a folder that was made before there was one.
+make_hook_secret() {
+  [[ ! -e $dir/secrets/hook ]] || return 0
+  od -An -v -w32 -N32 -tx1 /dev/urandom | tr -d ' \n' | private hook.new
+  own "$WEB_USER" "$dir/secrets/hook.new"
+  mv "$dir/secrets/hook.new" "$dir/secrets/hook"
+}
+
 # private NAME: a file in secrets/ from stdin that is never readable by others.
 private() {
   rm -f "$dir/secrets/$1"
@@ -177,10 +185,12 @@ with_owner() {
 
 start_pool() {
   make_issuer
+  make_hook_secret
   start_server cruddurd "$WEB_USER" "$dir/nginx" "$dir/root/usr/local/sbin/cruddurd" \
     --listen "unix:$sockets/web/cruddurd.sock" --sql-dir "$dir/root/usr/local/share/cruddur/sql" \
     --connection-url-file "$dir/secrets/app-url" --identity "$identity" --workers "$workers" \
     --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/issuer-keys.json" \
+    --hook-secret-file "$dir/secrets/hook" \
     --log-format "$log_format"
 }
 

@@ -1,6 +1,6 @@
 -- One message of the caller's into a conversation that it belongs to, which has a newer message with it, once however
--- often it is sent. %(uuid)s as in activities/create.sql.
--- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered,
+-- often it is sent. %(uuid)s, %(sub)s, %(handle)s: as in activities/create.sql.
+-- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused.
 with me as (
     select uuid, display_name, handle
@@ -8,16 +8,21 @@ with me as (
     where cognito_user_id = %(sub)s
         or (%(sub)s is null and lower(handle) = lower(%(handle)s))
 ),
+allowed as (
+    select *
+    from me
+    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+),
 conversation as (
     select g.uuid
-    from me
-    join public.message_groups g on me.uuid in (g.first_user_uuid, g.second_user_uuid)
+    from allowed
+    join public.message_groups g on allowed.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, me.uuid, %(message)s
-    from me
+    select %(uuid)s::uuid, conversation.uuid, allowed.uuid, %(message)s
+    from allowed
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
@@ -38,6 +43,7 @@ select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
+        when not exists (select from allowed) then 'generic_403'
         when not exists (select from conversation) then 'not_found'
         when exists (
             select

@@ -1,6 +1,7 @@
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
--- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation; %(uuid)s as in activities/create.sql.
--- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered,
+-- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
+-- %(uuid)s, %(sub)s, %(handle)s: as in activities/create.sql.
+-- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused.
 with me as (
     select uuid, display_name, handle
@@ -8,16 +9,21 @@ with me as (
     where cognito_user_id = %(sub)s
         or (%(sub)s is null and lower(handle) = lower(%(handle)s))
 ),
+allowed as (
+    select *
+    from me
+    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+),
 other as (
     select uuid
     from public.users
     where lower(handle) = lower(%(other)s)
 ),
 pair as (
-    select least(me.uuid, other.uuid) as first_user_uuid, greatest(me.uuid, other.uuid) as second_user_uuid
-    from me
+    select least(allowed.uuid, other.uuid) as first_user_uuid, greatest(allowed.uuid, other.uuid) as second_user_uuid
+    from allowed
     cross join other
-    where me.uuid <> other.uuid
+    where allowed.uuid <> other.uuid
 ),
 earlier as (
     select m.message, g.first_user_uuid, g.second_user_uuid
@@ -48,8 +54,8 @@ conversation as (
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, me.uuid, %(message)s
-    from me
+    select %(uuid)s::uuid, conversation.uuid, allowed.uuid, %(message)s
+    from allowed
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at
@@ -63,6 +69,7 @@ select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
+        when not exists (select from allowed) then 'generic_403'
         when not exists (select from other) then 'receiver_not_found'
         when not exists (select from pair) then 'receiver_is_sender'
         when exists (select from contradiction) then 'idempotency_key_reused'

@@ -20,8 +20,9 @@ struct call {
     const struct json *body; /* NULL unless the endpoint takes one */
     struct page page;        /* for lists */
     const char
-        *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
-    bool wants_week4;    /* the shapes of the frontend of week 4 */
+        *default_handle;   /* whom a request is for that names nobody, in handle mode; or NULL */
+    const char *user_pool; /* whose events count; NULL: any's */
+    bool wants_week4;      /* the shapes of the frontend of week 4 */
 };
 
 enum decision {
@@ -37,10 +38,11 @@ typedef enum decision handler(struct call *call, struct response *response,
 
 enum access {
     ACCESS_ANYONE, /* a bad token counts as none */
-    ACCESS_CALLER  /* 401 for whoever isn't known */
+    ACCESS_CALLER, /* 401 for whoever isn't known */
+    ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };
 
-enum { ENDPOINT_OUTCOMES_MAX = 8 };
+enum { ENDPOINT_OUTCOMES_MAX = 12 };
 
 struct endpoint {
     enum method method;

@@ -5,6 +5,7 @@
 #include "api/activities.h"
 #include "api/endpoint.h"
 #include "api/health.h"
+#include "api/hooks.h"
 #include "api/messages.h"
 #include "api/users.h"
 
@@ -13,8 +14,8 @@
 
 /* The frontends differ in the method. */
 #define PROFILE_UPDATE                                                                             \
-    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true, .outcomes = {WHO},        \
-    .missing = STATUS_INTERNAL
+    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true,                           \
+    .outcomes = {WHO, STATUS_FORBIDDEN}, .missing = STATUS_INTERNAL
 
 /* HEAD is answered wherever GET is, OPTIONS everywhere. */
 static const struct endpoint ENDPOINTS[] = {
@@ -97,14 +98,28 @@ static const struct endpoint ENDPOINTS[] = {
      .handle = messages_send,
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND, STATUS_RECEIVER_IS_SENDER,
-                  STATUS_IDEMPOTENCY_KEY_REUSED},
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND,
+                  STATUS_RECEIVER_IS_SENDER, STATUS_IDEMPOTENCY_KEY_REUSED},
+     .missing = STATUS_INTERNAL},
+
+    {.method = METHOD_POST,
+     .pattern = "/api/hooks/cognito/post-confirmation",
+     .handle = hooks_post_confirmation,
+     .access = ACCESS_HOOK,
+     .takes_body = true,
+     .outcomes = {STATUS_TRIGGER_SOURCE_BLANK, STATUS_USER_POOL_MISMATCH,
+                  STATUS_COGNITO_USER_ID_BLANK, STATUS_COGNITO_USER_ID_INVALID,
+                  STATUS_USER_HANDLE_BLANK, STATUS_USER_HANDLE_INVALID, STATUS_DISPLAY_NAME_BLANK,
+                  STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, STATUS_EMAIL_BLANK, STATUS_EMAIL_INVALID,
+                  STATUS_HANDLE_TAKEN, STATUS_EMAIL_TAKEN},
      .missing = STATUS_INTERNAL},
 };
 
-void routes_add(struct router *router)
+void routes_add(struct router *router, bool with_hooks)
 {
     for (size_t i = 0; i < sizeof ENDPOINTS / sizeof ENDPOINTS[0]; i++) {
-        router_add(router, ENDPOINTS[i].method, ENDPOINTS[i].pattern, &ENDPOINTS[i]);
+        if (with_hooks || ENDPOINTS[i].access != ACCESS_HOOK) {
+            router_add(router, ENDPOINTS[i].method, ENDPOINTS[i].pattern, &ENDPOINTS[i]);
+        }
     }
 }

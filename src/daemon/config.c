@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "db/conninfo.h"
 #include "http/cors.h"
+#include "identity/signature.h"
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_OCTAL, KIND_SWITCH, KIND_CHOICE };
 
@@ -64,6 +65,9 @@ static const struct setting SETTINGS[] = {
      600000, .help = "for a worker to finish after TERM, before it is killed"},
     {"CRUDDUR_FETCHER", "--fetcher", "PROGRAM", KIND_TEXT, AT(fetcher), FETCHER,
      .help = "the program that fetches keys, when it isn't where it was installed"},
+    {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", "FILE", KIND_TEXT, AT(hook_secret_file),
+     .help = "a file with the secret that the user pool's events are signed with, 32 bytes or\n"
+             "more; without it there is no such route; not readable by others"},
     {"CRUDDUR_IDENTITY", "--identity", "token|handle", KIND_CHOICE, AT(identity), "token",
      .choices = IDENTITIES,
      .help = "who callers are: their token's subject, or (on loopback, to learn with) whoever\n"
@@ -366,6 +370,26 @@ static bool url_file_is_good(const char *file, FILE *errors)
     return good;
 }
 
+/* Keeps the secret of the hook's file. */
+static bool take_hook_secret(struct config *config, FILE *errors)
+{
+    struct buf text = {0};
+    const char *why = "it has fewer than 32 bytes";
+
+    if (config->hook_secret_file == NULL) {
+        return true;
+    }
+    bool good = file_read_secret(config->hook_secret_file, &text, &why) &&
+                text.length >= SIGNATURE_SECRET_MIN;
+    if (good) {
+        config->hook_secret = memory_copy(text.bytes);
+    } else {
+        fprintf(errors, "cruddurd: --hook-secret-file: %s: %s\n", config->hook_secret_file, why);
+    }
+    buf_release(&text);
+    return good;
+}
+
 static bool origin_is_good(const char *origin, const char *name, FILE *errors)
 {
     if (origin == NULL || cors_is_origin(origin)) {
@@ -467,10 +491,12 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
         good = take_environment(config, environment, errors) && good;
         good = take_options(config, argc, argv, errors) && good;
     }
-    if (good) {
-        derive(config);
+    if (!good) {
+        return false;
     }
-    return good && is_consistent(config, errors);
+    derive(config);
+    good = take_hook_secret(config, errors);
+    return is_consistent(config, errors) && good;
 }
 
 void config_release(struct config *config)
@@ -480,6 +506,7 @@ void config_release(struct config *config)
             memory_free(*(char **)((char *)config + SETTINGS[i].offset));
         }
     }
+    memory_free(config->hook_secret);
     *config = (struct config){0};
 }
 

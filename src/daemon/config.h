@@ -34,9 +34,11 @@ struct config {
     char *frontend_url; /* origins, for CORS */
     char *backend_url;
     char *default_handle;
-    char *fetcher;   /* the program */
-    int listen_mode; /* permission bits */
-    int backlog;     /* connections */
+    char *hook_secret_file;
+    char *hook_secret; /* what is in it; NULL: no hook is taken */
+    char *fetcher;     /* the program */
+    int listen_mode;   /* permission bits */
+    int backlog;       /* connections */
     int workers;
     int body_max;          /* bytes */
     int statement_timeout; /* this and the following: ms */

@@ -1,12 +1,14 @@
 #include "daemon/exchange.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "http/body.h"
 #include "http/problem.h"
+#include "identity/signature.h"
 
 void exchange_reset(struct exchange *exchange)
 {
@@ -62,6 +64,23 @@ static enum status identify(struct exchange *exchange, bool may_wait)
     return STATUS_UNAUTHENTICATED;
 }
 
+/* Whether the body is signed with the hook's secret. */
+static enum status check_signature(const struct exchange *exchange)
+{
+    const struct request *request = &exchange->request;
+
+    switch (signature_verify(request->signature, exchange->service->config->hook_secret,
+                             request->body, request->body_length, (int64_t)time(NULL))) {
+    case SIGNATURE_GOOD:
+        return STATUS_OK;
+    case SIGNATURE_EXPIRED:
+        return STATUS_SIGNATURE_EXPIRED;
+    case SIGNATURE_REFUSED:
+        break;
+    }
+    return STATUS_SIGNATURE_INVALID;
+}
+
 /* From the known caller to the handler. */
 static enum decision handle(struct exchange *exchange)
 {
@@ -93,8 +112,15 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
 {
     enum status status = STATUS_OK;
 
-    if (exchange->endpoint->access == ACCESS_CALLER) {
+    switch (exchange->endpoint->access) {
+    case ACCESS_ANYONE:
+        break;
+    case ACCESS_CALLER:
         status = identify(exchange, may_wait);
+        break;
+    case ACCESS_HOOK:
+        status = check_signature(exchange);
+        break;
     }
     if (status != STATUS_OK) {
         problem_respond_one(&exchange->response, &exchange->request, status);
@@ -115,6 +141,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .request = request,
         .caller = &exchange->caller,
         .default_handle = service->config->default_handle,
+        .user_pool = service->config->cognito_pool,
         .wants_week4 = service->config->compat == COMPAT_WEEK4,
     };
     request->body = arrival->body;
@@ -180,6 +207,7 @@ void exchange_log(const struct exchange *exchange)
     log_string(&line, "method", method_name(exchange->request.method));
     log_string(&line, "route", exchange->route != NULL ? exchange->route : "-");
     log_integer(&line, "status", response->http);
+    log_string(&line, "code", response->failure);
     log_integer(&line, "bytes", (int64_t)sent_length(exchange));
     log_milliseconds(&line, "ms", clock_us() - exchange->started_us);
     log_milliseconds(&line, "db_ms", exchange->database_us);

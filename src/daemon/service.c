@@ -35,7 +35,7 @@ void service_init(struct service *service, const struct config *config,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
-    routes_add(service->router);
+    routes_add(service->router, config->hook_secret != NULL);
     for (int i = 0; i < SERVICE_LANES; i++) {
         open_lane(service, i, catalog, name, epoll_fd);
     }

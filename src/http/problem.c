@@ -32,6 +32,7 @@ void problem_respond(struct response *response, const struct request *request,
     const char *body = codes_array(request->arena, failures, count);
 
     response->http = http;
+    response->failure = status_code(failures[0]);
     response->content_type = "application/json";
     if (request_accepts(request, "application/problem+json")) {
         body = problem_document(request, http, body);
@@ -43,7 +44,8 @@ void problem_respond(struct response *response, const struct request *request,
         response_header(response, "Retry-After", "1");
     }
     if (http == 401) {
-        response_header(response, "WWW-Authenticate", "Bearer");
+        response_header(response, "WWW-Authenticate",
+                        failures[0] == STATUS_UNAUTHENTICATED ? "Bearer" : "Cruddur-Signature");
     }
 }
 

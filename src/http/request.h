@@ -42,6 +42,7 @@ struct request {
     const char *content_type;
     const char *authorization;
     const char *idempotency_key;
+    const char *signature; /* X-Cruddur-Signature */
     const char *origin;
     const char *preflight_method; /* Access-Control-Request-Method */
     const char *remote_addr;

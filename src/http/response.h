@@ -11,6 +11,7 @@ struct request;
 
 struct response {
     int http;
+    const char *failure; /* the code of the (first) failure that it tells, static; NULL: none */
     const char *content_type; /* NULL: no body */
     const char *body;         /* borrowed: lives as long as the request or the database result */
     size_t body_length;

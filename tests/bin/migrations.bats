@@ -585,8 +585,9 @@ stops() {
 }
 
 @test "no migration ends its transaction itself" {
-  run -1 grep -niE '^[[:space:]]*(begin|commit|end|rollback|abort|start transaction)[[:space:]]*;|\\(c|connect|q|quit)\b' \
-    "$BIN"/../sql/migrations/*.sql
+  local words='^[[:space:]]*(begin|commit|end|rollback|abort|start transaction)[[:space:]]*;|\\(c|connect|q|quit)\b'
+  # A function's body cannot; its blocks end with such a word.
+  run -1 grep -niE "$words" < <(sed '/^as \$\$$/,/^\$\$;$/d' "$BIN"/../sql/migrations/*.sql)
 }
 
 @test "--to goes so far and no further, both ways" {

@@ -131,7 +131,7 @@ readonly CLOSE=$'Host: a\r\nConnection: close'
   for method in TRACE CONNECT; do
     request "$method /api/activities/home HTTP/1.1" "$CLOSE"
     answered 405 method_not_allowed
-    [[ $output == *$'\nAllow: GET, HEAD, POST, OPTIONS\n'* ]]
+    [[ $output == *$'\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS\n'* ]]
   done
 }
 
@@ -204,6 +204,27 @@ readonly CLOSE=$'Host: a\r\nConnection: close'
   [[ $output == *immutable* ]]
   run -0 site "https://cruddur.example:$TLS_PORT/static/b.js"
   [[ $output == '["not_found"]' ]]
+}
+
+@test "production: the frontend's pages may read nginx's own errors, no other origin's may" {
+  local origin url=https://cruddur.example:$TLS_PORT/api/x
+  run -0 site --dump-header - --header 'Origin: https://cruddur.example' "$url"
+  [[ $output == *'["service_unavailable"]'* ]]
+  [[ $output == *$'\naccess-control-allow-origin: https://cruddur.example\r\n'* ]]
+  [[ $output == *$'\naccess-control-expose-headers: X-Request-Id, Retry-After\r\n'* && $output == *$'\nvary: Origin\r\n'* ]]
+  for origin in null http://cruddur.example https://cruddur.example.evil.example https://evil.example \
+    https://cruddur.example:8443 https://cruddur.example/; do
+    run -0 site --dump-header - --header "Origin: $origin" "$url"
+    [[ $output == *'["service_unavailable"]'* && $output != *access-control* && $output == *$'\nvary: Origin\r\n'* ]]
+  done
+  run -0 site --dump-header - --header 'Origin: https://CRUDDUR.example' "$url"
+  [[ $output != *CRUDDUR* ]]
+}
+
+@test "quickstart: no other origin's page may read them" {
+  request 'GET /api/x HTTP/1.1' "$CLOSE" "Origin: http://127.0.0.1:$PORT"
+  answered 503 service_unavailable
+  [[ $output != *Access-Control* ]]
 }
 
 @test "production: one client's flood gets 429 with Retry-After, the frontend's files do not" {

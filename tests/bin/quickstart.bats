@@ -264,6 +264,6 @@ processes_with() {
   grep -q spawn-fcgi "$script"
   cd "$CLONE"
   QUICKSTART_PORT=$PORT run -0 timeout 300 bash -euo pipefail "$script" 3>&-
-  [[ $output == *'This was imported as seed data!'*'"success":true'* ]]
+  [[ $output == *'This was imported as seed data!'*'"success":true'*'"display_name":"Ada Lovelace"'* ]]
   [[ -z $(processes "$CLONE") ]]
 }

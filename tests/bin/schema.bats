@@ -7,7 +7,8 @@ load helpers/cluster
 setup_file() {
   cluster_start
   CONNECTION_URL=$(socket_url rules) "$BIN/db-setup"
-  sql rules "create role service login in role cruddur_app; create role stranger login"
+  sql rules "create role service login in role cruddur_app; create role stranger login;
+    create role confirmer login in role cruddur_confirmation"
 }
 
 teardown_file() { cluster_stop; }
@@ -177,8 +178,67 @@ uses_index() {
   [[ $output == 1 ]]
 }
 
+EVENT='{"triggerSource":"PostConfirmation_ConfirmSignUp","request":{"userAttributes":{"sub":"a-sub",
+  "preferred_username":"newcomer","name":"New Comer","email":"newcomer@example.com"}}}'
+
+# confirm ROLE: EVENT, by that role.
+confirm() {
+  as "$1" "select confirm_user(gen_random_uuid(), '$EVENT', null)"
+}
+
+@test "who may confirm a user makes one, once" {
+  for role in confirmer service; do
+    confirm "$role"
+    [[ $output == ok ]]
+    [[ $(sql rules "select count(*), min(email) from users where handle = 'newcomer'") == '1|newcomer@example.com' ]]
+  done
+  for role in stranger cruddur_confirmation; do
+    confirm "$role"
+    ((status == 2))
+  done
+}
+
+# forbidden ROLE STATEMENT…: each is refused for want of a right.
+forbidden() {
+  local statement
+  for statement in "${@:2}"; do
+    as "$1" "$statement"
+    echo "$statement: $output"
+    ((status == 1))
+    [[ $output == *'permission denied'* || $output == *'must be '* ]]
+  done
+}
+
+@test "who may confirm a user may do nothing else" {
+  forbidden confirmer 'select uuid from users' 'select from activities' 'select from messages' 'insert into users default values' \
+    "update users set email = 'x'" 'delete from users' 'truncate users' 'select * from applied_migrations' \
+    'select public.set_updated_at()' 'create table mine ()' 'create temporary table mine ()' 'create schema mine' \
+    'create function mine() returns int language sql as $$select 1$$' 'drop function confirm_user' \
+    'alter function confirm_user reset search_path' 'set role postgres' \
+    'set role cruddur_app' 'create role other' "alter role confirmer createdb" "select pg_read_file('/etc/passwd')"
+}
+
+@test "what a caller brings along does not lead confirm_user astray" {
+  sql rules "create schema trap; grant usage on schema trap to confirmer; create table trap.users (like users);
+    create function trap.lower(text) returns text language plpgsql as 'begin raise exception ''trapped''; end';
+    grant all on all tables in schema trap to confirmer"
+  as confirmer "set search_path = trap, public, pg_catalog; select confirm_user(gen_random_uuid(), '${EVENT//a-sub/b-sub}', null)"
+  [[ $output == handle_taken ]]
+  sql rules 'drop schema trap cascade'
+}
+
+@test "an e-mail address does not get into the server's log" {
+  local event
+  for event in "${EVENT//a-sub/c-sub}" "${EVENT/newcomer/a b}" "${EVENT//@example.com/}"; do
+    as confirmer "select confirm_user(gen_random_uuid(), '$event', null)"
+    ((status == 0))
+    [[ $output == handle_taken || $output == *_invalid ]]
+  done
+  run -1 grep -F newcomer "$CLUSTER/log"
+}
+
 @test "the service may do nothing else" {
-  for statement in 'select email from users' 'select * from users' "insert into users default values" \
+  forbidden service 'select email from users' 'select * from users' "insert into users default values" \
     "update users set handle = 'x'" 'delete from users' 'truncate users' 'truncate activities' \
     'delete from messages' "update messages set message = 'x'" 'delete from message_groups' \
     'update message_groups set first_user_uuid = second_user_uuid' 'select * from applied_migrations' "update activities set message = 'x'" \
@@ -188,12 +248,8 @@ uses_index() {
     'alter table activities disable trigger all' 'begin; lock table users in exclusive mode' \
     'create role other' 'create database other' \
     "copy activities to program 'id'" "select pg_read_file('/etc/passwd')" 'create extension pgcrypto' \
-    'drop database rules' 'set role postgres' "alter role service createdb" 'select public.set_updated_at()'; do
-    as service "$statement"
-    echo "$statement: $output"
-    ((status == 1))
-    [[ $output == *'permission denied'* || $output == *'must be '* ]]
-  done
+    'drop database rules' 'set role postgres' "alter role service createdb" 'select public.set_updated_at()' \
+    'alter function confirm_user reset search_path' 'set role cruddur_confirmation'
 }
 
 @test "cruddur_app cannot log in, and somebody else cannot even connect" {
@@ -203,7 +259,7 @@ uses_index() {
   [[ $output == *'permission denied for database'* ]]
 }
 
-@test "PUBLIC has no right to the database, the schema or its function" {
+@test "PUBLIC has no right to the database, the schema or its functions" {
   [[ -z $(sql rules "
     select 1 from pg_database, aclexplode(datacl) where datname = 'rules' and grantee = 0
     union all select 1 from pg_namespace, aclexplode(nspacl) where nspname = 'public' and grantee = 0

@@ -5,6 +5,7 @@ load helpers/common
 
 SCRIPTS='db-connect db-create db-drop db-migrate db-rollback db-schema-load db-seed db-sessions db-connections db-setup
   rds-update-sg-rule db-rds-update-sg-rule'
+EVERY_SCRIPT="$SCRIPTS user-confirm" # which takes a file's name
 
 setup() {
   # Nothing listens there: a script that goes on after misuse fails with 1 and not with 2.
@@ -12,14 +13,14 @@ setup() {
 }
 
 @test "every script is executable and finds bash by way of env" {
-  for script in $SCRIPTS; do
+  for script in $EVERY_SCRIPT; do
     [[ -x $BIN/$script ]]
     [[ $(head -n 1 "$BIN/$script") == '#!/usr/bin/env bash' ]]
   done
 }
 
 @test "--help goes to stdout with status 0, under the name that was called" {
-  for script in $SCRIPTS; do
+  for script in $EVERY_SCRIPT; do
     run -0 --separate-stderr "$BIN/$script" --help
     [[ ${lines[0]} == "Usage: $script "* ]]
     [[ -z $stderr ]]
@@ -58,7 +59,7 @@ setup() {
 }
 
 @test "sourcing a script does nothing and leaves the shell as it was" {
-  for script in $SCRIPTS; do
+  for script in $EVERY_SCRIPT; do
     run -0 bash -c 'source "$1" prod; echo "status $? options $-"' bash "$BIN/$script"
     [[ ${lines[0]} == 'Run this script, do not source it.' ]]
     [[ ${lines[1]} == "status 2 options "* && ${lines[1]##* } != *[eu]* ]]

@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (router == NULL) {
         router = router_new();
-        routes_add(router);
+        routes_add(router, true);
     }
     split(arena_copy(&arena, (const char *)data, size), envp);
     enum status status = request_init(&request, &arena, envp);

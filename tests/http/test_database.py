@@ -431,7 +431,8 @@ def test_ddl_under_prepared_statements(start):
 def test_a_missing_schema(cluster, start):
     """503, with file and line in the log; and well again as soon as it is loaded."""
     service = start(workers=1)
-    service.database.sql("drop table messages, message_groups, activities, users, applied_migrations; drop function set_updated_at()")
+    service.database.sql("drop table messages, message_groups, activities, users, applied_migrations")
+    service.database.sql("drop function set_updated_at(), confirm_user(uuid, json, text)")
     check_unavailable(service.get("/readyz"))
     check_unavailable(service.home())
     assert service.get("/livez").status == 200

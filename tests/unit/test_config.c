@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -164,6 +165,7 @@ static void test_words(void **state)
         {"CRUDDUR_SQL_DIR", "--sql-dir", {"/any where"}, {""}},
         {"CRUDDUR_SETTINGS_FILE", "--settings-file", {NULL}, {""}},
         {"CONNECTION_URL_FILE", "--connection-url-file", {NULL}, {""}},
+        {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", {NULL}, {""}},
     };
 
     (void)state;
@@ -192,6 +194,8 @@ static void test_defaults(void **state)
     assert_null(config->listen);
     assert_null(config->listen_group);
     assert_null(config->settings_file);
+    assert_null(config->hook_secret_file);
+    assert_null(config->hook_secret);
     expect_text("sql_dir", config->sql_dir, SQL_DIR);
     assert_int_equal(config->listen_mode, 0660);
     assert_int_equal(config->backlog, 1024);
@@ -277,6 +281,8 @@ static void test_missing_files(void **state)
                    "--settings-file: /nowhere: No such file");
     expect_reading(NULL, (const char *const[]){"--connection-url-file=/nowhere", NULL},
                    "--connection-url-file: /nowhere: No such file");
+    expect_reading(NULL, (const char *const[]){"--hook-secret-file=/nowhere", NULL},
+                   "--hook-secret-file: /nowhere: No such file");
 }
 
 static void test_unknown_names(void **state)
@@ -425,6 +431,38 @@ static void test_a_misplaced_url_is_not_printed_either(void **state)
     expect_kept(NULL, NULL, SECRET_URL "\n");
 }
 
+static void test_hook_secret(void **state)
+{
+    static const char secret[] = "0123456789abcdef0123456789s3cret";
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *error;
+    } rows[] = {
+        {"0123456789abcdef0123456789s3cret", 0600, NULL},
+        {"0123456789abcdef0123456789s3cret \n\n", 0640, NULL},
+        {"123456789abcdef0123456789s3cret\n", 0600, "fewer than 32 bytes"},
+        {"", 0600, "fewer than 32 bytes"},
+        {"0123456789abcdef0123456789s3cret", 0604, "chmod 600"},
+        {"0123456789abcdef0123456789s3cret", 0620, "chmod 600"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *path =
+            scratch_write(&scratch, "hook", rows[i].text, strlen(rows[i].text), rows[i].mode);
+        struct reading reading;
+
+        read_settings(&reading, NULL, (const char *const[]){"--hook-secret-file", path, NULL});
+        expect(rows[i].text, reading.good == (rows[i].error == NULL));
+        expect_text("secret", reading.config.hook_secret, reading.good ? secret : NULL);
+        expect_within("errors", reading.errors, rows[i].error != NULL ? rows[i].error : "");
+        expect_not_within("errors", reading.errors, "s3cret");
+        forget(&reading);
+        unlink(path);
+    }
+}
+
 static void test_actions(void **state)
 {
     static const struct {
@@ -511,6 +549,7 @@ static void test_help_lists_every_setting(void **state)
         "--default-handle HANDLE   CRUDDUR_DEFAULT_HANDLE\n",
         "--drain-timeout MS   CRUDDUR_DRAIN_TIMEOUT   [5000]\n",
         "--fetcher PROGRAM   CRUDDUR_FETCHER   [" FETCHER "]\n",
+        "--hook-secret-file FILE   CRUDDUR_HOOK_SECRET_FILE\n",
         "--identity token|handle   CRUDDUR_IDENTITY   [token]\n",
         "--issuer URL   CRUDDUR_ISSUER\n",
         "--jwks-ca-file FILE   CRUDDUR_JWKS_CA_FILE\n",
@@ -585,7 +624,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 33);
+    assert_int_equal(settings, 34);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);
@@ -606,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_url_file),
         cmocka_unit_test(test_the_url_is_never_printed),
         cmocka_unit_test(test_a_misplaced_url_is_not_printed_either),
+        cmocka_unit_test(test_hook_secret),
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_connection_settings),
         cmocka_unit_test(test_help_lists_every_setting),

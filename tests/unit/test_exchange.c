@@ -255,6 +255,50 @@ static void test_body_limit(void **state)
     expect_answer("one more", "Status: 413 ", "", "[\"body_too_large\"]");
 }
 
+/* Signed a thousand years from now: so the code tells a good MAC from a wrong one. */
+static void test_hook(void **state)
+{
+#define HOOK "/api/hooks/cognito/post-confirmation"
+#define SIGNATURE "HTTP_X_CRUDDUR_SIGNATURE="
+#define EXPIRED                                                                                    \
+    SIGNATURE "t=33256915200,v1="                                                                  \
+              "07b2135d9648ecb266ccc21ee1734622e1e90d55fb377574f06d50bb1cf3a1d9"
+    static const struct {
+        struct asked asked;
+        const char *status_line;
+        const char *body;
+    } rows[] = {
+        {{"POST", HOOK, "{}", {JSON}}, "Status: 401 Unauthorized\r\n", "[\"signature_invalid\"]"},
+        {{"POST", HOOK, "{}", {JSON, EXPIRED}},
+         "Status: 401 Unauthorized\r\n",
+         "[\"signature_expired\"]"},
+        {{"POST", HOOK, "{} ", {JSON, EXPIRED}},
+         "Status: 401 Unauthorized\r\n",
+         "[\"signature_invalid\"]"},
+        /* The signature comes before all that the body gate looks at. */
+        {{"POST", HOOK, "\xff", {"CONTENT_TYPE=text/plain", SIGNATURE "t=1,v1=2"}},
+         "Status: 401 Unauthorized\r\n",
+         "[\"signature_invalid\"]"},
+        {{"OPTIONS", HOOK, NULL, {NULL}}, "Status: 204 No Content\r\n", ""},
+    };
+
+    (void)state;
+    config.hook_secret = (char[]){"0123456789abcdef0123456789abcdef"};
+    tear_down(NULL);
+    set_up(NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(begin_as(&rows[i].asked, STATUS_OK), DECISION_RESPOND);
+        expect_answer(rows[i].body, rows[i].status_line, "", rows[i].body);
+    }
+    config.hook_secret = NULL;
+    tear_down(NULL);
+    set_up(NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(begin_as(&rows[i].asked, STATUS_OK), DECISION_RESPOND);
+        expect_answer("no secret", "Status: 404 Not Found\r\n", "", "[\"not_found\"]");
+    }
+}
+
 static void test_rest_never_came(void **state)
 {
     static const struct asked asked = {"POST", "/api/activities", "{", {JSON}};
@@ -331,6 +375,7 @@ static void test_log_line(void **state)
     expect_logged(line, "method", "POST");
     expect_logged(line, "route", "/api/activities");
     expect_logged(line, "sqlstate", NULL);
+    expect_logged(line, "code", "generic_401");
     json_free(line);
     begin_as(&odd, STATUS_OK);
     line = logged();
@@ -352,6 +397,7 @@ static void test_nothing_is_left_of_the_one_before(void **state)
     expect_not_within("head", answer(&body, &length), "Retry-After");
     expect_text("sqlstate", exchange.sqlstate, "");
     assert_int_equal(exchange.database_us, 0);
+    assert_null(exchange.response.failure);
     assert_null(exchange.call.page.limit);
 }
 
@@ -363,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_identity_before_body, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_over_no_network, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_body_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hook, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rest_never_came, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_line, set_up, tear_down),

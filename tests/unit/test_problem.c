@@ -72,9 +72,10 @@ static void check(enum status failure, const char *accept)
     expect_within("code", asked.response.body, code);
     const char *headers = asked.response.headers.length > 0 ? asked.response.headers.bytes : "";
     expect_text(status_code(failure), headers,
-                http == 401                  ? "WWW-Authenticate: Bearer\r\n"
-                : http == 503 || http == 504 ? "Retry-After: 1\r\n"
-                                             : "");
+                failure == STATUS_UNAUTHENTICATED ? "WWW-Authenticate: Bearer\r\n"
+                : http == 401                     ? "WWW-Authenticate: Cruddur-Signature\r\n"
+                : http == 503 || http == 504      ? "Retry-After: 1\r\n"
+                                                  : "");
     if (accept != NULL) {
         struct json *document = json_parse(asked.response.body, asked.response.body_length);
 

@@ -1,0 +1,26 @@
+#include "api/hooks.h"
+
+#include <string.h>
+
+#include "base/ids.h"
+#include "http/body.h"
+
+enum decision hooks_post_confirmation(struct call *call, struct response *response,
+                                      struct statement *statement)
+{
+    const struct request *request = call->request;
+    const char *trigger = body_string(request, call->body, "triggerSource");
+
+    /* A new password, say, is confirmed too. */
+    if (trigger != NULL && strcmp(trigger, "PostConfirmation_ConfirmSignUp") != 0) {
+        response_json(response, request->body, request->body_length);
+        return DECISION_RESPOND;
+    }
+    char *uuid = arena_alloc(request->arena, UUID_TEXT_SIZE);
+    uuid_make(uuid);
+    *statement = statement_of(STATEMENT_USERS_CONFIRM);
+    statement_bind(statement, "uuid", uuid);
+    statement_bind(statement, "event", request->body);
+    statement_bind(statement, "pool", call->user_pool);
+    return DECISION_ASK;
+}

@@ -1,0 +1,11 @@
+/* What other services tell this one. */
+#ifndef CRUDDUR_API_HOOKS_H
+#define CRUDDUR_API_HOOKS_H
+
+#include "api/endpoint.h"
+
+/* Cognito's PostConfirmation trigger: whoever has confirmed a sign-up becomes a user. Answers with the
+ * event, as a trigger must. */
+handler hooks_post_confirmation;
+
+#endif

@@ -1,0 +1,496 @@
+"""Cognito's PostConfirmation trigger: signed events become users, once each, and are answered as they came."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import time
+import uuid
+
+import pytest
+
+from client import JSON, Asking
+from service import Service
+from waiting import eventually
+
+TARGET = "/api/hooks/cognito/post-confirmation"
+SECRET = "a secret of the tests, long enough"
+POOL = "us-east-1_tests"
+WINDOW = 300
+MARGIN = 30  # seconds that a slow machine may take
+
+
+class HookService(Service):
+    """A service that knows SECRET."""
+
+    def __init__(self, cluster, **settings):
+        super().__init__(cluster, **{"cognito_pool": POOL} | settings)
+
+    def open(self):
+        self.write_secret(SECRET)
+        super().open()
+
+    def arguments(self):
+        return [*super().arguments(), "--hook-secret-file", str(self.path / "hook")]
+
+    def write_secret(self, secret, mode=0o600):
+        path = self.path / "hook"
+        path.write_text(secret + "\n")
+        path.chmod(mode)
+
+    def deliver(self, event, headers=None, **more):
+        """Signed, unless headers say otherwise."""
+        body = raw(event)
+        return self.post(TARGET, body, {"X-Cruddur-Signature": signed(body, **more)} | (headers or {}))
+
+    def user(self, sub):
+        """handle, display name and e-mail of the one user of that sub, or None."""
+        rows = self.database.sql("select handle, display_name, email from users where cognito_user_id = %s", sub)
+        assert len(rows) <= 1
+        return rows[0] if rows else None
+
+    def statements(self):
+        return [line for line in self.log.entries("statement") if line["template"] == "users/confirm"]
+
+
+def raw(event):
+    return event if isinstance(event, bytes) else json.dumps(event).encode()
+
+
+def mac(body, at, secret=SECRET):
+    return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def signed(body, at=None, secret=SECRET):
+    at = int(time.time()) if at is None else at
+    return f"t={at},v1={mac(body, at, secret)}"
+
+
+def sign_up(name, /, trigger="PostConfirmation_ConfirmSignUp", **attributes):
+    """As Cognito sends it (its developer guide, post confirmation trigger); an attribute that is None is left out."""
+    all_attributes = {
+        "sub": f"sub-of-{name}",
+        "email_verified": "true",
+        "cognito:user_status": "CONFIRMED",
+        "name": f"Name of {name}",
+        "preferred_username": name,
+        "email": f"{name}@example.com",
+    } | attributes
+    return {
+        "version": "1",
+        "region": "us-east-1",
+        "userPoolId": POOL,
+        "userName": f"sub-of-{name}",
+        "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client"},
+        "triggerSource": trigger,
+        "request": {"userAttributes": {key: value for key, value in all_attributes.items() if value is not None}},
+        "response": {},
+    }
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with HookService(cluster, workers=8) as service:
+        yield service
+
+
+@pytest.fixture
+def start_hook(cluster):
+    """A service of the test's own."""
+    services = []
+
+    def start(**settings):
+        services.append(HookService(cluster, **settings))
+        return services[-1].__enter__()
+
+    yield start
+    for service in services:
+        service.__exit__(None, None, None)
+
+
+def users(service):
+    return service.database.sql("select * from users order by uuid")
+
+
+def test_a_sign_up_becomes_a_user(service):
+    event = sign_up("ada")
+    body = json.dumps(event, indent=3).encode() + b"\n"
+    reply = service.deliver(body)
+    assert (reply.status, reply.body) == (200, body)
+    assert reply.headers["Content-Type"] == JSON
+    assert service.user("sub-of-ada") == ("ada", "Name of ada", "ada@example.com")
+    assert service.get("/api/users/@ada/short").json["display_name"] == "Name of ada"
+    assert service.line_of(reply)["route"] == TARGET
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_any_text_comes_back_as_it_was(service, escaped):
+    event = sign_up(f"текст{escaped:d}", name="Ünï \U0001f600 \"q\" \\ </script> ' ; --", more="\u2028 \t")
+    body = json.dumps(event, ensure_ascii=escaped).encode()
+    assert service.deliver(body).body == body
+    assert service.user(f"sub-of-текст{escaped:d}")[1] == event["request"]["userAttributes"]["name"]
+
+
+def test_the_largest_event(service):
+    event = sign_up("large", more="")
+    event["request"]["userAttributes"]["more"] = "x" * (16384 - len(raw(event)))
+    assert len(raw(event)) == 16384
+    assert service.deliver(event).body == raw(event)
+
+
+def test_ten_deliveries_at_once(service):
+    for number in range(10):
+        event = sign_up(f"tenfold{number}")
+        deliveries = [Asking(service.deliver, event) for _ in range(10)]
+        assert [delivery.reply().status for delivery in deliveries] == [200] * 10
+        assert service.user(f"sub-of-tenfold{number}")[0] == f"tenfold{number}"
+
+
+SLOW_INDEX = """
+    create function dawdle(text) returns text immutable language plpgsql as 'begin perform pg_sleep(0.3); return $1; end';
+    alter table users drop constraint users_cognito_user_id_key;
+    drop index users_handle_key;
+    create index slow on users (dawdle(handle));
+    alter table users add constraint users_cognito_user_id_key unique (cognito_user_id);
+    create unique index users_handle_key on users (lower(handle))"""
+
+
+def test_deliveries_that_do_not_see_each_other(start_hook):
+    """Each has looked for a row before any of them has put its own into the indexes, which are filled in their order."""
+    service = start_hook(workers=4)
+    service.database.sql(SLOW_INDEX)
+    deliveries = [Asking(service.deliver, sign_up("simultaneous")) for _ in range(4)]
+    assert [delivery.reply().status for delivery in deliveries] == [200] * 4
+    assert service.user("sub-of-simultaneous")
+
+
+def test_an_event_that_comes_again(service):
+    """The identity is the pool's, the profile the user's own."""
+    service.deliver(sign_up("again"))
+    before = service.database.sql("select uuid, created_at, updated_at from users where handle = 'again'")
+    assert service.deliver(sign_up("again")).status == 200
+    assert service.database.sql("select uuid, created_at, updated_at from users where handle = 'again'") == before
+    service.post("/api/profile/update", {"display_name": "My choice", "bio": "me", "handle": "again"})
+    assert service.deliver(sign_up("again")).status == 200
+    assert service.user("sub-of-again") == ("again", "My choice", "again@example.com")
+    assert service.deliver(sign_up("again", preferred_username="Renamed", email="new@example.com")).status == 200
+    assert service.user("sub-of-again") == ("Renamed", "My choice", "new@example.com")
+
+
+@pytest.mark.parametrize("trigger", ["PostConfirmation_ConfirmForgotPassword", "PreSignUp_SignUp", "", "postconfirmation_confirmsignup"])
+def test_events_of_other_triggers(service, trigger):
+    """Also where what they say could not be stored."""
+    before, statements = users(service), len(service.statements())
+    event = sign_up("andrewbrown", trigger=trigger, email="not one")
+    reply = service.deliver(event)
+    assert (reply.status, reply.body) == (200, raw(event))
+    assert service.line_of(reply)["db_ms"] == 0
+    assert (users(service), len(service.statements())) == (before, statements)
+
+
+@pytest.mark.parametrize("trigger", [None, 1, ["PostConfirmation_ConfirmSignUp"]])
+def test_an_event_of_no_trigger(service, trigger):
+    assert service.deliver(sign_up("x", trigger=trigger)).json == ["trigger_source_blank"]
+
+
+BODY = raw(sign_up("mallory"))
+NOW = int(time.time())
+GOOD = mac(BODY, NOW)
+FORGED = {
+    "nothing": None,
+    "empty": "",
+    "no time": f"v1={GOOD}",
+    "no mac": f"t={NOW}",
+    "no mac behind the comma": f"t={NOW},",
+    "wrong order": f"v1={GOOD},t={NOW}",
+    "another scheme": f"t={NOW},v0={GOOD}",
+    "a short mac": f"t={NOW},v1={GOOD[:-1]}",
+    "a long mac": f"t={NOW},v1={GOOD}0",
+    "no digit": f"t={NOW},v1={GOOD[:-1]}g",
+    "a flipped bit": f"t={NOW},v1={int(GOOD[0], 16) ^ 1:x}{GOOD[1:]}",
+    "zeros": f"t={NOW},v1={'0' * 64}",
+    "a trailing comma": f"t={NOW},v1={GOOD},",
+    "something behind it": f"t={NOW},v1={GOOD},v0=1",
+    "another time": f"t={NOW + 1},v1={GOOD}",
+    "a padded time": f"t=0{NOW},v1={GOOD}",
+    "a signed time": f"t=+{NOW},v1={GOOD}",
+    "a negative time": f"t=-1,v1={mac(BODY, -1)}",
+    "no time but a mac": f"t=,v1={mac(BODY, '')}",
+    "a huge time": f"t={'9' * 30},v1={mac(BODY, '9' * 30)}",
+    "another secret": signed(BODY, secret=SECRET + "!"),
+    "no secret": signed(BODY, secret=""),
+    "the body alone": f"t={NOW},v1={hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()}",
+    "another body's": signed(raw(sign_up("other"))),
+    "bearer": f"Bearer {GOOD}",
+}
+
+
+def refused(service, reply, code="signature_invalid"):
+    line = service.line_of(reply)
+    return (
+        (reply.status, reply.json) == (401, [code])
+        and reply.headers["WWW-Authenticate"] == "Cruddur-Signature"
+        and (line["code"], line["db_ms"]) == (code, 0)
+    )
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_forged_signatures(service, case):
+    statements = len(service.statements())
+    assert refused(service, service.post(TARGET, BODY, {"X-Cruddur-Signature": FORGED[case]}))
+    assert service.user("sub-of-mallory") is None
+    assert len(service.statements()) == statements
+
+
+@pytest.mark.parametrize("tampered", [BODY + b" ", BODY.replace(b"mallory", b"malory1"), BODY[:-1], b"", b"{", b"\xff"])
+def test_tampered_bodies(service, tampered):
+    """Whatever a body is, its signature comes first."""
+    assert refused(service, service.post(TARGET, tampered, {"X-Cruddur-Signature": signed(BODY)}))
+
+
+def test_the_window(service):
+    now = int(time.time())
+    event = sign_up("punctual")
+    for offset in (-WINDOW - MARGIN, -WINDOW - 1, WINDOW + MARGIN, -now, 10**11):
+        assert refused(service, service.deliver(event, at=now + offset), "signature_expired")
+    assert service.user("sub-of-punctual") is None
+    for offset in (-WINDOW + MARGIN, 0, WINDOW):
+        assert service.deliver(event, at=int(time.time()) + offset).status == 200
+
+
+def test_a_captured_delivery_replayed(service):
+    """Within the window it is good once more, and changes nothing."""
+    body = raw(sign_up("replayed"))
+    headers = {"X-Cruddur-Signature": signed(body)}
+    assert service.post(TARGET, body, headers).status == 200
+    before = users(service)
+    assert service.post(TARGET, body, headers).status == 200
+    assert users(service) == before
+
+
+def test_two_signatures(service):
+    """While the secret changes one is made with the old, one with the new."""
+    now = int(time.time())
+    wrong = "v1=" + mac(BODY, now, "another secret")
+    right = "v1=" + mac(raw(sign_up("both")), now)
+    for macs in (f"{wrong},{right}", f"{right},{wrong}", f"{wrong},{wrong},{right}", "v1=" + right[3:].upper()):
+        assert service.deliver(sign_up("both"), {"X-Cruddur-Signature": f"t={now},{macs}"}).status == 200
+    assert refused(service, service.deliver(sign_up("both"), {"X-Cruddur-Signature": f"t={now},{wrong},{wrong}"}))
+
+
+def test_tokens_and_handles_open_nothing(service):
+    body = raw(sign_up("mallory") | {"user_handle": "andrewbrown", "handle": "andrewbrown"})
+    assert refused(service, service.post(TARGET, body))
+    assert refused(service, service.post(TARGET, body, {"Authorization": f"Bearer {SECRET}"}))
+
+
+@pytest.mark.parametrize(
+    "body, headers, status, code",
+    [
+        (b"{", {}, 400, "body_not_json"),
+        (b"[]", {}, 400, "body_not_json"),
+        (b'{"triggerSource":"a","triggerSource":"b"}', {}, 400, "body_not_json"),
+        (b'{"a":"\\u0000"}', {}, 400, "body_not_json"),
+        (b'{"a":"\xff"}', {}, 400, "body_not_utf8"),
+        (b"", {}, 400, "body_not_json"),
+        (BODY, {"Content-Type": "text/plain"}, 415, "content_type_unsupported"),
+    ],
+)
+def test_signed_nonsense(service, body, headers, status, code):
+    reply = service.deliver(body, headers)
+    assert (reply.status, reply.json) == (status, [code])
+
+
+def test_other_methods(service):
+    for method in ("GET", "PUT", "DELETE"):
+        reply = service.ask(method, TARGET, None if method == "GET" else b"{}")
+        assert (reply.status, reply.json, reply.headers["Allow"]) == (405, ["method_not_allowed"], "POST, OPTIONS")
+
+
+@pytest.mark.parametrize("pool", ["us-east-1_other", POOL.upper(), "", None, 1])
+def test_another_pool(service, pool):
+    reply = service.deliver(sign_up("stranger") | {"userPoolId": pool})
+    assert (reply.status, reply.json) == (403, ["user_pool_mismatch"])
+    assert service.user("sub-of-stranger") is None
+
+
+def test_any_pool_where_none_is_known(start_hook):
+    service = start_hook(cognito_pool=None)
+    for number, pool in enumerate(("us-east-1_other", None)):
+        assert service.deliver(sign_up(f"any{number}") | {"userPoolId": pool}).status == 200
+
+
+TAKEN = [
+    ({"preferred_username": "andrewbrown"}, "handle_taken"),
+    ({"preferred_username": "AndrewBROWN"}, "handle_taken"),
+    ({"email": "andrewbrown@example.com"}, "email_taken"),
+    ({"email": "AndrewBrown@EXAMPLE.com"}, "email_taken"),
+    ({"preferred_username": "Bayko", "email": "londo@example.com"}, "handle_taken"),
+]
+
+
+@pytest.mark.parametrize("attributes, code", TAKEN)
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_another_user_has(service, attributes, code, is_new):
+    name = "late" if is_new else "early"
+    if not is_new:
+        assert service.deliver(sign_up(name)).status == 200
+    before = users(service)
+    reply = service.deliver(sign_up(name, **attributes))
+    assert (reply.status, reply.json) == (409, [code])
+    assert users(service) == before
+    line = service.line_of(reply)
+    assert (line["status"], line["code"]) == (409, code)
+
+
+REFUSED = [
+    ({"sub": None}, "cognito_user_id_blank"),
+    ({"sub": ""}, "cognito_user_id_blank"),
+    ({"sub": 5}, "cognito_user_id_blank"),
+    ({"sub": "a b"}, "cognito_user_id_invalid"),
+    ({"sub": "x" * 129}, "cognito_user_id_invalid"),
+    ({"preferred_username": None}, "user_handle_blank"),
+    ({"preferred_username": ""}, "user_handle_blank"),
+    ({"preferred_username": ["a"]}, "user_handle_blank"),
+    ({"preferred_username": " "}, "user_handle_invalid"),
+    ({"preferred_username": "a/b"}, "user_handle_invalid"),
+    ({"preferred_username": "@a"}, "user_handle_invalid"),
+    ({"preferred_username": "x" * 65}, "user_handle_invalid"),
+    ({"name": None}, "display_name_blank"),
+    ({"name": ""}, "display_name_blank"),
+    ({"name": " \t"}, "display_name_blank"),
+    ({"name": {"a": "b"}}, "display_name_blank"),
+    ({"name": "é" * 256}, "display_name_exceed_max_chars"),
+    ({"email": None}, "email_blank"),
+    ({"email": ""}, "email_blank"),
+    ({"email": "nobody"}, "email_invalid"),
+    ({"email": "a b@example.com"}, "email_invalid"),
+    ({"email": "x" * 309 + "@example.com"}, "email_invalid"),
+]
+
+
+@pytest.mark.parametrize("attributes, code", REFUSED, ids=[f"{code}-{number}" for number, (_, code) in enumerate(REFUSED)])
+def test_what_the_schema_refuses(service, attributes, code):
+    before = users(service)
+    reply = service.deliver(sign_up("nobody", **attributes))
+    assert (reply.status, reply.json) == (422, [code])
+    assert users(service) == before
+
+
+def test_the_longest_that_is_taken(service):
+    attributes = {"sub": "s" * 128, "preferred_username": "é" * 64, "name": "é" * 255, "email": "x" * 308 + "@example.com"}
+    assert service.deliver(sign_up("longest", **attributes)).status == 200
+    assert service.user("s" * 128) == ("é" * 64, "é" * 255, "x" * 308 + "@example.com")
+
+
+@pytest.mark.parametrize("request_member", [None, "text", [], {}, {"userAttributes": None}, {"userAttributes": []}, {"userAttributes": "x"}])
+def test_events_without_attributes(service, request_member):
+    reply = service.deliver(sign_up("nobody") | {"request": request_member})
+    assert (reply.status, reply.json) == (422, ["cognito_user_id_blank"])
+
+
+@pytest.mark.parametrize("same, code", [("preferred_username", "handle_taken"), ("email", "email_taken")])
+def test_a_race_for_a_handle_or_an_address(service, same, code):
+    """One of them is first; the others are told so, by no error of the service's."""
+    value = {"preferred_username": "coveted", "email": "coveted@example.com"}[same]
+    for round_number in range(5):
+        events = [sign_up(f"racer{same[0]}{round_number}x{n}", **{same: f"{round_number}{value}"}) for n in range(8)]
+        replies = [asking.reply() for asking in [Asking(service.deliver, event) for event in events]]
+        assert sorted(reply.status for reply in replies) == [200] + [409] * 7
+        assert {tuple(reply.json) for reply in replies if reply.status == 409} == {(code,)}
+
+
+def test_a_race_that_the_first_one_loses(service):
+    """What waits for another's row goes on when that is taken back."""
+    with service.database.held(
+        "insert into users (display_name, handle, email, cognito_user_id) values ('F', 'fleeting', 'f@example.com', 'f')"
+    ):
+        asking = Asking(service.deliver, sign_up("fleeting"))
+        service.database.wait_for_waiting()
+    assert asking.reply().status == 200
+    assert service.user("sub-of-fleeting")[0] == "fleeting"
+
+
+def test_without_a_secret_there_is_no_such_route(cluster):
+    with Service(cluster) as service:
+        body = raw(sign_up("nobody"))
+        for method in ("POST", "GET", "OPTIONS"):
+            reply = service.ask(method, TARGET, body if method == "POST" else None, {"X-Cruddur-Signature": signed(body, secret="")})
+            assert (reply.status, reply.json) == (404, ["not_found"])
+
+
+def test_a_new_secret_at_HUP(start_hook):
+    service = start_hook()
+    new = SECRET[::-1]
+    service.write_secret(new)
+    assert service.deliver(sign_up("old")).status == 200
+    service.daemon.reload()
+    assert refused(service, service.deliver(sign_up("late")))
+    assert service.deliver(sign_up("new"), secret=new).status == 200
+
+
+@pytest.mark.parametrize("secret, mode, why", [("x" * 31, 0o600, "fewer than 32 bytes"), (SECRET, 0o604, "others can read it")])
+def test_a_bad_secret_at_HUP(start_hook, secret, mode, why):
+    service = start_hook()
+    service.write_secret(secret, mode)
+    service.daemon.signal(signal.SIGHUP)
+    service.daemon.wait_for_message("the old ones stay in force")
+    assert why in service.log.text
+    assert service.deliver(sign_up("steady")).status == 200
+
+
+def test_a_database_that_is_away(start_hook, cluster):
+    """An error for the trigger, which may try again; nobody is lost who was acknowledged."""
+    service = start_hook(workers=1, statement_timeout=200, deadline=400)
+    assert service.deliver(sign_up("before")).status == 200
+    with cluster.away():
+        reply = service.deliver(sign_up("during"))
+        assert (reply.status, reply.json, reply.headers["Retry-After"]) == (503, ["database_unavailable"], "1")
+        assert refused(service, service.post(TARGET, BODY))
+    assert eventually(lambda: service.deliver(sign_up("during")).status == 200)
+    assert service.user("sub-of-before") and service.user("sub-of-during")
+
+
+def test_a_table_that_is_locked(start_hook):
+    service = start_hook(workers=1, statement_timeout=200)
+    assert service.get("/readyz").status == 200
+    with service.database.held("lock table users in share mode"):
+        reply = service.deliver(sign_up("patient"))
+    assert (reply.status, reply.json) == (504, ["database_timeout"])
+
+
+def test_a_session_lost_on_the_way(start_hook):
+    """Sent again on another session it makes one user."""
+    service = start_hook(workers=1)
+    assert service.get("/readyz").status == 200
+    with service.database.held("lock table users in share mode"):
+        asking = Asking(service.deliver, sign_up("resent"))
+        ((backend, _),) = service.database.wait_for_waiting()
+        service.database.sql("select pg_terminate_backend(%s)", backend)
+        eventually(lambda: service.database.wait_for_waiting()[0][0] != backend, what="the second attempt")
+    assert asking.reply().status == 200
+    assert service.user("sub-of-resent")
+
+
+def test_without_prepared_statements(start_hook):
+    service = start_hook(prepare=0)
+    body = raw(sign_up("unprepared"))
+    assert service.deliver(body).body == body
+
+
+def test_no_log_has_an_address_or_the_secret(start_hook, cluster):
+    canary = f"canary-{uuid.uuid4()}"
+    service = start_hook(workers=1, identity="token", issuer="https://i.example", cognito_client="c", jwks_file=os.devnull)
+    server_log_before = len(cluster.log.read_text())
+    for attributes in [{}, *(attributes for attributes, _ in TAKEN), *(attributes for attributes, _ in REFUSED)]:
+        values = {"name": canary, "email": f"{canary}@example.com", "preferred_username": f"{canary[:40]}"} | attributes
+        assert service.deliver(sign_up(canary, **values)).status in (200, 409, 422)
+    taken = sign_up("other", email=f"{canary}@EXAMPLE.com")
+    assert service.deliver(taken).json == ["email_taken"]
+    assert refused(service, service.deliver(sign_up(canary), secret="wrong"))
+    service.daemon.stop()
+    logs = [service.log.text, cluster.log.read_text()[server_log_before:], service.front.access_log.text, service.front.error_log.text]
+    for text in logs:
+        assert canary not in text and "example.com" not in text and SECRET not in text
+    assert len(service.log.requests()) == len(TAKEN) + len(REFUSED) + 3
