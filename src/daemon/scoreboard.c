@@ -28,9 +28,11 @@ void score_set(struct score *score, enum worker_state state, const char *route)
     atomic_store_explicit(&score->state, state, memory_order_release);
 }
 
-void score_rest(struct score *score)
+void score_turn(struct score *score, bool is_busy)
 {
-    if (atomic_load_explicit(&score->state, memory_order_relaxed) == WORKER_BUSY) {
+    if (is_busy) {
+        atomic_store_explicit(&score->since_us, clock_us(), memory_order_relaxed);
+    } else if (atomic_load_explicit(&score->state, memory_order_relaxed) == WORKER_BUSY) {
         score_set(score, WORKER_IDLE, NULL);
     }
 }

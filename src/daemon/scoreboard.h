@@ -4,6 +4,7 @@
 #define CRUDDUR_DAEMON_SCOREBOARD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/config.h"
@@ -11,11 +12,11 @@
 enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING };
 
 struct score {
-    _Atomic int state;            /* enum worker_state */
-    _Atomic(const char *) route;  /* the pattern being served; static text, the same in all */
-    _Atomic int64_t since_us;     /* when the state began, monotonic */
-    _Atomic uint64_t requests;    /* answered */
-    _Atomic uint64_t failures;    /* of them with 5xx */
+    _Atomic int state;           /* enum worker_state */
+    _Atomic(const char *) route; /* the last pattern served; static text, the same in all */
+    _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
+    _Atomic uint64_t requests;   /* answered */
+    _Atomic uint64_t failures;   /* of them with 5xx */
     _Atomic uint64_t connections; /* accepted or taken over */
 };
 
@@ -32,7 +33,8 @@ struct scoreboard *scoreboard_new(void);
 void score_reset(struct score *score);
 void score_set(struct score *score, enum worker_state state, const char *route);
 
-/* Busy no longer, if it was. */
-void score_rest(struct score *score);
+/* The worker's loop has come round. Busy, with a request under way, it does so again and again;
+ * else nothing is expected of it. */
+void score_turn(struct score *score, bool is_busy);
 
 #endif

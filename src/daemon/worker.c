@@ -18,7 +18,8 @@
 enum {
     EVENTS_MAX = 64,
     MASTER_GONE_SECONDS = 1,
-    ACCEPT_PAUSE_MS = 100 /* without descriptors for more connections */
+    ACCEPT_PAUSE_MS = 100, /* without descriptors for more connections */
+    BUSY_TURN_MS = 200     /* so that the master can tell waiting from being stuck */
 };
 
 struct worker {
@@ -137,6 +138,10 @@ static int wait_ms(const struct worker *worker)
     int first_ms =
         clock_sooner(clients_wait_ms(&worker->clients), service_wait_ms(&worker->service));
 
+    if (clients_are_busy(&worker->clients)) {
+        first_ms = clock_sooner(first_ms, BUSY_TURN_MS);
+    }
+
     if (worker->accept_again_ms != 0) {
         int64_t left_ms = worker->accept_again_ms - clock_ms();
 
@@ -201,7 +206,7 @@ static void serve_events(struct worker *worker, int timeout_ms)
     accept_again(worker);
     clients_proceed(&worker->clients);
     service_proceed(&worker->service);
-    score_rest(worker->place->score);
+    score_turn(worker->place->score, clients_are_busy(&worker->clients));
 }
 
 /* Takes over all connections that still wait to be accepted, as nobody will later. */
@@ -228,6 +233,7 @@ static bool settle(struct worker *worker, int64_t end_ms)
             return false;
         }
         serve_events(worker, clock_sooner(wait_ms(worker), (int)left_ms));
+        clients_unpark(&worker->clients);
         if (worker->leave == LEAVE_HAND_OVER) {
             clients_hand_over(&worker->clients, &worker->place->handover);
         }
@@ -253,7 +259,6 @@ static void leave(struct worker *worker)
     }
     if (settle(worker, end_ms)) {
         clients_look_once_more(&worker->clients);
-        clients_unpark(&worker->clients); /* what came while it drained */
         settle(worker, end_ms);
     }
     clients_close(&worker->clients);

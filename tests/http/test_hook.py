@@ -454,7 +454,7 @@ def test_a_database_that_is_away(start_hook, cluster):
 
 def test_a_table_that_is_locked(start_hook):
     service = start_hook(workers=1, statement_timeout=200)
-    assert service.get("/readyz").status == 200
+    assert service.deliver(sign_up("early")).status == 200
     with service.database.held("lock table users in share mode"):
         reply = service.deliver(sign_up("patient"))
     assert (reply.status, reply.json) == (504, ["database_timeout"])

@@ -29,7 +29,7 @@ def kill_worker(service, pid):
 def waiting_worker(service):
     """The worker whose statement waits for a lock. Its session has the worker's number, the log the number's pid."""
     ((_, name),) = service.database.wait_for_waiting()
-    number = name.rpartition(" ")[2]
+    number = name.split()[2]
     started = [text for text in service.log.messages("supervisor") if text.startswith(f"worker {number} started")]
     return int(started[-1].rpartition(" ")[2])
 
@@ -61,7 +61,8 @@ def test_only_the_request_of_a_killed_worker_fails(start):
             reply = asking.reply()
             load.wait_for_more(50)
     assert (reply.status, reply.json, reply.headers["Retry-After"]) == (503, ["service_unavailable"], "1")
-    assert load.failures == []
+    assert load.kinds_of_failure() <= {(503, "service_unavailable")}
+    assert len(load.failures) <= len(load.threads)  # those on the same worker
 
 
 def test_kills_under_load(start):
