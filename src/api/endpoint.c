@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/etag.h"
 #include "http/problem.h"
 #include "http/router.h"
 
@@ -43,6 +44,13 @@ enum decision endpoint_refuse(const struct call *call, const struct broken *brok
     return DECISION_RESPOND;
 }
 
+/* RFC 9211: kept bytes that are out of date, for want of the database. */
+static void say_stale(const struct request *request, int seconds, struct response *response)
+{
+    response_header(response, "Cache-Status",
+                    arena_printf(request->arena, "cruddurd; hit; ttl=-%d", seconds));
+}
+
 void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
                      const struct result *result, struct response *response)
 {
@@ -53,6 +61,11 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
         return;
     }
     response_json(response, result->body, result->body_length);
+    if (result->stale_s > 0) {
+        say_stale(call->request, result->stale_s, response);
+    } else if (result->etag != NULL) {
+        etag_apply(response, call->request, result->etag);
+    }
     if (endpoint->is_list) {
         page_link_next(response, call->request, router_path(call->request, endpoint->pattern),
                        &call->page, result->next_key);

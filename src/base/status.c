@@ -92,6 +92,7 @@ const char *status_reason(int http)
         const char *reason;
     } REASONS[] = {
         {200, "OK"},
+        {304, "Not Modified"},
         {204, "No Content"},
         {400, "Bad Request"},
         {401, "Unauthorized"},

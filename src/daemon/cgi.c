@@ -45,6 +45,7 @@ int cgi_serve(const struct config *config, char **environment)
     struct catalog *catalog = catalog_load(config->sql_dir);
     struct arrival arrival = {.status = STATUS_OK, .is_local = true};
     struct exchange exchange = {0};
+    const struct service_links links = {.epoll_fd = -1};
     struct service service;
 
     if (catalog == NULL) {
@@ -53,7 +54,7 @@ int cgi_serve(const struct config *config, char **environment)
             status_code(STATUS_INTERNAL));
         return EXIT_FAILURE;
     }
-    service_init(&service, config, catalog, "cruddurd cgi", NULL, -1);
+    service_init(&service, config, catalog, "cruddurd cgi", &links);
     read_body(&exchange, (size_t)config->body_max, &arrival);
     if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
         service_submit(&service, &exchange.statement, finish, &exchange);

@@ -63,6 +63,11 @@ static const struct setting SETTINGS[] = {
      .help = "whom a request is for that names nobody; only with --identity handle"},
     {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "MS", KIND_NUMBER, AT(drain_timeout), "5000", 100,
      600000, .help = "for a worker to finish after TERM, before it is killed"},
+    {"CRUDDUR_FEED_STALE", "--feed-stale", "SECONDS", KIND_NUMBER, AT(feed_stale), "60", 0, 86400,
+     .help = "how long the kept feed is served, marked as stale, while the database is away"},
+    {"CRUDDUR_FEED_WATCH", "--feed-watch", "MS", KIND_NUMBER, AT(feed_watch), "20", 0, 1000,
+     .help = "between looks for writes from elsewhere; they are in the feed after five of them\n"
+             "at the latest; 0 keeps no feed, every request asks the database"},
     {"CRUDDUR_FETCHER", "--fetcher", "PROGRAM", KIND_TEXT, AT(fetcher), FETCHER,
      .help = "the program that fetches keys, when it isn't where it was installed"},
     {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", "FILE", KIND_TEXT, AT(hook_secret_file),

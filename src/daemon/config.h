@@ -36,6 +36,8 @@ struct config {
     char *default_handle;
     char *hook_secret_file;
     char *hook_secret; /* what is in it; NULL: no hook is taken */
+    int feed_stale;    /* s */
+    int feed_watch;    /* ms; 0: nothing is kept */
     char *fetcher;     /* the program */
     int listen_mode;   /* permission bits */
     int backlog;       /* connections */

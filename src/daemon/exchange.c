@@ -169,6 +169,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 
 void exchange_result(struct exchange *exchange, const struct result *result)
 {
+    service_note_result(exchange->service, &exchange->statement);
     exchange->database_us = result->microseconds;
     memcpy(exchange->sqlstate, result->sqlstate, sizeof exchange->sqlstate);
     endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);

@@ -23,21 +23,26 @@ static void open_lane(struct service *service, int number, const struct catalog 
 }
 
 void service_init(struct service *service, const struct config *config,
-                  const struct catalog *catalog, const char *name, const struct keypage_link *link,
-                  int epoll_fd)
+                  const struct catalog *catalog, const char *name,
+                  const struct service_links *links)
 {
     *service = (struct service){
         .config = config,
         .catalog = catalog,
         .router = router_new(),
-        .keyring_settings = config_keyring(config, link),
+        .keyring_settings = config_keyring(config, links->keypage),
         .identity = {.mode = (enum identity_mode)config->identity,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
     routes_add(service->router, config->hook_secret != NULL);
     for (int i = 0; i < SERVICE_LANES; i++) {
-        open_lane(service, i, catalog, name, epoll_fd);
+        open_lane(service, i, catalog, name, links->epoll_fd);
+    }
+    if (links->mark != NULL && config->feed_watch > 0) {
+        service->feed_settings = (struct feed_settings){
+            .mark = links->mark, .watch_ms = config->feed_watch, .stale_s = config->feed_stale};
+        service->feed = feed_new(&service->feed_settings, service->lanes[SERVICE_READS].connection);
     }
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);
@@ -54,13 +59,28 @@ bool service_fits(struct service *service)
     return fits;
 }
 
+static bool writes(const struct service *service, const struct statement *statement)
+{
+    return catalog_get(service->catalog, statement->id)->lane == LANE_WRITE;
+}
+
 void service_submit(struct service *service, const struct statement *statement,
                     statement_done *done, void *context)
 {
-    bool writes = catalog_get(service->catalog, statement->id)->lane == LANE_WRITE;
+    if (service->feed != NULL && feed_takes(statement)) {
+        feed_submit(service->feed, statement, done, context);
+    } else {
+        connection_submit(
+            service->lanes[writes(service, statement) ? SERVICE_WRITES : SERVICE_READS].connection,
+            statement, done, context);
+    }
+}
 
-    connection_submit(service->lanes[writes ? SERVICE_WRITES : SERVICE_READS].connection, statement,
-                      done, context);
+void service_note_result(const struct service *service, const struct statement *statement)
+{
+    if (service->feed != NULL && writes(service, statement)) {
+        feed_mark_changed(service->feed_settings.mark);
+    }
 }
 
 bool service_event(struct service *service, const void *who)
@@ -106,6 +126,7 @@ void service_finish(struct service *service)
 
 void service_release(struct service *service)
 {
+    feed_free(service->feed);
     for (int i = 0; i < SERVICE_LANES; i++) {
         connection_free(service->lanes[i].connection);
     }

@@ -3,6 +3,7 @@
 #define CRUDDUR_DAEMON_SERVICE_H
 
 #include "daemon/config.h"
+#include "daemon/feed.h"
 #include "http/cors.h"
 #include "http/router.h"
 
@@ -20,22 +21,34 @@ struct service {
         bool is_ready; /* its socket has something to say */
     } lanes[SERVICE_LANES];
     struct keyring_settings keyring_settings;
+    struct feed_settings feed_settings;
+    struct feed *feed; /* NULL: none is kept */
     struct identity identity;
     struct cors cors;
 };
 
-/* name is the application_name of its database connections; link as in config_keyring; epoll_fd as in
- * connection_new. All must outlive the service. */
+/* How a worker hangs together with the rest of the pool. */
+struct service_links {
+    const struct keypage_link *keypage; /* as in config_keyring */
+    struct feed_mark *mark;             /* NULL: no feed is kept */
+    int epoll_fd;                       /* as in connection_new */
+};
+
+/* name is the application_name of its database connections. All must outlive the service. */
 void service_init(struct service *service, const struct config *config,
-                  const struct catalog *catalog, const char *name, const struct keypage_link *link,
-                  int epoll_fd);
+                  const struct catalog *catalog, const char *name,
+                  const struct service_links *links);
 
 /* Whether the database's schema fits, as in connection_fits. */
 bool service_fits(struct service *service);
 
-/* As connection_submit, on the connection that the statement belongs to. */
+/* As connection_submit, on the connection that the statement belongs to, or from the kept feed. */
 void service_submit(struct service *service, const struct statement *statement,
                     statement_done *done, void *context);
+
+/* To be called with a statement's result before anybody is told: what was written, or may have been,
+ * is in no kept feed from then on. */
+void service_note_result(const struct service *service, const struct statement *statement);
 
 /* Notes that an epoll event is for one of the connections; false when it isn't. */
 bool service_event(struct service *service, const void *who);

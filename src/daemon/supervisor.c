@@ -19,6 +19,7 @@
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "daemon/scoreboard.h"
+#include "daemon/watcher.h"
 #include "daemon/worker.h"
 
 enum {
@@ -61,6 +62,7 @@ struct supervisor {
     struct listener listener;
     struct handover handover;
     struct fetcher fetcher;
+    struct watcher watcher;
     int life[2]; /* a pipe: the workers' end sees its end when the master is gone */
     bool is_stopping;
     int64_t watchdog_ms; /* when systemd wants to hear from us again */
@@ -141,6 +143,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
         .score = score_of(supervisor, child),
         .handover = supervisor->handover,
         .keypage = &supervisor->fetcher.link,
+        .mark = supervisor->watcher.mark,
         .listen_fd = supervisor->listener.fd,
         .life_fd = supervisor->life[0],
         .number = child->number,
@@ -319,7 +322,9 @@ static void finish_reload(struct supervisor *supervisor)
     supervisor->next = NULL;
     log_setup((enum log_level)supervisor->current->config.log_level,
               (enum log_format)supervisor->current->config.log_format);
-    fetcher_stop(&supervisor->fetcher); /* starts again with the new settings */
+    /* These start again with the new settings. */
+    helper_stop(&supervisor->fetcher.helper);
+    helper_stop(&supervisor->watcher.helper);
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }
 
@@ -390,7 +395,8 @@ static void reap(struct supervisor *supervisor)
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
         struct child *child = child_of_pid(supervisor, pid);
 
-        if (fetcher_ended(&supervisor->fetcher, pid)) {
+        if (helper_ended(&supervisor->fetcher.helper, pid) ||
+            helper_ended(&supervisor->watcher.helper, pid)) {
             continue;
         }
         if (child != NULL) {
@@ -469,7 +475,8 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     log_message(LOG_INFO, "supervisor", "ending");
     notify_systemd("STOPPING=1");
     supervisor->is_stopping = true;
-    fetcher_stop(&supervisor->fetcher);
+    helper_stop(&supervisor->fetcher.helper);
+    helper_stop(&supervisor->watcher.helper);
     /* No new connections, before the workers look for the last time. */
     listen_close(&supervisor->listener);
     for (size_t i = 0; i < SCORES_MAX; i++) {
@@ -481,7 +488,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
 
 static bool has_children(const struct supervisor *supervisor)
 {
-    if (supervisor->fetcher.pid != 0) {
+    if (supervisor->fetcher.helper.pid != 0 || supervisor->watcher.helper.pid != 0) {
         return true;
     }
     for (size_t i = 0; i < SCORES_MAX; i++) {
@@ -503,7 +510,10 @@ static bool is_unsettled(const struct supervisor *supervisor)
         running += supervisor->children[i].state == CHILD_RUNNING;
     }
     return supervisor->is_stopping ||
-           (supervisor->current->config.jwks_url != NULL && supervisor->fetcher.pid == 0) ||
+           (fetcher_is_wanted(&supervisor->current->config) &&
+            supervisor->fetcher.helper.pid == 0) ||
+           (watcher_is_wanted(&supervisor->current->config) &&
+            supervisor->watcher.helper.pid == 0) ||
            supervisor->next != NULL || running < supervisor->current->config.workers;
 }
 
@@ -549,6 +559,14 @@ static int wait_for_signal(const struct supervisor *supervisor, const sigset_t *
     return sigtimedwait(signals, NULL, &tick);
 }
 
+static void keep_helpers(struct supervisor *supervisor)
+{
+    const struct generation *current = supervisor->current;
+
+    fetcher_keep(&supervisor->fetcher, &current->config);
+    watcher_keep(&supervisor->watcher, &current->config, current->catalog);
+}
+
 static void run(struct supervisor *supervisor, const sigset_t *signals)
 {
     while (!supervisor->is_stopping || has_children(supervisor)) {
@@ -562,7 +580,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
                 begin_reload(supervisor);
             }
             respawn(supervisor);
-            fetcher_keep(&supervisor->fetcher, &supervisor->current->config);
+            keep_helpers(supervisor);
         }
         feed_watchdog(supervisor);
     }
@@ -595,7 +613,8 @@ static bool prepare(struct supervisor *supervisor)
     supervisor->scoreboard = scoreboard_new();
     if (supervisor->scoreboard == NULL || !handover_open(&supervisor->handover) ||
         pipe2(supervisor->life, O_CLOEXEC) != 0 ||
-        !fetcher_prepare(&supervisor->fetcher, &current->config)) {
+        !fetcher_prepare(&supervisor->fetcher, &current->config) ||
+        !watcher_prepare(&supervisor->watcher)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }

@@ -288,12 +288,13 @@ int worker_run(const struct worker_place *place)
     int status = EXIT_FAILURE;
 
     worker.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    const struct service_links links = {
+        .keypage = place->keypage, .mark = place->mark, .epoll_fd = worker.epoll_fd};
     srandom((unsigned)getpid());
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* libpq waits for the resolver as it is */
     fastcgi_setup();
     worker.signal_fd = set_signals();
-    service_init(&worker.service, place->config, place->catalog, name, place->keypage,
-                 worker.epoll_fd);
+    service_init(&worker.service, place->config, place->catalog, name, &links);
     if (place->must_fit && !service_fits(&worker.service)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker)) {

@@ -17,6 +17,7 @@ struct worker_place {
     struct score *score;
     struct handover handover;
     const struct keypage_link *keypage;
+    struct feed_mark *mark;
     int listen_fd;
     int life_fd;    /* readable (end of file) once the master is gone */
     int number;     /* from 1, for application_name */

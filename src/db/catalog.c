@@ -13,10 +13,11 @@ static const struct {
     const char *name;
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1];
-    bool writes;
+    enum lane lane; /* 0: LANE_READ */
     bool may_share;
 } STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout"}},
+    [STATEMENT_SESSION_SNAPSHOT] = {"session/snapshot", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
     [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
     [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
                                    SHAPE_PAGE,
@@ -25,16 +26,16 @@ static const struct {
     [STATEMENT_ACTIVITIES_CREATE] = {"activities/create",
                                      SHAPE_OUTCOME,
                                      {"uuid", "sub", "handle", "message", "ttl"},
-                                     .writes = true,
+                                     .lane = LANE_WRITE,
                                      .may_share = true},
     [STATEMENT_ACTIVITIES_REPLY] = {"activities/reply",
                                     SHAPE_OUTCOME,
                                     {"uuid", "sub", "handle", "message", "parent"},
-                                    .writes = true},
+                                    .lane = LANE_WRITE},
     [STATEMENT_ACTIVITIES_DELETE] = {"activities/delete",
                                      SHAPE_OUTCOME,
                                      {"uuid", "sub", "handle"},
-                                     .writes = true},
+                                     .lane = LANE_WRITE},
     [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
     [STATEMENT_USERS_FEED] = {"users/feed",
                               SHAPE_OUTCOME,
@@ -42,11 +43,11 @@ static const struct {
     [STATEMENT_USERS_UPDATE] = {"users/update",
                                 SHAPE_OUTCOME,
                                 {"sub", "handle", "display_name", "bio"},
-                                .writes = true},
+                                .lane = LANE_WRITE},
     [STATEMENT_USERS_CONFIRM] = {"users/confirm",
                                  SHAPE_OUTCOME,
                                  {"uuid", "event", "pool"},
-                                 .writes = true},
+                                 .lane = LANE_WRITE},
     [STATEMENT_MESSAGES_GROUPS] = {"messages/groups",
                                    SHAPE_OUTCOME,
                                    {"sub", "handle", "limit", "after_us", "after_uuid"}},
@@ -57,11 +58,11 @@ static const struct {
     [STATEMENT_MESSAGES_APPEND] = {"messages/append",
                                    SHAPE_OUTCOME,
                                    {"uuid", "sub", "handle", "group", "message"},
-                                   .writes = true},
+                                   .lane = LANE_WRITE},
     [STATEMENT_MESSAGES_START] = {"messages/start",
                                   SHAPE_OUTCOME,
                                   {"uuid", "sub", "handle", "group", "other", "message"},
-                                  .writes = true},
+                                  .lane = LANE_WRITE},
 };
 
 struct catalog {
@@ -78,19 +79,28 @@ struct statement statement_of(enum statement_id id)
     return (struct statement){.id = id};
 }
 
-void statement_bind(struct statement *statement, const char *parameter, const char *value)
+/* Where a parameter stands among the values. */
+static size_t place_of(enum statement_id id, const char *parameter)
 {
-    const char *const *names = STATEMENTS[statement->id].parameters;
+    const char *const *names = STATEMENTS[id].parameters;
 
     for (size_t i = 0; names[i] != NULL; i++) {
         if (strcmp(names[i], parameter) == 0) {
-            statement->values[i] = value;
-            return;
+            return i;
         }
     }
-    log_message(LOG_ERROR, "bug", "%s has no parameter %s", STATEMENTS[statement->id].name,
-                parameter);
+    log_message(LOG_ERROR, "bug", "%s has no parameter %s", STATEMENTS[id].name, parameter);
     abort();
+}
+
+void statement_bind(struct statement *statement, const char *parameter, const char *value)
+{
+    statement->values[place_of(statement->id, parameter)] = value;
+}
+
+const char *statement_value(const struct statement *statement, const char *parameter)
+{
+    return statement->values[place_of(statement->id, parameter)];
 }
 
 const char *const *catalog_parameters(enum statement_id id)
@@ -134,7 +144,7 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         .sql = sql->bytes,
         .parameters = count_names(STATEMENTS[id].parameters),
         .shape = STATEMENTS[id].shape,
-        .lane = STATEMENTS[id].writes ? LANE_WRITE : LANE_READ,
+        .lane = STATEMENTS[id].lane != 0 ? STATEMENTS[id].lane : LANE_READ,
         .may_share = STATEMENTS[id].may_share,
     };
     return good;

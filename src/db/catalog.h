@@ -9,8 +9,9 @@
 
 struct catalog;
 
-/* Which of a worker's connections runs a statement: reads don't wait for another's commit. */
-enum lane { LANE_READ = 1, LANE_WRITE = 2 };
+/* Which connection runs a statement. A worker has one for reads, which so don't wait for another's
+ * commit, and one for writes; the third is the watcher's. */
+enum lane { LANE_READ = 1, LANE_WRITE = 2, LANE_WATCH = 4 };
 
 struct prepared {
     const char *name;  /* "activities/home" */

@@ -107,7 +107,7 @@ static void log_statement(const struct connection *connection, const struct stat
 {
     const char *const *names = catalog_parameters(statement->id);
 
-    if (!log_wants(LOG_DEBUG)) {
+    if (!log_wants(LOG_DEBUG) || statement->id == STATEMENT_SESSION_SNAPSHOT /* too many */) {
         return;
     }
     struct log_line line = log_begin(LOG_DEBUG, "statement");

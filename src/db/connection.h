@@ -27,7 +27,7 @@ enum {
                                      new sessions for a moment before it ends them all */
     CONNECTION_REPEATS_MAX = 2,  /* of a statement that met a deadlock or serialization failure */
     CONNECTION_BATCH_MAX = 32,   /* statements in one unit */
-    CONNECTION_QUEUE_MAX = 1024, /* statements that wait to be sent; one more is refused at once */
+    CONNECTION_QUEUE_MAX = 256, /* statements that wait to be sent; one more is refused at once */
     CONNECTION_AWAY_MAX = 8      /* that wait for an attempt to connect in a known outage */
 };
 

@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "db/sqlstate.h"
@@ -156,7 +157,8 @@ static const char *value_at(const PGresult *rows, int column)
     return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
 }
 
-/* From the one row (outcome, body, next_key); the last is not there for SHAPE_OUTCOME. */
+/* From the one row (outcome, body, next_key, lives_us); the last two are not there for
+ * SHAPE_OUTCOME. */
 static void take_row(const PGresult *rows, struct result *result)
 {
     result->status = STATUS_OK;
@@ -167,6 +169,8 @@ static void take_row(const PGresult *rows, struct result *result)
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
     result->next_key = PQnfields(rows) > 2 ? value_at(rows, 2) : NULL;
+    const char *lives_us = PQnfields(rows) > 3 ? value_at(rows, 3) : NULL;
+    result->lives_us = lives_us != NULL ? strtoll(lives_us, NULL, 10) : -1;
 }
 
 static void take_error(const char *template_name, const PGresult *error, struct result *result)

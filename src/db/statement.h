@@ -11,6 +11,7 @@
 /* Every statement there is; catalog.c says which template and which parameters each one has. */
 enum statement_id {
     STATEMENT_SESSION_BEGIN,
+    STATEMENT_SESSION_SNAPSHOT,
     STATEMENT_HEALTH_READY,
     STATEMENT_ACTIVITIES_HOME,
     STATEMENT_ACTIVITIES_SHOW,
@@ -42,6 +43,9 @@ struct statement statement_of(enum statement_id id);
  * programming error and ends the process. */
 void statement_bind(struct statement *statement, const char *parameter, const char *value);
 
+/* The value that a parameter was set to. */
+const char *statement_value(const struct statement *statement, const char *parameter);
+
 /* What came back. The text lives until the callback that gets it returns. */
 struct result {
     enum status status;   /* STATUS_OK: the database answered; else why not */
@@ -49,6 +53,9 @@ struct result {
     const char *body;     /* JSON text; NULL when there is none */
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
+    int64_t lives_us;     /* of a page, until the first of its rows expires; -1: none does */
+    const char *etag;     /* of a kept page, else NULL */
+    int stale_s;          /* its age when it was served for want of a database; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };

@@ -290,7 +290,8 @@ static void before(enum shape shape, const char *const *parameters, struct buf *
                    "select 'ok' as outcome, coalesce(json_agg(page_row), '[]') as body,"
                    " (extract(epoch from (array_agg(page_row.created_at))[$%zu::integer])"
                    " * 1000000)::bigint || '/' || (array_agg(page_row.uuid))[$%zu::integer]"
-                   " as next_key from (\n",
+                   " as next_key, (extract(epoch from min(page_row.expires_at) - now())"
+                   " * 1000000)::bigint as lives_us from (\n",
                    limit, limit);
         break;
     case SHAPE_OUTCOME:

@@ -7,12 +7,14 @@
 
 #include "base/buf.h"
 
-/* What a template's rows become. Every statement gives columns outcome, body, next_key:
- * an outcome word, JSON text, and the key of a full page's last row. */
+/* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us:
+ * an outcome word, JSON text, the key of a full page's last row, and the microseconds until a page's
+ * first row expires. */
 enum shape {
     SHAPE_OBJECT,  /* its row as an object with the outcome "ok"; no row stays no row */
     SHAPE_ARRAY,   /* its rows as an array, [] when there are none */
-    SHAPE_PAGE,    /* an array as well; has the columns created_at and uuid, the parameter limit */
+    SHAPE_PAGE,    /* an array as well; has the columns created_at, uuid and expires_at, the
+ parameter limit */
     SHAPE_OUTCOME, /* gives the columns outcome and body itself (so it may write) */
     SHAPE_PLAIN    /* left as it is: no columns are looked at */
 };

@@ -153,6 +153,7 @@ enum status request_init(struct request *request, struct arena *arena, char **en
         .authorization = parameter(envp, "HTTP_AUTHORIZATION"),
         .idempotency_key = parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
         .signature = parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
+        .if_none_match = parameter(envp, "HTTP_IF_NONE_MATCH"),
         .origin = parameter(envp, "HTTP_ORIGIN"),
         .preflight_method = parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
         .remote_addr = parameter(envp, "REMOTE_ADDR"),

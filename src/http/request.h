@@ -43,6 +43,7 @@ struct request {
     const char *authorization;
     const char *idempotency_key;
     const char *signature; /* X-Cruddur-Signature */
+    const char *if_none_match;
     const char *origin;
     const char *preflight_method; /* Access-Control-Request-Method */
     const char *remote_addr;

@@ -18,6 +18,12 @@ void response_empty(struct response *response)
     response->body_length = 0;
 }
 
+void response_not_modified(struct response *response)
+{
+    response_empty(response);
+    response->http = 304;
+}
+
 void response_header(struct response *response, const char *name, const char *value)
 {
     buf_printf(&response->headers, "%s: %s\r\n", name, value);
@@ -33,8 +39,8 @@ void response_head(const struct response *response, const struct request *reques
     buf_printf(head,
                "X-Request-Id: %s\r\n"
                "X-Content-Type-Options: nosniff\r\n"
-               "Cache-Control: no-store\r\n",
-               request->id);
+               "Cache-Control: %s\r\n",
+               request->id, response->cache_control != NULL ? response->cache_control : "no-store");
     if (response->headers.length > 0) {
         buf_append(head, response->headers.bytes, response->headers.length);
     }

@@ -12,8 +12,9 @@ struct request;
 struct response {
     int http;
     const char *failure; /* the code of the (first) failure that it tells, static; NULL: none */
-    const char *content_type; /* NULL: no body */
-    const char *body;         /* borrowed: lives as long as the request or the database result */
+    const char *content_type;  /* NULL: no body */
+    const char *cache_control; /* NULL: no-store */
+    const char *body;          /* borrowed: lives as long as the request or the database result */
     size_t body_length;
     struct buf headers; /* further header lines, each with its CRLF */
 };
@@ -23,6 +24,9 @@ void response_json(struct response *response, const char *body, size_t length);
 
 /* An answer without a body, 204. */
 void response_empty(struct response *response);
+
+/* Takes the body away from a 200: 304. */
+void response_not_modified(struct response *response);
 
 /* Adds a header line. Values come from us, never from the client as sent. */
 void response_header(struct response *response, const char *name, const char *value);

@@ -4,11 +4,13 @@ import contextlib
 import itertools
 import os
 import pwd
+import re
 import signal
 import subprocess
 
 import psycopg2
 import psycopg2.extensions
+import time
 
 from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
 from waiting import eventually
@@ -33,7 +35,9 @@ local all         all      scram-sha-256
 
 
 # The workers' sessions in the database that is asked.
-FROM_SESSIONS = "from pg_stat_activity where datname = current_database() and application_name like 'cruddurd%'"
+FROM_SESSIONS = "from pg_stat_activity where datname = current_database() and application_name like 'cruddurd worker%'"
+CHANGES_FEED = re.compile(r"\b(insert|update|delete|alter|drop|create|truncate)\b.*\b(activities|users)\b", re.I | re.S)
+FEED_BOUND = 0.11  # s, by the default of --feed-watch, until a write from elsewhere is seen
 
 
 class Cluster:
@@ -159,7 +163,11 @@ class Database:
         return self.cluster.url(role, password, self.name, hosts)
 
     def sql(self, statement, *values):
-        return self.cluster.sql(statement, *values, database=self.name)
+        """Rows. What it writes to the feed every service shows afterwards."""
+        rows = self.cluster.sql(statement, *values, database=self.name)
+        if CHANGES_FEED.search(statement):
+            time.sleep(FEED_BOUND)
+        return rows
 
     def connect(self):
         return self.cluster.connect(self.name)

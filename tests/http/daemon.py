@@ -37,16 +37,17 @@ def run_once(*arguments, stdin="", environment=None, **more):
     )
 
 
-Process = collections.namedtuple("Process", "pid parent session")
+Process = collections.namedtuple("Process", "pid name parent session")
 
 
 def process_of(pid):
     """What the kernel says about a process; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
     try:
-        state, parent, _, session = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+        name, _, rest = pathlib.Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+        state, parent, _, session = rest.split()[:4]
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Process(pid, int(parent), int(session)) if state != "Z" else None
+    return Process(pid, name, int(parent), int(session)) if state != "Z" else None
 
 
 def is_alive(pid):
@@ -89,7 +90,14 @@ class Daemon:
 
     def workers(self):
         """Their process ids."""
-        return sorted(process.pid for process in processes() if process.parent == self.pid)
+        return sorted(process.pid for process in self.children() if process.name != "cruddur-watch")
+
+    def watchers(self):
+        """The process ids of those that look for writes from elsewhere: one, or none."""
+        return [process.pid for process in self.children() if process.name == "cruddur-watch"]
+
+    def children(self):
+        return [process for process in processes() if process.parent == self.pid]
 
     def signal(self, number):
         self.process.send_signal(number)

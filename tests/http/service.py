@@ -132,13 +132,15 @@ class Pool:
 class Service(Pool, Client):
     """With nginx before it: service.get(…) and so on ask it."""
 
-    def __init__(self, cluster, **settings):
-        super().__init__(**settings)
+    def __init__(self, cluster, database=None, **settings):
+        """Its own database, unless it is given another one's."""
+        super().__init__(database, **settings)
         self.cluster = cluster
+        self.owns_database = database is None
         self.front = None
 
     def open(self):
-        self.database = Database(self.cluster)
+        self.database = self.database or Database(self.cluster)
         self.front = Front(self.path)
         self.port = self.front.start()
         super().open()
@@ -147,7 +149,7 @@ class Service(Pool, Client):
         if self.front is not None:
             self.front.stop()
         super().remove()
-        if self.database is not None:
+        if self.owns_database and self.database is not None:
             self.database.remove()
 
     def logs(self):

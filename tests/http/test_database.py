@@ -194,7 +194,7 @@ def relay(cluster):
 
 def test_a_network_that_swallows_everything(start, relay):
     """No answer takes longer than 3.5 s, over a session that was there and over one that must be made."""
-    service = start(workers=1)
+    service = start(workers=1, feed_watch=0)
     service.write_url(service.database.url(hosts=[relay.host]))
     service.daemon.reload()
     assert service.home().status == 200
@@ -216,7 +216,7 @@ def test_wrong_password_and_its_rotation(cluster, start):
     """The URL's file is read at each connect: a new password needs no restart."""
     cluster.sql("drop role if exists rotating")
     cluster.sql("create role rotating login password 'first' in role cruddur_app")
-    service = start(workers=2, statement_timeout=300, deadline=500)
+    service = start(workers=2, feed_watch=0, statement_timeout=300, deadline=500)
     service.write_url(service.database.url("rotating", "first"))
     service.daemon.reload()
     before = service.wait_for_workers()
@@ -248,7 +248,7 @@ def test_a_url_file_that_goes_bad(start):
 
 
 def test_no_slot_left(cluster, start):
-    service = start(workers=1)
+    service = start(workers=1, feed_watch=0)
     service.database.sql(f"alter database {service.database.name} connection limit 0")
     with Stopwatch() as watch:
         for _ in range(20):
@@ -456,7 +456,7 @@ def test_missing_rights(start):
 
 
 def test_a_database_that_is_dropped(cluster, start):
-    service = start(workers=1, statement_timeout=300, deadline=500)
+    service = start(workers=1, feed_stale=0, statement_timeout=300, deadline=500)
     assert service.home().status == 200
     service.database.remove()
     check_unavailable(service.home())

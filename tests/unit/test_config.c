@@ -107,6 +107,8 @@ static void test_numbers(void **state)
         const char *below, *least, *most, *above;
     } rows[] = {
         {"CRUDDUR_BACKLOG", "--backlog", "0", "1", "65535", "65536"},
+        {"CRUDDUR_FEED_STALE", "--feed-stale", "-1", "0", "86400", "86401"},
+        {"CRUDDUR_FEED_WATCH", "--feed-watch", "-1", "0", "1000", "1001"},
         {"CRUDDUR_BODY_MAX", "--body-max", "1023", "1024", "65536", "65537"},
         {"CRUDDUR_DEADLINE", "--deadline", "99", "2001", "4499", "60001"},
         {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "99", "100", "600000", "600001"},
@@ -557,6 +559,8 @@ static void test_help_lists_every_setting(void **state)
         "--jwks-max-age SECONDS   CRUDDUR_JWKS_MAX_AGE   [86400]\n",
         "--jwks-url URL   CRUDDUR_JWKS_URL\n",
         "--listen ADDRESS   CRUDDUR_LISTEN\n",
+        "--feed-stale SECONDS   CRUDDUR_FEED_STALE   [60]\n",
+        "--feed-watch MS   CRUDDUR_FEED_WATCH   [20]\n",
         "--listen-group GROUP   CRUDDUR_LISTEN_GROUP\n",
         "--listen-mode MODE   CRUDDUR_LISTEN_MODE   [0660]\n",
         "--log-format auto|text|json   CRUDDUR_LOG_FORMAT   [auto]\n",
@@ -624,7 +628,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 34);
+    assert_int_equal(settings, 36);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

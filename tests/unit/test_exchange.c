@@ -18,13 +18,14 @@ enum { PARAMETERS_MAX = 8, BODY_MAX = 200 };
 
 static struct config config = {.body_max = BODY_MAX, .identity = IDENTITY_HANDLE};
 static struct service service;
+static const struct service_links links = {.epoll_fd = -1};
 static struct exchange exchange;
 static bool over_no_network; /* how requests come */
 
 static int set_up(void **state)
 {
     (void)state;
-    service_init(&service, &config, NULL, "test", NULL, -1); /* nothing is submitted here */
+    service_init(&service, &config, NULL, "test", &links); /* nothing is submitted here */
     return 0;
 }
 

@@ -1,0 +1,51 @@
+/* The newest page of the home feed, kept as the database gave it and served without asking again
+ * while nothing can have changed: no write went out from this host, the watcher saw none from
+ * elsewhere, and nothing in it has expired. One copy per worker and page length. */
+#ifndef CRUDDUR_DAEMON_FEED_H
+#define CRUDDUR_DAEMON_FEED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/connection.h"
+
+/* What the pool's processes tell each other, in shared memory. */
+struct feed_mark {
+    _Atomic uint64_t generation; /* another one after each write */
+    _Atomic int64_t looked_us;   /* when the watcher's last successful look began, monotonic */
+};
+
+/* Shared with all children forked after this. NULL: no memory. */
+struct feed_mark *feed_mark_new(void);
+
+/* To be called when a write is committed, or may be, before anybody is told. */
+void feed_mark_changed(struct feed_mark *mark);
+
+struct feed_settings {
+    struct feed_mark *mark;
+    int watch_ms; /* between the watcher's looks */
+    int stale_s;  /* how long a page is served, marked as stale, while the database is away */
+};
+
+enum {
+    FEED_PAGES_MAX = 4,   /* lengths for which a page is kept; further ones ask the database */
+    FEED_LOOKS_MISSED = 5 /* of the watcher, before nothing is served without asking: a write from
+                             elsewhere is seen after so many times watch_ms at the latest */
+};
+
+struct feed;
+
+/* All must outlive it. */
+struct feed *feed_new(const struct feed_settings *settings, struct connection *reads);
+void feed_free(struct feed *feed); /* NULL is allowed */
+
+/* Whether the statement asks for a page that may be kept. */
+bool feed_takes(const struct statement *statement);
+
+/* As connection_submit, for such a statement. Whoever asks while the page is being fetched gets what
+ * comes, if nothing was written in between. */
+void feed_submit(struct feed *feed, const struct statement *statement, statement_done *done,
+                 void *context);
+
+#endif

@@ -1,0 +1,29 @@
+/* A process of the pool that is no worker, kept running by the master. */
+#ifndef CRUDDUR_DAEMON_HELPER_H
+#define CRUDDUR_DAEMON_HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { HELPER_RESTART_MS = 1000 /* at least, between two starts */ };
+
+struct helper {
+    pid_t pid; /* 0: doesn't run */
+    int64_t started_ms;
+};
+
+/* What it does, in a child with the usual signal handling. It ends when the master does; to return is
+ * to fail. */
+typedef void helper_run(void *context);
+
+/* Starts it if it doesn't run. name is what ps shows, 15 bytes at most. */
+void helper_keep(struct helper *helper, const char *name, helper_run *run, void *context);
+
+/* Whether pid was it; it has ended then. */
+bool helper_ended(struct helper *helper, pid_t pid);
+
+/* Ends it; with the next helper_keep it starts with the context of then. */
+void helper_stop(const struct helper *helper);
+
+#endif

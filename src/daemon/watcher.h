@@ -1,0 +1,27 @@
+/* The pool's one process that looks for writes from elsewhere, another host's or psql's, so that no
+ * worker serves a kept page that is out of date. */
+#ifndef CRUDDUR_DAEMON_WATCHER_H
+#define CRUDDUR_DAEMON_WATCHER_H
+
+#include "daemon/config.h"
+#include "daemon/feed.h"
+#include "daemon/helper.h"
+
+struct watcher {
+    struct helper helper;
+    struct feed_mark *mark;
+    const struct config *config; /* of its last start, as the next */
+    const struct catalog *catalog;
+};
+
+/* Before the workers are forked. False: errno says why. */
+bool watcher_prepare(struct watcher *watcher);
+
+/* Whether it is to run. */
+bool watcher_is_wanted(const struct config *config);
+
+/* Starts it if it is to run and doesn't. */
+void watcher_keep(struct watcher *watcher, const struct config *config,
+                  const struct catalog *catalog);
+
+#endif

@@ -1,0 +1,56 @@
+#include "http/etag.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/request.h"
+#include "http/response.h"
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash(const char *bytes, size_t length)
+{
+    uint64_t value = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < length; i++) {
+        value = (value ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return value;
+}
+
+void etag_make(char tag[static ETAG_SIZE], const char *bytes, size_t length)
+{
+    snprintf(tag, ETAG_SIZE, "\"%016" PRIx64 "-%08" PRIx32 "\"", hash(bytes, length),
+             (uint32_t)length);
+}
+
+bool etag_is_named(const char *if_none_match, const char *tag)
+{
+    size_t length = strlen(tag);
+    const char *at = if_none_match != NULL ? if_none_match : "";
+
+    at += strspn(at, " \t");
+    if (strcmp(at, "*") == 0) {
+        return true;
+    }
+    while (*at != '\0') {
+        at += strspn(at, " \t,");
+        at += strncmp(at, "W/", 2) == 0 ? 2 : 0; /* weak or strong is the same here */
+        if (strncmp(at, tag, length) == 0 && strchr(" \t,", at[length]) != NULL) {
+            return true;
+        }
+        at += *at == '"' ? 1 + strcspn(at + 1, "\"") : 0;
+        at += strcspn(at, ",");
+    }
+    return false;
+}
+
+void etag_apply(struct response *response, const struct request *request, const char *tag)
+{
+    response_header(response, "ETag", tag);
+    response->cache_control = "no-cache";
+    if (etag_is_named(request->if_none_match, tag)) {
+        response_not_modified(response);
+    }
+}

@@ -1,0 +1,23 @@
+/* Entity tags, and answers to those who have the bytes already (RFC 9110, sections 8.8.3, 13.1.2). */
+#ifndef CRUDDUR_HTTP_ETAG_H
+#define CRUDDUR_HTTP_ETAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct request;
+struct response;
+
+enum { ETAG_SIZE = sizeof "\"0123456789abcdef-01234567\"" };
+
+/* A strong tag, made from the bytes: the same on every host. */
+void etag_make(char tag[static ETAG_SIZE], const char *bytes, size_t length);
+
+/* Whether a value of If-None-Match, NULL without one, names the tag. */
+bool etag_is_named(const char *if_none_match, const char *tag);
+
+/* Adds the tag to a finished 200, and lets clients keep it as long as they ask every time. For one
+ * that has these bytes it becomes a 304 without a body. */
+void etag_apply(struct response *response, const struct request *request, const char *tag);
+
+#endif

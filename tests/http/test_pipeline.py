@@ -1,0 +1,248 @@
+"""Many statements under way on one session: each answer is the right one, and none is given before the commit."""
+
+import contextlib
+import os
+
+import pytest
+
+from client import Asking
+from fcgi import request
+from waiting import Stopwatch, eventually
+
+IN_FLIGHT = 8  # CONNECTION_UNITS_MAX
+QUEUE_MAX = 256  # CONNECTION_QUEUE_MAX
+AUTHOR = "andrewbrown"
+
+
+def warm(start, **settings):
+    """One worker that has both its sessions."""
+    service = start(workers=1, **settings)
+    service.create("warm")
+    service.home()
+    return service
+
+
+def refuse(database, condition, when, sqlstate="P0001"):
+    """A trigger that fails such rows: at the insert, or not before the commit."""
+    kind = {"insert": "create trigger refuse after insert", "commit": "create constraint trigger refuse after insert"}[when]
+    deferred = "deferrable initially deferred" if when == "commit" else ""
+    database.sql(
+        f"""create function refuse() returns trigger language plpgsql as $$
+            begin
+                if {condition} then
+                    raise exception 'injected' using errcode = '{sqlstate}';
+                end if;
+                return null;
+            end $$;
+            {kind} on activities {deferred} for each row execute function refuse()"""
+    )
+
+
+@contextlib.contextmanager
+def creates_held(service, handle="londo"):
+    """The worker's creates gather behind one that waits."""
+    with service.database.locked_user(handle):
+        first = Asking(lambda: service.create("the first", user_handle=handle))
+        service.database.wait_for_waiting()
+        yield first
+    assert first.reply().status == 200
+
+
+def start_all(count, ask):
+    """ask(n) for each n at once; their replies, when called."""
+    threads = [Asking(ask, number) for number in range(count)]
+    return lambda: [thread.reply() for thread in threads]
+
+
+@pytest.mark.parametrize("when", ["insert", "commit"])
+def test_no_answer_before_the_commit(start, when):
+    """A statement's rows come before the error that undoes it."""
+    service = warm(start)
+    refuse(service.database, "new.message like 'bad%'", when)
+    for number in range(5):
+        assert service.create(f"bad {number}").status == 500
+        good = service.create(f"good {number}")
+        assert (good.status, good.json["message"]) == (200, f"good {number}")
+        assert service.home().json[0]["message"] == f"good {number}"
+    assert not [message for message in service.database.messages() if message.startswith("bad")]
+
+
+@pytest.mark.parametrize("when", ["insert", "commit"])
+@pytest.mark.parametrize("sqlstate, status", [("P0001", 500), ("23514", 422), ("53100", 503)])
+def test_one_bad_create_among_many(start, when, sqlstate, status):
+    """They share a commit, which fails; each gets its own answer all the same."""
+    service = warm(start)
+    refuse(service.database, "new.message like 'bad%'", when, sqlstate)
+    names = [f"bad {number}" if number % 7 == 3 else f"good {number}" for number in range(20)]
+    with creates_held(service):
+        replies = start_all(len(names), lambda number: service.create(names[number]))
+        eventually(lambda: service.get("/livez").status == 200)
+    for name, reply in zip(names, replies()):
+        if name.startswith("bad"):
+            assert reply.status == status
+        else:
+            assert (reply.status, reply.json["message"]) == (200, name)
+    messages = service.database.messages()
+    assert [messages.get(name, 0) for name in names] == [int(name.startswith("good")) for name in names]
+
+
+def test_creates_that_wait_share_a_commit(start):
+    """That is one transaction, and so one now()."""
+    service = warm(start)
+    count = 12
+    with creates_held(service):
+        replies = start_all(count, lambda number: service.create(f"together {number}"))
+        eventually(lambda: lines_of(service, "POST") == 1)  # the warm one: all others wait
+        eventually(lambda: len(established(service)) >= count + 1, what="their connections")
+    created = [reply.json["created_at"] for reply in replies()]
+    assert len(created) == count and len(set(created)) < count
+
+
+def lines_of(service, method):
+    return sum(entry["method"] == method for entry in service.log.entries("request"))
+
+
+def established(service):
+    """Sockets that the worker has open: the front server's connections among them."""
+    (worker,) = service.wait_for_workers(1)
+    links = (os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd"))
+    return [link for link in links if link.startswith("socket:")]
+
+
+def test_each_gets_its_own(start):
+    """Reads of different things, all under way at once behind one that waits."""
+    service = warm(start)
+    uuids = service.database.add_activities(40)
+    with service.database.locked("activities"):
+        replies = start_all(len(uuids), lambda number: service.get(f"/api/activities/{uuids[number]}"))
+        service.database.wait_for_waiting()
+    assert [reply.json["activity"]["uuid"] for reply in replies()] == uuids
+
+
+def test_a_lost_session_loses_none_of_them(start):
+    service = warm(start)
+    uuids = service.database.add_activities(30)
+    with service.database.locked("activities"):
+        replies = start_all(len(uuids), lambda number: service.get(f"/api/activities/{uuids[number]}"))
+        service.database.wait_for_waiting()
+        service.database.terminate_sessions()
+    assert [reply.json["activity"]["uuid"] for reply in replies()] == uuids
+
+
+def test_a_session_lost_under_a_shared_commit(start):
+    service = warm(start)
+    names = [f"once {number}" for number in range(20)]
+    with creates_held(service):
+        replies = start_all(len(names), lambda number: service.create(names[number]))
+        eventually(lambda: len(established(service)) >= len(names) + 1, what="their connections")
+        service.database.terminate_sessions()
+    assert [reply.json["message"] for reply in replies()] == names
+    messages = service.database.messages()
+    assert [messages[name] for name in names] == [1] * len(names)
+
+
+def test_reads_wait_for_no_write(start):
+    service = warm(start)
+    with creates_held(service):
+        for _ in range(20):
+            assert service.get("/api/users/@bayko/short").status == 200
+
+
+def test_nothing_waits_for_the_database_but_who_asks_it(start):
+    """One worker, whose both sessions hang: whatever needs none is answered meanwhile."""
+    service = warm(start)
+    with service.database.locked("activities"):
+        waiting = [Asking(service.get, "/api/activities/home?limit=7"), Asking(service.create, "waits")]
+        service.database.wait_for_waiting(2)
+        for _ in range(50):
+            with Stopwatch() as watch:
+                assert service.get("/livez").status == 200
+                assert service.get("/api/nothing").status == 404
+                assert service.create(message="").status == 422
+            assert watch.seconds < 1
+        assert all(one.is_alive() for one in waiting)
+    assert [one.reply().status for one in waiting] == [200, 200]
+
+
+def test_the_wait_in_the_queue_counts(start):
+    """Behind statements that hang nobody waits longer than the deadline."""
+    service = warm(start, statement_timeout=600, deadline=1000)
+    with service.database.locked("activities"):
+        with Stopwatch() as watch:
+            replies = start_all(30, lambda number: service.get(f"/api/activities/home?limit={number + 1}"))()
+        assert watch.seconds < 3
+    assert {reply.status for reply in replies} <= {503, 504}
+    assert 504 in {reply.status for reply in replies}
+    assert service.home().status == 200
+
+
+@pytest.mark.parametrize("count, refused", [(IN_FLIGHT + QUEUE_MAX, 0), (IN_FLIGHT + QUEUE_MAX + 1, 1)])
+def test_the_queue_has_an_end(start, count, refused):
+    """One more than it holds is refused at once, not made to wait."""
+    service = warm(start)
+    (uuid,) = service.database.add_activities(1)
+    with contextlib.ExitStack() as stack:
+        with service.database.locked("activities"):
+            peers = [stack.enter_context(service.peer()) for _ in range(count)]
+            for peer in peers:
+                peer.send(request("GET", f"/api/activities/{uuid}"))
+            peers[0].socket.settimeout(10)
+            eventually(lambda: lines_of(service, "GET") >= 1 + refused, what="the refusal")
+            assert service.get("/livez").status == 200
+            early = lines_of(service, "GET") - 2  # warm's and livez's
+            assert early == refused
+        statuses = [peer.read_reply().status for peer in peers]
+    assert (statuses.count(503), statuses.count(200)) == (refused, count - refused)
+
+
+def test_a_peer_that_reads_late_gets_all_of_it(start):
+    """An answer larger than its socket takes goes out as it reads; the others don't wait."""
+    service = warm(start)
+    service.database.add_activities(200, message="repeat('\U0001f4a9', 280)")
+    whole = service.get("/api/activities/home?limit=200")
+    assert len(whole.body) > 250_000
+    with service.peer() as peer:
+        peer.send(request("GET", "/api/activities/home?limit=200"))
+        for _ in range(20):
+            assert service.get("/livez").status == 200
+        assert peer.read_reply().body == whole.body
+        assert peer.ask("GET", "/livez").status == 200
+
+
+def test_a_peer_that_never_reads_is_hung_up_on(start):
+    service = warm(start)
+    service.database.add_activities(200, message="repeat('\U0001f4a9', 280)")
+    assert service.home().status == 200
+    before = len(established(service))
+    peers = [service.peer() for _ in range(8)]
+    for peer in peers:
+        peer.send(request("GET", "/api/activities/home?limit=200"))
+    eventually(lambda: len(established(service)) >= before + len(peers), what="their connections")
+    slowest = 0
+
+    def is_free():
+        nonlocal slowest
+        with Stopwatch() as watch:
+            assert service.get("/livez").status == 200
+        slowest = max(slowest, watch.seconds)
+        return len(established(service)) <= before + 2  # the front server's
+
+    eventually(is_free, seconds=6, what="the end of its connections")
+    assert slowest < 1
+    for peer in peers:
+        peer.close()
+
+
+def test_what_left_while_it_waited_costs_nothing(start):
+    """Clients that are gone before their statement is done."""
+    service = warm(start)
+    with service.database.locked("activities"):
+        peers = [service.peer() for _ in range(20)]
+        for peer in peers:
+            peer.send(request("GET", "/api/activities/home?limit=3"))
+        service.database.wait_for_waiting()
+        before = len(established(service))
+        for peer in peers:
+            peer.close()
+    eventually(lambda: len(established(service)) <= before - len(peers), what="the end of their connections")
+    assert service.home().status == 200
