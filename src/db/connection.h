@@ -25,10 +25,10 @@ enum {
     CONNECTION_RESENDS_MAX =
         2, /* of a statement whose session was lost: a server that crashed takes
                                      new sessions for a moment before it ends them all */
-    CONNECTION_REPEATS_MAX = 2,  /* of a statement that met a deadlock or serialization failure */
-    CONNECTION_BATCH_MAX = 32,   /* statements in one unit */
+    CONNECTION_REPEATS_MAX = 2, /* of a statement that met a deadlock or serialization failure */
+    CONNECTION_BATCH_MAX = 32,  /* statements in one unit */
     CONNECTION_QUEUE_MAX = 256, /* statements that wait to be sent; one more is refused at once */
-    CONNECTION_AWAY_MAX = 8      /* that wait for an attempt to connect in a known outage */
+    CONNECTION_AWAY_MAX = 8     /* that wait for an attempt to connect in a known outage */
 };
 
 /* Connects at the first statement. settings and catalog must outlive it. Its socket is in the set
