@@ -32,15 +32,15 @@ issuer_keys() {
   printf ']}\n'
 }
 
-# issuer_token KEY-FILE SUBJECT SECONDS: an access token for so long from now.
+# issuer_token KEY-FILE SUBJECT SECONDS: an access token for so long from now. The scope is what a user pool writes into it;
+# without it Amplify, in a page, doesn't look at who has signed in.
 issuer_token() {
-  local now unsigned subject
+  local now subject claims unsigned
   now=$(date +%s)
   subject=${2//\\/\\\\}
   subject=${subject//\"/\\\"}
-  unsigned=$(printf '{"alg":"RS256","kid":"%s"}' "$(issuer_kid "$1")" | base64url).$(
-    printf '{"iss":"%s","client_id":"%s","token_use":"access","sub":"%s","iat":%d,"exp":%d}' \
-      "$ISSUER" "$ISSUER_CLIENT" "$subject" "$now" "$((now + $3))" | base64url
-  )
+  claims=$(printf '{"iss":"%s","client_id":"%s","token_use":"access","scope":"%s","sub":"%s","iat":%d,"exp":%d}' \
+    "$ISSUER" "$ISSUER_CLIENT" aws.cognito.signin.user.admin "$subject" "$now" "$((now + $3))")
+  unsigned=$(printf '{"alg":"RS256","kid":"%s"}' "$(issuer_kid "$1")" | base64url).$(printf '%s' "$claims" | base64url)
   printf '%s.%s\n' "$unsigned" "$(printf '%s' "$unsigned" | openssl dgst -sha256 -sign "$1" -binary | base64url)"
 }

@@ -206,6 +206,15 @@ write_nginx() {
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
   install -m 644 "$TOP/nginx/cruddur.conf" "$dir/nginx/cruddur.conf"
   sed "s/@PORT@/$port/" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
+  write_origins >"$dir/nginx/origins.conf"
+}
+
+# write_origins: the lines of nginx's map for the origins in the environment. cruddurd refuses what isn't one.
+write_origins() {
+  local origin
+  for origin in "${FRONTEND_URL:-}" "${BACKEND_URL:-}"; do
+    [[ ! $origin =~ ^https?://[][A-Za-z0-9.:-]+$ ]] || printf '"%s" "%s";\n' "$origin" "$origin"
+  done | sort -u
 }
 
 # fail MESSAGE LOG…: with the ends of the logs.

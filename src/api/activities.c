@@ -90,3 +90,18 @@ enum decision activities_delete(struct call *call, struct response *response,
     statement_bind(statement, "uuid", call->request->capture[0]);
     return DECISION_ASK;
 }
+
+enum decision activities_notifications(struct call *call, struct response *response,
+                                       struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *handle = author_handle(call, NULL, NULL, &broken);
+
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(STATEMENT_ACTIVITIES_NOTIFICATIONS);
+    author_bind(statement, call, handle);
+    endpoint_bind_page(statement, &call->page);
+    return DECISION_ASK;
+}

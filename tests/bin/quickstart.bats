@@ -257,6 +257,47 @@ processes_with() {
   run -0 quickstart --stop
 }
 
+# signs_in HANDLE NAME: what dev-token --browser prints is one line, whose entries are those that Amplify looks for, and whose
+# token the API takes.
+signs_in() {
+  run -0 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser "$1"
+  [[ -z $stderr && ${#lines[@]} == 1 ]]
+  /usr/bin/python3 - "$output" "$1" "$2" "http://127.0.0.1:$PORT/api/message_groups" <<'PYTHON'
+import json, re, sys, urllib.request
+
+line, handle, name, url = sys.argv[1:]
+form = r'\(token => Object\.entries\((.*)\)\.forEach\(\(\[key, value\]\) => localStorage\.setItem\(key, value \?\? token\)\)\)\("([\w.-]+)"\)'
+entries, token = re.fullmatch(form, line).groups()
+entries = json.loads(entries)
+pool, sub = "CognitoIdentityServiceProvider.cruddur-quickstart", f"mock-{handle}"
+data = json.loads(entries.pop(f"{pool}.{sub}.userData"))
+assert {row["Name"]: row["Value"] for row in data["UserAttributes"]} == {"sub": sub, "name": name, "preferred_username": handle}
+assert entries == {
+    "access_token": None, f"{pool}.LastAuthUser": sub, f"{pool}.{sub}.accessToken": None, f"{pool}.{sub}.idToken": None,
+}
+assert urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})).status == 200
+PYTHON
+}
+
+@test "for a frontend: settings from the environment, and dev-token --browser signs a page in" {
+  FRONTEND_URL=http://localhost:3000 CRUDDUR_COMPAT=week4 run -0 quickstart --detach
+  run -0 curl --fail --silent --include --header 'Origin: http://localhost:3000' \
+    "http://127.0.0.1:$PORT/api/activities/@andrewbrown"
+  [[ $output == *'Access-Control-Allow-Origin: http://localhost:3000'* && ${lines[-1]} == '[{'* ]]
+  # nginx's own errors are for it to read too, and for nobody else
+  run -0 curl --silent --include --header 'Origin: http://localhost:3000' "http://127.0.0.1:$PORT/nothing"
+  [[ $output == *' 404 '*'Access-Control-Allow-Origin: http://localhost:3000'* ]]
+  run -0 curl --silent --include --header 'Origin: http://localhost:3001' "http://127.0.0.1:$PORT/nothing"
+  [[ $output == *' 404 '* && $output != *Access-Control* ]]
+  signs_in andrewbrown 'Andrew Brown'
+  CONNECTION_URL_FILE=$DATA/secrets/owner-url "$CLONE/bin/db-connect" -- --quiet \
+    --command "update users set display_name = E'O\\'Br\"\\\\ien\\t</b>' where handle = 'londo'"
+  signs_in londo $'O\'Br"\\ien\t</b>'
+  run -1 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser nobody
+  [[ -z $output && $stderr == *'no user nobody'* ]]
+  run -0 quickstart --stop
+}
+
 # Every ```sh block of README.md, in order, as one script in the clone; its port 8080 is one that is free here.
 @test "the README's commands work and leave nothing running" {
   local script=$BATS_TEST_TMPDIR/readme

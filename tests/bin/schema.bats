@@ -160,6 +160,9 @@ uses_index() {
     order by created_at desc, uuid desc limit 5"
   uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid = $one
     order by created_at, uuid limit 50"
+  uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid >= $one
+    and (reply_to_activity_uuid, created_at, uuid) < ($one, 'infinity', $one)
+    order by reply_to_activity_uuid desc, created_at desc, uuid desc limit 50"
   uses_index activities_expires_at_idx 'select uuid from activities where expires_at <= now() order by expires_at limit 50'
   uses_index users_handle_key "select uuid from users where lower(handle) = 'bayko'"
 }

@@ -36,6 +36,7 @@ PREFLIGHTS = [
     ("/api/users/@londo/short", "GET"),
     ("/api/profile/update", "PUT"),
     ("/api/profile/update", "POST"),
+    ("/api/activities/notifications", "GET"),
     ("/api/message_groups", "GET"),
     (f"/api/messages/{UUID}", "GET"),
     ("/api/messages/@londo", "GET"),

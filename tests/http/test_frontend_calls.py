@@ -1,4 +1,5 @@
-"""Every call of the two React frontends, with their headers and bodies, and every field they read of the answers."""
+"""Every call of the two React frontends, with their headers and bodies, and every field they read of the answers: what was
+recorded in a browser when their pages were walked through, the failures that the pages can cause included."""
 
 import json
 import re
@@ -8,6 +9,11 @@ import pytest
 from issuer import TokenService, bearer
 
 FRONTEND = "http://localhost:3000"
+# What Chromium adds to a page's requests and preflights.
+BROWSER = {
+    "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br, zstd", "Accept-Language": "en-US,en;q=0.9", "Referer": f"{FRONTEND}/",
+    "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site", "User-Agent": "Mozilla/5.0",
+}  # fmt: skip
 # What Luxon's fromISO takes for a moment, whatever zone it is told.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
@@ -20,9 +26,9 @@ class Frontend:
 
     def fetch(self, method, target, body=None, **headers):
         text = None if body is None else json.dumps(body).encode()
-        sent = {"Origin": FRONTEND, "Content-Type": None} | {name.replace("_", "-"): value for name, value in headers.items()}
-        self.check_preflight(method, target, sent)
-        reply = self.service.ask(method, target, text, sent)
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.check_preflight(method, target, own)
+        reply = self.service.ask(method, target, text, BROWSER | {"Origin": FRONTEND, "Content-Type": None} | own)
         assert reply.headers["Access-Control-Allow-Origin"] == FRONTEND
         assert reply.headers["Content-Type"] == "application/json"
         reply.json  # noqa: B018 - every answer is parsed
@@ -30,10 +36,10 @@ class Frontend:
 
     def check_preflight(self, method, target, headers):
         """Sent for anything but a simple request."""
-        asked = [name.lower() for name, value in headers.items() if value is not None and name not in ("Origin", "Accept")]
+        asked = [name.lower() for name, value in headers.items() if name != "Accept"]
         if not asked and method in ("GET", "POST"):
             return
-        reply = self.service.ask("OPTIONS", target, headers={
+        reply = self.service.ask("OPTIONS", target, headers=BROWSER | {
             "Origin": FRONTEND, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": ",".join(sorted(asked)),
         })  # fmt: skip
         assert reply.status in (200, 204)
@@ -145,6 +151,23 @@ def test_activity_show_page(finished):
     check_activity(reply)
 
 
+def test_activity_show_page_of_a_reply(finished):
+    """A click on a reply opens it, and there it can be replied to."""
+    parent = finished.service.create_as("londo")["uuid"]
+    reply = finished.send("POST", f"/api/activities/{parent}/reply", {"activity_uuid": parent, "message": "hello"})["uuid"]
+    answer = finished.send("POST", f"/api/activities/{reply}/reply", {"activity_uuid": reply, "message": "again"})
+    page = finished.get(f"/api/activities/@andrewbrown/status/{reply}", auth=False)
+    check_activity(page["activity"])
+    assert page["activity"]["replies_count"] == 1
+    assert [row["uuid"] for row in page["replies"]] == [answer["uuid"]]
+
+
+def test_reply_form_signed_out(finished, service):
+    parent = finished.service.create_as("londo")["uuid"]
+    body = {"activity_uuid": parent, "message": "hello"}
+    assert Finished(service, None).errors("POST", f"/api/activities/{parent}/reply", body) == ["generic_401"]
+
+
 def test_user_feed_page(finished):
     finished.service.create_as("londo")
     page = finished.get("/api/activities/@londo", auth=False)
@@ -191,24 +214,32 @@ def test_message_form_errors(finished):
     assert finished.errors("POST", "/api/messages", {"message": "x" * 1025, "handle": "bayko"}) == ["message_exceed_max_chars_1024"]
     assert finished.errors("POST", "/api/messages", {"message": "x", "handle": ""}) == ["user_reciever_handle_blank"]
     assert finished.errors("POST", "/api/messages", {"message": "x", "message_group_uuid": ""}) == ["message_group_uuid_blank"]
+    assert finished.errors("POST", "/api/messages", {"message": "x", "handle": "nobody"}) == ["receiver_not_found"]
+    assert finished.errors("POST", "/api/messages", {"message": "x", "handle": "andrewbrown"}) == ["receiver_is_sender"]
 
 
-@pytest.mark.parametrize("target", ["/api/message_groups", "/api/messages/5a3e8b7c-1f94-4d60-8b2a-c6d7e9f0a418"])
-def test_message_pages_without_options(service, target):
-    """The finished frontend forgets the token there: a refusal in JSON, no crash."""
-    reply = Frontend(service).fetch("GET", target, Content_Type="application/json")
+FOR_SIGNED_IN = [
+    "/api/activities/notifications", "/api/message_groups", "/api/messages/5a3e8b7c-1f94-4d60-8b2a-c6d7e9f0a418",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", FOR_SIGNED_IN)
+def test_pages_signed_out(service, target):
+    """Their addresses can be opened then too: a refusal in JSON, no crash."""
+    reply = Finished(service, None).call("GET", target)
     assert (reply.status, reply.json) == (401, ["generic_401"])
 
 
-def test_notifications(finished):
-    """Until there are any, an answer that the page takes for none."""
-    reply = finished.call("GET", "/api/activities/notifications")
-    assert isinstance(reply.json, list)
-    if reply.status == 200:
-        for row in reply.json:
-            check_activity(row)
-    else:
-        assert reply.json == ["not_found"]
+def test_notifications_page(finished):
+    """Rows like those of home; a click on one opens it below its author's handle."""
+    post = finished.send("POST", "/api/activities", {"message": "hello", "ttl": "7-days"})["uuid"]
+    finished.service.reply_as("bayko", post, "hello yourself")
+    rows = finished.get("/api/activities/notifications")
+    for row in rows:
+        check_activity(row)
+    assert (rows[0]["handle"], rows[0]["message"]) == ("bayko", "hello yourself")
+    page = finished.get(f"/api/activities/@bayko/status/{rows[0]['uuid']}", auth=False)
+    assert page["activity"]["message"] == "hello yourself"
 
 
 class Week4(Frontend):
@@ -263,6 +294,13 @@ def test_week4_reply_form(week4):
     row = week4.send(f"/api/activities/{parent}/reply", message="hello")
     check_activity(row)
     assert week4.read(f"/api/activities/{parent}")["activity"]["replies_count"] == 1
+    check_activity(week4.send(f"/api/activities/{row['uuid']}/reply", message="to the reply"))
+
+
+def test_week4_home_of_the_first_week(week4):
+    """Before there were tokens, a request without any header of its own."""
+    for row in week4.read("/api/activities/home"):
+        check_activity(row)
 
 
 def test_week4_messages(week4):
@@ -282,5 +320,26 @@ def test_week4_times_carry_their_zone(week4):
 
 
 def test_week4_notifications(week4):
-    reply = week4.fetch("GET", "/api/activities/notifications")
-    assert isinstance(reply.json, list)
+    """The default user's; the reply form pushes into `replies` there as well."""
+    post = week4.send("/api/activities", message="hello", ttl="7-days")["uuid"]
+    week4.send(f"/api/activities/{post}/reply", message="hello yourself", user_handle="bayko")
+    rows = week4.read("/api/activities/notifications")
+    assert (rows[0]["handle"], rows[0]["message"]) == ("bayko", "hello yourself")
+    for row in rows:
+        check_activity(row)
+        assert row["replies"] == []
+
+
+def test_week4_pages_of_what_is_not_there(week4):
+    for target in ("/api/activities/@nobody", "/api/messages/@nobody"):
+        reply = week4.fetch("GET", target)
+        assert (reply.status, reply.json) == (404, ["not_found"])
+    headers = {"Accept": "application/json", "Content_Type": "application/json"}
+    refusals = [
+        ("/api/messages", {"message": "x", "user_receiver_handle": "nobody"}, 404, ["receiver_not_found"]),
+        ("/api/activities", {"message": "", "ttl": "7-days"}, 422, ["message_blank"]),
+        ("/api/activities", {"message": "x" * 281, "ttl": "7-days"}, 422, ["message_exceed_max_chars"]),
+    ]
+    for target, body, status, codes in refusals:
+        reply = week4.fetch("POST", target, body, **headers)
+        assert (reply.status, reply.json) == (status, codes)

@@ -10,6 +10,7 @@ PATHS = {
     "/livez": READS,
     "/readyz": READS,
     "/api/activities/home": READS,
+    "/api/activities/notifications": READS,
     "/api/activities": "POST, OPTIONS",
     f"/api/activities/{uuid.uuid4()}": "GET, HEAD, DELETE, OPTIONS",
     f"/api/activities/{uuid.uuid4()}/reply": "POST, OPTIONS",

@@ -20,6 +20,7 @@ FOR_CALLERS = [
     ("DELETE", f"/api/activities/{SOME}"),
     ("POST", "/api/profile/update"),
     ("PUT", "/api/profile/update"),
+    ("GET", "/api/activities/notifications"),
     ("GET", "/api/message_groups"),
     ("HEAD", "/api/message_groups"),
     ("GET", f"/api/messages/{SOME}"),
