@@ -6,14 +6,25 @@ readonly TOP
 readonly MARKER=.cruddur-quickstart # is in every folder that bin/quickstart made
 
 # copy_source FOLDER: the sources without what an earlier autogen.sh, configure, make or run left beside them, so that a
-# checkout that is built in, read-only or somebody else's can be built out of place all the same. Times are kept: make
-# builds only what changed.
+# checkout that is built in, read-only or somebody else's can be built out of place all the same. What differs from the
+# copy that was there is new in it, whatever its time in the checkout: make builds just that.
 copy_source() {
-  local made
+  local made fresh=$1.new
   made=(Makefile Makefile.in aclocal.m4 autom4te.cache build-aux config.h config.h.in config.log config.status configure
     stamp-h1 var)
-  mkdir -p "$1"
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
   tar --create --directory "$TOP" --exclude-vcs --exclude-tag-all="$MARKER" --anchored "${made[@]/#/--exclude=./}" \
     --no-anchored --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp --exclude=__pycache__ . \
-    | tar --extract --directory "$1" --no-same-owner
+    | tar --extract --directory "$fresh" --no-same-owner --touch
+  if [[ ! -e $1 ]]; then
+    mv "$fresh" "$1"
+    return
+  fi
+  # shellcheck disable=SC2016 # for the inner shell
+  (cd "$fresh" && find . -type f -exec bash -c '
+    for file in "${@:2}"; do
+      cmp -s "$file" "$1/$file" || { mkdir -p "$1/${file%/*}" && cp -p "$file" "$1/$file"; }
+    done' bash "$1" {} +)
+  rm -rf "$fresh"
 }

@@ -298,6 +298,20 @@ PYTHON
   run -0 quickstart --stop
 }
 
+@test "what is older than the last build is built all the same when it differs from it" {
+  copied() { bash -c "source '$CLONE/bin/lib/source.sh'; copy_source '$BATS_TEST_TMPDIR/copy'"; }
+  copied
+  touch -d '1 hour ago' "$BATS_TEST_TMPDIR/copy/README.md"
+  unchanged=$(stat --format=%Y "$BATS_TEST_TMPDIR/copy/README.md")
+  printf '/* from elsewhere */\n' >>"$BATS_TEST_TMPDIR/copy/src/main.c"
+  touch "$BATS_TEST_TMPDIR/built"
+  copied
+  [[ $(stat --format=%Y "$BATS_TEST_TMPDIR/copy/README.md") == "$unchanged" ]]
+  [[ ! $BATS_TEST_TMPDIR/copy/src/main.c -ot $BATS_TEST_TMPDIR/built ]]
+  cmp "$CLONE/src/main.c" "$BATS_TEST_TMPDIR/copy/src/main.c"
+  [[ -x $BATS_TEST_TMPDIR/copy/bin/check && ! -e $BATS_TEST_TMPDIR/copy.new ]]
+}
+
 # Every ```sh block of README.md, in order, as one script in the clone; its port 8080 is one that is free here.
 @test "the README's commands work and leave nothing running" {
   local script=$BATS_TEST_TMPDIR/readme
