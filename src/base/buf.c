@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,14 +49,32 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    reserve(buf, 0);
+    size_t room = buf->size - buf->length;
+    int length = vsnprintf(buf->bytes + buf->length, room, format, arguments);
     va_end(arguments);
-    if (length > 0) {
+    if (length >= 0 && (size_t)length >= room) {
         reserve(buf, (size_t)length);
         vsnprintf(buf->bytes + buf->length, (size_t)length + 1, format, again);
-        buf->length += (size_t)length;
     }
     va_end(again);
+    buf->length += length > 0 ? (size_t)length : 0;
+}
+
+void buf_integer(struct buf *buf, int64_t value)
+{
+    char digits[24];
+    char *at = digits + sizeof digits;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
+    buf_append(buf, at, (size_t)(digits + sizeof digits - at));
 }
 
 static void json_escaped_ascii(struct buf *buf, char c)
@@ -70,13 +89,32 @@ static void json_escaped_ascii(struct buf *buf, char c)
     }
 }
 
+/* How much of the text stands for itself. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+
+    while (text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' &&
+           text[length] != '\\') {
+        length++;
+    }
+    return length;
+}
+
 void buf_json_escaped(struct buf *buf, const char *text)
 {
     size_t left = strlen(text);
 
     while (left > 0) {
-        size_t length = utf8_sequence(text, left);
+        size_t length = plain_length(text);
 
+        if (length > 0) {
+            buf_append(buf, text, length);
+            text += length;
+            left -= length;
+            continue;
+        }
+        length = utf8_sequence(text, left);
         if (length == 0) {
             buf_text(buf, "\\ufffd");
             length = 1;

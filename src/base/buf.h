@@ -3,6 +3,7 @@
 #define CRUDDUR_BASE_BUF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *bytes; /* NULL while empty and never grown */
@@ -13,6 +14,7 @@ struct buf {
 void buf_append(struct buf *buf, const char *bytes, size_t length);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
+void buf_integer(struct buf *buf, int64_t value); /* in decimal */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Appends text as the inside of a JSON string: quotes, backslashes, control characters and DEL

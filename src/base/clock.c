@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t clock_us(void)
@@ -18,14 +18,23 @@ int64_t clock_ms(void)
 
 void clock_text(char text[static CLOCK_TEXT_SIZE])
 {
+    static time_t last = -1; /* there are many calls in one second */
+    static char last_text[CLOCK_TEXT_SIZE];
     struct timespec now;
-    struct tm utc;
-    char seconds[sizeof "2026-01-01T00:00:00"];
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, CLOCK_TEXT_SIZE, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000U);
+    if (now.tv_sec != last) {
+        struct tm utc;
+
+        gmtime_r(&now.tv_sec, &utc);
+        strftime(last_text, sizeof last_text, "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+        last = now.tv_sec;
+    }
+    memcpy(text, last_text, CLOCK_TEXT_SIZE);
+    char *milliseconds = text + sizeof "2026-01-01T00:00:00." - 1;
+    milliseconds[0] = (char)('0' + now.tv_nsec / 100000000);
+    milliseconds[1] = (char)('0' + now.tv_nsec / 10000000 % 10);
+    milliseconds[2] = (char)('0' + now.tv_nsec / 1000000 % 10);
 }
 
 int clock_sooner(int one_ms, int other_ms)

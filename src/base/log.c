@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,17 +27,36 @@ static const struct {
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
-static int64_t dropped; /* lines that nobody took */
+static int64_t dropped;                                                /* lines that nobody took */
+static pid_t own_pid;                                                  /* 0: not known yet */
+static enum { SINK_UNKNOWN, SINK_FILE, SINK_SOCKET, SINK_OTHER } sink; /* what stderr is */
+
+static void forget_pid(void)
+{
+    own_pid = 0;
+}
 
 void log_setup(enum log_level level, enum log_format format)
 {
     threshold = level;
     as_text = format == LOG_FORMAT_TEXT || (format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO));
+    sink = SINK_UNKNOWN;
 }
 
 bool log_wants(enum log_level level)
 {
     return level <= threshold;
+}
+
+static pid_t pid(void)
+{
+    static bool is_watching;
+
+    if (own_pid == 0) {
+        is_watching = is_watching || pthread_atfork(NULL, NULL, forget_pid) == 0;
+        own_pid = is_watching ? getpid() : 0;
+    }
+    return own_pid != 0 ? own_pid : getpid();
 }
 
 struct log_line log_begin(enum log_level level, const char *event)
@@ -47,15 +69,27 @@ struct log_line log_begin(enum log_level level, const char *event)
         buf_printf(&current, "%s %s%-7s\033[0m %s", now, LEVELS[level].colour, LEVELS[level].name,
                    event);
     } else {
-        buf_printf(&current, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
-                   LEVELS[level].name, event);
+        buf_text(&current, "{\"time\":\"");
+        buf_text(&current, now);
+        buf_text(&current, "\",\"level\":\"");
+        buf_text(&current, LEVELS[level].name);
+        buf_text(&current, "\",\"event\":\"");
+        buf_text(&current, event);
+        buf_char(&current, '"');
     }
     struct log_line line = {&current};
-    log_integer(&line, "pid", getpid());
+    log_integer(&line, "pid", pid());
     if (dropped > 0) {
         log_integer(&line, "dropped", dropped);
     }
     return line;
+}
+
+static void begin_value(struct log_line *line, const char *key)
+{
+    buf_text(line->text, as_text ? " " : ",\"");
+    buf_text(line->text, key);
+    buf_text(line->text, as_text ? "=" : "\":");
 }
 
 void log_string(struct log_line *line, const char *key, const char *value)
@@ -66,11 +100,13 @@ void log_string(struct log_line *line, const char *key, const char *value)
     if (as_text) {
         bool quoted = strpbrk(value, " \"=") != NULL || *value == '\0';
 
-        buf_printf(line->text, quoted ? " %s=\"" : " %s=", key);
+        begin_value(line, key);
+        buf_text(line->text, quoted ? "\"" : "");
         buf_json_escaped(line->text, value);
         buf_text(line->text, quoted ? "\"" : "");
     } else {
-        buf_printf(line->text, ",\"%s\":\"", key);
+        begin_value(line, key);
+        buf_char(line->text, '"');
         buf_json_escaped(line->text, value);
         buf_char(line->text, '"');
     }
@@ -78,23 +114,56 @@ void log_string(struct log_line *line, const char *key, const char *value)
 
 void log_integer(struct log_line *line, const char *key, int64_t value)
 {
-    buf_printf(line->text, as_text ? " %s=%lld" : ",\"%s\":%lld", key, (long long)value);
+    begin_value(line, key);
+    buf_integer(line->text, value);
 }
 
 void log_milliseconds(struct log_line *line, const char *key, int64_t microseconds)
 {
-    buf_printf(line->text, as_text ? " %s=%lld.%03lld" : ",\"%s\":%lld.%03lld", key,
-               (long long)(microseconds / 1000), (long long)(microseconds % 1000));
+    int64_t rest = microseconds % 1000;
+
+    begin_value(line, key);
+    buf_integer(line->text, microseconds / 1000);
+    buf_char(line->text, '.');
+    buf_char(line->text, (char)('0' + rest / 100));
+    buf_char(line->text, (char)('0' + rest / 10 % 10));
+    buf_char(line->text, (char)('0' + rest % 10));
+}
+
+static void look_at_sink(void)
+{
+    struct stat about;
+
+    sink = SINK_OTHER;
+    if (fstat(STDERR_FILENO, &about) == 0) {
+        sink = S_ISREG(about.st_mode)    ? SINK_FILE
+               : S_ISSOCK(about.st_mode) ? SINK_SOCKET
+                                         : SINK_OTHER;
+    }
+}
+
+/* A log that nobody reads must not stop the service: a full pipe costs lines, which are counted. */
+static bool write_line(const char *bytes, size_t length)
+{
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (sink == SINK_UNKNOWN) {
+        look_at_sink();
+    }
+    switch (sink) {
+    case SINK_FILE:
+        return write(STDERR_FILENO, bytes, length) >= 0;
+    case SINK_SOCKET:
+        return send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    default:
+        return poll(&reader, 1, 0) > 0 && write(STDERR_FILENO, bytes, length) >= 0;
+    }
 }
 
 void log_end(struct log_line *line)
 {
-    /* A log that nobody reads must not stop the service: a full pipe costs lines, which are counted. */
-    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
-
     buf_text(line->text, as_text ? "\n" : "}\n");
-    if (poll(&reader, 1, 0) > 0 &&
-        write(STDERR_FILENO, line->text->bytes, line->text->length) >= 0) {
+    if (write_line(line->text->bytes, line->text->length)) {
         dropped = 0;
     } else {
         dropped++;

@@ -24,23 +24,33 @@ void response_not_modified(struct response *response)
     response->http = 304;
 }
 
+static void add_line(struct buf *head, const char *begin, const char *value)
+{
+    buf_text(head, begin);
+    buf_text(head, value);
+    buf_text(head, "\r\n");
+}
+
 void response_header(struct response *response, const char *name, const char *value)
 {
-    buf_printf(&response->headers, "%s: %s\r\n", name, value);
+    buf_text(&response->headers, name);
+    add_line(&response->headers, ": ", value);
 }
 
 void response_head(const struct response *response, const struct request *request, struct buf *head)
 {
-    buf_printf(head, "Status: %d %s\r\n", response->http, status_reason(response->http));
+    buf_text(head, "Status: ");
+    buf_integer(head, response->http);
+    buf_char(head, ' ');
+    buf_text(head, status_reason(response->http));
     if (response->content_type != NULL) {
-        buf_printf(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type,
-                   response->body_length);
+        add_line(head, "\r\nContent-Type: ", response->content_type);
+        buf_text(head, "Content-Length: ");
+        buf_integer(head, (int64_t)response->body_length);
     }
-    buf_printf(head,
-               "X-Request-Id: %s\r\n"
-               "X-Content-Type-Options: nosniff\r\n"
-               "Cache-Control: %s\r\n",
-               request->id, response->cache_control != NULL ? response->cache_control : "no-store");
+    add_line(head, "\r\nX-Request-Id: ", request->id);
+    add_line(head, "X-Content-Type-Options: nosniff\r\nCache-Control: ",
+             response->cache_control != NULL ? response->cache_control : "no-store");
     if (response->headers.length > 0) {
         buf_append(head, response->headers.bytes, response->headers.length);
     }

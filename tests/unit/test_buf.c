@@ -26,6 +26,48 @@ static void test_grows_and_ends_with_nul(void **state)
     assert_null(buf.bytes);
 }
 
+static void test_integers(void **state)
+{
+    static const struct {
+        int64_t value;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {7, "7"},
+                {-7, "-7"},
+                {1234567890123, "1234567890123"},
+                {INT64_MAX, "9223372036854775807"},
+                {INT64_MIN, "-9223372036854775808"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf buf = {0};
+
+        buf_integer(&buf, rows[i].value);
+        expect_text(rows[i].text, buf.bytes, rows[i].text);
+        buf_release(&buf);
+    }
+}
+
+/* Whatever room there happens to be. */
+static void test_formats_of_every_length(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    for (int length = 0; length < 1200; length++) {
+        buf_clear(&buf);
+        buf_printf(&buf, "%*s", length, "");
+        assert_int_equal(buf.length, length);
+        assert_int_equal(strlen(buf.bytes), length);
+        buf_release(&buf);
+        buf_text(&buf, "0123456789");
+        buf_printf(&buf, "%0*d", length, 0);
+        assert_int_equal(buf.length, 10 + (length > 0 ? length : 1));
+        assert_int_equal(strlen(buf.bytes), buf.length);
+    }
+    buf_release(&buf);
+}
+
 static void test_nothing_yet(void **state)
 {
     struct buf buf = {0};
@@ -89,6 +131,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows_and_ends_with_nul),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_formats_of_every_length),
         cmocka_unit_test(test_nothing_yet),
         cmocka_unit_test(test_printf_longer_than_what_is_there),
         cmocka_unit_test(test_json_escaped),
