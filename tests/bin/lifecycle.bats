@@ -75,7 +75,9 @@ session_is_open() {
 @test "an error in the middle of the schema leaves nothing" {
   copy_of_scripts
   "$BIN/db-create"
-  mapfile -t gaps < <(grep -n '^$' "$BIN/../sql/schema.sql" | cut -d: -f1)
+  # between statements, not within a function
+  mapfile -t gaps < <(awk '{ quotes += gsub(/\$[a-z]*\$/, "") } /^$/ && quotes % 2 == 0 { print NR }' "$BIN/../sql/schema.sql")
+  ((${#gaps[@]} > 5))
   for line in "${gaps[@]}"; do
     sed "${line}s|.*|select 1/0;|" "$BIN/../sql/schema.sql" >"$COPY/sql/schema.sql"
     run -1 "$COPY/bin/db-schema-load"

@@ -52,7 +52,7 @@ def test_an_idle_worker_that_is_killed_fails_nothing(start):
 
 
 def test_only_the_request_of_a_killed_worker_fails(start):
-    service = start(workers=4)
+    service = start(workers=4, statement_timeout=8000, deadline=9000, stuck_timeout=10000)
     with service.database.locked_user():
         asking = Asking(service.create, "cut off")
         victim = waiting_worker(service)
