@@ -203,8 +203,15 @@ void client_event(struct client *client, uint32_t events)
             sent(client, fastcgi_send_rest(client->connection));
         }
         break;
+    case CLIENT_ASKING:
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0 &&
+            service_cancel(client->clients->service, client)) {
+            exchange_abandon(&client->exchange);
+            close_client(client);
+            break;
+        }
+        __attribute__((fallthrough)); /* under way: found out when it is answered */
     default:
-        /* That it has left is found out when it is answered. */
         client->has_missed_event = true;
     }
 }

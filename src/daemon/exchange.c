@@ -10,6 +10,8 @@
 #include "http/problem.h"
 #include "identity/signature.h"
 
+enum { CLIENT_CLOSED_REQUEST = 499 /* nginx's own */ };
+
 void exchange_reset(struct exchange *exchange)
 {
     struct exchange kept = {
@@ -214,4 +216,10 @@ void exchange_log(const struct exchange *exchange)
     log_milliseconds(&line, "db_ms", exchange->database_us);
     log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
     log_end(&line);
+}
+
+void exchange_abandon(struct exchange *exchange)
+{
+    exchange->response.http = CLIENT_CLOSED_REQUEST;
+    exchange_log(exchange);
 }

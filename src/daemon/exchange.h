@@ -52,6 +52,10 @@ void exchange_result(struct exchange *exchange, const struct result *result);
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
                      const char **body, size_t *body_length);
 
+/* Instead of an answer, for a client that left before its statement was run: logs the request with
+ * nginx's status for that. */
+void exchange_abandon(struct exchange *exchange);
+
 /* Logs the request's line. */
 void exchange_log(const struct exchange *exchange);
 

@@ -76,6 +76,16 @@ void service_submit(struct service *service, const struct statement *statement,
     }
 }
 
+bool service_cancel(struct service *service, const void *context)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        if (connection_cancel(service->lanes[i].connection, context)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void service_note_result(const struct service *service, const struct statement *statement)
 {
     if (service->feed != NULL && writes(service, statement)) {

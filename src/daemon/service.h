@@ -46,6 +46,9 @@ bool service_fits(struct service *service);
 void service_submit(struct service *service, const struct statement *statement,
                     statement_done *done, void *context);
 
+/* As connection_cancel, for whoever asked with that context. */
+bool service_cancel(struct service *service, const void *context);
+
 /* To be called with a statement's result before anybody is told: what was written, or may have been,
  * is in no kept feed from then on. */
 void service_note_result(const struct service *service, const struct statement *statement);

@@ -20,7 +20,7 @@ struct connection {
     struct pipeline pipeline;  /* of a ready session; what was sent on it */
     struct session *session;   /* NULL while there is none */
     bool is_ready;             /* else it is still connecting */
-    bool has_unsent;           /* bytes that the socket didn't take */
+    bool has_served;           /* a unit of it was answered */
     unsigned host;             /* which of several hosts to try first */
     int64_t attempt_end_us;    /* of the attempt to connect */
     int64_t away_since_us;     /* the first attempt that failed; 0: the last one didn't */
@@ -73,10 +73,7 @@ static void unwatch(struct connection *connection)
 
 static uint32_t wanted_events(const struct connection *connection)
 {
-    bool wants_to_write =
-        connection->is_ready ? connection->has_unsent : session_wants_to_write(connection->session);
-
-    return wants_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    return session_wants_to_write(connection->session) ? EPOLLIN | EPOLLOUT : EPOLLIN;
 }
 
 /* After anything that may have changed what there is to wait for. */
@@ -172,13 +169,37 @@ static void drop_session(struct connection *connection)
     session_close(connection->session);
     connection->session = NULL;
     connection->is_ready = false;
-    connection->has_unsent = false;
     connection->host++;
     pipeline_abandon(&connection->pipeline, &connection->queue);
 }
 
-/* The first of what was sent is what the server was at when the session was lost. It has had its
+/* The same, as it is of no use. After one that never was of any the next attempt has to wait: a
+ * server that crashes takes new sessions for a moment before it ends them all. */
+static void drop_useless_session(struct connection *connection)
+{
+    drop_session(connection);
+    if (!connection->has_served) {
+        connection->backoff.next_us = clock_us() + CONNECTION_RETRY_MS * INT64_C(1000);
+    }
+}
+
+/* The first unit of what was sent is what the server was at when the session was lost. Of several
+ * statements each gets a unit of its own, as it isn't said which one it was; a single one has had its
  * chances when that has happened too often. */
+static bool has_had_its_chances(struct pending *running)
+{
+    if (running->ends_unit) {
+        return running->losses++ == CONNECTION_RESENDS_MAX;
+    }
+    for (struct pending *pending = running; pending != NULL; pending = pending->next) {
+        pending->runs_alone = true;
+        if (pending->ends_unit) {
+            break;
+        }
+    }
+    return false;
+}
+
 static void lose_session(struct connection *connection)
 {
     struct pending *running = connection->pipeline.sent.first;
@@ -188,9 +209,11 @@ static void lose_session(struct connection *connection)
                 running != NULL ? catalog_get(connection->catalog, running->statement->id)->name
                                 : "idle",
                 (int)strcspn(why, "\n"), why);
-    drop_session(connection);
-    if (running != NULL && running->losses++ == CONNECTION_RESENDS_MAX) {
-        complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
+    bool is_given_up = running != NULL && has_had_its_chances(running);
+    drop_useless_session(connection);
+    if (is_given_up) {
+        pending_remove(&connection->queue, running);
+        complete_without(connection, running, STATUS_DATABASE_UNAVAILABLE);
     }
 }
 
@@ -247,6 +270,7 @@ static void attempt_succeeded(struct connection *connection)
     backoff_succeeded(&connection->backoff);
     connection->away_since_us = 0;
     connection->is_ready = true;
+    connection->has_served = false;
     connection->pipeline.session = connection->session;
 }
 
@@ -288,6 +312,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
 {
     struct pending *pending;
 
+    connection->has_served = true;
     while ((pending = pending_take(unit)) != NULL) {
         struct result result;
 
@@ -313,7 +338,7 @@ static void statement_failed(struct connection *connection, struct pending *pend
         }
         break;
     case REMEDY_RECONNECT:
-        drop_session(connection);
+        drop_useless_session(connection);
         if (pending->losses++ < CONNECTION_RESENDS_MAX) {
             put_back(connection, pending);
             return;
@@ -327,18 +352,20 @@ static void statement_failed(struct connection *connection, struct pending *pend
 }
 
 /* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that the
- * others would fail too. */
+ * others would fail too; but not the one that took so long that for another try there is no time. */
 static void unit_failed(struct connection *connection, struct pending_list *unit)
 {
-    if (unit->count == 1) {
-        statement_failed(connection, pending_take(unit));
-        return;
+    bool is_shared = unit->count > 1;
+    struct pending *pending;
+
+    while ((pending = pending_take(unit)) != NULL) {
+        if (!is_shared || pipeline_timed_out(pending)) {
+            statement_failed(connection, pending);
+        } else {
+            pending->runs_alone = true;
+            put_back(connection, pending);
+        }
     }
-    for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {
-        pipeline_forget(pending);
-        pending->runs_alone = true;
-    }
-    pending_put_back(&connection->queue, unit);
 }
 
 static void receive(struct connection *connection)
@@ -399,7 +426,7 @@ static void send_queue(struct connection *connection)
         next_unit(connection, &unit);
         is_alive = pipeline_send(&connection->pipeline, &unit);
     }
-    if (!is_alive || !pipeline_flush(&connection->pipeline, &connection->has_unsent)) {
+    if (!is_alive || !session_flush(connection->session)) {
         lose_session(connection);
     }
 }
@@ -411,19 +438,30 @@ static int64_t deadline_of(const struct connection *connection, const struct pen
     return pending->submitted_us + connection->settings->deadline_ms * INT64_C(1000);
 }
 
-/* The server doesn't answer the first of what was sent. The others may have better luck with another
- * session. */
+/* The oldest of what was sent; that needn't be the first, as some are sent again. */
+static struct pending *oldest_sent(const struct connection *connection)
+{
+    struct pending *oldest = connection->pipeline.sent.first;
+
+    for (struct pending *pending = oldest; pending != NULL; pending = pending->next) {
+        oldest = pending->submitted_us < oldest->submitted_us ? pending : oldest;
+    }
+    return oldest;
+}
+
+/* The server doesn't answer in time. The others may have better luck with another session. */
 static void expire_sent(struct connection *connection, int64_t now_us)
 {
-    const struct pending *running = connection->pipeline.sent.first;
+    struct pending *late = oldest_sent(connection);
 
-    if (running == NULL || deadline_of(connection, running) > now_us) {
+    if (late == NULL || deadline_of(connection, late) > now_us) {
         return;
     }
     log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
-                catalog_get(connection->catalog, running->statement->id)->name);
+                catalog_get(connection->catalog, late->statement->id)->name);
     drop_session(connection);
-    complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_TIMEOUT);
+    pending_remove(&connection->queue, late);
+    complete_without(connection, late, STATUS_DATABASE_TIMEOUT);
 }
 
 static void expire(struct connection *connection)
@@ -469,6 +507,19 @@ void connection_submit(struct connection *connection, const struct statement *st
     }
 }
 
+bool connection_cancel(struct connection *connection, const void *context)
+{
+    for (struct pending *pending = connection->queue.first; pending != NULL;
+         pending = pending->next) {
+        if (pending->context == context) {
+            pending_remove(&connection->queue, pending);
+            memory_free(pending);
+            return true;
+        }
+    }
+    return false;
+}
+
 void connection_proceed(struct connection *connection, bool is_ready)
 {
     if (is_ready && connection->session != NULL) {
@@ -501,8 +552,7 @@ int connection_wait_ms(const struct connection *connection)
         return -1;
     }
     for (int i = 0; i < 2; i++) {
-        const struct pending *oldest =
-            i == 0 ? connection->queue.first : connection->pipeline.sent.first;
+        const struct pending *oldest = i == 0 ? connection->queue.first : oldest_sent(connection);
 
         if (oldest != NULL && deadline_of(connection, oldest) < first) {
             first = deadline_of(connection, oldest);
@@ -542,10 +592,11 @@ bool connection_fits(struct connection *connection)
         return !connection->is_unfit;
     }
     attempt_succeeded(connection);
-    watch(connection);
     if (!session_may_run_all(connection->session, deadline_us, &connection->failure)) {
         log_failure(connection);
+        drop_session(connection); /* answers to that may still come */
         return !connection->failure.is_unfit;
     }
+    watch(connection);
     return true;
 }

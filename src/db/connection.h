@@ -55,6 +55,10 @@ bool connection_fits(struct connection *connection);
 void connection_submit(struct connection *connection, const struct statement *statement,
                        statement_done *done, void *context);
 
+/* Forgets a statement by its context, without calling done, if nothing of it is under way. False: it
+ * is done in any case. */
+bool connection_cancel(struct connection *connection, const void *context);
+
 /* Does what there is to do: sends what was submitted, takes what has come if the socket is ready,
  * looks at deadlines. Never waits. */
 void connection_proceed(struct connection *connection, bool is_ready);

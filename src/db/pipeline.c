@@ -32,15 +32,44 @@ struct pending *pending_take(struct pending_list *list)
     return pending;
 }
 
+void pending_remove(struct pending_list *list, const struct pending *pending)
+{
+    struct pending *before = NULL, *at = list->first;
+
+    while (at != pending) {
+        before = at;
+        at = at->next;
+    }
+    if (before == NULL) {
+        pending_take(list);
+        return;
+    }
+    before->next = at->next;
+    list->last = at->next != NULL ? list->last : before;
+    list->count--;
+    at->next = NULL;
+}
+
+static void put_back_one(struct pending_list *list, struct pending *pending)
+{
+    struct pending **at = &list->first;
+
+    while (*at != NULL && (*at)->submitted_us <= pending->submitted_us) {
+        at = &(*at)->next;
+    }
+    pending->next = *at;
+    *at = pending;
+    list->last = pending->next != NULL ? list->last : pending;
+    list->count++;
+}
+
 void pending_put_back(struct pending_list *list, struct pending_list *more)
 {
-    if (more->first != NULL) {
-        more->last->next = list->first;
-        list->last = list->last != NULL ? list->last : more->last;
-        list->first = more->first;
-        list->count += more->count;
+    struct pending *pending;
+
+    while ((pending = pending_take(more)) != NULL) {
+        put_back_one(list, pending);
     }
-    *more = (struct pending_list){0};
 }
 
 void pipeline_forget(struct pending *pending)
@@ -77,14 +106,6 @@ bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit)
     }
     pipeline->units++;
     return is_sent && PQpipelineSync(session_pg(pipeline->session));
-}
-
-bool pipeline_flush(struct pipeline *pipeline, bool *unsent)
-{
-    int left = PQflush(session_pg(pipeline->session));
-
-    *unsent = left > 0;
-    return left >= 0;
 }
 
 /* A statement ran only if its reply is there and neither an error nor word of another's error. */
@@ -187,12 +208,20 @@ static void take_error(const char *template_name, const PGresult *error, struct 
                                                                          : said);
 }
 
+bool pipeline_timed_out(const struct pending *pending)
+{
+    const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
+
+    return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
+}
+
 void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
                      struct result *result)
 {
     const struct catalog *catalog = session_catalog(pipeline->session);
 
-    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
+    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE,
+                              .is_of_standby = session_is_on_standby(pipeline->session)};
     if (has_failed(pending)) {
         take_error(catalog_get(catalog, pending->statement->id)->name, pending->reply, result);
     } else {

@@ -36,7 +36,11 @@ struct pending_list {
 void pending_append(struct pending_list *list, struct pending *pending);
 struct pending *pending_take(struct pending_list *list); /* the first; NULL when there is none */
 
-/* Puts all of more before what list has. more is empty afterwards. */
+/* Takes this one out, wherever in the list it is. */
+void pending_remove(struct pending_list *list, const struct pending *pending);
+
+/* Puts each of more back where it belongs in list by the time when it was submitted. more is empty
+ * afterwards. */
 void pending_put_back(struct pending_list *list, struct pending_list *more);
 
 struct pipeline {
@@ -49,9 +53,6 @@ struct pipeline {
 /* Sends the statements, none of them NULL, with a Sync behind the last. unit is empty afterwards.
  * False when the session is lost, as with all functions here. */
 bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit);
-
-/* Sends what the socket didn't take before. *unsent: there is still something left. */
-bool pipeline_flush(struct pipeline *pipeline, bool *unsent);
 
 enum unit_state {
     UNIT_NONE, /* no further unit is complete */
@@ -67,6 +68,9 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
 /* Makes the result from the reply of a statement. Its text lives until pipeline_forget. */
 void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
                      struct result *result);
+
+/* Whether the server gave up this very statement, of a failed unit, as it took too long. */
+bool pipeline_timed_out(const struct pending *pending);
 
 /* Gives up a statement's reply, so that it can be sent again. */
 void pipeline_forget(struct pending *pending);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,14 +172,32 @@ static void statement_is_set_up(struct session *session, struct session_failure 
 
 bool session_receive(struct session *session)
 {
-    /* libpq takes at least 8 KiB of a TLS record at a time, of 16 KiB at most. What it leaves is no
-     * longer in the socket, which so doesn't become readable for it. */
-    int reads = PQsslInUse(session->pg) ? 3 : 1;
+    SSL *tls;
 
-    while (reads > 0 && PQconsumeInput(session->pg)) {
-        reads--;
-    }
-    return reads == 0;
+    /* What libpq leaves of a TLS record is no longer in the socket, which so doesn't become readable
+     * for it. */
+    do {
+        if (!PQconsumeInput(session->pg)) {
+            return false;
+        }
+        tls = PQsslStruct(session->pg, "OpenSSL");
+    } while (tls != NULL && SSL_pending(tls) > 0);
+    return true;
+}
+
+bool session_flush(struct session *session)
+{
+    int unsent = PQflush(session->pg);
+
+    session->wants_to_write = unsent > 0;
+    return unsent >= 0;
+}
+
+bool session_is_on_standby(const struct session *session)
+{
+    const char *is_standby = PQparameterStatus(session->pg, "in_hot_standby");
+
+    return is_standby != NULL && strcmp(is_standby, "on") == 0;
 }
 
 /* Reads the answers to the set-up, as many as have come. False when the session is lost. */
@@ -212,16 +231,12 @@ static bool read_set_up(struct session *session, struct session_failure *failure
 
 static enum session_state set_up(struct session *session, struct session_failure *failure)
 {
-    bool is_alive = read_set_up(session, failure);
-    int unsent = is_alive ? PQflush(session->pg) : -1;
-
-    if (unsent < 0) {
+    if (!read_set_up(session, failure) || !session_flush(session)) {
         /* What the server said first is the reason. */
         fail(failure, session->refused != NULL ? PQresultErrorMessage(session->refused)
                                                : session_error(session));
         return SESSION_FAILED;
     }
-    session->wants_to_write = unsent > 0;
     if (session->setting_up < STATEMENT_COUNT) {
         return SESSION_CONNECTING;
     }
@@ -366,12 +381,11 @@ bool session_may_run_all(struct session *session, int64_t deadline_us,
         }
     }
     while (session->setting_up < STATEMENT_COUNT) {
-        session->wants_to_write = PQflush(session->pg) > 0;
-        if (!session_wait(session, deadline_us) || !read_set_up(session, failure)) {
+        if (!session_flush(session) || !session_wait(session, deadline_us) ||
+            !read_set_up(session, failure)) {
             return fail(failure, session_error(session));
         }
     }
-    session->wants_to_write = false;
     return failure->text[0] == '\0';
 }
 

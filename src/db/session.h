@@ -42,7 +42,7 @@ struct session *session_start(const struct session_settings *settings,
 enum session_state session_advance(struct session *session, struct session_failure *failure);
 
 int session_fd(const struct session *session);
-bool session_wants_to_write(const struct session *session); /* else to read */
+bool session_wants_to_write(const struct session *session); /* else only to read */
 
 /* Waits for the socket. False at the deadline (monotonic, as all of them). */
 bool session_wait(const struct session *session, int64_t deadline_us);
@@ -67,6 +67,12 @@ const struct catalog *session_catalog(const struct session *session);
 
 /* Reads what has arrived, without waiting for more. False when the session is lost. */
 bool session_receive(struct session *session);
+
+/* Sends what the socket didn't take before. False when the session is lost. */
+bool session_flush(struct session *session);
+
+/* Whether its server follows another one, as far as it has said so by now (PostgreSQL 14 or newer). */
+bool session_is_on_standby(const struct session *session);
 
 /* What libpq has to say of a session that is lost. */
 const char *session_error(const struct session *session);

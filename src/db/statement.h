@@ -2,6 +2,7 @@
 #ifndef CRUDDUR_DB_STATEMENT_H
 #define CRUDDUR_DB_STATEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ struct result {
     const char *next_key; /* of a page's last row when the page is full, else NULL */
     int64_t lives_us;     /* of a page, until the first of its rows expires; -1: none does */
     const char *etag;     /* of a kept page, else NULL */
+    bool is_of_standby;   /* the server may not have yet what others already show */
     int stale_s;          /* its age when it was served for want of a database; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */

@@ -405,6 +405,18 @@ def test_a_wait_for_the_standby_that_is_cut_short_is_no_success(start, unconfirm
 # --- changes under it ---
 
 
+def test_a_reload_while_an_index_is_made_anew(start):
+    """The new worker's look at its rights is cut short; what comes of that later answers no request."""
+    service = start(workers=1, feed_watch=0)
+    service.create("newest")
+    with service.database.held("reindex index activities_home_idx"):
+        service.daemon.reload()
+    for _ in range(5):
+        assert service.get("/api/users/@bayko/short").json["handle"] == "bayko"
+        assert service.home().json[0]["message"] == "newest"
+        assert service.create("newest").json["message"] == "newest"
+
+
 def test_ddl_under_prepared_statements(start):
     service = start_warm(start, workers=4)
     changes = itertools.cycle(

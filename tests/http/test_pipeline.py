@@ -141,6 +141,113 @@ def test_a_session_lost_under_a_shared_commit(start):
     assert [messages[name] for name in names] == [1] * len(names)
 
 
+def end_sessions_that_insert(database, condition):
+    """A trigger that ends the session of such rows, as a crash of the server would."""
+    database.sql(
+        f"""create function end_session() returns trigger language plpgsql as $$
+            begin
+                if {condition} then
+                    perform pg_terminate_backend(pg_backend_pid());
+                    perform pg_sleep(1);
+                end if;
+                return null;
+            end $$;
+            create trigger end_session after insert on activities for each row execute function end_session()"""
+    )
+
+
+def test_one_create_that_ends_its_session_among_many(start):
+    """Whoever shared the commit with it is not to blame."""
+    service = warm(start)
+    end_sessions_that_insert(service.database, "new.message = 'poison'")
+    names = ["poison" if number == 5 else f"good {number}" for number in range(12)]
+    with creates_held(service):
+        replies = start_all(len(names), lambda number: service.create(names[number]))
+        eventually(lambda: len(established(service)) >= len(names) + 1, what="their connections")
+    assert [reply.status for reply in replies()] == [503 if name == "poison" else 200 for name in names]
+    messages = service.database.messages()
+    assert [messages.get(name, 0) for name in names] == [int(name != "poison") for name in names]
+
+
+def test_a_server_that_crashes_for_a_moment(start):
+    """It takes new sessions and ends them again: a statement's few attempts are not all made in that moment."""
+    service = warm(start)
+    service.database.sql("create sequence crash_ends; grant usage, select, update on sequence crash_ends to cruddur_app")
+    now = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+    end_sessions_that_insert(
+        service.database,
+        f"""(select case when is_called then last_value else setval('crash_ends', {now} + 30) end from crash_ends) > {now}""",
+    )
+    assert service.create("after the crash").status == 200
+    assert service.database.messages()["after the crash"] == 1
+
+
+def test_one_create_that_takes_too_long_among_many(start):
+    """Those that shared the commit with it are done without it, in time."""
+    service = warm(start, statement_timeout=1000, deadline=1800)
+    users = ["bayko" if number == 3 else "andrewbrown" for number in range(8)]
+    with service.database.locked_user("bayko"):
+        with creates_held(service):
+            replies = start_all(len(users), lambda number: service.create(f"by {users[number]}", user_handle=users[number]))
+            eventually(lambda: len(established(service)) >= len(users) + 1, what="their connections")
+        statuses = [reply.status for reply in replies()]
+    assert statuses == [504 if user == "bayko" else 200 for user in users]
+
+
+def test_one_that_runs_again_is_late_all_the_same(start):
+    """A read that met a conflict is sent once more, behind younger ones: its time doesn't grow."""
+    service = warm(start, statement_timeout=1500, deadline=2000, feed_watch=0)
+    again, slow = service.database.add_activities(2)
+    service.database.sql(
+        f"""create sequence conflicts; grant usage on sequence conflicts to cruddur_app;
+            create function slowly(uuid) returns boolean volatile language plpgsql as $$
+            begin
+                if $1 = '{slow}' then
+                    perform pg_sleep(1.3);
+                elsif $1 = '{again}' and nextval('public.conflicts') = 1 then
+                    perform pg_sleep(1.3);
+                    raise exception 'injected' using errcode = '40001';
+                end if;
+                return true;
+            end $$;
+            alter table activities enable row level security;
+            create policy slowly on activities using (slowly(uuid))"""
+    )
+    first = Asking(service.get, f"/api/activities/{again}")
+    service.database.wait_for_waiting(on="PgSleep")
+    with Stopwatch() as watch:
+        others = [Asking(service.get, f"/api/activities/{slow}")]
+        eventually(lambda: watch.elapsed() > 1)
+        others += [Asking(service.get, f"/api/activities/{slow}")]
+        status = first.reply().status
+        assert watch.elapsed() < 2.3
+    assert status in (503, 504)
+    for other in others:
+        other.reply()
+    assert service.get(f"/api/activities/{again}").status == 200
+
+
+def test_what_is_not_sent_yet_is_not_sent_for_nobody(start):
+    """Clients that leave while their creates are queued."""
+    service = warm(start)
+    names = [f"left {number}" for number in range(10)]
+    with creates_held(service):
+        before = len(established(service))
+        peers = [service.peer() for _ in names]
+        for peer, name in zip(peers, names):
+            body = f'{{"message":"{name}","ttl":"1-hour","user_handle":"bayko"}}'.encode()
+            peer.send(request("POST", "/api/activities", body))
+        eventually(lambda: len(established(service)) >= before + len(peers), what="their connections")
+        stays = Asking(service.create, "stays")
+        eventually(lambda: len(established(service)) > before + len(peers), what="another connection")
+        for peer in peers:
+            peer.close()
+        eventually(lambda: len(established(service)) <= before + 1, what="the end of their connections")
+    assert stays.reply().status == 200
+    messages = service.database.messages()
+    assert "stays" in messages and not set(names) & set(messages)
+
+
 def test_reads_wait_for_no_write(start):
     service = warm(start)
     with creates_held(service):
