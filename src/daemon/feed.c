@@ -206,8 +206,9 @@ static void fill_done(void *context, const struct result *result)
         page->fill = NULL;
     }
     if (result->status == STATUS_OK && result->body != NULL) {
-        /* One that was asked for earlier may come later. */
-        if (!page->is_filled || page->generation <= fill->generation) {
+        /* One that was asked for earlier may come later; and what a standby doesn't have yet the
+         * watcher may have seen long ago. */
+        if (!result->is_of_standby && (!page->is_filled || page->generation <= fill->generation)) {
             keep(page, fill, result);
             kept.etag = page->etag;
         }

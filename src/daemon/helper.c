@@ -57,6 +57,6 @@ bool helper_ended(struct helper *helper, pid_t pid)
 void helper_stop(const struct helper *helper)
 {
     if (helper->pid != 0) {
-        kill(helper->pid, SIGTERM);
+        kill(helper->pid, SIGKILL); /* as at the master's death; one that hangs ends too */
     }
 }

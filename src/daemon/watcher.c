@@ -17,8 +17,10 @@ static void take_snapshot(void *context, const struct result *result)
 {
     struct look *look = context;
 
-    if (result->status != STATUS_OK || result->body == NULL) {
-        return; /* blind; the workers see that from the time of the last look */
+    if (result->status != STATUS_OK || result->body == NULL || result->is_of_standby) {
+        /* Blind, as on a standby, which is behind. The workers see that from the time of the last
+         * look. */
+        return;
     }
     if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->body) != 0) {
         buf_clear(&look->snapshot);
