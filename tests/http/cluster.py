@@ -12,6 +12,7 @@ import psycopg2
 import psycopg2.extensions
 import time
 
+from daemon import processes
 from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
 from waiting import eventually
 
@@ -20,7 +21,7 @@ OWNER_PASSWORD = "owner's secret"
 APP_PASSWORD = "app-secret-5f1d"
 
 SETTINGS = """\
-listen_addresses = ''
+listen_addresses = '{address}'
 unix_socket_directories = '{sockets}'
 fsync = off
 max_connections = 200
@@ -31,6 +32,7 @@ ACCESS = """\
 local all         postgres trust
 local replication postgres trust
 local all         all      scram-sha-256
+host  all         all      all scram-sha-256
 """
 
 
@@ -43,7 +45,9 @@ FEED_BOUND = 0.11  # s, by the default of --feed-watch, until a write from elsew
 class Cluster:
     """PostgreSQL refuses to run as root; then it runs as the user postgres."""
 
-    def __init__(self):
+    def __init__(self, address=""):
+        """address is where it listens besides its unix socket, at the usual port."""
+        self.address = address
         self.folder = Folder()
         self.sockets = self.folder.path
         self.data = self.folder.path / "data"
@@ -73,7 +77,7 @@ class Cluster:
         self.run("initdb", *options, "--pgdata", self.data, stdout=subprocess.DEVNULL)
         (self.data / "pg_hba.conf").write_text(ACCESS)
         with (self.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS.format(sockets=self.sockets))
+            settings.write(SETTINGS.format(sockets=self.sockets, address=self.address))
 
     def start(self):
         self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--wait", "--silent", "start")
@@ -94,14 +98,39 @@ class Cluster:
             if not (self.data / "postmaster.pid").exists():
                 self.start()
 
+    def processes(self):
+        """The process ids of the server, its first one first."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        return [first, *(process.pid for process in processes() if process.parent == first)]
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Every process of it is stopped meanwhile."""
+        with contextlib.ExitStack() as stack:
+            for pid in self.processes():
+                stack.enter_context(frozen(pid))
+            yield
+
+    @contextlib.contextmanager
+    def killed(self):
+        """Every process of it is killed; started again in the end."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            self.start()
+
     def remove(self):
         if (self.data / "postmaster.pid").exists():
             self.stop("immediate")
         self.folder.remove()
 
-    def url(self, role, password, database, hosts=None):
-        hosts = ",".join(map(str, hosts or [self.sockets]))
-        return f"postgresql://{role}:{password.replace(' ', '%20')}@/{database}?host={hosts}"
+    def url(self, role, password, database, hosts=None, **parameters):
+        """parameters are libpq's."""
+        hosts = ",".join(map(str, hosts or [self.address or self.sockets]))
+        more = "".join(f"&{name}={value}" for name, value in parameters.items())
+        return f"postgresql://{role}:{password.replace(' ', '%20')}@/{database}?host={hosts}{more}"
 
     def connect(self, database="postgres"):
         """As superuser; every statement a transaction of its own, that waits for no standby."""
@@ -147,6 +176,15 @@ class Standby(Cluster):
             settings.write(f"unix_socket_directories = '{self.sockets}'\n")
         self.start()
 
+    @contextlib.contextmanager
+    def behind(self):
+        """It takes over nothing meanwhile."""
+        self.sql("select pg_wal_replay_pause()")
+        try:
+            yield
+        finally:
+            self.sql("select pg_wal_replay_resume()")
+
 
 class Database:
     """One test's own database, with schema and seed."""
@@ -159,8 +197,8 @@ class Database:
         self.is_there = True
         cluster.sql(f"create database {self.name} template {template} owner cruddur_owner")
 
-    def url(self, role="cruddur", password=APP_PASSWORD, hosts=None):
-        return self.cluster.url(role, password, self.name, hosts)
+    def url(self, role="cruddur", password=APP_PASSWORD, hosts=None, **parameters):
+        return self.cluster.url(role, password, self.name, hosts, **parameters)
 
     def sql(self, statement, *values):
         """Rows. What it writes to the feed every service shows afterwards."""
@@ -234,4 +272,5 @@ def frozen(pid):
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)

@@ -1,6 +1,7 @@
 """The kept home feed: never older than promised, whoever writes and whatever dies."""
 
 import datetime
+import itertools
 import os
 import signal
 import threading
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from client import Asking
-from cluster import FEED_BOUND, frozen
+from cluster import FEED_BOUND, Standby, frozen
 from service import Service
 from waiting import Stopwatch, eventually, never
 
@@ -135,6 +136,54 @@ def test_a_watcher_that_hangs_keeps_nothing_alive(start):
             assert asked_the_database(service, reply)
             assert newest(reply) == f"unseen {number}"
     keep(service)
+
+
+def test_a_watcher_that_hangs_holds_up_no_end(start):
+    service = start(workers=1)
+    with frozen(watcher(service)):
+        service.daemon.signal(signal.SIGTERM)
+        assert service.daemon.wait() == 0
+
+
+def sessions_on(cluster, service, name):
+    statement = "select pid from pg_stat_activity where datname = %s and application_name = %s"
+    return [pid for (pid,) in cluster.sql(statement, service.database.name, name)]
+
+
+def move_session(service, name, here, there):
+    """After a loss it begins with the next host."""
+    for number in itertools.count(1):
+        if sessions_on(there, service, name):
+            break
+        for pid in sessions_on(here, service, name):
+            here.sql("select pg_terminate_backend(%s)", pid)
+        service.home(f"?limit={number}")  # none that is kept
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("moves", ["cruddurd watcher", "cruddurd worker 1"])
+def test_nothing_is_kept_across_a_standby(cluster, start, moves):
+    """The watcher is on the one server and the reads are on the other: no order of writes that both see."""
+    service = start(workers=1)
+    standby = Standby(cluster)
+    try:
+        service.write_url(service.database.url(hosts=[standby.sockets, cluster.sockets]))
+        service.daemon.reload()
+        assert service.home().status == 200
+        move_session(service, moves, standby, cluster)
+        (stays,) = {"cruddurd watcher", "cruddurd worker 1"} - {moves}
+        assert sessions_on(standby, service, stays)
+        for _ in range(20):
+            service.home()
+        with standby.behind():
+            service.database.sql("update activities set message = 'changed'")
+            seen = [newest(service.home()) for _ in range(20)]
+        if moves == "cruddurd worker 1":
+            assert set(seen) == {"changed"}
+        eventually(lambda: newest(service.home()) == "changed", 2, what="the change")
+        never(lambda: newest(service.home()) != "changed", 0.2)
+    finally:
+        standby.remove()
 
 
 def test_whoever_asks_meanwhile_shares_the_answer(start):
