@@ -42,6 +42,21 @@ CHANGES_FEED = re.compile(r"\b(insert|update|delete|alter|drop|create|truncate)\
 FEED_BOUND = 0.11  # s, by the default of --feed-watch, until a write from elsewhere is seen
 
 
+def loopback_address(numbers=itertools.count(1)):
+    """Another one each time, and none of another process's: every port of it is free."""
+    return f"127.{next(numbers)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+
+
+def make_certificate(certificate, key):
+    """Two files, for whoever doesn't ask who signed it."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    key.chmod(0o600)
+
+
 class Cluster:
     """PostgreSQL refuses to run as root; then it runs as the user postgres."""
 
@@ -66,10 +81,10 @@ class Cluster:
             **options,
         )
 
-    def own(self):
+    def own(self, path=None):
         if IS_ROOT:
             postgres = pwd.getpwnam("postgres")
-            os.chown(self.folder.path, postgres.pw_uid, postgres.pw_gid)
+            os.chown(path or self.folder.path, postgres.pw_uid, postgres.pw_gid)
 
     def make(self):
         self.own()
@@ -78,6 +93,14 @@ class Cluster:
         (self.data / "pg_hba.conf").write_text(ACCESS)
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS.format(sockets=self.sockets, address=self.address))
+
+    def take_tls(self):
+        """From its start on, with a certificate that nobody vouches for."""
+        make_certificate(self.data / "server.crt", self.data / "server.key")
+        self.own(self.data / "server.crt")
+        self.own(self.data / "server.key")
+        with (self.data / "postgresql.conf").open("a") as settings:
+            settings.write("ssl = on\n")
 
     def start(self):
         self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--wait", "--silent", "start")

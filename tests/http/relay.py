@@ -3,6 +3,8 @@
 import contextlib
 import select
 import socket
+import ssl
+import struct
 import threading
 
 BLOCK = 65536
@@ -62,3 +64,59 @@ class Relay:
         for closed in (self.partners.pop(end), end):
             self.partners.pop(closed, None)
             closed.close()
+
+
+class TlsRelay(threading.Thread):
+    """Ends TLS before a cluster and fills the records as far as they go, 16 KiB, which PostgreSQL itself doesn't."""
+
+    TLS_REQUEST, GSS_REQUEST = 80877103, 80877104  # PostgreSQL's documentation, 55.7
+    QUIET = 0.005  # s, after which the server is taken to have said all for now
+
+    def __init__(self, address, target, certificate, key):
+        super().__init__()
+        self.address = address
+        self.target = str(target / ".s.PGSQL.5432")
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.listener = socket.create_server((address, 5432))
+        self.ends = [self.listener]
+        self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.join()
+        for end in self.ends:
+            end.close()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(near,)).start()
+
+    def serve(self, near):
+        with contextlib.suppress(OSError):
+            while struct.unpack("!II", near.recv(8))[1] != self.TLS_REQUEST:
+                near.sendall(b"N")
+            near.sendall(b"S")
+            near = self.context.wrap_socket(near, server_side=True)
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.target)
+            self.ends += [near, far]
+            threading.Thread(target=self.bring_back, args=(far, near)).start()
+            while data := near.recv(BLOCK):
+                far.sendall(data)
+            far.shutdown(socket.SHUT_WR)
+
+    def bring_back(self, far, near):
+        with contextlib.suppress(OSError):
+            while data := far.recv(BLOCK):
+                while select.select([far], [], [], self.QUIET)[0] and (more := far.recv(BLOCK)):
+                    data += more
+                near.sendall(data)
+            near.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,77 @@
+"""TLS between the service and PostgreSQL. What libpq has taken of a record and not used yet shows in no socket."""
+
+import pytest
+
+from client import Asking
+from cluster import Cluster, loopback_address, make_certificate
+from relay import TlsRelay
+from service import Service
+from waiting import Stopwatch
+
+ROWS = 200
+SOON = 1.5  # s; an answer whose rest nobody looks for comes at the statement's deadline
+
+
+@pytest.fixture(scope="module")
+def tls_cluster():
+    cluster = Cluster(address=loopback_address())
+    try:
+        cluster.make()
+        cluster.take_tls()
+        cluster.start()
+        cluster.prepare()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture
+def filled_records(cluster, tmp_path):
+    """A function that gives the URL of a database, by way of a relay."""
+    certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
+    make_certificate(certificate, key)
+    with TlsRelay(loopback_address(), cluster.sockets, certificate, key) as relay:
+        yield lambda database: database.url(hosts=[relay.address], sslmode="require")
+
+
+def start_over(service, url):
+    service.write_url(url)
+    service.daemon.reload()
+    return service
+
+
+def ask_soon(*arguments):
+    with Stopwatch() as watch:
+        reply = Asking(*arguments).reply()
+    assert watch.seconds < SOON
+    return reply
+
+
+def check_answers_of_all_sizes(service):
+    """One after the other, as libpq's buffer grows with them, and several at once on one session."""
+    service.database.add_activities(ROWS, message="repeat('\U0001f4a9', 280)")
+    rows = {limit: ask_soon(service.home, f"?limit={limit}").json for limit in [*range(1, 40), *range(40, ROWS, 7), ROWS]}
+    whole = rows[ROWS]
+    assert [len(rows[limit]) for limit in rows] == list(rows)
+    assert all(rows[limit] == whole[:limit] for limit in rows)
+    with Stopwatch() as watch:
+        askings = [(limit, Asking(service.home, f"?limit={limit}")) for limit in range(3, ROWS, 9)]
+        assert all(asking.reply().json == whole[:limit] for limit, asking in askings)
+    assert watch.seconds < 2 * SOON
+    for number in range(10):
+        assert ask_soon(service.create, f"number {number}").status == 200
+
+
+def test_a_server_that_speaks_tls(tls_cluster):
+    with Service(tls_cluster, workers=1, feed_watch=0) as service:
+        start_over(service, service.database.url(sslmode="require"))
+        assert service.home().status == 200
+        for backend in service.database.backends():
+            assert service.database.sql("select ssl from pg_stat_ssl where pid = %s", backend) == [(True,)]
+        check_answers_of_all_sizes(service)
+
+
+def test_records_as_large_as_they_may_be(start, filled_records):
+    service = start(workers=1, feed_watch=0)
+    start_over(service, filled_records(service.database))
+    check_answers_of_all_sizes(service)
