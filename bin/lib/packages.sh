@@ -6,8 +6,8 @@ declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config uuid-dev'
   [run]='curl nginx openssl postgresql'
-  [test]='awscli bats clang-format cppcheck git libcmocka-dev procps python3 python3-cryptography python3-psycopg2
-    python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
+  [test]='awscli bats clang-format cppcheck git iproute2 libcmocka-dev pgbouncer procps python3
+    python3-cryptography python3-psycopg2 python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
 )
 
 # ensure_packages yes|no GROUP…: installs what is missing of the groups, or with "no" fails and names it. With nothing
@@ -42,12 +42,12 @@ missing_packages() {
   done
 }
 
-# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL and nginx would start servers on
-# their usual ports; for the time of the installation a policy forbids that and no cluster is made, and an nginx that
-# was not there before is not started at boot either.
+# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx and PgBouncer would start
+# servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and an
+# nginx or PgBouncer that was not there before is not started at boot either.
 install_packages() {
   set -euo pipefail
-  local policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
+  local server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
   if [[ ! -e $policy ]]; then
     # shellcheck disable=SC2064 # the path of now
     trap "rm -f $policy $cluster" EXIT
@@ -63,7 +63,9 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
   apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
-  if [[ " $* " == *' nginx '* && -d /run/systemd/system ]]; then
-    systemctl disable --quiet nginx
-  fi
+  for server in nginx pgbouncer; do
+    if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
+      systemctl disable --quiet "$server"
+    fi
+  done
 }
