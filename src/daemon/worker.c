@@ -291,7 +291,7 @@ int worker_run(const struct worker_place *place)
     const struct service_links links = {
         .keypage = place->keypage, .mark = place->mark, .epoll_fd = worker.epoll_fd};
     srandom((unsigned)getpid());
-    setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* libpq waits for the resolver as it is */
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */
     fastcgi_setup();
     worker.signal_fd = set_signals();
     service_init(&worker.service, place->config, place->catalog, name, &links);

@@ -11,10 +11,8 @@ static const struct {
     const char *keyword;
     const char *value;
 } DEFAULTS[] = {
-    {"tcp_user_timeout", "3000"},
-    {"keepalives_idle", "1"},
-    {"keepalives_interval", "1"},
-    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "3000"}, {"keepalives_idle", "1"},  {"keepalives_interval", "1"},
+    {"keepalives_count", "3"},    {"gssencmode", "disable"}, /* of whose packets libpq may keep some back, unseen by any poll */
 };
 
 /* Takes the value over. */
@@ -36,14 +34,19 @@ static void set(struct conninfo *conninfo, const char *keyword, char *value)
     conninfo->values[i] = value;
 }
 
-static bool has(const struct conninfo *conninfo, const char *keyword)
+void conninfo_set(struct conninfo *conninfo, const char *keyword, const char *value)
+{
+    set(conninfo, keyword, memory_copy(value));
+}
+
+const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
 {
     for (size_t i = 0; conninfo->keywords[i] != NULL; i++) {
         if (strcmp(conninfo->keywords[i], keyword) == 0) {
-            return true;
+            return conninfo->values[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool is_list(const char *keyword)
@@ -113,12 +116,12 @@ bool conninfo_parse(const char *url, const char *application_name, unsigned firs
     }
     PQconninfoFree(options);
     for (size_t i = 0; i < sizeof DEFAULTS / sizeof DEFAULTS[0]; i++) {
-        if (!has(conninfo, DEFAULTS[i].keyword)) {
-            set(conninfo, DEFAULTS[i].keyword, memory_copy(DEFAULTS[i].value));
+        if (conninfo_value(conninfo, DEFAULTS[i].keyword) == NULL) {
+            conninfo_set(conninfo, DEFAULTS[i].keyword, DEFAULTS[i].value);
         }
     }
-    set(conninfo, "client_encoding", memory_copy("UTF8"));
-    set(conninfo, "application_name", memory_copy(application_name));
+    conninfo_set(conninfo, "client_encoding", "UTF8");
+    conninfo_set(conninfo, "application_name", application_name);
     return true;
 }
 

@@ -19,6 +19,10 @@ struct conninfo {
  * without the string's password; the caller frees nothing. */
 bool conninfo_parse(const char *url, const char *application_name, unsigned first_host,
                     struct conninfo *conninfo, char why[static 256]);
+
+/* Of a keyword; NULL when it isn't set. */
+const char *conninfo_value(const struct conninfo *conninfo, const char *keyword);
+void conninfo_set(struct conninfo *conninfo, const char *keyword, const char *value);
 void conninfo_release(struct conninfo *conninfo);
 
 /* list with its comma-separated items rotated to begin with item number first (modulo their

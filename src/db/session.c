@@ -14,13 +14,16 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/conninfo.h"
+#include "db/lookup.h"
 #include "db/sqlstate.h"
 
 struct session {
-    PGconn *pg;
+    struct conninfo conninfo;
+    struct lookup *lookup; /* of its host names; NULL: none are needed any more */
+    PGconn *pg;            /* NULL until then */
     const struct session_settings *settings;
     const struct catalog *catalog;
-    enum { STAGE_CONNECT, STAGE_SET_UP, STAGE_READY } stage;
+    enum { STAGE_LOOK_UP, STAGE_CONNECT, STAGE_SET_UP, STAGE_READY } stage;
     bool wants_to_write;
     bool was_warned;
     enum statement_id setting_up; /* whose Sync comes next */
@@ -60,11 +63,56 @@ static bool fail(struct session_failure *failure, const char *text)
     return false;
 }
 
-static bool start_connect(struct session *session, unsigned first_host,
-                          struct session_failure *failure)
+static bool start_connect(struct session *session, struct session_failure *failure)
+{
+    struct conninfo *conninfo = &session->conninfo;
+
+    session->stage = STAGE_CONNECT;
+    session->wants_to_write = true;
+    session->pg = PQconnectStartParams((const char *const *)conninfo->keywords,
+                                       (const char *const *)conninfo->values, 0);
+    conninfo_release(conninfo);
+    if (session->pg == NULL) {
+        return fail(failure, "out of memory");
+    }
+    PQsetNoticeReceiver(session->pg, note_notice, session);
+    return PQstatus(session->pg) != CONNECTION_BAD || fail(failure, PQerrorMessage(session->pg));
+}
+
+/* What libpq is not to ask the resolver itself. */
+static bool take_addresses(struct session *session, struct session_failure *failure)
+{
+    struct addresses found;
+    const char *why;
+
+    if (!lookup_take(session->lookup, &found, &why)) {
+        return fail(failure, why);
+    }
+    conninfo_set(&session->conninfo, "host", found.hosts);
+    conninfo_set(&session->conninfo, "hostaddr", found.addresses);
+    conninfo_set(&session->conninfo, "port", found.ports);
+    lookup_free(session->lookup);
+    session->lookup = NULL;
+    return true;
+}
+
+/* Begins with the names of the hosts, if there are any. */
+static bool start_look_up(struct session *session, struct session_failure *failure)
+{
+    const char *hosts = conninfo_value(&session->conninfo, "host");
+
+    if (hosts == NULL || conninfo_value(&session->conninfo, "hostaddr") != NULL ||
+        !lookup_is_needed(hosts)) {
+        return start_connect(session, failure);
+    }
+    session->stage = STAGE_LOOK_UP;
+    session->lookup = lookup_start(hosts, conninfo_value(&session->conninfo, "port"));
+    return session->lookup != NULL || fail(failure, "no thread for the look-up of its host");
+}
+
+static bool start(struct session *session, unsigned first_host, struct session_failure *failure)
 {
     const struct session_settings *settings = session->settings;
-    struct conninfo conninfo;
     struct buf url = {0};
     char parse_failure[256];
     const char *why;
@@ -77,17 +125,11 @@ static bool start_connect(struct session *session, unsigned first_host,
         goto cleanup;
     }
     if (!conninfo_parse(url.length > 0 ? url.bytes : "", settings->application_name, first_host,
-                        &conninfo, parse_failure)) {
+                        &session->conninfo, parse_failure)) {
         fail(failure, parse_failure);
         goto cleanup;
     }
-    session->pg = PQconnectStartParams((const char *const *)conninfo.keywords,
-                                       (const char *const *)conninfo.values, 0);
-    conninfo_release(&conninfo);
-    if (session->pg != NULL) {
-        PQsetNoticeReceiver(session->pg, note_notice, session);
-    }
-    good = session->pg != NULL || fail(failure, "out of memory");
+    good = start_look_up(session, failure);
 cleanup:
     buf_release(&url);
     return good;
@@ -259,11 +301,8 @@ static enum session_state begin_set_up(struct session *session, struct session_f
     return set_up(session, failure);
 }
 
-enum session_state session_advance(struct session *session, struct session_failure *failure)
+static enum session_state go_on_connecting(struct session *session, struct session_failure *failure)
 {
-    if (session->stage == STAGE_SET_UP) {
-        return set_up(session, failure);
-    }
     switch (PQconnectPoll(session->pg)) {
     case PGRES_POLLING_OK:
         return begin_set_up(session, failure);
@@ -279,6 +318,23 @@ enum session_state session_advance(struct session *session, struct session_failu
     }
 }
 
+enum session_state session_advance(struct session *session, struct session_failure *failure)
+{
+    switch (session->stage) {
+    case STAGE_LOOK_UP:
+        return take_addresses(session, failure) && start_connect(session, failure)
+                   ? SESSION_CONNECTING
+                   : SESSION_FAILED;
+    case STAGE_CONNECT:
+        return go_on_connecting(session, failure);
+    case STAGE_SET_UP:
+        return set_up(session, failure);
+    case STAGE_READY:
+        break;
+    }
+    return SESSION_READY;
+}
+
 struct session *session_start(const struct session_settings *settings,
                               const struct catalog *catalog, unsigned first_host,
                               struct session_failure *failure)
@@ -288,12 +344,8 @@ struct session *session_start(const struct session_settings *settings,
     *failure = (struct session_failure){.text = ""};
     session->settings = settings;
     session->catalog = catalog;
-    session->wants_to_write = true;
-    if (start_connect(session, first_host, failure)) {
-        if (PQstatus(session->pg) != CONNECTION_BAD) {
-            return session;
-        }
-        fail(failure, PQerrorMessage(session->pg));
+    if (start(session, first_host, failure)) {
+        return session;
     }
     session_close(session);
     return NULL;
@@ -301,7 +353,7 @@ struct session *session_start(const struct session_settings *settings,
 
 int session_fd(const struct session *session)
 {
-    return PQsocket(session->pg);
+    return session->lookup != NULL ? lookup_fd(session->lookup) : PQsocket(session->pg);
 }
 
 bool session_wants_to_write(const struct session *session)
@@ -392,6 +444,8 @@ bool session_may_run_all(struct session *session, int64_t deadline_us,
 void session_close(struct session *session)
 {
     if (session != NULL) {
+        lookup_free(session->lookup);
+        conninfo_release(&session->conninfo);
         PQclear(session->refused);
         PQfinish(session->pg);
         memory_free(session);

@@ -1,6 +1,6 @@
 /* One PostgreSQL session: connected, set up and with its statements prepared, or not at all. Then it
- * is in libpq's pipeline mode, for db/pipeline.h. Nothing here waits for the server or the network
- * (but for the resolver, where the URL has names) unless it is given a deadline. */
+ * is in libpq's pipeline mode, for db/pipeline.h. Nothing here waits for the server, the network or
+ * the resolver unless it is given a deadline. */
 #ifndef CRUDDUR_DB_SESSION_H
 #define CRUDDUR_DB_SESSION_H
 

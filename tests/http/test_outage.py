@@ -133,10 +133,52 @@ def test_a_server_that_is(fault, report):
         assert check_outage(service, getattr(cluster, fault), report) < 1
 
 
-@pytest.mark.skipif(not (IS_ROOT and shutil.which("ip")), reason="only root, with iproute2, may lay a cable")
+needs_root = pytest.mark.skipif(not (IS_ROOT and shutil.which("ip")), reason="only root, with iproute2, may lay a cable")
+
+
+@needs_root
 @pytest.mark.parametrize("end", ["near", "far"])
 def test_a_cable_that_is_cut(end, report):
     """TCP tries again after a while only, which may be some time after the end of the outage."""
     with Wire() as wire, cluster_of_its_own(address=wire.far_address) as cluster:
         with Service(cluster, feed_stale=STALE, launcher=lambda _: wire.inside(CRUDDURD)) as service:
             assert check_outage(service, lambda: wire.cut(end), report) < PATIENCE
+
+
+class Names:
+    """Files of the resolver for one process: a name for PostgreSQL at first, then a name server that is out of reach."""
+
+    NAME = "database.test"
+
+    def __init__(self, wire, folder):
+        self.hosts, self.resolver = folder / "hosts", folder / "resolv.conf"
+        self.resolver.write_text(f"nameserver {wire.far_address}\nsearch one.test two.test\n")
+        self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n"  # nothing is at the first one
+        self.wire = wire
+        self.tell()
+
+    def tell(self):
+        self.hosts.write_text(self.known)
+
+    def command(self, *program):
+        binds = f"mount --bind {self.hosts} /etc/hosts && mount --bind {self.resolver} /etc/resolv.conf"
+        return self.wire.inside("unshare", "--mount", "sh", "-c", f'{binds} && exec "$@"', "sh", *program)
+
+    @contextlib.contextmanager
+    def cut(self):
+        self.hosts.write_text("")
+        try:
+            with self.wire.cut("far"):
+                yield
+        finally:
+            self.tell()
+
+
+@needs_root
+def test_a_name_server_out_of_reach_too(report, tmp_path):
+    with Wire() as wire, cluster_of_its_own(address=wire.far_address) as cluster:
+        names = Names(wire, tmp_path)
+        with Service(cluster, feed_stale=STALE, launcher=lambda _: names.command(CRUDDURD)) as service:
+            service.write_url(service.database.url(hosts=[names.NAME]))
+            service.daemon.reload()
+            assert check_outage(service, names.cut, report) < PATIENCE
