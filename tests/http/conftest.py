@@ -54,6 +54,17 @@ def start_pool():
         yield lambda database=None, **settings: stack.enter_context(services.Pool(database, **settings))
 
 
+@pytest.fixture
+def report(capsys, request):
+    """Tells a figure, whether or not the test fails."""
+
+    def tell(text):
+        with capsys.disabled():
+            print(f"\n{request.node.name}: {text}")
+
+    return tell
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

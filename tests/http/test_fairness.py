@@ -1,10 +1,12 @@
 """Many connections and few workers: everybody is served, whatever the others do."""
 
 import contextlib
+import threading
 
 from client import Asking, request_bytes
 from fcgi import head, parameters, record, request
 from load import Load
+from probe import Probe
 from waiting import Stopwatch, eventually
 
 CONNECTIONS = 64
@@ -107,3 +109,61 @@ def test_a_burst_beyond_the_backlog_is_answered_in_form(start):
     assert {reply.status for reply in replies} <= {200, 503, 504}
     assert all(reply.headers["Retry-After"] == "1" for reply in replies if reply.status == 503)
     assert service.get("/livez").status == 200
+
+
+class Trickle(threading.Thread):
+    """Sends one byte after another, beginning anew at the end, until the block ends."""
+
+    PAUSE = 0.02
+
+    def __init__(self, connect, data):
+        super().__init__()
+        self.connect, self.data = connect, data
+        self.is_over = threading.Event()
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.join()
+
+    def run(self):
+        while not self.is_over.is_set():
+            with self.connect() as connection, contextlib.suppress(OSError):
+                for byte in self.data:
+                    connection.send(bytes([byte]))
+                    if self.is_over.wait(self.PAUSE):
+                        break
+
+
+def slow_ones(service, stack):
+    """Clients and peers that trickle, stop half-way, or read nothing of a large answer."""
+    large = "/api/activities/home?limit=200"
+    body = b'{"message":"slowly","ttl":"1-day","user_handle":"londo"}'
+    for _ in range(8):
+        stack.enter_context(Trickle(service.connect, request_bytes("POST", "/api/activities", body)))
+        stack.enter_context(Trickle(service.peer, request("POST", "/api/activities", body)))
+    for _ in range(16):
+        stack.enter_context(service.connect()).send(request_bytes("POST", "/api/activities", body)[:-9])
+        stack.enter_context(service.peer()).send(request("POST", "/api/activities", body)[:-9])
+        stack.enter_context(service.connect()).send(request_bytes("GET", large))
+        stack.enter_context(service.peer()).send(request("GET", large))
+
+
+def test_what_slow_ones_cost_the_others(start, report):
+    service = start(workers=2)
+    service.database.add_activities(200, message="repeat('\U0001f4a9', 280)")
+    p99 = {}
+    for kind in ("none", "slow ones"):
+        with contextlib.ExitStack() as stack:
+            if kind != "none":
+                slow_ones(service, stack)
+            probes = [
+                stack.enter_context(Probe(service, target)) for target in ("/livez", "/api/users/@bayko/short", "/api/activities/home?limit=1")
+            ]
+            probes[0].is_over.wait(4)
+        assert all(probe.statuses() == {200} for probe in probes)
+        assert all(probe.slowest() < 1 for probe in probes)
+        p99[kind] = max(probe.slowest(0.99) for probe in probes)
+    report(", ".join(f"p99 beside {kind} {seconds * 1000:.1f} ms" for kind, seconds in p99.items()))

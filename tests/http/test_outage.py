@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import threading
 import time
 
 import pytest
@@ -11,6 +10,7 @@ from client import Asking
 from cluster import Cluster
 from load import Load
 from places import CRUDDURD, IS_ROOT
+from probe import Probe
 from service import Service
 from waiting import Stopwatch, eventually
 from wire import Wire
@@ -21,35 +21,6 @@ STALE = 5  # s, --feed-stale
 SLACK = 0.5  # s, for a busy machine
 LIVEZ = 1  # s; 50 ms on a machine that does nothing else
 HOME, SHORT, LIFE = "/api/activities/home", "/api/users/@bayko/short", "/livez"
-
-
-class Probe(threading.Thread):
-    """Asks for the same again and again, until it is over."""
-
-    PAUSE = 0.01
-
-    def __init__(self, service, target):
-        super().__init__()
-        self.service, self.target = service, target
-        self.is_over = threading.Event()
-        self.answers = []  # (when it came, seconds, reply)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.join()
-
-    def run(self):
-        while not self.is_over.wait(self.PAUSE):
-            with Stopwatch() as watch:
-                reply = self.service.get(self.target)
-            self.answers.append((time.monotonic(), watch.seconds, reply))
-
-    def slowest(self):
-        return max(seconds for _, seconds, _ in self.answers)
 
 
 def seconds_to_normal(service):
@@ -95,24 +66,15 @@ def check_outage(service, fault, report):
         back = seconds_to_normal(service)
     report(f"livez at most {life.slowest() * 1000:.0f} ms, others {max(home.slowest(), short.slowest(), load.slowest):.2f} s, "
            f"normal after {back * 1000:.0f} ms")  # fmt: skip
-    assert {reply.status for _, _, reply in life.answers} == {200}
+    assert life.statuses() == {200}
     assert life.slowest() < LIVEZ
     assert max(home.slowest(), short.slowest(), load.slowest) < PATIENCE
     check_home(home, began, ended)
-    assert {reply.status for _, _, reply in short.answers} <= {200, 503, 504}
+    assert short.statuses() <= {200, 503, 504}
     assert {(status, *codes) for status, codes, _ in load.failures} <= {(503, "database_unavailable"), (504, "database_timeout")}
     assert load.failures
     load.audit(service.database).check()
     return back
-
-
-@pytest.fixture
-def report(capsys, request):
-    def tell(text):
-        with capsys.disabled():
-            print(f"\n{request.node.name}: {text}")
-
-    return tell
 
 
 @contextlib.contextmanager
