@@ -57,11 +57,11 @@ def test_what_needs_no_database_took_no_time_of_it(service):
 
 
 def test_the_line_of_a_statement(service):
-    request_line = service.line_of(service.home())
+    request_line = service.line_of(service.get("/api/users/@bayko/short"))
     line = [line for line in service.log.entries("statement") if line["pid"] == request_line["pid"]][-1]
-    assert (line["level"], line["template"], line["outcome"]) == ("debug", "activities/home", "ok")
+    assert (line["level"], line["template"], line["outcome"]) == ("debug", "users/short", "ok")
     assert line["ms"] == request_line["db_ms"]
-    assert "limit" not in line
+    assert "handle" not in line
 
 
 def test_a_failure_of_the_database_shows_its_sqlstate(start):
