@@ -8,6 +8,14 @@ declare -rA PACKAGES=(
   [run]='curl nginx openssl postgresql'
   [test]='awscli bats clang-format cppcheck git iproute2 libcmocka-dev pgbouncer procps python3
     python3-cryptography python3-psycopg2 python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
+  [bench]='python3 wrk'
+  # Those whom bin/bench compares with; where one cannot be had, its row says so.
+  [bench_blocking]='git'
+  [bench_flask]='gunicorn python3-flask python3-psycopg python3-psycopg-pool'
+  [bench_go]='golang-go golang-github-jackc-pgx-v4-dev'
+  [bench_kore]='kore'
+  [bench_node]='nodejs'
+  [bench_php]='php-fpm php-pgsql'
 )
 
 # ensure_packages yes|no GROUP…: installs what is missing of the groups, or with "no" fails and names it. With nothing

@@ -1,0 +1,90 @@
+"""The load generators: wrk, pace, pgbench. Each gives a dictionary whose "errors" says what was wrong, "" for nothing."""
+
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+WRONG = (
+    ("bad_status", "answers without 2xx"),
+    ("connect", "failed connects"),
+    ("read", "failed reads"),
+    ("write", "failed writes"),
+    ("timeout", "time-outs"),
+    ("broken", "broken connections"),
+    ("unanswered", "requests without an answer"),
+)
+
+
+def errors_of(figures):
+    return ", ".join(f"{figures[key]} {words}" for key, words in WRONG if figures.get(key))
+
+
+def start_wrk(url, requests, connections, seconds):
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
+    command += ["--script", str(HERE.parent / "wrk.lua"), url, "--", str(requests)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish_wrk(process):
+    output, _ = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit("wrk failed")
+    figures = json.loads(output.strip().splitlines()[-1])
+    figures["rate"] = figures["requests"] / figures["duration_us"] * 1e6
+    figures["errors"] = errors_of(figures) if figures["requests"] else "no answer at all"
+    return figures
+
+
+def wrk(url, requests, connections, seconds):
+    return finish_wrk(start_wrk(url, requests, connections, seconds))
+
+
+def start_pace(bench, port, seconds, home, streams):
+    """streams: (name, rate or 0, connections, kind, file of requests)"""
+    command = [str(bench.dir / "build/bench/pace/pace"), str(port), str(seconds), home]
+    command += [",".join(str(part) for part in stream) for stream in streams]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish_pace(process):
+    output, _ = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit("pace failed")
+    found = {}
+    for figures in json.loads(output):
+        figures["errors"] = errors_of(figures) if figures["answers"] else "no answer at all"
+        found[figures["name"]] = figures
+    return found
+
+
+def pace(bench, port, seconds, home, streams):
+    return finish_pace(start_pace(bench, port, seconds, home, streams))
+
+
+def pgbench(bench, script, backends, seconds):
+    settings = {"none": "none", "limit": "20", "rows": bench.rows, "ttl": "1 day", "message": "finally the release works " * 2}
+    command = [str(bench.pgbench), "--no-vacuum", "--protocol", "prepared", "--client", str(backends), "--jobs", "1"]
+    command += ["--time", str(seconds), "--file", str(script)]
+    for name, value in settings.items():
+        command += ["--define", f"{name}={value}"]
+    url = (bench.dir / "secrets/app-url").read_text().strip()
+    done = subprocess.run([*command, url], capture_output=True, text=True)
+    rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+    if done.returncode != 0 or rate is None:
+        return {"rate": 0.0, "errors": f"pgbench failed: {done.stderr.strip().splitlines()[-1]}"}
+    failed = int(re.search(r"failed transactions: (\d+)", done.stdout)[1])
+    return {"rate": float(rate[1]), "errors": f"{failed} failed transactions" if failed else ""}
+
+
+def median_of(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def invalid_of(runs):
+    """Why the runs of a measure cannot count; None: they do."""
+    wrong = [f"run {number}: {run['errors']}" for number, run in enumerate(runs, 1) if run["errors"]]
+    return "; ".join(wrong) or None

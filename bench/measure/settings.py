@@ -1,0 +1,36 @@
+"""What is asked, of whom, with how many connections: the bench's figures, each in one place."""
+
+# The page of home that everyone serves: cruddurd from its kept copy and (action "home") from the database, the peers from
+# the database, nginx as a file.
+HOME_PATH = "/api/activities/home?limit=20"
+CONSTANT_PATH = "/api/health-check"
+DEEP_LIMIT = 20
+SEARCH_PATH = "/api/activities/search?term=coffee&limit=20"
+
+ACTIONS = ("constant", "kept", "home", "show", "create")
+REQUEST_LINES = 10000  # different activities asked for; different creates
+
+# Connections by action: of everyone, and of cruddurd besides. --quick leaves out some of cruddurd's.
+CONNECTIONS = {"constant": (32,), "kept": (32,), "home": (32,), "show": (32, 64), "create": (8, 64)}
+CONNECTIONS_OF_CRUDDURD = (1, 8, 32, 64)
+CONNECTIONS_OF_CRUDDURD_QUICK = (64,)
+
+CREATE_BACKENDS = 8  # of pgbench
+PAUSE_SECONDS = 0.1  # between two runs
+WARM_UP_SECONDS = 0.3
+
+FAIRNESS_CONNECTIONS = (4, 32, 64)
+FAIRNESS_SECONDS = 1.0
+
+WRITES_PER_SECOND = (10, 100)  # beside a kept home
+FRESHNESS_WRITERS = 4
+
+# Fixed rates, requests per second and connections: about a third of what the slower of both compared can do.
+STEADY = (("constant", 300, 16), ("show", 300, 16), ("page", 150, 16), ("create", 100, 16))
+STEADY_SECONDS = 5
+
+# Of ten requests while memory is watched.
+MEMORY_MIX = (("constant", 3), ("home", 2), ("show", 4), ("create", 1))
+MEMORY_CONNECTIONS = 64
+FULL_REQUESTS = 10_000_000
+COLD_STARTS = 5

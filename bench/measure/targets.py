@@ -1,0 +1,65 @@
+"""The targets of ../targets.tsv, held against the measures."""
+
+import pathlib
+from dataclasses import dataclass
+
+TABLE = pathlib.Path(__file__).resolve().parent.parent / "targets.tsv"
+
+
+@dataclass
+class Verdict:
+    target: str
+    sense: str  # least or most
+    bound: float
+    unit: str
+    value: float | None
+    state: str  # met, not met, not measured, invalid
+    why: str  # by how much not, or why there is no value
+
+
+def rows():
+    for line in TABLE.read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield line.split("\t")
+
+
+def absent(key, measures, left_out):
+    """(state, reason) of a measure that has no value."""
+    if "missing" in measures.get(key, {}):
+        return measures[key]["state"], measures[key]["missing"]
+    parts = key.split("/")
+    subject = parts[1] if len(parts) > 1 else ""
+    return "not measured", f"{subject}: {left_out[subject]}" if subject in left_out else "not part of this run"
+
+
+def compare(value, sense, bound):
+    """Whether it holds, and by how much not."""
+    if (value >= bound) if sense == "least" else (value <= bound):
+        return True, ""
+    if bound == 0:
+        return False, f"{value:g} too many"
+    away = abs(value - bound) / bound * 100
+    return False, f"{away:.0f} % {'short' if sense == 'least' else 'over'}"
+
+
+def judge(row, measures, left_out):
+    target, measure, against, sense, bound, unit = row
+    bound = float(bound)
+    keys = [measure] if against == "-" else [measure, against]
+    for key in keys:
+        if measures.get(key, {}).get("value") is None:
+            state, why = absent(key, measures, left_out)
+            return Verdict(target, sense, bound, unit, None, state, why)
+    value = measures[measure]["value"]
+    if against != "-":
+        base = measures[against]["value"]
+        value = value / base if base else 0.0
+    wrong = "; ".join(f"{key}: {measures[key]['invalid']}" for key in keys if measures[key]["invalid"])
+    if wrong:
+        return Verdict(target, sense, bound, unit, value, "invalid", wrong)
+    holds, why = compare(value, sense, bound)
+    return Verdict(target, sense, bound, unit, value, "met" if holds else "not met", why)
+
+
+def judge_all(measures, left_out):
+    return [judge(row, measures, left_out) for row in rows()]

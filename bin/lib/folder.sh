@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# The folder, $dir, that a script makes everything in: nobody else's, reachable for the servers, locked while the script
+# lives. Sourced, never run; the caller has sourced common.sh, processes.sh and source.sh.
+
+# refuse_foreign_folder: only a folder that is new, empty or ours is touched.
+refuse_foreign_folder() {
+  [[ -e $dir ]] || return 0
+  [[ -d $dir ]] || die "$dir is no folder"
+  [[ -e $dir/$MARKER || -z $(ls -A "$dir") ]] || die "$dir has other things in it; give another --dir"
+  [[ -O $dir ]] || die "$dir belongs to $(stat -L --format=%U "$dir"); give another --dir"
+}
+
+# prepare_folder: makes it. As root the servers run as users who cannot enter a folder such as /root: then it
+# lies in /var/lib and DIR is a link to it.
+prepare_folder() {
+  local as
+  mkdir -p "$dir" || die "cannot make $dir; give another --dir"
+  become nobody
+  if ((EUID == 0)) && ! "${as[@]}" test -d "$dir/."; then
+    rmdir "$dir" || die "others than root cannot enter $dir; give another --dir"
+    ln -s "$(mktemp -d /var/lib/cruddur.XXXXXXXX)" "$dir"
+    chmod 755 "$dir/."
+    note "others than root cannot enter it, so $dir is a link to $(readlink "$dir")"
+  fi
+  dir=$(readlink -f "$dir")
+  touch "$dir/$MARKER"
+}
+
+# take_lock [SECONDS]: held as long as this process lives. Who has it wrote its process id into the marker.
+take_lock() {
+  exec {lock}<"$dir/$MARKER"
+  flock --timeout "${1:-0}" "$lock"
+}
