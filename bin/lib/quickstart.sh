@@ -200,11 +200,11 @@ start_nginx() {
   start_server nginx "$WEB_USER" "$dir/nginx" "$program" -p "$dir/nginx/" -c nginx.conf -e stderr
 }
 
-# write_nginx: the site's shared include as it is, and the server around it.
+# write_nginx: the site's shared includes as they are, and the server around it.
 write_nginx() {
   mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
-  install -m 644 "$TOP/nginx/cruddur.conf" "$dir/nginx/cruddur.conf"
+  install -m 644 "$TOP/nginx/cruddur.conf" "$TOP/nginx/docs.conf" "$dir/nginx"
   sed "s/@PORT@/$port/" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"
 }

@@ -24,7 +24,7 @@ teardown_file() {
 
 start_quickstart() {
   mkdir -p "$FOLDER/quickstart/tmp" "$FOLDER/quickstart/log"
-  cp "$TOP/nginx/cruddur.conf" "$FOLDER/quickstart"
+  cp "$TOP/nginx/cruddur.conf" "$TOP/nginx/docs.conf" "$FOLDER/quickstart"
   PORT=$(free_port)
   sed "s/@PORT@/$PORT/" "$TOP/nginx/quickstart.conf.in" >"$FOLDER/quickstart/nginx.conf"
   start_nginx "$FOLDER/quickstart/nginx.conf" "$FOLDER/quickstart/"
@@ -37,10 +37,13 @@ start_site() {
   mkdir -p "$FOLDER/www/static" "$FOLDER/site"
   echo '<html>the app</html>' >"$FOLDER/www/index.html"
   echo 'let a' >"$FOLDER/www/static/a.js"
+  mkdir "$FOLDER/docs"
+  echo '<html>the API</html>' >"$FOLDER/docs/api.html"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=cruddur.example -days 2 \
     -keyout "$FOLDER/privkey.pem" -out "$FOLDER/fullchain.pem" 2>/dev/null
   sed -e "s#/etc/ssl/cruddur/#$FOLDER/#; s#/usr/local/share/cruddur/nginx/#$TOP/nginx/#; s#/var/www/cruddur#$FOLDER/www#" \
     -e "s#/var/log/nginx/#$FOLDER/site/#; s#/run/cruddur/#$FOLDER/#; /listen \[::\]/d" \
+    -e 's/# \(set \$cruddur_docs .*\|include .*docs.conf;\)$/\1/' -e "s#/usr/local/share/doc/cruddur#$FOLDER/docs#" \
     -e "s/listen 443/listen 127.0.0.1:$TLS_PORT/; s/listen 80/listen 127.0.0.1:$REDIRECT_PORT/" \
     "$TOP/nginx/site.conf" >"$FOLDER/site.conf"
   cat >"$FOLDER/site/nginx.conf" <<CONF
@@ -204,6 +207,12 @@ readonly CLOSE=$'Host: a\r\nConnection: close'
   [[ $output == *immutable* ]]
   run -0 site "https://cruddur.example:$TLS_PORT/static/b.js"
   [[ $output == '["not_found"]' ]]
+}
+
+@test "production: a page about the API, for those who want it" {
+  grep -q '^ *# include .*docs.conf;$' "$TOP/nginx/site.conf"
+  run -0 site --fail --dump-header - "https://cruddur.example:$TLS_PORT/api/docs"
+  [[ $output == *'the API'* && $output == *"default-src 'none'"* && $output == *$'\ncontent-type: text/html'* ]]
 }
 
 @test "production: the frontend's pages may read nginx's own errors, no other origin's may" {

@@ -138,6 +138,15 @@ time.sleep(60)' "$PORT"
   [[ $(home) == "[{\"uuid\":\"${BASH_REMATCH[1]}\""* ]]
 }
 
+@test "the page about the API that it prints is there" {
+  local url
+  url=$(sed -n 's/^ *API *//p' "$ROOM/started")
+  run -0 curl --fail --silent --show-error --max-time 5 --dump-header - "$url"
+  [[ $output == *$'\nContent-Security-Policy: default-src '* && $output == *'id="createActivity"'* ]]
+  run -0 curl --fail --silent --show-error --max-time 5 --output "$BATS_TEST_TMPDIR/openapi.yaml" "$url/openapi.yaml"
+  cmp "$BATS_TEST_TMPDIR/openapi.yaml" "$CLONE/doc/openapi.yaml"
+}
+
 @test "the psql line that it prints works" {
   local line
   line=$(sed -n 's/^ *database *//p' "$ROOM/started")

@@ -6,8 +6,9 @@ import shutil
 import socket
 import subprocess
 
+from client import Client
 from log import Log
-from places import IS_ROOT, TOP, clean_environment, nginx_program
+from places import IS_ROOT, TOP, Folder, clean_environment, nginx_program
 from waiting import eventually
 
 ATTEMPTS = 5
@@ -27,21 +28,24 @@ class Front:
         self.access_log = Log(self.prefix / "log/nginx-access.log")
         for name in ("tmp", "log"):
             (self.prefix / name).mkdir(parents=True)
-        shutil.copy(TOP / "nginx/cruddur.conf", self.prefix)
+        for name in ("cruddur.conf", "docs.conf"):
+            shutil.copy(TOP / "nginx" / name, self.prefix)
         self.process = None
 
     def start(self):
         """On a free port of the loopback interface, which it gives."""
         for _ in range(ATTEMPTS):  # another process may take the port first
             port = free_port()
-            template = (TOP / "nginx/quickstart.conf.in").read_text()
-            (self.prefix / "nginx.conf").write_text(template.replace("@PORT@", str(port)))
+            (self.prefix / "nginx.conf").write_text(self.configuration(port))
             with (self.prefix / "log/start.log").open("ab") as log:
                 self.process = subprocess.Popen(self.command(), cwd=self.prefix, env=clean_environment(), stderr=log)
             eventually(lambda: self.process.poll() is not None or self.answers(port), what="nginx")
             if self.process.poll() is None:
                 return port
         raise AssertionError((self.prefix / "log/start.log").read_text())
+
+    def configuration(self, port):
+        return (TOP / "nginx/quickstart.conf.in").read_text().replace("@PORT@", str(port))
 
     def command(self):
         # As root its workers would run as somebody who may not connect to the pool's socket.
@@ -57,3 +61,15 @@ class Front:
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
+
+
+@contextlib.contextmanager
+def lone_front(front_class):
+    """nginx with no pool behind it."""
+    folder = Folder()
+    front = front_class(folder.path)
+    try:
+        yield Client(front.start())
+    finally:
+        front.stop()
+        folder.remove()
