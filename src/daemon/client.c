@@ -191,6 +191,13 @@ static void look_and_serve(struct client *client)
     }
 }
 
+/* Whether it can be dropped, as it has left. With its statement under way that is found out when it
+ * is answered. */
+static bool is_cancelled(struct client *client)
+{
+    return client->stage == CLIENT_PARKED || service_cancel(client->clients->service, client);
+}
+
 void client_event(struct client *client, uint32_t events)
 {
     switch (client->stage) {
@@ -203,15 +210,12 @@ void client_event(struct client *client, uint32_t events)
             sent(client, fastcgi_send_rest(client->connection));
         }
         break;
-    case CLIENT_ASKING:
-        if ((events & (EPOLLHUP | EPOLLERR)) != 0 &&
-            service_cancel(client->clients->service, client)) {
+    default:
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0 && is_cancelled(client)) {
             exchange_abandon(&client->exchange);
             close_client(client);
             break;
         }
-        __attribute__((fallthrough)); /* under way: found out when it is answered */
-    default:
         client->has_missed_event = true;
     }
 }

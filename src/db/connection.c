@@ -1,37 +1,20 @@
 #include "db/connection.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "db/backoff.h"
+#include "db/link.h"
 #include "db/sqlstate.h"
-
-enum { LOG_FAILURE_MS = 60000 };
 
 struct connection {
     const struct connection_settings *settings;
     const struct catalog *catalog;
     struct pending_list queue; /* to be sent, in the order in which they came */
-    struct pipeline pipeline;  /* of a ready session; what was sent on it */
-    struct session *session;   /* NULL while there is none */
-    bool is_ready;             /* else it is still connecting */
-    bool has_served;           /* a unit of it was answered */
-    unsigned host;             /* which of several hosts to try first */
-    int64_t attempt_end_us;    /* of the attempt to connect */
-    int64_t away_since_us;     /* the first attempt that failed; 0: the last one didn't */
-    struct backoff backoff;
-    struct session_failure failure; /* of the last attempt */
-    bool is_logged;                 /* that there is no session */
-    bool is_unfit;                  /* because the schema doesn't fit */
-    int64_t logged_ms;
-    int epoll_fd;
-    int watched_fd; /* -1: none */
-    uint32_t watched_events;
+    struct pipeline pipeline;  /* what was sent on the link's session */
+    struct link link;
 };
 
 struct connection *connection_new(const struct connection_settings *settings,
@@ -41,8 +24,8 @@ struct connection *connection_new(const struct connection_settings *settings,
 
     connection->settings = settings;
     connection->catalog = catalog;
-    connection->epoll_fd = epoll_fd;
-    connection->watched_fd = -1;
+    link_init(&connection->link, &settings->session, settings->deadline_ms, catalog, epoll_fd,
+              connection);
     return connection;
 }
 
@@ -57,44 +40,8 @@ void connection_free(struct connection *connection)
     while ((pending = pending_take(&connection->queue)) != NULL) {
         memory_free(pending);
     }
-    session_close(connection->session);
+    link_release(&connection->link);
     memory_free(connection);
-}
-
-/* --- the socket in the epoll set --- */
-
-static void unwatch(struct connection *connection)
-{
-    if (connection->watched_fd >= 0) {
-        epoll_ctl(connection->epoll_fd, EPOLL_CTL_DEL, connection->watched_fd, NULL);
-        connection->watched_fd = -1;
-    }
-}
-
-static uint32_t wanted_events(const struct connection *connection)
-{
-    return session_wants_to_write(connection->session) ? EPOLLIN | EPOLLOUT : EPOLLIN;
-}
-
-/* After anything that may have changed what there is to wait for. */
-static void watch(struct connection *connection)
-{
-    struct epoll_event event = {.data.ptr = connection};
-
-    if (connection->epoll_fd < 0 || connection->session == NULL) {
-        return;
-    }
-    event.events = wanted_events(connection);
-    bool is_watched = connection->watched_fd >= 0;
-    if (is_watched && connection->watched_events == event.events) {
-        return;
-    }
-    connection->watched_fd = session_fd(connection->session);
-    connection->watched_events = event.events;
-    if (epoll_ctl(connection->epoll_fd, is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-                  connection->watched_fd, &event) != 0) {
-        log_errno(LOG_ERROR, "database", "epoll_ctl");
-    }
 }
 
 /* --- results --- */
@@ -163,23 +110,21 @@ static void put_back(struct connection *connection, struct pending *pending)
 
 /* What was sent is to be sent again. Whatever the old session answers later must not be taken for an
  * answer to something else. */
-static void drop_session(struct connection *connection)
+static void drop_session(struct connection *connection, bool is_useless)
 {
-    unwatch(connection);
-    session_close(connection->session);
-    connection->session = NULL;
-    connection->is_ready = false;
-    connection->host++;
+    if (is_useless) {
+        link_drop_useless(&connection->link);
+    } else {
+        link_drop(&connection->link);
+    }
     pipeline_abandon(&connection->pipeline, &connection->queue);
 }
 
-/* The same, as it is of no use. After one that never was of any the next attempt has to wait: a
- * server that crashes takes new sessions for a moment before it ends them all. */
-static void drop_useless_session(struct connection *connection)
+/* In an outage nobody waits for one more attempt. */
+static void attempt_failed(struct connection *connection)
 {
-    drop_session(connection);
-    if (!connection->has_served) {
-        connection->backoff.next_us = clock_us() + CONNECTION_RETRY_MS * INT64_C(1000);
+    if (link_is_away(&connection->link)) {
+        fail_queue(connection);
     }
 }
 
@@ -203,106 +148,17 @@ static bool has_had_its_chances(struct pending *running)
 static void lose_session(struct connection *connection)
 {
     struct pending *running = connection->pipeline.sent.first;
-    const char *why = session_error(connection->session);
+    const char *why = session_error(connection->link.session);
 
     log_message(running != NULL ? LOG_WARNING : LOG_INFO, "database", "%s: session lost: %.*s",
                 running != NULL ? catalog_get(connection->catalog, running->statement->id)->name
                                 : "idle",
                 (int)strcspn(why, "\n"), why);
     bool is_given_up = running != NULL && has_had_its_chances(running);
-    drop_useless_session(connection);
+    drop_session(connection, true);
     if (is_given_up) {
         pending_remove(&connection->queue, running);
         complete_without(connection, running, STATUS_DATABASE_UNAVAILABLE);
-    }
-}
-
-/* One line a minute; one more when what is wrong is no longer the way to the database but its schema,
- * or the other way round. */
-static void log_failure(struct connection *connection)
-{
-    const struct session_failure *failure = &connection->failure;
-    int64_t now = clock_ms();
-
-    if (connection->is_logged && failure->is_unfit == connection->is_unfit &&
-        now - connection->logged_ms < LOG_FAILURE_MS) {
-        return;
-    }
-    connection->is_logged = true;
-    connection->is_unfit = failure->is_unfit;
-    connection->logged_ms = now;
-    log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
-                failure->text);
-}
-
-/* Whether it is known that there is no database for the time being: what comes needn't wait. */
-static bool is_away(const struct connection *connection, int64_t now_us)
-{
-    return connection->away_since_us != 0 &&
-           (connection->failure.is_unfit /* which no waiting mends */ ||
-            now_us - connection->away_since_us >=
-                connection->settings->deadline_ms * INT64_C(1000));
-}
-
-static void attempt_failed(struct connection *connection)
-{
-    int64_t now_us = clock_us();
-
-    drop_session(connection);
-    if (connection->away_since_us == 0) {
-        connection->away_since_us = now_us;
-    }
-    bool is_known = is_away(connection, now_us);
-    backoff_failed(&connection->backoff, now_us, is_known ? BACKOFF_MAX_MS : CONNECTION_RETRY_MS,
-                   (uint32_t)random());
-    log_failure(connection);
-    if (is_known) {
-        fail_queue(connection);
-    }
-}
-
-static void attempt_succeeded(struct connection *connection)
-{
-    if (connection->is_logged) {
-        log_message(LOG_INFO, "database", "connected again");
-        connection->is_logged = false;
-    }
-    backoff_succeeded(&connection->backoff);
-    connection->away_since_us = 0;
-    connection->is_ready = true;
-    connection->has_served = false;
-    connection->pipeline.session = connection->session;
-}
-
-/* With something to send and no session, begins to connect when it is time for that. */
-static void connect_if_due(struct connection *connection)
-{
-    int64_t now_us = clock_us();
-
-    if (connection->session != NULL || connection->queue.first == NULL ||
-        now_us < connection->backoff.next_us) {
-        return;
-    }
-    connection->attempt_end_us = now_us + CONNECTION_CONNECT_MS * INT64_C(1000);
-    connection->session = session_start(&connection->settings->session, connection->catalog,
-                                        connection->host, &connection->failure);
-    if (connection->session == NULL) {
-        attempt_failed(connection);
-    }
-}
-
-static void go_on_connecting(struct connection *connection)
-{
-    unwatch(connection); /* the socket may change, behind the same number even */
-    switch (session_advance(connection->session, &connection->failure)) {
-    case SESSION_READY:
-        attempt_succeeded(connection);
-        break;
-    case SESSION_FAILED:
-        attempt_failed(connection);
-        break;
-    case SESSION_CONNECTING:
-        break;
     }
 }
 
@@ -312,7 +168,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
 {
     struct pending *pending;
 
-    connection->has_served = true;
+    connection->link.was_of_use = true;
     while ((pending = pending_take(unit)) != NULL) {
         struct result result;
 
@@ -338,7 +194,7 @@ static void statement_failed(struct connection *connection, struct pending *pend
         }
         break;
     case REMEDY_RECONNECT:
-        drop_useless_session(connection);
+        drop_session(connection, true);
         if (pending->losses++ < CONNECTION_RESENDS_MAX) {
             put_back(connection, pending);
             return;
@@ -370,18 +226,18 @@ static void unit_failed(struct connection *connection, struct pending_list *unit
 
 static void receive(struct connection *connection)
 {
-    bool is_alive = session_receive(connection->session);
+    bool is_alive = session_receive(connection->link.session);
 
     /* What came before a loss still counts. */
-    while (connection->is_ready) {
+    while (connection->link.is_ready) {
         struct pending_list unit = {0};
 
         switch (pipeline_next(&connection->pipeline, &unit)) {
         case UNIT_DONE:
-            unit_done(connection, &unit, session_take_warning(connection->session));
+            unit_done(connection, &unit, session_take_warning(connection->link.session));
             continue;
         case UNIT_FAILED:
-            session_take_warning(connection->session);
+            session_take_warning(connection->link.session);
             unit_failed(connection, &unit);
             continue;
         case UNIT_NONE:
@@ -426,7 +282,7 @@ static void send_queue(struct connection *connection)
         next_unit(connection, &unit);
         is_alive = pipeline_send(&connection->pipeline, &unit);
     }
-    if (!is_alive || !session_flush(connection->session)) {
+    if (!is_alive || !session_flush(connection->link.session)) {
         lose_session(connection);
     }
 }
@@ -459,7 +315,7 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     }
     log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
                 catalog_get(connection->catalog, late->statement->id)->name);
-    drop_session(connection);
+    drop_session(connection, false);
     pending_remove(&connection->queue, late);
     complete_without(connection, late, STATUS_DATABASE_TIMEOUT);
 }
@@ -468,9 +324,7 @@ static void expire(struct connection *connection)
 {
     int64_t now_us = clock_us();
 
-    if (connection->session != NULL && !connection->is_ready &&
-        now_us >= connection->attempt_end_us) {
-        strcpy(connection->failure.text, "no answer in time");
+    if (!link_expire(&connection->link)) {
         attempt_failed(connection);
     }
     expire_sent(connection, now_us);
@@ -484,13 +338,12 @@ static void expire(struct connection *connection)
 
 static bool is_refused(const struct connection *connection)
 {
-    int64_t now_us = clock_us();
+    const struct link *link = &connection->link;
 
-    if (connection->is_ready || !is_away(connection, now_us)) {
+    if (link->is_ready || !link_is_away(link)) {
         return connection->queue.count >= CONNECTION_QUEUE_MAX;
     }
-    return connection->queue.count >= CONNECTION_AWAY_MAX ||
-           (connection->session == NULL && now_us < connection->backoff.next_us);
+    return connection->queue.count >= CONNECTION_AWAY_MAX || link_is_pausing(link);
 }
 
 void connection_submit(struct connection *connection, const struct statement *statement,
@@ -520,21 +373,30 @@ bool connection_cancel(struct connection *connection, const void *context)
     return false;
 }
 
+static void go_on_connecting(struct connection *connection)
+{
+    if (!link_go_on_connecting(&connection->link)) {
+        attempt_failed(connection);
+    } else if (connection->link.is_ready) {
+        connection->pipeline.session = connection->link.session;
+    }
+}
+
 void connection_proceed(struct connection *connection, bool is_ready)
 {
-    if (is_ready && connection->session != NULL) {
-        if (connection->is_ready) {
-            receive(connection);
-        } else {
-            go_on_connecting(connection);
-        }
+    if (is_ready && connection->link.is_ready) {
+        receive(connection);
+    } else if (is_ready && connection->link.session != NULL) {
+        go_on_connecting(connection);
     }
     expire(connection);
-    connect_if_due(connection);
-    if (connection->is_ready) {
+    if (connection->queue.first != NULL && !link_connect_if_due(&connection->link)) {
+        attempt_failed(connection);
+    }
+    if (connection->link.is_ready) {
         send_queue(connection);
     }
-    watch(connection);
+    link_watch(&connection->link);
 }
 
 static bool is_idle(const struct connection *connection)
@@ -542,26 +404,25 @@ static bool is_idle(const struct connection *connection)
     return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
 }
 
+static int64_t sooner(int64_t first_us, const struct connection *connection,
+                      const struct pending *pending)
+{
+    int64_t end_us = pending != NULL ? deadline_of(connection, pending) : INT64_MAX;
+
+    return end_us < first_us ? end_us : first_us;
+}
+
 int connection_wait_ms(const struct connection *connection)
 {
-    int64_t first = INT64_MAX;
+    bool is_connecting = connection->link.session != NULL && !connection->link.is_ready;
 
-    if (connection->session != NULL && !connection->is_ready) {
-        first = connection->attempt_end_us;
-    } else if (is_idle(connection)) {
+    if (is_idle(connection) && !is_connecting) {
         return -1;
     }
-    for (int i = 0; i < 2; i++) {
-        const struct pending *oldest = i == 0 ? connection->queue.first : oldest_sent(connection);
-
-        if (oldest != NULL && deadline_of(connection, oldest) < first) {
-            first = deadline_of(connection, oldest);
-        }
-    }
-    if (connection->session == NULL && connection->backoff.next_us < first) {
-        first = connection->backoff.next_us;
-    }
-    int64_t left_us = first - clock_us();
+    int64_t first_us = link_next_us(&connection->link);
+    first_us = sooner(first_us, connection, connection->queue.first);
+    first_us = sooner(first_us, connection, oldest_sent(connection));
+    int64_t left_us = first_us - clock_us();
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
 
@@ -572,8 +433,8 @@ void connection_finish(struct connection *connection)
         int64_t until_us = clock_us() + connection_wait_ms(connection) * INT64_C(1000);
         bool is_ready = false;
 
-        if (connection->session != NULL) {
-            is_ready = session_wait(connection->session, until_us);
+        if (connection->link.session != NULL) {
+            is_ready = session_wait(connection->link.session, until_us);
         } else {
             poll(NULL, 0, connection_wait_ms(connection));
         }
@@ -583,20 +444,8 @@ void connection_finish(struct connection *connection)
 
 bool connection_fits(struct connection *connection)
 {
-    int64_t deadline_us = clock_us() + CONNECTION_CONNECT_MS * INT64_C(1000);
+    bool fits = link_fits(&connection->link);
 
-    connection->session = session_open(&connection->settings->session, connection->catalog,
-                                       connection->host, deadline_us, &connection->failure);
-    if (connection->session == NULL) {
-        attempt_failed(connection);
-        return !connection->is_unfit;
-    }
-    attempt_succeeded(connection);
-    if (!session_may_run_all(connection->session, deadline_us, &connection->failure)) {
-        log_failure(connection);
-        drop_session(connection); /* answers to that may still come */
-        return !connection->failure.is_unfit;
-    }
-    watch(connection);
-    return true;
+    connection->pipeline.session = connection->link.session;
+    return fits;
 }

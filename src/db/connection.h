@@ -19,9 +19,7 @@ struct connection_settings {
 };
 
 enum {
-    CONNECTION_UNITS_MAX = 8,     /* as a rule */
-    CONNECTION_CONNECT_MS = 2000, /* one attempt */
-    CONNECTION_RETRY_MS = 50,     /* between attempts while it isn't known how long it lasts */
+    CONNECTION_UNITS_MAX = 8, /* as a rule */
     CONNECTION_RESENDS_MAX =
         2, /* of a statement whose session was lost: a server that crashed takes
                                      new sessions for a moment before it ends them all */
@@ -40,7 +38,7 @@ struct connection *connection_new(const struct connection_settings *settings,
 /* NULL is allowed. What was submitted and isn't done is forgotten. */
 void connection_free(struct connection *connection);
 
-/* Connects now, waiting up to CONNECTION_CONNECT_MS. False only when the database answers but its
+/* Connects now, waiting up to LINK_CONNECT_MS. False only when the database answers but its
  * schema doesn't fit the statements; one that is away says nothing against them. */
 bool connection_fits(struct connection *connection);
 

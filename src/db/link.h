@@ -1,0 +1,68 @@
+/* The way to the database: a session that is made anew, with pauses, whenever one is wanted and there
+ * is none, and its socket in an epoll set. What is said over it is its user's business. */
+#ifndef CRUDDUR_DB_LINK_H
+#define CRUDDUR_DB_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/backoff.h"
+#include "db/session.h"
+
+enum {
+    LINK_CONNECT_MS = 2000, /* one attempt */
+    LINK_RETRY_MS = 50      /* between attempts while it isn't known how long it lasts */
+};
+
+struct link {
+    const struct session_settings *settings;
+    const struct catalog *catalog;
+    struct session *session; /* NULL while there is none */
+    bool is_ready;           /* else it is still connecting */
+    bool was_of_use;         /* for its user to say of a ready one */
+    unsigned host;           /* which of several hosts to try first */
+    int64_t attempt_end_us;  /* of the attempt to connect */
+    int64_t away_since_us;   /* the first attempt that failed; 0: the last one didn't */
+    int patience_ms;         /* until that is an outage */
+    struct backoff backoff;
+    struct session_failure failure; /* of the last attempt */
+    bool is_logged;                 /* that there is no session */
+    bool is_unfit;                  /* because the schema doesn't fit */
+    int64_t logged_ms;
+    void *who; /* data.ptr of its events */
+    int epoll_fd;
+    int watched_fd; /* -1: none */
+    uint32_t watched_events;
+};
+
+/* With epoll_fd -1 the socket is in no set. All must outlive the link. */
+void link_init(struct link *link, const struct session_settings *settings, int patience_ms,
+               const struct catalog *catalog, int epoll_fd, void *who);
+void link_release(struct link *link);
+
+/* Each is false when an attempt to connect has come to nothing. */
+bool link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
+bool link_go_on_connecting(struct link *link); /* the socket is ready */
+bool link_expire(struct link *link);           /* ends one that takes too long */
+
+/* Gives the session up. Not of use: before it is clear that the next one will be, it is waited for. */
+void link_drop(struct link *link);
+void link_drop_useless(struct link *link);
+
+/* After anything that may have changed what there is to wait for. */
+void link_watch(struct link *link);
+
+/* Whether it is known that there is no database for the time being: what comes needn't wait. */
+bool link_is_away(const struct link *link);
+
+/* Whether it isn't time yet for the next attempt. */
+bool link_is_pausing(const struct link *link);
+
+/* When there is something to do without the socket being ready, if a session is wanted. */
+int64_t link_next_us(const struct link *link);
+
+/* Connects now, waiting for it. False only when the database answers but its schema doesn't fit the
+ * statements; one that is away says nothing against them. */
+bool link_fits(struct link *link);
+
+#endif
