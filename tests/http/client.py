@@ -79,6 +79,21 @@ class Connection:
         return self.read_reply(method)
 
 
+class LastingConnection(Connection):
+    """One that is made anew when the server says that it closes it (nginx: after 1000 requests)."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.port = port
+
+    def ask(self, *arguments):
+        reply = super().ask(*arguments)
+        if reply.headers["Connection"] == "close":
+            self.close()
+            super().__init__(self.port)
+        return reply
+
+
 class Client:
     """Asks a server, each request over a connection of its own."""
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from client import Asking
+from client import Asking, LastingConnection
 from cluster import FEED_BOUND, Standby, frozen
 from service import Service
 from waiting import Stopwatch, eventually, never
@@ -283,7 +283,7 @@ class Reader(threading.Thread):
         self.start()
 
     def run(self):
-        with self.service.connect() as connection:
+        with LastingConnection(self.service.port) as connection:
             while not self.is_over.is_set():
                 limit = time.monotonic() - self.slack
                 due = {row["uuid"]: row for row, when in list(self.acknowledged)[-20:] if when <= limit}
@@ -306,7 +306,7 @@ class Writer(threading.Thread):
 
     def run(self):
         number = 0
-        with self.service.connect() as connection:
+        with LastingConnection(self.service.port) as connection:
             while not self.is_over.is_set():
                 message = f"{self.host} {self.ident} {number}"
                 body = f'{{"message":"{message}","ttl":"1-hour","user_handle":"bayko"}}'.encode()
@@ -335,9 +335,11 @@ def test_no_reader_gets_an_old_feed(cluster, start):
             for _ in range(8)
         ]
         is_over.wait(seconds)
+        ended = [thread for thread in writers + readers if not thread.is_alive()]
         is_over.set()
         for thread in writers + readers:
             thread.join()
+        assert ended == []
         assert [one.wrong[:3] for one in writers + readers if one.wrong] == []
         assert min(len(messages) for messages in written.values()) > 10
         assert sum(reader.count for reader in readers) > 100
