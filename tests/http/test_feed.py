@@ -172,7 +172,7 @@ def test_nothing_is_kept_across_a_standby(cluster, start, moves):
         assert service.home().status == 200
         move_session(service, moves, standby, cluster)
         (stays,) = {"cruddurd watcher", "cruddurd worker 1"} - {moves}
-        assert sessions_on(standby, service, stays)
+        eventually(lambda: sessions_on(standby, service, stays), 2, what=f"{stays} on the standby")
         for _ in range(20):
             service.home()
         with standby.behind():
