@@ -144,12 +144,66 @@ create table activities (
     constraint activities_expires_at_check check (expires_at > created_at)
 );
 
+-- How long posts live: at most this long, each as long as the service offers (src/api/rules.c). Of those of one lifetime the
+-- later ones expire later, so that what is left of them lies together in an index by lifetime and time, however many have
+-- expired. Both functions know the list.
+
+-- Where an activity stands in such an index: 10^18 for each lifetime, and the microseconds since 1970 (exact until 2106).
+create function lifetime_key(created_at timestamptz, expires_at timestamptz) returns bigint
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        case
+            when not (isfinite(created_at) and isfinite(expires_at)) then 8
+            when expires_at - created_at <= interval '1 hour' then 1
+            when expires_at - created_at <= interval '3 hours' then 2
+            when expires_at - created_at <= interval '12 hours' then 3
+            when expires_at - created_at <= interval '1 day' then 4
+            when expires_at - created_at <= interval '3 days' then 5
+            when expires_at - created_at <= interval '7 days' then 6
+            when expires_at - created_at <= interval '30 days' then 7
+            else 8
+        end * 1000000000000000000
+        + case
+            when created_at > timestamptz '20000-01-01 00:00:00+00' then 700000000000000000
+            when created_at > '-infinity' then (date_part('epoch', created_at - timestamptz 'epoch') * 1000000)::bigint
+            else -300000000000000000
+        end
+$$;
+
+-- For each lifetime its zero in such an index, and the keys between which everything is that may not have expired. (The
+-- eighth is for what lives longer, or for ever; there, and of what was made to live for another time than these, some may
+-- have expired.)
+create function lifetimes() returns table (zero bigint, since bigint, until bigint)
+    language sql
+    stable
+    parallel safe
+    rows 8
+as $$
+    select
+        number * 1000000000000000000,
+        number * 1000000000000000000
+        + coalesce((date_part('epoch', now() - length - timestamptz 'epoch') * 1000000)::bigint, -400000000000000000),
+        number * 1000000000000000000 + 700000000000000001
+    from (
+        values
+            (1, interval '1 hour'), (2, '3 hours'), (3, '12 hours'), (4, '1 day'), (5, '3 days'), (6, '7 days'), (7, '30 days'),
+            (8, null)
+    ) lifetime (number, length)
+$$;
+revoke all on function lifetime_key(timestamptz, timestamptz), lifetimes() from public;
+
 -- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
 create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
 create index activities_user_idx on activities (user_uuid, created_at desc, uuid desc);
 create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
+create index activities_live_idx on activities (lifetime_key(created_at, expires_at), uuid) where reply_to_activity_uuid is null;
+create index activities_user_live_idx
+    on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
 
 -- A conversation of two people; there is one for each pair, the smaller uuid first.
 create table message_groups (
@@ -198,7 +252,8 @@ insert into applied_migrations (number, name, checksum) values
     (1, 'week_4', 'ad7b67339866ec7cb8914f8b06c40eefb05b9c83b147ed691a38d404624bcf70'),
     (2, 'cruddur', '47ed4a0415241e4226f919688761ccdbc5e115d319be0b0c396afa80c0f9c52b'),
     (3, 'messages', 'c9f57502e271b2ecbf127a9a03a00a7db1cf3e9f5299d5df876f9752d58b8e5a'),
-    (4, 'confirmation', '74158ab0e17e2214cef4691606cc85679722c4b0a1a5bf093250795568fec343');
+    (4, 'confirmation', '74158ab0e17e2214cef4691606cc85679722c4b0a1a5bf093250795568fec343'),
+    (5, 'indexes', '15e10909419d5a589f356f7cd6659e933bab9fa6adcee50c878e727cc3115462');
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
 -- e-mail address, and makes users by confirm_user alone. (uuid = its own value is how a create says again what it said
@@ -244,7 +299,7 @@ begin
         grant select, insert, delete, update (uuid, replies_count) on activities to cruddur_app;
         grant select, insert, update (last_message_at) on message_groups to cruddur_app;
         grant select, insert, update (uuid) on messages to cruddur_app;
-        grant execute on function confirm_user(uuid, json, text) to cruddur_app;
+        grant execute on function confirm_user(uuid, json, text), lifetime_key(timestamptz, timestamptz), lifetimes() to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then
         execute format('grant connect on database %I to cruddur_confirmation', current_database());

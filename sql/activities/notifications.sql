@@ -2,10 +2,9 @@
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 --
--- One short walk along activities_replies_idx for each of the caller's own unexpired activities: what it costs grows with their
--- number, and not with what others write. The walk is written as a range and in the index's own order, which comes to
--- reply_to_activity_uuid = mine.uuid: for an equality the planner counts on the few replies of an average activity, and would
--- fetch and sort all of them where there are thousands.
+-- One short walk along activities_replies_idx for each of the caller's own unexpired activities, which are found as in
+-- users/feed.sql: what it costs grows with their number, and not with what others write. The walk is written as in
+-- activities/show.sql.
 with me as (
     select uuid
     from public.users
@@ -15,7 +14,18 @@ with me as (
 newest as (
     select reply.*
     from me
-    join public.activities mine on mine.user_uuid = me.uuid
+    cross join (values (true), (false)) kind (is_post)
+    cross join public.lifetimes() lifetime
+    cross join lateral (
+        select uuid
+        from public.activities
+        where user_uuid = me.uuid
+            and (reply_to_activity_uuid is null) = kind.is_post
+            and public.lifetime_key(created_at, expires_at) > lifetime.since
+            and public.lifetime_key(created_at, expires_at) < lifetime.until
+            and coalesce(expires_at > now(), true)
+        offset 0 -- looked at for each lifetime, and not once for all of them
+    ) mine
     cross join lateral (
         select
             uuid,
@@ -39,7 +49,6 @@ newest as (
         order by reply_to_activity_uuid desc, created_at desc, uuid desc
         limit %(limit)s::integer
     ) reply
-    where mine.expires_at is null or mine.expires_at > now()
     order by reply.created_at desc, reply.uuid desc
     limit 200 -- a constant, as in activities/home.sql: few enough to look their authors up one by one
 ),

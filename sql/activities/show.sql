@@ -1,5 +1,8 @@
 -- One activity that has not expired, and its replies, oldest first, at most 200.
 -- %(handle)s: its author's, or null for anyone's. No row: there is none, or it has expired.
+-- Its replies are a range in the index's own order: for an equality the planner counts on an average activity's few, and would
+-- fetch and sort all of them where there are thousands. They expire with it: coalesce tells the planner not to expect that most
+-- have, as most in the table, and (select …) not to expect to need all 200.
 select
     row_to_json(shown) as activity,
     coalesce(
@@ -19,11 +22,13 @@ select
                     r.created_at,
                     '[]'::json as replies
                 from public.activities r
-                join public.users ru on ru.uuid = r.user_uuid
-                where r.reply_to_activity_uuid = shown.uuid
-                    and (r.expires_at is null or r.expires_at > now())
-                order by r.created_at, r.uuid
-                limit 200
+                cross join lateral (select display_name, handle from public.users where uuid = r.user_uuid limit 1) ru
+                where (r.reply_to_activity_uuid, r.created_at, r.uuid)
+                        > (shown.uuid, '-infinity', '00000000-0000-0000-0000-000000000000')
+                    and r.reply_to_activity_uuid <= shown.uuid
+                    and coalesce(r.expires_at > now(), true)
+                order by r.reply_to_activity_uuid, r.created_at, r.uuid
+                limit (select 200)
             ) reply
         ),
         '[]'

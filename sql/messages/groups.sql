@@ -1,6 +1,7 @@
 -- The caller's conversations, the one with the newest message first: who the other is, and that message.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message.
 -- Outcomes: ok, user_not_found, user_not_registered.
+-- Each limit stands right at its table, so that the planner doesn't fetch and sort all conversations of a user.
 with me as (
     select uuid
     from public.users
@@ -13,30 +14,34 @@ start as (
         coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as uuid
 ),
 mine as (
-    (
-        select g.uuid, g.second_user_uuid as other_uuid, g.last_message_at
-        from me
-        join public.message_groups g on g.first_user_uuid = me.uuid
-        cross join start
-        where (g.last_message_at, g.uuid) < (start.at, start.uuid)
-        order by g.last_message_at desc, g.uuid desc
+    select g.uuid, g.second_user_uuid as other_uuid, g.last_message_at
+    from me
+    cross join start
+    cross join lateral (
+        select uuid, second_user_uuid, last_message_at
+        from public.message_groups
+        where first_user_uuid = me.uuid
+            and (last_message_at, uuid) < (start.at, start.uuid)
+        order by last_message_at desc, uuid desc
         limit %(limit)s::integer
-    )
+    ) g
     union all
-    (
-        select g.uuid, g.first_user_uuid, g.last_message_at
-        from me
-        join public.message_groups g on g.second_user_uuid = me.uuid
-        cross join start
-        where (g.last_message_at, g.uuid) < (start.at, start.uuid)
-        order by g.last_message_at desc, g.uuid desc
+    select g.uuid, g.first_user_uuid, g.last_message_at
+    from me
+    cross join start
+    cross join lateral (
+        select uuid, first_user_uuid, last_message_at
+        from public.message_groups
+        where second_user_uuid = me.uuid
+            and (last_message_at, uuid) < (start.at, start.uuid)
+        order by last_message_at desc, uuid desc
         limit %(limit)s::integer
-    )
+    ) g
 ),
 page as (
     select mine.uuid, mine.last_message_at, other.display_name, other.handle, last.message, last.created_at
     from mine
-    join public.users other on other.uuid = mine.other_uuid
+    cross join lateral (select display_name, handle from public.users where uuid = mine.other_uuid limit 1) other
     cross join lateral (
         select message, created_at
         from public.messages

@@ -1,7 +1,11 @@
--- A user's page: who it is, and the newest unexpired activities, replies left out.
+-- A user's page: who it is, how many unexpired activities there are (1000 stands for more, too), and the newest of them,
+-- replies left out.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.
 -- %(week4)s: whether the body is the activities alone, as the frontend of week 4 wants them.
 -- No row: there is no such handle.
+--
+-- Both are made of the newest of each lifetime, see lifetime_key in schema.sql: whatever has expired costs nothing.
+-- coalesce and (select 1000) are for the planner, as in activities/show.sql.
 with author as (
     select uuid, cognito_user_id, handle, display_name, bio
     from public.users
@@ -21,6 +25,7 @@ page as (
         a.created_at,
         '[]'::json as replies
     from author
+    cross join public.lifetimes() lifetime
     cross join lateral (
         select
             uuid,
@@ -34,14 +39,17 @@ page as (
         from public.activities
         where user_uuid = author.uuid
             and reply_to_activity_uuid is null
-            and (expires_at is null or expires_at > now())
-            and (created_at, uuid) < (
-                coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
+            and public.lifetime_key(created_at, expires_at) > lifetime.since
+            and (public.lifetime_key(created_at, expires_at), uuid) < (
+                coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
                 coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             )
-        order by created_at desc, uuid desc
+            and coalesce(expires_at > now(), true)
+        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
         limit %(limit)s::integer
     ) a
+    order by a.created_at desc, a.uuid desc
+    limit %(limit)s::integer
 ),
 activities as (
     select coalesce(json_agg(page order by created_at desc, uuid desc), '[]') as list
@@ -56,10 +64,22 @@ profile as (
         author.bio,
         (
             select count(*)
-            from public.activities
-            where user_uuid = author.uuid
-                and reply_to_activity_uuid is null
-                and (expires_at is null or expires_at > now())
+            from (
+                select
+                from public.lifetimes() lifetime
+                cross join lateral (
+                    select
+                    from public.activities
+                    where user_uuid = author.uuid
+                        and reply_to_activity_uuid is null
+                        and public.lifetime_key(created_at, expires_at) > lifetime.since
+                        and public.lifetime_key(created_at, expires_at) < lifetime.until
+                        and coalesce(expires_at > now(), true)
+                    order by public.lifetime_key(created_at, expires_at) desc, uuid desc
+                    limit (select 1000)
+                ) a
+                limit 1000
+            ) counted
         ) as cruds_count
     from author
 )

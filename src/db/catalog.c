@@ -20,7 +20,7 @@ static const struct {
     [STATEMENT_SESSION_SNAPSHOT] = {"session/snapshot", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
     [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
     [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
-                                   SHAPE_PAGE,
+                                   SHAPE_OUTCOME,
                                    {"limit", "after_us", "after_uuid"}},
     [STATEMENT_ACTIVITIES_SHOW] = {"activities/show", SHAPE_OBJECT, {"uuid", "handle"}},
     [STATEMENT_ACTIVITIES_CREATE] = {"activities/create",

@@ -178,8 +178,7 @@ static const char *value_at(const PGresult *rows, int column)
     return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
 }
 
-/* From the one row (outcome, body, next_key, lives_us); the last two are not there for
- * SHAPE_OUTCOME. */
+/* From the one row (outcome, body, next_key, lives_us), of which the last two may be missing. */
 static void take_row(const PGresult *rows, struct result *result)
 {
     result->status = STATUS_OK;

@@ -260,21 +260,8 @@ static bool all_used(struct scanner *scanner)
     return true;
 }
 
-/* The number that stands for the parameter in $n, or 0. */
-static size_t number_of(const char *const *parameters, const char *name)
+static void before(enum shape shape, struct buf *sql)
 {
-    for (size_t i = 0; parameters[i] != NULL; i++) {
-        if (strcmp(parameters[i], name) == 0) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
-
-static void before(enum shape shape, const char *const *parameters, struct buf *sql)
-{
-    size_t limit = number_of(parameters, "limit");
-
     switch (shape) {
     case SHAPE_OBJECT:
         buf_text(sql, "select 'ok' as outcome, row_to_json(object_row) as body,"
@@ -283,16 +270,6 @@ static void before(enum shape shape, const char *const *parameters, struct buf *
     case SHAPE_ARRAY:
         buf_text(sql, "select 'ok' as outcome, coalesce(json_agg(array_row), '[]') as body,"
                       " null as next_key from (\n");
-        break;
-    case SHAPE_PAGE:
-        /* Only a full page has a row number `limit`. */
-        buf_printf(sql,
-                   "select 'ok' as outcome, coalesce(json_agg(page_row), '[]') as body,"
-                   " (extract(epoch from (array_agg(page_row.created_at))[$%zu::integer])"
-                   " * 1000000)::bigint || '/' || (array_agg(page_row.uuid))[$%zu::integer]"
-                   " as next_key, (extract(epoch from min(page_row.expires_at) - now())"
-                   " * 1000000)::bigint as lives_us from (\n",
-                   limit, limit);
         break;
     case SHAPE_OUTCOME:
     case SHAPE_PLAIN:
@@ -310,9 +287,6 @@ static void after(enum shape shape, struct buf *sql)
     case SHAPE_ARRAY:
         buf_text(sql, "\n) as array_row");
         break;
-    case SHAPE_PAGE:
-        buf_text(sql, "\n) as page_row");
-        break;
     case SHAPE_OUTCOME:
     case SHAPE_PLAIN:
         break;
@@ -326,7 +300,7 @@ bool template_compile(const char *text, enum shape shape, const char *const *par
         .start = text, .at = text, .parameters = parameters, .sql = sql, .error = error};
 
     *error = (struct template_error){0};
-    before(shape, parameters, sql);
+    before(shape, sql);
     *lines_before = sql->length > 0 ? 1 : 0;
     while (*scanner.at != '\0') {
         if (!token(&scanner)) {

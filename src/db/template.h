@@ -11,11 +11,9 @@
  * an outcome word, JSON text, the key of a full page's last row, and the microseconds until a page's
  * first row expires. */
 enum shape {
-    SHAPE_OBJECT,  /* its row as an object with the outcome "ok"; no row stays no row */
-    SHAPE_ARRAY,   /* its rows as an array, [] when there are none */
-    SHAPE_PAGE,    /* an array as well; has the columns created_at, uuid and expires_at, the
- parameter limit */
-    SHAPE_OUTCOME, /* gives the columns outcome and body itself (so it may write) */
+    SHAPE_OBJECT, /* its row as an object with the outcome "ok"; no row stays no row */
+    SHAPE_ARRAY,  /* its rows as an array, [] when there are none */
+    SHAPE_OUTCOME, /* gives the columns outcome and body itself, maybe the others (so it may write) */
     SHAPE_PLAIN    /* left as it is: no columns are looked at */
 };
 

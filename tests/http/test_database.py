@@ -444,7 +444,7 @@ def test_a_missing_schema(cluster, start):
     """503, with file and line in the log; and well again as soon as it is loaded."""
     service = start(workers=1)
     service.database.sql("drop table messages, message_groups, activities, users, applied_migrations")
-    service.database.sql("drop function set_updated_at(), confirm_user(uuid, json, text)")
+    service.database.sql("drop function set_updated_at, confirm_user, lifetime_key, lifetimes")
     check_unavailable(service.get("/readyz"))
     check_unavailable(service.home())
     assert service.get("/livez").status == 200

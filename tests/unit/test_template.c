@@ -325,8 +325,6 @@ static void expect_wrapped(enum shape shape, const char *text, const char *const
 
 static void test_wrapping(void **state)
 {
-    static const char *const paged[] = {"a", "limit", NULL};
-
     (void)state;
     expect_wrapped(SHAPE_OBJECT, "select %(a)s as x; -- end", A,
                    "select 'ok' as outcome, row_to_json(object_row) as body,"
@@ -336,20 +334,6 @@ static void test_wrapping(void **state)
                    "select 'ok' as outcome, coalesce(json_agg(array_row), '[]') as body,"
                    " null as next_key from (\n",
                    "select $1 as x -- end", "\n) as array_row");
-    expect_wrapped(SHAPE_PAGE, "select %(a)s limit %(limit)s", paged,
-                   "select 'ok' as outcome, coalesce(json_agg(page_row), '[]') as body,",
-                   "select $1 limit $2", "\n) as page_row");
-}
-
-static void test_page_counts_its_limit(void **state)
-{
-    static const char *const paged[] = {"a", "limit", NULL};
-    struct compiled compiled = compile("select %(a)s limit %(limit)s", SHAPE_PAGE, paged);
-
-    (void)state;
-    expect_within("key", compiled.sql.bytes, "(array_agg(page_row.created_at))[$2::integer]");
-    expect_within("key", compiled.sql.bytes, "(array_agg(page_row.uuid))[$2::integer] as next_key");
-    buf_release(&compiled.sql);
 }
 
 static void test_unwrapped(void **state)
@@ -392,7 +376,6 @@ int main(void)
         cmocka_unit_test(test_a_long_name_fits_the_message),
         cmocka_unit_test(test_all_the_parameters_there_can_be),
         cmocka_unit_test(test_wrapping),
-        cmocka_unit_test(test_page_counts_its_limit),
         cmocka_unit_test(test_unwrapped),
         cmocka_unit_test(test_error_line_in_a_wrapped_template),
     };

@@ -1,0 +1,282 @@
+"""What PostgreSQL makes of each statement: the SQL that cruddurd prepares, rows to run it on, and plans with what they read."""
+
+import collections
+import contextlib
+import json
+import re
+import statistics
+
+from daemon import run_once
+from places import SQL
+
+PARSED = re.compile(r"LOG:  duration: \S+ ms  parse ([a-z0-9_]+/[a-z0-9_]+): (.*(?:\n\t.*)*)")
+LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+# People n of 1 to users, whose handle is userN, and activities over the last year, most of which have expired: the choices of
+# the frontends in turn. Every tenth has a reply. Then one in twenty lived for an hour and has just ended, and nobody wrote
+# since: nothing but expired rows lies on top. The first people write most, user1 one in twenty.
+# user2 talks with everyone, user3 and user4 with each other all the time; one of user5's activities has all the replies that
+# haven't expired.
+ROWS = """
+insert into users (uuid, display_name, handle, email, cognito_user_id)
+select md5('user ' || n)::uuid, 'Person ' || n, 'user' || n, 'user' || n || '@example.com', 'sub-' || n
+from generate_series(1, {users}) n;
+
+insert into activities (uuid, user_uuid, message, created_at, expires_at)
+select
+    md5('activity ' || n)::uuid,
+    md5('user ' || 1 + ({users} * power((hashint8(n) & 65535) / 65536.0, 3))::integer % {users})::uuid,
+    'Number ' || n || repeat(' of "many"', n % 10),
+    at,
+    at + (array['30 days', '7 days', '3 days', '1 day', '12 hours', '3 hours', '1 hour'])[1 + n % 7]::interval
+from generate_series(1, {activities}) n
+cross join lateral (select now() - interval '2 hours' - interval '365 days' * ({activities} - n) / {activities} as at) moment;
+
+insert into activities (uuid, user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
+select
+    md5('reply ' || n)::uuid,
+    md5('user ' || 1 + n % {users})::uuid,
+    'I agree',
+    parent.created_at + interval '1 second',
+    parent.expires_at,
+    parent.uuid
+from generate_series(1, {activities}, 10) n
+join activities parent on parent.uuid = md5('activity ' || n)::uuid;
+
+insert into activities (user_uuid, message, created_at, expires_at)
+select
+    md5('user ' || 1 + n % {users})::uuid,
+    'Gone',
+    now() - interval '1 hour' - n * interval '10 milliseconds',
+    now() - n * interval '10 milliseconds'
+from generate_series(0, {activities} / 20) n;
+
+insert into activities (uuid, user_uuid, message, created_at, expires_at)
+values (md5('popular')::uuid, md5('user 5')::uuid, 'Everyone has an opinion', now() - interval '2 days', now() + interval '28 days');
+insert into activities (user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
+select
+    md5('user ' || 1 + n % {users})::uuid,
+    'An opinion',
+    now() - interval '1 day' + n * interval '1 millisecond',
+    now() + interval '28 days',
+    md5('popular')::uuid
+from generate_series(1, {activities} / 20) n;
+update activities set replies_count = {activities} / 20 where uuid = md5('popular')::uuid;
+
+insert into message_groups (uuid, first_user_uuid, second_user_uuid, last_message_at)
+select md5('talk ' || n)::uuid, least(one, other), greatest(one, other), now() - n * interval '1 minute'
+from (
+    select n, md5('user ' || case when n % 2 = 0 then 2 else n end)::uuid as one, md5('user ' || n + 1)::uuid as other
+    from generate_series(1, {users} - 1) n
+) pair
+where one <> other;
+insert into messages (message_group_uuid, user_uuid, message, created_at)
+select uuid, first_user_uuid, 'Hello', last_message_at from message_groups;
+insert into messages (message_group_uuid, user_uuid, message, created_at)
+select md5('talk 3')::uuid, md5('user ' || 3 + n % 2)::uuid, 'And then', now() - n * interval '1 second'
+from generate_series(1, {activities} / 4) n;
+"""
+
+Statement = collections.namedtuple("Statement", "sql parameters")
+
+# text: without what wasn't run; path: its scans in short; most_rows: what the busiest node took and gave away or threw away
+Plan = collections.namedtuple("Plan", "text path buffers most_rows seq_scans")
+
+# What lifetime_key() and lifetimes() are once the planner has put their bodies in their place.
+INLINED = (
+    (r"\(*CASE WHEN \(\(NOT isfinite\((?:\w+\.)?created_at.*?'-300000000000000000'::bigint END\)", "lifetime_key"),
+    (r'\(\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\) \+ COALESCE\(.*?\'-400000000000000000\'::bigint\)\)', "since"),
+    (r'\(\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\) \+ \'700000000000000001\'::bigint\)', "until"),
+    (r'\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\)', "zero"),
+)  # fmt: skip
+
+
+def load(database, users, activities):
+    """Into an empty database (the seed aside)."""
+    with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
+        # Foreign keys aren't checked row by row.
+        cursor.execute("set statement_timeout = 0; set session_replication_role = replica")
+        cursor.execute(ROWS.format(users=users, activities=activities))
+        cursor.execute("vacuum analyze")
+
+
+def statements(database, sql_dir=SQL):
+    """By name, as cruddurd sends them to be prepared: out of PostgreSQL's log."""
+    at = database.cluster.log.stat().st_size
+    database.sql(f"alter database {database.name} set log_min_duration_statement = 0")
+    try:
+        run = run_once("--check", "--sql-dir", sql_dir, "--identity", "handle", environment={"CONNECTION_URL": database.url()})
+    finally:
+        database.sql(f"alter database {database.name} reset log_min_duration_statement")
+    assert run.returncode == 0, run.stderr
+    log = database.cluster.log.read_bytes()[at:].decode()
+    found = {name: sql.replace("\n\t", "\n") for name, sql in PARSED.findall(log)}
+    return {name: Statement(sql, parameters(sql, (sql_dir / f"{name}.sql").read_text())) for name, sql in found.items()}
+
+
+def parameters(sql, template):
+    """The names behind $1, $2, …: each stands where the template has its name."""
+    sql, template = (re.sub(r"--.*", "", text) for text in (sql, template))
+    names = dict(zip(map(int, re.findall(r"\$(\d+)", sql)), re.findall(r"%\((\w+)\)s", template), strict=True))
+    return [names[number] for number in sorted(names)]
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def path_of(plan):
+    """Where it reads rows, and how many each time; for example ["users_pkey 1 × 50"]."""
+    path = []
+    for node in nodes(plan):
+        place = node.get("Index Name") or (node["Node Type"] == "Seq Scan" and f"all {node['Relation Name']}")
+        if place and node["Actual Loops"]:
+            count = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            path.append(f"{place} {count}" + (f" × {node['Actual Loops']}" if node["Actual Loops"] > 1 else ""))
+    return path
+
+
+def in_short(lines):
+    """A plan's text without what was never run, and with the names of inlined functions."""
+    short, hidden = [], None
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if hidden is not None and indent > hidden:
+            continue
+        hidden = indent if "(never executed)" in line else None
+        if hidden is None and not (short and line.lstrip().startswith("Buffers:")):
+            for pattern, name in INLINED:
+                line = re.sub(pattern, name, line)
+            short.append(line)
+    return "\n".join(short)
+
+
+def rows_of(node):
+    return (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+
+
+class Explainer:
+    """A session set up as those of the workers are, but for the rights. What it runs is rolled back."""
+
+    def __init__(self, database, sql_dir=SQL):
+        self.connection = database.connect()
+        self.connection.autocommit = False
+        self.cursor = self.connection.cursor()
+        self.cursor.execute((sql_dir / "session/begin.sql").read_text(), {"statement_timeout": "60000"})
+        self.connection.commit()
+        self.prepared = set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def command(self, name, statement, values):
+        """What runs the statement with those values, by the parameters' names; the others are null."""
+        if name not in self.prepared:
+            self.cursor.execute(f'prepare "{name}" as {statement.sql}')
+            self.connection.commit()
+            self.prepared.add(name)
+        assert set(values) <= set(statement.parameters), (name, values)
+        literals = [
+            self.cursor.mogrify("%s", (str(values[parameter]),)).decode() if values.get(parameter) is not None else "null"
+            for parameter in statement.parameters
+        ]
+        return f'execute "{name}"' + (f"({', '.join(literals)})" if literals else "")
+
+    def explain(self, name, statement, values):
+        """The second run's plan: the first has filled the buffers and the catalogue's caches."""
+        command = self.command(name, statement, values)
+        for options in ("analyze", "analyze, buffers, timing off, summary off, format json"):
+            self.cursor.execute(f"explain ({options}) {command}")
+            rows = self.cursor.fetchall()
+            self.connection.rollback()
+        plan = rows[0][0][0]["Plan"]
+        self.cursor.execute(f"explain (analyze, buffers, costs off, timing off, summary off) {command}")
+        text = in_short(line for (line,) in self.cursor.fetchall())
+        self.connection.rollback()
+        return Plan(
+            text,
+            path_of(plan),
+            plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
+            max(map(rows_of, nodes(plan))),
+            [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"],
+        )
+
+    def milliseconds(self, name, statement, values, runs=30):
+        """The median of what a run takes in the server, with its planning if there is any; its answer isn't sent."""
+        command = self.command(name, statement, values)
+        times = []
+        for _ in range(10 + runs):  # the first ones warm up, and may be planned for their values
+            self.cursor.execute(f"explain (analyze, timing off) {command}")
+            *_, planning, execution = (line for (line,) in self.cursor.fetchall() if "Time: " in line)
+            times.append(sum(float(re.search(r"[\d.]+", line)[0]) for line in (planning, execution)))
+            self.connection.rollback()
+        return statistics.median(times[10:])
+
+
+EVENT = json.dumps(
+    {
+        "triggerSource": "PostConfirmation_ConfirmSignUp",
+        "request": {"userAttributes": {"sub": "new", "preferred_username": "new", "name": "New", "email": "new@example.com"}},
+    }
+)
+
+
+def uuid_of(database, name):
+    ((uuid,),) = database.sql("select md5(%s)::uuid::text", name)
+    return uuid
+
+
+def microseconds(database, when):
+    ((us,),) = database.sql(f"select (extract(epoch from {when}) * 1000000)::bigint")
+    return us
+
+
+def cases(database):
+    """(statement, what is asked, its values by parameter), at least one for every statement, and those above all whose cost
+    would grow first."""
+    popular, talk, new, other = (uuid_of(database, name) for name in ("popular", "talk 3", "new", "another"))
+    ((reply,),) = database.sql("select uuid::text from activities where reply_to_activity_uuid = %s limit 1", popular)
+
+    def behind(age):
+        return {"after_us": microseconds(database, f"now() - interval '{age}'"), "after_uuid": LAST_UUID}
+
+    far, last, past = behind("29 days"), behind("29 days 23 hours 50 minutes"), behind("364 days")
+    hello = {"uuid": new, "message": "hello"}
+    return [
+        ("health/ready", "as it is", {}),
+        ("activities/home", "20 rows, where few have expired", {"limit": 20} | behind("2 hours")),
+        ("activities/home", "50 rows, where few have expired", {"limit": 50} | behind("2 hours")),
+        ("activities/home", "20 rows behind a long run of expired ones", {"limit": 20}),
+        ("activities/home", "50 rows behind a long run of expired ones", {"limit": 50}),
+        ("activities/home", "200 rows behind a long run of expired ones", {"limit": 200}),
+        ("activities/home", "50 rows, where most have expired", {"limit": 50} | far),
+        ("activities/home", "the last page", {"limit": 50} | last),
+        ("activities/home", "behind the last page", {"limit": 50} | past),
+        ("activities/show", "with more replies than are shown", {"uuid": popular}),
+        ("activities/show", "with its author's handle", {"uuid": popular, "handle": "user5"}),
+        ("activities/create", "by subject", hello | {"sub": "sub-7", "ttl": "1 day"}),
+        ("activities/create", "by handle", hello | {"handle": "user7", "ttl": "1 day"}),
+        ("activities/reply", "to one with many replies", hello | {"sub": "sub-7", "parent": popular}),
+        ("activities/delete", "a reply", {"uuid": reply, "sub": "sub-2"}),
+        ("activities/delete", "somebody else's", {"uuid": popular, "sub": "sub-7"}),
+        ("activities/notifications", "with many replies to one", {"sub": "sub-5", "limit": 50}),
+        ("activities/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
+        ("users/short", "as it is", {"handle": "user5"}),
+        ("users/feed", "with many posts", {"handle": "user1", "week4": "f", "limit": 50}),
+        ("users/feed", "with many posts, behind the last page", {"handle": "user1", "week4": "f", "limit": 50} | last),
+        ("users/feed", "with few posts", {"handle": "user100", "week4": "f", "limit": 50}),
+        ("users/update", "as it is", {"sub": "sub-7", "display_name": "Seven", "bio": ""}),
+        ("users/confirm", "somebody new", {"uuid": new, "event": EVENT}),
+        ("messages/groups", "with everyone", {"sub": "sub-2", "limit": 50}),
+        ("messages/groups", "with everyone, behind the last page", {"sub": "sub-2", "limit": 50} | past),
+        ("messages/list", "of a long conversation", {"sub": "sub-3", "group": talk, "limit": 50}),
+        ("messages/list", "of a long conversation, by handle", {"sub": "sub-3", "other": "user4", "limit": 50}),
+        ("messages/append", "to a long conversation", hello | {"sub": "sub-3", "group": talk}),
+        ("messages/start", "in a long conversation", hello | {"sub": "sub-3", "group": other, "other": "user4"}),
+        ("messages/start", "a new one", hello | {"sub": "sub-9", "group": other, "other": "user50"}),
+    ]

@@ -1,0 +1,45 @@
+"""No statement's cost grows with the tables: counted in what it reads, with 200,000 activities, most of which have expired."""
+
+import pytest
+
+from cluster import Database
+from plans import Explainer, cases, load, statements
+
+# A page of 200 looks at 200 rows of each lifetime and up to 1000 at first, and up their authors in an index of three levels.
+MOST_BUFFERS = 2500
+MOST_ROWS = 2000
+
+
+@pytest.fixture(scope="module")
+def database(cluster):
+    database = Database(cluster)
+    load(database, users=5000, activities=200_000)
+    yield database
+    database.remove()
+
+
+@pytest.fixture(scope="module")
+def prepared(database):
+    return statements(database)
+
+
+def test_every_statement_is_tried(database, prepared):
+    assert {name for name, *_ in cases(database)} == set(prepared)
+
+
+def test_what_is_read(database, prepared):
+    """By one session, as a worker's: with the plan that serves any parameters."""
+    too_much = []
+    with Explainer(database) as explainer:
+        for name, what, values in cases(database):
+            plan = explainer.explain(name, prepared[name], values)
+            if plan.buffers > MOST_BUFFERS or plan.most_rows > MOST_ROWS or plan.seq_scans:
+                too_much.append(f"{name}, {what}: {plan.buffers} buffers, {plan.most_rows} rows\n{plan.text}")
+    assert not too_much, "\n".join(too_much)
+
+
+def test_plans_are_made_once(database):
+    """Plans for each set of values may be better or worse than these, and cost time."""
+    with Explainer(database) as explainer:
+        explainer.cursor.execute("show plan_cache_mode")
+        assert explainer.cursor.fetchone() == ("force_generic_plan",)
