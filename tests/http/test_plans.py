@@ -1,9 +1,16 @@
 """No statement's cost grows with the tables: counted in what it reads, with 200,000 activities, most of which have expired."""
 
+import os
+import re
+import subprocess
+
 import pytest
 
 from cluster import Database
+from places import CRUDDURD, TOP
 from plans import Explainer, cases, load, statements
+
+DOC = (TOP / "doc/sql.md").read_text()
 
 # A page of 200 looks at 200 rows of each lifetime and up to 1000 at first, and up their authors in an index of three levels.
 MOST_BUFFERS = 2500
@@ -43,3 +50,32 @@ def test_plans_are_made_once(database):
     with Explainer(database) as explainer:
         explainer.cursor.execute("show plan_cache_mode")
         assert explainer.cursor.fetchone() == ("force_generic_plan",)
+
+
+def indexes(path):
+    """Those of a line such as "activities_home_idx 58, users_pkey 1 × 50"; a line may have none."""
+    return set(re.findall(r"\w+_(?:idx|key|pkey)\b", path))
+
+
+def test_the_doc_has_every_statement_with_its_indexes(database, prepared):
+    lines = DOC.splitlines()
+    with Explainer(database) as explainer:
+        for name, what, values in cases(database):
+            start = f"{name:<25}{what} "
+            (at,) = [number for number, line in enumerate(lines) if line.startswith(start)]
+            assert indexes(lines[at + 1]) == indexes(", ".join(explainer.explain(name, prepared[name], values).path)), start
+        assert set(prepared) <= set(re.findall(r"\| `(\w+/\w+)` \|", DOC))
+
+
+def test_the_doc_s_commands(tmp_path):
+    """Over fewer rows than there."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", DOC, re.M | re.S)
+    assert blocks
+    for block in blocks:
+        script = re.sub(r"bench/explain.py( --rows [\d ]*\d)?", "bench/explain.py --rows 1000", block)
+        run = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=TOP, env=os.environ | {"CRUDDURD": CRUDDURD, "TMPDIR": str(tmp_path)}, capture_output=True, encoding="utf-8",
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        assert re.search(r"^activities/home .*\d\.\d{3}$", run.stdout, re.M), run.stdout
