@@ -72,27 +72,6 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
-void arena_reset(struct arena *arena)
-{
-    struct arena_chunk *kept = NULL;
-
-    while (arena->chunk != NULL) {
-        struct arena_chunk *chunk = arena->chunk;
-
-        arena->chunk = chunk->next;
-        if (kept == NULL && chunk->size == CHUNK_BYTES) {
-            kept = chunk;
-        } else {
-            memory_free(chunk);
-        }
-    }
-    if (kept != NULL) {
-        kept->next = NULL;
-        kept->used = 0;
-    }
-    arena->chunk = kept;
-}
-
 void arena_release(struct arena *arena)
 {
     while (arena->chunk != NULL) {

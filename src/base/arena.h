@@ -15,9 +15,7 @@ char *arena_copy(struct arena *arena, const char *bytes, size_t length); /* adds
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Gives everything back except one chunk, kept for the next request. */
-void arena_reset(struct arena *arena);
-
+/* Gives everything back. */
 void arena_release(struct arena *arena);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,4 +40,9 @@ char *memory_copy(const char *text)
 void memory_free(void *memory)
 {
     free(memory);
+}
+
+void memory_give_back(void)
+{
+    malloc_trim(0);
 }

@@ -106,6 +106,7 @@ static void answer(struct client *client)
     if (exchange->response.http >= 500) {
         atomic_fetch_add_explicit(&score->failures, 1, memory_order_relaxed);
     }
+    exchange_release(exchange);
     sent(client, how);
 }
 
@@ -145,7 +146,6 @@ static void serve(struct client *client, enum status arrived)
     struct exchange *exchange = &client->exchange;
     struct arrival arrival = {.status = arrived, .body = ""};
 
-    exchange_reset(exchange);
     char **parameters = fastcgi_begin(client->connection);
     if (parameters == NULL) {
         close_client(client);
@@ -200,18 +200,25 @@ static bool is_cancelled(struct client *client)
 
 void client_event(struct client *client, uint32_t events)
 {
+    bool has_left = (events & (EPOLLHUP | EPOLLERR)) != 0; /* a TCP peer's half is not enough */
+
     switch (client->stage) {
     case CLIENT_IDLE:
     case CLIENT_ARRIVING:
-        look_and_serve(client);
+        if (has_left) {
+            /* It has told its client that there was no answer: what came is not run behind its back. */
+            close_client(client);
+        } else {
+            look_and_serve(client);
+        }
         break;
     case CLIENT_ANSWERING:
-        if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+        if (has_left || (events & EPOLLOUT) != 0) {
             sent(client, fastcgi_send_rest(client->connection));
         }
         break;
     default:
-        if ((events & (EPOLLHUP | EPOLLERR)) != 0 && is_cancelled(client)) {
+        if (has_left && is_cancelled(client)) {
             exchange_abandon(&client->exchange);
             close_client(client);
             break;

@@ -12,22 +12,12 @@
 
 enum { CLIENT_CLOSED_REQUEST = 499 /* nginx's own */ };
 
-void exchange_reset(struct exchange *exchange)
-{
-    struct exchange kept = {
-        .arena = exchange->arena, .response = exchange->response, .head = exchange->head};
-
-    *exchange = kept;
-    arena_reset(&exchange->arena);
-    response_clear(&exchange->response);
-    buf_clear(&exchange->head);
-}
-
 void exchange_release(struct exchange *exchange)
 {
     arena_release(&exchange->arena);
     response_release(&exchange->response);
     buf_release(&exchange->head);
+    *exchange = (struct exchange){0};
 }
 
 /* Finds the endpoint. What is answered without one: OPTIONS, 404, 405, 501. */

@@ -34,10 +34,8 @@ struct arrival {
     bool is_local; /* it came over no network */
 };
 
-/* The arena may be used for the arrival's body before exchange_begin, after exchange_reset. */
-void exchange_reset(struct exchange *exchange);
-
-/* DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
+/* Of a zeroed exchange, whose arena may have the arrival's body in it already.
+ * DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
                              char **parameters, const struct arrival *arrival);
 
@@ -59,6 +57,7 @@ void exchange_abandon(struct exchange *exchange);
 /* Logs the request's line. */
 void exchange_log(const struct exchange *exchange);
 
+/* Gives all its memory back and zeroes it. */
 void exchange_release(struct exchange *exchange);
 
 #endif

@@ -21,6 +21,7 @@
 #include "daemon/scoreboard.h"
 #include "daemon/watcher.h"
 #include "daemon/worker.h"
+#include "identity/keys.h"
 
 enum {
     TICK_BUSY_MS = 10,    /* between looks while workers come or go */
@@ -610,6 +611,7 @@ static bool prepare(struct supervisor *supervisor)
     if (current->catalog == NULL || !listen_open(&current->config, &supervisor->listener)) {
         return false;
     }
+    keys_prepare();
     supervisor->scoreboard = scoreboard_new();
     if (supervisor->scoreboard == NULL || !handover_open(&supervisor->handover) ||
         pipe2(supervisor->life, O_CLOEXEC) != 0 ||

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "daemon/client.h"
 #include "http/fastcgi.h"
 
@@ -19,7 +20,8 @@ enum {
     EVENTS_MAX = 64,
     MASTER_GONE_SECONDS = 1,
     ACCEPT_PAUSE_MS = 100, /* without descriptors for more connections */
-    BUSY_TURN_MS = 200     /* so that the master can tell waiting from being stuck */
+    BUSY_TURN_MS = 200,    /* so that the master can tell waiting from being stuck */
+    GIVE_BACK_MS = 1000    /* between two times that free memory is given back */
 };
 
 struct worker {
@@ -27,6 +29,7 @@ struct worker {
     struct service service;
     struct clients clients;
     int64_t accept_again_ms; /* no connections are accepted until then; 0: they are */
+    int64_t give_back_ms;    /* when free memory is given back; 0: nothing was done since */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
@@ -132,6 +135,14 @@ static bool take_over_one(struct worker *worker)
     return fd >= 0;
 }
 
+/* Milliseconds until the time, at least 0. */
+static int left_ms(int64_t time_ms)
+{
+    int64_t left = time_ms - clock_ms();
+
+    return left > 0 ? (int)left : 0;
+}
+
 /* Milliseconds until there is something to do without an event, or -1. */
 static int wait_ms(const struct worker *worker)
 {
@@ -141,11 +152,11 @@ static int wait_ms(const struct worker *worker)
     if (clients_are_busy(&worker->clients)) {
         first_ms = clock_sooner(first_ms, BUSY_TURN_MS);
     }
-
     if (worker->accept_again_ms != 0) {
-        int64_t left_ms = worker->accept_again_ms - clock_ms();
-
-        first_ms = clock_sooner(first_ms, left_ms > 0 ? (int)left_ms : 0);
+        first_ms = clock_sooner(first_ms, left_ms(worker->accept_again_ms));
+    }
+    if (worker->give_back_ms != 0) {
+        first_ms = clock_sooner(first_ms, left_ms(worker->give_back_ms));
     }
     return first_ms;
 }
@@ -156,6 +167,17 @@ static void accept_again(struct worker *worker)
         clock_ms() >= worker->accept_again_ms) {
         worker->accept_again_ms = 0;
         watch_arrivals(worker);
+    }
+}
+
+/* What many requests at once took doesn't stay with the worker. */
+static void give_memory_back(struct worker *worker, bool has_worked)
+{
+    if (worker->give_back_ms == 0) {
+        worker->give_back_ms = has_worked ? clock_ms() + GIVE_BACK_MS : 0;
+    } else if (clock_ms() >= worker->give_back_ms) {
+        memory_give_back();
+        worker->give_back_ms = 0;
     }
 }
 
@@ -204,6 +226,7 @@ static void serve_events(struct worker *worker, int timeout_ms)
         go_to_the_end_of_the_row(worker);
     }
     accept_again(worker);
+    give_memory_back(worker, count > 0);
     clients_proceed(&worker->clients);
     service_proceed(&worker->service);
     score_turn(worker->place->score, clients_are_busy(&worker->clients));
@@ -227,12 +250,12 @@ static bool settle(struct worker *worker, int64_t end_ms)
 {
     service_proceed(&worker->service);
     while (clients_are_busy(&worker->clients)) {
-        int64_t left_ms = end_ms - clock_ms();
+        int left = left_ms(end_ms);
 
-        if (left_ms <= 0) {
+        if (left == 0) {
             return false;
         }
-        serve_events(worker, clock_sooner(wait_ms(worker), (int)left_ms));
+        serve_events(worker, clock_sooner(wait_ms(worker), left));
         clients_unpark(&worker->clients);
         if (worker->leave == LEAVE_HAND_OVER) {
             clients_hand_over(&worker->clients, &worker->place->handover);

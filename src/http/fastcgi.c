@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -69,15 +68,6 @@ static ssize_t peek(int fd, unsigned char *bytes, size_t size)
     return got;
 }
 
-/* Whether the peer has closed its end for good (seen on unix sockets; a TCP peer may still read). It
- * has told its client that there was no answer: the request must not be run behind its back. */
-static bool peer_is_gone(int fd)
-{
-    struct pollfd peer = {.fd = fd};
-
-    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, bool *answerable)
 {
     static unsigned char bytes[FASTCGI_REQUEST_MAX];
@@ -98,14 +88,12 @@ enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, boo
         /* Bytes left behind would be taken for the next request's. */
         connection->closes_after = (size_t)got > view.length || view.stdin_length > body_max;
         connection->stdin_length = view.stdin_length;
-        return peer_is_gone(connection->request.ipcFd) ? FASTCGI_GONE : FASTCGI_READY;
+        return FASTCGI_READY;
     case FRAMING_INCOMPLETE:
         if (view.params_complete && view.stdin_length > body_max) {
             return FASTCGI_OVERSIZE;
         }
-        return (size_t)got < sizeof bytes && !peer_is_gone(connection->request.ipcFd)
-                   ? FASTCGI_PARTIAL
-                   : FASTCGI_GONE;
+        return (size_t)got < sizeof bytes ? FASTCGI_PARTIAL : FASTCGI_GONE;
     case FRAMING_INVALID:
         break;
     }

@@ -57,12 +57,6 @@ void response_head(const struct response *response, const struct request *reques
     buf_text(head, "\r\n");
 }
 
-void response_clear(struct response *response)
-{
-    buf_clear(&response->headers);
-    *response = (struct response){.headers = response->headers};
-}
-
 void response_release(struct response *response)
 {
     buf_release(&response->headers);

@@ -35,7 +35,6 @@ void response_header(struct response *response, const char *name, const char *va
 void response_head(const struct response *response, const struct request *request,
                    struct buf *head);
 
-void response_clear(struct response *response); /* for the next request; keeps memory */
 void response_release(struct response *response);
 
 #endif

@@ -2,9 +2,11 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -108,6 +110,15 @@ static void take(struct keys *keys, const struct json *jwk)
     if (pkey != NULL) {
         keys->key[keys->count++] = (struct key){.kid = memory_copy(kid), .pkey = pkey};
     }
+}
+
+void keys_prepare(void)
+{
+    unsigned char byte;
+
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
+    EVP_MD_free(EVP_MD_fetch(NULL, "SHA256", NULL)); /* which loads the provider */
+    RAND_bytes(&byte, 1);                            /* and the generator, which notes a fork */
 }
 
 struct keys *keys_parse(const char *text, size_t length)

@@ -15,6 +15,9 @@ enum {
     KEY_BITS_MAX = 8192
 };
 
+/* Sets OpenSSL up. Needn't be called, but what is set up before a fork is shared. */
+void keys_prepare(void);
+
 /* The set's usable keys: kty RSA, use "sig" or absent, alg "RS256" or absent, a kid of its own, a
  * modulus of KEY_BITS_MIN to KEY_BITS_MAX. A kid that stands twice is used by neither. NULL when no
  * key is left. */

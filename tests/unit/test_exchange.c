@@ -49,7 +49,7 @@ static enum decision begin_as(const struct asked *asked, enum status arrived)
     static char *parameters[PARAMETERS_MAX];
     size_t count = 0;
 
-    exchange_reset(&exchange);
+    exchange_release(&exchange);
     struct arena *arena = &exchange.arena;
     size_t length = asked->body != NULL ? strlen(asked->body) : 0;
     struct arrival arrival = {

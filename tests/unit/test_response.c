@@ -58,7 +58,7 @@ static void test_used_again(void **state)
     (void)state;
     response_json(&response, "[]", 2);
     response_header(&response, "Link", "<x>");
-    response_clear(&response);
+    response_release(&response);
     assert_int_equal(response.headers.length, 0);
     assert_null(response.content_type);
     assert_null(response.body);
@@ -70,7 +70,6 @@ static void test_used_again(void **state)
                            "Cache-Control: no-store\r\n"
                            "\r\n");
     response_release(&response);
-    response_clear(&response);
     response_release(&response);
 }
 
