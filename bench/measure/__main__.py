@@ -1,5 +1,7 @@
 """Runs phases of the bench one after the other; bin/bench calls it."""
 
+import functools
+
 import agreement
 import cold_start
 import fairness
@@ -8,11 +10,14 @@ import memory
 import pages
 import prepare
 import report
+import settings
 import steady
 import throughput
+import tuning
 from bench import Bench, parse
 
 PHASES = {
+    "requests": prepare.write_requests,
     "prepare": prepare.run,
     "agreement": agreement.run,
     "fairness": fairness.run,
@@ -25,6 +30,8 @@ PHASES = {
     "cold_start": cold_start.run,
     "growth": memory.growth,
     "report": report.run,
+    **{f"tune_{group}": functools.partial(tuning.run, group=group) for group in settings.TUNING},
+    "tuned": tuning.report,
 }
 
 arguments = parse()

@@ -80,7 +80,6 @@ def host_kind():
 
 
 def circumstances(bench):
-    backends = (bench.dir / "backends").read_text().strip()
     return {
         "date": datetime.date.today().isoformat(),
         "host": host_kind(),
@@ -92,7 +91,6 @@ def circumstances(bench):
         "activities": bench.rows,
         "rounds": bench.rounds,
         "seconds a run": bench.seconds,
-        "workers of cruddurd": backends,
         "log level of cruddurd": bench.log_level,
     }
 
@@ -196,6 +194,7 @@ def run(bench):
     left_out = bench.left_out()
     derive(measures, left_out)
     facts = circumstances(bench)
+    facts["workers of cruddurd"] = (bench.dir / "backends").read_text().strip()
     verdicts = targets.judge_all(measures, left_out)
     name = f"{facts['date']}-{facts['host']}" + ("-quick" if bench.quick else "")
     path = bench.results / name

@@ -26,8 +26,16 @@ WRITES_PER_SECOND = (10, 100)  # beside a kept home
 FRESHNESS_WRITERS = 4
 
 # Fixed rates, requests per second and connections: about a third of what the slower of both compared can do.
-STEADY = (("constant", 300, 16), ("show", 300, 16), ("page", 150, 16), ("create", 100, 16))
+STEADY = (("constant", 1500, 16), ("show", 1000, 16), ("page", 300, 16), ("create", 400, 16))
 STEADY_SECONDS = 5
+
+# What bin/bench --tune asks of each group's variants, with so many connections; a few hundred more than the connections
+# that nginx keeps show what the listening queue is for.
+TUNING = {
+    "workers": {"constant": (64,), "kept": (64,), "show": (8, 64), "create": (8, 64)},
+    "nginx": {"constant": (64, 400), "show": (64, 400)},
+    "commit": {"create": (1, 8, 64)},
+}
 
 # Of ten requests while memory is watched.
 MEMORY_MIX = (("constant", 3), ("home", 2), ("show", 4), ("create", 1))

@@ -52,8 +52,7 @@ def record(bench, key, runs):
             bench.record(f"{name}/{key}", generators.median_of(runs, f"{name}_us"), values, invalid)
 
 
-def measure(bench, action):
-    cells = cells_of(bench, action)
+def measure(bench, action, cells):
     runs = {cell: [] for cell in range(len(cells))}
     for turn in range(bench.rounds):
         for at in range(len(cells)):
@@ -69,10 +68,10 @@ def measure(bench, action):
 
 def reads(bench):
     for action in ("constant", "kept", "home", "show"):
-        measure(bench, action)
+        measure(bench, action, cells_of(bench, action))
 
 
 def creates(bench):
     bench.sql("checkpoint")
-    measure(bench, "create")
+    measure(bench, "create", cells_of(bench, "create"))
     bench.sql("vacuum (analyze) activities")

@@ -55,6 +55,7 @@ for verdict in targets.judge_all(measures, left_out):
   run -2 bench --only apache
   run -2 bench --rounds 0
   run -2 bench --rows
+  run -2 bench --tune everything
   run -2 bench surplus
 }
 
@@ -89,6 +90,14 @@ assert set(found["left_out"]) == {"pgbench", "blocking", "flask", "node", "php",
 @test "the results name no path of this machine, and the plots are XML" {
   run -1 grep -rF -e "$ROOM" -e "$TOP" "$ROOM/results"
   /usr/bin/python3 -c 'import sys, xml.dom.minidom as x; [x.parse(name) for name in sys.argv[1:]]' "$ROOM"/results/*.svg
+}
+
+@test "--tune compares settings" {
+  run -0 bench --tune commit --rounds 1 --seconds 1 --rows 2000
+  [[ $output =~ '| asynchronous | '[0-9]+ ]]
+  [[ $output =~ '| commit_delay-1000 | '[0-9]+ ]]
+  [[ $output != *†* ]]
+  measured 'assert not [key for key in measures if "asynchronous" in key]' # those stay as they were
 }
 
 @test "nothing of it runs on" {
