@@ -20,13 +20,15 @@ struct connection_settings {
 
 enum {
     CONNECTION_UNITS_MAX = 8, /* as a rule */
-    CONNECTION_RESENDS_MAX =
-        2, /* of a statement whose session was lost: a server that crashed takes
-                                     new sessions for a moment before it ends them all */
+    /* Of a statement whose session was lost: a server that crashes takes new sessions for a moment
+     * before it ends them all. */
+    CONNECTION_RESENDS_MAX = 2,
     CONNECTION_REPEATS_MAX = 2, /* of a statement that met a deadlock or serialization failure */
     CONNECTION_BATCH_MAX = 32,  /* statements in one unit */
-    CONNECTION_QUEUE_MAX = 256, /* statements that wait to be sent; one more is refused at once */
-    CONNECTION_AWAY_MAX = 8     /* that wait for an attempt to connect in a known outage */
+    /* Statements that wait to be sent, as many as an nginx worker of 1024 connections can ask for
+     * at once; one more is refused at once. */
+    CONNECTION_QUEUE_MAX = 512,
+    CONNECTION_AWAY_MAX = 8 /* that wait for an attempt to connect in a known outage */
 };
 
 /* Connects at the first statement. settings and catalog must outlive it. Its socket is in the set

@@ -10,7 +10,7 @@ from fcgi import request
 from waiting import Stopwatch, eventually, never
 
 IN_FLIGHT = 8  # CONNECTION_UNITS_MAX
-QUEUE_MAX = 256  # CONNECTION_QUEUE_MAX
+QUEUE_MAX = 512  # CONNECTION_QUEUE_MAX
 AUTHOR = "andrewbrown"
 
 
