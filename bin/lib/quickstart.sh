@@ -14,7 +14,7 @@ source "${BASH_SOURCE[0]%/*}/source.sh"
 readonly DB_USER=postgres WEB_USER=www-data
 
 port=8080 # these four are set by the caller
-workers=4
+workers=0
 identity=handle
 log_format=json
 

@@ -1,5 +1,6 @@
 #include "daemon/config.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,8 +114,9 @@ static const struct setting SETTINGS[] = {
     {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "4500", 1000,
      600000,
      .help = "for a worker with one request, before it is replaced; below fastcgi_read_timeout"},
-    {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "4", 1, WORKERS_MAX,
-     .help = "processes, each with one database connection"},
+    {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "0", 0, WORKERS_MAX,
+     .help = "processes, each with two database connections; 0: two for each processor that\n"
+             "cruddurd may use, but 4 to 16"},
     {"FRONTEND_URL", "--frontend-url", "ORIGIN", KIND_TEXT, AT(frontend_url),
      .help = "as BACKEND_URL, such as https://cruddur.com"},
 };
@@ -413,9 +415,23 @@ static char *joined(const char *start, const char *middle, const char *end)
     return text.bytes;
 }
 
+/* Half of them may wait for a slow statement each while the others go on; not so many that their
+ * database connections are all that PostgreSQL has as a rule. */
+static int workers_for_processors(void)
+{
+    cpu_set_t mine;
+    int count = sched_getaffinity(0, sizeof mine, &mine) == 0 ? 2 * CPU_COUNT(&mine) : 0;
+
+    return count < WORKERS_AUTO_MIN ? WORKERS_AUTO_MIN
+                                    : (count > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : count);
+}
+
 /* What follows from other settings: a user pool's issuer, and where it shows its keys. */
 static void derive(struct config *config)
 {
+    if (config->workers == 0) {
+        config->workers = workers_for_processors();
+    }
     if (config->issuer == NULL && config->cognito_pool != NULL && config->aws_region != NULL) {
         char *host = joined("https://cognito-idp.", config->aws_region, ".amazonaws.com/");
 

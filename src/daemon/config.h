@@ -10,7 +10,12 @@
 #include "db/connection.h"
 #include "identity/caller.h"
 
-enum { WORKERS_MAX = 64, BODY_MAX_LIMIT = 65536 /* bytes */ };
+enum {
+    WORKERS_MAX = 64,
+    WORKERS_AUTO_MIN = 4,
+    WORKERS_AUTO_MAX = 16,
+    BODY_MAX_LIMIT = 65536 /* bytes */
+};
 
 enum config_action { ACTION_SERVE, ACTION_CHECK, ACTION_HELP, ACTION_VERSION };
 

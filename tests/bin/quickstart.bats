@@ -80,7 +80,7 @@ pid_of() {
 @test "--help explains, misuse is refused" {
   run -0 --separate-stderr quickstart --help
   [[ $output == Usage:* && -z $stderr ]]
-  for misuse in '--bogus' 'prod' '--port 0' '--port 65536' '--port 8o' '--workers 0' '--workers x' '--identity me' '--dir' \
+  for misuse in '--bogus' 'prod' '--port 0' '--port 65536' '--port 8o' '--workers -1' '--workers x' '--identity me' '--dir' \
     '--stop --status' '--detach --stop' '--stop --fresh' '--dir='; do
     # shellcheck disable=SC2086 # several words
     run -2 --separate-stderr quickstart $misuse

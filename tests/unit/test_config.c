@@ -1,6 +1,7 @@
 /* The settings: ranges, precedence, contradictions, secrets. */
 #include "daemon/config.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -117,7 +118,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
         {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "999", "3001", "600000", "600001"},
-        {"CRUDDUR_WORKERS", "--workers", "0", "1", "64", "65"},
+        {"CRUDDUR_WORKERS", "--workers", "-1", "0", "64", "65"},
     };
     static const char *const never[] = {
         "",
@@ -201,7 +202,7 @@ static void test_defaults(void **state)
     expect_text("sql_dir", config->sql_dir, SQL_DIR);
     assert_int_equal(config->listen_mode, 0660);
     assert_int_equal(config->backlog, 1024);
-    assert_int_equal(config->workers, 4);
+    assert_in_range(config->workers, 4, 16);
     assert_int_equal(config->body_max, 16384);
     assert_int_equal(config->statement_timeout, 2000);
     assert_int_equal(config->deadline, 3000);
@@ -237,13 +238,28 @@ static void test_option_over_variable_over_file(void **state)
 
     (void)state;
     snprintf(file, sizeof file, "CRUDDUR_SETTINGS_FILE=%s", path);
-    expect_workers(NULL, NULL, 4);
     expect_workers(in_file, NULL, 7);
     expect_workers(NULL, file_option, 7);
     expect_workers(both, NULL, 8);
     expect_workers(both, option, 9);
     expect_workers(in_file, option, 9);
     expect_workers(NULL, (const char *const[]){"--workers", "5", "--workers=6", NULL}, 6);
+}
+
+/* On this processor and, where there are more, on all that this process may use. */
+static void test_workers_by_processors(void **state)
+{
+    cpu_set_t all, one;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    int wanted = 2 * CPU_COUNT(&all);
+    expect_workers(NULL, NULL, wanted < 4 ? 4 : wanted > 16 ? 16 : wanted);
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    expect_workers(NULL, (const char *const[]){"--workers", "0", NULL}, 4);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
 static void test_settings_file(void **state)
@@ -256,7 +272,7 @@ static void test_settings_file(void **state)
         {"\n\n# words\n  # more = words\n\t\n", NULL},
         {"CRUDDUR_WORKERS=7\n\n  CRUDDUR_BACKLOG=5\n# end", NULL},
         {"CONNECTION_URL=" SECRET_URL "\n", NULL},
-        {"CRUDDUR_WORKERS=0\n", "CRUDDUR_WORKERS"},
+        {"CRUDDUR_WORKERS=65\n", "CRUDDUR_WORKERS"},
         {"CRUDDUR_WORKERS=7 # seven\n", "CRUDDUR_WORKERS"},
         {"CRUDDUR_WORKER=7\n", "CRUDDUR_WORKER: there is no such setting"},
         {"PATH=/bin\n", "PATH: there is no such setting"},
@@ -314,14 +330,14 @@ static void test_unknown_names(void **state)
 
 static void test_every_fault_is_named(void **state)
 {
-    static const char *const environment[] = {"CRUDDUR_WORKERS=0", "CRUDDUR_NONSENSE=1", NULL};
+    static const char *const environment[] = {"CRUDDUR_WORKERS=65", "CRUDDUR_NONSENSE=1", NULL};
     static const char *const options[] = {"--body-max=1", "--nonsense", "--backlog", NULL};
     struct reading reading;
 
     (void)state;
     read_settings(&reading, environment, options);
     assert_false(reading.good);
-    expect_within("1", reading.errors, "CRUDDUR_WORKERS: '0' is not N from 1 to 64\n");
+    expect_within("1", reading.errors, "CRUDDUR_WORKERS: '65' is not N from 0 to 64\n");
     expect_within("2", reading.errors, "CRUDDUR_NONSENSE: ");
     expect_within("3", reading.errors, "--body-max: '1' is not BYTES from 1024 to 65536\n");
     expect_within("4", reading.errors, "--nonsense: ");
@@ -417,10 +433,10 @@ static void test_the_url_is_never_printed(void **state)
     expect_kept("CONNECTION_URL=", NULL, NULL);
     expect_kept("CONNECTION_URL=postgresql://user:s3cret@h:port/d", NULL, NULL);
     expect_kept("CONNECTION_URL=s3cret", NULL, NULL);
-    expect_kept("CONNECTION_URL=" SECRET_URL, "--workers=0", NULL);
+    expect_kept("CONNECTION_URL=" SECRET_URL, "--workers=65", NULL);
     expect_kept("CRUDDUR_CONNECTION_URL=" SECRET_URL, NULL, NULL);
     expect_kept(NULL, NULL, "CRUDDUR_CONNECTION_URL=" SECRET_URL "\n");
-    expect_kept(NULL, "--workers=0", "CONNECTION_URL=" SECRET_URL "\n");
+    expect_kept(NULL, "--workers=65", "CONNECTION_URL=" SECRET_URL "\n");
 }
 
 static void test_a_misplaced_url_is_not_printed_either(void **state)
@@ -572,7 +588,7 @@ static void test_help_lists_every_setting(void **state)
         "--sql-dir DIR   CRUDDUR_SQL_DIR   [" SQL_DIR "]\n",
         "--statement-timeout MS   CRUDDUR_STATEMENT_TIMEOUT   [2000]\n",
         "--stuck-timeout MS   CRUDDUR_STUCK_TIMEOUT   [4500]\n",
-        "--workers N   CRUDDUR_WORKERS   [4]\n",
+        "--workers N   CRUDDUR_WORKERS   [0]\n",
     };
     char *help = help_text();
     size_t variables = 0;
@@ -641,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_option_over_variable_over_file),
+        cmocka_unit_test(test_workers_by_processors),
         cmocka_unit_test(test_settings_file),
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_unknown_names),
