@@ -305,7 +305,8 @@ END
   here "update activities set created_at = '2023-05-01' where message = 'never'"
   run -0 "$BIN/db-migrate"
   [[ $output == *'expired before they were made'*': 3'* ]]
-  [[ $(here "select distinct replies_count, reposts_count, likes_count from activities where message !~ '^(before|never|always)'") == '0|0|3' ]]
+  [[ $output == *'2 activities had likes or reposts that nobody had made'* ]]
+  [[ $(here "select distinct replies_count, reposts_count, likes_count from activities where message !~ '^(before|never|always)'") == '0|0|0' ]]
   [[ $(here 'select count(*) from activities where expires_at = created_at + $$1 microsecond$$') == 3 ]]
   [[ $(here "select message, expires_at from activities where message ~ '^(never|always)' order by 1") == $'always|\nnever|infinity' ]]
 }
@@ -397,7 +398,7 @@ END
   here "update users set bio = 'b' where handle = 'bayko';
     insert into activities (user_uuid, message, reply_to_activity_uuid, expires_at)
       select user_uuid, repeat('x', 1024), uuid, null from activities;
-    update activities set replies_count = 1, likes_count = 2 where expires_at is not null"
+    update activities set replies_count = 1 where expires_at is not null"
   rows='select uuid, display_name, handle, email, cognito_user_id, bio, created_at from users order by uuid;
     select * from activities order by uuid'
   before=$(here "$rows")
@@ -405,6 +406,26 @@ END
   [[ $(here "set timezone = 'Asia/Tokyo'; select count(*) from activities where created_at <= now() at time zone 'UTC'") == 2 ]]
   run -0 "$BIN/db-migrate"
   diff <(echo "$before") <(here "$rows")
+  ends_like_schema
+}
+
+@test "likes and the like are gone with a way down, their counts with them; replies and mentions tell again" {
+  "$BIN/db-migrate"
+  "$BIN/db-seed"
+  here "insert into likes select u.uuid, a.uuid from users u, activities a; insert into reposts select * from likes;
+    update activities set likes_count = 4, reposts_count = 4;
+    insert into follows select a.uuid, b.uuid from users a, users b where a.handle <> b.handle;
+    insert into activities (user_uuid, message, reply_to_activity_uuid) select u.uuid, '@LONDO, @altbrown', a.uuid
+      from activities a, users u where u.handle = 'bayko'"
+  told="select u.handle, kind, a.handle, n.created_at, activity_uuid from notifications n join users u on u.uuid = user_uuid
+    join users a on a.uuid = actor_uuid where kind in ('reply', 'mention') order by 1, 2, 3"
+  before=$(here "$told")
+  [[ $before == 'altbrown|mention|bayko'*$'\n''andrewbrown|reply|bayko'*$'\n''londo|mention|bayko'* ]]
+  "$BIN/db-rollback" --to 5
+  [[ $(here 'select distinct likes_count, reposts_count from activities') == '0|0' ]]
+  "$BIN/db-migrate"
+  [[ $(here "$told") == "$before" ]]
+  [[ $(here 'select count(*) from (select from likes union all select from reposts union all select from follows) none') == 0 ]]
   ends_like_schema
 }
 

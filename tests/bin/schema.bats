@@ -118,6 +118,100 @@ as() {
   [[ $output == 1 ]]
 }
 
+@test "a like, a repost: once for each, gone with the user and with the activity" {
+  local row="(user_uuid, activity_uuid) select uuid, '00000000-0000-4000-8000-000000000002' from users where handle" table
+  for table in likes reposts; do
+    try "insert into $table $row = 'bayko'; insert into $table $row = 'bayko'"
+    [[ $output == *"\"${table}_pkey\""* ]]
+    try "insert into $table $row in ('bayko', 'fresh'); select count(*) from $table; delete from users where handle = 'bayko';
+      select count(*) from $table; delete from activities where message = 'fresh'; select count(*) from $table"
+    [[ $output == $'2\n1\n0' ]]
+    try "insert into $table $row = 'bayko'; delete from users where handle = 'fresh'; select count(*) from $table"
+    [[ $output == 0 ]]
+    try "insert into $table (user_uuid, activity_uuid) values (gen_random_uuid(), gen_random_uuid())"
+    [[ $output == *"\"${table}_"*"_fkey\""* ]]
+  done
+}
+
+@test "a follow: of another, once, gone with either" {
+  local row="(follower_uuid, followed_uuid) select a.uuid, b.uuid from users a, users b where"
+  try "insert into follows $row a.handle = 'fresh' and b.handle = 'fresh'"
+  [[ $output == *'"follows_oneself_check"'* ]]
+  try "insert into follows $row a.handle = 'fresh' and b.handle = 'bayko'; insert into follows $row a.handle = 'fresh' and b.handle = 'bayko'"
+  [[ $output == *'"follows_pkey"'* ]]
+  for handle in fresh bayko; do
+    try "insert into follows $row a.handle = 'fresh' and b.handle = 'bayko'; delete from users where handle = '$handle';
+      select count(*) from follows"
+    [[ $output == 0 ]]
+  done
+}
+
+# Prints whom the rows of notifications tell what of whom.
+TOLD="select coalesce(string_agg(u.handle || ' ' || kind || ' ' || a.handle, ',' order by n.created_at, u.handle), 'nobody')
+  from notifications n join users u on u.uuid = n.user_uuid join users a on a.uuid = actor_uuid"
+
+@test "authors, the mentioned and the followed are told, until it is taken back, gone or they are" {
+  local by="select uuid, '00000000-0000-4000-8000-000000000002' from users where handle" table kind
+  for table in likes reposts; do
+    kind=${table%s}
+    try "insert into $table (user_uuid, activity_uuid) $by in ('bayko', 'fresh'); $TOLD;
+      delete from $table where user_uuid = (select uuid from users where handle = 'bayko'); $TOLD"
+    [[ $output == "fresh $kind bayko"$'\nnobody' ]]
+    for gone in "activities where message = 'fresh'" "users where handle = 'bayko'" "users where handle = 'fresh'"; do
+      try "insert into $table (user_uuid, activity_uuid) $by = 'bayko'; delete from $gone; $TOLD"
+      [[ $output == nobody ]]
+    done
+  done
+  local reply="insert into activities (message, user_uuid, reply_to_activity_uuid) select"
+  try "$reply '@LONDO @fresh @bayko', ${by#select} = 'bayko'; $TOLD"
+  [[ $output == 'fresh reply bayko,londo mention bayko' ]]
+  try "$reply 'hello', ${by#select} = 'bayko'; delete from activities where message = 'fresh'; $TOLD"
+  [[ $output == nobody ]]
+  try "insert into follows select b.uuid, f.uuid from users b, users f where b.handle = 'bayko' and f.handle = 'fresh'; $TOLD;
+    delete from follows; $TOLD"
+  [[ $output == $'fresh follow bayko\nnobody' ]]
+}
+
+@test "a notification: of another, of a kind, about an activity unless one follows" {
+  local row="insert into notifications select f.uuid, now(), f.uuid" of="from users f, users b where f.handle = 'fresh' and b.handle"
+  try "$row, 'mention', b.uuid, '00000000-0000-4000-8000-000000000002' $of = 'fresh'"
+  [[ $output == *'"notifications_oneself_check"'* ]]
+  try "$row, 'wave', b.uuid, '00000000-0000-4000-8000-000000000002' $of = 'bayko'"
+  [[ $output == *'"notifications_kind_check"'* ]]
+  for row in "$row, 'like', b.uuid, null" "$row, 'follow', b.uuid, '00000000-0000-4000-8000-000000000002'"; do
+    try "$row $of = 'bayko'"
+    [[ $output == *'"notifications_activity_uuid_check"'* ]]
+  done
+}
+
+@test "replies move along when their post is kept for longer, and with nothing else" {
+  local reply="insert into activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
+      select gen_random_uuid(), user_uuid, 'below ' || message, uuid, expires_at from activities where message ="
+  local post="update activities set expires_at = now() + interval '1 hour' where message = 'fresh'; $reply 'fresh'; $reply 'below fresh'"
+  local ends="select string_agg(distinct (expires_at - now())::text, ' ') from activities where message like '%fresh'"
+  try "$post; update activities set expires_at = now() + interval '2 hours' where message = 'fresh'; $ends"
+  [[ $output == 02:00:00 ]]
+  try "$post; update activities set expires_at = now() + interval '10 minutes' where message = 'fresh'; $ends"
+  [[ $output == '00:10:00 01:00:00' ]]
+  try "$post; update activities set expires_at = now() + interval '3 hours' where message = 'below below fresh';
+    update activities set expires_at = now() + interval '2 hours' where message = 'fresh'; $ends"
+  [[ $output == '02:00:00 03:00:00' ]]
+}
+
+# mentions MESSAGE: the handles of those whom it mentions.
+mentions() {
+  sql rules "select coalesce(string_agg(handle, ' ' order by handle), '') from mentioned_users(\$message\$$1\$message\$) m
+    join users on uuid = m"
+}
+
+@test "who is mentioned" {
+  [[ $(mentions 'hello @londo and @BAYKO!') == 'bayko londo' ]]
+  [[ $(mentions "@londo's @bayko, (@altbrown) @londo") == 'altbrown bayko londo' ]]
+  [[ -z $(mentions 'me@londo @londos @nobody @ londo @@londo /@londo') ]]
+  [[ $(mentions "$(printf '@n%d ' {1..9})@londo @bayko") == londo ]]
+  [[ $(mentions "$(printf '@londo %.0s' {1..146})") == londo ]]
+}
+
 @test "updated_at moves with every change of a user and with nothing else" {
   try "update users set updated_at = 'epoch' where handle = 'fresh';
     select updated_at = now() from users where handle = 'fresh'"
@@ -134,7 +228,7 @@ as() {
   [[ -z $(sql rules "select 1 from information_schema.columns where table_schema = 'public'
     and data_type like 'timestamp without%'") ]]
   [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
-    and conname !~ '^(users|activities|message_groups|messages)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
 # uses_index NAME STATEMENT: nothing is sorted, and no table is read from end to end.
@@ -152,7 +246,14 @@ uses_index() {
       select uuid, 'post', now() - n * interval '1 second', now() + n * interval '1 minute'
       from users, generate_series(1, 3) n;
     insert into activities (user_uuid, message, reply_to_activity_uuid) select user_uuid, 'reply', uuid from activities;
-    analyze"
+    insert into likes select user_uuid, uuid, created_at from activities;
+    insert into reposts select user_uuid, uuid, created_at from activities;
+    insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+      select b.uuid, a.created_at, a.uuid, 'mention', a.user_uuid, a.uuid from activities a
+      join users b on b.uuid = (select min(uuid::text)::uuid from users where uuid > a.user_uuid);
+    insert into follows select a.uuid, b.uuid from users a, users b where hashtext(a.handle) & 63 = hashtext(b.handle) & 63
+      and a.uuid <> b.uuid;
+    vacuum analyze"
   one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
     and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
@@ -164,6 +265,22 @@ uses_index() {
     and (reply_to_activity_uuid, created_at, uuid) < ($one, 'infinity', $one)
     order by reply_to_activity_uuid desc, created_at desc, uuid desc limit 50"
   uses_index activities_expires_at_idx 'select uuid from activities where expires_at <= now() order by expires_at limit 50'
+  uses_index likes_user_idx "select activity_uuid from likes where user_uuid = $one"
+  uses_index likes_ "select true from likes where user_uuid = $one and activity_uuid = $one"
+  uses_index likes_pkey "select user_uuid from likes where activity_uuid = $one"
+  uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one"
+  uses_index reposts_pkey "select true from reposts where user_uuid = $one and activity_uuid = $one"
+  uses_index reposts_pkey "select user_uuid from reposts where activity_uuid = $one"
+  uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one and created_at <= now()
+    order by created_at desc limit 5"
+  uses_index reposts_created_at_idx "select user_uuid from reposts where created_at <= now() order by created_at desc limit 50"
+  uses_index follows_pkey "select followed_uuid from follows where follower_uuid = $one"
+  uses_index follows_followed_idx "select follower_uuid from follows where followed_uuid = $one"
+  uses_index notifications_pkey "select uuid from notifications where user_uuid >= $one
+    and (user_uuid, created_at, uuid) < ($one, 'infinity', $one)
+    order by user_uuid desc, created_at desc, uuid desc limit 50"
+  uses_index notifications_activity_idx "select uuid from notifications where activity_uuid = $one"
+  uses_index notifications_actor_idx "select uuid from notifications where actor_uuid = $one"
   uses_index users_handle_key "select uuid from users where lower(handle) = 'bayko'"
 }
 
@@ -245,7 +362,11 @@ forbidden() {
     "update users set handle = 'x'" 'delete from users' 'truncate users' 'truncate activities' \
     'delete from messages' "update messages set message = 'x'" 'delete from message_groups' \
     'update message_groups set first_user_uuid = second_user_uuid' 'select * from applied_migrations' "update activities set message = 'x'" \
-    'update activities set user_uuid = user_uuid' 'drop table activities' 'alter table activities add column x int' \
+    'update activities set user_uuid = user_uuid' 'update activities set created_at = now()' 'drop table activities' \
+    'update likes set user_uuid = user_uuid' 'update reposts set activity_uuid = activity_uuid' 'update follows set followed_uuid = follower_uuid' \
+    'truncate likes' 'delete from notifications' 'update notifications set created_at = now()' \
+    'insert into notifications select * from notifications' 'select mentioned_users(null)' 'delete from notification_reads' \
+    'update notification_reads set user_uuid = user_uuid' 'select public.keep_replies()' 'alter table activities add column x int' \
     'create table mine ()' 'create temporary table mine ()' 'create schema mine' 'create view mine as select 1' \
     'create function mine() returns int language sql as $$select 1$$' 'create index on activities (message)' \
     'alter table activities disable trigger all' 'begin; lock table users in exclusive mode' \
