@@ -4,7 +4,7 @@
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
 begin;
-truncate users, activities, message_groups, messages;
+truncate users, activities, message_groups, messages cascade;
 
 insert into users (uuid, display_name, handle, email, cognito_user_id, created_at)
 select

@@ -19,7 +19,7 @@ LIVE = r"\set n 10 * random(0, :rows / 10 - 1) + random(1, 9)"
 AUTHOR = r"\set n random(1, 1000)"
 SCRIPTS = {
     "home": ("", (":limit", NULL, NULL)),
-    "show": (LIVE, ("md5('activity ' || :n)", NULL)),
+    "show": (LIVE, ("md5('activity ' || :n)", NULL, NULL, NULL)),
     "create": (AUTHOR, ("gen_random_uuid()", NULL, "('bench' || :n)", ":message", ":ttl")),
 }
 

@@ -7,7 +7,8 @@ declare -rA PACKAGES=(
     make pkg-config python3-yaml uuid-dev'
   [run]='curl nginx openssl postgresql'
   [test]='awscli bats clang-format cppcheck git iproute2 libcmocka-dev openapi-specification pgbouncer procps python3
-    python3-cryptography python3-jsonschema python3-psycopg2 python3-pytest shellcheck shfmt spawn-fcgi xz-utils'
+    python3-cryptography python3-hypothesis python3-jsonschema python3-psycopg2 python3-pytest shellcheck shfmt spawn-fcgi
+    xz-utils'
   [bench]='python3 wrk'
   # Those whom bin/bench compares with; where one cannot be had, its row says so.
   [bench_blocking]='git'

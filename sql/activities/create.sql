@@ -1,4 +1,4 @@
--- One new activity of the caller, and what it looks like in the feed.
+-- One new activity of the caller, and what it looks like in the feed. Those whom it mentions are told by a trigger.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
 -- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
@@ -42,6 +42,8 @@ answer as (
         c.reply_to_activity_uuid,
         c.expires_at,
         c.created_at,
+        exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
+        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
         '[]'::json as replies
     from created c
     cross join me

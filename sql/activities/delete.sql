@@ -1,5 +1,7 @@
--- Ends an activity of the caller's own, its replies with it; a reply is taken off its parent's count.
+-- Ends an activity of the caller's own, its replies with it and all that others did with them; a reply is taken off its
+-- parent's count.
 -- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered.
+-- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it.
 with me as (
     select uuid
     from public.users
@@ -7,16 +9,27 @@ with me as (
         or (%(sub)s is null and lower(handle) = lower(%(handle)s))
 ),
 wanted as (
-    select uuid, user_uuid
+    select uuid, user_uuid, reply_to_activity_uuid
     from public.activities
     where uuid = %(uuid)s::uuid
         and (expires_at is null or expires_at > now())
+),
+parent as (
+    select uuid
+    from public.activities
+    where uuid = (
+        select wanted.reply_to_activity_uuid
+        from wanted
+        join me on me.uuid = wanted.user_uuid
+    )
+    for no key update
 ),
 gone as (
     delete from public.activities a
     using me, wanted
     where a.uuid = wanted.uuid
         and a.user_uuid = me.uuid
+        and (wanted.reply_to_activity_uuid is null or exists (select from parent))
     returning a.uuid, a.reply_to_activity_uuid
 ),
 counted as (

@@ -1,7 +1,9 @@
--- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent.
+-- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
+-- author and those whom it mentions are told by a trigger.
 -- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused.
+-- The activity is locked first, as in social/like.sql; whoever keeps it for longer meanwhile is waited for.
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -18,7 +20,8 @@ parent as (
     from public.activities
     where uuid = %(parent)s::uuid
         and (expires_at is null or expires_at > now())
-    for key share
+        and exists (select from allowed)
+    for no key update
 ),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
@@ -56,6 +59,8 @@ answer as (
         c.reply_to_activity_uuid,
         c.expires_at,
         c.created_at,
+        exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
+        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
         '[]'::json as replies
     from created c
     cross join me

@@ -1,8 +1,16 @@
 -- One activity that has not expired, and its replies, oldest first, at most 200.
 -- %(handle)s: its author's, or null for anyone's. No row: there is none, or it has expired.
+-- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
+-- activity is in liked and reposted, which are null for nobody.
 -- Its replies are a range in the index's own order: for an equality the planner counts on an average activity's few, and would
 -- fetch and sort all of them where there are thousands. They expire with it: coalesce tells the planner not to expect that most
 -- have, as most in the table, and (select …) not to expect to need all 200.
+with me as (
+    select uuid
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(viewer)s))
+)
 select
     row_to_json(shown) as activity,
     coalesce(
@@ -20,6 +28,30 @@ select
                     r.reply_to_activity_uuid,
                     r.expires_at,
                     r.created_at,
+                    case
+                        when coalesce(%(sub)s, %(viewer)s) is not null then
+                            coalesce(
+                                (
+                                    select true
+                                    from public.likes
+                                    where user_uuid = (select uuid from me)
+                                        and activity_uuid = r.uuid
+                                ),
+                                false
+                            )
+                    end as liked,
+                    case
+                        when coalesce(%(sub)s, %(viewer)s) is not null then
+                            coalesce(
+                                (
+                                    select true
+                                    from public.reposts
+                                    where user_uuid = (select uuid from me)
+                                        and activity_uuid = r.uuid
+                                ),
+                                false
+                            )
+                    end as reposted,
                     '[]'::json as replies
                 from public.activities r
                 cross join lateral (select display_name, handle from public.users where uuid = r.user_uuid limit 1) ru
@@ -44,7 +76,31 @@ from (
         a.likes_count,
         a.reply_to_activity_uuid,
         a.expires_at,
-        a.created_at
+        a.created_at,
+        case
+            when coalesce(%(sub)s, %(viewer)s) is not null then
+                coalesce(
+                    (
+                        select true
+                        from public.likes
+                        where user_uuid = (select uuid from me)
+                            and activity_uuid = a.uuid
+                    ),
+                    false
+                )
+        end as liked,
+        case
+            when coalesce(%(sub)s, %(viewer)s) is not null then
+                coalesce(
+                    (
+                        select true
+                        from public.reposts
+                        where user_uuid = (select uuid from me)
+                            and activity_uuid = a.uuid
+                    ),
+                    false
+                )
+        end as reposted
     from public.activities a
     join public.users u on u.uuid = a.user_uuid
     where a.uuid = %(uuid)s::uuid

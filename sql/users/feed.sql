@@ -2,11 +2,20 @@
 -- replies left out.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.
 -- %(week4)s: whether the body is the activities alone, as the frontend of week 4 wants them.
+-- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
+-- activity is in liked and reposted, which are null for nobody.
+-- So is profile.followed, whether that one follows the user.
 -- No row: there is no such handle.
 --
 -- Both are made of the newest of each lifetime, see lifetime_key in schema.sql: whatever has expired costs nothing.
 -- coalesce and (select 1000) are for the planner, as in activities/show.sql.
-with author as (
+with me as (
+    select uuid
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(viewer)s))
+),
+author as (
     select uuid, cognito_user_id, handle, display_name, bio
     from public.users
     where lower(handle) = lower(%(handle)s)
@@ -23,6 +32,30 @@ page as (
         a.reply_to_activity_uuid,
         a.expires_at,
         a.created_at,
+        case
+            when coalesce(%(sub)s, %(viewer)s) is not null then
+                coalesce(
+                    (
+                        select true
+                        from public.likes
+                        where user_uuid = (select uuid from me)
+                            and activity_uuid = a.uuid
+                    ),
+                    false
+                )
+        end as liked,
+        case
+            when coalesce(%(sub)s, %(viewer)s) is not null then
+                coalesce(
+                    (
+                        select true
+                        from public.reposts
+                        where user_uuid = (select uuid from me)
+                            and activity_uuid = a.uuid
+                    ),
+                    false
+                )
+        end as reposted,
         '[]'::json as replies
     from author
     cross join public.lifetimes() lifetime
@@ -80,7 +113,16 @@ profile as (
                 ) a
                 limit 1000
             ) counted
-        ) as cruds_count
+        ) as cruds_count,
+        case
+            when coalesce(%(sub)s, %(viewer)s) is not null then
+                exists (
+                    select
+                    from public.follows
+                    where follower_uuid = (select uuid from me)
+                        and followed_uuid = author.uuid
+                )
+        end as followed
     from author
 )
 select

@@ -13,9 +13,11 @@ enum decision activities_home(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-static enum decision show(const char *handle, const char *uuid, struct statement *statement)
+static enum decision show(const struct call *call, const char *handle, const char *uuid,
+                          struct statement *statement)
 {
     *statement = statement_of(STATEMENT_ACTIVITIES_SHOW);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "handle", handle);
     return DECISION_ASK;
@@ -25,14 +27,14 @@ enum decision activities_show(struct call *call, struct response *response,
                               struct statement *statement)
 {
     (void)response;
-    return show(NULL, call->request->capture[0], statement);
+    return show(call, NULL, call->request->capture[0], statement);
 }
 
 enum decision activities_show_of(struct call *call, struct response *response,
                                  struct statement *statement)
 {
     (void)response;
-    return show(call->request->capture[0], call->request->capture[1], statement);
+    return show(call, call->request->capture[0], call->request->capture[1], statement);
 }
 
 enum decision activities_create(struct call *call, struct response *response,
@@ -79,29 +81,9 @@ enum decision activities_reply(struct call *call, struct response *response,
 enum decision activities_delete(struct call *call, struct response *response,
                                 struct statement *statement)
 {
-    struct broken broken = {0};
-    const char *handle = author_handle(call, NULL, NULL, &broken);
-
-    if (broken.count > 0) {
-        return endpoint_refuse(call, &broken, response);
+    if (!author_begin(statement, STATEMENT_ACTIVITIES_DELETE, call, response)) {
+        return DECISION_RESPOND;
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_DELETE);
-    author_bind(statement, call, handle);
     statement_bind(statement, "uuid", call->request->capture[0]);
-    return DECISION_ASK;
-}
-
-enum decision activities_notifications(struct call *call, struct response *response,
-                                       struct statement *statement)
-{
-    struct broken broken = {0};
-    const char *handle = author_handle(call, NULL, NULL, &broken);
-
-    if (broken.count > 0) {
-        return endpoint_refuse(call, &broken, response);
-    }
-    *statement = statement_of(STATEMENT_ACTIVITIES_NOTIFICATIONS);
-    author_bind(statement, call, handle);
-    endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;
 }

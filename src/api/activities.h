@@ -4,12 +4,11 @@
 
 #include "api/endpoint.h"
 
-handler activities_home;          /* the feed, a list */
-handler activities_show;          /* one by its uuid, with its replies */
-handler activities_show_of;       /* the same below its author's handle */
-handler activities_create;        /* message, ttl */
-handler activities_reply;         /* message */
-handler activities_delete;        /* one's own */
-handler activities_notifications; /* what others wrote to the caller, a list */
+handler activities_home;    /* the feed, a list */
+handler activities_show;    /* one by its uuid, with its replies */
+handler activities_show_of; /* the same below its author's handle */
+handler activities_create;  /* message, ttl */
+handler activities_reply;   /* message */
+handler activities_delete;  /* one's own */
 
 #endif

@@ -32,6 +32,27 @@ void author_bind(struct statement *statement, const struct call *call, const cha
     statement_bind(statement, "handle", handle);
 }
 
+bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,
+                  struct response *response)
+{
+    struct broken broken = {0};
+    const char *handle = author_handle(call, NULL, NULL, &broken);
+
+    *statement = statement_of(id);
+    author_bind(statement, call, handle);
+    if (broken.count > 0) {
+        endpoint_refuse(call, &broken, response);
+    }
+    return broken.count == 0;
+}
+
+void author_bind_viewer(struct statement *statement, const struct call *call)
+{
+    statement_bind(statement, "sub", call->caller->subject);
+    statement_bind(statement, "viewer",
+                   call->caller->kind == CALLER_BY_HANDLE ? call->default_handle : NULL);
+}
+
 static bool key_is_valid(const char *key)
 {
     size_t length = strlen(key);

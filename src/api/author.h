@@ -14,6 +14,14 @@ const char *author_handle(const struct call *call, const char *field, const char
 /* Binds the parameters sub and handle. */
 void author_bind(struct statement *statement, const struct call *call, const char *handle);
 
+/* *statement becomes one of the caller's, whom no body names: its sub and handle are bound. False:
+ * the caller isn't known by anything, and the response says so. */
+bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,
+                  struct response *response);
+
+/* Binds the parameters sub and viewer of an endpoint with ACCESS_VIEWER. */
+void author_bind_viewer(struct statement *statement, const struct call *call);
+
 /* The UUID of the row that this request makes: a new one, or with an Idempotency-Key always the
  * same for the same author, kind and key. Adds STATUS_IDEMPOTENCY_KEY_INVALID for a key that is not
  * 1 to 255 visible ASCII characters. */

@@ -37,7 +37,8 @@ typedef enum decision handler(struct call *call, struct response *response,
                               struct statement *statement);
 
 enum access {
-    ACCESS_ANYONE, /* a bad token counts as none */
+    ACCESS_ANYONE, /* a token isn't looked at */
+    ACCESS_VIEWER, /* anyone; who it is, if that can be told at once, makes a difference */
     ACCESS_CALLER, /* 401 for whoever isn't known */
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };

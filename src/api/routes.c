@@ -7,10 +7,18 @@
 #include "api/health.h"
 #include "api/hooks.h"
 #include "api/messages.h"
+#include "api/social.h"
 #include "api/users.h"
 
 /* What a statement may say of its caller. */
 #define WHO STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED
+
+/* What is done to an activity, or taken back; the same again is nothing more. */
+#define MARK                                                                                       \
+    .access = ACCESS_CALLER, .outcomes = {WHO, STATUS_NOT_FOUND}, .missing = STATUS_INTERNAL
+#define FOLLOW                                                                                     \
+    .access = ACCESS_CALLER, .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER},     \
+    .missing = STATUS_INTERNAL
 
 /* The frontends differ in the method. */
 #define PROFILE_UPDATE                                                                             \
@@ -32,11 +40,31 @@ static const struct endpoint ENDPOINTS[] = {
      .is_list = true,
      .missing = STATUS_INTERNAL},
     {.method = METHOD_GET,
-     .pattern = "/api/activities/notifications",
-     .handle = activities_notifications,
+     .pattern = "/api/activities/following",
+     .handle = social_following,
      .access = ACCESS_CALLER,
      .is_list = true,
      .outcomes = {WHO},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/notifications",
+     .handle = social_notifications,
+     .access = ACCESS_CALLER,
+     .is_list = true,
+     .outcomes = {WHO},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/notifications/unread",
+     .handle = social_unread,
+     .access = ACCESS_CALLER,
+     .outcomes = {WHO},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_PUT,
+     .pattern = "/api/activities/notifications/read",
+     .handle = social_read,
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {WHO, STATUS_FORBIDDEN},
      .missing = STATUS_INTERNAL},
     {.method = METHOD_POST,
      .pattern = "/api/activities",
@@ -48,6 +76,7 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_GET,
      .pattern = "/api/activities/{uuid}",
      .handle = activities_show,
+     .access = ACCESS_VIEWER,
      .missing = STATUS_NOT_FOUND},
     {.method = METHOD_DELETE,
      .pattern = "/api/activities/{uuid}",
@@ -62,20 +91,51 @@ static const struct endpoint ENDPOINTS[] = {
      .takes_body = true,
      .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED},
      .missing = STATUS_INTERNAL},
+    {.method = METHOD_PUT, .pattern = "/api/activities/{uuid}/like", .handle = social_like, MARK},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/activities/{uuid}/like",
+     .handle = social_unlike,
+     MARK},
+    {.method = METHOD_PUT,
+     .pattern = "/api/activities/{uuid}/repost",
+     .handle = social_repost,
+     MARK},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/activities/{uuid}/repost",
+     .handle = social_unrepost,
+     MARK},
+    {.method = METHOD_PUT,
+     .pattern = "/api/activities/{uuid}/keep",
+     .handle = social_keep,
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_NOT_YOURS,
+                  STATUS_REPLY_EXPIRES_WITH_PARENT},
+     .missing = STATUS_INTERNAL},
     {.method = METHOD_GET,
      .pattern = "/api/activities/@{handle}",
      .handle = users_feed,
+     .access = ACCESS_VIEWER,
      .is_list = true,
      .missing = STATUS_NOT_FOUND},
     {.method = METHOD_GET,
      .pattern = "/api/activities/@{handle}/status/{uuid}",
      .handle = activities_show_of,
+     .access = ACCESS_VIEWER,
      .missing = STATUS_NOT_FOUND},
 
     {.method = METHOD_GET,
      .pattern = "/api/users/@{handle}/short",
      .handle = users_short,
      .missing = STATUS_NOT_FOUND},
+    {.method = METHOD_PUT,
+     .pattern = "/api/users/@{handle}/follow",
+     .handle = social_follow,
+     FOLLOW},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/users/@{handle}/follow",
+     .handle = social_unfollow,
+     FOLLOW},
     {.method = METHOD_POST, .pattern = "/api/profile/update", PROFILE_UPDATE},
     {.method = METHOD_PUT, .pattern = "/api/profile/update", PROFILE_UPDATE},
 

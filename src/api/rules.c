@@ -1,5 +1,6 @@
 #include "api/rules.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -88,6 +89,82 @@ void rule_receiver_handle(const char *handle, struct broken *broken)
     if (handle == NULL || *handle == '\0') {
         broken_add(broken, STATUS_RECEIVER_HANDLE_BLANK);
     }
+}
+
+/* The number that so many digits at *at are, behind which *at then is; -1: they are none. */
+static int take_number(const char **at, int digits)
+{
+    int number = 0;
+
+    for (; digits > 0; digits--, (*at)++) {
+        if (!isdigit((unsigned char)**at)) {
+            return -1;
+        }
+        number = number * 10 + (**at - '0');
+    }
+    return number;
+}
+
+static bool take_char(const char **at, char c)
+{
+    bool is_there = **at == c;
+
+    *at += is_there;
+    return is_there;
+}
+
+/* A number from first to last, with separator behind it unless that is NUL. */
+static bool take_part(const char **at, int digits, int first, int last, char separator, int *part)
+{
+    *part = take_number(at, digits);
+    return *part >= first && *part <= last && (separator == '\0' || take_char(at, separator));
+}
+
+static int days_of(int year, int month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return DAYS[month - 1] + (month == 2 && is_leap);
+}
+
+static bool take_fraction(const char **at)
+{
+    if (!take_char(at, '.')) {
+        return true;
+    }
+    size_t digits = strspn(*at, "0123456789");
+    *at += digits;
+    return digits >= 1 && digits <= 6;
+}
+
+static bool take_offset(const char **at)
+{
+    int part;
+
+    return take_char(at, 'Z') ||
+           ((take_char(at, '+') || take_char(at, '-')) && take_part(at, 2, 0, 15, ':', &part) &&
+            take_part(at, 2, 0, 59, '\0', &part));
+}
+
+static bool is_time(const char *at)
+{
+    int year, month, part;
+
+    return take_part(&at, 4, 1, 9999, '-', &year) && take_part(&at, 2, 1, 12, '-', &month) &&
+           take_part(&at, 2, 1, days_of(year, month), 'T', &part) &&
+           take_part(&at, 2, 0, 23, ':', &part) && take_part(&at, 2, 0, 59, ':', &part) &&
+           take_part(&at, 2, 0, 59, '\0', &part) && take_fraction(&at) && take_offset(&at) &&
+           *at == '\0';
+}
+
+const char *rule_time(const char *time, struct broken *broken)
+{
+    if (time == NULL || is_time(time)) {
+        return time;
+    }
+    broken_add(broken, STATUS_UNTIL_INVALID);
+    return NULL;
 }
 
 const char *rule_ttl(const char *ttl, struct broken *broken)

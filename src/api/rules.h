@@ -30,6 +30,10 @@ void rule_bio(const char *bio, struct broken *broken);
 void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);
 
+/* The time, if it is one as the service writes them: RFC 3339 with up to six digits behind the second,
+ * on a day that exists. Else NULL with STATUS_UNTIL_INVALID added. NULL breaks no rule. */
+const char *rule_time(const char *time, struct broken *broken);
+
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
  * STATUS_TTL_BLANK added for a word that is none. */
 const char *rule_ttl(const char *ttl, struct broken *broken);

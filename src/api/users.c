@@ -16,6 +16,7 @@ enum decision users_feed(struct call *call, struct response *response, struct st
 {
     (void)response;
     *statement = statement_of(STATEMENT_USERS_FEED);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "handle", call->request->capture[0]);
     statement_bind(statement, "week4", call->wants_week4 ? "true" : "false");
     endpoint_bind_page(statement, &call->page);

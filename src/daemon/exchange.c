@@ -56,6 +56,14 @@ static enum status identify(struct exchange *exchange, bool may_wait)
     return STATUS_UNAUTHENTICATED;
 }
 
+/* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as none. */
+static void notice(struct exchange *exchange)
+{
+    if (identify(exchange, false) != STATUS_OK) {
+        exchange->caller = (struct caller){.kind = CALLER_ANONYMOUS};
+    }
+}
+
 /* Whether the body is signed with the hook's secret. */
 static enum status check_signature(const struct exchange *exchange)
 {
@@ -106,6 +114,9 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
 
     switch (exchange->endpoint->access) {
     case ACCESS_ANYONE:
+        break;
+    case ACCESS_VIEWER:
+        notice(exchange);
         break;
     case ACCESS_CALLER:
         status = identify(exchange, may_wait);

@@ -329,5 +329,6 @@ PYTHON
   cd "$CLONE"
   QUICKSTART_PORT=$PORT run -0 timeout 300 bash -euo pipefail "$script" 3>&-
   [[ $output == *'This was imported as seed data!'*'"success":true'*'"display_name":"Ada Lovelace"'* ]]
+  [[ $output == *'"liked":true'*'"followed":true'*'"kind":"follow"'*'"kind":"like"'*'{"unread":0}'* ]]
   [[ -z $(processes "$CLONE") ]]
 }

@@ -16,7 +16,8 @@ LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 # the frontends in turn. Every tenth has a reply. Then one in twenty lived for an hour and has just ended, and nobody wrote
 # since: nothing but expired rows lies on top. The first people write most, user1 one in twenty.
 # user2 talks with everyone, user3 and user4 with each other all the time; one of user5's activities has all the replies that
-# haven't expired.
+# haven't expired, and everyone likes it. Every activity has another like, every tenth a repost. user6 follows the thousand who
+# write most, user7 the thousand who write least, user8 twenty.
 ROWS = """
 insert into users (uuid, display_name, handle, email, cognito_user_id)
 select md5('user ' || n)::uuid, 'Person ' || n, 'user' || n, 'user' || n || '@example.com', 'sub-' || n
@@ -61,7 +62,40 @@ select
     now() + interval '28 days',
     md5('popular')::uuid
 from generate_series(1, {activities} / 20) n;
-update activities set replies_count = {activities} / 20 where uuid = md5('popular')::uuid;
+update activities set replies_count = {activities} / 20, likes_count = {users} - 1 where uuid = md5('popular')::uuid;
+
+insert into likes (user_uuid, activity_uuid, created_at)
+select md5('user ' || n)::uuid, md5('popular')::uuid, now() - n * interval '1 second'
+from generate_series(1, {users}) n
+where n <> 5;
+insert into likes (user_uuid, activity_uuid, created_at)
+select md5('user ' || 1 + n * 7 % {users})::uuid, uuid, created_at + interval '1 second'
+from generate_series(1, {activities}) n
+join activities on uuid = md5('activity ' || n)::uuid;
+insert into reposts (user_uuid, activity_uuid, created_at)
+select md5('user ' || 1 + n * 3 % {users})::uuid, uuid, created_at + interval '1 second'
+from generate_series(1, {activities}, 10) n
+join activities on uuid = md5('activity ' || n)::uuid;
+insert into follows (follower_uuid, followed_uuid)
+select md5('user 6')::uuid, md5('user ' || n)::uuid from generate_series(1, least(1001, {users})) n where n <> 6
+union all
+select md5('user 7')::uuid, md5('user ' || n)::uuid from generate_series(greatest({users} - 999, 8), {users}) n
+union all
+select md5('user 8')::uuid, md5('user ' || n)::uuid from generate_series(9, 28) n
+union all
+select md5('user ' || n)::uuid, md5('user ' || other)::uuid from generate_series(9, {users}) n, generate_series(1, 8) other;
+insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+select a.user_uuid, l.created_at, event_uuid('like', l.user_uuid, a.uuid), 'like', l.user_uuid, a.uuid
+from likes l
+join activities a on a.uuid = l.activity_uuid
+where a.user_uuid <> l.user_uuid and a.expires_at > now()
+union all
+select a.user_uuid, r.created_at, r.uuid, 'reply', r.user_uuid, r.uuid
+from activities r
+join activities a on a.uuid = r.reply_to_activity_uuid
+where a.user_uuid <> r.user_uuid and r.expires_at > now();
+
+insert into notification_reads (user_uuid, read_at) select uuid, now() - interval '1 month' from users;
 
 insert into message_groups (uuid, first_user_uuid, second_user_uuid, last_message_at)
 select md5('talk ' || n)::uuid, least(one, other), greatest(one, other), now() - n * interval '1 minute'
@@ -259,15 +293,32 @@ def cases(database):
         ("activities/home", "behind the last page", {"limit": 50} | past),
         ("activities/show", "with more replies than are shown", {"uuid": popular}),
         ("activities/show", "with its author's handle", {"uuid": popular, "handle": "user5"}),
+        ("activities/show", "more replies than are shown, to a user", {"uuid": popular, "sub": "sub-7"}),
+        ("activities/create", "mentioning somebody", {"uuid": new, "message": "hello @user5", "sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by subject", hello | {"sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by handle", hello | {"handle": "user7", "ttl": "1 day"}),
         ("activities/reply", "to one with many replies", hello | {"sub": "sub-7", "parent": popular}),
         ("activities/delete", "a reply", {"uuid": reply, "sub": "sub-2"}),
         ("activities/delete", "somebody else's", {"uuid": popular, "sub": "sub-7"}),
-        ("activities/notifications", "with many replies to one", {"sub": "sub-5", "limit": 50}),
-        ("activities/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
+        ("social/like", "one that everyone likes", {"uuid": popular, "on": "t", "sub": "sub-7"}),
+        ("social/like", "no more one that everyone likes", {"uuid": popular, "on": "f", "sub": "sub-7"}),
+        ("social/repost", "one that everyone likes", {"uuid": popular, "on": "t", "sub": "sub-7"}),
+        ("social/keep", "one with many replies that lives as long", {"uuid": popular, "ttl": "1 day", "sub": "sub-5"}),
+        ("social/follow", "somebody", {"followed": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/follow", "no more somebody", {"followed": "user5", "on": "f", "sub": "sub-6"}),
+        ("social/following", "a thousand who write most", {"sub": "sub-6", "limit": 50}),
+        ("social/following", "a thousand, where few have expired", {"sub": "sub-6", "limit": 50} | behind("2 hours")),
+        ("social/following", "a thousand who write least", {"sub": "sub-7", "limit": 50}),
+        ("social/following", "a thousand, the last page", {"sub": "sub-6", "limit": 50} | last),
+        ("social/following", "twenty", {"sub": "sub-8", "limit": 50}),
+        ("social/notifications", "of one who has many", {"sub": "sub-5", "limit": 50}),
+        ("social/notifications", "of one who has many, 200 rows", {"sub": "sub-5", "limit": 200}),
+        ("social/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
+        ("social/unread", "of one who has many", {"sub": "sub-5"}),
+        ("social/read", "as it is", {"sub": "sub-5"}),
         ("users/short", "as it is", {"handle": "user5"}),
         ("users/feed", "with many posts", {"handle": "user1", "week4": "f", "limit": 50}),
+        ("users/feed", "with many posts, to a user", {"handle": "user1", "week4": "f", "limit": 50, "sub": "sub-7"}),
         ("users/feed", "with many posts, behind the last page", {"handle": "user1", "week4": "f", "limit": 50} | last),
         ("users/feed", "with few posts", {"handle": "user100", "week4": "f", "limit": 50}),
         ("users/update", "as it is", {"sub": "sub-7", "display_name": "Seven", "bio": ""}),

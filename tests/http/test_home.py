@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 50
 
 @pytest.fixture(autouse=True)
 def empty_feed(service):
-    service.database.sql("truncate activities")
+    service.database.sql("truncate activities cascade")
 
 
 def pages(service, target):

@@ -10,10 +10,16 @@ PATHS = {
     "/livez": READS,
     "/readyz": READS,
     "/api/activities/home": READS,
+    "/api/activities/following": READS,
     "/api/activities/notifications": READS,
+    "/api/activities/notifications/unread": READS,
+    "/api/activities/notifications/read": "PUT, OPTIONS",
     "/api/activities": "POST, OPTIONS",
     f"/api/activities/{uuid.uuid4()}": "GET, HEAD, DELETE, OPTIONS",
     f"/api/activities/{uuid.uuid4()}/reply": "POST, OPTIONS",
+    f"/api/activities/{uuid.uuid4()}/like": "PUT, DELETE, OPTIONS",
+    f"/api/activities/{uuid.uuid4()}/repost": "PUT, DELETE, OPTIONS",
+    f"/api/activities/{uuid.uuid4()}/keep": "PUT, OPTIONS",
     "/api/activities/@londo": READS,
     f"/api/activities/@londo/status/{uuid.uuid4()}": READS,
     "/api/profile/update": "POST, PUT, OPTIONS",
@@ -21,6 +27,7 @@ PATHS = {
     "/api/messages": "POST, OPTIONS",
     "/api/messages/@londo": READS,
     "/api/users/@londo/short": READS,
+    "/api/users/@londo/follow": "PUT, DELETE, OPTIONS",
 }
 READABLE = [path for path, allowed in PATHS.items() if allowed == READS]
 CHANGING = {"Date", "X-Request-Id", "Server", "Connection"}

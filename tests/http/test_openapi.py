@@ -60,6 +60,12 @@ def add_rows(database):
         activity, OTHER,
     )  # fmt: skip
     database.add_activities(2, handle=CALLER)
+    database.sql(
+        """insert into follows (follower_uuid, followed_uuid)
+           select a.uuid, b.uuid from users a, users b where a.handle = %s and b.handle = 'londo'""",
+        CALLER,
+    )
+    database.add_activities(2, handle="londo")
 
 
 @pytest.fixture(scope="module")
@@ -344,6 +350,18 @@ def _(call, service):
     return call.send(service)
 
 
+@recipe("followed_is_follower")
+def _(call, service):
+    call.places["handle"] = CALLER
+    return call.send(service)
+
+
+@recipe("reply_expires_with_parent")
+def _(call, service):
+    call.places["uuid"] = service.reply_as(CALLER, service.create_as(OTHER)["uuid"]).json["uuid"]
+    return call.send(service)
+
+
 @recipe("user_handle_blank")
 def _(call, service):
     if call.operation.is_signed:
@@ -365,6 +383,7 @@ simple("user_reciever_handle_blank", handle=None)
 simple("message_group_uuid_blank", message_group_uuid="x")
 simple("receiver_not_found", handle="nobody")
 simple("receiver_is_sender", handle=CALLER)
+simple("until_invalid", until="yesterday")
 simple("bio_exceed_max_chars", bio="é" * 1025)
 
 

@@ -3,12 +3,13 @@
 import pytest
 
 from issuer import TokenService
+from social import followed, marked
 
 OWNER, PARTNER = "londo", "bayko"
 OTHERS = ["andrewbrown", "altbrown"]
 HANDLES = [OWNER, PARTNER, *OTHERS]
 STRANGER = "stranger"  # a good token, but no user
-TABLES = ("users", "activities", "message_groups", "messages")
+TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages")
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +28,21 @@ def by_handle(cluster):
 
 
 def objects(service):
-    """OWNER's, but for the post that the reply is to."""
+    """OWNER's, but for the post that the reply is to. What OWNER did to others is there to be taken back by nobody else."""
     post = service.create_as(OWNER, "mine")["uuid"]
     elsewhere = service.create_as(OTHERS[0], "somebody's")["uuid"]
     reply = service.reply_as(OWNER, elsewhere, "my reply").json["uuid"]
     group = service.message_as(OWNER, message="for your eyes only", handle=PARTNER).json["message_group_uuid"]
-    return {"post": post, "reply": reply, "group": group}
+    for what in ("like", "repost"):
+        marked(service, OWNER, what, elsewhere)
+    for followed_one in (OTHERS[0], PARTNER):
+        followed(service, OWNER, followed_one)
+    service.ask_as(OWNER, "PUT", "/api/activities/notifications/read", {})
+    return {"post": post, "reply": reply, "group": group, "elsewhere": elsewhere}
 
 
 def everything(service):
-    return {table: service.database.sql(f"select * from {table} order by uuid") for table in TABLES}
+    return {table: service.database.sql(f"select * from {table} order by {table}::text") for table in TABLES}
 
 
 # What is done: method, path, body. {post}, {reply} and {group} are the objects, {owner} and {partner} the two users.
@@ -50,6 +56,12 @@ WRITE = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid":
 WRITE_NAMING = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid": "{group}", "handle": "{partner}"})
 CREATE_AS = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "user_handle": "{owner}"})
 CREATE_AS_TOO = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "handle": "{owner}"})
+KEEP = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days"})
+KEEP_REPLY = ("PUT", "/api/activities/{reply}/keep", {"ttl": "30-days"})
+KEEP_AS = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days", "user_handle": "{owner}"})
+KEEP_AS_TOO = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days", "handle": "{owner}"})
+KNOW_AS = ("PUT", "/api/activities/notifications/read", {"user_handle": "{owner}"})
+KNOW_AS_TOO = ("PUT", "/api/activities/notifications/read", {"handle": "{owner}"})
 REPLY_AS = ("POST", "/api/activities/{post}/reply", {"message": "not me", "user_handle": "{owner}"})
 REPLY_AS_TOO = ("POST", "/api/activities/{post}/reply", {"message": "not me", "handle": "{owner}"})
 NAMING = [
@@ -79,6 +91,12 @@ TABLE = [
     (WRITE_NAMING, 404, "not_found"),
     (CREATE_AS, 403, "generic_403"),
     (CREATE_AS_TOO, 403, "generic_403"),
+    (KEEP, 403, "not_yours"),
+    (KEEP_REPLY, 403, "not_yours"),
+    (KEEP_AS, 403, "generic_403"),
+    (KEEP_AS_TOO, 403, "generic_403"),
+    (KNOW_AS, 403, "generic_403"),
+    (KNOW_AS_TOO, 403, "generic_403"),
     (REPLY_AS, 403, "generic_403"),
     (REPLY_AS_TOO, 403, "generic_403"),
     *((action, 403, "generic_403") for action in NAMING),
@@ -184,6 +202,39 @@ def test_ones_own_handle_may_be_named(service, handle):
         assert (reply.status, reply.json["handle"]) == (200, handle)
 
 
+# What each may do for oneself, and whose row that touches: nobody else's.
+@pytest.mark.parametrize("handle", [*OTHERS, PARTNER])
+@pytest.mark.parametrize(
+    "table, path, column",
+    [
+        ("likes", "/api/activities/{elsewhere}/like", "user_uuid"),
+        ("reposts", "/api/activities/{elsewhere}/repost", "user_uuid"),
+        ("follows", "/api/users/@{partner}/follow", "follower_uuid"),
+    ],
+)
+def test_marks(service, handle, table, path, column):
+    """Whatever the others put or take away, and whoever the body names, OWNER's own stays."""
+    own = f"select * from {table} where {column} = (select uuid from users where handle = %s) order by {table}::text"
+    before = service.database.sql(own, OWNER)
+    assert before
+    for method in ("DELETE", "PUT", "DELETE"):
+        for body in (None, {"handle": OWNER, "user_handle": OWNER, "user_uuid": str(before[0][0])}):
+            reply = do(service, handle, (method, path, body))
+            assert reply.status == (422 if handle == PARTNER and table == "follows" else 200)
+            assert service.database.sql(own, OWNER) == before
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+def test_feeds_hold_ones_own(service, handle):
+    """What one follows, and what concerns one."""
+    follows = "select f.handle from follows join users f on f.uuid = followed_uuid join users u on u.uuid = follower_uuid where u.handle = %s"
+    mine = {name for (name,) in service.database.sql(follows, handle)}
+    for row in service.ask_as(handle, "GET", "/api/activities/following?limit=200").json:
+        assert (row["reposted_by"] or row)["handle"] in mine
+    for row in service.ask_as(handle, "GET", "/api/activities/notifications?limit=200").json:
+        assert row["handle"] != handle
+
+
 @pytest.mark.parametrize("handle", HANDLES)
 def test_lists_hold_ones_own(service, handle):
     """Every conversation in the list is one of the caller's, and what is read with a user's name is one's own with them."""
@@ -235,6 +286,7 @@ def test_named_handles(by_handle, handle):
 def test_the_owner_may(service):
     """Last, as the objects are gone then: the table's actions are all right for whom they belong to."""
     assert do(service, PARTNER, READ).status == do(service, PARTNER, WRITE).status == 200
-    order = [row[0] for row in TABLE if row[0][0] != "DELETE"] + [DELETE_REPLY, DELETE_POST]
+    assert do(service, OWNER, KEEP_REPLY).json == ["reply_expires_with_parent"]
+    order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST]
     for action in order:
         assert do(service, OWNER, action).status == 200, name(action)

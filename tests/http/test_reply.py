@@ -10,9 +10,9 @@ from issuer import TokenService
 
 FIELDS = {
     "uuid", "display_name", "handle", "message", "replies_count", "reposts_count", "likes_count",
-    "reply_to_activity_uuid", "expires_at", "created_at", "replies",
+    "reply_to_activity_uuid", "expires_at", "created_at", "liked", "reposted", "replies",
 }  # fmt: skip
-IN_THREAD = FIELDS - {"expires_at", "replies"}
+IN_THREAD = FIELDS - {"expires_at", "liked", "reposted", "replies"}
 
 
 @pytest.fixture(scope="module")

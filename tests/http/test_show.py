@@ -6,7 +6,7 @@ import pytest
 
 ACTIVITY_FIELDS = {
     "uuid", "display_name", "handle", "message", "replies_count", "reposts_count", "likes_count",
-    "reply_to_activity_uuid", "expires_at", "created_at",
+    "reply_to_activity_uuid", "expires_at", "created_at", "liked", "reposted",
 }  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def test_an_activity_without_replies(service):
     assert reply.status == 200
     assert set(reply.json) == {"activity", "replies"}
     assert set(reply.json["activity"]) >= ACTIVITY_FIELDS
-    assert reply.json["activity"] == {name: created[name] for name in reply.json["activity"]}
+    assert reply.json["activity"] == {name: created[name] for name in reply.json["activity"]} | {"liked": None, "reposted": None}
     assert reply.json["replies"] == []
 
 

@@ -21,6 +21,16 @@ FOR_CALLERS = [
     ("POST", "/api/profile/update"),
     ("PUT", "/api/profile/update"),
     ("GET", "/api/activities/notifications"),
+    ("GET", "/api/activities/notifications/unread"),
+    ("PUT", "/api/activities/notifications/read"),
+    ("GET", "/api/activities/following"),
+    ("PUT", f"/api/activities/{SOME}/like"),
+    ("DELETE", f"/api/activities/{SOME}/like"),
+    ("PUT", f"/api/activities/{SOME}/repost"),
+    ("DELETE", f"/api/activities/{SOME}/repost"),
+    ("PUT", f"/api/activities/{SOME}/keep"),
+    ("PUT", "/api/users/@londo/follow"),
+    ("DELETE", "/api/users/@londo/follow"),
     ("GET", "/api/message_groups"),
     ("HEAD", "/api/message_groups"),
     ("GET", f"/api/messages/{SOME}"),
@@ -213,6 +223,8 @@ def test_a_stranger_with_a_good_token(service, method, target):
         "/api/profile/update": {"display_name": "Me", "bio": ""},
         "/api/messages": {"message": "hi", "handle": "londo"},
         f"/api/activities/{SOME}/reply": {"message": "hi"},
+        f"/api/activities/{SOME}/keep": {"ttl": "1-day"},
+        "/api/activities/notifications/read": {},
     }
     body = bodies.get(target) if method in ("POST", "PUT") else None
     reply = service.ask_as("stranger", method, target, body)

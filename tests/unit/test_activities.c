@@ -2,6 +2,7 @@
 #include "api/activities.h"
 
 #include "api/health.h"
+#include "api/social.h"
 #include "api/users.h"
 #include "base/json.h"
 #include "db/catalog.h"
@@ -215,6 +216,77 @@ static void test_health(void **state)
     done(&handled);
 }
 
+/* What is done and what takes it back are one statement, told apart by "on". */
+static void test_marks(void **state)
+{
+    static const struct {
+        handler *function;
+        enum statement_id id;
+        const char *what, *on;
+    } rows[] = {
+        {social_like, STATEMENT_SOCIAL_LIKE, "uuid", "true"},
+        {social_unlike, STATEMENT_SOCIAL_LIKE, "uuid", "false"},
+        {social_repost, STATEMENT_SOCIAL_REPOST, "uuid", "true"},
+        {social_unrepost, STATEMENT_SOCIAL_REPOST, "uuid", "false"},
+        {social_follow, STATEMENT_SOCIAL_FOLLOW, "followed", "true"},
+        {social_unfollow, STATEMENT_SOCIAL_FOLLOW, "followed", "false"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct handled handled;
+
+        incoming_get(&handled.incoming, "/");
+        handled.incoming.request.capture[0] = "the capture";
+        handle(&handled, rows[i].function, (struct call){.default_handle = "bayko"});
+        assert_int_equal(handled.decision, DECISION_ASK);
+        assert_int_equal(handled.statement.id, rows[i].id);
+        expect_text("capture", bound(&handled, rows[i].what), "the capture");
+        expect_text("on", bound(&handled, "on"), rows[i].on);
+        expect_text("handle", bound(&handled, "handle"), "bayko");
+        expect_text("sub", bound(&handled, "sub"), NULL);
+        done(&handled);
+    }
+}
+
+static void test_whose_mark_nobody_says(void **state)
+{
+    static handler *const functions[] = {social_like,      social_unrepost,      social_follow,
+                                         social_following, social_notifications, social_unread,
+                                         activities_delete};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(functions); i++) {
+        struct handled handled;
+
+        incoming_get(&handled.incoming, "/");
+        handle(&handled, functions[i], (struct call){0});
+        assert_int_equal(handled.decision, DECISION_RESPOND);
+        assert_int_equal(handled.response.http, 422);
+        expect_text("body", handled.response.body, "[\"user_handle_blank\"]");
+        done(&handled);
+    }
+}
+
+/* Who reads isn't the handle of the path. */
+static void test_who_reads(void **state)
+{
+    struct handled handled;
+
+    (void)state;
+    incoming_get(&handled.incoming, "/");
+    handled.incoming.request.capture[0] = "londo";
+    handled.incoming.request.capture[1] = "the uuid";
+    handle(&handled, activities_show_of, (struct call){.default_handle = "bayko"});
+    expect_text("handle", bound(&handled, "handle"), "londo");
+    expect_text("uuid", bound(&handled, "uuid"), "the uuid");
+    expect_text("viewer", bound(&handled, "viewer"), "bayko");
+    handle(&handled, users_feed, (struct call){0});
+    expect_text("handle", bound(&handled, "handle"), "londo");
+    expect_text("viewer", bound(&handled, "viewer"), NULL);
+    done(&handled);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +297,9 @@ int main(void)
         cmocka_unit_test(test_create_refused),
         cmocka_unit_test(test_create_with_a_message_too_long),
         cmocka_unit_test(test_health),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_whose_mark_nobody_says),
+        cmocka_unit_test(test_who_reads),
     };
 
     return cmocka_run_group_tests_name("activities", tests, NULL, NULL);

@@ -134,6 +134,68 @@ static void test_ttl(void **state)
     }
 }
 
+static void test_time(void **state)
+{
+    static const char *const good[] = {
+        "2026-11-21T06:16:02.123456+00:00",
+        "2026-11-21T06:16:02Z",
+        "2024-02-29T00:00:00Z",
+        "2000-02-29T23:59:59.1-15:59",
+        "0001-01-01T00:00:00.000000Z",
+        "9999-12-31T23:59:59+05:30",
+    };
+    static const char *const bad[] = {
+        "",
+        "now",
+        "2026-11-21",
+        "2026-11-21T06:16:02",
+        "2026-11-21 06:16:02Z",
+        "2026-11-21t06:16:02Z",
+        "2026-11-21T06:16:02z",
+        "2026-11-21T06:16Z",
+        "2026-11-21T06:16:02.Z",
+        "2026-11-21T06:16:02.1234567Z",
+        "2026-11-21T06:16:02+0000",
+        "2026-11-21T06:16:02+00",
+        "2026-11-21T06:16:02+16:00",
+        "2026-11-21T06:16:02+00:60",
+        "2026-11-21T06:16:02ZZ",
+        "2026-11-21T06:16:02Z ",
+        " 2026-11-21T06:16:02Z",
+        "2026-11-21T24:00:00Z",
+        "2026-11-21T06:60:02Z",
+        "2026-11-21T06:16:60Z",
+        "2026-00-21T06:16:02Z",
+        "2026-13-21T06:16:02Z",
+        "2026-11-00T06:16:02Z",
+        "2026-11-31T06:16:02Z",
+        "2026-02-29T06:16:02Z",
+        "1900-02-29T06:16:02Z",
+        "0000-01-01T00:00:00Z",
+        "12026-11-21T06:16:02Z",
+        "+026-11-21T06:16:02Z",
+        "2026-1\xd9\xa1-21T06:16:02Z",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        struct broken broken = {0};
+
+        expect_text(good[i], rule_time(good[i], &broken), good[i]);
+        expect(good[i], broken.count == 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct broken broken = {0};
+
+        expect(bad[i], rule_time(bad[i], &broken) == NULL);
+        expect(bad[i], broken.count == 1);
+        expect_integer(bad[i], broken.rules[0], STATUS_UNTIL_INVALID);
+    }
+    struct broken broken = {0};
+    assert_null(rule_time(NULL, &broken));
+    assert_int_equal(broken.count, 0);
+}
+
 static void test_order_and_room(void **state)
 {
     struct broken broken = {0};
@@ -155,9 +217,9 @@ static void test_order_and_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_blank),
-        cmocka_unit_test(test_user_handle),    cmocka_unit_test(test_ttl),
-        cmocka_unit_test(test_order_and_room),
+        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_user_handle), cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_time),        cmocka_unit_test(test_order_and_room),
     };
 
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);

@@ -77,7 +77,7 @@ def home():
 
 @app.get("/api/activities/<uuid:activity>")
 def show(activity):
-    row = query(SHOW, str(activity), None)
+    row = query(SHOW, str(activity), None, None, None)
     return passed_through(row["body"]) if row else refused(404, "not_found")
 
 

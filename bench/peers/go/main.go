@@ -96,7 +96,7 @@ func (s *server) getActivity(w http.ResponseWriter, r *http.Request) {
 	var outcome string
 	var body []byte
 	var next *string
-	err = s.pool.QueryRow(r.Context(), s.show, id.String(), nil).Scan(&outcome, &body, &next)
+	err = s.pool.QueryRow(r.Context(), s.show, id.String(), nil, nil, nil).Scan(&outcome, &body, &next)
 	if errors.Is(err, pgx.ErrNoRows) {
 		refuse(w, http.StatusNotFound, "not_found")
 		return

@@ -53,7 +53,7 @@ int start(int state)
     url[strcspn(url, "\n")] = '\0';
     kore_pgsql_register("db", url);
     load("home", "integer, bigint, uuid");
-    load("show", "uuid, text");
+    load("show", "uuid, text, text, text");
     return KORE_RESULT_OK;
 }
 
@@ -205,7 +205,8 @@ int show(struct http_request *req)
     if (!http_state_exists(req)) {
         const char *uuid = strrchr(req->path, '/') + 1;
 
-        snprintf(new_asked(req)->execute, EXECUTE_MAX, "execute show('%.36s', null)", uuid);
+        snprintf(new_asked(req)->execute, EXECUTE_MAX, "execute show('%.36s', null, null, null)",
+                 uuid);
     }
     return http_state_run(states, sizeof states / sizeof states[0], req);
 }

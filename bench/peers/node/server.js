@@ -61,7 +61,7 @@ async function serve () {
   })
 
   app.get('/api/activities/:uuid', showOptions, async (request, reply) => {
-    const row = await query(SHOW, [request.params.uuid, null])
+    const row = await query(SHOW, [request.params.uuid, null, null, null])
     return row ? passThrough(reply, row.body) : reply.code(404).send(['not_found'])
   })
 

@@ -55,7 +55,7 @@ function home(): never
 
 function show(string $uuid): never
 {
-    $row = query('show', [$uuid, null]);
+    $row = query('show', [$uuid, null, null, null]);
     $row === null ? refuse(404, ['not_found']) : answer($row['body']);
 }
 

@@ -1,0 +1,301 @@
+-- What those whom the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
+-- A repost is the activity with reposted_by and reposted_at, and stands where it was made; two of one activity are two rows.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(handle)s: as in activities/create.sql.
+-- Outcomes: ok, user_not_found, user_not_registered.
+--
+-- Two ways, both of which cost the same whatever is written. Whoever follows many finds most of what is newest to be for
+-- them: the walk along all posts and all reposts, of 40 times the page's length at most, ends when the page is full. For
+-- whoever follows few, or people who have been silent for so long, the newest of each one followed is looked up, a step into
+-- an index for each; and where ten that have expired or are replies lie on top, for each lifetime (see lifetime_key in
+-- schema.sql). The page cannot reach back behind the limit-th of these, so that only who has something since then is looked at
+-- again, from there on.
+-- (select true …) instead of exists: that one may become a hash of the whole table. Ranges of reposts from one user on, in
+-- the index's own order, and coalesce: as in activities/show.sql. limit 1 has activities and users looked up one by one.
+with me as (
+    select uuid
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+asked as (
+    select
+        coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity') as at,
+        coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as id,
+        (select count(*) from (select from me join public.follows on follower_uuid = me.uuid limit 101) counted) > 100 as walks
+),
+walked_posts as (
+    select
+        a.created_at as at,
+        a.uuid as id,
+        a.uuid as activity_uuid,
+        null::uuid as reposter_uuid,
+        coalesce(a.expires_at > now(), true) and (
+            select true
+            from public.follows
+            where follower_uuid = (select uuid from me)
+                and followed_uuid = a.user_uuid
+        ) as counts
+    from (
+        select created_at, uuid, user_uuid, expires_at
+        from public.activities
+        where (select walks from asked)
+            and reply_to_activity_uuid is null
+            and (created_at, uuid) < ((select at from asked), (select id from asked))
+        order by created_at desc, uuid desc
+        limit 40 * %(limit)s::integer
+    ) a
+),
+met_posts as (
+    select at, id, activity_uuid, reposter_uuid
+    from walked_posts
+    where counts
+    limit %(limit)s::integer + 1
+),
+-- All posts that are newer than this were met. Where the walk ended by itself, nothing older is left.
+reached as (
+    select coalesce(
+        (select at from met_posts offset %(limit)s::integer),
+        (select at from walked_posts offset 40 * %(limit)s::integer - 1),
+        '-infinity'
+    ) as at
+),
+walked_reposts as (
+    select
+        r.created_at as at,
+        r.activity_uuid,
+        r.user_uuid as reposter_uuid,
+        (
+            select true
+            from public.follows
+            where follower_uuid = (select uuid from me)
+                and followed_uuid = r.user_uuid
+        ) as counts
+    from (
+        select created_at, user_uuid, activity_uuid
+        from public.reposts
+        where (select walks from asked)
+            and created_at <= (select at from asked)
+            and created_at > (select at from reached)
+        order by created_at desc
+        limit 40 * %(limit)s::integer
+    ) r
+),
+met_reposts as (
+    select at, public.event_uuid('repost', reposter_uuid, activity_uuid) as id, activity_uuid, reposter_uuid
+    from walked_reposts
+    where counts
+        and (
+            select true
+            from public.activities
+            where uuid = walked_reposts.activity_uuid
+                and (expires_at is null or expires_at > now())
+        )
+        and (
+            at < (select at from asked)
+            or public.event_uuid('repost', reposter_uuid, activity_uuid) < (select id from asked)
+        )
+    limit %(limit)s::integer + 1
+),
+-- And all reposts that are newer than this.
+horizon as (
+    select greatest(
+        reached.at,
+        (select at from met_reposts offset %(limit)s::integer),
+        (select at from walked_reposts offset 40 * %(limit)s::integer - 1)
+    ) as at
+    from asked
+    cross join reached
+    where asked.walks
+),
+met as (
+    select * from met_posts where at > (select at from horizon)
+    union all
+    select * from met_reposts where at > (select at from horizon)
+),
+steps as (
+    select not exists (
+        select
+        from horizon
+        where at = '-infinity'
+            or (select count(*) from met) >= %(limit)s::integer
+    ) as are_needed
+),
+heads as (
+    select f.followed_uuid as user_uuid, false as is_repost, coalesce(top.at, live.at) as at
+    from me
+    join public.follows f on f.follower_uuid = me.uuid
+    cross join asked
+    cross join lateral (
+        select
+            max(newest.created_at) filter (
+                where newest.reply_to_activity_uuid is null and coalesce(newest.expires_at > now(), true)
+            ) as at,
+            count(*) as seen
+        from (
+            select created_at, reply_to_activity_uuid, expires_at
+            from public.activities
+            where user_uuid = f.followed_uuid
+                and (created_at, uuid) < (asked.at, asked.id)
+            order by created_at desc, uuid desc
+            limit 10
+        ) newest
+    ) top
+    cross join lateral (
+        select max(newest.at) as at
+        from public.lifetimes() lifetime
+        cross join lateral (
+            select created_at as at
+            from public.activities
+            where user_uuid = f.followed_uuid
+                and reply_to_activity_uuid is null
+                and public.lifetime_key(created_at, expires_at) > lifetime.since
+                and (public.lifetime_key(created_at, expires_at), uuid) < (
+                    coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
+                    asked.id
+                )
+                and coalesce(expires_at > now(), true)
+            order by public.lifetime_key(created_at, expires_at) desc, uuid desc
+            limit 1
+        ) newest
+        where top.at is null
+            and top.seen = 10
+    ) live
+    where (select are_needed from steps)
+        and coalesce(top.at, live.at) is not null
+    union all
+    select f.followed_uuid, true, head.at
+    from me
+    join public.follows f on f.follower_uuid = me.uuid
+    cross join asked
+    cross join lateral (
+        select r.created_at as at
+        from public.reposts r
+        cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
+        where r.user_uuid >= f.followed_uuid
+            and (r.user_uuid, r.created_at) <= (f.followed_uuid, asked.at)
+            and (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
+            and coalesce(a.expires_at > now(), true)
+        order by r.user_uuid desc, r.created_at desc
+        limit 1
+    ) head
+    where (select are_needed from steps)
+),
+oldest as (
+    select head.at, public.lifetime_key(head.at, null) - 8000000000000000000 as us
+    from (
+        select coalesce(
+            (select at from heads order by at desc offset %(limit)s::integer - 1 limit 1),
+            '-infinity'
+        ) as at
+    ) head
+),
+stepped as (
+    select event.at, event.id, event.activity_uuid, null::uuid as reposter_uuid
+    from heads
+    cross join oldest
+    cross join asked
+    cross join public.lifetimes() lifetime
+    cross join lateral (
+        select created_at as at, uuid as id, uuid as activity_uuid
+        from public.activities
+        where user_uuid = heads.user_uuid
+            and reply_to_activity_uuid is null
+            and public.lifetime_key(created_at, expires_at) > greatest(lifetime.since, lifetime.zero + oldest.us - 1)
+            and (public.lifetime_key(created_at, expires_at), uuid) < (
+                coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
+                asked.id
+            )
+            and coalesce(expires_at > now(), true)
+        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
+        limit %(limit)s::integer
+    ) event
+    where not heads.is_repost
+        and heads.at >= oldest.at
+    union all
+    select event.at, event.id, event.activity_uuid, heads.user_uuid
+    from heads
+    cross join oldest
+    cross join asked
+    cross join lateral (
+        select
+            r.created_at as at,
+            public.event_uuid('repost', r.user_uuid, r.activity_uuid) as id,
+            r.activity_uuid
+        from public.reposts r
+        cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
+        where r.user_uuid >= heads.user_uuid
+            and (r.user_uuid, r.created_at) <= (heads.user_uuid, asked.at)
+            and (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
+            and r.created_at >= oldest.at
+            and coalesce(a.expires_at > now(), true)
+        order by r.user_uuid desc, r.created_at desc
+        fetch first (%(limit)s::integer) rows with ties -- which one comes first of two is in no index
+    ) event
+    where heads.is_repost
+        and heads.at >= oldest.at
+),
+newest as (
+    select *
+    from (
+        select at, id, activity_uuid, reposter_uuid from met where not (select are_needed from steps)
+        union all
+        select at, id, activity_uuid, reposter_uuid from stepped
+    ) events
+    order by at desc, id desc
+    limit %(limit)s::integer
+),
+page as (
+    select
+        newest.at,
+        newest.id,
+        (
+            select row_to_json(shown)
+            from (
+                select
+                    a.uuid,
+                    author.display_name,
+                    author.handle,
+                    a.message,
+                    a.replies_count,
+                    a.reposts_count,
+                    a.likes_count,
+                    a.reply_to_activity_uuid,
+                    a.expires_at,
+                    a.created_at,
+                    coalesce(
+                        (select true from public.likes where user_uuid = me.uuid and activity_uuid = a.uuid),
+                        false
+                    ) as liked,
+                    coalesce(
+                        (select true from public.reposts where user_uuid = me.uuid and activity_uuid = a.uuid),
+                        false
+                    ) as reposted,
+                    (
+                        select row_to_json(reposter)
+                        from (select handle, display_name from public.users where uuid = newest.reposter_uuid) reposter
+                    ) as reposted_by,
+                    case when newest.reposter_uuid is not null then newest.at end as reposted_at,
+                    '[]'::json as replies
+            ) shown
+        ) as body
+    from newest
+    cross join me
+    cross join lateral (select * from public.activities where uuid = newest.activity_uuid limit 1) a
+    cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) author
+)
+select
+    case
+        when exists (select from me) then 'ok'
+        when %(sub)s is null then 'user_not_found'
+        else 'user_not_registered'
+    end as outcome,
+    coalesce((select json_agg(body order by at desc, id desc) from page), '[]') as body,
+    (
+        select (extract(epoch from last.at) * 1000000)::bigint || '/' || last.id
+        from (
+            select at, id
+            from page
+            order by at desc, id desc
+            offset %(limit)s::integer - 1
+        ) last
+    ) as next_key

@@ -1,0 +1,29 @@
+-- The caller knows the notifications up to %(until)s, or null: up to now. What was known stays known.
+-- %(sub)s, %(handle)s: as in activities/create.sql.
+-- Outcomes: ok, user_not_found, user_not_registered, generic_403.
+with me as (
+    select uuid, handle
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+),
+allowed as (
+    select *
+    from me
+    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+),
+noted as (
+    insert into public.notification_reads (user_uuid, read_at)
+    select uuid, least(%(until)s::timestamptz, now())
+    from allowed
+    on conflict (user_uuid) do update set read_at = greatest(notification_reads.read_at, excluded.read_at)
+    returning read_at
+)
+select
+    case
+        when not exists (select from me) and %(sub)s is null then 'user_not_found'
+        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from allowed) then 'generic_403'
+        else 'ok'
+    end as outcome,
+    (select row_to_json(noted) from noted) as body

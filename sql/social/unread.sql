@@ -1,0 +1,34 @@
+-- How many of the rows of notifications.sql the caller has not said to know; 100 stands for more, too.
+-- %(sub)s, %(handle)s: as in activities/create.sql.
+-- Outcomes: ok, user_not_found, user_not_registered.
+with me as (
+    select
+        u.uuid,
+        coalesce((select read_at from public.notification_reads where user_uuid = u.uuid), '-infinity') as read_at
+    from public.users u
+    where u.cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(u.handle) = lower(%(handle)s))
+),
+unread as (
+    select
+    from me
+    cross join lateral (
+        select
+        from public.notifications told
+        left join lateral (select expires_at from public.activities where uuid = told.activity_uuid limit 1) a on true
+        where told.user_uuid >= me.uuid
+            and (told.user_uuid, told.created_at, told.uuid) < (me.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            and told.created_at > me.read_at
+            and coalesce(a.expires_at > now(), true)
+        order by told.user_uuid desc, told.created_at desc, told.uuid desc
+        limit (select 100)
+    ) event
+)
+select
+    case
+        when exists (select from me) then 'ok'
+        when %(sub)s is null then 'user_not_found'
+        else 'user_not_registered'
+    end as outcome,
+    row_to_json(counted) as body
+from (select count(*) as unread from unread) counted

@@ -1,0 +1,93 @@
+"""What the tests of likes, reposts, follows and notifications share."""
+
+import pytest
+
+EXPIRE = "update activities set created_at = now() - interval '2 days', expires_at = now() - interval '1 second' where uuid = %s"
+
+# The table that a mark is in, its count on the activity, and what an activity says of the caller's own.
+MARKS = {"like": ("likes", "likes_count", "liked"), "repost": ("reposts", "reposts_count", "reposted")}
+
+
+def mark(service, handle, what, activity, method="PUT"):
+    return service.ask_as(handle, method, f"/api/activities/{activity}/{what}")
+
+
+def marked(service, handle, what, activity, method="PUT"):
+    reply = mark(service, handle, what, activity, method)
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def follow(service, follower, followed, method="PUT"):
+    return service.ask_as(follower, method, f"/api/users/@{followed}/follow")
+
+
+def followed(service, follower, followed_one, method="PUT"):
+    reply = follow(service, follower, followed_one, method)
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def listed(service, handle, target):
+    """All rows of a list, and how many its pages had."""
+    rows, sizes = [], []
+    while target:
+        reply = service.ask_as(handle, "GET", target)
+        assert reply.status == 200, reply
+        rows += reply.json
+        sizes.append(len(reply.json))
+        target = reply.next_page
+    return rows, sizes
+
+
+def check_counts(database):
+    """Every count on an activity is that of its rows."""
+    wrong = database.sql(
+        """select uuid, likes_count, likes, reposts_count, reposts, replies_count, replies
+           from activities a
+           cross join lateral (select count(*) as likes from likes where activity_uuid = a.uuid) l
+           cross join lateral (select count(*) as reposts from reposts where activity_uuid = a.uuid) r
+           cross join lateral (select count(*) as replies from activities where reply_to_activity_uuid = a.uuid) s
+           where (likes_count, reposts_count, replies_count) <> (likes, reposts, replies)"""
+    )
+    assert wrong == []
+
+
+# What everybody is told, by the rows that it comes of.
+TOLD = """
+    select a.user_uuid, l.created_at, event_uuid('like', l.user_uuid, a.uuid) as uuid, 'like' as kind, l.user_uuid as actor_uuid,
+        a.uuid as activity_uuid
+    from likes l join activities a on a.uuid = l.activity_uuid
+    union all
+    select a.user_uuid, r.created_at, event_uuid('repost', r.user_uuid, a.uuid), 'repost', r.user_uuid, a.uuid
+    from reposts r join activities a on a.uuid = r.activity_uuid
+    union all
+    select followed_uuid, created_at, event_uuid('follow', follower_uuid, followed_uuid), 'follow', follower_uuid, null from follows
+    union all
+    select p.user_uuid, a.created_at, a.uuid, 'reply', a.user_uuid, a.uuid
+    from activities a join activities p on p.uuid = a.reply_to_activity_uuid
+    union all
+    select m, a.created_at, a.uuid, 'mention', a.user_uuid, a.uuid
+    from activities a
+    cross join mentioned_users(a.message) m
+    left join activities p on p.uuid = a.reply_to_activity_uuid
+    where m is distinct from p.user_uuid
+"""
+
+
+def check_told(database):
+    """Everybody is told what others did, once, and nothing else."""
+    told = f"select * from ({TOLD}) told where user_uuid <> actor_uuid"
+    kept = "select user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid from notifications"
+    assert database.sql(f"({told} except all {kept}) union all ({kept} except all {told})") == []
+
+
+def check_strangers(service, method, target, document=None):
+    """Who is nobody, and whose token is nobody's of ours."""
+    reply = service.ask_as(None, method, target, document)
+    assert (reply.status, reply.json) == (401, ["generic_401"])
+    reply = service.ask_as("stranger", method, target, document)
+    assert (reply.status, reply.json) == (403, ["user_not_registered"])
+
+
+parametrize_marks = pytest.mark.parametrize("what", MARKS)

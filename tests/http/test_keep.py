@@ -1,0 +1,135 @@
+"""PUT /api/activities/{uuid}/keep: one's own post, for longer, with its replies."""
+
+import concurrent.futures
+import datetime
+import uuid
+
+import pytest
+
+from issuer import TokenService
+from social import EXPIRE, check_strangers, marked
+
+HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with TokenService(cluster) as service:
+        yield service
+
+
+def keep(service, author, what, ttl="7-days", /, **more):
+    return service.ask_as(author, "PUT", f"/api/activities/{what}/keep", {"ttl": ttl} | more)
+
+
+def kept(service, handle, what, ttl="7-days"):
+    reply = keep(service, handle, what, ttl)
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def left(row):
+    """How long it has."""
+    return datetime.datetime.fromisoformat(row["expires_at"]) - datetime.datetime.now(datetime.timezone.utc)
+
+
+def expiries(service, *activities):
+    return {str(row[0]) for row in service.database.sql("select expires_at from activities where uuid::text = any(%s)", list(activities))}
+
+
+@pytest.mark.parametrize(
+    "ttl, lifetime",
+    [("3-hours", 3 * HOUR), ("12-hours", 12 * HOUR), ("1-day", DAY), ("3-days", 3 * DAY), ("7-days", 7 * DAY), ("30-days", 30 * DAY)],
+)
+def test_for_longer(service, ttl, lifetime):
+    row = service.create_as("londo", ttl="1-hour")
+    answer = kept(service, "londo", row["uuid"], ttl)
+    assert lifetime - HOUR / 60 < left(answer) <= lifetime
+    assert answer == row | {"expires_at": answer["expires_at"]}
+    assert service.get(f"/api/activities/{row['uuid']}").json["activity"]["expires_at"] == answer["expires_at"]
+    assert next(home for home in service.home("?limit=200").json if home["uuid"] == row["uuid"])["expires_at"] == answer["expires_at"]
+
+
+def test_never_for_less(service):
+    row = service.create_as("londo", ttl="30-days")
+    assert kept(service, "londo", row["uuid"], "1-hour")["expires_at"] == row["expires_at"]
+    (eternal,) = service.database.add_activities(1)
+    assert kept(service, "londo", eternal, "1-hour")["expires_at"] is None
+
+
+def test_what_one_did_with_it_oneself(service):
+    post = service.create_as("londo")["uuid"]
+    marked(service, "londo", "like", post)
+    row = kept(service, "londo", post)
+    assert (row["liked"], row["reposted"], row["likes_count"]) == (True, False, 1)
+
+
+def test_replies_come_along(service):
+    """And theirs, and those that come later."""
+    post = service.create_as("londo", ttl="1-hour")["uuid"]
+    replies = [service.reply_as("bayko", post).json["uuid"] for _ in range(3)]
+    below = service.reply_as("altbrown", replies[0]).json["uuid"]
+    elsewhere = service.create_as("londo", ttl="1-hour")
+    kept(service, "londo", post)
+    later = service.reply_as("bayko", below).json["uuid"]
+    assert len(expiries(service, post, *replies, below, later)) == 1
+    assert left(service.get(f"/api/activities/{later}").json["activity"]) > 6 * DAY
+    assert left(elsewhere) < HOUR
+
+
+def test_another_ones(service):
+    post = service.create_as("londo")
+    for handle in ("bayko", "altbrown"):
+        reply = keep(service, handle, post["uuid"])
+        assert (reply.status, reply.json) == (403, ["not_yours"])
+    reply = keep(service, "bayko", post["uuid"], handle="londo")
+    assert (reply.status, reply.json) == (403, ["generic_403"])
+    assert service.get(f"/api/activities/{post['uuid']}").json["activity"]["expires_at"] == post["expires_at"]
+
+
+def test_a_reply_is_not_kept_alone(service):
+    post = service.create_as("londo")["uuid"]
+    reply = service.reply_as("londo", post).json
+    answer = keep(service, "londo", reply["uuid"])
+    assert (answer.status, answer.json) == (422, ["reply_expires_with_parent"])
+    assert keep(service, "bayko", reply["uuid"]).json == ["not_yours"]
+    assert service.get(f"/api/activities/{reply['uuid']}").json["activity"]["expires_at"] == reply["expires_at"]
+
+
+def test_too_late(service):
+    post = service.create_as("londo")["uuid"]
+    service.database.sql(EXPIRE, post)
+    for what in (post, uuid.uuid4()):
+        reply = keep(service, "londo", what)
+        assert (reply.status, reply.json) == (404, ["not_found"])
+
+
+@pytest.mark.parametrize("ttl", ["", "2-days", "forever", None, 7])
+def test_a_ttl_that_is_none(service, ttl):
+    reply = keep(service, "londo", service.create_as("londo")["uuid"], ttl)
+    assert (reply.status, reply.json) == (422, ["ttl_blank"])
+
+
+def test_strangers(service):
+    check_strangers(service, "PUT", f"/api/activities/{service.create_as('londo')['uuid']}/keep", {"ttl": "7-days"})
+
+
+def test_replies_that_come_meanwhile(service):
+    """Whichever is first, a reply expires with its post."""
+    for _ in range(5):
+        post = service.create_as("londo", ttl="1-hour")["uuid"]
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            replies = [pool.submit(service.reply_as, "bayko", post) for _ in range(6)]
+            keeping = pool.submit(kept, service, "londo", post)
+            replies += [pool.submit(service.reply_as, "altbrown", post) for _ in range(6)]
+        uuids = [reply.result().json["uuid"] for reply in replies]
+        assert left(keeping.result()) > 6 * DAY
+        assert len(expiries(service, post, *uuids)) == 1
+
+
+def test_by_handle(cluster):
+    with TokenService(cluster, identity="handle", default_handle="londo") as service:
+        post = service.create_as("londo")["uuid"]
+        assert keep(service, None, post).status == 200
+        assert keep(service, None, post, handle="bayko").json == ["not_yours"]
