@@ -1,0 +1,76 @@
+"""An activity that expires is in no answer from that moment on, and so is nothing that hangs on it."""
+
+import datetime
+
+import pytest
+
+from issuer import TokenService
+from social import followed, marked
+
+LIFE = 1.5  # seconds, for what is asked about meanwhile
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with TokenService(cluster) as service:
+        followed(service, "bayko", "londo")
+        followed(service, "altbrown", "andrewbrown")
+        yield service
+
+
+def everywhere(service, post, reply):
+    """All that tells of londo's post, to bayko who follows londo, to altbrown who is mentioned, to londo; each as truth or lie."""
+    ask = service.ask_as
+    activity = f"/api/activities/{post}"
+    yield "home", lambda: post in [row["uuid"] for row in ask(None, "GET", "/api/activities/home").json]
+    yield "home, another page", lambda: post in [row["uuid"] for row in ask(None, "GET", "/api/activities/home?limit=7").json]
+    yield "following", lambda: post in [row["uuid"] for row in ask("bayko", "GET", "/api/activities/following").json]
+    yield "reposted", lambda: post in [row["uuid"] for row in ask("altbrown", "GET", "/api/activities/following").json]
+    yield "user", lambda: post in [row["uuid"] for row in ask("bayko", "GET", "/api/activities/@londo").json["activities"]]
+    yield "count", lambda: ask(None, "GET", "/api/activities/@londo").json["profile"]["cruds_count"] == 1
+    yield "told of likes", lambda: ("like", post) in kinds(ask("londo", "GET", "/api/activities/notifications"))
+    yield "told of replies", lambda: ("reply", reply) in kinds(ask("londo", "GET", "/api/activities/notifications"))
+    yield "told of mentions", lambda: ("mention", post) in kinds(ask("altbrown", "GET", "/api/activities/notifications"))
+    yield "unread", lambda: ask("altbrown", "GET", "/api/activities/notifications/unread").json["unread"] == 1
+    for name, target in (("show", activity), ("of the user", f"/api/activities/@londo/status/{post}"), ("reply", f"/api/activities/{reply}")):
+        yield name, lambda target=target: ask(None, "GET", target).status == 200
+    for what in ("like", "repost"):
+        yield what, lambda what=what: ask("andrewbrown", "PUT", f"{activity}/{what}").status == 200
+    yield "answer", lambda: ask("bayko", "POST", f"{activity}/reply", {"message": "still there?"}).status == 200
+    yield "keep", lambda: ask("bayko", "PUT", f"{activity}/keep", {"ttl": "1-day"}).status == 403
+    yield "delete", lambda: ask("bayko", "DELETE", activity).status == 403
+
+
+def kinds(reply):
+    return [(row["kind"], row["activity_uuid"]) for row in reply.json]
+
+
+def clock(database):
+    return database.sql("select clock_timestamp()")[0][0]
+
+
+def test_to_the_moment(service):
+    """As long as PostgreSQL's clock says so it is everywhere, and then nowhere."""
+    database = service.database
+    post = service.create_as("londo", "soon over, @altbrown")["uuid"]
+    reply = service.reply_as("bayko", post).json["uuid"]
+    marked(service, "andrewbrown", "like", post)
+    marked(service, "andrewbrown", "repost", post)
+    (end,), _ = database.sql(
+        f"update activities set expires_at = now() + interval '{LIFE} seconds' where uuid::text in (%s, %s) returning expires_at",
+        post, reply,
+    )  # fmt: skip
+    asked_before, asked_after = set(), set()
+    while clock(database) < end + datetime.timedelta(seconds=0.3):
+        for name, is_there in everywhere(service, post, reply):
+            before = clock(database)
+            told = is_there()
+            after = clock(database)
+            if after < end:
+                assert told, f"{name}: gone {end - after} too early"
+                asked_before.add(name)
+            elif before >= end:
+                assert not told, f"{name}: there {before - end} too late"
+                asked_after.add(name)
+    assert asked_before == asked_after == {name for name, _ in everywhere(service, post, reply)}
+    assert database.sql("select count(*) from activities where uuid::text in (%s, %s)", post, reply) == [(2,)]
