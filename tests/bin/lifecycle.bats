@@ -121,7 +121,8 @@ session_is_open() {
   "$BIN/db-setup"
   sql "$NAME" 'delete from users; create table extra ()'
   run -0 "$BIN/db-setup"
-  [[ $(tables "$NAME") == 5 && $(sql "$NAME" 'select count(*) from users') == 4 ]]
+  [[ $(tables "$NAME") == $(grep -c '^create table' "$BIN/../sql/schema.sql") ]]
+  [[ $(sql "$NAME" 'select count(*) from users') == 4 ]]
 }
 
 @test "db-setup stops at the first step that fails" {
