@@ -221,11 +221,25 @@ END
   "$BIN/db-migrate" --to 2
   "$BIN/db-seed"
   here "drop table applied_migrations; update users set bio = 'kept' where handle = 'londo'"
-  rows='select * from users order by uuid; select * from activities order by uuid'
+  rows="select * from users order by uuid; select to_jsonb(a) - 'search' - 'tags' from activities a order by uuid"
   before=$(here "$rows")
   run -0 "$BIN/db-migrate"
   diff <(echo "$before") <(here "$rows")
   ends_like_schema
+}
+
+@test "posts that are there already are found like new ones, and growth counts them" {
+  number=$(find "$BIN/../sql/migrations" -name '*_search_growth.up.sql' -printf '%f')
+  "$BIN/db-migrate" --to $((10#${number%%_*} - 1))
+  "$BIN/db-seed"
+  here "insert into activities (user_uuid, message, created_at)
+    select uuid, 'an #Old post, #old', now() - interval '3 days' from users where handle = 'londo'"
+  run -0 "$BIN/db-migrate"
+  here "insert into activities (user_uuid, message, created_at)
+    select user_uuid, message, created_at from activities where message like 'an #Old%'"
+  [[ $(here "select count(*), count(distinct (tags, search)), min(tags::text) from activities where message like 'an #Old%'") == '2|1|{#old}' ]]
+  "$BIN/db-purge"
+  [[ $(here 'select sum(users), sum(posts), sum(replies) from growth') == '0|2|0' ]]
 }
 
 @test "handles that are equal but for case: the oldest keeps it, the others get the next free number" {

@@ -96,7 +96,7 @@ as() {
 @test "nothing that is needed may be missing" {
   for TABLE in users activities; do
     for column in $(sql rules "select attname from pg_attribute where attrelid = '$TABLE'::regclass and attnum > 0
-        and attname not in ('reply_to_activity_uuid', 'expires_at', 'updated_at')"); do
+        and attname not in ('reply_to_activity_uuid', 'expires_at', 'updated_at', 'search', 'tags')"); do
       try "update $TABLE set $column = null where uuid::text like '00000000-%'"
       [[ $output == *"null value in column \"$column\""* ]]
     done
@@ -228,7 +228,7 @@ mentions() {
   [[ -z $(sql rules "select 1 from information_schema.columns where table_schema = 'public'
     and data_type like 'timestamp without%'") ]]
   [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
-    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads|growth_closed|purge_progress)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
 # uses_index NAME STATEMENT: nothing is sorted, and no table is read from end to end.
@@ -372,7 +372,8 @@ forbidden() {
     'alter table activities disable trigger all' 'begin; lock table users in exclusive mode' \
     'create role other' 'create database other' \
     "copy activities to program 'id'" "select pg_read_file('/etc/passwd')" 'create extension pgcrypto' \
-    'drop database rules' 'set role postgres' "alter role service createdb" 'select public.set_updated_at()' \
+    'drop database rules' 'insert into growth (at) values (now())' 'update growth_closed set until = now()' 'truncate growth' 'update purge_progress set posts = 0' \
+    'select public.set_activity_search()' 'set role postgres' "alter role service createdb" 'select public.set_updated_at()' \
     'alter function confirm_user reset search_path' 'set role cruddur_confirmation'
 }
 

@@ -3,8 +3,8 @@
 
 load helpers/common
 
-SCRIPTS='db-connect db-create db-drop db-migrate db-rollback db-schema-load db-seed db-sessions db-connections db-setup
-  rds-update-sg-rule db-rds-update-sg-rule'
+SCRIPTS='db-connect db-create db-drop db-migrate db-purge db-rollback db-schema-load db-seed db-sessions db-connections db-setup
+  growth rds-update-sg-rule db-rds-update-sg-rule'
 EVERY_SCRIPT="$SCRIPTS user-confirm" # which takes a file's name
 
 setup() {
@@ -53,7 +53,7 @@ setup() {
 }
 
 @test "--yes-drop without a name is misuse" {
-  for script in db-drop db-schema-load db-seed db-setup; do
+  for script in db-drop db-purge db-schema-load db-seed db-setup; do
     run -2 "$BIN/$script" prod --yes-drop
   done
 }
@@ -67,7 +67,7 @@ setup() {
 }
 
 @test "no CONNECTION_URL, or an empty one, is named" {
-  for script in db-connect db-create db-drop db-schema-load db-seed db-sessions db-setup; do
+  for script in db-connect db-create db-drop db-purge db-schema-load db-seed db-sessions db-setup growth; do
     unset CONNECTION_URL PROD_CONNECTION_URL
     run -2 "$BIN/$script"
     [[ $output == *'CONNECTION_URL is not set'* ]]
@@ -79,7 +79,7 @@ setup() {
 }
 
 @test "a server that is not there is status 1" {
-  for script in db-create db-drop db-schema-load db-seed db-sessions db-setup; do
+  for script in db-create db-drop db-purge db-schema-load db-seed db-sessions db-setup growth; do
     run -1 "$BIN/$script" </dev/null
     [[ $output == *'Connection refused'* ]]
   done
