@@ -10,6 +10,9 @@
 
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)
 {
+    if (result->status == STATUS_VALUE_REFUSED && endpoint->refused != STATUS_OK) {
+        return endpoint->refused;
+    }
     if (result->status != STATUS_OK) {
         return result->status;
     }

@@ -55,6 +55,7 @@ struct endpoint {
     /* What its statement may say besides "ok", by status_code; no row at all is missing. */
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
     enum status missing;
+    enum status refused; /* a value that PostgreSQL doesn't take; STATUS_OK: there is none such */
 };
 
 /* Binds a list's parameters limit, after_us and after_uuid. */

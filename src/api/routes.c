@@ -4,9 +4,11 @@
 
 #include "api/activities.h"
 #include "api/endpoint.h"
+#include "api/growth.h"
 #include "api/health.h"
 #include "api/hooks.h"
 #include "api/messages.h"
+#include "api/search.h"
 #include "api/social.h"
 #include "api/users.h"
 
@@ -65,6 +67,11 @@ static const struct endpoint ENDPOINTS[] = {
      .access = ACCESS_CALLER,
      .takes_body = true,
      .outcomes = {WHO, STATUS_FORBIDDEN},
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/activities/search",
+     .handle = search_activities,
+     .is_list = true,
      .missing = STATUS_INTERNAL},
     {.method = METHOD_POST,
      .pattern = "/api/activities",
@@ -136,6 +143,15 @@ static const struct endpoint ENDPOINTS[] = {
      .pattern = "/api/users/@{handle}/follow",
      .handle = social_unfollow,
      FOLLOW},
+    {.method = METHOD_GET,
+     .pattern = "/api/users/suggested",
+     .handle = users_suggested,
+     .access = ACCESS_VIEWER,
+     .missing = STATUS_INTERNAL},
+    {.method = METHOD_GET,
+     .pattern = "/api/trends",
+     .handle = search_trends,
+     .missing = STATUS_INTERNAL},
     {.method = METHOD_POST, .pattern = "/api/profile/update", PROFILE_UPDATE},
     {.method = METHOD_PUT, .pattern = "/api/profile/update", PROFILE_UPDATE},
 
@@ -167,6 +183,12 @@ static const struct endpoint ENDPOINTS[] = {
      .takes_body = true,
      .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND,
                   STATUS_RECEIVER_IS_SENDER, STATUS_IDEMPOTENCY_KEY_REUSED},
+     .missing = STATUS_INTERNAL},
+
+    {.method = METHOD_GET,
+     .pattern = "/api/metrics/growth",
+     .handle = growth_days,
+     .refused = STATUS_TIME_ZONE_UNKNOWN,
      .missing = STATUS_INTERNAL},
 
     {.method = METHOD_POST,

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -35,9 +36,8 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
-/* The length of the blank that text begins with, or 0: Unicode's White_Space, which has all that the
- * schema takes for one. */
-static size_t blank_length(const char *text)
+/* Unicode's White_Space has all that the schema takes for a blank. */
+size_t rule_blank_length(const char *text)
 {
     static const char *const BLANKS[] = {
         " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0", "\u1680",
@@ -57,7 +57,7 @@ static bool is_blank(const char *text)
 {
     size_t length;
 
-    while ((length = blank_length(text)) > 0) {
+    while ((length = rule_blank_length(text)) > 0) {
         text += length;
     }
     return *text == '\0';
@@ -68,6 +68,42 @@ void rule_display_name(const char *display_name, struct broken *broken)
     rule_length(display_name != NULL && is_blank(display_name) ? NULL : display_name,
                 DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
                 STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, broken);
+}
+
+void rule_search_term(const char *term, struct broken *broken)
+{
+    rule_length(term != NULL && is_blank(term) ? NULL : term, SEARCH_TERM_MAX_CHARS,
+                STATUS_SEARCH_TERM_BLANK, STATUS_SEARCH_TERM_EXCEED_MAX_CHARS, broken);
+}
+
+/* The length of "Etc/GMT+7" and its like at the beginning of name, or 0. */
+static size_t fixed_zone_length(const char *name)
+{
+    static const char START[] = "Etc/GMT";
+    const char *sign = name + sizeof START - 1;
+
+    if (strncmp(name, START, sizeof START - 1) != 0 || (*sign != '+' && *sign != '-')) {
+        return 0;
+    }
+    size_t digits = strspn(sign + 1, "0123456789");
+    bool is_one =
+        digits >= 1 && digits <= 2 && strtol(sign + 1, NULL, 10) <= (*sign == '+' ? 12 : 14);
+    return is_one ? sizeof START + digits : 0;
+}
+
+/* Of the names in the IANA database those have digits; what PostgreSQL would take besides, "ABC5" say,
+ * always has. */
+void rule_time_zone(const char *name, struct broken *broken)
+{
+    size_t length = fixed_zone_length(name);
+
+    if (length == 0) {
+        length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/-");
+    }
+    if (length == 0 || length > TIME_ZONE_MAX || name[length] != '\0' ||
+        !isalpha((unsigned char)name[0])) {
+        broken_add(broken, STATUS_TIME_ZONE_UNKNOWN);
+    }
 }
 
 void rule_bio(const char *bio, struct broken *broken)

@@ -11,6 +11,8 @@ enum {
     LONG_MESSAGE_MAX_CHARS = 1024, /* of a reply or a message to somebody */
     DISPLAY_NAME_MAX_CHARS = 255,
     BIO_MAX_CHARS = 1024,
+    SEARCH_TERM_MAX_CHARS = 300,
+    TIME_ZONE_MAX = 64, /* bytes */
     RULES_BROKEN_MAX = 8
 };
 
@@ -27,6 +29,9 @@ void rule_message(const char *message, struct broken *broken);
 void rule_long_message(const char *message, struct broken *broken);
 void rule_display_name(const char *display_name, struct broken *broken); /* not blanks alone */
 void rule_bio(const char *bio, struct broken *broken);
+void rule_search_term(const char *term, struct broken *broken); /* nor this */
+void rule_time_zone(const char *name, struct broken *broken); /* it looks like one; which there are
+                                                                 PostgreSQL knows */
 void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);
 
@@ -37,5 +42,8 @@ const char *rule_time(const char *time, struct broken *broken);
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
  * STATUS_TTL_BLANK added for a word that is none. */
 const char *rule_ttl(const char *ttl, struct broken *broken);
+
+/* The bytes of the blank that text begins with, or 0. Blank is Unicode's White_Space. */
+size_t rule_blank_length(const char *text);
 
 #endif

@@ -12,6 +12,15 @@ enum decision users_short(struct call *call, struct response *response, struct s
     return DECISION_ASK;
 }
 
+enum decision users_suggested(struct call *call, struct response *response,
+                              struct statement *statement)
+{
+    (void)response;
+    *statement = statement_of(STATEMENT_USERS_SUGGESTED);
+    author_bind_viewer(statement, call);
+    return DECISION_ASK;
+}
+
 enum decision users_feed(struct call *call, struct response *response, struct statement *statement)
 {
     (void)response;

@@ -4,8 +4,9 @@
 
 #include "api/endpoint.h"
 
-handler users_short;  /* uuid, handle and display name */
-handler users_feed;   /* profile and activities, a list */
-handler users_update; /* one's own display_name and bio */
+handler users_short;     /* uuid, handle and display name */
+handler users_suggested; /* whom to look at */
+handler users_feed;      /* profile and activities, a list */
+handler users_update;    /* one's own display_name and bio */
 
 #endif

@@ -22,6 +22,11 @@ static const struct {
     [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
                                    SHAPE_OUTCOME,
                                    {"limit", "after_us", "after_uuid"}},
+    [STATEMENT_ACTIVITIES_SEARCH] = {"activities/search",
+                                     SHAPE_ARRAY,
+                                     {"words", "start", "others", "tags", "handle", "text",
+                                      "limit"}},
+    [STATEMENT_ACTIVITIES_TRENDS] = {"activities/trends", SHAPE_ARRAY, {NULL}},
     [STATEMENT_ACTIVITIES_SHOW] = {"activities/show",
                                    SHAPE_OBJECT,
                                    {"uuid", "handle", "sub", "viewer"}},
@@ -39,6 +44,7 @@ static const struct {
                                      {"uuid", "sub", "handle"},
                                      .lane = LANE_WRITE},
     [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
+    [STATEMENT_USERS_SUGGESTED] = {"users/suggested", SHAPE_ARRAY, {"sub", "viewer"}},
     [STATEMENT_USERS_FEED] = {"users/feed",
                               SHAPE_OUTCOME,
                               {"handle", "week4", "sub", "viewer", "limit", "after_us",
@@ -93,6 +99,7 @@ static const struct {
                                SHAPE_OUTCOME,
                                {"until", "sub", "handle"},
                                .lane = LANE_WRITE},
+    [STATEMENT_METRICS_GROWTH] = {"metrics/growth", SHAPE_OUTCOME, {"zone"}},
 };
 
 struct catalog {

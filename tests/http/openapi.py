@@ -68,9 +68,13 @@ class Operation:
         self.is_signed = {"signature": []} in security
         self.wants_token = {"token": []} in security[:1]
 
-    def examples(self, place):
-        """The parameters that go there, each with its example."""
-        return {each["name"]: each["example"] for each in self.parameters if each["in"] == place}
+    def examples(self, place, is_required=False):
+        """The parameters that go there, each with its example; all, or only those that a request must have."""
+        return {
+            each["name"]: each["example"]
+            for each in self.parameters
+            if each["in"] == place and (not is_required or each.get("required"))
+        }
 
     def body_example(self):
         """The first one; None for an operation without a body."""

@@ -27,7 +27,7 @@ insert into activities (uuid, user_uuid, message, created_at, expires_at)
 select
     md5('activity ' || n)::uuid,
     md5('user ' || 1 + ({users} * power((hashint8(n) & 65535) / 65536.0, 3))::integer % {users})::uuid,
-    'Number ' || n || repeat(' of "many"', n % 10),
+    'Number ' || n || repeat(' of "many"', n % 10) || case when n % 3 = 0 then ' #tag' || n % 50 when n = 700 then ' #rare' else '' end,
     at,
     at + (array['30 days', '7 days', '3 days', '1 day', '12 hours', '3 hours', '1 hour'])[1 + n % 7]::interval
 from generate_series(1, {activities}) n
@@ -129,8 +129,15 @@ def load(database, users, activities):
     """Into an empty database (the seed aside)."""
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         # Foreign keys aren't checked row by row.
-        cursor.execute("set statement_timeout = 0; set session_replication_role = replica")
+        cursor.execute("set statement_timeout = 0; alter table activities enable always trigger activities_search")
+        cursor.execute("set session_replication_role = replica")
         cursor.execute(ROWS.format(users=users, activities=activities))
+        cursor.execute("set session_replication_role = origin")
+        is_left = True
+        while is_left:  # as bin/db-purge does
+            cursor.execute("select close_growth()")
+            ((is_left,),) = cursor.fetchall()
+        cursor.execute("select tidy_growth()")
         cursor.execute("vacuum analyze")
 
 
@@ -281,6 +288,10 @@ def cases(database):
 
     far, last, past = behind("29 days"), behind("29 days 23 hours 50 minutes"), behind("364 days")
     hello = {"uuid": new, "message": "hello"}
+
+    def word(*words):
+        return {"words": " ".join(words), "others": " ".join(words[:-1]) or None, "start": words[-1], "limit": 50}
+
     return [
         ("health/ready", "as it is", {}),
         ("activities/home", "20 rows, where few have expired", {"limit": 20} | behind("2 hours")),
@@ -316,6 +327,22 @@ def cases(database):
         ("social/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
         ("social/unread", "of one who has many", {"sub": "sub-5"}),
         ("social/read", "as it is", {"sub": "sub-5"}),
+        ("activities/search", "a word in every other post", word("many")),
+        ("activities/search", "a word in what has just expired", word("gone")),
+        ("activities/search", "a word in one of a hundred posts", word("everyone")),
+        ("activities/search", "a word in one post", word("number", "7777")),
+        ("activities/search", "a word in no post", word("nowhere")),
+        ("activities/search", "a letter", {"words": "n", "start": "n", "text": "n", "limit": 50}),
+        ("activities/search", "all but a word", {"words": "-many", "text": "-many", "limit": 50}),
+        ("activities/search", "a tag that many use", {"tags": "#tag7", "text": "#tag7", "limit": 50}),
+        ("activities/search", "a tag that few use", {"tags": "#rare", "text": "#rare", "limit": 50}),
+        ("activities/search", "what is no word", {"text": "!!", "words": "!!", "start": "!!", "limit": 50}),
+        ("activities/search", "authors with many posts", {"handle": "user", "limit": 50}),
+        ("activities/search", "an author's word", word("many") | {"handle": "user1"}),
+        ("activities/trends", "as it is", {}),
+        ("users/suggested", "to anybody", {}),
+        ("users/suggested", "to one who follows many", {"sub": "sub-6"}),
+        ("metrics/growth", "as it is", {"zone": "Asia/Kathmandu"}),
         ("users/short", "as it is", {"handle": "user5"}),
         ("users/feed", "with many posts", {"handle": "user1", "week4": "f", "limit": 50}),
         ("users/feed", "with many posts, to a user", {"handle": "user1", "week4": "f", "limit": 50, "sub": "sub-7"}),

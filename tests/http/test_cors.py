@@ -44,6 +44,7 @@ PREFLIGHTS = [
     (f"/api/activities/{UUID}/repost", "DELETE"),
     (f"/api/activities/{UUID}/keep", "PUT"),
     ("/api/users/@londo/follow", "PUT"),
+    ("/api/activities/search", "GET"),
     ("/api/message_groups", "GET"),
     (f"/api/messages/{UUID}", "GET"),
     ("/api/messages/@londo", "GET"),

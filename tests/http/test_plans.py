@@ -18,6 +18,9 @@ MOST_ROWS = 2000
 # With a thousand people to follow each of them is looked up where the newest posts are others', or nobody's any more as here,
 # where nothing expired was ever purged: the newest ten, and then each lifetime.
 MOST_FOLLOWING = (60_000, 12_000)
+# A search for what is there often but rarely so among the newest looks at some thousand; growth counts what came in the last hour.
+TIMES = {"activities/search": 3, "metrics/growth": 10}
+SMALL = {"growth_closed", "purge_progress"}  # of one row
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,8 @@ def test_what_is_read(database, prepared):
         for name, what, values in cases(database):
             plan = explainer.explain(name, prepared[name], values)
             most_buffers, most_rows = MOST_FOLLOWING if name == "social/following" else (MOST_BUFFERS, MOST_ROWS)
-            if plan.buffers > most_buffers or plan.most_rows > most_rows or plan.seq_scans:
+            times = TIMES.get(name, 1)
+            if plan.buffers > most_buffers * times or plan.most_rows > most_rows * times or set(plan.seq_scans) - SMALL:
                 too_much.append(f"{name}, {what}: {plan.buffers} buffers, {plan.most_rows} rows\n{plan.text}")
     assert not too_much, "\n".join(too_much)
 

@@ -37,7 +37,8 @@ FOR_CALLERS = [
     ("GET", "/api/messages/@londo"),
     ("POST", "/api/messages"),
 ]
-FOR_ALL = ["/api/activities/home", "/api/activities/@andrewbrown", "/api/users/@londo/short", "/api/health-check"]
+FOR_ALL = ["/api/activities/home", "/api/activities/@andrewbrown", "/api/users/@londo/short", "/api/health-check",
+           "/api/activities/search?term=x", "/api/trends", "/api/users/suggested", "/api/metrics/growth"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ static void test_lengths(void **state)
         {rule_long_message, 1024, STATUS_MESSAGE_EXCEED_MAX_CHARS_1024},
         {rule_display_name, 255, STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS},
         {rule_bio, 1024, STATUS_BIO_EXCEED_MAX_CHARS},
+        {rule_search_term, 300, STATUS_SEARCH_TERM_EXCEED_MAX_CHARS},
     };
     struct arena arena = {0};
 
@@ -55,12 +56,18 @@ static void test_lengths(void **state)
         for (size_t k = 0; k < COUNT_OF(rows); k++) {
             const char *fits = repeated(&arena, characters[i], rows[k].limit);
             const char *exceeds = repeated(&arena, characters[i], rows[k].limit + 1);
-            bool is_blank_name = rows[k].check == rule_display_name && *characters[i] == ' ';
+            bool is_blank = *characters[i] == ' ';
+            bool is_blank_name = rows[k].check == rule_display_name && is_blank;
+            bool is_blank_term = rows[k].check == rule_search_term && is_blank;
 
             expect_integer(characters[i], found(rows[k].check, fits),
-                           is_blank_name ? STATUS_DISPLAY_NAME_BLANK : STATUS_OK);
+                           is_blank_name   ? STATUS_DISPLAY_NAME_BLANK
+                           : is_blank_term ? STATUS_SEARCH_TERM_BLANK
+                                           : STATUS_OK);
             expect_integer(characters[i], found(rows[k].check, exceeds),
-                           is_blank_name ? STATUS_DISPLAY_NAME_BLANK : rows[k].exceeded);
+                           is_blank_name   ? STATUS_DISPLAY_NAME_BLANK
+                           : is_blank_term ? STATUS_SEARCH_TERM_BLANK
+                                           : rows[k].exceeded);
         }
     }
     arena_release(&arena);

@@ -49,6 +49,8 @@ static void test_contract(void **state)
         {"message_blank", 422, false},
         {"message_exceed_max_chars", 422, false},
         {"user_not_found", 422, false},
+        {"search_term_blank", 422, false},
+        {"time_zone_unknown", 422, false},
         {"limit_invalid", 422, false},
         {"cursor_invalid", 422, false},
         {"generic_500", 500, false},

@@ -1,0 +1,16 @@
+-- The tags that most people used within the last day, of what hasn't expired: in the newest 2000 activities that have any
+-- (the expired ones are soon purged), the first ten of each.
+select substring(tag from 2) as hashtag, count(*) as count
+from (
+    select user_uuid, tags[:10] as tags, expires_at
+    from public.activities
+    where tags is not null
+        and created_at > now() - interval '1 day'
+    order by created_at desc, uuid desc
+    limit 2000
+) newest
+cross join unnest(tags) tag
+where expires_at is null or expires_at > now()
+group by tag
+order by count(distinct user_uuid) desc, count(*) desc, tag
+limit 10

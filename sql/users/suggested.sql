@@ -1,0 +1,76 @@
+-- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
+-- first 20 are looked at), then those who posted last, then the newest.
+-- %(sub)s, %(viewer)s: who asks, as in activities/show.sql.
+-- The limits of 1 are for the planner: no plan reads all users.
+with me as materialized (
+    select uuid
+    from public.users
+    where cognito_user_id = %(sub)s
+        or (%(sub)s is null and lower(handle) = lower(%(viewer)s))
+),
+near as materialized (
+    select theirs.followed_uuid as uuid, count(*) as followers
+    from (
+        select followed_uuid
+        from public.follows
+        where follower_uuid = (select uuid from me)
+        limit 50
+    ) mine
+    cross join lateral (
+        select followed_uuid
+        from public.follows
+        where follower_uuid = mine.followed_uuid
+        limit 20
+    ) theirs
+    where not exists (select from me where me.uuid = theirs.followed_uuid)
+        and not exists (
+            select
+            from public.follows
+            where follower_uuid = (select uuid from me)
+                and followed_uuid = theirs.followed_uuid
+        )
+    group by theirs.followed_uuid
+    order by followers desc, uuid
+    limit 10
+),
+posted as materialized (
+    select user_uuid as uuid, max(created_at) as at
+    from (
+        select user_uuid, created_at, expires_at
+        from public.activities
+        order by created_at desc, uuid desc
+        limit 500
+    ) newest
+    where expires_at is null or expires_at > now()
+    group by user_uuid
+),
+came as materialized (
+    select uuid, created_at
+    from public.users
+    order by created_at desc
+    limit 100
+),
+chosen as (
+    select uuid, min(place) as place, max(followers) as followers, max(at) as at
+    from (
+        select uuid, 1 as place, followers, null::timestamptz as at from near
+        union all
+        select uuid, 2, null, at from posted
+        union all
+        select uuid, 3, null, created_at from came
+    ) offered
+    where not exists (select from me where me.uuid = offered.uuid)
+        and not exists (
+            select
+            from public.follows
+            where follower_uuid = (select uuid from me)
+                and followed_uuid = offered.uuid
+        )
+    group by uuid
+    order by place, followers desc, at desc, uuid
+    limit 10
+)
+select u.uuid, u.handle, u.display_name
+from chosen
+cross join lateral (select uuid, handle, display_name from public.users where uuid = chosen.uuid limit 1) u
+order by chosen.place, chosen.followers desc, chosen.at desc, u.uuid

@@ -1,0 +1,273 @@
+"""GET /api/metrics/growth: what there is in all and came on each day, whoever asks from wherever, purged or not."""
+
+import datetime
+import threading
+import urllib.parse
+import zoneinfo
+
+import pytest
+
+from places import SQL
+
+UTC = datetime.timezone.utc
+LONDO = "select uuid from users where handle = 'londo'"
+
+
+@pytest.fixture
+def sql(service):
+    """Without waiting for the kept feed, which isn't what is looked at here."""
+    return lambda statement, *values: service.database.cluster.sql(statement, *values, database=service.database.name)
+
+
+@pytest.fixture(autouse=True)
+def nothing(sql):
+    sql("truncate activities cascade; truncate growth; update growth_closed set until = '-infinity'")
+    sql("delete from users where handle like 'new%'; update users set created_at = now() - interval '1 year'")
+    sql("truncate growth; update growth_closed set until = '-infinity'")
+
+
+@pytest.fixture
+def post(sql):
+    def post(at, parent=None, expires_at=None, message="hello"):
+        ((uuid,),) = sql(
+            f"""insert into activities (user_uuid, message, created_at, reply_to_activity_uuid, expires_at)
+                values (({LONDO}), %s, %s, %s, %s) returning uuid""",
+            message, at, parent, expires_at,
+        )  # fmt: skip
+        return uuid
+
+    return post
+
+
+@pytest.fixture
+def join(sql):
+    def join(handle, at):
+        sql(
+            "insert into users (handle, display_name, email, cognito_user_id, created_at) values (%s, 'New', %s, %s, %s)",
+            handle, f"{handle}@example.com", handle, at,
+        )  # fmt: skip
+
+    return join
+
+
+def growth(service, zone=None):
+    reply = service.get("/api/metrics/growth" + (f"?tz={urllib.parse.quote(zone)}" if zone else ""))
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def per_day(service, what, zone=None):
+    return [day[what] for day in growth(service, zone)["days"]]
+
+
+def close(sql):
+    """As bin/db-purge does."""
+    while sql("select close_growth()") == [(True,)]:
+        pass
+    sql("select tidy_growth()")
+
+
+def purge(sql):
+    close(sql)
+    while sql("select purge_expired(3)") != [(0,)]:
+        pass
+
+
+def midnight(zone, days_ago=0):
+    """When that day began there."""
+    today = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date()
+    return datetime.datetime.combine(today - datetime.timedelta(days_ago), datetime.time(), zoneinfo.ZoneInfo(zone))
+
+
+def test_nothing_is_seven_zeros(service):
+    today = datetime.datetime.now(UTC).date()
+    answer = growth(service)
+    assert answer == {
+        "time_zone": "UTC",
+        "users": 4,
+        "posts": 0,
+        "replies": 0,
+        "days": [
+            {"date": str(today - datetime.timedelta(back)), "users": 0, "posts": 0, "replies": 0}
+            for back in range(6, -1, -1)
+        ],
+    }
+
+
+def test_what_was_just_made_is_there(service):
+    first = service.create().json["uuid"]
+    service.post(f"/api/activities/{first}/reply", {"message": "so it is", "user_handle": "bayko"})
+    answer = growth(service)
+    assert (answer["posts"], answer["replies"]) == (1, 1)
+    assert answer["days"][-1] | {"date": ""} == {"date": "", "users": 0, "posts": 1, "replies": 1}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_day_ends_at_its_midnight(service, sql, post, join, zone, is_closed):
+    for days_ago in range(8):
+        begins = midnight(zone, days_ago)
+        for k in range(days_ago):
+            post(begins - datetime.timedelta(microseconds=1), message=f"before {days_ago} {k}")
+        if days_ago > 0:
+            post(begins, message=f"at {days_ago}")
+    join("new1", midnight(zone, 2))
+    join("new2", midnight(zone, 2) - datetime.timedelta(seconds=1))
+    if is_closed:
+        close(sql)
+    # Each day has its first microsecond's, and the last microsecond's of those that came before the next day's begin.
+    assert per_day(service, "posts", zone) == [1 + 5, 1 + 4, 1 + 3, 1 + 2, 1 + 1, 1 + 0, 0]
+    assert per_day(service, "users", zone) == [0, 0, 0, 1, 1, 0, 0]
+    answer = growth(service, zone)
+    assert (answer["time_zone"], answer["posts"], answer["users"]) == (zone, 7 + sum(range(8)), 6)
+    assert [day["date"] for day in answer["days"]] == [str(midnight(zone, back).date()) for back in range(6, -1, -1)]
+
+
+def test_zones_are_days_apart(service, post):
+    """At any moment there are two dates on earth."""
+    post(datetime.datetime.now(UTC))
+    east, west = growth(service, "Pacific/Kiritimati"), growth(service, "Etc/GMT+12")
+    assert east["days"][-1]["date"] > west["days"][-1]["date"]
+    assert east["days"][-1]["posts"] == west["days"][-1]["posts"] == 1
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Mars/Phobos", "Europe/Berlin5", "ABC5", "UTC%2b3", "%2b03:00", "..%2f..%2fetc%2fpasswd", "Europe%2fBerlin%20",
+     "'", "';select", "x" * 65, "Etc/GMT%2b13", "Etc/GMT-15", "Etc/GMT%2b", "Etc/GMT-100", "-", "/"],
+)  # fmt: skip
+def test_an_unknown_zone_is_refused(service, zone):
+    reply = service.get(f"/api/metrics/growth?tz={zone}")
+    assert (reply.status, reply.codes) == (422, ["time_zone_unknown"])
+
+
+def test_two_zones_are_refused(service):
+    assert service.get("/api/metrics/growth?tz=UTC&tz=UTC").status == 400
+
+
+def test_a_zone_without_regard_to_case(service):
+    assert growth(service, "europe/berlin")["days"] == growth(service, "Europe/Berlin")["days"]
+
+
+def test_the_purge_changes_nothing(service, sql, post):
+    now = datetime.datetime.now(UTC)
+    for hours in range(0, 200, 7):
+        at = now - datetime.timedelta(hours=hours, minutes=2)
+        parent = post(at, expires_at=at + datetime.timedelta(seconds=90))
+        for _ in range(hours % 3):
+            post(at, parent=parent, expires_at=at + datetime.timedelta(seconds=90))
+        post(at)  # stays
+    zones = ["UTC", "Asia/Kathmandu", "America/Los_Angeles"]
+    before = [growth(service, zone) for zone in zones]
+    purge(sql)
+    assert [growth(service, zone) for zone in zones] == before
+    ((left, expired),) = sql("select count(*), count(*) filter (where expires_at <= now()) from activities")
+    assert (left, expired) == (29, 0)
+    purge(sql)
+    assert [growth(service, zone) for zone in zones] == before
+
+
+def test_deleted_posts_have_been_posted(service, sql, post):
+    old = post(datetime.datetime.now(UTC) - datetime.timedelta(days=2))
+    close(sql)
+    new = service.create(user_handle="londo").json["uuid"]
+    service.post(f"/api/activities/{new}/reply", {"message": "r", "user_handle": "bayko"})
+    before = growth(service)
+    for uuid in (old, new):
+        assert service.ask("DELETE", f"/api/activities/{uuid}?user_handle=londo").status in (200, 422)
+        sql("delete from activities where uuid = %s", uuid)
+    assert growth(service) == before
+    assert sql("select count(*) from activities") == [(0,)]
+
+
+def test_users_who_are_gone_are_not_counted(service, sql, join, post):
+    join("new1", datetime.datetime.now(UTC) - datetime.timedelta(days=2))
+    join("new2", datetime.datetime.now(UTC))
+    sql("insert into activities (user_uuid, message) select uuid, 'x' from users where handle like 'new%'")
+    close(sql)
+    assert growth(service)["users"] == 6
+    sql("delete from users where handle = 'new1'")
+    sql("delete from users where handle = 'new2'")
+    answer = growth(service)
+    assert (answer["users"], answer["posts"]) == (4, 2)
+    assert per_day(service, "users") == [0] * 7
+
+
+@pytest.mark.parametrize("change", ["insert", "update", "update back", "delete"])
+def test_what_comes_late_counts(service, sql, post, join, change):
+    """Rows of a time that is closed already: an import, a correction by hand."""
+    noon = midnight("UTC", 3) + datetime.timedelta(hours=12)
+    first = post(noon)
+    close(sql)
+    if change == "insert":
+        post(noon, parent=first)
+        join("new1", noon)
+        assert (per_day(service, "posts")[3], per_day(service, "replies")[3], per_day(service, "users")[3]) == (1, 1, 1)
+    elif change == "update":
+        sql("update activities set created_at = created_at - interval '1 day'")
+        assert per_day(service, "posts") == [0, 0, 1, 0, 0, 0, 0]
+    elif change == "update back":
+        sql("update activities set created_at = now()")
+        assert per_day(service, "posts") == [0, 0, 0, 0, 0, 0, 1]
+    else:
+        sql("delete from activities")
+        assert per_day(service, "posts") == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_each_row_counts_once_while_times_are_closed_beside_writes(service, sql, post):
+    """Inserts of old and new rows and deletes, against close_growth, which moves the border in steps."""
+    now = datetime.datetime.now(UTC)
+    for hours in range(0, 150, 3):
+        post(now - datetime.timedelta(hours=hours))
+    is_over = threading.Event()
+    made, failures = [], []
+
+    def write(number):
+        try:
+            while not is_over.is_set():
+                made.append(post(now - datetime.timedelta(hours=len(made) * 11 % 160, minutes=number)))
+                if number % 2 and len(made) > number:
+                    sql("delete from activities where uuid = %s", made[-number])
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        close(sql)
+        sql("update growth_closed set until = until - interval '0 s'")
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert not failures and len(made) > 10
+    assert growth(service)["posts"] == 50 + len(made)
+    close(sql)
+    assert growth(service)["posts"] == 50 + len(made)
+
+
+def test_old_days_become_one_row_each(service, sql, post):
+    for hour in range(0, 48, 5):
+        post(datetime.datetime(2026, 1, 10, tzinfo=UTC) + datetime.timedelta(hours=hour))
+    before = growth(service)
+    close(sql)
+    assert growth(service) == before
+    assert sql("select count(*), sum(posts) from growth where posts > 0") == [(2, 10)]
+
+
+def test_what_is_closed_is_not_counted_again(service, sql):
+    """20,000 posts of closed days: the answer doesn't read their rows, nor those of the index."""
+    sql(
+        f"""insert into activities (user_uuid, message, created_at)
+            select ({LONDO}), n::text, now() - interval '3 hours' - n * interval '1 second' from generate_series(1, 20000) n"""
+    )
+    statement = (SQL / "metrics/growth.sql").read_text().replace("%(zone)s", "'UTC'")
+    assert pages_read(sql, statement) > 200
+    close(sql)
+    assert growth(service)["posts"] == 20000
+    assert pages_read(sql, statement) < 100
+
+
+def pages_read(sql, statement):
+    (((plan,),),) = sql("explain (analyze, buffers, format json) " + statement.replace("%", "%%"))
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
