@@ -241,6 +241,9 @@ class Page:
             words = content["application/json"]["schema"]["items"]["enum"]
             codes = " ".join(f'<a href="#code-{word}"><code>{word}</code></a>' for word in words)
             body = sample(content["application/json"]["example"])
+        elif content and "application/json" not in content:
+            ((kind, text),) = content.items()
+            body = f"<p><code>{escape(kind)}</code></p><pre>{escape(text['example'])}</pre>"
         elif content:
             schema = content["application/json"]["schema"]
             example = self.example(schema)

@@ -204,7 +204,7 @@ start_nginx() {
 write_nginx() {
   mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
-  install -m 644 "$TOP/nginx/cruddur.conf" "$TOP/nginx/docs.conf" "$dir/nginx"
+  install -m 644 "$TOP"/nginx/{cruddur,docs,metrics}.conf "$dir/nginx"
   sed "s/@PORT@/$port/" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"
 }

@@ -57,8 +57,11 @@ static void say_stale(const struct request *request, int seconds, struct respons
 void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
                      const struct result *result, struct response *response)
 {
+    if (endpoint->finish != NULL) {
+        endpoint->finish(call, result, response);
+        return;
+    }
     enum status status = status_of(endpoint, result);
-
     if (status != STATUS_OK) {
         problem_respond_one(response, call->request, status);
         return;

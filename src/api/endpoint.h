@@ -12,6 +12,13 @@
 #include "identity/caller.h"
 
 struct json;
+struct buf;
+
+/* What the process can say of the pool that it belongs to. */
+struct teller {
+    void (*tell)(const void *of, struct buf *text); /* metrics in Prometheus's text format */
+    const void *of;
+};
 
 /* All that a handler gets to see. */
 struct call {
@@ -23,6 +30,7 @@ struct call {
         *default_handle;   /* whom a request is for that names nobody, in handle mode; or NULL */
     const char *user_pool; /* whose events count; NULL: any's */
     bool wants_week4;      /* the shapes of the frontend of week 4 */
+    const struct teller *teller; /* NULL: there is no pool */
 };
 
 enum decision {
@@ -35,6 +43,10 @@ enum decision {
  * waits and never touches a socket; what the statement's values point to lives in the request. */
 typedef enum decision handler(struct call *call, struct response *response,
                               struct statement *statement);
+
+/* Makes the response itself, of whatever came of the statement. */
+typedef void finisher(const struct call *call, const struct result *result,
+                      struct response *response);
 
 enum access {
     ACCESS_ANYONE, /* a token isn't looked at */
@@ -49,6 +61,7 @@ struct endpoint {
     enum method method;
     const char *pattern;
     handler *handle;
+    finisher *finish; /* NULL: the result is the response, and what follows here says how */
     enum access access;
     bool takes_body;
     bool is_list; /* takes limit and cursor, answers with Link */

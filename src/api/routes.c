@@ -8,6 +8,7 @@
 #include "api/health.h"
 #include "api/hooks.h"
 #include "api/messages.h"
+#include "api/metrics.h"
 #include "api/search.h"
 #include "api/social.h"
 #include "api/users.h"
@@ -185,6 +186,7 @@ static const struct endpoint ENDPOINTS[] = {
                   STATUS_RECEIVER_IS_SENDER, STATUS_IDEMPOTENCY_KEY_REUSED},
      .missing = STATUS_INTERNAL},
 
+    {.method = METHOD_GET, .pattern = "/metrics", .handle = metrics_show, .finish = metrics_finish},
     {.method = METHOD_GET,
      .pattern = "/api/metrics/growth",
      .handle = growth_days,
@@ -204,9 +206,22 @@ static const struct endpoint ENDPOINTS[] = {
      .missing = STATUS_INTERNAL},
 };
 
+enum { ENDPOINTS_COUNT = sizeof ENDPOINTS / sizeof ENDPOINTS[0] };
+_Static_assert((int)ENDPOINTS_COUNT <= (int)ROUTES_MAX, "there is a number for each");
+
+size_t routes_number(const struct endpoint *endpoint)
+{
+    return (size_t)(endpoint - ENDPOINTS);
+}
+
+const struct endpoint *routes_at(size_t number)
+{
+    return number < ENDPOINTS_COUNT ? &ENDPOINTS[number] : NULL;
+}
+
 void routes_add(struct router *router, bool with_hooks)
 {
-    for (size_t i = 0; i < sizeof ENDPOINTS / sizeof ENDPOINTS[0]; i++) {
+    for (size_t i = 0; i < ENDPOINTS_COUNT; i++) {
         if (with_hooks || ENDPOINTS[i].access != ACCESS_HOOK) {
             router_add(router, ENDPOINTS[i].method, ENDPOINTS[i].pattern, &ENDPOINTS[i]);
         }

@@ -4,10 +4,17 @@
 
 #include <stdbool.h>
 
+#include "api/endpoint.h"
 #include "http/router.h"
+
+enum { ROUTES_MAX = 64 };
 
 /* Adds every endpoint, those with ACCESS_HOOK only when there is a secret to know their callers by.
  * What router_find gives back is a const struct endpoint *. */
 void routes_add(struct router *router, bool with_hooks);
+
+/* The endpoints have numbers from 0 up, below ROUTES_MAX. */
+size_t routes_number(const struct endpoint *endpoint);
+const struct endpoint *routes_at(size_t number); /* NULL: there is none */
 
 #endif

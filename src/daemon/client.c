@@ -54,7 +54,7 @@ void clients_add(struct clients *clients, int fd)
         client->next->link = &client->next;
     }
     clients->first = client;
-    atomic_fetch_add_explicit(&clients->score->connections, 1, memory_order_relaxed);
+    counter_add(&clients->score->connections, 1);
     if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
         close_client(client);
@@ -91,21 +91,25 @@ static void sent(struct client *client, enum fastcgi_sent how)
     }
 }
 
+static void count(struct client *client)
+{
+    const struct exchange *exchange = &client->exchange;
+
+    tally_count(&client->clients->score->tally, exchange->endpoint, exchange->response.http,
+                exchange->took_us, exchange->database_us);
+}
+
 static void answer(struct client *client)
 {
     struct exchange *exchange = &client->exchange;
-    struct score *score = client->clients->score;
     const char *head, *body;
     size_t head_length, body_length;
 
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
+    count(client); /* before anybody has the answer */
     enum fastcgi_sent how =
         fastcgi_answer(client->connection, head, head_length, body, body_length);
     exchange_log(exchange);
-    atomic_fetch_add_explicit(&score->requests, 1, memory_order_relaxed);
-    if (exchange->response.http >= 500) {
-        atomic_fetch_add_explicit(&score->failures, 1, memory_order_relaxed);
-    }
     exchange_release(exchange);
     sent(client, how);
 }
@@ -220,6 +224,7 @@ void client_event(struct client *client, uint32_t events)
     default:
         if (has_left && is_cancelled(client)) {
             exchange_abandon(&client->exchange);
+            count(client);
             close_client(client);
             break;
         }

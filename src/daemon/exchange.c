@@ -146,6 +146,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .default_handle = service->config->default_handle,
         .user_pool = service->config->cognito_pool,
         .wants_week4 = service->config->compat == COMPAT_WEEK4,
+        .teller = service->teller.tell != NULL ? &service->teller : NULL,
     };
     request->body = arrival->body;
     request->body_length = arrival->body_length;
@@ -195,6 +196,7 @@ void exchange_answer(struct exchange *exchange, const char **head, size_t *head_
     *head_length = exchange->head.length;
     *body = response->body;
     *body_length = sent_length(exchange);
+    exchange->took_us = clock_us() - exchange->started_us;
 }
 
 void exchange_log(const struct exchange *exchange)
@@ -213,7 +215,7 @@ void exchange_log(const struct exchange *exchange)
     log_integer(&line, "status", response->http);
     log_string(&line, "code", response->failure);
     log_integer(&line, "bytes", (int64_t)sent_length(exchange));
-    log_milliseconds(&line, "ms", clock_us() - exchange->started_us);
+    log_milliseconds(&line, "ms", exchange->took_us);
     log_milliseconds(&line, "db_ms", exchange->database_us);
     log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
     log_end(&line);
@@ -222,5 +224,6 @@ void exchange_log(const struct exchange *exchange)
 void exchange_abandon(struct exchange *exchange)
 {
     exchange->response.http = CLIENT_CLOSED_REQUEST;
+    exchange->took_us = clock_us() - exchange->started_us;
     exchange_log(exchange);
 }

@@ -22,6 +22,7 @@ struct exchange {
     const char *route; /* the pattern, static text; NULL when the path has none */
     struct buf head;
     int64_t started_us;
+    int64_t took_us; /* until its answer was made, or it was abandoned */
     int64_t database_us;
     char sqlstate[6];
 };

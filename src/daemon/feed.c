@@ -268,6 +268,7 @@ void feed_submit(struct feed *feed, const struct statement *statement, statement
     int64_t now_us = clock_us();
 
     if (page == NULL) {
+        counter_add(&feed->settings->counts->asked, 1);
         connection_submit(feed->reads, statement, done, context);
         return;
     }
@@ -275,12 +276,15 @@ void feed_submit(struct feed *feed, const struct statement *statement, statement
     if (is_current(feed, page, now_us)) {
         struct result result = result_of(page);
 
+        counter_add(&feed->settings->counts->kept, 1);
         done(context, &result);
     } else if (page->fill != NULL && is_as_good_as_new(feed, page->fill, now_us)) {
+        counter_add(&feed->settings->counts->shared, 1);
         wait_for(page->fill, done, context);
     } else {
         struct fill *fill = fill_new(feed, page);
 
+        counter_add(&feed->settings->counts->asked, 1);
         wait_for(fill, done, context);
         connection_submit(feed->reads, &fill->statement, fill_done, fill);
     }

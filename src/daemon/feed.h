@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "db/connection.h"
 
 /* What the pool's processes tell each other, in shared memory. */
@@ -22,10 +23,18 @@ struct feed_mark *feed_mark_new(void);
 /* To be called when a write is committed, or may be, before anybody is told. */
 void feed_mark_changed(struct feed_mark *mark);
 
+/* What came of those who asked for a page that may be kept. */
+struct feed_counts {
+    counter kept;   /* it was there */
+    counter shared; /* it was being fetched for others */
+    counter asked;  /* it was fetched */
+};
+
 struct feed_settings {
     struct feed_mark *mark;
     int watch_ms; /* between the watcher's looks */
     int stale_s;  /* how long a page is served, marked as stale, while the database is away */
+    struct feed_counts *counts;
 };
 
 enum {

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -10,15 +11,20 @@ struct scoreboard *scoreboard_new(void)
     void *memory = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    return memory == MAP_FAILED ? NULL : memory;
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    struct scoreboard *scoreboard = memory;
+    scoreboard->started_s = (int64_t)time(NULL);
+    return scoreboard;
 }
 
-void score_reset(struct score *score)
+void scoreboard_take(struct scoreboard *scoreboard, size_t place)
 {
-    atomic_store(&score->requests, 0);
-    atomic_store(&score->failures, 0);
-    atomic_store(&score->connections, 0);
-    score_set(score, WORKER_STARTING, NULL);
+    score_set(&scoreboard->scores[place], WORKER_STARTING, NULL);
+    if (atomic_load(&scoreboard->places) <= place) {
+        atomic_store(&scoreboard->places, place + 1);
+    }
 }
 
 void score_set(struct score *score, enum worker_state state, const char *route)

@@ -1,5 +1,6 @@
-/* What each worker is doing, in memory shared by the master and its workers. Every field has one
- * writer, its worker; the master resets it before the fork and then only looks. */
+/* What each worker is doing and has done, in memory shared by the master and its workers. A worker
+ * writes in its own place only, so that nobody waits for anybody; what was counted there stays when
+ * the worker ends, and the next one in that place counts on. */
 #ifndef CRUDDUR_DAEMON_SCOREBOARD_H
 #define CRUDDUR_DAEMON_SCOREBOARD_H
 
@@ -8,16 +9,28 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
+#include "daemon/feed.h"
+#include "daemon/tally.h"
 
-enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING };
+enum worker_state {
+    WORKER_NONE, /* nobody is there */
+    WORKER_STARTING,
+    WORKER_IDLE,
+    WORKER_BUSY,
+    WORKER_DRAINING,
+    WORKER_STATES
+};
+
+enum { SCORE_LANES = 2, SCORE_ALIGNMENT = 64 /* so that no two share a cache line */ };
 
 struct score {
-    _Atomic int state;           /* enum worker_state */
+    _Alignas(SCORE_ALIGNMENT) _Atomic int state; /* enum worker_state */
     _Atomic(const char *) route; /* the last pattern served; static text, the same in all */
     _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
-    _Atomic uint64_t requests;   /* answered */
-    _Atomic uint64_t failures;   /* of them with 5xx */
-    _Atomic uint64_t connections; /* accepted or taken over */
+    counter connections;         /* accepted or taken over */
+    struct session_counts database[SCORE_LANES]; /* as in service.h */
+    struct feed_counts feed;
+    struct tally tally;
 };
 
 /* Two per worker: while one is replaced, the old and the new one live at the same time. */
@@ -25,12 +38,22 @@ enum { SCORES_MAX = 2 * WORKERS_MAX };
 
 struct scoreboard {
     struct score scores[SCORES_MAX];
+    /* The rest is the master's, and the watcher's. */
+    _Atomic size_t
+        places; /* that ever had a worker, the first ones; memory for others isn't used */
+    _Atomic int workers_wanted;
+    int64_t started_s; /* since 1970 */
+    counter restarts;  /* workers that came in the place of one that ended by itself */
+    counter reloads, reloads_refused;
+    struct session_counts watcher;
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
 struct scoreboard *scoreboard_new(void);
 
-void score_reset(struct score *score);
+/* A worker will start in that place. */
+void scoreboard_take(struct scoreboard *scoreboard, size_t place);
+
 void score_set(struct score *score, enum worker_state state, const char *route);
 
 /* The worker's loop has come round. Busy, with a request under way, it does so again and again;

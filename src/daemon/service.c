@@ -4,11 +4,12 @@
 
 #include "api/routes.h"
 #include "base/clock.h"
+#include "daemon/metrics.h"
 
 enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
 
 static void open_lane(struct service *service, int number, const struct catalog *catalog,
-                      const char *name, int epoll_fd)
+                      const char *name, const struct service_links *links)
 {
     struct service_lane *lane = &service->lanes[number];
 
@@ -19,7 +20,8 @@ static void open_lane(struct service *service, int number, const struct catalog 
     if (number == SERVICE_WRITES) {
         lane->settings.units_max = WRITE_UNITS_MAX;
     }
-    lane->connection = connection_new(&lane->settings, catalog, epoll_fd);
+    lane->settings.session.counts = links->score != NULL ? &links->score->database[number] : NULL;
+    lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd);
 }
 
 void service_init(struct service *service, const struct config *config,
@@ -37,12 +39,17 @@ void service_init(struct service *service, const struct config *config,
     };
     routes_add(service->router, config->hook_secret != NULL);
     for (int i = 0; i < SERVICE_LANES; i++) {
-        open_lane(service, i, catalog, name, links->epoll_fd);
+        open_lane(service, i, catalog, name, links);
     }
     if (links->mark != NULL && config->feed_watch > 0) {
-        service->feed_settings = (struct feed_settings){
-            .mark = links->mark, .watch_ms = config->feed_watch, .stale_s = config->feed_stale};
+        service->feed_settings = (struct feed_settings){.mark = links->mark,
+                                                        .watch_ms = config->feed_watch,
+                                                        .stale_s = config->feed_stale,
+                                                        .counts = &links->score->feed};
         service->feed = feed_new(&service->feed_settings, service->lanes[SERVICE_READS].connection);
+    }
+    if (links->scoreboard != NULL) {
+        service->teller = (struct teller){metrics_tell, links->scoreboard};
     }
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);

@@ -4,11 +4,13 @@
 
 #include "daemon/config.h"
 #include "daemon/feed.h"
+#include "daemon/scoreboard.h"
 #include "http/cors.h"
 #include "http/router.h"
 
 /* Reads and writes go over a connection each: no read waits for a commit. */
 enum { SERVICE_READS, SERVICE_WRITES, SERVICE_LANES };
+_Static_assert((int)SERVICE_LANES == (int)SCORE_LANES, "each is counted");
 
 struct service {
     const struct config *config;
@@ -25,13 +27,16 @@ struct service {
     struct feed *feed; /* NULL: none is kept */
     struct identity identity;
     struct cors cors;
+    struct teller teller; /* tell is NULL without a pool */
 };
 
 /* How a worker hangs together with the rest of the pool. */
 struct service_links {
     const struct keypage_link *keypage; /* as in config_keyring */
     struct feed_mark *mark;             /* NULL: no feed is kept */
-    int epoll_fd;                       /* as in connection_new */
+    struct score *score;                /* NULL: there is no pool; then mark is too */
+    const struct scoreboard *scoreboard;
+    int epoll_fd; /* as in connection_new */
 };
 
 /* name is the application_name of its database connections. All must outlive the service. */

@@ -142,6 +142,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *supervisor,
         .config = config,
         .catalog = child->generation->catalog,
         .score = score_of(supervisor, child),
+        .scoreboard = supervisor->scoreboard,
         .handover = supervisor->handover,
         .keypage = &supervisor->fetcher.link,
         .mark = supervisor->watcher.mark,
@@ -170,7 +171,7 @@ static void spawn(struct supervisor *supervisor, int number, struct generation *
                             .number = number,
                             .generation = generation,
                             .started_ms = clock_ms()};
-    score_reset(score_of(supervisor, child));
+    scoreboard_take(supervisor->scoreboard, (size_t)(child - supervisor->children));
     pid_t master = getpid();
     child->pid = fork();
     if (child->pid == 0) {
@@ -179,6 +180,7 @@ static void spawn(struct supervisor *supervisor, int number, struct generation *
     if (child->pid < 0) {
         log_errno(LOG_ERROR, "supervisor", "fork");
         child->state = CHILD_NONE;
+        score_set(score_of(supervisor, child), WORKER_NONE, NULL);
         return;
     }
     generation->children++;
@@ -285,6 +287,7 @@ static void begin_reload(struct supervisor *supervisor)
     }
     supervisor->next = read_generation(supervisor);
     if (supervisor->next == NULL) {
+        counter_add(&supervisor->scoreboard->reloads_refused, 1);
         log_message(LOG_ERROR, "supervisor",
                     "HUP: the new settings or templates are wrong; "
                     "the old ones stay in force");
@@ -309,10 +312,17 @@ static void leave_generation(struct supervisor *supervisor, struct generation **
 
 static void abandon_reload(struct supervisor *supervisor)
 {
+    counter_add(&supervisor->scoreboard->reloads_refused, 1);
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
     retire_generation(supervisor, supervisor->next);
     leave_generation(supervisor, &supervisor->next);
     budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
+}
+
+static void note_reload(const struct supervisor *supervisor)
+{
+    counter_add(&supervisor->scoreboard->reloads, 1);
+    atomic_store(&supervisor->scoreboard->workers_wanted, supervisor->current->config.workers);
 }
 
 static void finish_reload(struct supervisor *supervisor)
@@ -321,6 +331,7 @@ static void finish_reload(struct supervisor *supervisor)
     leave_generation(supervisor, &supervisor->current);
     supervisor->current = supervisor->next;
     supervisor->next = NULL;
+    note_reload(supervisor);
     log_setup((enum log_level)supervisor->current->config.log_level,
               (enum log_format)supervisor->current->config.log_format);
     /* These start again with the new settings. */
@@ -377,6 +388,7 @@ static void child_ended(struct supervisor *supervisor, struct child *child, int 
 
     log_end_of(child, wait_status);
     child->state = CHILD_NONE;
+    score_set(score_of(supervisor, child), WORKER_NONE, NULL);
     generation->children--;
     if (generation == supervisor->next) {
         /* One that ends before it took anybody's place shows that its kind cannot run. */
@@ -421,6 +433,7 @@ static bool respawn_one(struct supervisor *supervisor, int number, struct genera
         return false;
     }
     spawn(supervisor, number, generation);
+    counter_add(&supervisor->scoreboard->restarts, 1);
     return true;
 }
 
@@ -616,10 +629,11 @@ static bool prepare(struct supervisor *supervisor)
     if (supervisor->scoreboard == NULL || !handover_open(&supervisor->handover) ||
         pipe2(supervisor->life, O_CLOEXEC) != 0 ||
         !fetcher_prepare(&supervisor->fetcher, &current->config) ||
-        !watcher_prepare(&supervisor->watcher)) {
+        !watcher_prepare(&supervisor->watcher, &supervisor->scoreboard->watcher)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
+    atomic_store(&supervisor->scoreboard->workers_wanted, current->config.workers);
     return true;
 }
 

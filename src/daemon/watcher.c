@@ -45,6 +45,7 @@ static void run(void *context)
     struct look look = {.mark = watcher->mark};
 
     settings.session.lanes = LANE_WATCH;
+    settings.session.counts = watcher->counts;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1);
     for (;;) {
         look.began_us = clock_us();
@@ -54,8 +55,9 @@ static void run(void *context)
     }
 }
 
-bool watcher_prepare(struct watcher *watcher)
+bool watcher_prepare(struct watcher *watcher, struct session_counts *counts)
 {
+    watcher->counts = counts;
     watcher->mark = feed_mark_new();
     return watcher->mark != NULL;
 }

@@ -10,12 +10,13 @@
 struct watcher {
     struct helper helper;
     struct feed_mark *mark;
+    struct session_counts *counts;
     const struct config *config; /* of its last start, as the next */
     const struct catalog *catalog;
 };
 
 /* Before the workers are forked. False: errno says why. */
-bool watcher_prepare(struct watcher *watcher);
+bool watcher_prepare(struct watcher *watcher, struct session_counts *counts);
 
 /* Whether it is to run. */
 bool watcher_is_wanted(const struct config *config);

@@ -311,8 +311,11 @@ int worker_run(const struct worker_place *place)
     int status = EXIT_FAILURE;
 
     worker.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    const struct service_links links = {
-        .keypage = place->keypage, .mark = place->mark, .epoll_fd = worker.epoll_fd};
+    const struct service_links links = {.keypage = place->keypage,
+                                        .mark = place->mark,
+                                        .score = place->score,
+                                        .scoreboard = place->scoreboard,
+                                        .epoll_fd = worker.epoll_fd};
     srandom((unsigned)getpid());
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */
     fastcgi_setup();

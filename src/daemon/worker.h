@@ -15,6 +15,7 @@ struct worker_place {
     const struct config *config;
     const struct catalog *catalog;
     struct score *score;
+    const struct scoreboard *scoreboard;
     struct handover handover;
     const struct keypage_link *keypage;
     struct feed_mark *mark;

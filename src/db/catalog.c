@@ -100,6 +100,7 @@ static const struct {
                                {"until", "sub", "handle"},
                                .lane = LANE_WRITE},
     [STATEMENT_METRICS_GROWTH] = {"metrics/growth", SHAPE_OUTCOME, {"zone"}},
+    [STATEMENT_METRICS_PURGE] = {"metrics/purge", SHAPE_OUTCOME, {NULL}},
 };
 
 struct catalog {

@@ -12,7 +12,10 @@ enum { LOG_FAILURE_MS = 60000 };
 void link_init(struct link *link, const struct session_settings *settings, int patience_ms,
                const struct catalog *catalog, int epoll_fd, void *who)
 {
+    static struct session_counts nobodys;
+
     *link = (struct link){.settings = settings,
+                          .counts = settings->counts != NULL ? settings->counts : &nobodys,
                           .patience_ms = patience_ms,
                           .catalog = catalog,
                           .who = who,
@@ -55,6 +58,7 @@ void link_watch(struct link *link)
 
 void link_drop(struct link *link)
 {
+    counter_add(&link->counts->ended, link->is_ready);
     unwatch(link);
     session_close(link->session);
     link->session = NULL;
@@ -106,6 +110,7 @@ static bool attempt_failed(struct link *link)
 {
     int64_t now_us = clock_us();
 
+    counter_add(&link->counts->failed, 1);
     link_drop(link);
     if (link->away_since_us == 0) {
         link->away_since_us = now_us;
@@ -122,6 +127,7 @@ static void attempt_succeeded(struct link *link)
         log_message(LOG_INFO, "database", "connected again");
         link->is_logged = false;
     }
+    counter_add(&link->counts->begun, 1);
     backoff_succeeded(&link->backoff);
     link->away_since_us = 0;
     link->is_ready = true;

@@ -16,6 +16,7 @@ enum {
 
 struct link {
     const struct session_settings *settings;
+    struct session_counts *counts;
     const struct catalog *catalog;
     struct session *session; /* NULL while there is none */
     bool is_ready;           /* else it is still connecting */

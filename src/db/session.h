@@ -7,10 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "db/catalog.h"
 
 struct pg_conn;
 struct session;
+
+struct session_counts {
+    counter begun;
+    counter failed; /* attempts to begin one */
+    counter ended;  /* by whomever */
+};
 
 struct session_settings {
     const char *url; /* NULL: read from url_file at each connect */
@@ -20,6 +27,7 @@ struct session_settings {
     bool prepares;            /* false: send the text each time and set nothing up, for a pooler in
                                  transaction mode, whose sessions are not ours */
     unsigned lanes;           /* whose statements it is for */
+    struct session_counts *counts; /* NULL: nobody counts */
 };
 
 /* Why there is no session: a line of text, or a line for each statement that the database refuses,

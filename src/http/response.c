@@ -4,8 +4,14 @@
 
 void response_json(struct response *response, const char *body, size_t length)
 {
+    response_text(response, "application/json", body, length);
+}
+
+void response_text(struct response *response, const char *content_type, const char *body,
+                   size_t length)
+{
     response->http = 200;
-    response->content_type = "application/json";
+    response->content_type = content_type;
     response->body = body;
     response->body_length = length;
 }

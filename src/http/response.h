@@ -22,6 +22,10 @@ struct response {
 /* 200 with this JSON text. */
 void response_json(struct response *response, const char *body, size_t length);
 
+/* 200 with this text of another type. */
+void response_text(struct response *response, const char *content_type, const char *body,
+                   size_t length);
+
 /* An answer without a body, 204. */
 void response_empty(struct response *response);
 

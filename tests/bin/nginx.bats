@@ -24,7 +24,7 @@ teardown_file() {
 
 start_quickstart() {
   mkdir -p "$FOLDER/quickstart/tmp" "$FOLDER/quickstart/log"
-  cp "$TOP/nginx/cruddur.conf" "$TOP/nginx/docs.conf" "$FOLDER/quickstart"
+  cp "$TOP"/nginx/{cruddur,docs,metrics}.conf "$FOLDER/quickstart"
   PORT=$(free_port)
   sed "s/@PORT@/$PORT/" "$TOP/nginx/quickstart.conf.in" >"$FOLDER/quickstart/nginx.conf"
   start_nginx "$FOLDER/quickstart/nginx.conf" "$FOLDER/quickstart/"
@@ -207,6 +207,16 @@ readonly CLOSE=$'Host: a\r\nConnection: close'
   [[ $output == *immutable* ]]
   run -0 site "https://cruddur.example:$TLS_PORT/static/b.js"
   [[ $output == '["not_found"]' ]]
+}
+
+@test "production: the metrics are for this machine" {
+  local url=https://cruddur.example:$TLS_PORT/metrics
+  run -0 site "$url"
+  [[ $output == '["service_unavailable"]' ]]
+  run -0 site --interface 127.0.0.2 --write-out '%{http_code}' "$url"
+  [[ $output == '["generic_403"]403' ]]
+  run -0 site --interface 127.0.0.2 --write-out '%{http_code}' "$url" --header 'X-Forwarded-For: 127.0.0.1'
+  [[ $output == '["generic_403"]403' ]]
 }
 
 @test "production: a page about the API, for those who want it" {

@@ -54,8 +54,8 @@ def request_bytes(method, target, body=None, headers=None):
 class Connection:
     """A connection that is kept over several requests."""
 
-    def __init__(self, port, timeout=15):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=15, source=""):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0))
 
     def __enter__(self):
         return self
@@ -97,11 +97,14 @@ class LastingConnection(Connection):
 class Client:
     """Asks a server, each request over a connection of its own."""
 
-    def __init__(self, port):
+    source = ""  # the address that it asks from; "": the usual one
+
+    def __init__(self, port, source=""):
         self.port = port
+        self.source = source
 
     def connect(self):
-        return Connection(self.port)
+        return Connection(self.port, source=self.source)
 
     def send_raw(self, data, method="GET"):
         with self.connect() as connection:

@@ -28,7 +28,7 @@ class Front:
         self.access_log = Log(self.prefix / "log/nginx-access.log")
         for name in ("tmp", "log"):
             (self.prefix / name).mkdir(parents=True)
-        for name in ("cruddur.conf", "docs.conf"):
+        for name in ("cruddur.conf", "docs.conf", "metrics.conf"):
             shutil.copy(TOP / "nginx" / name, self.prefix)
         self.process = None
 

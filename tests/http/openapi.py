@@ -102,7 +102,7 @@ class Operation:
         content = response.get("content", {})
         if content:
             assert reply.headers["Content-Type"] in content
-            document = reply.json
+            document = reply.body.decode() if reply.headers["Content-Type"].startswith("text/") else reply.json
             self.document.check(content[reply.headers["Content-Type"]]["schema"], document)
             if reply.headers["Content-Type"] == PROBLEM:
                 self.document.check(content[JSON]["schema"], document["codes"])

@@ -342,6 +342,7 @@ def cases(database):
         ("activities/trends", "as it is", {}),
         ("users/suggested", "to anybody", {}),
         ("users/suggested", "to one who follows many", {"sub": "sub-6"}),
+        ("metrics/purge", "with most to be purged", {}),
         ("metrics/growth", "as it is", {"zone": "Asia/Kathmandu"}),
         ("users/short", "as it is", {"handle": "user5"}),
         ("users/feed", "with many posts", {"handle": "user1", "week4": "f", "limit": 50}),

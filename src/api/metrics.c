@@ -1,0 +1,30 @@
+#include "api/metrics.h"
+
+#include "base/exposition.h"
+
+enum decision metrics_show(struct call *call, struct response *response,
+                           struct statement *statement)
+{
+    (void)call;
+    (void)response;
+    *statement = statement_of(STATEMENT_METRICS_PURGE);
+    return DECISION_ASK;
+}
+
+void metrics_finish(const struct call *call, const struct result *result, struct response *response)
+{
+    bool has_answered = result->status == STATUS_OK && result->body != NULL;
+    struct buf text = {0};
+
+    if (call->teller != NULL) {
+        call->teller->tell(call->teller->of, &text);
+    }
+    exposition_one(&text, "cruddur_database_up", "gauge", "Whether the database answered just now.",
+                   has_answered);
+    if (has_answered) {
+        buf_append(&text, result->body, result->body_length);
+    }
+    response_text(response, "text/plain; version=0.0.4; charset=utf-8",
+                  arena_copy(call->request->arena, text.bytes, text.length), text.length);
+    buf_release(&text);
+}
