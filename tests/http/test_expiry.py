@@ -7,7 +7,7 @@ import pytest
 from issuer import TokenService
 from social import followed, marked
 
-LIFE = 1.5  # seconds, for what is asked about meanwhile
+LIFE = 2.5  # seconds, for what is asked about meanwhile
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,9 @@ def everywhere(service, post, reply):
     activity = f"/api/activities/{post}"
     yield "home", lambda: post in [row["uuid"] for row in ask(None, "GET", "/api/activities/home").json]
     yield "home, another page", lambda: post in [row["uuid"] for row in ask(None, "GET", "/api/activities/home?limit=7").json]
+    for name, term in (("search", "soon"), ("the start of a word", "soo"), ("a tag", "%23soon"), ("an author", "@londo"), ("no word", "-x")):
+        yield name, lambda term=term: post in [row["uuid"] for row in ask(None, "GET", f"/api/activities/search?term={term}").json]
+    yield "trends", lambda: "soon" in [row["hashtag"] for row in ask(None, "GET", "/api/trends").json]
     yield "following", lambda: post in [row["uuid"] for row in ask("bayko", "GET", "/api/activities/following").json]
     yield "reposted", lambda: post in [row["uuid"] for row in ask("altbrown", "GET", "/api/activities/following").json]
     yield "user", lambda: post in [row["uuid"] for row in ask("bayko", "GET", "/api/activities/@londo").json["activities"]]
@@ -52,7 +55,7 @@ def clock(database):
 def test_to_the_moment(service):
     """As long as PostgreSQL's clock says so it is everywhere, and then nowhere."""
     database = service.database
-    post = service.create_as("londo", "soon over, @altbrown")["uuid"]
+    post = service.create_as("londo", "#soon over, @altbrown")["uuid"]
     reply = service.reply_as("bayko", post).json["uuid"]
     marked(service, "andrewbrown", "like", post)
     marked(service, "andrewbrown", "repost", post)
