@@ -17,6 +17,7 @@ from model import Model  # noqa: E402
 
 SEQUENCES = int(os.environ.get("TESTS_SEQUENCES", "12"))
 STEPS = 24
+LIMITS = (200, 3, 200, 7, 200, 1)  # of pages, mostly of one that has everything
 HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
 # Word → who is mentioned by it.
 WORDS = {"hello": None, "@londo": "londo", "@BAYKO,": "bayko", "(@altbrown)": "altbrown", "x@andrewbrown.example": None, "@andrewbrown's": "andrewbrown"}
@@ -159,8 +160,8 @@ class Player:
         step = next(self.steps)
         self.check_home()
         for handle in HANDLES:
-            self.check_following(handle, 1 + step % 5)
-            self.check_notifications(handle, 1 + step % 7)
+            self.check_following(handle, LIMITS[step % len(LIMITS)])
+            self.check_notifications(handle, LIMITS[(step + 1) % len(LIMITS)])
         self.check_posts(HANDLES[step % len(HANDLES)])
         viewer, author = HANDLES[step % 4], HANDLES[step // 4 % 4]
         self.check_page(viewer, author)
