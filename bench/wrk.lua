@@ -1,7 +1,7 @@
 -- What wrk asks, and what it says of it:
 --     wrk … --script wrk.lua URL -- FILE
--- FILE has a request on each line, a path (GET) or a JSON body (POST /api/activities); they are taken in turn from a random
--- one on. Ends with one line of JSON.
+-- FILE has a request on each line, a path (GET), with a token behind it or not, or a JSON body (POST /api/activities); they are
+-- taken in turn from a random one on. Ends with one line of JSON.
 
 local requests, at = {}, 0
 
@@ -10,7 +10,8 @@ function init(arguments)
     if line:sub(1, 1) == "{" then
       requests[#requests + 1] = wrk.format("POST", "/api/activities", { ["Content-Type"] = "application/json" }, line)
     else
-      requests[#requests + 1] = wrk.format("GET", line)
+      local path, token = line:match("^(%S+) ?(%S*)$")
+      requests[#requests + 1] = wrk.format("GET", path, token ~= "" and { Authorization = "Bearer " .. token } or nil)
     end
   end
   math.randomseed(os.time())

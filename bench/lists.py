@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+"""Whether a list costs the same over a million activities as over a thousand: p50 and p99 through nginx, see bench/README.md."""
+
+import argparse
+import collections
+import contextlib
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "tests/http"), str(HERE / "measure")]
+
+import generators  # noqa: E402
+from cluster import Cluster, Database  # noqa: E402
+from issuer import TokenService  # noqa: E402
+from places import CRUDDURD, clean_environment, postgres_program  # noqa: E402
+
+LEAST_ROWS = 1000
+SETTINGS = "shared_buffers = 1GB\nmax_wal_size = 4GB\nautovacuum = off\n"  # nothing is read from disk, and nobody is disturbed
+SUBJECTS = [f"subject{number}" for number in range(1, 11)]  # see lists.sql
+THREAD = "dc127f5d-2483-352f-d20e-addb38feb6d2"
+
+# bound: how much larger the p99 over most rows may be. paths: what is asked for. callers: by whom, in turn; None is nobody.
+# page: which page of it, 0 is the first.
+List = collections.namedtuple("List", "name bound paths callers page", defaults=([None], 0))
+
+LISTS = (
+    List("home", 1.3, ["/api/activities/home?limit=20"]),
+    List("home, page 11", 1.3, ["/api/activities/home?limit=20"], page=10),
+    List("following 1000", 1.3, ["/api/activities/following?limit=20"], SUBJECTS),
+    List("following 1000, page 2", 1.3, ["/api/activities/following?limit=20"], SUBJECTS, page=1),
+    List("notifications", 1.3, ["/api/activities/notifications?limit=20"], SUBJECTS),
+    List("notifications, page 3", 1.3, ["/api/activities/notifications?limit=20"], SUBJECTS, page=2),
+    List("unread", 1.3, ["/api/activities/notifications/unread"], SUBJECTS),
+    List("user", 1.3, [f"/api/activities/@{subject}?limit=20" for subject in SUBJECTS]),
+    List("user, to a user", 1.3, [f"/api/activities/@{subject}?limit=20" for subject in SUBJECTS], SUBJECTS),
+    List("activity, 50 replies", 1.3, ["/api/activities/{thread}"]),
+    List("activity, 50 replies, to a user", 1.3, ["/api/activities/{thread}"], SUBJECTS),
+)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description="Runs a private PostgreSQL, and cruddurd behind nginx over each of two databases: of 1000 activities and of "
+        "--rows, both with 10,000 people. Asks for each list in turn, one request at a time, and says how long answers take.",
+        epilog="The environment variable CRUDDURD names the program; otherwise it is the one of this source tree.",
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="activities, as many likes (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=4, help="for each list, database and round (%(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="lists whose name begins so")
+    given = parser.parse_args()
+    if not os.access(CRUDDURD, os.X_OK):
+        parser.error(f"there is no {CRUDDURD}: run make, or say where it is by CRUDDURD")
+    if given.rows < LEAST_ROWS or given.rounds < 1 or given.seconds < 1:
+        parser.error(f"--rows is at least {LEAST_ROWS}, --rounds and --seconds at least 1")
+    given.lists = [each for each in LISTS if given.only is None or each.name.startswith(tuple(given.only))]
+    if not given.lists:
+        parser.error("no list has such a name")
+    return given
+
+
+def load(cluster, rows):
+    database = Database(cluster)
+    print(f"loading {rows} activities", file=sys.stderr)
+    command = [postgres_program("psql"), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-v", f"rows={rows}"]
+    environment = clean_environment(PGHOST=str(cluster.sockets), PGUSER="postgres", PGDATABASE=database.name)
+    subprocess.run([*command, "--file", str(HERE / "lists.sql")], env=environment, check=True)
+    return database
+
+
+def target(service, path, caller, page):
+    """Of that page of the list, which has to be there and full."""
+    for _ in range(page):
+        path = service.ask_as(caller, "GET", path).next_page
+    reply = service.ask_as(caller, "GET", path)
+    body = reply.json
+    rows = body["activities"] if "activities" in body else body
+    if reply.status != 200 or ("limit=" in path and len(rows) != int(re.search(r"limit=(\d+)", path)[1])):
+        sys.exit(f"lists: {path} answers {reply}")
+    return path
+
+
+class Side:
+    """A service over one of the databases, and for each list a file of requests."""
+
+    def __init__(self, stack, cluster, rows, lists, folder):
+        # Home's first page isn't kept: without the database it would tell nothing.
+        settings = {"log_level": "warning", "feed_watch": 0}
+        self.service = stack.enter_context(TokenService(cluster, database=load(cluster, rows), **settings))
+        self.url = f"http://127.0.0.1:{self.service.port}"
+        self.files = {}
+        for each in lists:
+            self.files[each.name] = folder / f"{rows} {each.name}"
+            self.files[each.name].write_text("".join(self.requests(each)))
+
+    def requests(self, each):
+        for caller in each.callers:
+            for path in each.paths:
+                path = target(self.service, path.format(thread=THREAD), caller, each.page)
+                yield path + (f" {self.service.token(caller)}" if caller else "") + "\n"
+
+    def measure(self, each, seconds):
+        found = generators.wrk(self.url, self.files[each.name], 1, seconds)
+        if found["errors"]:
+            sys.exit(f"lists: {each.name}: {found['errors']}")
+        return found
+
+
+def median(runs, figure):
+    return statistics.median(run[figure] for run in runs) / 1000
+
+
+def report(lists, runs, rows):
+    print(f"| ms | p50, {LEAST_ROWS} | p50, {rows} | p99, {LEAST_ROWS} | p99, {rows} | p99 is | at most | |")
+    print("|---|---|---|---|---|---|---|---|")
+    for each in lists:
+        few, many = runs[each.name]
+        ratio = median(many, "p99_us") / median(few, "p99_us")
+        figures = [median(side, figure) for figure in ("p50_us", "p99_us") for side in (few, many)]
+        told = " | ".join(f"{figure:.2f}" for figure in figures)
+        print(f"| {each.name} | {told} | {ratio:.2f}× | {each.bound}× | {'' if ratio <= each.bound else '**more**'} |")
+
+
+def main():
+    given = arguments()
+    cluster = Cluster()
+    runs = {each.name: ([], []) for each in given.lists}
+    try:
+        cluster.make()
+        with (cluster.data / "postgresql.conf").open("a") as settings:
+            settings.write(SETTINGS)
+        cluster.start()
+        cluster.prepare()
+        with contextlib.ExitStack() as stack:
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            sides = [Side(stack, cluster, rows, given.lists, folder) for rows in (LEAST_ROWS, given.rows)]
+            for number in range(given.rounds):
+                for each in given.lists:
+                    # In turn first, so that whatever happens on the machine happens to both.
+                    for side, found in list(zip(sides, runs[each.name]))[:: (1, -1)[number % 2]]:
+                        found.append(side.measure(each, given.seconds))
+                        time.sleep(0.1)
+    finally:
+        cluster.remove()
+    report(given.lists, runs, given.rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+-- The data for bench/lists.py, into an empty database: 10,000 people, :rows activities over the last 30 days, as many likes, a
+-- tenth as many reposts. One in ten has expired since the last purge, one in ten is a reply. Half of them all are a week's.
+--
+-- subject1 to subject10 are the same over any number of rows: each has 50 posts, spread over the time like everybody's, with
+-- ten likes on each, and follows a thousand others. One more post of subject1 has 50 replies.
+set client_min_messages = warning;
+set statement_timeout = 0;
+begin;
+
+insert into users (uuid, display_name, handle, email, cognito_user_id, created_at)
+select md5('user ' || n)::uuid, 'Person ' || n, name, name || '@example.com', 'mock-' || name, now() - interval '60 days'
+from generate_series(1, 10000) n
+cross join lateral (select case when n <= 10 then 'subject' || n else 'user' || n end as name) named;
+
+-- The first 500 are the subjects'. Replies come in the next step, as their parents have to be there.
+insert into activities (uuid, user_uuid, message, created_at, expires_at)
+select
+    md5('activity ' || n)::uuid,
+    md5('user ' || case when n <= 500 then 1 + n % 10 else 11 + (n * 337 + n / 9990) % 9990 end)::uuid,
+    'Number ' || n || repeat(' of many words', n % 10),
+    at,
+    case
+        when n > 500 and n % 10 = 3 then now() - interval '1 second' * (1 + n % 3600)
+        when n % 10 = 8 then null
+        when n % 2 = 0 and at > now() - interval '6 days' then at + interval '7 days'
+        when at > now() - interval '2 days' then at + interval '3 days'
+        else at + interval '31 days'
+    end
+from generate_series(1, :rows) n
+cross join lateral (
+    select now() - interval '2 hours' - interval '30 days' * (case when n <= 500 then n / 500.0 else (n - 500.0) / :rows end) as at
+) moment
+where n <= 500 or n % 10 <> 9;
+
+insert into activities (uuid, user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
+select md5('activity ' || n)::uuid, md5('user ' || 11 + n * 733 % 9990)::uuid, 'I agree', now() - interval '1 hour', expires_at, uuid
+from generate_series(509, :rows, 10) n
+join activities on uuid = md5('activity ' || n - 8)::uuid
+where expires_at is null or expires_at > now();
+
+insert into activities (uuid, user_uuid, message, created_at, expires_at)
+values (md5('thread')::uuid, md5('user 1')::uuid, 'What do you think?', now() - interval '29 days', now() + interval '1 day');
+insert into activities (user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
+select md5('user ' || 100 + n)::uuid, 'This', now() - interval '28 days' + n * interval '1 minute', now() + interval '1 day', md5('thread')::uuid
+from generate_series(1, 50) n;
+
+insert into likes (user_uuid, activity_uuid, created_at)
+select md5('user ' || 20 + n)::uuid, md5('activity ' || post)::uuid, now() - interval '1 hour' - n * interval '1 minute' - post * interval '1 second'
+from generate_series(1, 500) post, generate_series(1, 10) n;
+insert into likes (user_uuid, activity_uuid, created_at)
+select md5('user ' || 11 + (n * 7919 + n / 9990) % 9990)::uuid, uuid, created_at + interval '1 hour'
+from generate_series(501, :rows) n
+join activities on uuid = md5('activity ' || n)::uuid;
+insert into reposts (user_uuid, activity_uuid, created_at)
+select md5('user ' || 11 + (n * 6007 + n / 9990) % 9990)::uuid, uuid, created_at + interval '1 hour'
+from generate_series(501, :rows, 10) n
+join activities on uuid = md5('activity ' || n)::uuid;
+
+insert into follows (follower_uuid, followed_uuid, created_at)
+select md5('user ' || subject)::uuid, md5('user ' || 11 + (subject * 17 + n * 9) % 9990)::uuid, now() - interval '40 days'
+from generate_series(1, 10) subject, generate_series(1, 1000) n;
+
+update activities a
+set
+    likes_count = (select count(*) from likes where activity_uuid = a.uuid),
+    reposts_count = (select count(*) from reposts where activity_uuid = a.uuid),
+    replies_count = (select count(*) from activities where reply_to_activity_uuid = a.uuid);
+commit;
+vacuum (full, analyze);
