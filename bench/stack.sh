@@ -28,22 +28,9 @@ leave_out() {
   printf '%s\t%s\n' "$1" "$2" >>"$dir/left-out"
 }
 
-# free_ports NUMBER: prints so many ports that nobody listens on. They lie below those that the system gives to clients, any of
-# which somebody may have got before the server that it is for.
+# free_ports NUMBER: prints so many ports that nobody listens on.
 free_ports() {
-  /usr/bin/python3 -c '
-import random, socket, sys
-first_of_clients = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
-wanted = int(sys.argv[1])
-for port in random.sample(range(10000, max(first_of_clients, 20000)), 20 * wanted):
-    try:
-        socket.socket().bind(("127.0.0.1", port))
-    except OSError:
-        continue
-    print(port)
-    wanted -= 1
-    if wanted == 0:
-        break' "$1"
+  /usr/bin/python3 -B "$TOP/tests/http/ports.py" "$1"
 }
 
 # load_data DATABASE ROWS

@@ -9,14 +9,10 @@ import subprocess
 from client import Client
 from log import Log
 from places import IS_ROOT, TOP, Folder, clean_environment, nginx_program
+from ports import free_port
 from waiting import eventually
 
 ATTEMPTS = 5
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Front:

@@ -18,8 +18,8 @@ import pytest
 from client import Client
 from daemon import run_once
 from fcgi import request
-from front import free_port
 from places import SQL, TOP, Folder
+from ports import free_port
 from service import Service
 from waiting import eventually
 

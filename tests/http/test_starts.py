@@ -11,9 +11,9 @@ import stat
 import pytest
 
 from daemon import run_once
-from front import free_port
 from places import CRUDDURD, SQL, IS_ROOT, Folder
 
+from ports import free_port
 from waiting import Stopwatch
 
 VERSION = re.compile(r"cruddurd \d+\.\d+\.\d+\n")

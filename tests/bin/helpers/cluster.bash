@@ -36,7 +36,7 @@ as_server() {
 }
 
 free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  /usr/bin/python3 -B "${BASH_SOURCE[0]%/*}/../../http/ports.py" 1
 }
 
 # sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.
