@@ -43,6 +43,11 @@ LISTS = (
     List("user, to a user", 1.3, [f"/api/activities/@{subject}?limit=20" for subject in SUBJECTS], SUBJECTS),
     List("activity, 50 replies", 1.3, ["/api/activities/{thread}"]),
     List("activity, 50 replies, to a user", 1.3, ["/api/activities/{thread}"], SUBJECTS),
+    List("search, a word of most", 3, ["/api/activities/search?term=words&limit=20"]),
+    List("search, a prefix of most", 3, ["/api/activities/search?term=wor&limit=20"]),
+    List("search, a tag of one in twenty", 3, ["/api/activities/search?term=%23cruddur&limit=20"]),
+    List("search, a handle", 3, [f"/api/activities/search?term=@{subject}&limit=20" for subject in SUBJECTS]),
+    List("search, a word of a few", 3, [f"/api/activities/search?term=number+{number}" for number in range(101, 200, 2)]),
 )
 
 

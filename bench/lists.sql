@@ -13,11 +13,14 @@ from generate_series(1, 10000) n
 cross join lateral (select case when n <= 10 then 'subject' || n else 'user' || n end as name) named;
 
 -- The first 500 are the subjects'. Replies come in the next step, as their parents have to be there.
-insert into activities (uuid, user_uuid, message, created_at, expires_at)
+insert into activities (uuid, user_uuid, message, likes_count, reposts_count, replies_count, created_at, expires_at)
 select
     md5('activity ' || n)::uuid,
     md5('user ' || case when n <= 500 then 1 + n % 10 else 11 + (n * 337 + n / 9990) % 9990 end)::uuid,
-    'Number ' || n || repeat(' of many words', n % 10),
+    'Number ' || n || repeat(' of many words', (n % 10)::integer) || case when n % 20 = 1 then ' #cruddur' else '' end,
+    case when n <= 500 then 10 else 1 end,
+    case when n > 500 and n % 10 = 1 then 1 else 0 end,
+    case when n > 500 and n % 10 = 1 and n + 8 <= :rows then 1 else 0 end,
     at,
     case
         when n > 500 and n % 10 = 3 then now() - interval '1 second' * (1 + n % 3600)
@@ -26,44 +29,48 @@ select
         when at > now() - interval '2 days' then at + interval '3 days'
         else at + interval '31 days'
     end
-from generate_series(1, :rows) n
+from generate_series(1::bigint, :rows) n
 cross join lateral (
     select now() - interval '2 hours' - interval '30 days' * (case when n <= 500 then n / 500.0 else (n - 500.0) / :rows end) as at
 ) moment
 where n <= 500 or n % 10 <> 9;
 
-insert into activities (uuid, user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
-select md5('activity ' || n)::uuid, md5('user ' || 11 + n * 733 % 9990)::uuid, 'I agree', now() - interval '1 hour', expires_at, uuid
-from generate_series(509, :rows, 10) n
-join activities on uuid = md5('activity ' || n - 8)::uuid
-where expires_at is null or expires_at > now();
+insert into activities (uuid, user_uuid, message, likes_count, created_at, expires_at, reply_to_activity_uuid)
+select md5('activity ' || n)::uuid, md5('user ' || 11 + n * 733 % 9990)::uuid, 'I agree', 1, now() - interval '1 hour', expires_at, uuid
+from generate_series(509::bigint, :rows, 10) n
+join activities on uuid = md5('activity ' || n - 8)::uuid;
 
-insert into activities (uuid, user_uuid, message, created_at, expires_at)
-values (md5('thread')::uuid, md5('user 1')::uuid, 'What do you think?', now() - interval '29 days', now() + interval '1 day');
+insert into activities (uuid, user_uuid, message, replies_count, created_at, expires_at)
+values (md5('thread')::uuid, md5('user 1')::uuid, 'What do you think?', 50, now() - interval '29 days', now() + interval '1 day');
 insert into activities (user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
 select md5('user ' || 100 + n)::uuid, 'This', now() - interval '28 days' + n * interval '1 minute', now() + interval '1 day', md5('thread')::uuid
 from generate_series(1, 50) n;
 
+-- Without a look at each row: what the triggers of these would write comes at the end.
+set session_replication_role = replica;
 insert into likes (user_uuid, activity_uuid, created_at)
 select md5('user ' || 20 + n)::uuid, md5('activity ' || post)::uuid, now() - interval '1 hour' - n * interval '1 minute' - post * interval '1 second'
 from generate_series(1, 500) post, generate_series(1, 10) n;
 insert into likes (user_uuid, activity_uuid, created_at)
 select md5('user ' || 11 + (n * 7919 + n / 9990) % 9990)::uuid, uuid, created_at + interval '1 hour'
-from generate_series(501, :rows) n
+from generate_series(501::bigint, :rows) n
 join activities on uuid = md5('activity ' || n)::uuid;
 insert into reposts (user_uuid, activity_uuid, created_at)
 select md5('user ' || 11 + (n * 6007 + n / 9990) % 9990)::uuid, uuid, created_at + interval '1 hour'
-from generate_series(501, :rows, 10) n
+from generate_series(501::bigint, :rows, 10) n
 join activities on uuid = md5('activity ' || n)::uuid;
 
 insert into follows (follower_uuid, followed_uuid, created_at)
 select md5('user ' || subject)::uuid, md5('user ' || 11 + (subject * 17 + n * 9) % 9990)::uuid, now() - interval '40 days'
 from generate_series(1, 10) subject, generate_series(1, 1000) n;
 
-update activities a
-set
-    likes_count = (select count(*) from likes where activity_uuid = a.uuid),
-    reposts_count = (select count(*) from reposts where activity_uuid = a.uuid),
-    replies_count = (select count(*) from activities where reply_to_activity_uuid = a.uuid);
+insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+select a.user_uuid, done.created_at, event_uuid(done.kind, done.user_uuid, a.uuid), done.kind, done.user_uuid, a.uuid
+from (select *, 'like' as kind from likes union all select *, 'repost' from reposts) done
+join activities a on a.uuid = done.activity_uuid
+where a.user_uuid <> done.user_uuid;
+insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid)
+select followed_uuid, created_at, event_uuid('follow', follower_uuid, followed_uuid), 'follow', follower_uuid from follows;
+set session_replication_role = origin;
 commit;
 vacuum (full, analyze);

@@ -22,7 +22,7 @@ HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
 # Word → who is mentioned by it.
 WORDS = {"hello": None, "@londo": "londo", "@BAYKO,": "bayko", "(@altbrown)": "altbrown", "x@andrewbrown.example": None, "@andrewbrown's": "andrewbrown"}
 EXPIRE = "update activities set expires_at = created_at + interval '1 microsecond' where uuid::text = any(%s)"
-PURGE = "delete from activities where expires_at <= now()"
+PURGE = "select purge_expired(3)"  # a batch of bin/db-purge: the next one goes on where it ended
 
 
 class Player:
