@@ -48,6 +48,9 @@ LISTS = (
     List("search, a tag of one in twenty", 3, ["/api/activities/search?term=%23cruddur&limit=20"]),
     List("search, a handle", 3, [f"/api/activities/search?term=@{subject}&limit=20" for subject in SUBJECTS]),
     List("search, a word of a few", 3, [f"/api/activities/search?term=number+{number}" for number in range(101, 200, 2)]),
+    List("trends", 1.3, ["/api/trends"]),
+    List("suggested, to one who follows 1000", 1.3, ["/api/users/suggested"], SUBJECTS),
+    List("growth", 1.3, ["/api/metrics/growth?tz=Asia/Kathmandu"]),
 )
 
 

@@ -1,7 +1,8 @@
 -- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
 -- first 20 are looked at), then those who posted last, then the newest.
 -- %(sub)s, %(viewer)s: who asks, as in activities/show.sql.
--- The limits of 1 are for the planner: no plan reads all users.
+-- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for one who follows nobody, all
+-- follows.
 with me as materialized (
     select uuid
     from public.users
@@ -14,12 +15,14 @@ near as materialized (
         select followed_uuid
         from public.follows
         where follower_uuid = (select uuid from me)
+        order by followed_uuid
         limit 50
     ) mine
     cross join lateral (
         select followed_uuid
         from public.follows
         where follower_uuid = mine.followed_uuid
+        order by followed_uuid
         limit 20
     ) theirs
     where not exists (select from me where me.uuid = theirs.followed_uuid)
