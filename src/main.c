@@ -6,6 +6,7 @@
 #include "daemon/cgi.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
+#include "daemon/settings.h"
 #include "daemon/supervisor.h"
 
 enum { EXIT_USAGE = 2 };
@@ -14,7 +15,7 @@ static int act(struct config *config, int argc, char **argv)
 {
     switch (config->action) {
     case ACTION_HELP:
-        config_help(stdout);
+        settings_help(stdout);
         return EXIT_SUCCESS;
     case ACTION_VERSION:
         puts("cruddurd " PACKAGE_VERSION);

@@ -1,5 +1,5 @@
-/* The settings, from one table: a file's lines, environment variables over them, command-line
- * options over those. */
+/* What cruddurd runs by: the settings file's lines, environment variables over them, command-line
+ * options over those (settings.c), and what follows from them. */
 #ifndef CRUDDUR_DAEMON_CONFIG_H
 #define CRUDDUR_DAEMON_CONFIG_H
 
@@ -67,9 +67,6 @@ struct config {
  * either case. */
 bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
 void config_release(struct config *config);
-
-/* The help text, with every setting, its variable and its default. */
-void config_help(FILE *out);
 
 /* The part of the settings that the keys take. link: NULL when nobody fetches. */
 struct keyring_settings config_keyring(const struct config *config,

@@ -1,5 +1,6 @@
 /* The settings: ranges, precedence, contradictions, secrets. */
 #include "daemon/config.h"
+#include "daemon/settings.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -544,7 +545,7 @@ static char *help_text(void)
     FILE *out = open_memstream(&help, &size);
 
     assert_non_null(out);
-    config_help(out);
+    settings_help(out);
     fclose(out);
     return help;
 }
