@@ -1,12 +1,15 @@
 """X-Request-Id and traceparent: taken over when well-formed, and the same in header, body and log."""
 
 import re
+import socket
+import time
 
 import pytest
 
 from client import PROBLEM
+from test_pipeline import start_all
 
-OWN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OWN = re.compile(r"\d+\.\d{3}-\d+-\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # nginx's, cruddurd's
 GOOD = ["a", "A.b_c-9", "x" * 64, "..", "0"]
 BAD = ["", "x" * 65, "a b", "a;b", "a/b", "é", "a,b", '"', "a\tb", "<x>", "%41"]
 TARGETS = ["/livez", "/api/activities/home", "/api/nothing", "/nothing"]
@@ -46,6 +49,25 @@ def test_in_header_body_and_log(service):
 
 def test_one_that_nginx_makes_is_logged(service):
     assert service.line_of(service.home())["route"] == "/api/activities/home"
+
+
+def test_an_error_page_has_the_id_that_the_worker_was_told(start):
+    """Though nginx makes a second request of it, at another time."""
+    service = start()
+    service.daemon.stop()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(service.socket))
+        service.socket.chmod(0o777)
+        listener.listen()
+        replies = start_all(1, lambda _: service.home())
+        worker, _ = listener.accept()
+        with worker:
+            told = worker.recv(65536)
+            time.sleep(0.05)
+    (reply,) = replies()
+    assert reply.status == 503
+    assert OWN.fullmatch(reply.headers["X-Request-Id"])
+    assert reply.headers["X-Request-Id"].encode() in told
 
 
 def test_a_good_traceparent_is_logged(start):
