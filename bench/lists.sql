@@ -1,5 +1,6 @@
 -- The data for bench/lists.py, into an empty database: 10,000 people, :rows activities over the last 30 days, as many likes, a
--- tenth as many reposts. One in ten has expired since the last purge, one in ten is a reply. Half of them all are a week's.
+-- tenth as many reposts. One in ten has expired since the last purge; one in ten is a reply, an hour or less after what it
+-- replies to. Half of them all are a week's.
 --
 -- subject1 to subject10 are the same over any number of rows: each has 50 posts, spread over the time like everybody's, with
 -- ten likes on each, and follows a thousand others. One more post of subject1 has 50 replies.
@@ -36,7 +37,14 @@ cross join lateral (
 where n <= 500 or n % 10 <> 9;
 
 insert into activities (uuid, user_uuid, message, likes_count, created_at, expires_at, reply_to_activity_uuid)
-select md5('activity ' || n)::uuid, md5('user ' || 11 + n * 733 % 9990)::uuid, 'I agree', 1, now() - interval '1 hour', expires_at, uuid
+select
+    md5('activity ' || n)::uuid,
+    md5('user ' || 11 + n * 733 % 9990)::uuid,
+    'I agree',
+    1,
+    created_at + interval '1 second' * (n % 3600),
+    expires_at,
+    uuid
 from generate_series(509::bigint, :rows, 10) n
 join activities on uuid = md5('activity ' || n - 8)::uuid;
 

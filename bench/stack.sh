@@ -97,12 +97,21 @@ in_blocking_checkout() {
 build_blocking() {
   local room=$dir/pools/blocking
   mkdir -p "$room/log"
-  [[ ! -x $room/root/usr/local/sbin/cruddurd ]] || return 0
-  heading "building our own blocking worker, $BLOCKING_COMMIT (log: $room/log/build.log)"
-  rm -rf "$room/checkout"
-  mkdir "$room/checkout"
-  git -c safe.directory='*' -C "$TOP" archive "$BLOCKING_COMMIT" | tar --extract --directory "$room/checkout" \
-    && in_blocking_checkout build 1 "$room" "$sockets"
+  if [[ ! -x $room/root/usr/local/sbin/cruddurd ]]; then
+    heading "building our own blocking worker, $BLOCKING_COMMIT (log: $room/log/build.log)"
+    rm -rf "$room/checkout"
+    mkdir "$room/checkout"
+    git -c safe.directory='*' -C "$TOP" archive "$BLOCKING_COMMIT" | tar --extract --directory "$room/checkout" \
+      && in_blocking_checkout build 1 "$room" "$sockets" || return
+  fi
+  modernize_statements "$room/root/usr/local/share/cruddur/sql/activities"
+}
+
+# modernize_statements FOLDER: the same work for the database as ours. That worker knows no viewer: the handle, which is null
+# like a viewer's parameters, stands for both. Its home stays as it was, since the result had another form.
+modernize_statements() {
+  cp "$TOP/sql/activities/create.sql" "$1/create.sql"
+  sed -E '/^--/!s/%\((sub|viewer)\)s/%(handle)s/g' "$TOP/sql/activities/show.sql" >"$1/show.sql"
 }
 
 stop_pool() {
@@ -136,7 +145,7 @@ write_http_server() {
   local host='proxy_set_header Host $host;'
   write_upstream "$1" "$sockets/$1/peer.sock"
   write_server "$1" "$2" "proxy_pass http://$1" "$host" 'proxy_http_version 1.1;' 'proxy_set_header Connection "";' \
-    'proxy_buffer_size 8k;' 'proxy_buffers 40 8k;' 'proxy_read_timeout 5s;'
+    'proxy_buffer_size 16k;' 'proxy_buffers 40 8k;' 'proxy_read_timeout 5s;'
 }
 
 # write_php_server NAME PORT SCRIPT: a connection that stays would keep a child of PHP-FPM for itself.

@@ -18,6 +18,8 @@ CONNECTIONS_OF_CRUDDURD_QUICK = (64,)
 CREATE_BACKENDS = 8  # of pgbench
 PAUSE_SECONDS = 0.1  # between two runs
 WARM_UP_SECONDS = 0.3
+SETTLE_SECONDS = 20  # at most, until all that was started has nothing to do
+SETTLED_SHARE = 0.05
 
 FAIRNESS_CONNECTIONS = (4, 32, 64)
 FAIRNESS_SECONDS = 1.0

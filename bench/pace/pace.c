@@ -114,6 +114,7 @@ static void whole_answer(struct member *member)
 
     stream->bad_status += !is_good;
     if (member->writer != NULL) {
+        stream->looks++;
         stream->stale += is_good && memmem(body, length, member->wanted, UUID_LENGTH) == NULL;
         finish(member);
         return;

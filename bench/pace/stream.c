@@ -125,12 +125,13 @@ void stream_report(struct stream *stream, FILE *out, double seconds, long least,
                    int starved, long unanswered)
 {
     qsort(stream->waits_us, stream->answer_count, sizeof *stream->waits_us, compare);
-    fprintf(out,
-            "{\"name\":\"%s\",\"asked\":%ld,\"answers\":%zu,\"per_second\":%.1f,\"bad_status\":%ld,"
-            "\"broken\":%ld,\"unanswered\":%ld,\"stale\":%ld,\"p50_us\":%u,\"p99_us\":%u,"
-            "\"worst_us\":%u,\"connections\":%d,\"starved\":%d,\"least\":%ld,\"most\":%ld}",
-            stream->name, stream->asked, stream->answer_count,
-            (double)stream->answer_count / seconds, stream->bad_status, stream->broken, unanswered,
-            stream->stale, percentile(stream, 0.5), percentile(stream, 0.99),
-            percentile(stream, 1.0), stream->connections, starved, least, most);
+    fprintf(
+        out,
+        "{\"name\":\"%s\",\"asked\":%ld,\"answers\":%zu,\"per_second\":%.1f,\"bad_status\":%ld,"
+        "\"broken\":%ld,\"unanswered\":%ld,\"looks\":%ld,\"stale\":%ld,\"p50_us\":%u,\"p99_us\":%u,"
+        "\"worst_us\":%u,\"connections\":%d,\"starved\":%d,\"least\":%ld,\"most\":%ld}",
+        stream->name, stream->asked, stream->answer_count, (double)stream->answer_count / seconds,
+        stream->bad_status, stream->broken, unanswered, stream->looks, stream->stale,
+        percentile(stream, 0.5), percentile(stream, 0.99), percentile(stream, 1.0),
+        stream->connections, starved, least, most);
 }

@@ -25,7 +25,8 @@ struct stream {
     uint32_t *waits_us;  /* of every answer */
     size_t answer_count; /* of waits_us */
     size_t waits_room;
-    long asked, bad_status, broken, stale;
+    long asked, bad_status, broken;
+    long looks, stale; /* answers of home to readers of a fresh stream, and those too old */
 };
 
 /* "NAME,RATE,CONNECTIONS,get|post|fresh,FILE"; the file has a path or a body on each line. The
