@@ -4,6 +4,7 @@ import contextlib
 import threading
 
 from client import Asking, request_bytes
+from cluster import frozen
 from fcgi import head, parameters, record, request
 from load import Load
 from probe import Probe
@@ -100,13 +101,12 @@ def test_clients_that_vanish_hold_up_nobody(start):
 def test_a_burst_beyond_the_backlog_is_answered_in_form(start):
     """With a queue that is far too short nginx may find it full: then it is a 503 of ours, at once."""
     service = start(workers=1, backlog=1)
-    with service.database.locked(), contextlib.ExitStack() as stack:
+    (worker,) = service.wait_for_workers(1)
+    with frozen(worker):  # or it might be so quick that nobody is refused
         askings = [Asking(service.home) for _ in range(30)]
-        with Stopwatch() as watch:
-            eventually(lambda: sum(not asking.is_alive() for asking in askings) >= 10, 2, "some refusals")
-        assert watch.seconds < 1
+        eventually(lambda: sum(not asking.is_alive() for asking in askings) >= 20, 2, "refusals")
     replies = [asking.reply() for asking in askings]
-    assert {reply.status for reply in replies} <= {200, 503, 504}
+    assert {reply.status for reply in replies} == {200, 503}
     assert all(reply.headers["Retry-After"] == "1" for reply in replies if reply.status == 503)
     assert service.get("/livez").status == 200
 
