@@ -1,5 +1,8 @@
 """What the processes take, and whether a worker grows."""
 
+import statistics
+import time
+
 import generators
 import processes
 import settings
@@ -24,9 +27,16 @@ def footprint(bench):
     bench.record("memory/quickstart", total, invalid=errors or None)
 
 
+def quarter(samples, number):
+    """(requests, KB) of one quarter of the samples, by their medians: a worker's size goes up and down with its work."""
+    size = max(1, len(samples) // 4)
+    part = samples[-size:] if number == 4 else samples[(number - 1) * size : number * size]
+    return [statistics.median(values) for values in zip(*part)]
+
+
 def slope_scaled(samples, requests):
-    """KB that the second half of the samples would make of FULL_REQUESTS."""
-    (first_at, first), (last_at, last) = samples[len(samples) // 2], samples[-1]
+    """KB that the growth over the second half of the samples would make of FULL_REQUESTS."""
+    (first_at, first), (last_at, last) = quarter(samples, 3), quarter(samples, 4)
     if last_at <= first_at:
         return 0
     return max(0.0, (last - first) / (last_at - first_at) * max(requests, settings.FULL_REQUESTS))
@@ -40,7 +50,11 @@ def growth(bench):
     for _ in range(WARM_UP_RUNS):
         wrong.append(load(bench, bench.eight_port, bench.seconds)[1])
     workers = processes.children(pool)
-    largest = lambda: max(processes.memory(worker, "Anonymous") for worker in workers)  # noqa: E731
+
+    def largest():
+        time.sleep(settings.GIVE_BACK_SECONDS)
+        return max(processes.memory(worker, "Anonymous") for worker in workers)
+
     samples = [(0, largest())]
     asked = 0
     while asked < bench.requests:
@@ -53,7 +67,7 @@ def growth(bench):
     if processes.children(pool) != workers:
         wrong.append("a worker was replaced")
     invalid = "; ".join(error for error in wrong if error) or None
-    seen = samples[-1][1] - samples[0][1]
+    seen = quarter(samples, 4)[1] - quarter(samples, 1)[1]
     scaled = slope_scaled(samples, asked)
     bench.record("memory/pool", processes.pss_mb(processes.tree(pool)), invalid=invalid)
     bench.record("memory/growth seen", seen, [size for _, size in samples], invalid)

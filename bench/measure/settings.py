@@ -42,5 +42,6 @@ TUNING = {
 # Of ten requests while memory is watched.
 MEMORY_MIX = (("constant", 3), ("home", 2), ("show", 4), ("create", 1))
 MEMORY_CONNECTIONS = 64
+GIVE_BACK_SECONDS = 1.5  # after which workers have given back what they don't need
 FULL_REQUESTS = 10_000_000
 COLD_STARTS = 5

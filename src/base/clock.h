@@ -7,6 +7,9 @@
 int64_t clock_us(void); /* monotonic microseconds */
 int64_t clock_ms(void); /* monotonic milliseconds */
 
+/* Milliseconds until a time of clock_ms, 0 once it has come. */
+int clock_left_ms(int64_t time_ms);
+
 /* The earlier of two times to wait, in ms, of which -1 is for ever. */
 int clock_sooner(int one_ms, int other_ms);
 

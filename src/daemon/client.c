@@ -31,6 +31,7 @@ static void enter(struct client *client, enum client_stage stage, int limit_ms)
 static void close_client(struct client *client)
 {
     client->clients->in_stage[client->stage]--;
+    atomic_fetch_sub(&client->clients->score->open_connections, 1);
     *client->link = client->next;
     if (client->next != NULL) {
         client->next->link = client->link;
@@ -55,6 +56,7 @@ void clients_add(struct clients *clients, int fd)
     }
     clients->first = client;
     counter_add(&clients->score->connections, 1);
+    atomic_fetch_add(&clients->score->open_connections, 1);
     if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
         close_client(client);

@@ -21,6 +21,7 @@ struct scoreboard *scoreboard_new(void)
 
 void scoreboard_take(struct scoreboard *scoreboard, size_t place)
 {
+    atomic_store(&scoreboard->scores[place].open_connections, 0);
     score_set(&scoreboard->scores[place], WORKER_STARTING, NULL);
     if (atomic_load(&scoreboard->places) <= place) {
         atomic_store(&scoreboard->places, place + 1);

@@ -28,6 +28,7 @@ struct score {
     _Atomic(const char *) route; /* the last pattern served; static text, the same in all */
     _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
     counter connections;         /* accepted or taken over */
+    _Atomic int open_connections;
     struct session_counts database[SCORE_LANES]; /* as in service.h */
     struct feed_counts feed;
     struct tally tally;

@@ -1,35 +1,33 @@
 #include "daemon/worker.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "daemon/arrivals.h"
 #include "daemon/client.h"
 #include "http/fastcgi.h"
 
 enum {
     EVENTS_MAX = 64,
     MASTER_GONE_SECONDS = 1,
-    ACCEPT_PAUSE_MS = 100, /* without descriptors for more connections */
-    BUSY_TURN_MS = 200,    /* so that the master can tell waiting from being stuck */
-    GIVE_BACK_MS = 1000    /* between two times that free memory is given back */
+    BUSY_TURN_MS = 200, /* so that the master can tell waiting from being stuck */
+    GIVE_BACK_MS = 1000 /* between two times that free memory is given back */
 };
 
 struct worker {
     const struct worker_place *place;
     struct service service;
     struct clients clients;
-    int64_t accept_again_ms; /* no connections are accepted until then; 0: they are */
-    int64_t give_back_ms;    /* when free memory is given back; 0: nothing was done since */
+    struct arrivals arrivals;
+    int64_t give_back_ms; /* when free memory is given back; 0: nothing was done since */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
@@ -75,99 +73,20 @@ static bool watch(struct worker *worker, int fd, uint32_t events, void *who)
     return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void unwatch(struct worker *worker, int fd)
-{
-    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-/* Watches the two places that connections come from. Workers wait there in a row, of which the
- * kernel always wakes the first: one that has got a connection goes to the end. */
-static bool watch_arrivals(struct worker *worker)
-{
-    const struct worker_place *place = worker->place;
-
-    return watch(worker, place->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->listen_fd) &&
-           watch(worker, place->handover.take, EPOLLIN | EPOLLEXCLUSIVE, (void *)&place->handover);
-}
-
-static void unwatch_arrivals(struct worker *worker)
-{
-    unwatch(worker, worker->place->listen_fd);
-    unwatch(worker, worker->place->handover.take);
-}
-
-static void go_to_the_end_of_the_row(struct worker *worker)
-{
-    unwatch_arrivals(worker);
-    watch_arrivals(worker);
-}
-
-static void pause_accepting(struct worker *worker)
-{
-    log_errno(LOG_ERROR, "worker", "accept");
-    unwatch_arrivals(worker);
-    worker->accept_again_ms = clock_ms() + ACCEPT_PAUSE_MS;
-}
-
-/* Takes a connection from the listening queue. False when there is none to be had. */
-static bool accept_one(struct worker *worker)
-{
-    int fd = accept4(worker->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-
-    if (fd >= 0) {
-        clients_add(&worker->clients, fd);
-        return true;
-    }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        pause_accepting(worker);
-    }
-    return errno == EINTR || errno == ECONNABORTED;
-}
-
-/* The same from a worker that left. */
-static bool take_over_one(struct worker *worker)
-{
-    int fd = handover_take(&worker->place->handover);
-
-    if (fd >= 0) {
-        clients_add(&worker->clients, fd);
-    }
-    return fd >= 0;
-}
-
-/* Milliseconds until the time, at least 0. */
-static int left_ms(int64_t time_ms)
-{
-    int64_t left = time_ms - clock_ms();
-
-    return left > 0 ? (int)left : 0;
-}
-
 /* Milliseconds until there is something to do without an event, or -1. */
 static int wait_ms(const struct worker *worker)
 {
     int first_ms =
         clock_sooner(clients_wait_ms(&worker->clients), service_wait_ms(&worker->service));
 
+    first_ms = clock_sooner(first_ms, arrivals_wait_ms(&worker->arrivals));
     if (clients_are_busy(&worker->clients)) {
         first_ms = clock_sooner(first_ms, BUSY_TURN_MS);
     }
-    if (worker->accept_again_ms != 0) {
-        first_ms = clock_sooner(first_ms, left_ms(worker->accept_again_ms));
-    }
     if (worker->give_back_ms != 0) {
-        first_ms = clock_sooner(first_ms, left_ms(worker->give_back_ms));
+        first_ms = clock_sooner(first_ms, clock_left_ms(worker->give_back_ms));
     }
     return first_ms;
-}
-
-static void accept_again(struct worker *worker)
-{
-    if (worker->leave == LEAVE_NOT && worker->accept_again_ms != 0 &&
-        clock_ms() >= worker->accept_again_ms) {
-        worker->accept_again_ms = 0;
-        watch_arrivals(worker);
-    }
 }
 
 /* What many requests at once took doesn't stay with the worker. */
@@ -191,20 +110,14 @@ static void take_signal(struct worker *worker)
 }
 
 /* Whether the event is none of a client's. */
-static bool is_own_event(struct worker *worker, const void *who, bool *has_accepted)
+static bool is_own_event(struct worker *worker, const void *who)
 {
-    const struct worker_place *place = worker->place;
-
-    if (who == &place->listen_fd) {
-        *has_accepted = accept_one(worker) || *has_accepted;
-    } else if (who == &place->handover) {
-        *has_accepted = take_over_one(worker) || *has_accepted;
-    } else if (who == &worker->signal_fd) {
+    if (who == &worker->signal_fd) {
         take_signal(worker);
-    } else if (who == &place->life_fd) {
+    } else if (who == &worker->place->life_fd) {
         worker->leave = LEAVE_DRAIN; /* the master is gone */
     } else {
-        return service_event(&worker->service, who);
+        return arrivals_event(&worker->arrivals, who) || service_event(&worker->service, who);
     }
     return true;
 }
@@ -215,34 +128,17 @@ static void serve_events(struct worker *worker, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
-    bool has_accepted = false;
 
     for (int i = 0; i < count; i++) {
-        if (!is_own_event(worker, events[i].data.ptr, &has_accepted)) {
+        if (!is_own_event(worker, events[i].data.ptr)) {
             client_event(events[i].data.ptr, events[i].events);
         }
     }
-    if (has_accepted && worker->leave == LEAVE_NOT && worker->accept_again_ms == 0) {
-        go_to_the_end_of_the_row(worker);
-    }
-    accept_again(worker);
+    arrivals_proceed(&worker->arrivals);
     give_memory_back(worker, count > 0);
     clients_proceed(&worker->clients);
     service_proceed(&worker->service);
     score_turn(worker->place->score, clients_are_busy(&worker->clients));
-}
-
-/* Takes over all connections that still wait to be accepted, as nobody will later. */
-static void accept_rest(struct worker *worker)
-{
-    int left = worker->place->config->backlog;
-
-    while (take_over_one(worker)) {
-        /* until that queue is empty */
-    }
-    while (!worker->place->is_shared && left-- > 0 && accept_one(worker)) {
-        /* likewise */
-    }
 }
 
 /* Serves until no request is under way. False when the time was up before. */
@@ -250,7 +146,7 @@ static bool settle(struct worker *worker, int64_t end_ms)
 {
     service_proceed(&worker->service);
     while (clients_are_busy(&worker->clients)) {
-        int left = left_ms(end_ms);
+        int left = clock_left_ms(end_ms);
 
         if (left == 0) {
             return false;
@@ -269,16 +165,13 @@ static void leave(struct worker *worker)
     int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
 
     score_set(worker->place->score, WORKER_DRAINING, NULL);
-    if (worker->accept_again_ms == 0) {
-        unwatch_arrivals(worker);
-    }
-    worker->accept_again_ms = 0;
-    unwatch(worker, worker->place->life_fd);
+    arrivals_close(&worker->arrivals);
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->place->life_fd, NULL);
     clients_unpark(&worker->clients);
     if (worker->leave == LEAVE_HAND_OVER) {
         clients_hand_over(&worker->clients, &worker->place->handover);
     } else {
-        accept_rest(worker);
+        arrivals_take_rest(&worker->arrivals);
     }
     if (settle(worker, end_ms)) {
         clients_look_once_more(&worker->clients);
@@ -293,7 +186,9 @@ static bool start(struct worker *worker)
 
     worker->clients = (struct clients){
         .service = &worker->service, .score = place->score, .epoll_fd = worker->epoll_fd};
-    if (worker->epoll_fd < 0 || !watch_arrivals(worker) ||
+    worker->arrivals = (struct arrivals){
+        .place = place, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
+    if (worker->epoll_fd < 0 || !arrivals_open(&worker->arrivals) ||
         !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
         !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
         log_errno(LOG_ERROR, "worker", "epoll");

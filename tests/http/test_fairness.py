@@ -5,6 +5,7 @@ import threading
 
 from client import Asking, request_bytes
 from cluster import frozen
+from daemon import sockets_of
 from fcgi import head, parameters, record, request
 from load import Load
 from probe import Probe
@@ -31,6 +32,34 @@ def test_64_connections_without_nginx(start):
             for peer in peers:
                 peer.send(request("GET", "/api/activities/home"))
             assert [peer.read_reply().status for peer in peers] == [200] * CONNECTIONS
+
+
+def test_connections_are_shared_out(start):
+    """Who has some leaves new ones to who has fewer, though it would be the first to come round to them."""
+    service = start(workers=4)
+    workers = service.wait_for_workers(4)
+    before = {worker: len(sockets_of(worker)) for worker in workers}
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(service.peer()) for _ in range(CONNECTIONS)]
+        for peer in peers:
+            peer.send(request("GET", "/livez"))
+        assert [peer.read_reply().status for peer in peers] == [200] * CONNECTIONS
+        counts = [len(sockets_of(worker)) - before[worker] for worker in workers]
+    assert sum(counts) == CONNECTIONS
+    assert max(counts) - min(counts) <= CONNECTIONS / 8, counts
+
+
+def test_connections_beside_a_frozen_worker(start):
+    """It has fewest, but nobody waits for it."""
+    service = start(workers=4)
+    workers = service.wait_for_workers(4)
+    with frozen(workers[0]), contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(service.peer()) for _ in range(CONNECTIONS)]
+        with Stopwatch() as watch:
+            for peer in peers:
+                peer.send(request("GET", "/livez"))
+            assert [peer.read_reply().status for peer in peers] == [200] * CONNECTIONS
+    assert watch.seconds < 1
 
 
 def test_a_trickling_peer_holds_up_nobody(start):
