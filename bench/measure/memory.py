@@ -29,8 +29,8 @@ def footprint(bench):
 
 def quarter(samples, number):
     """(requests, KB) of one quarter of the samples, by their medians: a worker's size goes up and down with its work."""
-    size = max(1, len(samples) // 4)
-    part = samples[-size:] if number == 4 else samples[(number - 1) * size : number * size]
+    start = (number - 1) * len(samples) // 4
+    part = samples[start : start + max(1, len(samples) // 4)]
     return [statistics.median(values) for values in zip(*part)]
 
 
