@@ -82,8 +82,8 @@ static bool pass_on(struct arrivals *arrivals, int fd)
 {
     if (arrivals->patient_until_ms == 0) {
         unwatch(arrivals, &arrivals->place->handover.take);
+        arrivals->patient_until_ms = clock_ms() + ARRIVALS_PATIENCE_MS;
     }
-    arrivals->patient_until_ms = clock_ms() + ARRIVALS_PATIENCE_MS;
     if (!handover_give(&arrivals->place->handover, fd, 0)) {
         return false;
     }

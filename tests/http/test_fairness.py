@@ -9,6 +9,7 @@ from daemon import sockets_of
 from fcgi import head, parameters, record, request
 from load import Load
 from probe import Probe
+from test_pipeline import start_all
 from waiting import Stopwatch, eventually
 
 CONNECTIONS = 64
@@ -60,6 +61,26 @@ def test_connections_beside_a_frozen_worker(start):
                 peer.send(request("GET", "/livez"))
             assert [peer.read_reply().status for peer in peers] == [200] * CONNECTIONS
     assert watch.seconds < 1
+
+
+def test_ever_new_connections_beside_a_frozen_worker(start):
+    """None of what is passed on waits because there is always more."""
+    service = start(workers=4)
+    workers = service.wait_for_workers(4)
+
+    def ask_anew(_):
+        with Stopwatch() as watch:
+            for _ in range(100):
+                with service.peer() as peer:
+                    assert peer.ask("GET", "/livez").status == 200
+        return watch.seconds
+
+    with frozen(workers[0]), contextlib.ExitStack() as stack:
+        held = [stack.enter_context(service.peer()) for _ in range(CONNECTIONS)]
+        for peer in held:
+            peer.send(request("GET", "/livez"))
+        assert [peer.read_reply().status for peer in held] == [200] * CONNECTIONS
+        assert max(start_all(8, ask_anew)()) < 5
 
 
 def test_a_trickling_peer_holds_up_nobody(start):
