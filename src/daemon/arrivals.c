@@ -150,11 +150,11 @@ static void take_over_in_turn(struct arrivals *arrivals)
     }
 }
 
-/* Stands in the other row again once others have as many; or if they never do: those that have fewer are
- * too busy then, or stuck. */
+/* Stands in the other row again once all that was passed on is taken; or if it isn't: those that have fewer
+ * are too busy then, or stuck. */
 static void look_after_others(struct arrivals *arrivals)
 {
-    if (is_ahead(arrivals)) {
+    if (handover_waits(&arrivals->place->handover)) {
         if (clock_ms() < arrivals->patient_until_ms) {
             return;
         }
@@ -170,14 +170,14 @@ void arrivals_proceed(struct arrivals *arrivals)
 
     arrivals->has_connection = false;
     arrivals->has_handover = false;
+    if (arrivals->patient_until_ms != 0) {
+        look_after_others(arrivals);
+    }
     if (has_handover && arrivals->patient_until_ms == 0) {
         take_over_in_turn(arrivals);
     }
     if (has_connection && arrivals->accept_again_ms == 0) {
         accept_in_turn(arrivals);
-    }
-    if (arrivals->patient_until_ms != 0) {
-        look_after_others(arrivals);
     }
     if (arrivals->accept_again_ms != 0 && clock_ms() >= arrivals->accept_again_ms) {
         arrivals->accept_again_ms = 0;

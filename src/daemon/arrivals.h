@@ -15,8 +15,8 @@
 
 enum {
     ARRIVALS_AHEAD_MAX = 2,    /* connections more than another worker has, before one passes on */
-    ARRIVALS_LOOK_MS = 1,      /* between looks whether others have as many */
-    ARRIVALS_PATIENCE_MS = 10, /* for them to take what was passed on */
+    ARRIVALS_LOOK_MS = 1,      /* between looks whether others have taken what was passed on */
+    ARRIVALS_PATIENCE_MS = 10, /* for them to take it */
     ARRIVALS_KEEP_MS = 100,    /* for which nothing is passed on when they didn't */
     ARRIVALS_PAUSE_MS = 100    /* without descriptors for more connections */
 };

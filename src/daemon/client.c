@@ -331,8 +331,7 @@ int clients_wait_ms(const struct clients *clients)
             first = client->end_ms;
         }
     }
-    int64_t left = first - clock_ms();
-    return left > 0 ? (int)left : 0;
+    return clock_left_ms(first);
 }
 
 /* --- leaving --- */

@@ -46,6 +46,13 @@ bool handover_give(const struct handover *handover, int fd, int timeout_ms)
     return true;
 }
 
+bool handover_waits(const struct handover *handover)
+{
+    struct pollfd queue = {.fd = handover->take, .events = POLLIN};
+
+    return poll(&queue, 1, 0) > 0;
+}
+
 int handover_take(const struct handover *handover)
 {
     char mark;

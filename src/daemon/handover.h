@@ -18,6 +18,9 @@ bool handover_open(struct handover *handover);
  * here and is to be closed. */
 bool handover_give(const struct handover *handover, int fd, int timeout_ms);
 
+/* Whether a connection is in the queue. */
+bool handover_waits(const struct handover *handover);
+
 /* A connection from the queue, or -1. */
 int handover_take(const struct handover *handover);
 

@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import select
 import socket
 import struct
 
@@ -101,6 +102,10 @@ class Peer:
                 return cgi_reply(output)
             if kind == STDOUT:
                 output += content
+
+    def has_answer(self):
+        """Whether some of it has come."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def ask(self, *arguments, **more):
         self.send(request(*arguments, **more))
