@@ -1,5 +1,6 @@
 #include "daemon/worker.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,17 @@ static int set_signals(void)
     sigaddset(&leave_signals, SIGTERM);
     sigaddset(&leave_signals, SIGUSR1);
     return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Who wakes a worker isn't interrupted for it: nginx goes on and has more for the worker by the time it
+ * runs (sched(7), SCHED_BATCH). Where somebody has chosen another policy for the pool, that stays. */
+static void run_in_batches(void)
+{
+    const struct sched_param none = {0};
+
+    if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) != 0) {
+        log_errno(LOG_DEBUG, "worker", "SCHED_BATCH");
+    }
 }
 
 static bool watch(struct worker *worker, int fd, uint32_t events, void *who)
@@ -211,6 +223,7 @@ int worker_run(const struct worker_place *place)
                                         .score = place->score,
                                         .scoreboard = place->scoreboard,
                                         .epoll_fd = worker.epoll_fd};
+    run_in_batches();
     srandom((unsigned)getpid());
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */
     fastcgi_setup();

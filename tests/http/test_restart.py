@@ -78,6 +78,17 @@ def test_kills_under_load(start):
     load.audit(service.database).check()
 
 
+def test_the_scheduling_policy(start):
+    """Workers run in batches, unless somebody wants something else of the pool."""
+    service = start(workers=2)
+    before = service.wait_for_workers(2)
+    assert [os.sched_getscheduler(pid) for pid in before] == [os.SCHED_BATCH] * 2
+    os.sched_setscheduler(service.daemon.pid, os.SCHED_IDLE, os.sched_param(0))
+    service.daemon.signal(signal.SIGHUP)
+    after = service.wait_for_workers(2, other_than=before)
+    assert [os.sched_getscheduler(pid) for pid in after] == [os.SCHED_IDLE] * 2
+
+
 def test_no_fork_storm(start):
     """Workers that are killed as soon as they appear: some at once, then one per second."""
     service = start(workers=2)
