@@ -150,11 +150,11 @@ static void take_over_in_turn(struct arrivals *arrivals)
     }
 }
 
-/* Stands in the other row again once all that was passed on is taken; or if it isn't: those that have fewer
- * are too busy then, or stuck. */
+/* Stands in the other row again once all that was passed on is taken, or somebody else has most; or if
+ * neither comes true: those that have fewer are too busy then, or stuck. */
 static void look_after_others(struct arrivals *arrivals)
 {
-    if (handover_waits(&arrivals->place->handover)) {
+    if (is_ahead(arrivals) && handover_waits(&arrivals->place->handover)) {
         if (clock_ms() < arrivals->patient_until_ms) {
             return;
         }

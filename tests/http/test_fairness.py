@@ -60,6 +60,19 @@ def test_new_connections_go_to_those_who_have_fewer(start):
     assert counts[0] - CONNECTIONS < CONNECTIONS / 4, counts
 
 
+def test_many_connections_at_once_are_shared_out(start):
+    service = start(workers=4)
+    workers = service.wait_for_workers(4)
+    before = {worker: len(sockets_of(worker)) for worker in workers}
+    for _ in range(5):
+        with contextlib.ExitStack() as stack:
+            ask_all([stack.enter_context(service.peer()) for _ in range(4 * CONNECTIONS)])
+            counts = [len(sockets_of(worker)) - before[worker] for worker in workers]
+        assert sum(counts) == 4 * CONNECTIONS
+        assert max(counts) - min(counts) <= CONNECTIONS / 4, counts
+        eventually(lambda: all(len(sockets_of(worker)) == before[worker] for worker in workers))
+
+
 def test_connections_beside_a_frozen_worker(start):
     """It has fewest, but nobody waits for it."""
     service = start(workers=4)
