@@ -1,6 +1,8 @@
 """Runs phases of the bench one after the other; bin/bench calls it."""
 
 import functools
+import signal
+import sys
 
 import agreement
 import cold_start
@@ -34,6 +36,7 @@ PHASES = {
     "tuned": tuning.report,
 }
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # not without ending what was started
 arguments = parse()
 for phase in arguments.phases:
     bench = Bench(arguments)

@@ -100,6 +100,21 @@ assert set(found["left_out"]) == {"pgbench", "blocking", "flask", "node", "php",
   measured 'assert not [key for key in measures if "asynchronous" in key]' # those stay as they were
 }
 
+@test "ended in the midst of a measurement it stops at once" {
+  "$TOP/bin/bench" --no-install --dir "$ROOM/data" --results "$ROOM/results" --quick --seconds 60 --rows 2000 \
+    --only cruddurd,nginx >"$ROOM/ended" 2>&1 3>&- &
+  local bench=$! end=$((SECONDS + 60)) status=0
+  until grep -q 'throughput of reads' "$ROOM/ended" && pgrep --full "^wrk .*$ROOM/data/requests"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.1
+  done
+  end=$((SECONDS + 15))
+  kill -s TERM "$bench"
+  wait "$bench" || status=$?
+  ((status == 130 && SECONDS <= end))
+  run ! grep -lsaF -- "$ROOM/" /proc/[0-9]*/cmdline
+}
+
 @test "nothing of it runs on" {
   run ! grep -lsaF -- "$ROOM/" /proc/[0-9]*/cmdline
 }
