@@ -1,11 +1,11 @@
 """Many statements under way on one session: each answer is the right one, and none is given before the commit."""
 
 import contextlib
-import os
 
 import pytest
 
 from client import Asking
+from daemon import sockets_of
 from fcgi import request
 from waiting import Stopwatch, eventually, never
 
@@ -105,8 +105,7 @@ def lines_of(service, method):
 def established(service):
     """Sockets that the worker has open: the front server's connections among them."""
     (worker,) = service.wait_for_workers(1)
-    links = (os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd"))
-    return [link for link in links if link.startswith("socket:")]
+    return sockets_of(worker)
 
 
 def test_each_gets_its_own(start):
