@@ -10,7 +10,6 @@ from daemon import sockets_of
 from fcgi import head, parameters, record, request
 from load import Load
 from probe import Probe
-from test_pipeline import start_all
 from waiting import Stopwatch, eventually
 
 CONNECTIONS = 64
