@@ -6,6 +6,7 @@
 -- newest of each lifetime, see lifetime_key in schema.sql, between which nothing has expired. So a page costs the same
 -- whatever has expired in front of it or behind.
 -- Only a full page has a row number %(limit)s, and with it a next_key.
+-- snapshot: the server, by when it was started, and which transactions the page has seen.
 -- The limit 1 has authors looked up one by one: no plan reads all users for them.
 select
     'ok' as outcome,
@@ -13,7 +14,8 @@ select
     (extract(epoch from coalesce(search.last_created_at, walk.last_created_at)) * 1000000)::bigint
     || '/' || coalesce(search.last_uuid, walk.last_uuid) as next_key,
     (extract(epoch from nullif(coalesce(search.first_expires_at, walk.first_expires_at), 'infinity') - now()) * 1000000)::bigint
-        as lives_us
+        as lives_us,
+    (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint || '/' || pg_current_snapshot() as snapshot
 from (
     select
         json_agg(shown) as list,

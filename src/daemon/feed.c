@@ -16,15 +16,23 @@ struct waiter {
     struct waiter *next;
 };
 
+/* Two counters of the mark, read before the database is asked: a write in between is seen by the next
+ * look at them. */
+struct version {
+    uint64_t generation;
+    uint64_t changes;
+};
+
 struct page {
     char limit[8]; /* rows, as the statement has it; "" while unused */
     bool is_filled;
     struct buf body;
     struct buf next_key; /* empty: none */
     char etag[ETAG_SIZE];
-    uint64_t generation; /* the mark's, before the database was asked */
-    int64_t dies_us;     /* when the first activity in it expires */
-    int64_t fresh_us;    /* when it was last known to be what the database has */
+    struct version version;
+    struct snapshot snapshot;
+    int64_t dies_us;  /* when the first activity in it expires */
+    int64_t fresh_us; /* when it was last known to be what the database has */
     int64_t used_us;
     struct fill *fill; /* the newest that is under way */
     int fills;         /* all that are */
@@ -35,7 +43,7 @@ struct fill {
     struct feed *feed;
     struct page *page;
     struct statement statement;
-    uint64_t generation;
+    struct version version;
     int64_t asked_us;
     struct waiter *waiters;
     struct fill *next, **link; /* of all */
@@ -56,9 +64,16 @@ struct feed_mark *feed_mark_new(void)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-void feed_mark_changed(struct feed_mark *mark)
+void feed_mark_written(struct feed_mark *mark)
 {
     atomic_fetch_add(&mark->generation, 1);
+}
+
+void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest)
+{
+    atomic_store(&mark->server, latest->server);
+    atomic_store(&mark->xmax, latest->xmax);
+    atomic_fetch_add(&mark->changes, 1);
 }
 
 struct feed *feed_new(const struct feed_settings *settings, struct connection *reads)
@@ -143,9 +158,31 @@ static struct result result_of(const struct page *page)
     };
 }
 
-static uint64_t generation(const struct feed *feed)
+static struct version version_now(const struct feed *feed)
 {
-    return atomic_load(&feed->settings->mark->generation);
+    return (struct version){atomic_load(&feed->settings->mark->generation),
+                            atomic_load(&feed->settings->mark->changes)};
+}
+
+static bool is_same(const struct version *version, const struct version *other)
+{
+    return version->generation == other->generation && version->changes == other->changes;
+}
+
+/* Whether the page has what the watcher saw: as a rule what it sees is what the pool wrote, for which
+ * the page was fetched anew already. */
+static bool has_changes(const struct feed *feed, struct page *page, uint64_t changes)
+{
+    const struct feed_mark *mark = feed->settings->mark;
+    const struct snapshot latest = {.server = atomic_load(&mark->server),
+                                    .xmax = atomic_load(&mark->xmax)};
+
+    /* The counter is the last that changes: as long as it is the same, latest belongs to it. */
+    if (!snapshot_covers(&page->snapshot, &latest) || atomic_load(&mark->changes) != changes) {
+        return false;
+    }
+    page->version.changes = changes;
+    return true;
 }
 
 /* Whether that is so short a time ago that a write from elsewhere may still be unseen. */
@@ -161,8 +198,11 @@ static bool is_watched(const struct feed *feed, int64_t now_us)
 
 static bool is_current(const struct feed *feed, struct page *page, int64_t now_us)
 {
-    if (!page->is_filled || page->generation != generation(feed) || now_us >= page->dies_us ||
-        !is_watched(feed, now_us)) {
+    const struct version now = version_now(feed);
+
+    if (!page->is_filled || page->version.generation != now.generation || now_us >= page->dies_us ||
+        !is_watched(feed, now_us) ||
+        (page->version.changes != now.changes && !has_changes(feed, page, now.changes))) {
         return false;
     }
     page->fresh_us = now_us;
@@ -184,7 +224,11 @@ static bool may_be_stale(const struct feed *feed, const struct page *page,
 static void keep(struct page *page, const struct fill *fill, const struct result *result)
 {
     page->is_filled = true;
-    page->generation = fill->generation;
+    page->version = fill->version;
+    page->snapshot = (struct snapshot){0};
+    if (result->snapshot != NULL) {
+        snapshot_read(&page->snapshot, result->snapshot);
+    }
     page->fresh_us = fill->asked_us;
     page->dies_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
     buf_clear(&page->body);
@@ -192,6 +236,12 @@ static void keep(struct page *page, const struct fill *fill, const struct result
     buf_clear(&page->next_key);
     buf_text(&page->next_key, result->next_key != NULL ? result->next_key : "");
     etag_make(page->etag, result->body, result->body_length);
+}
+
+static bool is_newer(const struct fill *fill, const struct page *page)
+{
+    return fill->version.generation >= page->version.generation &&
+           fill->version.changes >= page->version.changes;
 }
 
 static void fill_done(void *context, const struct result *result)
@@ -208,7 +258,7 @@ static void fill_done(void *context, const struct result *result)
     if (result->status == STATUS_OK && result->body != NULL) {
         /* One that was asked for earlier may come later; and what a standby doesn't have yet the
          * watcher may have seen long ago. */
-        if (!result->is_of_standby && (!page->is_filled || page->generation <= fill->generation)) {
+        if (!result->is_of_standby && (!page->is_filled || is_newer(fill, page))) {
             keep(page, fill, result);
             kept.etag = page->etag;
         }
@@ -227,7 +277,9 @@ static void fill_done(void *context, const struct result *result)
 /* Whether a query begun now could see nothing that this one may miss. */
 static bool is_as_good_as_new(const struct feed *feed, const struct fill *fill, int64_t now_us)
 {
-    return fill->generation == generation(feed) &&
+    const struct version now = version_now(feed);
+
+    return is_same(&fill->version, &now) &&
            (is_watched(feed, now_us) || is_recent(feed, fill->asked_us, now_us));
 }
 
@@ -243,11 +295,10 @@ static struct fill *fill_new(struct feed *feed, struct page *page)
 {
     struct fill *fill = memory_zeroed(sizeof *fill);
 
-    /* The generation before the query: a write in between is seen by the next look at it. */
     *fill = (struct fill){.feed = feed,
                           .page = page,
                           .statement = statement_of(STATEMENT_ACTIVITIES_HOME),
-                          .generation = generation(feed),
+                          .version = version_now(feed),
                           .asked_us = clock_us(),
                           .next = feed->fills,
                           .link = &feed->fills};

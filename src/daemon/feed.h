@@ -1,6 +1,6 @@
 /* The newest page of the home feed, kept as the database gave it and served without asking again
- * while nothing can have changed: no write went out from this host, the watcher saw none from
- * elsewhere, and nothing in it has expired. One copy per worker and page length. */
+ * while nothing can have changed: no write went out from this host, the watcher saw none that isn't in
+ * it, and nothing in it has expired. One copy per worker and page length. */
 #ifndef CRUDDUR_DAEMON_FEED_H
 #define CRUDDUR_DAEMON_FEED_H
 
@@ -10,18 +10,25 @@
 
 #include "base/counter.h"
 #include "db/connection.h"
+#include "db/snapshot.h"
 
 /* What the pool's processes tell each other, in shared memory. */
 struct feed_mark {
-    _Atomic uint64_t generation; /* another one after each write */
-    _Atomic int64_t looked_us;   /* when the watcher's last successful look began, monotonic */
+    _Atomic uint64_t generation; /* another one after each write of the pool */
+    _Atomic uint64_t changes;    /* another one after each change that the watcher saw */
+    _Atomic int64_t server;      /* and what it saw then, as in struct snapshot */
+    _Atomic uint64_t xmax;
+    _Atomic int64_t looked_us; /* when its last successful look began, monotonic */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
 struct feed_mark *feed_mark_new(void);
 
-/* To be called when a write is committed, or may be, before anybody is told. */
-void feed_mark_changed(struct feed_mark *mark);
+/* To be called when a write of the pool is committed, or may be, before anybody is told. */
+void feed_mark_written(struct feed_mark *mark);
+
+/* To be called by the watcher when it saw a change: whoever doesn't cover the snapshot is out of date. */
+void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest);
 
 /* What came of those who asked for a page that may be kept. */
 struct feed_counts {

@@ -96,7 +96,7 @@ bool service_cancel(struct service *service, const void *context)
 void service_note_result(const struct service *service, const struct statement *statement)
 {
     if (service->feed != NULL && writes(service, statement)) {
-        feed_mark_changed(service->feed_settings.mark);
+        feed_mark_written(service->feed_settings.mark);
     }
 }
 

@@ -175,10 +175,12 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
 
 static const char *value_at(const PGresult *rows, int column)
 {
-    return PQgetisnull(rows, 0, column) ? NULL : PQgetvalue(rows, 0, column);
+    return column >= PQnfields(rows) || PQgetisnull(rows, 0, column) ? NULL
+                                                                     : PQgetvalue(rows, 0, column);
 }
 
-/* From the one row (outcome, body, next_key, lives_us), of which the last two may be missing. */
+/* From the one row (outcome, body, next_key, lives_us, snapshot), of which the last ones may be
+ * missing. */
 static void take_row(const PGresult *rows, struct result *result)
 {
     result->status = STATUS_OK;
@@ -188,9 +190,10 @@ static void take_row(const PGresult *rows, struct result *result)
     result->outcome = value_at(rows, 0);
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
-    result->next_key = PQnfields(rows) > 2 ? value_at(rows, 2) : NULL;
-    const char *lives_us = PQnfields(rows) > 3 ? value_at(rows, 3) : NULL;
+    result->next_key = value_at(rows, 2);
+    const char *lives_us = value_at(rows, 3);
     result->lives_us = lives_us != NULL ? strtoll(lives_us, NULL, 10) : -1;
+    result->snapshot = value_at(rows, 4);
 }
 
 static void take_error(const char *template_name, const PGresult *error, struct result *result)

@@ -7,9 +7,9 @@
 
 #include "base/buf.h"
 
-/* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us:
- * an outcome word, JSON text, the key of a full page's last row, and the microseconds until a page's
- * first row expires. */
+/* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us,
+ * snapshot: an outcome word, JSON text, the key of a full page's last row, the microseconds until a
+ * page's first row expires, and what snapshot.h reads. */
 enum shape {
     SHAPE_OBJECT, /* its row as an object with the outcome "ok"; no row stays no row */
     SHAPE_ARRAY,  /* its rows as an array, [] when there are none */

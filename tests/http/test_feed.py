@@ -1,5 +1,6 @@
 """The kept home feed: never older than promised, whoever writes and whatever dies."""
 
+import contextlib
 import datetime
 import itertools
 import os
@@ -7,6 +8,7 @@ import signal
 import threading
 import time
 
+import psycopg2
 import pytest
 
 from client import Asking, LastingConnection
@@ -100,6 +102,35 @@ def test_what_others_write_is_there_within_the_bound(start):
         assert newest(service.get(HOME)) == f"changed {number}"
 
 
+def test_what_this_pool_writes_is_fetched_once(start):
+    """And not again when the watcher sees it. Others write to this cluster too now and then: its own vacuum does."""
+    service = start(workers=1)
+    kept = 0
+    for number in range(20):
+        keep(service)
+        service.create(f"number {number}")
+        assert asked_the_database(service, service.get(HOME))
+        time.sleep(FEED_BOUND)
+        kept += not asked_the_database(service, service.get(HOME))
+    assert kept >= 10
+
+
+def test_a_transaction_that_began_before_and_ends_after(start):
+    """The page that was fetched for a later one doesn't have it."""
+    service = start(workers=1)
+    with service.database.connect() as connection, connection.cursor() as cursor:
+        for number in range(5):
+            cursor.execute("update activities set message = %s where message not like 'later%%'", (f"before {number}",))
+            service.create(f"later {number}")
+            assert newest(service.get(HOME)) == f"later {number}"
+            time.sleep(FEED_BOUND)
+            assert service.get(HOME).json[-1]["message"] != f"before {number}"
+            connection.commit()
+            time.sleep(FEED_BOUND)
+            assert service.get(HOME).json[-1]["message"] == f"before {number}"
+    connection.close()
+
+
 def test_a_kept_page_dies_with_its_first_expiry(start):
     service = start(workers=1)
     service.database.add_activities(3, expires_at="now() + interval '1 second'", message="'short'")
@@ -184,6 +215,31 @@ def test_nothing_is_kept_across_a_standby(cluster, start, moves):
         never(lambda: newest(service.home()) != "changed", 0.2)
     finally:
         standby.remove()
+
+
+def watching(cluster, service):
+    try:
+        return sessions_on(cluster, service, "cruddurd watcher")
+    except psycopg2.OperationalError:
+        return []
+
+
+def test_what_a_crash_lost_is_kept_no_longer(cluster, start):
+    """Its transaction's number is given out again: the page that has seen it looks newer than what is there."""
+    service = start(workers=1)
+    keep(service)
+    ((flushes,),) = cluster.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")
+    with contextlib.closing(cluster.connect(service.database.name)) as connection, connection.cursor() as cursor:
+        with frozen(flushes):
+            cursor.execute("set synchronous_commit = off")
+            cursor.execute("update activities set message = 'lost'")
+            eventually(lambda: newest(service.get(HOME)) == "lost", what="what will be lost")
+            keep(service)
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+            eventually(lambda: not watching(cluster, service), what="the crash")
+    eventually(lambda: watching(cluster, service), what="the watcher's return")
+    time.sleep(FEED_BOUND)  # and nobody asked meanwhile
+    assert newest(service.get(HOME)) != "lost"
 
 
 def test_whoever_asks_meanwhile_shares_the_answer(start):
