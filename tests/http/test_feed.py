@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import itertools
 import os
+import random
 import signal
 import threading
 import time
@@ -375,8 +376,31 @@ class Writer(threading.Thread):
                 self.is_over.wait(0.05)
 
 
+class SlowWriter(threading.Thread):
+    """By SQL, in transactions that others overtake."""
+
+    def __init__(self, database, is_over, acknowledged):
+        super().__init__()
+        self.database, self.is_over, self.acknowledged = database, is_over, acknowledged
+        self.wrong = []
+        self.start()
+
+    def run(self):
+        with contextlib.closing(self.database.connect()) as connection, connection.cursor() as cursor:
+            connection.autocommit = False
+            while not self.is_over.is_set():
+                cursor.execute(
+                    "insert into activities (user_uuid, message) select uuid, 'slow' from users limit 1"
+                    " returning row_to_json(activities)"
+                )
+                ((row,),) = cursor.fetchall()
+                self.is_over.wait(random.uniform(0, 0.15))
+                connection.commit()
+                self.acknowledged.append((row, time.monotonic()))
+
+
 def test_no_reader_gets_an_old_feed(cluster, start):
-    """Two hosts write; on its own a write is in the next answer, on the other one within the bound."""
+    """Two hosts write; on its own a write is in the next answer, on the other one within the bound, as what is written by SQL is."""
     seconds = float(os.environ.get("FRESHNESS_SECONDS", "4"))
     one = start(workers=2)
     with Service(cluster, workers=2, database=one.database) as other:
@@ -384,10 +408,12 @@ def test_no_reader_gets_an_old_feed(cluster, start):
         written = {"one": [], "other": []}
         hosts = {"one": one, "other": other}
         writers = [Writer(name, hosts[name], is_over, written[name]) for name in hosts for _ in range(4)]
+        written["elsewhere"] = []
+        writers += [SlowWriter(one.database, is_over, written["elsewhere"]) for _ in range(2)]
         readers = [
             Reader(hosts[name], is_over, written[source], 0 if name == source else FEED_BOUND)
             for name in hosts
-            for source in hosts
+            for source in written
             for _ in range(8)
         ]
         is_over.wait(seconds)
