@@ -56,18 +56,22 @@ def rates(measures, names, what):
     return document(lines, y + 12)
 
 
+def wait_bars(measures, names, what):
+    bars = []
+    for name in ("cruddurd", "blocking"):
+        for figure in ("p50", "p99", "worst"):
+            found = measures.get(f"{figure}/{name}/{what}")
+            if found and found["value"]:
+                label = f"{names[name]}, {figure}"
+                bars.append((label, found["value"], COLOURS[name], f"{found['value'] / 1000:.2f} ms"))
+    return bars
+
+
 def waits(measures, names):
     """p50, p99 and the worst at fixed rates, on a logarithmic scale from 10 µs to 1 s."""
     lines, y = [], 0
-    for stream, rate, _ in settings.STEADY:
-        bars = []
-        for name in ("cruddurd", "blocking"):
-            for figure in ("p50", "p99", "worst"):
-                found = measures.get(f"{figure}/{name}/{stream}")
-                if found and found["value"]:
-                    milliseconds = found["value"] / 1000
-                    label = f"{names[name]}, {figure}"
-                    bars.append((label, found["value"], COLOURS[name], f"{milliseconds:.2f} ms"))
+    for stream, rate, load in [(name, rate, load) for load in settings.STEADY for name, rate, _ in settings.STEADY[load]]:
+        bars = wait_bars(measures, names, f"{stream} at {load}")
         if bars:
             title = f"{stream} at {rate}/s beside the others: wait, logarithmic"
             more, y = group(title, bars, y, lambda value: min(1.0, max(0.0, (math.log10(value) - 1) / 5)))

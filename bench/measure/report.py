@@ -151,11 +151,13 @@ def latencies(measures):
 
 def steady_rows(measures):
     rows = []
-    for name in ("cruddurd", "blocking"):
-        for stream, rate, _ in settings.STEADY:
-            if f"p50/{name}/{stream}" in measures:
-                cells = [cell(measures, f"{figure}/{name}/{stream}") for figure in ("p50", "p99", "worst")]
-                rows.append([NAMES[name], f"{stream}, {rate}/s", *cells])
+    for load, streams in settings.STEADY.items():
+        for name in ("cruddurd", "blocking"):
+            for stream, rate, _ in streams:
+                key = f"{name}/{stream} at {load}"
+                if f"p50/{key}" in measures:
+                    cells = [cell(measures, f"{figure}/{key}") for figure in ("p50", "p99", "worst")]
+                    rows.append([NAMES[name], f"{stream}, {rate}/s", *cells])
     return table(["", "", "p50", "p99", "worst"], rows)
 
 

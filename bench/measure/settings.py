@@ -27,8 +27,11 @@ FAIRNESS_SECONDS = 1.0
 WRITES_PER_SECOND = (10, 100)  # beside a kept home
 FRESHNESS_WRITERS = 4
 
-# Fixed rates, requests per second and connections: about a third of what the slower of both compared can do.
-STEADY = (("constant", 1500, 16), ("show", 1000, 16), ("page", 300, 16), ("create", 400, 16))
+# Fixed rates, requests per second and connections: of all that the slower of both compared can do, about so much.
+STEADY = {
+    "a third": (("constant", 1500, 16), ("show", 1000, 16), ("page", 300, 16), ("create", 400, 16)),
+    "two thirds": (("constant", 3000, 16), ("show", 2000, 16), ("page", 600, 16), ("create", 800, 16)),
+}
 STEADY_SECONDS = 5
 
 # What bin/bench --tune asks of each group's variants, with so many connections; a few hundred more than the connections
