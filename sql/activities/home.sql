@@ -6,7 +6,9 @@
 -- newest of each lifetime, see lifetime_key in schema.sql, between which nothing has expired. So a page costs the same
 -- whatever has expired in front of it or behind.
 -- Only a full page has a row number %(limit)s, and with it a next_key.
--- snapshot: the server, by when it was started, and which transactions the page has seen.
+-- snapshot: which transactions the page has seen, and of which server's, by when that was started and when it last lost its
+-- statistics: it does so in a crash, after which it gives the numbers of lost transactions out again. Null on a standby, which
+-- is behind.
 -- The limit 1 has authors looked up one by one: no plan reads all users for them.
 select
     'ok' as outcome,
@@ -15,7 +17,12 @@ select
     || '/' || coalesce(search.last_uuid, walk.last_uuid) as next_key,
     (extract(epoch from nullif(coalesce(search.first_expires_at, walk.first_expires_at), 'infinity') - now()) * 1000000)::bigint
         as lives_us,
-    (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint || '/' || pg_current_snapshot() as snapshot
+    case
+        when not pg_is_in_recovery() then
+            (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
+            + (extract(epoch from coalesce(pg_stat_get_bgwriter_stat_reset_time(), 'epoch')) * 1000000)::bigint
+            || '/' || pg_current_snapshot()
+    end as snapshot
 from (
     select
         json_agg(shown) as list,

@@ -71,9 +71,13 @@ void feed_mark_written(struct feed_mark *mark)
 
 void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest)
 {
+    /* Odd already after a watcher's death in here. */
+    uint64_t meanwhile = atomic_load(&mark->changes) | 1;
+
+    atomic_store(&mark->changes, meanwhile);
     atomic_store(&mark->server, latest->server);
     atomic_store(&mark->xmax, latest->xmax);
-    atomic_fetch_add(&mark->changes, 1);
+    atomic_store(&mark->changes, meanwhile + 1);
 }
 
 struct feed *feed_new(const struct feed_settings *settings, struct connection *reads)
@@ -177,8 +181,8 @@ static bool has_changes(const struct feed *feed, struct page *page, uint64_t cha
     const struct snapshot latest = {.server = atomic_load(&mark->server),
                                     .xmax = atomic_load(&mark->xmax)};
 
-    /* The counter is the last that changes: as long as it is the same, latest belongs to it. */
-    if (!snapshot_covers(&page->snapshot, &latest) || atomic_load(&mark->changes) != changes) {
+    if (changes % 2 != 0 || !snapshot_covers(&page->snapshot, &latest) ||
+        atomic_load(&mark->changes) != changes) {
         return false;
     }
     page->version.changes = changes;
@@ -196,12 +200,21 @@ static bool is_watched(const struct feed *feed, int64_t now_us)
     return is_recent(feed, atomic_load(&feed->settings->mark->looked_us), now_us);
 }
 
+/* Not so where one session was moved to another server and the watcher's wasn't. */
+static bool is_of_watched_server(const struct feed *feed, const struct page *page)
+{
+    return page->snapshot.server == atomic_load(&feed->settings->mark->server);
+}
+
 static bool is_current(const struct feed *feed, struct page *page, int64_t now_us)
 {
+    if (!page->is_filled || now_us >= page->dies_us || !is_watched(feed, now_us)) {
+        return false;
+    }
+    /* After the time of the look, which is noted behind what it saw. */
     const struct version now = version_now(feed);
 
-    if (!page->is_filled || page->version.generation != now.generation || now_us >= page->dies_us ||
-        !is_watched(feed, now_us) ||
+    if (page->version.generation != now.generation || !is_of_watched_server(feed, page) ||
         (page->version.changes != now.changes && !has_changes(feed, page, now.changes))) {
         return false;
     }
@@ -223,12 +236,8 @@ static bool may_be_stale(const struct feed *feed, const struct page *page,
 
 static void keep(struct page *page, const struct fill *fill, const struct result *result)
 {
-    page->is_filled = true;
+    page->is_filled = snapshot_read(&page->snapshot, result->snapshot);
     page->version = fill->version;
-    page->snapshot = (struct snapshot){0};
-    if (result->snapshot != NULL) {
-        snapshot_read(&page->snapshot, result->snapshot);
-    }
     page->fresh_us = fill->asked_us;
     page->dies_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
     buf_clear(&page->body);
@@ -256,9 +265,9 @@ static void fill_done(void *context, const struct result *result)
         page->fill = NULL;
     }
     if (result->status == STATUS_OK && result->body != NULL) {
-        /* One that was asked for earlier may come later; and what a standby doesn't have yet the
-         * watcher may have seen long ago. */
-        if (!result->is_of_standby && (!page->is_filled || is_newer(fill, page))) {
+        /* One that was asked for earlier may come later; and what a standby doesn't have yet may have
+         * been seen long ago. */
+        if (result->snapshot != NULL && (!page->is_filled || is_newer(fill, page))) {
             keep(page, fill, result);
             kept.etag = page->etag;
         }
@@ -277,10 +286,10 @@ static void fill_done(void *context, const struct result *result)
 /* Whether a query begun now could see nothing that this one may miss. */
 static bool is_as_good_as_new(const struct feed *feed, const struct fill *fill, int64_t now_us)
 {
+    const bool is_bounded = is_watched(feed, now_us) || is_recent(feed, fill->asked_us, now_us);
     const struct version now = version_now(feed);
 
-    return is_same(&fill->version, &now) &&
-           (is_watched(feed, now_us) || is_recent(feed, fill->asked_us, now_us));
+    return is_bounded && is_same(&fill->version, &now);
 }
 
 static void wait_for(struct fill *fill, statement_done *done, void *context)

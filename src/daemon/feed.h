@@ -15,8 +15,9 @@
 /* What the pool's processes tell each other, in shared memory. */
 struct feed_mark {
     _Atomic uint64_t generation; /* another one after each write of the pool */
-    _Atomic uint64_t changes;    /* another one after each change that the watcher saw */
-    _Atomic int64_t server;      /* and what it saw then, as in struct snapshot */
+    _Atomic uint64_t changes;    /* another one after each change that the watcher saw; odd while it
+                                    notes what it saw then, as in struct snapshot: */
+    _Atomic int64_t server;
     _Atomic uint64_t xmax;
     _Atomic int64_t looked_us; /* when its last successful look began, monotonic */
 };

@@ -41,11 +41,11 @@ void service_init(struct service *service, const struct config *config,
     for (int i = 0; i < SERVICE_LANES; i++) {
         open_lane(service, i, catalog, name, links);
     }
+    service->feed_settings.mark = links->mark;
     if (links->mark != NULL && config->feed_watch > 0) {
-        service->feed_settings = (struct feed_settings){.mark = links->mark,
-                                                        .watch_ms = config->feed_watch,
-                                                        .stale_s = config->feed_stale,
-                                                        .counts = &links->score->feed};
+        service->feed_settings.watch_ms = config->feed_watch;
+        service->feed_settings.stale_s = config->feed_stale;
+        service->feed_settings.counts = &links->score->feed;
         service->feed = feed_new(&service->feed_settings, service->lanes[SERVICE_READS].connection);
     }
     if (links->scoreboard != NULL) {
@@ -95,7 +95,8 @@ bool service_cancel(struct service *service, const void *context)
 
 void service_note_result(const struct service *service, const struct statement *statement)
 {
-    if (service->feed != NULL && writes(service, statement)) {
+    /* This process may keep no feed, after a HUP that said so, beside older ones that do. */
+    if (service->feed_settings.mark != NULL && writes(service, statement)) {
         feed_mark_written(service->feed_settings.mark);
     }
 }

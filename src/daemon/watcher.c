@@ -10,38 +10,20 @@
 struct look {
     struct feed_mark *mark;
     int64_t began_us;
-    struct buf session, snapshot; /* those of the last one */
+    struct buf snapshot; /* that of the last one */
 };
-
-/* Whether the text is another one than the last time. */
-static bool has_changed(struct buf *last, const char *text)
-{
-    if (last->length > 0 && strcmp(last->bytes, text) == 0) {
-        return false;
-    }
-    buf_clear(last);
-    buf_text(last, text);
-    return true;
-}
 
 static void take_snapshot(void *context, const struct result *result)
 {
     struct look *look = context;
+    struct snapshot latest;
 
-    if (result->status != STATUS_OK || result->body == NULL || result->snapshot == NULL ||
-        result->is_of_standby) {
-        /* Blind, as on a standby, which is behind. The workers see that from the time of the last
-         * look. */
-        return;
+    if (result->status != STATUS_OK || !snapshot_read(&latest, result->snapshot)) {
+        return; /* blind; the workers see that from the time of the last look */
     }
-    bool is_new_session = has_changed(&look->session, result->body);
-    if (has_changed(&look->snapshot, result->snapshot)) {
-        struct snapshot latest = {0};
-
-        /* What was seen before a crash says nothing of what is there after it. */
-        if (!snapshot_read(&latest, result->snapshot) || is_new_session) {
-            latest.xmax = UINT64_MAX;
-        }
+    if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->snapshot) != 0) {
+        buf_clear(&look->snapshot);
+        buf_text(&look->snapshot, result->snapshot);
         feed_mark_changed(look->mark, &latest);
     }
     atomic_store(&look->mark->looked_us, look->began_us);

@@ -222,8 +222,7 @@ void pipeline_result(const struct pipeline *pipeline, const struct pending *pend
 {
     const struct catalog *catalog = session_catalog(pipeline->session);
 
-    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE,
-                              .is_of_standby = session_is_on_standby(pipeline->session)};
+    *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
     if (has_failed(pending)) {
         take_error(catalog_get(catalog, pending->statement->id)->name, pending->reply, result);
     } else {

@@ -235,13 +235,6 @@ bool session_flush(struct session *session)
     return unsent >= 0;
 }
 
-bool session_is_on_standby(const struct session *session)
-{
-    const char *is_standby = PQparameterStatus(session->pg, "in_hot_standby");
-
-    return is_standby != NULL && strcmp(is_standby, "on") == 0;
-}
-
 /* Reads the answers to the set-up, as many as have come. False when the session is lost. */
 static bool read_set_up(struct session *session, struct session_failure *failure)
 {

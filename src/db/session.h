@@ -79,9 +79,6 @@ bool session_receive(struct session *session);
 /* Sends what the socket didn't take before. False when the session is lost. */
 bool session_flush(struct session *session);
 
-/* Whether its server follows another one, as far as it has said so by now (PostgreSQL 14 or newer). */
-bool session_is_on_standby(const struct session *session);
-
 /* What libpq has to say of a session that is lost. */
 const char *session_error(const struct session *session);
 

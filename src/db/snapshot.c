@@ -5,8 +5,15 @@
 
 bool snapshot_read(struct snapshot *snapshot, const char *text)
 {
-    return sscanf(text, "%" SCNd64 "/%" SCNu64 ":%" SCNu64 ":", &snapshot->server, &snapshot->xmin,
-                  &snapshot->xmax) == 3;
+    struct snapshot found;
+
+    *snapshot = (struct snapshot){0};
+    if (text == NULL || sscanf(text, "%" SCNd64 "/%" SCNu64 ":%" SCNu64 ":", &found.server,
+                               &found.xmin, &found.xmax) != 3) {
+        return false;
+    }
+    *snapshot = found;
+    return true;
 }
 
 bool snapshot_covers(const struct snapshot *snapshot, const struct snapshot *other)

@@ -6,15 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Transactions are numbered in the order in which they begin to write, and only within a server's
- * own history. Left as it is by {0} it has seen nothing. */
+/* Transactions are numbered as they begin to write, by each server for itself. {0} has seen nothing. */
 struct snapshot {
-    int64_t server; /* when it was started, microseconds since 1970 */
-    uint64_t xmin;  /* all transactions below it had ended: it has seen them */
-    uint64_t xmax;  /* it has seen none from it on */
+    int64_t
+        server; /* another one for each server, and for each time that it was started or crashed */
+    uint64_t xmin; /* all transactions below it had ended: it has seen them */
+    uint64_t xmax; /* it has seen none from it on */
 };
 
-/* From "SERVER/" and the text of a pg_snapshot, XMIN:XMAX:XIP_LIST. False: text is something else. */
+/* From "SERVER/" and the text of a pg_snapshot, XMIN:XMAX:XIP_LIST. False, and {0}: text is something
+ * else, or NULL. */
 bool snapshot_read(struct snapshot *snapshot, const char *text);
 
 /* Whether it has certainly seen all that the other one has. */

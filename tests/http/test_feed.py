@@ -225,22 +225,50 @@ def watching(cluster, service):
         return []
 
 
+@contextlib.contextmanager
+def lost_in_a_crash(cluster, service, count):
+    """So many transactions, that the kept page has seen: their numbers are given out again. Meanwhile is before the crash."""
+    ((flushes,),) = cluster.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")
+    with contextlib.closing(service.database.connect()) as connection, connection.cursor() as cursor, frozen(flushes):
+        cursor.execute("set synchronous_commit = off")
+        for _ in range(count):
+            cursor.execute("update activities set message = 'lost'")
+        eventually(lambda: newest(service.get(HOME)) == "lost", what="what will be lost")
+        keep(service)
+        yield
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        eventually(lambda: not watching(cluster, service), what="the crash")
+
+
+def has_returned(cluster):
+    with contextlib.suppress(psycopg2.OperationalError):
+        return cluster.sql("select true")
+
+
 def test_what_a_crash_lost_is_kept_no_longer(cluster, start):
-    """Its transaction's number is given out again: the page that has seen it looks newer than what is there."""
+    """The page looks newer than all that is there."""
     service = start(workers=1)
     keep(service)
-    ((flushes,),) = cluster.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")
-    with contextlib.closing(cluster.connect(service.database.name)) as connection, connection.cursor() as cursor:
-        with frozen(flushes):
-            cursor.execute("set synchronous_commit = off")
-            cursor.execute("update activities set message = 'lost'")
-            eventually(lambda: newest(service.get(HOME)) == "lost", what="what will be lost")
-            keep(service)
-            os.kill(connection.info.backend_pid, signal.SIGKILL)
-            eventually(lambda: not watching(cluster, service), what="the crash")
+    with lost_in_a_crash(cluster, service, 10):
+        pass
     eventually(lambda: watching(cluster, service), what="the watcher's return")
-    time.sleep(FEED_BOUND)  # and nobody asked meanwhile
-    assert newest(service.get(HOME)) != "lost"
+    time.sleep(FEED_BOUND)  # nobody asks before the next write
+    service.database.sql("update activities set message = 'found'")
+    assert newest(service.get(HOME)) == "found"
+
+
+def test_after_a_crash_the_same_numbers_mean_something_else(cluster, start):
+    """The watcher misses it, and what it sees then looks like what it saw last."""
+    service = start(workers=1)
+    keep(service)
+    with contextlib.ExitStack() as stack:
+        with lost_in_a_crash(cluster, service, 1):
+            stack.enter_context(frozen(watcher(service)))
+        eventually(lambda: has_returned(cluster), what="the database's return")
+        service.database.sql("update activities set message = 'found'")
+    eventually(lambda: watching(cluster, service), what="the watcher's return")
+    time.sleep(FEED_BOUND)
+    assert newest(service.get(HOME)) == "found"
 
 
 def test_whoever_asks_meanwhile_shares_the_answer(start):

@@ -25,13 +25,15 @@ static void test_what_is_read(void **state)
 
 static void test_what_is_none(void **state)
 {
-    static const char *const texts[] = {"", "740:745:", "1/740", "1/740:", "1/:745:", "x/740:745:"};
+    static const char *const texts[] = {NULL,     "",        "740:745:",  "1/740",
+                                        "1/740:", "1/:745:", "x/740:745:"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct snapshot snapshot = {0};
+        struct snapshot snapshot = {.server = 1, .xmin = 740, .xmax = 740};
 
         assert_false(snapshot_read(&snapshot, texts[i]));
+        assert_true(snapshot.server == 0 && snapshot.xmin == 0 && snapshot.xmax == 0);
     }
 }
 

@@ -77,7 +77,8 @@ func (s *server) getHome(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	var next *string
 	var lives *int64
-	if err := s.pool.QueryRow(r.Context(), s.home, limit, created, after).Scan(&outcome, &body, &next, &lives); err != nil {
+	var snapshot *string
+	if err := s.pool.QueryRow(r.Context(), s.home, limit, created, after).Scan(&outcome, &body, &next, &lives, &snapshot); err != nil {
 		fail(w, err)
 		return
 	}
