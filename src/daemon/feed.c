@@ -234,10 +234,12 @@ static bool may_be_stale(const struct feed *feed, const struct page *page,
 
 /* --- filling --- */
 
-static void keep(struct page *page, const struct fill *fill, const struct result *result)
+static void keep(struct page *page, const struct fill *fill, const struct result *result,
+                 const struct snapshot *snapshot)
 {
-    page->is_filled = snapshot_read(&page->snapshot, result->snapshot);
+    page->is_filled = true;
     page->version = fill->version;
+    page->snapshot = *snapshot;
     page->fresh_us = fill->asked_us;
     page->dies_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
     buf_clear(&page->body);
@@ -265,10 +267,13 @@ static void fill_done(void *context, const struct result *result)
         page->fill = NULL;
     }
     if (result->status == STATUS_OK && result->body != NULL) {
-        /* One that was asked for earlier may come later; and what a standby doesn't have yet may have
-         * been seen long ago. */
-        if (result->snapshot != NULL && (!page->is_filled || is_newer(fill, page))) {
-            keep(page, fill, result);
+        struct snapshot snapshot;
+
+        /* One that was asked for earlier may come later; and a standby, which says nothing of what it
+         * has seen, may not have yet what others have shown. */
+        if (snapshot_read(&snapshot, result->snapshot) &&
+            (!page->is_filled || is_newer(fill, page))) {
+            keep(page, fill, result, &snapshot);
             kept.etag = page->etag;
         }
     } else if (may_be_stale(fill->feed, page, result, now_us)) {
