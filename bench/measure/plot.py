@@ -70,7 +70,7 @@ def wait_bars(measures, names, what):
 def waits(measures, names):
     """p50, p99 and the worst at fixed rates, on a logarithmic scale from 10 µs to 1 s."""
     lines, y = [], 0
-    for stream, rate, load in [(name, rate, load) for load in settings.STEADY for name, rate, _ in settings.STEADY[load]]:
+    for load, stream, rate in [(load, name, rate) for load, streams in settings.STEADY.items() for name, rate, _ in streams]:
         bars = wait_bars(measures, names, f"{stream} at {load}")
         if bars:
             title = f"{stream} at {rate}/s beside the others: wait, logarithmic"

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "unit.h"
@@ -16,6 +17,7 @@ static struct {
 static int asked_count;
 static char told[32]; /* what the last one who asked was told; "" while he waits */
 static struct feed_mark mark;
+static struct feed_settings settings;
 static struct feed *feed;
 
 /* In the place of the connection's. */
@@ -95,10 +97,10 @@ static void see(int64_t server, uint64_t xmax)
 static int begin(void **state)
 {
     static struct feed_counts counts;
-    static const struct feed_settings settings = {
-        .mark = &mark, .watch_ms = WATCH_MS, .stale_s = 1, .counts = &counts};
 
     (void)state;
+    settings = (struct feed_settings){
+        .mark = &mark, .watch_ms = WATCH_MS, .stale_s = 1, .counts = &counts};
     memset(&mark, 0, sizeof mark);
     asked_count = 0;
     feed = feed_new(&settings, NULL);
@@ -193,6 +195,18 @@ static void test_nobody_watches(void **state)
     assert_asked_anew();
 }
 
+/* For so long somebody elsewhere may have written: who asks then doesn't share an old question. */
+static void test_nobody_watches_while_it_is_fetched(void **state)
+{
+    const struct timespec pause = {.tv_nsec = (FEED_LOOKS_MISSED + 5) * 1000000};
+
+    (void)state;
+    settings.watch_ms = 1;
+    assert_asked_anew();
+    nanosleep(&pause, NULL);
+    assert_asked_anew();
+}
+
 /* A query that began before may miss it. */
 static void test_nobody_shares_across_a_write(void **state)
 {
@@ -242,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_comes_without_a_snapshot, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_stale, begin, end),
         cmocka_unit_test_setup_teardown(test_nobody_watches, begin, end),
+        cmocka_unit_test_setup_teardown(test_nobody_watches_while_it_is_fetched, begin, end),
         cmocka_unit_test_setup_teardown(test_nobody_shares_across_a_write, begin, end),
         cmocka_unit_test_setup_teardown(test_an_older_answer_comes_later, begin, end),
         cmocka_unit_test_setup_teardown(test_a_change_that_is_being_noted, begin, end),
