@@ -5,6 +5,8 @@ import json
 import socket
 import threading
 
+from waiting import PATIENCE
+
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
@@ -54,7 +56,7 @@ def request_bytes(method, target, body=None, headers=None):
 class Connection:
     """A connection that is kept over several requests."""
 
-    def __init__(self, port, timeout=15, source=""):
+    def __init__(self, port, timeout=PATIENCE, source=""):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0))
 
     def __enter__(self):

@@ -158,7 +158,7 @@ class Cluster:
     def connect(self, database="postgres"):
         """As superuser; every statement a transaction of its own, that waits for no standby."""
         connection = psycopg2.connect(
-            host=str(self.sockets), user="postgres", dbname=database, options="-c synchronous_commit=local -c statement_timeout=30s"
+            host=str(self.sockets), user="postgres", dbname=database, options="-c synchronous_commit=local -c statement_timeout=300s"
         )
         connection.autocommit = True
         return connection

@@ -9,9 +9,7 @@ import subprocess
 
 from log import Log
 from places import CRUDDURD, clean_environment
-from waiting import eventually
-
-END_SECONDS = 10
+from waiting import PATIENCE, eventually
 
 
 def options_of(settings):
@@ -32,7 +30,7 @@ def run_once(*arguments, stdin="", environment=None, **more):
         input=stdin,
         capture_output=True,
         encoding="utf-8",
-        timeout=END_SECONDS,
+        timeout=PATIENCE,
         **more,
     )
 
@@ -102,7 +100,7 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait_for_message(self, text, count=1, seconds=15):
+    def wait_for_message(self, text, count=1, seconds=PATIENCE):
         """Until the log has text so many times."""
         eventually(lambda: self.log.text.count(text) >= count, seconds, f"{count} × {text!r} in the log")
 
@@ -112,7 +110,7 @@ class Daemon:
         self.signal(signal.SIGHUP)
         self.wait_for_message("HUP: all workers replaced", before + 1)
 
-    def wait(self, seconds=END_SECONDS):
+    def wait(self, seconds=PATIENCE):
         return self.process.wait(seconds)
 
     def left_behind(self):

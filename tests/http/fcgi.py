@@ -7,6 +7,7 @@ import socket
 import struct
 
 from client import JSON, Reply
+from waiting import PATIENCE
 
 BEGIN_REQUEST, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR, DATA, GET_VALUES = range(1, 10)
 RESPONDER, AUTHORIZER = 1, 2
@@ -61,7 +62,7 @@ def cgi_reply(output):
 
 
 class Peer:
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=PATIENCE):
         """address is a path, or a host and a port."""
         if isinstance(address, tuple):
             self.socket = socket.create_connection(address, timeout)

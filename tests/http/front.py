@@ -2,7 +2,7 @@
 
 import contextlib
 import getpass
-import shutil
+import re
 import socket
 import subprocess
 
@@ -10,22 +10,25 @@ from client import Client
 from log import Log
 from places import IS_ROOT, TOP, Folder, clean_environment, nginx_program
 from ports import free_port
-from waiting import eventually
+from waiting import PATIENCE, eventually
 
 ATTEMPTS = 5
+TIMEOUT = re.compile(r"(_timeout) \d+s;")
 
 
 class Front:
     """Lives in folder/nginx and expects the pool's socket at folder/run/web/cruddurd.sock."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, is_patient=True):
+        """is_patient: every time-out is PATIENCE, so that no verdict depends on the machine's speed; otherwise as shipped."""
         self.prefix = folder / "nginx"
         self.error_log = Log(self.prefix / "log/nginx-error.log")
         self.access_log = Log(self.prefix / "log/nginx-access.log")
         for name in ("tmp", "log"):
             (self.prefix / name).mkdir(parents=True)
         for name in ("cruddur.conf", "docs.conf", "metrics.conf"):
-            shutil.copy(TOP / "nginx" / name, self.prefix)
+            text = (TOP / "nginx" / name).read_text()
+            (self.prefix / name).write_text(TIMEOUT.sub(rf"\1 {PATIENCE}s;", text) if is_patient else text)
         self.process = None
 
     def start(self):

@@ -7,6 +7,8 @@ import json
 import threading
 import time
 
+from waiting import PATIENCE
+
 READS = ("/api/activities/home?limit=5", "/livez")
 
 
@@ -44,7 +46,7 @@ class Load:
     def requests(self):
         return sum(self.statuses.values())
 
-    def wait_for_more(self, count, seconds=20):
+    def wait_for_more(self, count, seconds=PATIENCE):
         """Until so many more have been answered well."""
         goal = self.statuses[200] + count
         end = time.monotonic() + seconds

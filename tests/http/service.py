@@ -13,17 +13,27 @@ from waiting import eventually
 LIVE = []  # for the report of a failed test
 LOG_LINES = 80
 
+# Deadlines that no machine is too slow for. A test of a deadline sets its own, or takes the shipped ones by is_patient=False.
+PATIENT = {
+    "statement_timeout": 50000,
+    "deadline": 60000,
+    "stuck_timeout": 600000,
+    "request_timeout": 60000,
+    "drain_timeout": 600000,
+}
+
 
 class Pool:
     """cruddurd with a private folder and, unless told otherwise, a socket in it. To be used by `with`."""
 
-    def __init__(self, database=None, environment=None, launcher=None, socket=None, pass_fds=(), **settings):
+    def __init__(self, database=None, environment=None, launcher=None, socket=None, pass_fds=(), is_patient=True, **settings):
         """launcher(self) is the command that runs cruddurd; socket is where it listens if somebody else opens that;
-        settings are its options, None leaves out a default one."""
+        settings are its options, None leaves out a default one; is_patient: see PATIENT."""
         self.database = database
         self.socket = socket
         self.process_options = {"environment": environment, "pass_fds": pass_fds}
         self.launcher = launcher
+        self.is_patient = is_patient
         self.settings = settings
         self.daemon = None
 
@@ -73,6 +83,7 @@ class Pool:
             "log_level": "debug",
             "connection_url_file": self.url_file if self.database is not None else None,
         }
+        defaults |= PATIENT if self.is_patient else {}
         return options_of(defaults | self.settings)
 
     def remove(self):
@@ -141,7 +152,7 @@ class Service(Pool, Client):
 
     def open(self):
         self.database = self.database or Database(self.cluster)
-        self.front = Front(self.path)
+        self.front = Front(self.path, self.is_patient)
         self.port = self.front.start()
         super().open()
 

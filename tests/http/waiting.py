@@ -1,11 +1,16 @@
-"""Waiting for something, with a deadline."""
+"""Waiting for something, with a deadline.
+
+No verdict depends on how fast the machine is. PATIENCE bounds how long a test waits for what must happen; it is so long that
+only what never happens reaches it, and shorter than the ten minutes after which bin/check reports a test that hangs.
+"""
 
 import time
 
+PATIENCE = 300  # s
 PAUSE = 0.01
 
 
-def eventually(condition, seconds=10, what="it"):
+def eventually(condition, seconds=PATIENCE, what="it"):
     """Calls condition until what it gives is true, and gives that."""
     end = time.monotonic() + seconds
     while True:
