@@ -1,5 +1,17 @@
 #include "unit.h"
 
+#include <stdlib.h>
+
+/* CMOCKA_TEST_FILTER, a pattern with * and ?, names the tests that run; without it all do. */
+__attribute__((constructor)) static void take_filter(void)
+{
+    const char *pattern = getenv("CMOCKA_TEST_FILTER");
+
+    if (pattern != NULL) {
+        cmocka_set_test_filter(pattern);
+    }
+}
+
 void expect(const char *label, bool condition)
 {
     if (!condition) {

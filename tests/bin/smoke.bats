@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# Each script of the database's life does its work once: what bin/check --quick runs. Everything else about them has a file
+# of its own.
+
+load helpers/common
+load helpers/cluster
+
+setup_file() { cluster_start; }
+teardown_file() { cluster_stop; }
+
+setup() {
+  CONNECTION_URL=$(socket_url smoke)
+  export CONNECTION_URL
+}
+
+@test "db-create, db-schema-load, db-seed, db-sessions, db-connections" {
+  run -0 "$BIN/db-create"
+  run -0 "$BIN/db-schema-load"
+  run -0 "$BIN/db-seed"
+  [[ $(sql smoke 'select count(*) from users') == 4 ]]
+  run -0 "$BIN/db-sessions"
+  run -0 "$BIN/db-connections"
+}
+
+@test "db-connect, growth, db-purge, user-confirm" {
+  run -0 "$BIN/db-connect" -- --tuples-only --command 'select 6 * 7'
+  [[ $output == *42* ]]
+  run -0 "$BIN/growth" --tz Europe/Berlin
+  [[ $output == *users* ]]
+  run -0 "$BIN/db-purge"
+  run -0 "$BIN/user-confirm" - <<<'{"triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": "p", "request": {"userAttributes":
+    {"sub": "sub", "name": "Delenn", "preferred_username": "delenn", "email": "delenn@example.com", "email_verified": "true"}}}'
+  [[ $(sql smoke "select display_name from users where handle = 'delenn'") == Delenn ]]
+}
+
+@test "db-rollback and db-migrate" {
+  run -0 "$BIN/db-rollback" --dry-run
+  run -0 "$BIN/db-rollback"
+  run -0 "$BIN/db-migrate"
+  [[ $(sql smoke 'select count(*) from users') == 5 ]]
+}
+
+@test "db-setup and db-drop" {
+  run -0 "$BIN/db-setup"
+  run -0 "$BIN/db-drop"
+  run ! database_exists smoke
+}
+
+@test "what else is in bin/ explains itself" {
+  local script
+  for script in bench check dev-token quickstart rds-update-sg-rule db-rds-update-sg-rule; do
+    run -0 "$BIN/$script" --help
+    [[ $output == Usage:* ]]
+  done
+}
+
+@test "no script is missing here" {
+  local script
+  for script in "$BIN"/*; do
+    [[ -d $script ]] || grep -qw -- "${script##*/}" "$BATS_TEST_FILENAME"
+  done
+}

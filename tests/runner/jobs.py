@@ -1,0 +1,131 @@
+"""A job: one command that runs tests, the process that it became, and what its output said.
+
+States: waiting → running → ended; a job that needs a failed one ends without having run. The scheduler starts jobs and reads
+their output; a job owns its log file, its process and, for pytest, the pipe of events.
+"""
+
+import ctypes
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from cases import Pytest, Reader
+
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+@dataclasses.dataclass(eq=False)
+class Job:
+    stage: str
+    name: str  # unique among all jobs
+    command: list
+    reader: Reader
+    folder: pathlib.Path
+    seconds: float = 1  # on a quiet machine with two cores; for the estimate of the time left
+    priority: int = 0  # higher ones start first, then those that take longer
+    slots: int = 1  # how many processes it keeps busy
+    needs: tuple = ()  # names of jobs that make what this one uses
+    environment: dict = dataclasses.field(default_factory=dict)
+    tools: tuple = ()  # programs, Python modules and files without which it is skipped
+    modules: tuple = ()
+    files: tuple = ()
+    finish: object = None  # called with the job when its process has ended, before the reader's verdict
+
+    process = None
+    log = None
+    events = None  # descriptor of pytest's pipe
+    stacks = None  # the file that pytest's processes write their stacks and logs to
+    began = ended = None  # monotonic
+    state = "waiting"
+
+    def missing_tools(self):
+        return [
+            *(tool for tool in self.tools if shutil.which(tool) is None),
+            *(module for module in self.modules if importlib.util.find_spec(module) is None),
+            *(file for file in self.files if not pathlib.Path(file).exists()),
+        ]
+
+    def start(self, logs):
+        """Its output goes to logs/NAME.log, through the pipe process.stdout."""
+        base = str(logs / self.name.replace("/", "-"))
+        self.log = open(base + ".log", "ab")
+        environment = os.environ | self.environment
+        if isinstance(self.reader, Pytest):
+            pipe, self.stacks = base + ".events", pathlib.Path(base + ".stacks")
+            os.mkfifo(pipe)
+            self.events = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # a writer of its own, so that the pipe has no end
+            environment |= {"CHECK_EVENTS": pipe, "CHECK_STACKS": str(self.stacks)}
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.state = "running"
+
+    def close(self):
+        self.process.stdout.close()
+        if self.events is not None:
+            os.close(self.events)
+        self.log.close()
+        self.state = "ended"
+
+    def signal(self, number):
+        """To the command's whole process group."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def work(self):
+        """Seconds of one process."""
+        return self.seconds * self.slots
+
+    def share_done(self):
+        """From 0 to 1."""
+        if self.state == "ended":
+            return 1
+        return len(self.reader.ended) / self.reader.planned if self.reader.planned else 0
+
+
+def adopt_orphans():
+    """From now on what a job leaves behind becomes a child of this process, and can be found and ended."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children_of(parents):
+    """The process ids of all descendants of these, in the order of /proc."""
+    parent_of = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parent_of[int(entry.name)] = int(fields[1])
+    found = []
+    wanted = set(parents)
+    while more := [pid for pid, parent in parent_of.items() if parent in wanted and pid not in wanted]:
+        found += more
+        wanted |= set(more)
+    return found
+
+
+def end_orphans():
+    """Kills what the jobs left behind; their command lines."""
+    left = []
+    for pid in children_of([os.getpid()]):
+        try:
+            left.append(pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip())
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
+    return left

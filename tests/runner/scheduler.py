@@ -1,0 +1,179 @@
+"""Runs the jobs: the longest first, as many at once as there are slots, each after those that it needs.
+
+There is no limit on how long a job takes while its cases end. A case that has run for STALL_SECONDS is reported with its stacks;
+a job in which nothing has ended for STALL_SECONDS is reported and ended.
+"""
+
+import os
+import selectors
+import signal
+import time
+
+import jobs as processes
+import stalls
+
+STALL_SECONDS = float(os.environ.get("CHECK_STALL_SECONDS", "600"))
+GRACE_SECONDS = 60  # for a job to clean up after TERM, before it is killed
+TICK_SECONDS = 1
+CHUNK = 65536
+
+
+class Scheduler:
+    def __init__(self, jobs, slots, logs, progress):
+        self.jobs = jobs
+        self.by_name = {job.name: job for job in jobs}
+        self.slots = slots
+        self.logs = logs
+        self.progress = progress
+        self.selector = selectors.DefaultSelector()
+        self.rests = {}  # descriptor → the beginning of a line whose end has not come
+        self.reported = set()  # (job, case) whose stall has been reported
+        self.deadlines = {}  # job → when it is killed, after TERM
+        self.interrupted = None  # the signal's number
+
+    def run(self):
+        while self.start_ready() or self.running():
+            for key, _ in self.selector.select(TICK_SECONDS):
+                self.read(*key.data)
+            for job in self.running():
+                self.look_after(job)
+            self.progress.show()
+        self.selector.close()
+
+    def interrupt(self, number, _frame):
+        self.interrupted = number
+
+    def running(self):
+        return [job for job in self.jobs if job.state == "running"]
+
+    def start_ready(self):
+        """Starts what fits; whether there is anything left to start."""
+        waiting = sorted((job for job in self.jobs if job.state == "waiting"), key=lambda job: (-job.priority, -job.seconds))
+        for job in waiting:
+            if self.interrupted or self.lacks(job):
+                job.state = "ended"
+                self.progress.tell_end(job)
+            elif self.is_ready(job):
+                if job.slots > self.free_slots():
+                    break  # the slots that become free are for this one
+                self.start(job)
+        return any(job.state == "waiting" for job in self.jobs)
+
+    def lacks(self, job):
+        """Whether something that the job needs has failed or is missing: then it is skipped or stays without a run."""
+        if missing := job.missing_tools():
+            job.reader.end(f"{job.name} ({', '.join(missing)} missing)", "skipped")
+            return True
+        needed = [self.by_name[name] for name in job.needs]
+        return any(other.state == "ended" and other.reader.count("passed") == 0 for other in needed)
+
+    def is_ready(self, job):
+        return all(self.by_name[name].state == "ended" for name in job.needs)
+
+    def free_slots(self):
+        """A job that wants more slots than there are runs alone."""
+        used = sum(job.slots for job in self.running())
+        return self.slots - used if used else float("inf")
+
+    def start(self, job):
+        job.start(self.logs)
+        job.began = time.monotonic()
+        job.reader.start()
+        self.watch(job.process.stdout.fileno(), job, self.take_output)
+        if job.events is not None:
+            self.watch(job.events, job, self.take_event)
+
+    def watch(self, descriptor, job, take):
+        os.set_blocking(descriptor, False)
+        self.rests[descriptor] = b""
+        self.selector.register(descriptor, selectors.EVENT_READ, (descriptor, job, take))
+
+    def read(self, descriptor, job, take):
+        """What has come on one descriptor, line by line."""
+        try:
+            chunk = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.selector.unregister(descriptor)
+            return
+        if descriptor == job.process.stdout.fileno():
+            job.log.write(chunk)
+            job.log.flush()
+        *lines, self.rests[descriptor] = (self.rests[descriptor] + chunk).split(b"\n")
+        for line in lines:
+            take(job, line.decode(errors="replace"))
+
+    def take_output(self, job, line):
+        self.note_results(job, lambda: job.reader.read(line))
+
+    def take_event(self, job, line):
+        self.note_results(job, lambda: job.reader.read_event(line))
+
+    def note_results(self, job, read):
+        before = len(job.reader.ended)
+        read()
+        for case in job.reader.ended[before:]:
+            if case.outcome == "failed":
+                self.progress.tell_failure(job, case)
+
+    def look_after(self, job):
+        if job.process.poll() is not None:
+            self.end(job)
+            return
+        now = time.monotonic()
+        if self.interrupted and job not in self.deadlines:
+            job.signal(signal.SIGTERM)
+            self.deadlines[job] = now + GRACE_SECONDS
+        elif job in self.deadlines:
+            if now > self.deadlines[job]:
+                job.signal(signal.SIGKILL)
+        elif now - job.reader.last_progress > STALL_SECONDS:
+            self.give_up(job)
+        else:
+            self.report_stalls(job, now)
+
+    def report_stalls(self, job, now):
+        stalled = {(job.name, case) for case, (began, _) in job.reader.running.items() if now - began > STALL_SECONDS}
+        if stalled - self.reported:
+            self.reported |= stalled
+            self.progress.tell_stall(job, stalls.report(job))
+
+    def give_up(self, job):
+        self.progress.tell_stall(job, stalls.report(job))
+        for case in list(job.reader.running) or [job.name]:
+            job.reader.end(case, "failed")
+        job.signal(signal.SIGTERM)
+        self.deadlines[job] = time.monotonic() + GRACE_SECONDS
+
+    def end(self, job):
+        """Takes what is still in the pipes, then the reader's verdict."""
+        for key in [key for key in self.selector.get_map().values() if key.data[1] is job]:
+            while self.is_readable(key.fd):
+                self.read(*key.data)
+                if key.fd not in self.selector.get_map():
+                    break
+            if key.fd in self.selector.get_map():
+                self.selector.unregister(key.fd)
+        job.ended = time.monotonic()
+        if job.finish is not None:
+            job.finish(job)
+        if not self.interrupted:
+            self.note_results(job, lambda: job.reader.finish(job.process.returncode))
+        job.close()
+        self.progress.tell_end(job)
+
+    def is_readable(self, descriptor):
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            return bool(selector.select(0))
+
+
+def run(jobs, slots, logs, progress):
+    """The number of the signal that interrupted the run, or None."""
+    processes.adopt_orphans()
+    scheduler = Scheduler(jobs, slots, logs, progress)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, scheduler.interrupt)
+    scheduler.run()
+    return scheduler.interrupted

@@ -1,0 +1,209 @@
+"""The stages, and the jobs that each is made of.
+
+build/sanitized, build/plain and build/unit make what the other jobs use, in folders below the run's own:
+
+    src          the sources, with a configure
+    sanitized/   the daemon with ASan and UBSan                      for http
+    plain/       src, build and root, laid out as bin/quickstart's   for scripts and unit
+    shared/      what bats files have in common (CHECK_SHARED)       for scripts
+    log/         the output of each job
+"""
+
+import os
+import pathlib
+import re
+
+import cases
+from jobs import Job
+
+PYTHON = "/usr/bin/python3"
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
+ON_REQUEST = ("valgrind",)
+PROCESSORS = len(os.sched_getaffinity(0))
+PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
+SLOTS = PROCESSORS * 2
+
+# The files that take longest, which begin first: the run ends with the short ones, on all processors. Seconds on a quiet machine.
+PYTEST_SECONDS = 200
+LONG_PYTEST = ("test_openapi.py", "test_outage.py", "test_feed.py", "test_keys.py", "test_model.py", "test_database.py", "test_token.py")
+BATS_SECONDS = {"bench.bats": 90, "quickstart.bats": 80, "migrations.bats": 40, "schema.bats": 25, "nginx.bats": 20}
+
+# What --quick runs of these: every route through nginx and PostgreSQL, every script once.
+SMOKE = {
+    "http": ["test_openapi.py::test_successes", "test_openapi.py::test_the_routes_are_these"],
+    "scripts": ["smoke.bats"],
+}
+
+
+class Stages:
+    """Makes the jobs of stages, all with their files below work."""
+
+    def __init__(self, work):
+        self.work = work
+        self.source = work / "src"
+
+    def jobs_of(self, stage, arguments=None, is_quick=False):
+        """arguments: only these tests, in the words of the stage's own test program."""
+        make = getattr(self, stage)
+        if stage in ("unit", "http", "scripts"):
+            return make(arguments, is_quick)
+        return make()
+
+    def shell(self, stage, name, script, *arguments, **more):
+        """A bash script that is one case."""
+        command = ["bash", "-euo", "pipefail", "-c", script, name, *map(str, arguments)]
+        return Job(stage, name, command, cases.Whole(name), more.pop("folder", TOP), **more)
+
+    def build(self, stage, name, folder, *options, target="all", **more):
+        script = 'mkdir -p "$1" && cd "$1" && "$2" --quiet "${@:4}" && make --jobs="$(nproc)" $3'
+        source = more.pop("source", self.source / "configure")
+        return self.shell(stage, name, script, folder, source, target, *options, tools=("gcc",), **more)
+
+    # --- lint ---
+
+    def lint(self):
+        tools = {
+            "shellcheck": (30, "shellcheck --external-sources $scripts", ("shellcheck",)),
+            "shfmt": (1, "shfmt -i 2 -ci -bn -d $scripts", ("shfmt",)),
+            "clang-format": (3, "clang-format --dry-run -Werror $(find bench src tests -name '*.[ch]')", ("clang-format",)),
+            "cppcheck": (
+                30,
+                "cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 --inline-suppr"
+                " --suppress=missingIncludeSystem -j 2 -I src src",
+                ("cppcheck",),
+            ),
+            "include direction": (1, "bash tests/lint/includes", ()),
+            "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench doc tests -name '*.py')", ()),
+            "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
+            "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
+            "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
+        }
+        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '.*')\n"
+        jobs = [
+            self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools)
+            for name, (seconds, command, tools) in tools.items()
+        ]
+        return [*jobs, self.openapi()]
+
+    def openapi(self):
+        version = re.search(r"AC_INIT\(\[cruddur\], \[(.*)\]\)", (TOP / "configure.ac").read_text())[1]
+        return self.shell(
+            "lint", "lint/OpenAPI document", '"$@"', PYTHON, "tests/lint/openapi.py", "doc/openapi.yaml", version,
+            seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",),
+        )  # fmt: skip
+
+    # --- C ---
+
+    def analyzer(self):
+        return [self.build("analyzer", "analyzer", self.work / "analyzer", "--enable-analyzer", "--enable-werror", seconds=60)]
+
+    def plain(self, stage):
+        """The ordinary build, once for all stages that use it."""
+        folder = self.work / "plain"
+        script = 'mkdir "$1" && cp -a --reflink=auto "$2" "$1/src" && mkdir "$1/build" && cd "$1/build"' \
+                 ' && ../src/configure --quiet --prefix=/usr/local --enable-werror && make --jobs="$(nproc)"' \
+                 ' && make --silent install DESTDIR="$1/root"'  # fmt: skip
+        return self.shell(stage, "build/plain", script, folder, self.source, tools=("gcc",), seconds=20, priority=2)
+
+    def unit(self, arguments, is_quick=False):
+        """A job for each program of cmocka's: one of arguments is a program and, behind a colon, a pattern of its tests' names."""
+        build = self.work / "plain/build"
+        programs = sorted(path.stem for path in (TOP / "tests/unit").glob("test_*.c"))
+        build_tests = self.shell(
+            "unit", "build/unit", 'cd "$1" && make --jobs="$(nproc)" check TESTS=', build, needs=("build/plain",), seconds=20, priority=1
+        )
+        jobs = []
+        for argument in arguments or programs:
+            program, _, pattern = argument.partition(":")
+            jobs.append(
+                Job(
+                    "unit", f"unit/{argument}", [str(build / "tests/unit" / program)], cases.Cmocka(), build,
+                    needs=("build/unit",), environment={"CMOCKA_TEST_FILTER": pattern} if pattern else {},
+                )
+            )  # fmt: skip
+        return [self.plain("unit"), build_tests, *jobs]
+
+    def distcheck(self):
+        """Unprivileged, and without optimisation: what it compiles has been compiled before."""
+        script = """
+            cp -r "$1" "$2" && cd "$2"
+            as=()
+            if ((EUID == 0)); then
+              chown -R nobody .
+              as=(setpriv --reuid nobody --regid nogroup --clear-groups --)
+            fi
+            export HOME=$2 CFLAGS='-O0'
+            "${as[@]}" ./configure --quiet
+            exec "${as[@]}" make --jobs="$(nproc)" distcheck"""
+        return [self.shell("distcheck", "distcheck", script, self.source, self.work / "dist", tools=("gcc",), seconds=100)]
+
+    # --- http ---
+
+    def pytest(self, stage, name, arguments, cruddurd, **more):
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", "-n", str(PYTEST_WORKERS), "--dist", "loadfile", *arguments]
+        environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
+        return Job(
+            stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS,
+            environment=environment, modules=("pytest", "xdist"), **more,
+        )  # fmt: skip
+
+    def http(self, arguments, is_quick=False):
+        build = self.build("http", "build/sanitized", self.work / "sanitized", "--enable-sanitizers", "--enable-werror", seconds=20, priority=3)
+        files = arguments or (SMOKE["http"] if is_quick else pytest_files())
+        return [build, self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
+
+    def valgrind(self):
+        """The cases are the daemon's processes. Tests may fail under it for being slow; only its own findings count."""
+        folder = self.work / "memcheck"
+        wrap = """
+            mkdir -m 777 "$1/reports"
+            mv cruddurd cruddurd.real
+            printf '#!/bin/sh\\nexec valgrind --quiet --track-origins=no --leak-check=no --log-file=%s/%%p %s/cruddurd.real "$@"\\n' \\
+              "$1/reports" "$1" >cruddurd
+            chmod 755 cruddurd"""
+        wrap_job = self.shell("valgrind", "build/wrapper", f'cd "$1"{wrap}', folder, needs=("build/memcheck",), tools=("valgrind",))
+        build = self.build("valgrind", "build/memcheck", folder, "--enable-werror", "CFLAGS=-O1 -g", tools=("gcc", "valgrind"))
+        run = self.pytest("valgrind", "valgrind", pytest_files(), folder / "cruddurd", needs=("build/wrapper",), finish=count_reports(folder / "reports"))
+        return [build, wrap_job, run]
+
+    # --- scripts ---
+
+    def scripts(self, arguments, is_quick=False):
+        """A job for each file of bats: one of arguments is a file and, behind a colon, a regular expression of its tests' names."""
+        files = sorted(path.name for path in (TOP / "tests/bin").glob("*.bats"))
+        environment = {"CHECK_SHARED": str(self.work / "shared"), "CRUDDUR_BUILD": str(self.work / "plain/build")}
+        jobs = []
+        for argument in arguments or (SMOKE["scripts"] if is_quick else files):
+            file, _, pattern = argument.partition(":")
+            command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream")]
+            command += ["--filter", pattern] if pattern else []
+            jobs.append(
+                Job(
+                    "scripts", f"scripts/{argument}", [*command, f"tests/bin/{file}"], cases.Bats(), TOP, tools=("bats",),
+                    needs=("build/plain",), environment=environment, seconds=BATS_SECONDS.get(file, 10),
+                )
+            )  # fmt: skip
+        return [self.plain("scripts"), *jobs]
+
+
+def pytest_files():
+    """The long ones first."""
+    files = {path.name for path in (TOP / "tests/http").glob("test_*.py")}
+    return [*(name for name in LONG_PYTEST if name in files), *sorted(files - set(LONG_PYTEST))]
+
+
+def count_reports(folder):
+    """Replaces the cases of pytest by one for each process that valgrind has watched: failed if it has a report."""
+
+    def finish(job):
+        job.reader.ended.clear()
+        job.process.returncode = 0
+        for report in sorted(folder.iterdir()):
+            text = report.read_text(errors="replace")
+            job.reader.end(f"process {report.name}", "failed" if text else "passed", 0)
+            job.log.write(text.encode())
+        job.reader.planned = len(job.reader.ended) or 1
+
+    return finish
