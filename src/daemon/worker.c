@@ -223,6 +223,7 @@ int worker_run(const struct worker_place *place)
                                         .score = place->score,
                                         .scoreboard = place->scoreboard,
                                         .epoll_fd = worker.epoll_fd};
+    prctl(PR_SET_NAME, "cruddur-worker");
     run_in_batches();
     srandom((unsigned)getpid());
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */

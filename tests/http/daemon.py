@@ -87,8 +87,8 @@ class Daemon:
         return self.process.pid
 
     def workers(self):
-        """Their process ids."""
-        return sorted(process.pid for process in self.children() if process.name != "cruddur-watch")
+        """The process ids of those that have begun."""
+        return sorted(process.pid for process in self.children() if process.name == "cruddur-worker")
 
     def watchers(self):
         """The process ids of those that look for writes from elsewhere: one, or none."""
