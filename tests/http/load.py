@@ -7,7 +7,7 @@ import json
 import threading
 import time
 
-from waiting import PATIENCE
+from waiting import PATIENCE, eventually
 
 READS = ("/api/activities/home?limit=5", "/livez")
 
@@ -53,6 +53,14 @@ class Load:
         while self.statuses[200] < goal:
             assert time.monotonic() < end, f"no {count} answers in {seconds} s: {self.statuses} {self.failures[:3]}"
             time.sleep(0.005)
+
+    def wait_for_each(self, count=1):
+        """Until each connection has had so many more good answers: what was under way when this was called is over."""
+        goals = [served + count for served in self.served]
+        eventually(
+            lambda: all(served >= goal for served, goal in zip(self.served, goals)),
+            what=f"{count} more answers on each connection",
+        )
 
     def run(self, number):
         connection = None
