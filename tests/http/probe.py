@@ -1,9 +1,12 @@
-"""The same question again and again: what came, when, and how long it took."""
+"""The same question again and again, and what came of it."""
 
+import collections
 import threading
 import time
 
-from waiting import Stopwatch
+from waiting import eventually
+
+Answer = collections.namedtuple("Answer", "asked came reply")  # when, monotonic
 
 
 class Probe(threading.Thread):
@@ -15,7 +18,7 @@ class Probe(threading.Thread):
         super().__init__()
         self.service, self.target = service, target
         self.is_over = threading.Event()
-        self.answers = []  # (when it came, seconds, reply)
+        self.answers = []
 
     def __enter__(self):
         self.start()
@@ -27,14 +30,23 @@ class Probe(threading.Thread):
 
     def run(self):
         while not self.is_over.wait(self.PAUSE):
-            with Stopwatch() as watch:
-                reply = self.service.get(self.target)
-            self.answers.append((time.monotonic(), watch.seconds, reply))
+            asked = time.monotonic()
+            reply = self.service.get(self.target)
+            self.answers.append(Answer(asked, time.monotonic(), reply))
 
-    def slowest(self, share=1):
-        """Seconds: no more than that for this share of the answers."""
-        seconds = sorted(seconds for _, seconds, _ in self.answers)
-        return seconds[min(len(seconds) - 1, int(len(seconds) * share))]
+    def asked_after(self, when):
+        """The answers to what was asked later than that."""
+        return [answer for answer in list(self.answers) if answer.asked > when]
+
+    def wait_for(self, condition, what):
+        """Until there is an answer for which the condition is true, among those to what is asked from now on."""
+        now = time.monotonic()
+        eventually(lambda: any(condition(answer.reply) for answer in self.asked_after(now)), what=f"{what} ({self.target})")
+
+    def wait_for_more(self, count):
+        """Until so many more have come."""
+        goal = len(self.answers) + count
+        eventually(lambda: len(self.answers) >= goal, what=f"{count} answers of {self.target}")
 
     def statuses(self):
-        return {reply.status for _, _, reply in self.answers}
+        return {answer.reply.status for answer in list(self.answers)}

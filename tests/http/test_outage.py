@@ -7,79 +7,83 @@ import time
 import pytest
 
 from client import Asking
-from cluster import Cluster
+from cluster import FEED_BOUND, Cluster
 from load import Load
 from places import CRUDDURD, IS_ROOT
 from probe import Probe
 from service import Service
-from waiting import Stopwatch, eventually
+from waiting import eventually
 from wire import Wire
 
-SECONDS = 8  # of the outage
-PATIENCE = 3.5  # s, of every request
-STALE = 5  # s, --feed-stale
-SLACK = 0.5  # s, for a busy machine
-LIVEZ = 1  # s; 50 ms on a machine that does nothing else
 HOME, SHORT, LIFE = "/api/activities/home", "/api/users/@bayko/short", "/livez"
+FOR_EVER, A_SECOND = 86400, 1  # --feed-stale
+IMPATIENT = {"statement_timeout": 1000, "deadline": 1500}
 
 
-def seconds_to_normal(service):
-    """Until what waits for the database, and what came before it was back, is answered well."""
-
-    def is_normal():
-        askings = [Asking(service.get, SHORT) for _ in range(4)] + [Asking(service.create, "after it") for _ in range(4)]
-        return {asking.reply().status for asking in askings} == {200}
-
-    with Stopwatch() as watch:
-        eventually(is_normal, PATIENCE, "the end of the outage")
-    return watch.seconds
+def is_normal(service):
+    """Whether what waits for the database is answered well again, and what came before it was back, too."""
+    askings = [Asking(service.get, SHORT) for _ in range(4)] + [Asking(service.create, "after it") for _ in range(4)]
+    return {asking.reply().status for asking in askings} == {200}
 
 
-def check_home(probe, began, ended):
-    """Served for as long as the bound says and no longer, and marked when the database was not asked."""
-    for when, _, reply in probe.answers:
-        if began < when < began + STALE - SLACK:
-            assert reply.status == 200
-        elif began + STALE + SLACK < when < ended:
-            assert reply.status in (503, 504)
-        if reply.status == 200 and began + SLACK < when < ended:
-            assert reply.headers["Cache-Status"].startswith("cruddurd; hit; ttl=-")
-    assert any(reply.headers["Cache-Status"] for _, _, reply in probe.answers)
+def check_home(home, began, ended, stale):
+    """Served for as long as --feed-stale says and no longer, and marked when the database was not asked."""
+    before_end = [answer for answer in home.answers if answer.came < ended]
+    during = [answer for answer in before_end if answer.asked > began + FEED_BOUND]
+    for _, _, reply in during:
+        assert reply.status in (503, 504) or reply.headers["Cache-Status"].startswith("cruddurd; hit; ttl=-")
+    if stale == FOR_EVER:
+        assert during
+        assert home.statuses() == {200}
+    else:
+        known = max(asked for asked, _, reply in before_end if reply.status == 200 and not reply.headers["Cache-Status"])
+        assert all(came > known + stale for _, came, reply in before_end if came > began and reply.status != 200)
+        assert all(reply.status != 200 for asked, _, reply in during if asked > began + FEED_BOUND + stale)
 
 
-def warm(service):
-    """Every worker has both its sessions and a page of home."""
-    with Load(service, connections=16, reads=(HOME, SHORT)) as load:
-        load.wait_for_more(200)
-
-
-def check_outage(service, fault, report):
-    warm(service)
+def check_outage(service, fault, stale):
+    """The service's only worker has a page of home, that it may serve while the database is away."""
+    eventually(lambda: is_normal(service))
+    assert service.get(HOME).status == 200
     with contextlib.ExitStack() as stack:
         life, home, short = (stack.enter_context(Probe(service, target)) for target in (LIFE, HOME, SHORT))
         load = stack.enter_context(Load(service, connections=4, reads=(SHORT,)))
         load.wait_for_more(20)
-        began = time.monotonic()
+        home.wait_for_more(1)
         with fault():
-            life.is_over.wait(SECONDS)
+            began = time.monotonic()
+            short.wait_for(lambda reply: reply.status == 503, "an outage that is known")
+            home.wait_for(lambda reply: stale == FOR_EVER or reply.status != 200, "an answer")
+            life.wait_for_more(20)
+            eventually(lambda: load.failures)
             ended = time.monotonic()
-        back = seconds_to_normal(service)
-    report(f"livez at most {life.slowest() * 1000:.0f} ms, others {max(home.slowest(), short.slowest(), load.slowest):.2f} s, "
-           f"normal after {back * 1000:.0f} ms")  # fmt: skip
+        eventually(lambda: is_normal(service), what="the end of the outage")
     assert life.statuses() == {200}
-    assert life.slowest() < LIVEZ
-    assert max(home.slowest(), short.slowest(), load.slowest) < PATIENCE
-    check_home(home, began, ended)
+    check_home(home, began, ended, stale)
     assert short.statuses() <= {200, 503, 504}
-    assert {(status, *codes) for status, codes, _ in load.failures} <= {(503, "database_unavailable"), (504, "database_timeout")}
-    assert load.failures
+    assert load.kinds_of_failure() <= {(503, "database_unavailable"), (504, "database_timeout")}
     load.audit(service.database).check()
-    return back
 
 
-@contextlib.contextmanager
-def cluster_of_its_own(**options):
-    cluster = Cluster(**options)
+@pytest.mark.parametrize("fault, stale", [("frozen", FOR_EVER), ("killed", A_SECOND)])
+def test_a_server_that_is(cluster, fault, stale):
+    with Service(cluster, workers=1, feed_stale=stale, **IMPATIENT) as service:
+        check_outage(service, getattr(cluster, fault), stale)
+
+
+needs_root = pytest.mark.skipif(not (IS_ROOT and shutil.which("ip")), reason="only root, with iproute2, may lay a cable")
+
+
+@pytest.fixture(scope="module")
+def wire():
+    with Wire() as wire:
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def far_cluster(wire):
+    """At the far end of the cable."""
+    cluster = Cluster(address=wire.far_address)
     try:
         cluster.make()
         cluster.start()
@@ -89,22 +93,12 @@ def cluster_of_its_own(**options):
         cluster.remove()
 
 
-@pytest.mark.parametrize("fault", ["frozen", "killed"])
-def test_a_server_that_is(fault, report):
-    with cluster_of_its_own() as cluster, Service(cluster, feed_stale=STALE) as service:
-        assert check_outage(service, getattr(cluster, fault), report) < 1
-
-
-needs_root = pytest.mark.skipif(not (IS_ROOT and shutil.which("ip")), reason="only root, with iproute2, may lay a cable")
-
-
 @needs_root
-@pytest.mark.parametrize("end", ["near", "far"])
-def test_a_cable_that_is_cut(end, report):
-    """TCP tries again after a while only, which may be some time after the end of the outage."""
-    with Wire() as wire, cluster_of_its_own(address=wire.far_address) as cluster:
-        with Service(cluster, feed_stale=STALE, launcher=lambda _: wire.inside(CRUDDURD)) as service:
-            assert check_outage(service, lambda: wire.cut(end), report) < PATIENCE
+@pytest.mark.parametrize("end, stale", [("near", FOR_EVER), ("far", A_SECOND)])
+def test_a_cable_that_is_cut(wire, far_cluster, end, stale):
+    settings = IMPATIENT | {"workers": 1, "feed_stale": stale, "launcher": lambda _: wire.inside(CRUDDURD)}
+    with Service(far_cluster, **settings) as service:
+        check_outage(service, lambda: wire.cut(end), stale)
 
 
 class Names:
@@ -114,7 +108,7 @@ class Names:
 
     def __init__(self, wire, folder):
         self.hosts, self.resolver = folder / "hosts", folder / "resolv.conf"
-        self.resolver.write_text(f"nameserver {wire.far_address}\nsearch one.test two.test\n")
+        self.resolver.write_text(f"nameserver {wire.far_address}\nsearch one.test two.test\noptions timeout:30 attempts:1\n")
         self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n"  # nothing is at the first one
         self.wire = wire
         self.tell()
@@ -123,8 +117,10 @@ class Names:
         self.hosts.write_text(self.known)
 
     def command(self, *program):
+        """Runs the program with these files."""
         binds = f"mount --bind {self.hosts} /etc/hosts && mount --bind {self.resolver} /etc/resolv.conf"
-        return self.wire.inside("unshare", "--mount", "sh", "-c", f'{binds} && exec "$@"', "sh", *program)
+        variable = "RES_OPTIONS='timeout:30 attempts:1'"  # cruddurd sets another one where there is none
+        return self.wire.inside("unshare", "--mount", "sh", "-c", f'{binds} && {variable} exec "$@"', "sh", *program)
 
     @contextlib.contextmanager
     def cut(self):
@@ -137,10 +133,19 @@ class Names:
 
 
 @needs_root
-def test_a_name_server_out_of_reach_too(report, tmp_path):
-    with Wire() as wire, cluster_of_its_own(address=wire.far_address) as cluster:
-        names = Names(wire, tmp_path)
-        with Service(cluster, feed_stale=STALE, launcher=lambda _: names.command(CRUDDURD)) as service:
-            service.write_url(service.database.url(hosts=[names.NAME]))
-            service.daemon.reload()
-            assert check_outage(service, names.cut, report) < PATIENCE
+def test_a_name_server_out_of_reach_too(wire, far_cluster, tmp_path):
+    """A look-up takes 30 s then. No attempt to connect waits for that: else its reason would be the look-up's failure."""
+    names = Names(wire, tmp_path)
+    settings = IMPATIENT | {"workers": 1, "feed_stale": FOR_EVER, "launcher": lambda _: names.command(CRUDDURD)}
+    with Service(far_cluster, **settings) as service:
+        service.write_url(service.database.url(hosts=[names.NAME]))
+        service.daemon.reload()
+
+        @contextlib.contextmanager
+        def cut():
+            with names.cut():
+                yield
+                service.daemon.wait_for_message("no connection: no answer in time")
+
+        check_outage(service, cut, FOR_EVER)
+        assert "could not translate" not in service.log.text
