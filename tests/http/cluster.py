@@ -12,7 +12,7 @@ import psycopg2
 import psycopg2.extensions
 import time
 
-from daemon import processes
+from daemon import is_alive, processes
 from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
 from waiting import eventually
 
@@ -128,17 +128,21 @@ class Cluster:
 
     @contextlib.contextmanager
     def frozen(self):
-        """Every process of it is stopped meanwhile."""
+        """Every process of it is stopped meanwhile: the first one before the others are looked for, as it starts new ones."""
         with contextlib.ExitStack() as stack:
-            for pid in self.processes():
+            stack.enter_context(frozen(self.processes()[0]))
+            for pid in self.processes()[1:]:
                 stack.enter_context(frozen(pid))
             yield
 
     @contextlib.contextmanager
     def killed(self):
         """Every process of it is killed; started again in the end."""
-        for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+        with self.frozen():
+            killed = self.processes()
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not any(map(is_alive, killed)), what="the server's end")
         try:
             yield
         finally:
