@@ -1,6 +1,6 @@
 """Sixteen clients at a few posts: like, unlike, repost, reply, keep and delete them, and follow each other, all at once.
 
-TESTS_CROWD_SECONDS says for how long; 60 for a thorough run.
+TESTS_CROWD_REQUESTS says how many requests they send together; 50000 for a thorough run.
 """
 
 import collections
@@ -14,8 +14,9 @@ import pytest
 from client import Asking
 from issuer import TokenService
 from social import check_counts, check_told, mark, parametrize_marks
+from waiting import PATIENCE
 
-SECONDS = float(os.environ.get("TESTS_CROWD_SECONDS", "5"))
+REQUESTS = int(os.environ.get("TESTS_CROWD_REQUESTS", "2500"))
 CLIENTS = 16
 POSTS = 4
 HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
@@ -31,7 +32,7 @@ class Crowd:
         self.replies = collections.deque(maxlen=24)  # (author, uuid)
         self.statuses = collections.Counter()
         self.unexpected = []
-        self.end = time.monotonic() + SECONDS
+        self.end = time.monotonic() + REQUESTS / 2500 * PATIENCE
 
     def new_post(self):
         author = random.choice(HANDLES)
@@ -44,10 +45,16 @@ class Crowd:
         for thread in threads:
             thread.join()
 
+    def is_over(self):
+        """All is done, the rare things too; or that never comes true."""
+        done = dict(self.statuses)
+        is_done = sum(done.values()) >= REQUESTS and all((action, 200) in done for action in ACTIONS)
+        return is_done or time.monotonic() > self.end
+
     def client(self, number):
         chance = random.Random(number)
         handle = HANDLES[number % len(HANDLES)]
-        while time.monotonic() < self.end:
+        while not self.is_over():
             (action,) = chance.choices(list(ACTIONS), ACTIONS.values())
             reply = self.do(chance, handle, action)
             self.statuses[action, reply.status] += 1
@@ -87,7 +94,7 @@ def test_all_at_once(cluster):
         crowd = Crowd(service)
         crowd.run()
         assert crowd.unexpected == []
-        assert all(crowd.statuses[action, 200] > 0 for action in ACTIONS), crowd.statuses
+        assert sum(crowd.statuses.values()) >= REQUESTS and all(crowd.statuses[action, 200] > 0 for action in ACTIONS), crowd.statuses
         check_counts(service.database)
         late = "select 1 from activities a join activities r on r.reply_to_activity_uuid = a.uuid where r.expires_at is distinct from a.expires_at"
         assert service.database.sql(late) == []
@@ -97,6 +104,12 @@ def test_all_at_once(cluster):
 
 
 # --- one after the other, from the top of a thread downwards ---
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    with TokenService(cluster, workers=1) as service:
+        yield service
 
 
 def first_waits_at(service, start, waits, method, path, body=None):
@@ -109,27 +122,25 @@ def first_waits_at(service, start, waits, method, path, body=None):
     assert asking.reply().status == 200
 
 
-def test_the_top_is_locked_first(cluster):
-    with TokenService(cluster, workers=1) as service:
-        post = service.create_as("londo")["uuid"]
-        reply = service.reply_as("londo", post).json["uuid"]
-        below = service.reply_as("bayko", reply).json["uuid"]
-        first_waits_at(service, below, reply, "POST", f"/api/activities/{reply}/reply", {"message": "indeed"})
-        first_waits_at(service, reply, post, "PUT", f"/api/activities/{post}/keep", {"ttl": "30-days"})
-        first_waits_at(service, reply, post, "DELETE", f"/api/activities/{reply}")
-        check_counts(service.database)
+def test_the_top_is_locked_first(service):
+    post = service.create_as("londo")["uuid"]
+    reply = service.reply_as("londo", post).json["uuid"]
+    below = service.reply_as("bayko", reply).json["uuid"]
+    first_waits_at(service, below, reply, "POST", f"/api/activities/{reply}/reply", {"message": "indeed"})
+    first_waits_at(service, reply, post, "PUT", f"/api/activities/{post}/keep", {"ttl": "30-days"})
+    first_waits_at(service, reply, post, "DELETE", f"/api/activities/{reply}")
+    check_counts(service.database)
 
 
 @parametrize_marks
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_marks_wait_for_the_activity(cluster, what, method):
+def test_marks_wait_for_the_activity(service, what, method):
     """And so find it gone if it is deleted meanwhile, having written nothing."""
-    with TokenService(cluster, workers=1) as service:
-        post = service.create_as("bayko")["uuid"]
-        mark(service, "londo", what, post)
-        with service.database.held(f"select from activities where uuid = '{post}' for no key update") as cursor:
-            asking = Asking(mark, service, "londo", what, post, method)
-            service.database.wait_for_waiting()
-            cursor.execute(f"delete from activities where uuid = '{post}'")
-            cursor.connection.commit()
-        assert (asking.reply().status, asking.reply().json) == (404, ["not_found"])
+    post = service.create_as("bayko")["uuid"]
+    mark(service, "londo", what, post)
+    with service.database.held(f"select from activities where uuid = '{post}' for no key update") as cursor:
+        asking = Asking(mark, service, "londo", what, post, method)
+        service.database.wait_for_waiting()
+        cursor.execute(f"delete from activities where uuid = '{post}'")
+        cursor.connection.commit()
+    assert (asking.reply().status, asking.reply().json) == (404, ["not_found"])
