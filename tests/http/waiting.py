@@ -8,6 +8,7 @@ import time
 
 PATIENCE = 300  # s
 PAUSE = 0.01
+LIVES = (1, 4, 16, 64)  # s, for what must be seen before its end: the next one if the machine was too slow for that
 
 
 def eventually(condition, seconds=PATIENCE, what="it"):
