@@ -329,7 +329,7 @@ class Raising:
     """A trigger that makes the next creates fail with an SQLSTATE. A sequence counts them: it is never rolled back."""
 
     def __init__(self, database, sqlstate, times):
-        self.sql = lambda statement: database.cluster.sql(statement, database=database.name)
+        self.sql = database.run
         self.sqlstate, self.times = sqlstate, times
 
     def __enter__(self):
@@ -525,7 +525,7 @@ def test_ddl_under_prepared_statements(start):
     )
     with Load(service) as load:
         for change in itertools.islice(changes, 18):
-            service.database.cluster.sql(change, database=service.database.name)
+            service.database.run(change)
             load.wait_for_each(2)  # a request that meets several of them may fail
     assert load.failures == []
     load.audit(service.database).check()

@@ -193,7 +193,7 @@ def test_a_watcher_that_hangs_keeps_nothing_alive(service):
     with frozen(watcher(service)):
         time.sleep(FEED_BOUND)  # for which its last look counts
         for number in range(5):
-            service.database.cluster.sql("update activities set message = %s", f"unseen {number}", database=service.database.name)
+            service.database.run("update activities set message = %s", f"unseen {number}")
             reply = service.get(HOME)
             assert asked_the_database(service, reply)
             assert newest(reply) == f"unseen {number}"

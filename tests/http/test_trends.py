@@ -16,7 +16,7 @@ def service(cluster):
 @pytest.fixture
 def sql(service):
     """Without waiting for the kept feed, which isn't what is looked at here."""
-    return lambda statement, *values: service.database.cluster.sql(statement, *values, database=service.database.name)
+    return service.database.run
 
 
 @pytest.fixture(autouse=True)
