@@ -15,13 +15,13 @@ import urllib.request
 
 import pytest
 
-from client import Client
+from client import Asking, Client
 from daemon import run_once
 from fcgi import request
 from places import SQL, TOP, Folder
 from ports import free_port
 from service import Service
-from waiting import eventually
+from waiting import Stopwatch, eventually
 
 SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -102,19 +102,17 @@ def test_histograms(service):
     service.home()
     service.home()
     with service.database.locked_user():
-        with concurrent.futures.ThreadPoolExecutor(1) as threads:
-            slow = threads.submit(service.create)
-            service.database.wait_for_waiting()
-            time.sleep(0.3)
-            assert not slow.done()
-    eventually(lambda: Metrics(service).buckets(CREATE), what="the slow one's answer")
+        slow = Asking(service.create)
+        service.database.wait_for_waiting()
+        time.sleep(0.3)
+    assert slow.reply().status == 200
     metrics = Metrics(service)
-    buckets = metrics.buckets(CREATE)
-    assert [count for bound, count in buckets if bound <= 0.25] == [0] * 10
-    assert [count for bound, count in buckets if bound >= 2.5] == [1, 1]
     took = metrics.value("cruddur_request_seconds_sum", method="POST", route="/api/activities")
     waited = metrics.value("cruddur_request_database_seconds_total", method="POST", route="/api/activities")
-    assert 0.3 < waited <= took < 2.5
+    assert 0.3 < waited <= took
+    buckets = metrics.buckets(CREATE)
+    assert [count for bound, count in buckets if bound <= 0.25] == [0] * 10
+    assert buckets == [(bound, took <= bound) for bound, _ in buckets]
     for route in (HOME, CREATE):
         counts = [count for _, count in metrics.buckets(route)]
         assert counts == sorted(counts)
@@ -162,20 +160,23 @@ def test_reloads(service):
 
 
 def test_the_database_is_away(cluster):
-    with Service(cluster) as service:
-        service.home()
-        before = Metrics(service)
-        assert before.value("cruddur_database_up") == 1
+    with Service(cluster, statement_timeout=300, deadline=500) as service:
+
+        def sessions(event, *lanes):
+            return sum(Metrics(service).value("cruddur_database_sessions_total", lane=lane, event=event) for lane in lanes)
+
+        eventually(lambda: service.home().status == 200, what="an answer")
+        eventually(lambda: Metrics(service).value("cruddur_database_up") == 1, what="a database")
         service.write_url(service.database.url(hosts=[service.path]))
         service.database.terminate_sessions()
-        service.create()
+        assert service.create().status == 503
         metrics = eventually(lambda: not (m := Metrics(service)).value("cruddur_database_up") and m, what="no database")
         assert not any(name.startswith("cruddur_purge") for name in metrics.samples)
-        assert sum(metrics.value("cruddur_database_sessions_total", lane=lane, event="failed") for lane in ("reads", "writes", "watch")) > 0
-        assert metrics.value("cruddur_database_sessions_total", lane="reads", event="ended") > 0
         assert metrics.requests()[(*HOME, 200)] == 1
+        eventually(lambda: sessions("failed", "writes"), what="an attempt that failed")
+        eventually(lambda: sessions("ended", "reads"), what="a session that ended")
         service.write_url(service.database.url())
-        eventually(lambda: Metrics(service).value("cruddur_database_up") == 1, what="a database")
+        eventually(lambda: Metrics(service).value("cruddur_database_up") == 1, what="a database again")
 
 
 def test_the_kept_feed(cluster):
@@ -202,33 +203,36 @@ def test_the_purge(service):
     metrics = Metrics(service)
     assert metrics.value("cruddur_purge_lag_seconds") == metrics.value("cruddur_purged_posts_total") == 0
     assert metrics.value("cruddur_purge_finished_timestamp_seconds") == 0
-    service.database.add_activities(7, created_at="now() - interval '1 day'", expires_at="now() - n * interval '10 minutes'")
-    lag = Metrics(service).value("cruddur_purge_lag_seconds")
-    assert 4200 <= lag < 4260
-    assert sql("select purge_expired(5)") == [(5,)]
-    metrics = Metrics(service)
-    assert 1200 <= metrics.value("cruddur_purge_lag_seconds") < 1260
+    with Stopwatch() as watch:
+        service.database.add_activities(7, created_at="now() - interval '1 day'", expires_at="now() - n * interval '10 minutes'")
+        lag = Metrics(service).value("cruddur_purge_lag_seconds")
+        assert 4200 <= lag <= 4200 + watch.elapsed()
+        assert sql("select purge_expired(5)") == [(5,)]
+        metrics = Metrics(service)
+        assert 1200 <= metrics.value("cruddur_purge_lag_seconds") <= 1200 + watch.elapsed()
     assert metrics.value("cruddur_purged_posts_total") == 5
     sql("select purge_expired(5)")
+    before = time.time()
     sql("select note_purge_end()")
     metrics = Metrics(service)
     assert metrics.value("cruddur_purge_lag_seconds") == 0
     assert metrics.value("cruddur_purged_posts_total") == 7
-    assert abs(metrics.value("cruddur_purge_finished_timestamp_seconds") - time.time()) < 60
+    assert before - 1 < metrics.value("cruddur_purge_finished_timestamp_seconds") < time.time() + 1
 
 
 def test_a_client_that_leaves(cluster):
     """Before its statement was sent: there are others in front of it."""
     with Service(cluster, workers=1) as service:
         with service.database.locked_user():
-            with concurrent.futures.ThreadPoolExecutor(1) as threads:
-                threads.submit(service.create)
-                service.database.wait_for_waiting()
-                with service.peer() as peer:
-                    body = json.dumps({"message": "hi", "ttl": "1-day", "user_handle": "londo"}).encode()
-                    peer.send(request("POST", "/api/activities", body))
-                    time.sleep(0.2)
-                eventually(lambda: Metrics(service).requests().get((*CREATE, 499)), what="its line")
+            asking = Asking(service.create)
+            service.database.wait_for_waiting()
+            with service.peer() as peer:
+                body = json.dumps({"message": "hi", "ttl": "1-day", "user_handle": "londo"}).encode()
+                peer.send(request("POST", "/api/activities", body))
+                with service.peer() as last:  # the worker has read the other's when it answers this one
+                    assert last.ask().status == 200
+            eventually(lambda: Metrics(service).requests().get((*CREATE, 499)), what="its line")
+        assert asking.reply().status == 200
         assert Metrics(service).requests()[(*CREATE, 499)] == 1
 
 
@@ -265,14 +269,15 @@ def queries():
     return [query.replace("$__rate_interval", "10s").replace("$instance", ".*") for query in found]
 
 
-@pytest.fixture
-def used(service):
+@pytest.fixture(scope="module")
+def used(cluster):
     """A service whose metrics are all there."""
-    service.home()
-    service.create()
-    service.get("/api/nothing")
-    service.get("/metrics")
-    return service
+    with Service(cluster, workers=4, log_level="info") as service:
+        service.home()
+        service.create()
+        service.get("/api/nothing")
+        service.get("/metrics")
+        yield service
 
 
 def test_what_is_looked_at_is_there(used):
@@ -340,6 +345,12 @@ class Prometheus:
         except (ConnectionError, urllib.error.URLError):
             return None
 
+    def rules(self):
+        return [rule["health"] for group in self.ask("rules")["groups"] for rule in group["rules"]]
+
+    def alerts(self):
+        return [alert["labels"]["alertname"] for alert in self.ask("alerts")["alerts"]]
+
     def query(self, query):
         answer = self.ask("query", query=query)
         return answer and answer["result"]
@@ -350,13 +361,12 @@ def test_a_real_prometheus(used):
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is missing")
     with Prometheus(used.port) as prometheus:
-        eventually(lambda: prometheus.query("count_over_time(up[1m]) >= 4"), seconds=60, what="four scrapes")
+        eventually(lambda: prometheus.query('up{job="cruddur"} == 1'), what="a scrape")
         used.home()
-        assert prometheus.query('up{job="cruddur"}')[0]["value"][1] == "1"
-        time.sleep(2)
         for query in queries():
-            answer = prometheus.ask("query", query=query)
             is_rare = "changes(" in query or "finished" in query or "topk" in query
-            assert answer["result"] or is_rare, query
-        assert [rule["health"] for group in prometheus.ask("rules")["groups"] for rule in group["rules"]] == ["ok"] * 8
-        assert prometheus.ask("alerts")["alerts"] == []
+            # A rate needs two scrapes within ten seconds.
+            eventually(lambda: prometheus.query(query) or is_rare and prometheus.ask("query", query=query), what=query)  # noqa: B023
+        eventually(lambda: prometheus.rules() == ["ok"] * 8, what="eight rules that were looked at")
+        # One for a late scrape goes again; and it is true of a slow machine that it is slow.
+        eventually(lambda: set(prometheus.alerts()) <= {"CruddurSlow"}, what="no alert")
