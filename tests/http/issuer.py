@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import functools
 import http.server
 import ipaddress
 import json
@@ -73,11 +74,17 @@ def key_set(*keys):
     return json.dumps({"keys": [key.jwk() for key in keys]}).encode()
 
 
+@functools.lru_cache
+def service_key():
+    """One for all services: making one takes as long as starting a service."""
+    return Key("the key")
+
+
 class TokenService(Service):
     """A service in token mode with a key file. Users are named by their handle, as the seed knows them."""
 
     def __init__(self, cluster, **settings):
-        self.key = Key("the key")
+        self.key = service_key()
         self.keys_folder = Folder()
         self.keys_file = self.keys_folder.path / "jwks.json"
         self.keys_file.write_bytes(key_set(self.key))
