@@ -70,8 +70,15 @@ def add_rows(database):
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    with WalkedService(cluster, request_timeout=500) as service:
+    with WalkedService(cluster) as service:
         add_rows(service.database)
+        yield service
+
+
+@pytest.fixture(scope="module")
+def impatient(cluster):
+    """A whole request must be there in half a second."""
+    with WalkedService(cluster, request_timeout=500) as service:
         yield service
 
 
@@ -91,7 +98,7 @@ def keyless(cluster):
 @pytest.fixture(scope="module")
 def lost(cluster):
     """Its database is nowhere."""
-    with WalkedService(cluster, feed_watch=0) as service:
+    with WalkedService(cluster, feed_watch=0, statement_timeout=300, deadline=500) as service:
         service.write_url(service.database.url(hosts=[service.path]))
         service.daemon.reload()
         yield service
@@ -100,8 +107,8 @@ def lost(cluster):
 @pytest.fixture(scope="module")
 def locked(cluster):
     """Its statements wait for ever."""
-    with WalkedService(cluster, feed_watch=0, workers=1, statement_timeout=150) as service:
-        service.daemon.reload()  # now both sessions are there, everything prepared
+    with WalkedService(cluster, feed_watch=0, workers=1) as service:
+        assert service.home().status == service.create().status == 200  # both sessions are there now, everything prepared
         with service.database.held("lock table users, activities, message_groups, messages"):
             yield service
 
@@ -280,7 +287,9 @@ def _(call, front):
 
 @recipe("too_many_requests", on="limited")
 def _(call, front):
-    return call.send(front)
+    """One that it allows may have come up meanwhile; the next one isn't."""
+    reply = call.send(front)
+    return reply if reply.status == 429 else call.send(front)
 
 
 @recipe("request_timeout", on="late")
@@ -289,15 +298,15 @@ def _(call, late):
 
 
 @pytest.fixture(scope="module")
-def late(service):
+def late(impatient):
     """A connection for each operation and form of an error, over which a request came all but for its end."""
     with contextlib.ExitStack() as stack:
         peers = {}
         for operation in OPERATIONS:
             for accept in (None, PROBLEM):
-                call = Call(operation, service, accept)
+                call = Call(operation, impatient, accept)
                 whole = request(call.operation.method, call.target, call.body or b"", **call.cgi_parameters())
-                peer = peers[operation.id, accept] = stack.enter_context(service.peer())
+                peer = peers[operation.id, accept] = stack.enter_context(impatient.peer())
                 peer.send(whole[: -len(record(STDIN))])
         yield peers
 
@@ -415,7 +424,7 @@ def _(call, service):
 def _(call, service):
     """The author is deleted while the statement waits for just that."""
     name = f"leaving{uuid.uuid4().hex}"
-    service.database.sql(
+    service.database.run(
         "insert into users (handle, display_name, email, cognito_user_id) values (%s, %s, %s, %s)",
         name, name, f"{name}@example.com", f"mock-{name}",
     )  # fmt: skip
@@ -498,12 +507,16 @@ def _(call, service):
 
 @recipe("database_timeout", on="locked")
 def _(call, service):
-    return call.send(service)
+    """The statement is ended as one that waits too long is."""
+    asking = Asking(call.send, service)
+    ((backend, _),) = service.database.wait_for_waiting()
+    service.database.run("select pg_cancel_backend(%s)", backend)
+    return asking.reply()
 
 
 def frozen_timeout(call, service):
     """Of an operation that waits for no lock."""
-    assert call.send(service).status == 200
+    eventually(lambda: call.send(service).status == 200, what="a session")
     with contextlib.ExitStack() as stack:
         for pid in service.database.backends():
             stack.enter_context(frozen(pid))
@@ -642,7 +655,7 @@ def test_every_list_has_its_parameters():
 
 def test_a_feed_out_of_date(start, cluster):
     home = DOCUMENT.operation("listHome")
-    with WalkedService(cluster, workers=1) as service:
+    with WalkedService(cluster, workers=1, feed_stale=3600, statement_timeout=300, deadline=500) as service:
         eventually(lambda: service.home().headers["ETag"], what="a kept page")
         service.write_url(service.database.url(hosts=[service.path]))
         service.database.terminate_sessions()
