@@ -2,8 +2,10 @@
  * from when each was due and not from when a connection got round to it; answers of each single
  * connection; and whether a create that was acknowledged is in the very next home.
  *     pace PORT SECONDS HOME STREAM...
- * HOME is the path where fresh streams look. Prints one JSON array, a stream an object. */
+ * HOME is the path where fresh streams look. Prints one JSON array, a stream an object. INT ends it
+ * early: nothing more is asked, and what is under way is still waited for. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,14 @@ static struct {
     int64_t end_ns;
 } pace;
 
+static volatile sig_atomic_t is_told_to_end;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    is_told_to_end = 1;
+}
+
 static int64_t now_ns(void)
 {
     struct timespec now;
@@ -66,7 +76,7 @@ static void ask(struct member *member, const char *path, const char *body, int64
     member->is_busy = true;
     member->due_ns = due_ns;
     if (!client_ask(&member->client, pace.port, pace.epoll_fd, member, path, body)) {
-        member->stream->broken++;
+        stream_record_broken(member->stream, due_ns, now_ns() - due_ns);
         finish(member);
     }
 }
@@ -119,7 +129,8 @@ static void whole_answer(struct member *member)
         finish(member);
         return;
     }
-    stream_record(stream, now_ns() - member->due_ns);
+    stream_record(stream, member->due_ns, now_ns() - member->due_ns,
+                  client_status(&member->client));
     member->answers++;
     finish(member);
     if (is_good && stream->kind == STREAM_FRESH) {
@@ -137,7 +148,7 @@ static void readable(struct member *member)
         break;
     case ARRIVAL_BROKEN:
         if (member->is_busy) { /* else the server closed an idle connection, as it may */
-            member->stream->broken++;
+            stream_record_broken(member->stream, member->due_ns, now_ns() - member->due_ns);
             finish(member);
         }
         break;
@@ -209,13 +220,16 @@ static bool anything_out(void)
 
 static void loop(void)
 {
+    static const int64_t GRACE_NS = (int64_t)GRACE_SECONDS * 1000000000;
     struct epoll_event events[EVENTS_MAX];
-    int64_t last_ns = pace.end_ns + (int64_t)GRACE_SECONDS * 1000000000;
 
-    while (now_ns() < last_ns && (now_ns() < pace.end_ns || anything_out())) {
+    while (now_ns() < pace.end_ns + GRACE_NS && (now_ns() < pace.end_ns || anything_out())) {
+        if (is_told_to_end && now_ns() < pace.end_ns) {
+            pace.end_ns = now_ns();
+        }
         int64_t next = send_due();
 
-        wake_at(next != 0 ? next : last_ns);
+        wake_at(next != 0 ? next : pace.end_ns + GRACE_NS);
         int count = epoll_wait(pace.epoll_fd, events, EVENTS_MAX, 100);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr != NULL) {
@@ -302,13 +316,15 @@ static void report(double seconds)
 
 static bool set_up(int argc, char **argv)
 {
+    struct sigaction interrupt = {.sa_handler = on_interrupt};
     struct epoll_event timer = {.events = EPOLLIN, .data.ptr = NULL};
 
     pace.port = (uint16_t)strtoul(argv[1], NULL, 10);
     pace.home = argv[3];
     pace.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     pace.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (epoll_ctl(pace.epoll_fd, EPOLL_CTL_ADD, pace.timer_fd, &timer) != 0) {
+    if (epoll_ctl(pace.epoll_fd, EPOLL_CTL_ADD, pace.timer_fd, &timer) != 0 ||
+        sigaction(SIGINT, &interrupt, NULL) != 0) {
         perror("pace");
         return false;
     }
@@ -341,7 +357,7 @@ int main(int argc, char **argv)
     pace.end_ns = start + (int64_t)(seconds * 1e9);
     begin(start);
     loop();
-    report(seconds);
+    report((double)(pace.end_ns - start) / 1e9);
     for (int i = 0; i < pace.stream_count; i++) {
         free_members(pace.members[i], pace.streams[i].connections);
         stream_release(&pace.streams[i]);

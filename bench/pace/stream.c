@@ -33,6 +33,17 @@ static bool read_lines(struct stream *stream, const char *name)
     return stream->line_count > 0;
 }
 
+/* Line by line, so that a reader has every answer at once. */
+static bool open_trace(struct stream *stream, const char *name)
+{
+    stream->trace = fopen(name, "we");
+    if (stream->trace == NULL || setvbuf(stream->trace, NULL, _IOLBF, 0) != 0) {
+        perror(name);
+        return false;
+    }
+    return true;
+}
+
 bool stream_parse(struct stream *stream, char *specification, uint64_t seed)
 {
     static const char *const KINDS[] = {"get", "post", "fresh"};
@@ -41,11 +52,14 @@ bool stream_parse(struct stream *stream, char *specification, uint64_t seed)
 
     *stream = (struct stream){.random = seed};
     for (size_t i = 0; i < 5; i++) {
-        fields[i] = i < 4 ? strsep(&rest, ",") : rest;
+        fields[i] = strsep(&rest, ",");
         if (fields[i] == NULL) {
-            fprintf(stderr, "a stream is NAME,RATE,CONNECTIONS,get|post|fresh,FILE\n");
+            fprintf(stderr, "a stream is NAME,RATE,CONNECTIONS,get|post|fresh,FILE[,TRACE]\n");
             return false;
         }
+    }
+    if (rest != NULL && !open_trace(stream, rest)) {
+        return false;
     }
     stream->name = fields[0];
     stream->rate = strtod(fields[1], NULL);
@@ -67,6 +81,9 @@ void stream_release(struct stream *stream)
     }
     free(stream->lines);
     free(stream->waits_us);
+    if (stream->trace != NULL) {
+        fclose(stream->trace);
+    }
 }
 
 const char *stream_line(struct stream *stream)
@@ -91,8 +108,23 @@ void stream_schedule(struct stream *stream)
     stream->due_ns += (int64_t)(-log(next_random(stream)) / stream->rate * 1e9);
 }
 
-void stream_record(struct stream *stream, int64_t wait_ns)
+static void trace(struct stream *stream, int64_t due_ns, int64_t wait_ns, int status)
 {
+    if (stream->trace != NULL) {
+        fprintf(stream->trace, "%lld %lld %d\n", (long long)(due_ns / 1000),
+                (long long)(wait_ns / 1000), status);
+    }
+}
+
+void stream_record_broken(struct stream *stream, int64_t due_ns, int64_t wait_ns)
+{
+    stream->broken++;
+    trace(stream, due_ns, wait_ns, 0);
+}
+
+void stream_record(struct stream *stream, int64_t due_ns, int64_t wait_ns, int status)
+{
+    trace(stream, due_ns, wait_ns, status);
     if (stream->answer_count == stream->waits_room) {
         size_t room = stream->waits_room * 2 + 4096;
         uint32_t *more = realloc(stream->waits_us, room * sizeof *more);

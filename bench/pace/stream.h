@@ -27,10 +27,13 @@ struct stream {
     size_t waits_room;
     long asked, bad_status, broken;
     long looks, stale; /* answers of home to readers of a fresh stream, and those too old */
+    FILE *trace;       /* a line for each answer; NULL: not wanted */
 };
 
-/* "NAME,RATE,CONNECTIONS,get|post|fresh,FILE"; the file has a path or a body on each line. The
- * specification is cut up in place. False: it is wrong, and stderr says why. */
+/* "NAME,RATE,CONNECTIONS,get|post|fresh,FILE[,TRACE]"; the file has a path or a body on each line. TRACE
+ * is written, a line for each answer: when the request was due and how long it took, in us of the
+ * monotonic clock, and the status, 0 for a broken connection. The specification is cut up in place.
+ * False: it is wrong, and stderr says why. */
 bool stream_parse(struct stream *stream, char *specification, uint64_t seed);
 void stream_release(struct stream *stream);
 
@@ -40,7 +43,10 @@ const char *stream_line(struct stream *stream);
  * make them, and are the same in each run. */
 void stream_schedule(struct stream *stream);
 
-void stream_record(struct stream *stream, int64_t wait_ns);
+void stream_record(struct stream *stream, int64_t due_ns, int64_t wait_ns, int status);
+
+/* A request that ended without an answer. */
+void stream_record_broken(struct stream *stream, int64_t due_ns, int64_t wait_ns);
 
 /* As a JSON object; least and most: answers of a connection, starved: connections without any. */
 void stream_report(struct stream *stream, FILE *out, double seconds, long least, long most,
