@@ -7,6 +7,7 @@ import sys
 import agreement
 import cold_start
 import fairness
+import faults
 import freshness
 import memory
 import pages
@@ -31,6 +32,8 @@ PHASES = {
     "footprint": memory.footprint,
     "cold_start": cold_start.run,
     "growth": memory.growth,
+    "faults": faults.run,
+    "faults_report": report.run_faults,
     "report": report.run,
     **{f"tune_{group}": functools.partial(tuning.run, group=group) for group in settings.TUNING},
     "tuned": tuning.report,

@@ -53,9 +53,13 @@ class Bench:
     def request_file(self, action):
         return self.dir / "requests" / action
 
-    def record(self, key, value, runs=None, invalid=None):
-        """A measure; invalid says why it cannot count."""
-        self.measures[key] = {"value": value, "runs": runs if runs is not None else [value], "invalid": invalid}
+    def record(self, key, value, runs=None, invalid=None, **machine):
+        """A measure; invalid says why it cannot count.
+
+        machine: what the machine did meanwhile: the share of it that others had as busy, and as stall the milliseconds of the
+        value that may be theirs; None: not known.
+        """
+        self.measures[key] = {"value": value, "runs": runs if runs is not None else [value], "invalid": invalid} | machine
 
     def miss(self, key, reason, state="not met"):
         """A measure that could not be taken, and what that makes of its target: what does not exist does not hold."""
@@ -65,12 +69,17 @@ class Bench:
         path = self.dir / "phases" / f"{phase}.json"
         path.write_text(json.dumps({"measures": self.measures, "notes": self.notes}))
 
-    def sql(self, statement):
-        """As the superuser; what psql prints."""
+    def psql(self):
+        """As the superuser: its command line and its environment."""
         command = ["psql", "--no-psqlrc", "-qtA", "-v", "ON_ERROR_STOP=1", "-h", f"{self.sockets}/db", "-U", "postgres"]
         environment = {"PGPASSFILE": str(self.dir / "secrets/pgpass"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        return [*command, "-d", "cruddur"], environment
+
+    def sql(self, statement):
+        """What psql prints."""
+        command, environment = self.psql()
         return subprocess.run(
-            [*command, "-d", "cruddur", "-c", statement], env=environment, check=True, capture_output=True, text=True
+            [*command, "-c", statement], env=environment, check=True, capture_output=True, text=True
         ).stdout.strip()
 
 

@@ -49,6 +49,7 @@ def write_requests(bench):
     dice = random.Random(20261121)
     bench.request_file("").mkdir(exist_ok=True)
     write_lines(bench, "constant", [settings.CONSTANT_PATH])
+    write_lines(bench, "livez", ["/livez"])
     write_lines(bench, "kept", [settings.HOME_PATH])
     write_lines(bench, "home", [settings.HOME_PATH])
     write_lines(bench, "show", [live_path(bench.rows, dice) for _ in range(settings.REQUEST_LINES)])
@@ -70,7 +71,7 @@ def write_scripts(bench):
         (bench.dir / f"statements/{name}.pgbench").write_text(f"{first}\n{sql};\n")
 
 
-def busy_share():
+def busy_share(seconds=1):
     """How much of the machine others use: nothing of the bench has anything to do."""
 
     def ticks():
@@ -78,7 +79,7 @@ def busy_share():
         return sum(values), values[3] + values[4]
 
     before = ticks()
-    time.sleep(1)
+    time.sleep(seconds)
     after = ticks()
     return 1 - (after[1] - before[1]) / (after[0] - before[0])
 

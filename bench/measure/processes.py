@@ -10,19 +10,44 @@ def server_pid(room, name):
     return int((room / "pids" / name).read_text())
 
 
-def parents():
-    found = {}
-    for stat in PROC.glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        found[int(stat.parent.name)] = int(fields[1])
-    return found
+def command_line(pid):
+    return (PROC / str(pid) / "cmdline").read_text().rstrip("\0").split("\0")
+
+
+def stat_of(pid):
+    """(name, state, parent, session), see proc(5); None: there is no such process."""
+    try:
+        name, _, rest = (PROC / str(pid) / "stat").read_text().partition("(")[2].rpartition(")")
+    except OSError:
+        return None
+    state, parent, _, session = rest.split()[:4]
+    return name, state, int(parent), int(session)
+
+
+def stats():
+    """pid -> stat_of(pid)"""
+    found = {int(entry.name): stat_of(entry.name) for entry in PROC.glob("[0-9]*")}
+    return {pid: stat for pid, stat in found.items() if stat is not None}
+
+
+def name_of(pid):
+    stat = stat_of(pid)
+    return stat and stat[0]
+
+
+def has_ended(pid):
+    """A zombie has too."""
+    stat = stat_of(pid)
+    return stat is None or stat[1] == "Z"
 
 
 def children(pid):
-    return sorted(child for child, parent in parents().items() if parent == pid)
+    return sorted(child for child, (_, _, parent, _) in stats().items() if parent == pid)
+
+
+def session(pid):
+    """The processes of the session that the process leads or led."""
+    return sorted(member for member, (_, _, _, leader) in stats().items() if leader == pid)
 
 
 def tree(pid):

@@ -173,6 +173,24 @@ def other_rows(measures):
     return table(["", ""], rows)
 
 
+def fault_rows(measures):
+    """All in milliseconds."""
+    rows = []
+    for key, found in measures.items():
+        if key.startswith("fault/") and found["value"] is not None:
+            spread = [cell(measures, key), number(min(found["runs"])), number(max(found["runs"])), str(len(found["runs"]))]
+            rows.append([key.removeprefix("fault/").replace("/", ": "), *spread, number(found.get("stall"))])
+    return table(["", "median", "least", "most", "rounds", "calm pool"], rows)
+
+
+def invalid_lines(measures):
+    invalid = {key: found["invalid"] for key, found in measures.items() if found["invalid"]}
+    if not invalid:
+        return []
+    lines = [f"- {key}: {reason}" for key, reason in sorted(invalid.items())]
+    return ["", "## † Invalid: not every answer was a good one", "", *lines]
+
+
 def document(bench, facts, measures, notes, verdicts):
     lines = [f"# Bench, {facts['date']}, {facts['host']}", ""]
     lines += [", ".join(f"{key} {value}" for key, value in list(facts.items())[2:]) + ".", "", "## Targets", ""]
@@ -181,14 +199,46 @@ def document(bench, facts, measures, notes, verdicts):
         lines += ["", f"## Requests per second: {WHAT[action]}", "", *rates(measures, action)]
     lines += ["", "## Waits of cruddurd at full speed, µs", "", *latencies(measures)]
     lines += ["", "## Waits at fixed rates, µs", "", *steady_rows(measures)]
-    lines += ["", "## Memory, start, fairness", "", *other_rows(measures), "", "## Notes", ""]
+    lines += ["", "## Memory, start, fairness", "", *other_rows(measures)]
+    lines += ["", "## When something fails, ms", "", *fault_rows(measures), "", "## Notes", ""]
     lines += [f"- {note}" for note in notes]
     lines += [f"- Left out: {NAMES[name]} ({reason})." for name, reason in bench.left_out().items()]
-    invalid = {key: found["invalid"] for key, found in measures.items() if found["invalid"]}
-    if invalid:
-        lines += ["", "## † Invalid: not every answer was a good one", ""]
-        lines += [f"- {key}: {reason}" for key, reason in sorted(invalid.items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *invalid_lines(measures)]) + "\n"
+
+
+def fault_document(facts, measures, notes, verdicts):
+    lines = [f"# Faults, {facts['date']}, {facts['host']}", ""]
+    lines += [", ".join(f"{key} {value}" for key, value in list(facts.items())[2:]) + ".", "", "## Targets", ""]
+    lines += table(["what", "wanted", "measured", ""], target_rows(verdicts))
+    lines += ["", "## When something fails, ms", "", *fault_rows(measures), "", "## Notes", ""]
+    return "\n".join([*lines, *(f"- {note}" for note in notes), *invalid_lines(measures)]) + "\n"
+
+
+def write(bench, name, text, facts, measures, notes, verdicts):
+    path = bench.results / (name + ("-quick" if bench.quick else ""))
+    everything = {
+        "circumstances": facts,
+        "targets": [dataclasses.asdict(verdict) for verdict in verdicts],
+        "measures": measures,
+        "left_out": bench.left_out(),
+        "notes": notes,
+    }
+    path.with_suffix(".json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
+    path.with_suffix(".md").write_text(text)
+    print(text)
+    counts = {state: sum(verdict.state == state for verdict in verdicts) for state in ("met", "not met", "not measured", "invalid")}
+    print(", ".join(f"{count} {state}" for state, count in counts.items()), f"of {len(verdicts)} targets. {path}.md")
+    return path
+
+
+def run_faults(bench):
+    """Of the faults alone: only their targets."""
+    measures, notes = collect(bench)
+    facts = circumstances(bench)
+    del facts["rounds"], facts["seconds a run"], facts["wrk"]
+    verdicts = targets.judge_all(measures, {}, of=set(measures))
+    text = fault_document(facts, measures, notes, verdicts)
+    write(bench, f"{facts['date']}-{facts['host']}-faults", text, facts, measures, notes, verdicts)
 
 
 def run(bench):
@@ -198,20 +248,7 @@ def run(bench):
     facts = circumstances(bench)
     facts["workers of cruddurd"] = (bench.dir / "backends").read_text().strip()
     verdicts = targets.judge_all(measures, left_out)
-    name = f"{facts['date']}-{facts['host']}" + ("-quick" if bench.quick else "")
-    path = bench.results / name
-    everything = {
-        "circumstances": facts,
-        "targets": [dataclasses.asdict(verdict) for verdict in verdicts],
-        "measures": measures,
-        "left_out": left_out,
-        "notes": notes,
-    }
-    path.with_suffix(".json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
     text = document(bench, facts, measures, notes, verdicts)
-    path.with_suffix(".md").write_text(text)
-    (bench.results / f"{name}-rates.svg").write_text(plot.rates(measures, NAMES, WHAT))
-    (bench.results / f"{name}-waits.svg").write_text(plot.waits(measures, NAMES))
-    print(text)
-    counts = {state: sum(verdict.state == state for verdict in verdicts) for state in ("met", "not met", "invalid")}
-    print(", ".join(f"{count} {state}" for state, count in counts.items()), f"of {len(verdicts)} targets. {path}.md")
+    path = write(bench, f"{facts['date']}-{facts['host']}", text, facts, measures, notes, verdicts)
+    for name, plotted in (("rates", plot.rates(measures, NAMES, WHAT)), ("waits", plot.waits(measures, NAMES))):
+        path.with_name(f"{path.name}-{name}.svg").write_text(plotted)

@@ -48,3 +48,44 @@ MEMORY_CONNECTIONS = 64
 GIVE_BACK_SECONDS = 1.5  # after which workers have given back what they don't need
 FULL_REQUESTS = 10_000_000
 COLD_STARTS = 5
+
+# What cruddurd promises when something fails: rounds of each, of a full bench and with --quick.
+FAULT_ROUNDS = {
+    "worker_killed": (9, 3),
+    "worker_stuck": (5, 1),
+    "master_killed": (5, 1),
+    "quit_at_once": (5, 1),
+    "term_under_load": (5, 1),
+    "term_beside_half_a_request": (3, 1),
+    "down_at_start": (5, 1),
+    "restart_under_load": (5, 1),
+    "postgresql_frozen": (3, 1),
+    "postgresql_killed": (3, 1),
+    "cable_cut": (3, 1),
+    "write_elsewhere": (5, 1),
+    "overload": (5, 1),
+    "slow_clients": (5, 1),
+    "unknown_key": (3, 1),
+}
+CALM_PER_SECOND = 200  # of the calm pool, which nothing happens to
+LOOK_SECONDS = 0.1  # at how busy the machine is, before each round
+BUSY_SHARE = 0.15  # more than the calm pool and its client are
+LOAD_SECONDS = 0.5  # of requests before something happens
+OUTAGE_SECONDS = 8
+OUTAGE_SECONDS_QUICK = 3.6  # more than the longest answer may take
+RETURN_SECONDS = 0.8  # of requests after PostgreSQL's start, more than the first success may take
+AFTER_SECONDS = 1.5  # of requests after it, more than it may take to be as before
+AFTER_CUT_SECONDS = 4.5  # TCP tries again after a while only
+NORMAL_SECONDS = 0.7  # without an answer that is refused or late: it is as before
+LATE_MS = 500
+DRAIN_MS = 500
+ARRIVAL_SECONDS = 0.1  # until a worker has read what was sent
+ELSEWHERE_WRITES = 20
+ELSEWHERE_TIMES = 3  # in a row that all readers have to have it
+PEAK_CONNECTIONS = 64
+OVERLOAD_BACKLOG = 16
+OVERLOAD_CONNECTIONS = 400
+OVERLOAD_SECONDS = 1  # or more, until there are refusals enough
+OVERLOAD_LONGEST = 10
+REFUSALS_LEAST = 100  # fewer have no p99
+SLOW_SECONDS = 2
