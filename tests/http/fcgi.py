@@ -108,6 +108,12 @@ class Peer:
         """Whether some of it has come."""
         return bool(select.select([self.socket], [], [], 0)[0])
 
+    def is_hung_up_on(self):
+        """Whether the other side has closed, though there may be more to read."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
     def ask(self, *arguments, **more):
         self.send(request(*arguments, **more))
         return self.read_reply()

@@ -6,36 +6,46 @@ import pytest
 
 from load import Load
 from pooler import Pooler, pgbouncer_program
-from test_pipeline import creates_held, refuse, start_all
-
+from service import Service
+from test_pipeline import create_together, named, refuse, start_all
 
 SIZE = 3
+WORKERS = 4
 
 pytestmark = pytest.mark.skipif(not os.path.exists(pgbouncer_program()), reason="pgbouncer is missing")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pooler(cluster):
     with Pooler(cluster, SIZE) as pooler:
         yield pooler
 
 
-@pytest.fixture
-def start_behind(start, pooler):
-    """As start, with its database behind the pooler."""
+class ServiceBehind(Service):
+    """With its database behind the pooler."""
 
-    def start_behind(**settings):
-        service = start(prepare=0, **settings)
-        service.write_url(pooler.url(service.database))
-        service.daemon.reload()
-        service.database.terminate_sessions()  # those of before
-        return service
+    def __init__(self, cluster, pooler, **settings):
+        super().__init__(cluster, prepare=0, **settings)
+        self.pooler = pooler
 
-    return start_behind
+    def write_url(self, _):
+        super().write_url(self.pooler.url(self.database))
 
 
-def test_more_workers_than_sessions(start_behind):
-    service = start_behind(workers=4)
+@pytest.fixture(scope="module")
+def service(cluster, pooler):
+    with ServiceBehind(cluster, pooler, workers=WORKERS) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def lone(cluster, pooler):
+    """With one worker."""
+    with ServiceBehind(cluster, pooler, workers=1) as service:
+        yield service
+
+
+def test_more_workers_than_sessions(service):
     with Load(service, connections=16) as load:
         load.wait_for_more(300)
         assert 0 < len(service.database.backends()) <= SIZE
@@ -43,43 +53,38 @@ def test_more_workers_than_sessions(start_behind):
     load.audit(service.database).check()
 
 
-def test_each_gets_its_own(start_behind):
-    service = start_behind(workers=1)
-    uuids = service.database.add_activities(40)
-    with service.database.locked("activities"):
-        replies = start_all(len(uuids), lambda number: service.get(f"/api/activities/{uuids[number]}"))
-        service.database.wait_for_waiting()
+def test_each_gets_its_own(lone):
+    uuids = lone.database.add_activities(40)
+    with lone.database.locked("activities"):
+        replies = start_all(len(uuids), lambda number: lone.get(f"/api/activities/{uuids[number]}"))
+        lone.database.wait_for_waiting()
     assert [reply.json["activity"]["uuid"] for reply in replies()] == uuids
 
 
-def test_one_bad_create_among_many(start_behind):
-    service = start_behind(workers=1)
-    refuse(service.database, "new.message like 'bad%'", "insert")
-    names = [f"bad {number}" if number % 7 == 3 else f"good {number}" for number in range(20)]
-    with creates_held(service):
-        replies = start_all(len(names), lambda number: service.create(names[number]))
-    assert [reply.status for reply in replies()] == [500 if name.startswith("bad") else 200 for name in names]
-    messages = service.database.messages()
+def test_one_bad_create_among_many(lone):
+    names = named(20, "bad", lambda at: at % 7 == 3)
+    with refuse(lone.database, "new.message like 'bad%'", "insert"):
+        replies = create_together(lone, names)
+    assert [reply.status for reply in replies] == [200 if name.startswith("good") else 500 for name in names]
+    messages = lone.database.messages()
     assert [messages.get(name, 0) for name in names] == [int(name.startswith("good")) for name in names]
 
 
-def test_a_restart_of_the_pooler(start_behind, pooler):
+def test_a_restart_of_the_pooler(service, pooler):
     """Nobody notices but by the wait."""
-    service = start_behind(workers=4)
     with Load(service) as load:
         for _ in range(3):
-            load.wait_for_more(150)
+            load.wait_for_each(10)
             pooler.restart()
-        load.wait_for_more(150)
+        load.wait_for_each(10)
     assert load.failures == []
     load.audit(service.database).check()
 
 
-def test_a_restart_of_the_server_behind_it(cluster, start_behind):
-    service = start_behind(workers=4)
+def test_a_restart_of_the_server_behind_it(cluster, service):
     with Load(service) as load:
-        load.wait_for_more(150)
+        load.wait_for_each(10)
         cluster.restart()
-        load.wait_for_more(150)
+        load.wait_for_each(10)
     assert load.kinds_of_failure() <= {(503, "database_unavailable")}
     load.audit(service.database).check()
