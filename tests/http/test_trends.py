@@ -74,9 +74,9 @@ def test_replies_count(service, post):
 
 def test_the_last_day_and_what_has_not_expired(service, post):
     post("#old", age="24 hours 1 second")
-    post("#new", age="23 hours 59 minutes")
+    post("#new", age="23 hours")
     post("#gone", age="2 hours", expires_at="now() - interval '1 microsecond'")
-    post("#lives", age="2 hours", expires_at="now() + interval '1 minute'")
+    post("#lives", age="2 hours", expires_at="now() + interval '1 hour'")
     assert trends(service) == [("lives", 1), ("new", 1)]
 
 
@@ -109,10 +109,10 @@ def test_those_who_posted_last_then_the_newest(service, sql, post):
                values (%s, 'New', %s, %s, now() - %s * interval '1 hour')""",
             f"new{n}", f"new{n}@example.com", f"new{n}", n,
         )  # fmt: skip
-    post("first", handle="bayko", age="3 minutes")
-    post("last", handle="londo", age="1 minute")
-    post("again", handle="bayko", age="4 minutes")
-    post("gone", handle="altbrown", age="1 hour", expires_at="now() - interval '1 second'")
+    post("first", handle="bayko", age="3 hours")
+    post("last", handle="londo", age="1 hour")
+    post("again", handle="bayko", age="4 hours")
+    post("gone", handle="altbrown", age="10 minutes", expires_at="now() - interval '1 second'")
     assert suggested(service)[:5] == ["londo", "bayko", "new0", "new1", "new2"]
     assert sorted(suggested(service)[5:]) == ["altbrown", "andrewbrown"]
 
