@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import pathlib
 import pwd
 import re
 import signal
@@ -13,7 +14,7 @@ import psycopg2
 import psycopg2.extensions
 import time
 
-from daemon import is_alive, processes
+from daemon import processes
 from places import IS_ROOT, SQL, Folder, clean_environment, postgres_program
 from waiting import eventually
 
@@ -143,7 +144,8 @@ class Cluster:
             killed = self.processes()
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not any(map(is_alive, killed)), what="the server's end")
+        # PostgreSQL doesn't start while its first process is still listed, be it as a zombie.
+        eventually(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in killed), what="the server's end")
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ TRANSPORT = {"Status", "Date", "Server", "Connection", "Content-Type", "Content-
 
 class Document:
     def __init__(self, file=FILE):
-        self.tree = yaml.safe_load(file.read_text())
+        self.tree = yaml.load(file.read_text(), yaml.CSafeLoader)
         self.paths = list(self.tree["paths"])
         # The status of an answer by its first code.
         self.statuses = {code["const"]: code["x-status"] for code in self.schema("Code")["oneOf"]}

@@ -100,6 +100,12 @@ def adopt_orphans():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def reap_orphans(kept):
+    """Collects the exit statuses of children that have ended, but of those kept: their own code does that."""
+    while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and found.si_pid not in kept:
+        os.waitpid(found.si_pid, 0)
+
+
 def children_of(parents):
     """The process ids of all descendants of these, in the order of /proc."""
     parent_of = {}

@@ -1,7 +1,7 @@
 """Runs the jobs: the longest first, as many at once as there are slots, each after those that it needs.
 
 There is no limit on how long a job takes while its cases end. A case that has run for STALL_SECONDS is reported with its stacks;
-a job in which nothing has ended for STALL_SECONDS is reported and ended.
+a job in which nothing has ended for STALL_SECONDS is reported and ended. SIGUSR1 does that to all that run, at once.
 """
 
 import os
@@ -30,11 +30,13 @@ class Scheduler:
         self.reported = set()  # (job, case) whose stall has been reported
         self.deadlines = {}  # job → when it is killed, after TERM
         self.interrupted = None  # the signal's number
+        self.patience = STALL_SECONDS
 
     def run(self):
         while self.start_ready() or self.running():
             for key, _ in self.selector.select(TICK_SECONDS):
-                self.read(*key.data)
+                key.data[-1](*key.data[:-1])
+            processes.reap_orphans({job.process.pid for job in self.running()})
             for job in self.running():
                 self.look_after(job)
             self.progress.show()
@@ -42,6 +44,9 @@ class Scheduler:
 
     def interrupt(self, number, _frame):
         self.interrupted = number
+
+    def lose_patience(self, _number, _frame):
+        self.patience = 0
 
     def running(self):
         return [job for job in self.jobs if job.state == "running"]
@@ -86,7 +91,14 @@ class Scheduler:
     def watch(self, descriptor, job, take):
         os.set_blocking(descriptor, False)
         self.rests[descriptor] = b""
-        self.selector.register(descriptor, selectors.EVENT_READ, (descriptor, job, take))
+        self.selector.register(descriptor, selectors.EVENT_READ, (descriptor, job, take, self.read))
+
+    def wake_at_child_ends(self):
+        """Makes the end of any child end the wait, too: an orphan that is a zombie keeps PostgreSQL from starting again."""
+        wakes, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self.selector.register(wakes, selectors.EVENT_READ, (wakes, CHUNK, os.read))
 
     def read(self, descriptor, job, take):
         """What has come on one descriptor, line by line."""
@@ -128,13 +140,13 @@ class Scheduler:
         elif job in self.deadlines:
             if now > self.deadlines[job]:
                 job.signal(signal.SIGKILL)
-        elif now - job.reader.last_progress > STALL_SECONDS:
+        elif now - job.reader.last_progress > self.patience:
             self.give_up(job)
         else:
             self.report_stalls(job, now)
 
     def report_stalls(self, job, now):
-        stalled = {(job.name, case) for case, (began, _) in job.reader.running.items() if now - began > STALL_SECONDS}
+        stalled = {(job.name, case) for case, (began, _) in job.reader.running.items() if now - began > self.patience}
         if stalled - self.reported:
             self.reported |= stalled
             self.progress.tell_stall(job, stalls.report(job))
@@ -150,7 +162,7 @@ class Scheduler:
         """Takes what is still in the pipes, then the reader's verdict."""
         for key in [key for key in self.selector.get_map().values() if key.data[1] is job]:
             while self.is_readable(key.fd):
-                self.read(*key.data)
+                self.read(*key.data[:-1])
                 if key.fd not in self.selector.get_map():
                     break
             if key.fd in self.selector.get_map():
@@ -175,5 +187,7 @@ def run(jobs, slots, logs, progress):
     scheduler = Scheduler(jobs, slots, logs, progress)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, scheduler.interrupt)
+    signal.signal(signal.SIGUSR1, scheduler.lose_patience)
+    scheduler.wake_at_child_ends()
     scheduler.run()
     return scheduler.interrupted
