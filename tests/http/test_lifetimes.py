@@ -23,6 +23,7 @@ UNEXPIRED = """
 def service(cluster):
     """Over 3000 expired activities on top, and then every lifetime through the months, some of it left."""
     with Service(cluster) as service:
+        service.database.feed_bound = 0  # the feed is asked for when all is there
         add = service.database.add_activities
         add(3000, created_at=HOUR_AGO, expires_at=f"{HOUR_AGO} + interval '1 hour'")
         for number, lifetime in enumerate(LIFETIMES):

@@ -4,24 +4,26 @@ import urllib.parse
 
 import pytest
 
+from service import Service
 from test_home import FIELDS
 
 
-@pytest.fixture
-def sql(service):
-    """Without waiting for the kept feed, which isn't what is looked at here."""
-    return service.database.run
+@pytest.fixture(scope="module")
+def service(cluster):
+    with Service(cluster) as service:
+        service.database.feed_bound = 0  # the kept feed isn't looked at here
+        yield service
 
 
 @pytest.fixture(autouse=True)
-def empty_feed(sql):
-    sql("truncate activities cascade")
+def empty_feed(service):
+    service.database.sql("truncate activities cascade")
 
 
 @pytest.fixture
-def post(sql):
+def post(service):
     def post(message, age="1 minute", handle="londo", expires_at="null"):
-        ((uuid,),) = sql(
+        ((uuid,),) = service.database.sql(
             f"""insert into activities (user_uuid, message, created_at, expires_at)
                 select uuid, %s, now() - %s::interval, {expires_at} from users where handle = %s returning uuid""",
             message, age, handle,
