@@ -111,7 +111,7 @@ def quickest(pool, token, status):
 
 def fetchers(pool):
     """The process ids of the pool's fetcher."""
-    return [pid for pid in pool.daemon.workers() if command_of(pid).startswith(b"cruddur-fetch-keys\0")]
+    return [child.pid for child in pool.daemon.children() if command_of(child.pid).startswith(b"cruddur-fetch-keys\0")]
 
 
 def command_of(pid):
