@@ -19,8 +19,8 @@ TIMEOUT = re.compile(r"(_timeout) \d+s;")
 class Front:
     """Lives in folder/nginx and expects the pool's socket at folder/run/web/cruddurd.sock."""
 
-    def __init__(self, folder, is_patient=True):
-        """is_patient: every time-out is PATIENCE, so that no verdict depends on the machine's speed; otherwise as shipped."""
+    def __init__(self, folder, timeout=PATIENCE):
+        """Every time-out is so many seconds, no machine being too slow for PATIENCE. None: as shipped."""
         self.prefix = folder / "nginx"
         self.error_log = Log(self.prefix / "log/nginx-error.log")
         self.access_log = Log(self.prefix / "log/nginx-access.log")
@@ -28,7 +28,7 @@ class Front:
             (self.prefix / name).mkdir(parents=True)
         for name in ("cruddur.conf", "docs.conf", "metrics.conf"):
             text = (TOP / "nginx" / name).read_text()
-            (self.prefix / name).write_text(TIMEOUT.sub(rf"\1 {PATIENCE}s;", text) if is_patient else text)
+            (self.prefix / name).write_text(TIMEOUT.sub(rf"\1 {timeout}s;", text) if timeout else text)
         self.process = None
 
     def start(self):

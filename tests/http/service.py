@@ -8,7 +8,7 @@ from daemon import Daemon, options_of
 from fcgi import Peer
 from front import Front
 from places import CRUDDURD, SQL, Folder
-from waiting import eventually
+from waiting import PATIENCE, eventually
 
 LIVE = []  # for the report of a failed test
 LOG_LINES = 80
@@ -143,16 +143,17 @@ class Pool:
 class Service(Pool, Client):
     """With nginx before it: service.get(…) and so on ask it."""
 
-    def __init__(self, cluster, database=None, **settings):
-        """Its own database, unless it is given another one's."""
+    def __init__(self, cluster, database=None, front_timeout=PATIENCE, **settings):
+        """Its own database, unless it is given another one's; front_timeout: see Front."""
         super().__init__(database, **settings)
         self.cluster = cluster
+        self.front_timeout = front_timeout if self.is_patient else None
         self.owns_database = database is None
         self.front = None
 
     def open(self):
         self.database = self.database or Database(self.cluster)
-        self.front = Front(self.path, self.is_patient)
+        self.front = Front(self.path, self.front_timeout)
         self.port = self.front.start()
         super().open()
 
