@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 
-from cluster import Cluster
+from cluster import Cluster, frozen
 from daemon import sockets_of
 from load import Load
 from service import Service
@@ -48,8 +48,9 @@ class Tally(collections.Counter):
 def kill_worker(service):
     """kill -9 of one at random. What is on its own connections just then may fail."""
     victim = random.choice(service.wait_for_workers(WORKERS))
-    connections = len(sockets_of(victim) - sockets_of(service.daemon.pid))
-    os.kill(victim, signal.SIGKILL)
+    with frozen(victim):
+        connections = len(sockets_of(victim) - sockets_of(service.daemon.pid))
+        os.kill(victim, signal.SIGKILL)
     service.wait_for_workers(WORKERS, other_than=[victim])
     return min(connections, CONNECTIONS)
 

@@ -70,8 +70,7 @@ def test_an_error_page_has_the_id_that_the_worker_was_told(start):
     assert reply.headers["X-Request-Id"].encode() in told
 
 
-def test_a_good_traceparent_is_logged(start):
-    service = start()
+def test_a_good_traceparent_is_logged(service):
     assert service.line_of(service.get("/livez", traceparent=TRACE))["traceparent"] == TRACE
 
 

@@ -10,13 +10,25 @@ import stat
 
 import pytest
 
+import service as services
+from cluster import Database
 from daemon import run_once
 from places import CRUDDURD, SQL, IS_ROOT, Folder
-
 from ports import free_port
-from waiting import Stopwatch
+from waiting import PATIENCE, Stopwatch, eventually
 
 VERSION = re.compile(r"cruddurd \d+\.\d+\.\d+\n")
+WATCHDOG = 0.2  # s
+PATIENT = {f"CRUDDUR_{name.upper()}": str(value) for name, value in services.PATIENT.items()}
+IMPATIENT = {"CRUDDUR_STATEMENT_TIMEOUT": "100", "CRUDDUR_DEADLINE": "200"}
+
+
+@pytest.fixture(scope="module")
+def shared_database(cluster):
+    """For tests that leave its schema as it is."""
+    database = Database(cluster)
+    yield database
+    database.remove()
 
 
 @pytest.fixture
@@ -29,8 +41,8 @@ def folder():
 # --- sockets ---
 
 
-def test_the_usual_unix_socket(start_pool, database):
-    pool = start_pool(database)
+def test_the_usual_unix_socket(start_pool, shared_database):
+    pool = start_pool(shared_database)
     about = pool.socket.stat()
     assert stat.S_ISSOCK(about.st_mode)
     assert stat.S_IMODE(about.st_mode) == 0o660
@@ -51,8 +63,8 @@ def test_the_group_of_a_unix_socket(start_pool):
     assert pool.socket.stat().st_gid == group
 
 
-def test_a_tcp_socket(start_pool, database):
-    pool = start_pool(database, listen=f"tcp:127.0.0.1:{free_port()}")
+def test_a_tcp_socket(start_pool, shared_database):
+    pool = start_pool(shared_database, listen=f"tcp:127.0.0.1:{free_port()}")
     with pool.peer() as peer:
         assert peer.ask("GET", "/readyz").status == 200
 
@@ -128,13 +140,13 @@ def test_an_unknown_group():
 # --- sockets that are handed over ---
 
 
-def test_spawn_fcgi(start_pool, database):
+def test_spawn_fcgi(start_pool, shared_database):
     """spawn-fcgi opens the socket and becomes cruddurd, which finds it on fd 0."""
     spawn_fcgi = shutil.which("spawn-fcgi")
     if spawn_fcgi is None:
         pytest.skip("spawn-fcgi is missing")
     pool = start_pool(
-        database, listen=None, launcher=lambda pool: [spawn_fcgi, "-s", str(pool.socket), "-n", "--", CRUDDURD]
+        shared_database, listen=None, launcher=lambda pool: [spawn_fcgi, "-s", str(pool.socket), "-n", "--", CRUDDURD]
     )
     with pool.peer() as peer:
         assert peer.ask("GET", "/readyz").status == 200
@@ -161,8 +173,8 @@ class Systemd:
         self.listener.listen(16)
         self.ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ear.bind(str(folder / "notify"))
-        self.ear.settimeout(10)
-        self.environment = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "200000"}
+        self.ear.settimeout(PATIENCE)
+        self.environment = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG * 1000000))}
 
     def __enter__(self):
         return self
@@ -180,6 +192,13 @@ class Systemd:
     def hear(self):
         return self.ear.recv(100).decode()
 
+    def hears_in_time(self):
+        """Whether between two signs of life there is no more time than the watchdog allows; on a slow machine that's once in a while."""
+        assert self.hear() == "WATCHDOG=1"
+        with Stopwatch() as watch:
+            assert self.hear() == "WATCHDOG=1"
+        return watch.seconds < WATCHDOG
+
 
 def start_by_systemd(start_pool, systemd, database=None, count=1, **more):
     return start_pool(
@@ -192,14 +211,12 @@ def start_by_systemd(start_pool, systemd, database=None, count=1, **more):
     )
 
 
-def test_systemd(start_pool, database, systemd):
-    pool = start_by_systemd(start_pool, systemd, database, listen=None)
+def test_systemd(start_pool, shared_database, systemd):
+    pool = start_by_systemd(start_pool, systemd, shared_database, listen=None)
     assert systemd.hear() == "READY=1"
     with pool.peer() as peer:
         assert peer.ask("GET", "/readyz").status == 200
-    with Stopwatch() as watch:
-        assert [systemd.hear() for _ in range(5)] == ["WATCHDOG=1"] * 5
-    assert watch.seconds < 1
+    eventually(systemd.hears_in_time)
     pool.daemon.stop()
     heard = systemd.hear()
     while heard == "WATCHDOG=1":
@@ -231,14 +248,14 @@ def test_a_socket_for_somebody_else_is_none():
 
 def cgi(database, method="GET", uri="/api/activities/home", body="", **more):
     environment = {"REQUEST_METHOD": method, "REQUEST_URI": uri}
-    environment |= {"CONNECTION_URL": database.url(), "CRUDDUR_SQL_DIR": str(SQL)}
+    environment |= {"CONNECTION_URL": database.url(), "CRUDDUR_SQL_DIR": str(SQL)} | PATIENT
     if body:
         environment |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
     return run_once(stdin=body, environment=environment | more)
 
 
-def test_cgi(database):
-    answer = cgi(database)
+def test_cgi(shared_database):
+    answer = cgi(shared_database)
     head, _, body = answer.stdout.partition("\n\n")
     assert answer.returncode == 0
     assert head.startswith("Status: 200")
@@ -246,11 +263,11 @@ def test_cgi(database):
     assert "This was imported as seed data!" in body
 
 
-def test_a_create_by_cgi(database):
+def test_a_create_by_cgi(shared_database):
     body = '{"message":"by hand","ttl":"1-day","user_handle":"londo"}'
-    answer = cgi(database, "POST", "/api/activities", body, CRUDDUR_IDENTITY="handle")
+    answer = cgi(shared_database, "POST", "/api/activities", body, CRUDDUR_IDENTITY="handle")
     assert answer.stdout.startswith("Status: 200")
-    assert database.messages()["by hand"] == 1
+    assert shared_database.messages()["by hand"] == 1
 
 
 @pytest.mark.parametrize(
@@ -261,11 +278,11 @@ def test_a_create_by_cgi(database):
         ("POST", "/api/activities", {}, 401),
         ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "99999"}, 413),
         ("POST", "/api/activities", {"CRUDDUR_IDENTITY": "handle", "CONTENT_LENGTH": "5"}, 400),
-        ("GET", "/readyz", {"CONNECTION_URL": "postgresql:///x?host=/nowhere"}, 503),
+        ("GET", "/readyz", {"CONNECTION_URL": "postgresql:///x?host=/nowhere"} | IMPATIENT, 503),
     ],
 )
-def test_errors_by_cgi(database, method, uri, more, status):
-    answer = cgi(database, method, uri, **more)
+def test_errors_by_cgi(shared_database, method, uri, more, status):
+    answer = cgi(shared_database, method, uri, **more)
     assert answer.stdout.startswith(f"Status: {status}")
     assert answer.returncode == 0
 
@@ -274,21 +291,21 @@ def test_errors_by_cgi(database, method, uri, more, status):
 
 
 def check(database, **more):
-    return run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": database.url()} | more)
+    return run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": database.url()} | PATIENT | more)
 
 
-def test_check(database):
-    assert check(database).returncode == 0
+def test_check(shared_database):
+    assert check(shared_database).returncode == 0
 
 
-def test_check_without_a_database(database):
-    failed = check(database, CONNECTION_URL=database.url(hosts=["/nowhere"]))
+def test_check_without_a_database(shared_database):
+    failed = check(shared_database, CONNECTION_URL=shared_database.url(hosts=["/nowhere"]))
     assert failed.returncode == 1
     assert "/nowhere" in failed.stderr
 
 
-def test_check_with_a_wrong_password(database):
-    failed = check(database, CONNECTION_URL=database.url(password="canary-password"))
+def test_check_with_a_wrong_password(shared_database):
+    failed = check(shared_database, CONNECTION_URL=shared_database.url(password="canary-password"))
     assert failed.returncode == 1
     assert "authentication failed" in failed.stderr
     assert "canary-password" not in failed.stderr
@@ -302,10 +319,10 @@ def test_check_names_every_template_that_does_not_fit(database):
         assert re.search(rf"activities/{name}\.sql:\d+: .*message", failed.stderr)
 
 
-def test_check_names_the_line_of_a_broken_template(database, tmp_path):
+def test_check_names_the_line_of_a_broken_template(shared_database, tmp_path):
     sql = shutil.copytree(SQL, tmp_path / "sql")
     (sql / "users/short.sql").write_text("select uuid\nfrom users\nwhere handle = %(handel)s\n")
-    failed = run_once("--check", "--sql-dir", sql, environment={"CONNECTION_URL": database.url()})
+    failed = run_once("--check", "--sql-dir", sql, environment={"CONNECTION_URL": shared_database.url()} | PATIENT)
     assert failed.returncode == 1
     assert "users/short.sql:3" in failed.stderr
 
