@@ -218,7 +218,7 @@ struct connection_settings config_connection(const struct config *config,
                 .lanes = LANE_READ | LANE_WRITE,
             },
         .deadline_ms = config->deadline,
-        .units_max = CONNECTION_UNITS_MAX,
+        .units_max = config->prepare ? CONNECTION_UNITS_MAX : CONNECTION_UNPREPARED_UNITS_MAX,
         .logs_values = config->log_params,
     };
 }

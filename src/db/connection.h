@@ -20,6 +20,9 @@ struct connection_settings {
 
 enum {
     CONNECTION_UNITS_MAX = 8, /* as a rule */
+    /* Where a pooler may be: PgBouncer before 1.21 loses its place in a statement that comes while the
+     * one before it is answered. */
+    CONNECTION_UNPREPARED_UNITS_MAX = 1,
     /* Of a statement whose session was lost: a server that crashes takes new sessions for a moment
      * before it ends them all. */
     CONNECTION_RESENDS_MAX = 2,

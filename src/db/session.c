@@ -34,7 +34,8 @@ static bool is_error(const PGresult *result)
 {
     ExecStatusType kind = PQresultStatus(result);
 
-    return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_PIPELINE_SYNC;
+    return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_PIPELINE_SYNC &&
+           kind != PGRES_PIPELINE_ABORTED; /* word of the error of another one */
 }
 
 static void note_notice(void *context, const PGresult *notice)
@@ -163,6 +164,24 @@ static bool is_mine(const struct session *session, enum statement_id id)
     return (catalog_get(session->catalog, id)->lane & session->settings->lanes) != 0;
 }
 
+/* The first statement from id on that is this session's. */
+static enum statement_id next_mine(const struct session *session, enum statement_id id)
+{
+    while (id < STATEMENT_COUNT && !is_mine(session, id)) {
+        id++;
+    }
+    return id;
+}
+
+/* Whether a Sync follows the statement in the set-up: behind each one, so that one statement's error
+ * doesn't hide the next one's; but behind the last alone where a pooler may be. PgBouncer before 1.21
+ * takes the answer to a Sync for the end of all that the client has sent, and gives the rest of a
+ * statement of which it has passed on a part to another server. */
+static bool ends_unit(const struct session *session, enum statement_id id)
+{
+    return session->settings->prepares || next_mine(session, id + 1) == STATEMENT_COUNT;
+}
+
 static bool send_set_up(struct session *session)
 {
     char timeout[16];
@@ -179,37 +198,37 @@ static bool send_set_up(struct session *session)
          !PQpipelineSync(session->pg))) {
         return false;
     }
-    for (enum statement_id id = STATEMENT_SESSION_BEGIN + 1; id < STATEMENT_COUNT; id++) {
+    for (enum statement_id id = next_mine(session, STATEMENT_SESSION_BEGIN + 1);
+         id < STATEMENT_COUNT; id = next_mine(session, id + 1)) {
         const struct prepared *statement = catalog_get(session->catalog, id);
         const char *name = session->settings->prepares ? statement->name : "";
 
-        /* A Sync each, so that one statement's error doesn't hide the next one's. */
-        if (is_mine(session, id) && (!PQsendPrepare(session->pg, name, statement->sql, 0, NULL) ||
-                                     !PQpipelineSync(session->pg))) {
+        if (!PQsendPrepare(session->pg, name, statement->sql, 0, NULL) ||
+            (ends_unit(session, id) && !PQpipelineSync(session->pg))) {
             return false;
         }
     }
     return true;
 }
 
-/* The first statement from id on that is this session's. */
-static enum statement_id next_mine(const struct session *session, enum statement_id id)
-{
-    while (id < STATEMENT_COUNT && !is_mine(session, id)) {
-        id++;
-    }
-    return id;
-}
-
 /* A Sync was reached: what stood before it is done. */
-static void statement_is_set_up(struct session *session, struct session_failure *failure)
+static void unit_is_set_up(struct session *session, struct session_failure *failure)
 {
     if (session->refused != NULL) {
         note_refused(session, session->setting_up, session->refused, failure);
         PQclear(session->refused);
         session->refused = NULL;
     }
-    session->setting_up = next_mine(session, session->setting_up + 1);
+    session->setting_up =
+        session->settings->prepares ? next_mine(session, session->setting_up + 1) : STATEMENT_COUNT;
+}
+
+/* The next answer is about the next statement, if that is of the same unit. */
+static void statement_is_set_up(struct session *session)
+{
+    if (!ends_unit(session, session->setting_up)) {
+        session->setting_up = next_mine(session, session->setting_up + 1);
+    }
 }
 
 bool session_receive(struct session *session)
@@ -249,7 +268,9 @@ static bool read_set_up(struct session *session, struct session_failure *failure
                 return false;
             }
         } else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
-            statement_is_set_up(session, failure);
+            unit_is_set_up(session, failure);
+        } else if (PQresultStatus(result) == PGRES_COMMAND_OK) {
+            statement_is_set_up(session);
         } else if (is_error(result)) {
             if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL) {
                 PQclear(result);

@@ -12,6 +12,7 @@ from places import IS_ROOT, Folder, clean_environment
 from waiting import eventually
 
 PORT = 6432
+PACKET_BUFFER = 256  # bytes, so that it passes on a statement in parts, as it does with the usual 4096 on a busy machine
 SETTINGS = """\
 [databases]
 * = host={sockets}
@@ -23,6 +24,7 @@ auth_file = {folder}/users
 pool_mode = transaction
 default_pool_size = {size}
 server_login_retry = 0.2
+pkt_buf = {buffer}
 logfile = {folder}/log
 """
 
@@ -37,7 +39,7 @@ class Pooler:
         self.folder = Folder()
         self.path = self.folder.path
         self.socket = self.path / f".s.PGSQL.{PORT}"
-        settings = SETTINGS.format(sockets=cluster.sockets, folder=self.path, port=PORT, size=size)
+        settings = SETTINGS.format(sockets=cluster.sockets, folder=self.path, port=PORT, size=size, buffer=PACKET_BUFFER)
         (self.path / "settings").write_text(settings)
         (self.path / "users").write_text(f'"cruddur" "{APP_PASSWORD}"\n')
         if IS_ROOT:  # which PgBouncer refuses to run as

@@ -1,15 +1,20 @@
 """PgBouncer in transaction mode between the service and PostgreSQL: no session is the service's own."""
 
 import os
+import re
+import shutil
 
 import pytest
 
+from daemon import options_of, run_once
 from load import Load
+from places import SQL
 from pooler import Pooler, pgbouncer_program
-from service import Service
+from service import PATIENT, Service
 from test_pipeline import create_together, named, refuse, start_all
 
 SIZE = 3
+GARBAGE = "invalid frontend message"
 WORKERS = 4
 
 pytestmark = pytest.mark.skipif(not os.path.exists(pgbouncer_program()), reason="pgbouncer is missing")
@@ -68,6 +73,26 @@ def test_one_bad_create_among_many(lone):
     assert [reply.status for reply in replies] == [200 if name.startswith("good") else 500 for name in names]
     messages = lone.database.messages()
     assert [messages.get(name, 0) for name in names] == [int(name.startswith("good")) for name in names]
+
+
+def test_statements_arrive_whole(service, cluster):
+    """PgBouncer before 1.21 gives the rest of a statement to another server, if it takes it for that of another client."""
+    before = cluster.log.read_text().count(GARBAGE)
+    with Load(service) as load:
+        load.wait_for_each(50)
+    assert load.failures == []
+    assert cluster.log.read_text().count(GARBAGE) == before
+
+
+def test_check_names_a_template_that_does_not_fit(lone, tmp_path):
+    templates = shutil.copytree(SQL, tmp_path / "sql")
+    home = templates / "activities/home.sql"
+    home.write_text(home.read_text().replace("a.message", "a.massage"))
+    check = ("--check", *options_of(PATIENT), "--prepare", "0", "--connection-url-file", lone.url_file, "--sql-dir")
+    assert run_once(*check, SQL).returncode == 0
+    refused = run_once(*check, templates)
+    assert refused.returncode == 1
+    assert re.search(r"activities/home\.sql:\d+: column a\.massage does not exist", refused.stderr)
 
 
 def test_a_restart_of_the_pooler(service, pooler):
