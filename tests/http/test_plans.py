@@ -23,10 +23,19 @@ TIMES = {"activities/search": 3, "metrics/growth": 10}
 SMALL = {"growth_closed", "purge_progress"}  # of one row
 
 
+# Whenever in the next hours the last page is asked for, the last ten minutes, there is something in it: of the rest there may be nothing.
+ENDING = """
+insert into activities (user_uuid, message, created_at, expires_at)
+select md5('user 1')::uuid, 'Ending', at, at + interval '30 days'
+from generate_series(1, 100) n
+cross join lateral (select now() - interval '30 days' + n * interval '5 minutes' as at) moment"""
+
+
 @pytest.fixture(scope="module")
 def database(cluster):
     database = Database(cluster)
     load(database, users=5000, activities=200_000)
+    database.run(ENDING)
     yield database
     database.remove()
 
