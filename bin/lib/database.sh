@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/common.sh"
 
-SQL_DIR=$(readlink -f "${BASH_SOURCE[0]%/*}/../../sql")
+SQL_DIR=$(CDPATH='' cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd)/sql
 readonly SQL_DIR
 
 target=dev            # or prod
@@ -71,8 +71,7 @@ open_target() {
       production=$(place)
     fi
     read_connection CONNECTION_URL
-    here=$(place)
-    if [[ ${here,,} == "${production,,}" ]]; then
+    if [[ -n $production ]] && here=$(place) && [[ ${here,,} == "${production,,}" ]]; then
       alert '== PRODUCTION (CONNECTION_URL names the same database as PROD_CONNECTION_URL)'
       guarded=yes
     fi
@@ -229,22 +228,23 @@ require_database() {
   [[ -n $DATABASE ]] || usage_error 'the URL names no database (postgresql://…/NAME)'
 }
 
-# conninfo [DATABASE]: prints `connection` for psql, with another database's name if one is given.
+# conninfo [DATABASE]: leaves `connection` in REPLY for psql, with another database's name if one is given.
 conninfo() {
-  local keyword value text=''
+  local keyword value
   [[ -z ${1:-} ]] || connection[dbname]=$1
+  REPLY=''
   for keyword in "${!connection[@]}"; do
     value=${connection[$keyword]//\\/\\\\}
-    text+="$keyword='${value//\'/\\\'}' "
+    REPLY+="$keyword='${value//\'/\\\'}' "
   done
-  printf '%s' "$text"
 }
 
 # exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or without a name on the URL's own.
 exec_psql() {
   hide_secrets
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} PGAPPNAME=${PGAPPNAME:-$PROGRAM}
-  exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$(conninfo "$1")" "${@:2}"
+  conninfo "$1"
+  exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$REPLY" "${@:2}"
 }
 
 # run_psql DATABASE [ARGUMENT…]: psql that never prompts; SQL comes from stdin or --file. Any failure is 1.

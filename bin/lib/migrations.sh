@@ -26,6 +26,40 @@ select coalesce(string_agg(concat_ws($$ $$, number, name, checksum), chr(10) ord
 from public.applied_migrations \gset
 \endif'
 
+readonly TAKE_LOCK="\\o /dev/null
+select pg_try_advisory_lock(1668445540) as locked \\gset
+\\if :locked
+\\else
+\\warn 'another db-migrate or db-rollback is at work on this database: waiting for its end'
+select pg_advisory_lock(1668445540);
+\\endif"
+
+readonly STOP_IF_CHANGED="select :'applied' <> :'expected' as changed \\gset
+\\if :changed
+\\echo changed
+\\quit
+\\endif"
+
+readonly BEGIN_MIGRATION="\\warn == :file
+begin;
+set local search_path = public;
+set local timezone = 'UTC';
+select set_config('lock_timeout', '5s', true) where current_setting('lock_timeout') = '0';"
+
+readonly RECORD_UP="select to_regclass('public.applied_migrations') is null as missing \\gset
+\\if :missing
+create table public.applied_migrations (
+    number     integer     not null,
+    name       text        not null,
+    checksum   text        not null,
+    applied_at timestamptz not null default now(),
+    constraint applied_migrations_pkey primary key (number)
+);
+\\endif
+insert into public.applied_migrations (number, name, checksum) values (:number, :'name', :'checksum');"
+
+readonly RECORD_DOWN='delete from public.applied_migrations where number = :number;'
+
 # parse_migration_arguments "OPTION…" ARGUMENT…: like parse_arguments, and takes --dry-run and --to N.
 parse_migration_arguments() {
   local allowed=$1 others=()
@@ -68,17 +102,21 @@ list() {
 
 # find_migrations: fills `names` and `checksums`. Numbers go from 1 without a gap, and what goes up comes down.
 find_migrations() {
-  local file base checksum next=1 LC_ALL=C
-  for file in "$MIGRATIONS"/*.up.sql; do
+  local file base line next=1 files=("$MIGRATIONS"/*.up.sql) LC_ALL=C
+  for file in "${files[@]}"; do
     base=${file##*/}
     [[ $base =~ ^([0-9]{4})_([a-z0-9_]+)\.up\.sql$ ]] || die "sql/migrations/$base is not named NNNN_name.up.sql"
     ((10#${BASH_REMATCH[1]} == next)) || die "sql/migrations/$base: number $next was to come"
     names[next]=${BASH_REMATCH[2]}
     [[ -f ${file%.up.sql}.down.sql ]] || die "sql/migrations/${base%.up.sql}.down.sql is missing"
-    checksum=$(sha256sum <"$file")
-    checksums[next]=${checksum%% *}
     next=$((next + 1))
   done
+  next=1
+  while read -r -d '' line; do
+    checksums[next]=${line%% *}
+    next=$((next + 1))
+  done < <(sha256sum --zero "${files[@]}")
+  ((next > ${#names[@]})) || die "the files in $MIGRATIONS cannot be read"
 }
 
 # read_applied: what the database has, in `applied` and `at`. Stops unless it is the beginning of what the files say.
@@ -86,6 +124,7 @@ read_applied() {
   local number name checksum
   applied=$(run_psql "$DATABASE" <<<"$READ_APPLIED"$'\n''\echo :applied') || exit 1
   at=0
+  [[ -n $applied ]] || return 0
   while read -r number name checksum; do
     [[ $number =~ ^[1-9][0-9]{0,3}$ && -v names[number] && ${names[number]} == "$name" ]] \
       || die "$(place) has a migration $number, $name, and sql/migrations has not: is this an older checkout?"
@@ -93,7 +132,7 @@ read_applied() {
     [[ ${checksums[number]} == "$checksum" ]] \
       || die "sql/migrations/$(label "$number").up.sql is not the file that was applied to $(place): put it back, and make a change a new migration"
     at=$number
-  done < <(printf '%s' "${applied:+$applied$'\n'}")
+  done <<<"$applied"
 }
 
 # run_migrations up|down NUMBER…: under a lock that one run has at a time, each migration in a transaction with its line in
@@ -106,57 +145,11 @@ run_migrations() {
 # psql_commands up|down NUMBER…: a lock on a table that is not had in 5 seconds ends the migration, since all that comes
 # after it in the queue waits as long as it does.
 psql_commands() {
-  local direction=$1 number
-  cat <<'PSQL'
-\o /dev/null
-select pg_try_advisory_lock(1668445540) as locked \gset
-\if :locked
-\else
-\warn 'another db-migrate or db-rollback is at work on this database: waiting for its end'
-select pg_advisory_lock(1668445540);
-\endif
-PSQL
-  printf '%s\n' "$READ_APPLIED"
-  cat <<'PSQL'
-select :'applied' <> :'expected' as changed \gset
-\if :changed
-\echo changed
-\quit
-\endif
-PSQL
+  local number record=RECORD_${1^^}
+  printf '%s\n' "$TAKE_LOCK" "$READ_APPLIED" "$STOP_IF_CHANGED"
   for number in "${@:2}"; do
-    printf '\\set number %d\n\\set name %s\n\\set checksum %s\n\\set file %s\n' \
-      "$number" "${names[number]}" "${checksums[number]}" "$(list "$direction" "$number")"
-    cat <<'PSQL'
-\warn == :file
-begin;
-set local search_path = public;
-set local timezone = 'UTC';
-select set_config('lock_timeout', '5s', true) where current_setting('lock_timeout') = '0';
-PSQL
-    "record_$direction"
-    printf '\\i :migrations/:file\ncommit;\n'
+    printf '\\set number %d\n\\set name %s\n\\set checksum %s\n\\set file %04d_%s.%s.sql\n' \
+      "$number" "${names[number]}" "${checksums[number]}" "$number" "${names[number]}" "$1"
+    printf '%s\n' "$BEGIN_MIGRATION" "${!record}" '\i :migrations/:file' 'commit;'
   done
-}
-
-record_up() {
-  cat <<'PSQL'
-select to_regclass('public.applied_migrations') is null as missing \gset
-\if :missing
-create table public.applied_migrations (
-    number     integer     not null,
-    name       text        not null,
-    checksum   text        not null,
-    applied_at timestamptz not null default now(),
-    constraint applied_migrations_pkey primary key (number)
-);
-\endif
-insert into public.applied_migrations (number, name, checksum) values (:number, :'name', :'checksum');
-PSQL
-}
-
-record_down() {
-  cat <<'PSQL'
-delete from public.applied_migrations where number = :number;
-PSQL
 }
