@@ -42,12 +42,16 @@ ensure_packages() {
 }
 
 missing_packages() {
-  local group name status
+  local group name status names=()
+  local -A installed=()
   for group; do
-    for name in ${PACKAGES[$group]}; do
-      status=$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) || status=none
-      [[ $status == installed ]] || printf '%s\n' "$name"
-    done
+    read -rd '' -a names <<<"${names[*]} ${PACKAGES[$group]}" || true
+  done
+  while read -r name status; do
+    [[ $status != installed ]] || installed[$name]=yes
+  done < <(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' "${names[@]}" 2>/dev/null)
+  for name in "${names[@]}"; do
+    [[ -v installed[$name] ]] || printf '%s\n' "$name"
   done
 }
 

@@ -37,8 +37,14 @@ build_steps() (
     && { [[ -x configure ]] || ./autogen.sh; } \
     && mkdir -p ../build && cd ../build \
     && { [[ -e config.status ]] || ../src/configure --prefix=/usr/local; } \
-    && make --jobs="$(nproc)" && make install DESTDIR="$dir/root"
+    && make --jobs="$(nproc)" \
+    && { is_installed || { make install DESTDIR="$dir/root" && touch "$dir/root/.installed"; }; }
 )
+
+# is_installed: nothing in $dir/src or $dir/build is newer than what was installed last.
+is_installed() {
+  [[ -e $dir/root/.installed && -z $(find "$dir/src" "$dir/build" -type f -newer "$dir/root/.installed" -print -quit) ]]
+}
 
 # prepare_sockets: $dir/run/{db,web}. A socket's path may have 107 bytes and libpq splits a host at commas: where $dir is
 # long or odd, run is a link to a folder in /tmp.

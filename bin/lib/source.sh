@@ -21,10 +21,12 @@ copy_source() {
     mv "$fresh" "$1"
     return
   fi
-  # shellcheck disable=SC2016 # for the inner shell
-  (cd "$fresh" && find . -type f -exec bash -c '
-    for file in "${@:2}"; do
-      cmp -s "$file" "$1/$file" || { mkdir -p "$1/${file%/*}" && cp -p "$file" "$1/$file"; }
-    done' bash "$1" {} +)
+  LC_ALL=C comm --zero-terminated -23 <(checksums "$fresh") <(checksums "$1") | cut --zero-terminated --bytes=67- \
+    | tar --create --directory "$fresh" --null --files-from=- | tar --extract --directory "$1" --no-same-owner --touch
   rm -rf "$fresh"
+}
+
+# checksums FOLDER: for each file in it "SHA-256  NAME" with a zero byte behind, sorted.
+checksums() {
+  (cd "$1" && find . -type f -exec sha256sum --zero {} + | LC_ALL=C sort --zero-terminated)
 }
