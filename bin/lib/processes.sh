@@ -4,6 +4,8 @@
 # before: NAME.log.1), and its command line has "$dir/" in it, by which it is told from a stranger who got the same pid
 # later. Sourced, never run.
 
+readonly PATIENCE_SECONDS=120 # at most, for what takes longer the slower the machine is
+
 dir=''  # set by the caller
 lock='' # a descriptor that keeps others off $dir and that the servers must not inherit
 
@@ -13,6 +15,20 @@ wait_until() {
   shift
   until "$@"; do
     ((SECONDS < end)) || return 1
+    sleep 0.05
+  done
+}
+
+# wait_for WHAT COMMAND…: polls; fails after PATIENCE_SECONDS, and before that says on stderr what it waits for.
+wait_for() {
+  local what=$1 begun=$SECONDS said=''
+  shift
+  until "$@"; do
+    ((SECONDS - begun < PATIENCE_SECONDS)) || return 1
+    if [[ -z $said ]] && ((SECONDS - begun >= 5)); then
+      note "waiting for $what"
+      said=yes
+    fi
     sleep 0.05
   done
 }
@@ -35,7 +51,7 @@ start_server() {
   ) &
   pid=$!
   printf '%s\n' "$pid" >"$dir/pids/$name"
-  wait_until 5 has_begun "$name" "$pid" || die "$name does not start: $dir/log/$name.log"
+  wait_for "$name (process $pid) to start" has_begun "$name" "$pid" || die "$name does not start: $dir/log/$name.log"
 }
 
 has_begun() {
@@ -43,16 +59,21 @@ has_begun() {
 }
 
 is_running() {
-  [[ -n $(server_pid "$1") ]]
+  local REPLY
+  find_server "$1"
 }
 
 # server_pid NAME: prints the server's pid while it runs.
 server_pid() {
-  local pid name
-  first_line "$dir/pids/$1" pid && first_line "/proc/$pid/comm" name || return 0
-  if [[ $name == "$1" ]] && grep -qsaF -- "$dir/" "/proc/$pid/cmdline"; then
-    printf '%s\n' "$pid"
-  fi
+  local REPLY
+  ! find_server "$1" || printf '%s\n' "$REPLY"
+}
+
+# find_server NAME: leaves the server's pid in REPLY while it runs, and fails when it does not.
+find_server() {
+  local name words
+  first_line "$dir/pids/$1" REPLY && first_line "/proc/$REPLY/comm" name && [[ $name == "$1" ]] || return 1
+  { mapfile -d '' words <"/proc/$REPLY/cmdline"; } 2>/dev/null && [[ "${words[*]}" == *"$dir/"* ]]
 }
 
 # first_line FILE VARIABLE: fails where there is no such file, or no longer.
@@ -81,11 +102,11 @@ stop_server() {
   if [[ -n $pid ]]; then
     kill -s "$2" "$pid" 2>/dev/null || true
     wait_until 10 has_ended "$pid" || kill -s KILL "$pid" 2>/dev/null || true
-    wait_until 5 has_ended "$pid" || die "$1 (process $pid) does not end"
+    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end"
   fi
   for pid in $(orphans "$1"); do
     kill -s KILL "$pid" 2>/dev/null || true
-    wait_until 5 has_ended "$pid" || die "$1 (process $pid) does not end"
+    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end"
   done
   rm -f "$dir/pids/$1"
 }

@@ -90,7 +90,7 @@ start_database() {
   program=$(postgres_program postgres)
   start_server postgres "$DB_USER" "$dir" "$program" -D "$dir/pgdata" -c listen_addresses= \
     -c unix_socket_directories="$sockets/db" -c port=5432
-  wait_until 30 database_settled || true
+  wait_for 'PostgreSQL to take connections' database_settled || true
   is_running postgres || fail 'PostgreSQL does not start' postgres
   if [[ ! -e $dir/secrets/complete ]]; then
     fill_database
