@@ -1,42 +1,72 @@
 # A private PostgreSQL server for one test file: a socket folder and a loopback port of its own, gone at the end.
-# Over the socket nobody needs a password, over TCP everybody does.
+# Over the socket no password is needed, over TCP one is.
 
-PROGRAMS=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+load helpers/ports
+load helpers/shared
+
+for PROGRAMS in /usr/lib/postgresql/??/bin; do :; done # the last is the newest
 
 # cluster_start: leaves CLUSTER (folder of the socket and the data), PORT and PASSWORD (of the superuser postgres).
+# PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.
 cluster_start() {
   CLUSTER=$(mktemp -d /tmp/cruddur-bats.XXXXXX)
   PASSWORD="p@ss/cruddur:'\\% word"
-  export CLUSTER PORT PASSWORD
-  printf '%s\n' "$PASSWORD" >"$CLUSTER/password"
-  [[ $EUID != 0 ]] || chown -R postgres "$CLUSTER"
-  as_server initdb --no-sync --username postgres --pwfile "$CLUSTER/password" --encoding UTF8 --locale C.UTF-8 \
-    --auth-local trust --auth-host scram-sha-256 --pgdata "$CLUSTER/data" >/dev/null
+  export CLUSTER PORT PASSWORD PATH=$PROGRAMS:$PATH
+  take_shared cluster make_cluster "$CLUSTER/data"
+  [[ $EUID != 0 ]] || chown postgres "$CLUSTER"
   for _ in 1 2 3 4 5; do # another process may take the port first
-    PORT=$(free_port)
-    as_server pg_ctl --pgdata "$CLUSTER/data" --log "$CLUSTER/log" --wait --silent \
-      --options "-k $CLUSTER -p $PORT -c listen_addresses=127.0.0.1 -c fsync=off" start 3>&- && return
+    PORT=$(free_ports 1)
+    start_postgres && return
   done
   cat "$CLUSTER/log" >&2
   return 1
 }
 
+# make_cluster FOLDER: the server's user may not be able to enter the folder around it.
+make_cluster() {
+  local room=$CLUSTER/initdb
+  mkdir "$room"
+  printf '%s\n' "$PASSWORD" >"$room/password"
+  [[ $EUID != 0 ]] || chown -R postgres "$CLUSTER"
+  (exec_server initdb --no-sync --username postgres --pwfile "$room/password" --encoding UTF8 --locale C.UTF-8 \
+    --auth-local trust --auth-host scram-sha-256 --pgdata "$room/data" >/dev/null)
+  mv "$room/data" "$1"
+  rm -r "$room"
+}
+
+# start_postgres: returns when it takes connections; fails when it has ended instead.
+start_postgres() {
+  (exec_server postgres -D "$CLUSTER/data" -k "$CLUSTER" -p "$PORT" -c listen_addresses=127.0.0.1 -c fsync=off) \
+    </dev/null >>"$CLUSTER/log" 2>&1 3>&- &
+  SERVER=$!
+  eventually is_settled
+  kill -0 "$SERVER" 2>/dev/null
+}
+
+# is_settled: PostgreSQL writes into its pid file when it is ready.
+is_settled() {
+  ! kill -0 "$SERVER" 2>/dev/null || grep -qs '^ready' "$CLUSTER/data/postmaster.pid"
+}
+
 cluster_stop() {
-  as_server pg_ctl --pgdata "$CLUSTER/data" --mode immediate --wait --silent stop
+  if read -r SERVER 2>/dev/null <"$CLUSTER/data/postmaster.pid"; then
+    kill -QUIT "$SERVER"
+    eventually has_ended "$SERVER"
+  fi
   rm -rf "$CLUSTER"
 }
 
-# as_server PROGRAM ARGUMENT…: one of PostgreSQL's programs, which refuse to be run by root.
-as_server() {
-  if [[ $EUID == 0 ]]; then
-    (cd / && runuser -u postgres -- "$PROGRAMS/$1" "${@:2}")
-  else
-    "$PROGRAMS/$1" "${@:2}"
-  fi
+has_ended() {
+  ! kill -0 "$1" 2>/dev/null
 }
 
-free_port() {
-  /usr/bin/python3 -B "${BASH_SOURCE[0]%/*}/../../http/ports.py" 1
+# exec_server PROGRAM ARGUMENT…: becomes one of PostgreSQL's programs, which refuse to be run by root.
+exec_server() {
+  cd /
+  if [[ $EUID == 0 ]]; then
+    exec setpriv --reuid postgres --regid postgres --init-groups -- "$PROGRAMS/$1" "${@:2}"
+  fi
+  exec "$PROGRAMS/$1" "${@:2}"
 }
 
 # sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.

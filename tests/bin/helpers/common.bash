@@ -1,28 +1,33 @@
 # What every test of a script starts from: the scripts' folder, a clean environment, and waiting with a deadline.
 
-BIN=$(readlink -f "$BATS_TEST_DIRNAME/../../bin")
+BIN=${BATS_TEST_DIRNAME%/tests/bin}/bin
+PATIENCE=300 # s; on the slowest machine too, only what never happens takes so long
 bats_require_minimum_version 1.5.0
 
-# clean_environment: no setting of the machine's may reach a script.
+# clean_environment: no setting of the machine's may reach a script. A script's own 5 seconds for a connection may be too few for
+# a slow machine.
 clean_environment() {
-  local name
-  for name in $(compgen -e); do
-    case $name in
-      PG* | *CONNECTION_URL* | AWS_* | DB_SG_* | GITPOD_IP | IP_SERVICE_URL | NO_COLOR) unset "$name" ;;
-    esac
-  done
+  unset "${!PG@}" "${!AWS_@}" "${!DB_SG_@}" "${!CONNECTION_URL@}" "${!PROD_CONNECTION_URL@}" "${!READ_CONNECTION_URL@}" \
+    "${!CRUDDUR_@}" "${!QUICKSTART_@}" FRONTEND_URL BACKEND_URL GITPOD_IP IP_SERVICE_URL NO_COLOR
+  export PGCONNECT_TIMEOUT=$PATIENCE
 }
 
 # encode TEXT: every byte as %XX.
 encode() {
-  printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | tr ' ' '%'
+  local LC_ALL=C at
+  for ((at = 0; at < ${#1}; at++)); do
+    printf '%%%02x' "'${1:at:1}"
+  done
 }
 
-# eventually COMMAND…: tries until it succeeds, 10 seconds at most.
+# eventually COMMAND…: tries until it succeeds.
 eventually() {
-  local deadline=$((SECONDS + 10))
+  local deadline=$((SECONDS + PATIENCE))
   until "$@"; do
-    ((SECONDS < deadline)) || return 1
+    if ((SECONDS >= deadline)); then
+      echo "not true after $PATIENCE s: $*" >&2
+      return 1
+    fi
     sleep 0.05
   done
 }

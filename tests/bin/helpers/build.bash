@@ -1,0 +1,21 @@
+# A finished build for those tests whose subject isn't the build.
+
+load helpers/shared
+
+# take_build FOLDER: as a --dir in which bin/quickstart has built before: its make finds nothing to do.
+take_build() {
+  take_shared build make_build "$1"
+  touch "$1/.cruddur-quickstart"
+}
+
+# make_build FOLDER: by quickstart's own build. CHECK_BUILD, if bin/check has set it, is a finished build folder to begin with
+# whose sources are in ../src.
+make_build() {
+  mkdir -p "$1/log"
+  if [[ -n ${CHECK_BUILD:-} ]]; then
+    cp -a --reflink=auto "$CHECK_BUILD/../src" "$1/src"
+    cp -a --reflink=auto "$CHECK_BUILD" "$1/build"
+  fi
+  bash -c 'set -euo pipefail; umask 022; source "$1/lib/quickstart.sh"; dir=$2; build' bash "$BIN" "$1" 3>&-
+  rm -r "$1/log"
+}

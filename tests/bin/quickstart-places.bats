@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# bin/quickstart's folders, users and settings.
+
+load helpers/quickstart
+load helpers/build
+
+setup_file() {
+  make_room
+  take_build "$DATA"
+}
+
+teardown_file() { remove_room; }
+
+# unprivileged COMMAND…: as root, as nobody.
+unprivileged() {
+  if ((EUID == 0)); then
+    setpriv --reuid nobody --regid nogroup --clear-groups env HOME="$ROOM/other" "$@"
+  else
+    "$@"
+  fi
+}
+
+@test "in a folder with a finished build nothing is compiled" {
+  run -0 quickstart --detach
+  run ! grep ' CC ' "$DATA/log/build.log"
+  [[ $(post 'from bats') == *'"uuid"'* ]]
+}
+
+@test "as a user in a folder with blanks and a long name, beside another one, workers and identity as asked for" {
+  local other
+  other="$ROOM/other/ä b, c $(printf '%070d' 0)"
+  mkdir "$ROOM/other"
+  take_build "$other"
+  ((EUID != 0)) || chown -R nobody "$ROOM/other"
+  local port
+  port=$(free_ports 1)
+  run -0 unprivileged "$CLONE/bin/quickstart" --no-install --detach --dir "$other" --port "$port" --workers 2 \
+    --identity token 3>&-
+  [[ $(home "$port") == *seed* && $(home) == *'from bats'* ]]
+  PORT=$port run ! post 'without a token'
+  [[ $output == *401* ]]
+  [[ $(processes "$other/" | grep -c -- '--workers 2') -ge 2 ]]
+  run -0 unprivileged "$CLONE/bin/quickstart" --stop --dir="$other"
+  [[ -z $(processes "$other/") && $(home) == *seed* ]]
+}
+
+@test "as root in a folder that only root can enter: it lies in /var/lib" {
+  ((EUID == 0)) || return 0
+  mkdir -m 700 "$ROOM/hidden"
+  local port
+  port=$(free_ports 1)
+  run -1 quickstart --detach --dir "$ROOM/hidden/data" # the port is taken, and the folder there
+  take_build "$ROOM/hidden/data"
+  run -0 quickstart --detach --dir "$ROOM/hidden/data" --port "$port"
+  [[ $(home "$port") == *seed* && $(readlink "$ROOM/hidden/data") == /var/lib/cruddur.* ]]
+  run -0 quickstart --stop --dir "$ROOM/hidden/data"
+  rm -rf "$(readlink "$ROOM/hidden/data")"
+}
+
+@test "--fresh forgets the data" {
+  run -0 quickstart --stop
+  run -0 quickstart --detach --fresh
+  [[ $(home) == *seed* && $(home) != *'from bats'* ]]
+  run -0 quickstart --stop
+}
+
+# signs_in HANDLE NAME: what dev-token --browser prints is one line, whose entries are those that Amplify looks for, and whose
+# token the API takes.
+signs_in() {
+  run -0 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser "$1"
+  [[ -z $stderr && ${#lines[@]} == 1 ]]
+  /usr/bin/python3 - "$output" "$1" "$2" "http://127.0.0.1:$PORT/api/message_groups" <<'PYTHON'
+import json, re, sys, urllib.request
+
+line, handle, name, url = sys.argv[1:]
+form = r'\(token => Object\.entries\((.*)\)\.forEach\(\(\[key, value\]\) => localStorage\.setItem\(key, value \?\? token\)\)\)\("([\w.-]+)"\)'
+entries, token = re.fullmatch(form, line).groups()
+entries = json.loads(entries)
+pool, sub = "CognitoIdentityServiceProvider.cruddur-quickstart", f"mock-{handle}"
+data = json.loads(entries.pop(f"{pool}.{sub}.userData"))
+assert {row["Name"]: row["Value"] for row in data["UserAttributes"]} == {"sub": sub, "name": name, "preferred_username": handle}
+assert entries == {
+    "access_token": None, f"{pool}.LastAuthUser": sub, f"{pool}.{sub}.accessToken": None, f"{pool}.{sub}.idToken": None,
+}
+assert urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})).status == 200
+PYTHON
+}
+
+@test "for a frontend: settings from the environment, and dev-token --browser signs a page in" {
+  FRONTEND_URL=http://localhost:3000 CRUDDUR_COMPAT=week4 run -0 quickstart --detach
+  run -0 curl --fail --silent --include --header 'Origin: http://localhost:3000' \
+    "http://127.0.0.1:$PORT/api/activities/@andrewbrown"
+  [[ $output == *'Access-Control-Allow-Origin: http://localhost:3000'* && ${lines[-1]} == '[{'* ]]
+  # nginx's own errors are for it to read too, and for nobody else
+  run -0 curl --silent --include --header 'Origin: http://localhost:3000' "http://127.0.0.1:$PORT/nothing"
+  [[ $output == *' 404 '*'Access-Control-Allow-Origin: http://localhost:3000'* ]]
+  run -0 curl --silent --include --header 'Origin: http://localhost:3001' "http://127.0.0.1:$PORT/nothing"
+  [[ $output == *' 404 '* && $output != *Access-Control* ]]
+  signs_in andrewbrown 'Andrew Brown'
+  CONNECTION_URL_FILE=$DATA/secrets/owner-url "$CLONE/bin/db-connect" -- --quiet \
+    --command "update users set display_name = E'O\\'Br\"\\\\ien\\t</b>' where handle = 'londo'"
+  signs_in londo $'O\'Br"\\ien\t</b>'
+  run -1 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser nobody
+  [[ -z $output && $stderr == *'no user nobody'* ]]
+  run -0 quickstart --stop
+}
