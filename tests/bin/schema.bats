@@ -13,39 +13,72 @@ setup_file() {
 
 teardown_file() { cluster_stop; }
 
-# try STATEMENT: runs it without a trace; CREATED is a fresh user, POST a fresh activity of theirs.
+# A fresh user with a fresh activity.
+FRESH="insert into users (uuid, display_name, handle, email, cognito_user_id)
+    values ('00000000-0000-4000-8000-000000000001', 'Fresh', 'fresh', 'fresh@example.com', 'fresh');
+  insert into activities (uuid, user_uuid, message)
+    values ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'fresh')"
+
+# try STATEMENT: runs it beside FRESH, without a trace.
 try() {
-  run sql rules "begin;
-    insert into users (uuid, display_name, handle, email, cognito_user_id)
-      values ('00000000-0000-4000-8000-000000000001', 'Fresh', 'fresh', 'fresh@example.com', 'fresh');
-    insert into activities (uuid, user_uuid, message)
-      values ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'fresh');
-    $1; rollback;"
+  run sql rules "begin; $FRESH; $1; rollback;"
 }
 
-# holds COLUMN VALUE… / breaks CONSTRAINT COLUMN VALUE…: SQL expressions set into the fresh row of TABLE.
-holds() {
-  local value
+# psql_as ROLE ARGUMENT…: in a session of that role.
+psql_as() {
+  "$PROGRAMS/psql" --no-psqlrc -qAt --host "$CLUSTER" --port "$PORT" --username "$1" --dbname rules "${@:2}"
+}
+
+# each_as ROLE STATEMENT…: one after the other in one session, whatever became of those before; leaves in ERRORS what was
+# wrong with each.
+each_as() {
+  local line statement script='set client_min_messages = error;'
+  ERRORS=()
+  for statement in "${@:2}"; do
+    script+=$'\n\\warn == next\n'"$statement; rollback;"
+  done
+  while IFS= read -r line; do
+    if [[ $line == '== next' ]]; then
+      ERRORS+=('')
+    else
+      ERRORS[-1]+=$line$'\n'
+    fi
+  done < <(psql_as "$1" 2>&1 >/dev/null <<<"$script")
+  ((${#ERRORS[@]} == $# - 1))
+}
+
+# set_each COLUMN VALUE…: each SQL expression into the fresh row of TABLE, by itself.
+set_each() {
+  local value statements=()
   for value in "${@:2}"; do
-    try "update $TABLE set $1 = $value where uuid::text like '00000000-%'"
-    echo "$value: $output"
-    ((status == 0))
+    statements+=("begin; $FRESH; update $TABLE set $1 = $value where uuid::text like '00000000-%'")
+  done
+  each_as postgres "${statements[@]}"
+}
+
+# holds COLUMN VALUE…
+holds() {
+  local at values=("${@:2}")
+  set_each "$@"
+  for at in "${!values[@]}"; do
+    echo "${values[at]}: ${ERRORS[at]}"
+    [[ -z ${ERRORS[at]} ]]
   done
 }
 
+# breaks CONSTRAINT COLUMN VALUE…
 breaks() {
-  local value
-  for value in "${@:3}"; do
-    try "update $TABLE set $2 = $value where uuid::text like '00000000-%'"
-    echo "$value: $output"
-    [[ $output == *"\"$1\""* ]]
+  local at values=("${@:3}")
+  set_each "${@:2}"
+  for at in "${!values[@]}"; do
+    echo "${values[at]}: ${ERRORS[at]}"
+    [[ ${ERRORS[at]} == *"\"$1\""* ]]
   done
 }
 
 # as ROLE STATEMENT: in a session of that role.
 as() {
-  PGOPTIONS='-c client_min_messages=warning' run "$PROGRAMS/psql" --no-psqlrc -qAt --set ON_ERROR_STOP=1 --host "$CLUSTER" \
-    --port "$PORT" --username "$1" --dbname rules --command "$2"
+  PGOPTIONS='-c client_min_messages=warning' run psql_as "$1" --set ON_ERROR_STOP=1 --command "$2"
 }
 
 @test "handles: 1 to 64 characters, one word, unique without case" {
@@ -94,11 +127,18 @@ as() {
 }
 
 @test "nothing that is needed may be missing" {
+  local columns statements at
   for TABLE in users activities; do
-    for column in $(sql rules "select attname from pg_attribute where attrelid = '$TABLE'::regclass and attnum > 0
-        and attname not in ('reply_to_activity_uuid', 'expires_at', 'updated_at', 'search', 'tags')"); do
-      try "update $TABLE set $column = null where uuid::text like '00000000-%'"
-      [[ $output == *"null value in column \"$column\""* ]]
+    mapfile -t columns < <(sql rules "select attname from pg_attribute where attrelid = '$TABLE'::regclass and attnum > 0
+      and attname not in ('reply_to_activity_uuid', 'expires_at', 'updated_at', 'search', 'tags')")
+    statements=()
+    for column in "${columns[@]}"; do
+      statements+=("begin; $FRESH; update $TABLE set $column = null where uuid::text like '00000000-%'")
+    done
+    each_as postgres "${statements[@]}"
+    for at in "${!columns[@]}"; do
+      echo "${columns[at]}: ${ERRORS[at]}"
+      [[ ${ERRORS[at]} == *"null value in column \"${columns[at]}\""* ]]
     done
   done
 }
@@ -231,17 +271,26 @@ mentions() {
     and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads|growth_closed|purge_progress)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
-# uses_index NAME STATEMENT: nothing is sorted, and no table is read from end to end.
+# uses_index NAME STATEMENT: in its plan nothing is sorted, and no table is read from end to end. Noted for look_at_plans.
 uses_index() {
-  run sql many "explain $2"
-  echo "$output"
-  [[ $output == *"$1"* && $output != *'Seq Scan'* && $output != *Sort* ]]
+  INDICES+=("$1")
+  EXPLAIN+="\\echo == next"$'\n'"explain $2;"$'\n'
+}
+
+look_at_plans() {
+  local plan number=0
+  while IFS= read -rd '' plan; do
+    echo "${INDICES[number]}: $plan"
+    [[ $plan == *"${INDICES[number]}"* && $plan != *'Seq Scan'* && $plan != *Sort* ]]
+    number=$((number + 1))
+  done < <(sql many "$EXPLAIN" | sed 's/^== next$/\x0/; 1d; $s/$/\x0/')
+  ((number == ${#INDICES[@]}))
 }
 
 @test "every list has its index" {
-  CONNECTION_URL=$(socket_url many) "$BIN/db-setup"
+  sql postgres 'create database many template rules'
   sql many "insert into users (display_name, handle, email, cognito_user_id)
-      select n, n, n || '@example.com', n from generate_series(1, 2000) n;
+      select n, n, n || '@example.com', n from generate_series(1, 1000) n;
     insert into activities (user_uuid, message, created_at, expires_at)
       select uuid, 'post', now() - n * interval '1 second', now() + n * interval '1 minute'
       from users, generate_series(1, 3) n;
@@ -250,11 +299,12 @@ uses_index() {
     insert into reposts select user_uuid, uuid, created_at from activities;
     insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
       select b.uuid, a.created_at, a.uuid, 'mention', a.user_uuid, a.uuid from activities a
-      join users b on b.uuid = (select min(uuid::text)::uuid from users where uuid > a.user_uuid);
-    insert into follows select a.uuid, b.uuid from users a, users b where hashtext(a.handle) & 63 = hashtext(b.handle) & 63
+      join (select lag(uuid) over (order by uuid) as before, uuid from users) b on b.before = a.user_uuid;
+    insert into follows select a.uuid, b.uuid from users a, users b where hashtext(a.handle) & 127 = hashtext(b.handle) & 127
       and a.uuid <> b.uuid;
     vacuum analyze"
   one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
+  INDICES=() EXPLAIN=''
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
     and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
   uses_index activities_user_idx "select uuid from activities where user_uuid = $one
@@ -282,6 +332,7 @@ uses_index() {
   uses_index notifications_activity_idx "select uuid from notifications where activity_uuid = $one"
   uses_index notifications_actor_idx "select uuid from notifications where actor_uuid = $one"
   uses_index users_handle_key "select uuid from users where lower(handle) = 'bayko'"
+  look_at_plans
 }
 
 @test "the service may read, create and repeat a create" {
@@ -320,12 +371,11 @@ confirm() {
 
 # forbidden ROLE STATEMENT…: each is refused for want of a right.
 forbidden() {
-  local statement
-  for statement in "${@:2}"; do
-    as "$1" "$statement"
-    echo "$statement: $output"
-    ((status == 1))
-    [[ $output == *'permission denied'* || $output == *'must be '* ]]
+  local at statements=("${@:2}")
+  each_as "$@"
+  for at in "${!statements[@]}"; do
+    echo "${statements[at]}: ${ERRORS[at]}"
+    [[ ${ERRORS[at]} == *'permission denied'* || ${ERRORS[at]} == *'must be '* ]]
   done
 }
 
