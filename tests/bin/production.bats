@@ -4,13 +4,10 @@
 load helpers/common
 load helpers/cluster
 
-setup_file() {
-  cluster_start
-  export PATH=$PROGRAMS:$PATH # psql itself: Debian's wrapper around it takes its time
-}
-
+setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
 
+# All words are tried on the first; on the others, which share its code, one or two of each kind.
 DESTRUCTIVE='db-drop db-seed db-setup db-schema-load'
 
 # Production has a table with a row, dev too; whatever changes shows in `state`.
@@ -23,20 +20,21 @@ setup() {
 }
 
 make_databases() {
-  for name in "$DEV" "$PROD"; do
-    sql postgres "drop database if exists $name"
-    sql postgres "create database $name"
-    sql "$name" "create table kept as select '$name' as row"
-  done
+  local name
+  sql postgres "$(for name in "$DEV" "$PROD"; do
+    printf '%s\n' "drop database if exists $name;" "create database $name;" "\\connect $name" \
+      "create table kept as select '$name' as row;" '\connect postgres'
+  done)"
   before=$(state)
 }
 
 # state: what both databases are and hold.
 state() {
-  for name in "$DEV" "$PROD"; do
-    sql "$name" "select oid, datname from pg_database where datname = '$name';
-      select tablename from pg_tables where schemaname = 'public'; select * from kept" || return 1
-  done
+  local name
+  sql postgres "$(for name in "$DEV" "$PROD"; do
+    printf '%s\n' "\\connect $name" "select oid, datname from pg_database where datname = '$name';" \
+      "select tablename from pg_tables where schemaname = 'public'; select * from kept;"
+  done)"
 }
 
 nothing_happened() {
@@ -44,11 +42,15 @@ nothing_happened() {
 }
 
 @test "a wrong name, an empty one, no line at all, blanks around it, another case: nothing happens" {
+  refuses() {
+    run -1 "$BIN/$1" prod <<<"$2"
+    [[ $output == *'nothing was done'* ]]
+  }
+  for typed in '' " $PROD" "$PROD " "${PROD^^}" y yes postgres $'\n'"$PROD" "$DEV"$'\n'"$PROD"; do
+    refuses db-drop "$typed"
+  done
   for script in $DESTRUCTIVE; do
-    for typed in "$DEV" '' " $PROD" "$PROD " "${PROD^^}" y yes postgres $'\n'"$PROD" "$DEV"$'\n'"$PROD"; do
-      run -1 "$BIN/$script" prod <<<"$typed"
-      [[ $output == *'nothing was done'* ]]
-    done
+    refuses "$script" "$DEV"
     run -1 "$BIN/$script" prod < <(printf '%s' "$PROD") # the line has no end
     [[ $output == *'nothing was done'* ]]
   done
@@ -83,21 +85,21 @@ nothing_happened() {
 }
 
 @test "a slip in the arguments: nothing happens, neither on production nor on dev" {
+  for arguments in PROD Prod production 'prod --yes' 'prod --force' 'prod --yes-dorp NAME' "prod --yes-drop=$PROD" '-prod' \
+    '--prod' 'prod -y' '- prod' '-- prod'; do
+    # shellcheck disable=SC2086 # several words on purpose
+    run -2 "$BIN/db-drop" $arguments <<<"$PROD"
+  done
   for script in $DESTRUCTIVE; do
-    for arguments in PROD Prod production 'prod --yes' 'prod --force' 'prod --yes-dorp NAME' "prod $PROD" \
-      "prod --yes-drop=$PROD" '-prod' '--prod' "--yes-drop $PROD prod extra" 'prod -y' '- prod' '-- prod'; do
-      # shellcheck disable=SC2086 # several words on purpose
-      run -2 "$BIN/$script" $arguments <<<"$PROD"
-    done
+    run -2 "$BIN/$script" prod "$PROD" <<<"$PROD"
+    run -2 "$BIN/$script" --yes-drop "$PROD" prod extra <<<"$PROD"
   done
   nothing_happened
 }
 
 @test "PROD_CONNECTION_URL unset, empty or broken: nothing happens" {
   for url in '' ' ' "$PROD" 'postgresql://%zz/' 'http://x/y' 'postgresql:///'; do
-    for script in $DESTRUCTIVE; do
-      PROD_CONNECTION_URL=$url run -2 "$BIN/$script" prod <<<"$PROD"
-    done
+    PROD_CONNECTION_URL=$url run -2 "$BIN/db-drop" prod <<<"$PROD"
   done
   unset PROD_CONNECTION_URL
   for script in $DESTRUCTIVE; do
@@ -109,7 +111,7 @@ nothing_happened() {
 
 # type_at_prompt KEYS COMMAND…: answers the question on a terminal.
 type_at_prompt() {
-  /usr/bin/python3 "$BATS_TEST_DIRNAME/helpers/terminal.py" 'Type the name of the database to go on: ' "$@"
+  /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/terminal.py" 'Type the name of the database to go on: ' "$@"
 }
 
 @test "Ctrl-C, Ctrl-D or a wrong name on a terminal: nothing happens" {

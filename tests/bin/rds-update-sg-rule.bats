@@ -3,6 +3,28 @@
 
 load helpers/common
 
+setup_file() {
+  local kind
+  cd "$BATS_FILE_TMPDIR" || return
+  mkdir http https
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls.key -subj /CN=localhost -days 2 \
+    -addext subjectAltName=DNS:localhost -out tls.crt 2>/dev/null
+  cat tls.key tls.crt >tls.pem
+  serve http
+  serve https tls.pem
+  for kind in http https; do
+    eventually test -s "$kind/port"
+  done
+}
+
+# serve FOLDER [CERTIFICATE]: the endpoint, or the service that tells a caller's address.
+serve() {
+  /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/http_answer.py" "$@" >"$1/log" 2>&1 3>&- &
+  echo $! >"$1/pid"
+}
+
+teardown_file() { kill "$(<"$BATS_FILE_TMPDIR/http/pid")" "$(<"$BATS_FILE_TMPDIR/https/pid")"; }
+
 setup() {
   # Debian's aws and no other that may come first in PATH.
   mkdir "$BATS_TEST_TMPDIR/path"
@@ -14,17 +36,12 @@ setup() {
   export AWS_ENDPOINT_URL=http://127.0.0.1:1
 }
 
-teardown() { stop_background; }
-
-# answer_with STATUS BODY [CERTIFICATE]: starts the endpoint; leaves its port in ENDPOINT, the last request in REQUEST.
+# answer_with STATUS BODY: what the endpoint at the port ENDPOINT says; the last request that reaches it is in REQUEST.
 answer_with() {
-  local port=$BATS_TEST_TMPDIR/port
-  stop_background
-  REQUEST=$BATS_TEST_TMPDIR/request
-  rm -f "$port" "$REQUEST"
-  start_in_background /usr/bin/python3 "$BATS_TEST_DIRNAME/helpers/http_answer.py" "$port" "$REQUEST" "$@"
-  eventually test -s "$port"
-  ENDPOINT=$(<"$port")
+  ENDPOINT=$(<"$BATS_FILE_TMPDIR/http/port")
+  REQUEST=$BATS_FILE_TMPDIR/http/request
+  rm -f "$REQUEST"
+  printf '%s\n%s' "$@" >"$BATS_FILE_TMPDIR/http/answer"
 }
 
 # return_of TEXT: EC2's answer.
@@ -33,15 +50,11 @@ return_of() {
   printf '<return>%s</return></ModifySecurityGroupRulesResponse>' "$1"
 }
 
-# https_address_service BODY: makes it IP_SERVICE_URL, with a certificate that curl trusts here.
-https_address_service() {
-  local tls=$BATS_TEST_TMPDIR/tls.pem
-  [[ -e $tls ]] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-    -keyout "$tls.key" -subj /CN=localhost -days 2 \
-    -addext subjectAltName=DNS:localhost -out "$tls.crt" 2>/dev/null
-  cat "$tls.key" "$tls.crt" >"$tls"
-  answer_with 200 "$1" "$tls"
-  export IP_SERVICE_URL=https://localhost:$ENDPOINT/ CURL_CA_BUNDLE=$tls.crt
+# address_service BODY: makes the one that says BODY IP_SERVICE_URL, with a certificate that curl trusts here.
+address_service() {
+  printf '200\n%s' "$1" >"$BATS_FILE_TMPDIR/https/answer"
+  SERVICE_PORT=$(<"$BATS_FILE_TMPDIR/https/port")
+  export IP_SERVICE_URL=https://localhost:$SERVICE_PORT/ CURL_CA_BUNDLE=$BATS_FILE_TMPDIR/tls.crt
 }
 
 @test "the request that reaches EC2 names the group, the rule, the address and nothing else" {
@@ -112,11 +125,11 @@ FORM
 
 @test "without GITPOD_IP an HTTPS service is asked, and its answer is checked like a setting" {
   unset GITPOD_IP
-  https_address_service $'198.51.100.23\n'
+  address_service $'198.51.100.23\n'
   run -0 --separate-stderr "$BIN/rds-update-sg-rule" --dry-run
   [[ $output == *CidrIpv4=198.51.100.23/32* ]]
   for answer in '' '<html>' 198.51.100.256 '198.51.100.23 x' $'198.51.100.23\n198.51.100.24\n' 0.0.0.0; do
-    https_address_service "$answer"
+    address_service "$answer"
     run -1 "$BIN/rds-update-sg-rule" --dry-run
     [[ $output == *'did not answer with an IPv4 address'* ]]
   done
@@ -126,8 +139,8 @@ FORM
   unset GITPOD_IP
   IP_SERVICE_URL=http://127.0.0.1:1/ run -2 "$BIN/rds-update-sg-rule" --dry-run
   [[ $output == *'IP_SERVICE_URL does not begin with https://'* ]]
-  https_address_service 198.51.100.23
+  address_service 198.51.100.23
   CURL_CA_BUNDLE=/dev/null run -1 "$BIN/rds-update-sg-rule" --dry-run
   [[ $output == *"no answer from $IP_SERVICE_URL"* ]]
-  IP_SERVICE_URL=https://127.0.0.1:$ENDPOINT/ run -1 "$BIN/rds-update-sg-rule" --dry-run
+  IP_SERVICE_URL=https://127.0.0.1:$SERVICE_PORT/ run -1 "$BIN/rds-update-sg-rule" --dry-run
 }

@@ -15,7 +15,8 @@ setup() {
 @test "every script is executable and finds bash by way of env" {
   for script in $EVERY_SCRIPT; do
     [[ -x $BIN/$script ]]
-    [[ $(head -n 1 "$BIN/$script") == '#!/usr/bin/env bash' ]]
+    read -r line <"$BIN/$script"
+    [[ $line == '#!/usr/bin/env bash' ]]
   done
 }
 
@@ -27,13 +28,22 @@ setup() {
   done
 }
 
+# misused SCRIPT ARGUMENT
+misused() {
+  run -2 --separate-stderr "$BIN/$1" "$2"
+  [[ -z $output ]]
+  [[ $stderr == *"unknown argument: $2"*"Try '$1 --help'."* ]]
+}
+
+# The first loop has one script of each way to read arguments.
 @test "misuse is status 2, on stderr, with a hint" {
-  for script in $SCRIPTS; do
-    for argument in PROD production local dev --prod --force --yes-dorp '' ' ' 'prod --if-exists' 'cruddur'; do
-      run -2 --separate-stderr "$BIN/$script" "$argument"
-      [[ -z $output ]]
-      [[ $stderr == *"unknown argument: $argument"*"Try '$script --help'."* ]]
+  for script in db-drop db-migrate db-purge growth rds-update-sg-rule; do
+    for argument in PROD production local dev --prod --yes-dorp '' ' ' 'prod --if-exists' 'cruddur'; do
+      misused "$script" "$argument"
     done
+  done
+  for script in $SCRIPTS; do
+    misused "$script" --force
   done
 }
 

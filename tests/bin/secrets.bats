@@ -12,16 +12,16 @@ setup_file() {
   ENCODED=$(encode "$CANARY")
   export WORD CANARY ENCODED
   sql postgres "alter user postgres password '$CANARY'"
+  PATH=${PATH#"$PROGRAMS:"} # Debian's wrapper around psql has arguments too
+  silent_server_start
 }
 
-teardown_file() { cluster_stop; }
-
-setup() { silent_server_start; }
-
-teardown() {
-  stop_background
+teardown_file() {
   silent_server_stop
+  cluster_stop
 }
+
+teardown() { stop_background; }
 
 # no_canary_in_process_list COMMAND…: looks while the command's psql waits for the silent server.
 no_canary_in_process_list() {
@@ -32,19 +32,19 @@ no_canary_in_process_list() {
 }
 
 @test "the search finds a password on a command line" {
-  start_in_background bash -c 'read -r -t 60 <><(:) || :' "$WORD"
+  start_in_background bash -c 'read -r -t 3600 <><(:) || :' "$WORD"
   eventually processes_with "$WORD"
 }
 
 @test "no script shows the password of the URL in the process list" {
-  export CONNECTION_URL="postgresql://postgres:$ENCODED@127.0.0.1:$SILENT/x" PGCONNECT_TIMEOUT=30
+  export CONNECTION_URL="postgresql://postgres:$ENCODED@127.0.0.1:$SILENT/x" PGCONNECT_TIMEOUT=3600
   for script in db-connect db-create db-drop db-schema-load db-seed db-sessions db-setup; do
     no_canary_in_process_list "$BIN/$script"
   done
 }
 
 @test "nor with prod, several hosts, ?password=, a keyword string, a file, or an encrypted key's password" {
-  export PGCONNECT_TIMEOUT=30 PROD_CONNECTION_URL CONNECTION_URL
+  export PGCONNECT_TIMEOUT=3600 PROD_CONNECTION_URL CONNECTION_URL
   PROD_CONNECTION_URL="postgresql://postgres:$ENCODED@127.0.0.1:$SILENT/x"
   no_canary_in_process_list "$BIN/db-drop" prod --yes-drop x
   no_canary_in_process_list "$BIN/db-setup" prod --yes-drop x
@@ -82,10 +82,10 @@ no_canary_in_process_list() {
   export CONNECTION_URL="postgresql://postgres@127.0.0.1:$PORT/x"
   terminal=$BATS_TEST_DIRNAME/helpers/terminal.py
   for script in db-create db-drop db-schema-load db-seed db-sessions db-setup; do
-    run -1 /usr/bin/python3 "$terminal" 'no password supplied' '' "$BIN/$script"
+    run -1 /usr/bin/python3 -B "$terminal" 'no password supplied' '' "$BIN/$script"
     [[ $output == *'no password supplied'* ]]
   done
-  run -2 /usr/bin/python3 "$terminal" 'Password for user postgres: ' $'wrong\n' "$BIN/db-connect"
+  run -2 /usr/bin/python3 -B "$terminal" 'Password for user postgres: ' $'wrong\n' "$BIN/db-connect"
   [[ $output == *'password authentication failed'* ]]
 }
 

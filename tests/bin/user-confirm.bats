@@ -6,7 +6,6 @@ load helpers/cluster
 
 setup_file() {
   cluster_start
-  export PATH=$PROGRAMS:$PATH # psql itself: Debian's wrapper around it takes its time
   CONNECTION_URL=$(socket_url users) "$BIN/db-setup"
   sql users 'create role confirmer login in role cruddur_confirmation'
 }

@@ -1,4 +1,6 @@
-"""Prints what libpq itself reads from each connection string given: its parameters, sorted, or "refused"."""
+"""Prints what libpq itself reads from each connection string given, a line for each parameter: string, tab, name=value.
+
+Of one without parameters the string and the tab, of one that libpq refuses the word "refused" behind them."""
 
 import ctypes
 import os
@@ -30,8 +32,8 @@ def main():
     parse.restype = ctypes.POINTER(Option)
     for text in map(os.fsencode, sys.argv[1:]):
         options = parse(text, None)
-        lines = sorted(parameters(options)) if options else [b"refused"]
-        sys.stdout.buffer.write(b"\n".join([b"# " + text, *lines, b""]))
+        found = list(parameters(options)) or [b""] if options else [b"refused"]
+        sys.stdout.buffer.writelines(text + b"\t" + line + b"\n" for line in found)
 
 
 main()

@@ -1,12 +1,13 @@
 # A server that takes connections and never answers, and a look at the processes that wait for it.
 
-# silent_server_start: leaves its port in SILENT.
+# silent_server_start: for one test file; leaves its port in SILENT.
 silent_server_start() {
-  local port=$BATS_TEST_TMPDIR/silent
-  /usr/bin/python3 "$BATS_TEST_DIRNAME/helpers/silent_server.py" "$port" 3>&- &
+  local port=$BATS_FILE_TMPDIR/silent
+  /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/silent_server.py" "$port" 3>&- &
   LISTENER=$!
   eventually test -s "$port"
   SILENT=$(<"$port")
+  export SILENT
 }
 
 silent_server_stop() {
@@ -22,6 +23,6 @@ processes_with() {
 # waiting_psql: the /proc/PID of the psql that waits for the silent server.
 waiting_psql() {
   local file
-  file=$(processes_with "$SILENT" | xargs -r grep -slz '^--no-psqlrc$')
+  file=$(processes_with "port='$SILENT" | xargs -r grep -slz '^--no-psqlrc$')
   [[ -n $file ]] && printf '%s\n' "${file%/cmdline}"
 }

@@ -1,12 +1,14 @@
-"""Takes connections on a loopback port and never answers; writes the port's number to the file named."""
+"""Takes connections on a loopback port and never answers, as long as its parent lives; writes the port's number to the file named."""
 
 import os
 import socket
 import sys
 import time
 
-listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+parent = os.getppid()
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
 with open(sys.argv[1] + ".new", "w") as file:
     file.write(str(listener.getsockname()[1]))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
-time.sleep(120)
+while os.getppid() == parent:
+    time.sleep(0.5)
