@@ -71,7 +71,7 @@ class Pool:
         return processes.children(self.process.pid)
 
     def workers(self):
-        return [pid for pid in self.children() if processes.name_of(pid) == "cruddurd"]
+        return [pid for pid in self.children() if processes.name_of(pid) == "cruddur-worker"]
 
     def end(self, number):
         """Milliseconds from the signal to the end of all processes of the pool."""

@@ -81,14 +81,14 @@ first_line() {
   { read -r "$2" <"$1"; } 2>/dev/null
 }
 
-# orphans NAME: prints the pids of children that outlived the server; they are still in the session that it led.
+# orphans NAME: prints the pids of children that outlived the server (cruddur-worker is one of cruddurd); they are still in the
 orphans() {
   local session file line fields
   first_line "$dir/pids/$1" session && has_ended "$session" || return 0
   for file in /proc/[0-9]*/stat; do
     first_line "$file" line || continue
     read -ra fields <<<"${line##*) }" # state, parent, group, session
-    if [[ $line == *"($1)"* && ${fields[0]} != Z && ${fields[3]} == "$session" ]]; then
+    if [[ $line == *"(${1:0:7}"* && ${fields[0]} != Z && ${fields[3]} == "$session" ]]; then
       file=${file%/stat}
       printf '%s\n' "${file#/proc/}"
     fi

@@ -46,6 +46,8 @@ for verdict in targets.judge_all(measures, left_out):
   run -2 bench --rounds 0
   run -2 bench --rows
   run -2 bench --tune everything
+  run -2 bench --only-faults --tune commit
+  run -2 bench --only-faults --only nginx
   run -2 bench surplus
 }
 
@@ -156,4 +158,19 @@ measures["starved/cruddurd"] = {"value": 2, "invalid": None}'
   [[ $output == *'same bytes (c32)|not met|20 % short'* ]]
   [[ $output == *'pool of 8 workers, PSS|met|'* ]]
   [[ $output == *'of 64|not met|2 too many'* ]]
+}
+
+@test "a value that is over its bound is told apart from what the machine was busy with" {
+  run -0 report '
+def measure(value, **machine):
+    return {"value": value, "invalid": None, **machine}
+measures["fault/PostgreSQL frozen/livez"] = measure(60.0, stall=20.0, busy=0.5)
+measures["fault/PostgreSQL killed/livez"] = measure(90.0, stall=20.0, busy=0.5)
+measures["fault/cable cut/livez"] = measure(90.0, stall=20.0, busy=0.01)
+measures["fault/slow clients/p99 beside them"] = measure(50.0, stall=60.0, busy=0.01)
+measures["fault/slow clients/p99 beside none"] = measure(10.0, stall=60.0, busy=0.01)'
+  [[ $output == *'PostgreSQL frozen: /livez, at worst|not measured|20 % over, and the machine may account for it'*'up to 20 ms'* ]]
+  [[ $output == *'PostgreSQL killed: /livez, at worst|not met|80 % over, while others kept 50 % of the machine busy'$'\n'* ]]
+  [[ $output == *"cable cut: /livez, at worst|not met|80 % over"$'\n'* ]]
+  [[ $output == *'against beside none|not met|150 % over'$'\n'* ]]
 }

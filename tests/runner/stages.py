@@ -5,7 +5,7 @@ build/sanitized, build/plain and build/unit make what the other jobs use, in fol
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for scripts and unit
-    shared/      what bats files have in common (CHECK_SHARED)       for scripts
+    shared/      what bats files have in common (CHECK_SHARED)      for scripts
     log/         the output of each job
 """
 
@@ -173,7 +173,7 @@ class Stages:
     def scripts(self, arguments, is_quick=False):
         """A job for each file of bats: one of arguments is a file and, behind a colon, a regular expression of its tests' names."""
         files = sorted(path.name for path in (TOP / "tests/bin").glob("*.bats"))
-        environment = {"CHECK_SHARED": str(self.work / "shared"), "CRUDDUR_BUILD": str(self.work / "plain/build")}
+        environment = {"CHECK_SHARED": str(self.work / "shared"), "CHECK_BUILD": str(self.work / "plain/build")}
         jobs = []
         for argument in arguments or (SMOKE["scripts"] if is_quick else files):
             file, _, pattern = argument.partition(":")
