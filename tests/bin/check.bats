@@ -157,17 +157,23 @@ last_line() {
 }
 
 @test "ended by a signal, nothing of it runs on" {
-  local status=0
-  printf 'import time\n\n\ndef test_hangs():\n    time.sleep(1003)\n' >"$TREE/tests/http/test_small.py"
-  printf '@test "hangs too" {\n  sleep 1003 3>&-\n}\n' >"$TREE/tests/bin/small.bats"
-  start_in_background /usr/bin/python3 -B "$TREE/tests/runner" --work "$WORK" -- http scripts
-  eventually test -e "$WORK/log/http.events"
-  eventually test -s "$WORK/log/scripts-small.bats.log"
-  kill -s TERM "$BACKGROUND"
-  wait "$BACKGROUND" || status=$?
-  ((status == 143))
-  [[ ! -e $WORK ]]
-  run ! pgrep -f "$BATS_TEST_TMPDIR"
+  local status name mark=$BATS_TEST_TMPDIR/begun
+  mv "$WORK/src" "$BATS_TEST_TMPDIR"
+  printf 'import pathlib\nimport time\n\n\ndef test_hangs():\n    pathlib.Path("%s.http").touch()\n    time.sleep(1003)\n' "$mark" \
+    >"$TREE/tests/http/test_small.py"
+  printf '@test "hangs too" {\n  touch %s.scripts\n  sleep 1003 3>&-\n}\n' "$mark" >"$TREE/tests/bin/small.bats"
+  for name in http scripts; do
+    mkdir -p "$WORK/log"
+    cp -R "$BATS_TEST_TMPDIR/src" "$WORK"
+    start_in_background /usr/bin/python3 -B "$TREE/tests/runner" --work "$WORK" -- "$name"
+    eventually test -e "$mark.$name"
+    kill -s TERM "$BACKGROUND"
+    status=0
+    wait "$BACKGROUND" || status=$?
+    ((status == 143))
+    [[ ! -e $WORK ]]
+    run ! pgrep -f "$BATS_TEST_TMPDIR"
+  done
 }
 
 @test "a name is a stage, a file, a test or a part of one's name" {

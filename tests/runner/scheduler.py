@@ -152,6 +152,7 @@ class Scheduler:
             self.progress.tell_stall(job, stalls.report(job))
 
     def give_up(self, job):
+        self.drain(job)
         self.progress.tell_stall(job, stalls.report(job))
         for case in list(job.reader.running) or [job.name]:
             job.reader.end(case, "failed")
@@ -160,13 +161,9 @@ class Scheduler:
 
     def end(self, job):
         """Takes what is still in the pipes, then the reader's verdict."""
-        for key in [key for key in self.selector.get_map().values() if key.data[1] is job]:
-            while self.is_readable(key.fd):
-                self.read(*key.data[:-1])
-                if key.fd not in self.selector.get_map():
-                    break
-            if key.fd in self.selector.get_map():
-                self.selector.unregister(key.fd)
+        self.drain(job)
+        for key in self.keys_of(job):
+            self.selector.unregister(key.fd)
         job.ended = time.monotonic()
         if job.finish is not None:
             job.finish(job)
@@ -174,6 +171,15 @@ class Scheduler:
             self.note_results(job, lambda: job.reader.finish(job.process.returncode))
         job.close()
         self.progress.tell_end(job)
+
+    def keys_of(self, job):
+        return [key for key in self.selector.get_map().values() if job in key.data]
+
+    def drain(self, job):
+        """Takes what has come from the job so far."""
+        for key in self.keys_of(job):
+            while key.fd in self.selector.get_map() and self.is_readable(key.fd):
+                self.read(*key.data[:-1])
 
     def is_readable(self, descriptor):
         with selectors.DefaultSelector() as selector:

@@ -10,7 +10,8 @@ import time
 from cases import Pytest
 from jobs import children_of
 
-PAUSE = 2  # s, for a Python process to write its stacks and logs
+PAUSE = 2  # s without news, after which a Python process has written its stacks and logs
+PATIENCE = 60  # s, for it to do so
 STACK_LIMIT = 12  # processes whose native stacks are shown
 LINES = 150  # of stacks, and of the log
 
@@ -44,8 +45,17 @@ def python_stacks(job):
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-    time.sleep(PAUSE)
+    wait_for(job.stacks)
     return ["stacks of the test's threads and logs of its services:", *tail(job.stacks)]
+
+
+def wait_for(path):
+    """Until there is something in the file and no more comes, if anything comes at all."""
+    end = time.monotonic() + PATIENCE
+    size = -1
+    while time.monotonic() < end and (size <= 0 or size != path.stat().st_size):
+        size = path.stat().st_size if path.exists() else 0
+        time.sleep(PAUSE)
 
 
 def native_stacks(family):
