@@ -25,7 +25,6 @@ class Load:
         self.statuses = collections.Counter()
         self.failures = []
         self.acknowledged = {}  # message → uuid
-        self.slowest = 0
         self.served = [0] * connections
         self.is_over = False
         self.lock = threading.Lock()
@@ -80,7 +79,6 @@ class Load:
             connection.close()
 
     def ask(self, connection, number, turn):
-        started = time.monotonic()
         if self.creates and turn % 2 == 0:
             message = f"{self.mark}/{number}/{turn}"
             body = json.dumps({"message": message, "ttl": "1-day", "user_handle": "londo"}).encode()
@@ -92,7 +90,6 @@ class Load:
         with self.lock:
             self.statuses[reply.status] += 1
             self.served[number] += reply.status == 200
-            self.slowest = max(self.slowest, time.monotonic() - started)
         if reply.status != 200:
             self.failures.append((reply.status, reply.json, reply.headers["X-Request-Id"]))
         return reply

@@ -44,7 +44,7 @@ def check_home(home, began, ended, stale):
 def check_outage(service, fault, stale):
     """The service's only worker has a page of home, that it may serve while the database is away."""
     eventually(lambda: is_normal(service))
-    assert service.get(HOME).status == 200
+    eventually(lambda: service.get(HOME).status == 200)
     with contextlib.ExitStack() as stack:
         life, home, short = (stack.enter_context(Probe(service, target)) for target in (LIFE, HOME, SHORT))
         load = stack.enter_context(Load(service, connections=4, reads=(SHORT,)))
