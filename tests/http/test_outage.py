@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import Asking
-from cluster import FEED_BOUND, Cluster
+from cluster import FEED_BOUND, Cluster, Database
 from load import Load
 from places import CRUDDURD, IS_ROOT
 from probe import Probe
@@ -93,11 +93,15 @@ def far_cluster(wire):
         cluster.remove()
 
 
+def far_service(cluster, **settings):
+    """With a database that goes with the cluster: to drop one waits for clients that were cut off while they logged in, up to 60 s."""
+    return Service(cluster, Database(cluster), workers=1, **IMPATIENT, **settings)
+
+
 @needs_root
 @pytest.mark.parametrize("end, stale", [("near", FOR_EVER), ("far", A_SECOND)])
 def test_a_cable_that_is_cut(wire, far_cluster, end, stale):
-    settings = IMPATIENT | {"workers": 1, "feed_stale": stale, "launcher": lambda _: wire.inside(CRUDDURD)}
-    with Service(far_cluster, **settings) as service:
+    with far_service(far_cluster, feed_stale=stale, launcher=lambda _: wire.inside(CRUDDURD)) as service:
         check_outage(service, lambda: wire.cut(end), stale)
 
 
@@ -136,8 +140,7 @@ class Names:
 def test_a_name_server_out_of_reach_too(wire, far_cluster, tmp_path):
     """A look-up takes 30 s then. No attempt to connect waits for that: else its reason would be the look-up's failure."""
     names = Names(wire, tmp_path)
-    settings = IMPATIENT | {"workers": 1, "feed_stale": FOR_EVER, "launcher": lambda _: names.command(CRUDDURD)}
-    with Service(far_cluster, **settings) as service:
+    with far_service(far_cluster, feed_stale=FOR_EVER, launcher=lambda _: names.command(CRUDDURD)) as service:
         service.write_url(service.database.url(hosts=[names.NAME]))
         service.daemon.reload()
 
