@@ -54,7 +54,7 @@ class Load:
             time.sleep(0.005)
 
     def wait_for_each(self, count=1):
-        """Until each connection has had so many more good answers: what was under way when this was called is over."""
+        """Until each connection has had so many more good answers. All requests that were under way are answered then."""
         goals = [served + count for served in self.served]
         eventually(
             lambda: all(served >= goal for served, goal in zip(self.served, goals)),

@@ -19,6 +19,7 @@ from waiting import PATIENCE, Stopwatch, eventually
 
 CONNECTIONS = 64
 WORKERS = 4
+AHEAD_MAX = 2  # connections more than another worker has, before one passes on: ARRIVALS_AHEAD_MAX
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_many_connections_at_once_are_shared_out(pool):
             counts = shares(pool)
         assert sum(counts) == WORKERS * CONNECTIONS
         eventually(lambda: sum(shares(pool)) == 0, what="the end of all connections")
-        return max(counts) - min(counts) <= CONNECTIONS / 8
+        return max(counts) - min(counts) <= AHEAD_MAX + 1
 
     eventually(is_fair, what="an equal share for each worker")
 

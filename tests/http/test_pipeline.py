@@ -195,7 +195,7 @@ def test_a_session_lost_before_a_shared_commit(service):
 
 
 def test_one_create_that_ends_its_session_among_many(service):
-    """Whoever shared the commit with it is not to blame."""
+    """The others that shared the commit with it are not to blame."""
     names = named(12, "poison", lambda at: at == 5)
     with end_sessions_that_insert(service.database, "new.message like 'poison%'"):
         replies = create_together(service, names)
@@ -255,7 +255,8 @@ def impatient(cluster):
 
 
 def held_read(service, lock, meets_a_conflict=False):
-    """An activity; who reads it waits while somebody has that advisory lock. The first time it may meet a conflict then."""
+    """An activity. A statement that reads it waits while another session has that advisory lock. The first one may meet a conflict
+    then."""
     (uuid,) = service.database.add_activities(1)
     service.database.sql("insert into held_reads values (%s, %s, %s)", uuid, lock, meets_a_conflict)
     return uuid
@@ -304,7 +305,7 @@ def test_one_that_runs_again_is_late_all_the_same(impatient):
 
 
 def test_the_wait_in_the_queue_counts(impatient):
-    """Behind statements that hang nobody waits longer than the deadline; else PostgreSQL would end all of them, one by one."""
+    """Behind statements that hang no request waits longer than the deadline; else PostgreSQL would end all of them, one by one."""
     service = impatient
     uuid = held_read(service, 3)
     eventually(lambda: service.get("/api/users/@bayko/short").status == 200)
@@ -317,7 +318,7 @@ def test_the_wait_in_the_queue_counts(impatient):
     eventually(lambda: service.get(f"/api/activities/{uuid}").status == 200)
 
 
-def test_what_is_not_sent_yet_is_not_sent_for_nobody(service):
+def test_what_is_not_sent_yet_is_not_sent_for_clients_that_left(service):
     """Clients that leave while their creates are queued."""
     names = named(10, "", lambda _: False)
     before = len(established(service))
@@ -338,7 +339,7 @@ def test_reads_wait_for_no_write(service):
             assert service.get("/api/users/@bayko/short").status == 200
 
 
-def test_nothing_waits_for_the_database_but_who_asks_it(service):
+def test_only_what_asks_the_database_waits_for_it(service):
     """One worker, whose both sessions hang: whatever needs none is answered meanwhile."""
     with service.database.locked("activities"):
         waiting = [Asking(service.get, f"{HOME}?limit=7"), Asking(service.create, "waits")]
@@ -393,7 +394,7 @@ def test_a_peer_that_reads_late_gets_all_of_it(service):
 
 
 def test_a_peer_that_never_reads_is_hung_up_on(service):
-    """And holds up nobody before that."""
+    """And holds up no other request before that."""
     answer_larger_than_a_socket(service)
     before = len(established(service))
 

@@ -77,7 +77,7 @@ def test_kills_under_load(service):
     load.audit(service.database).check()
 
 
-# Round robin, of the real-time ones, is not for everybody; idle is, but on a busy machine nothing of it ever gets its turn.
+# Round robin, a real-time policy, is not allowed to every user. Idle is, but on a busy machine an idle process may never run.
 POLICIES = {"--rr": (os.SCHED_RR, "1"), "--idle": (os.SCHED_IDLE, "0")}
 
 

@@ -1,6 +1,5 @@
 """TERM drains, HUP replaces, QUIT ends; under load, and no acknowledged create is lost."""
 
-import contextlib
 import os
 import re
 import shutil

@@ -39,8 +39,8 @@ def start_over(service, url):
 
 
 def check_answers_of_all_sizes(service):
-    """One after the other, as libpq's buffer grows with them, and several at once on one session. An answer whose rest nobody looks
-    for would be an error in the end: a time-out."""
+    """One after the other, as libpq's buffer grows with them, and several at once on one session. An answer whose rest is not
+    looked for would be an error in the end: a time-out."""
     service.database.add_activities(ROWS, message="repeat('\U0001f4a9', 280)")
     rows = {limit: service.home(f"?limit={limit}").json for limit in [*range(1, 40), *range(40, ROWS, 7), ROWS]}
     whole = rows[ROWS]
