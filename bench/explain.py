@@ -28,6 +28,7 @@ def arguments():
     )
     parser.add_argument("--plans", action="store_true", help="the plans over most rows, too")
     parser.add_argument("--only", nargs="+", metavar="STATEMENT", default=[], help="such as activities/home")
+    parser.add_argument("--worst", action="store_true", help="one line for each statement: the case that takes longest over most rows")
     parser.add_argument("--sql-dir", type=pathlib.Path, default=SQL, help="a copy of sql/, to compare what is changed in it")
     parser.add_argument("--after", metavar="SQL", help="to run once the rows are there, such as 'drop index …'")
     given = parser.parse_args()
@@ -57,6 +58,16 @@ def line(name, what, pages, ms):
     return f"{name:<25}{what:<43}" + "".join(f"{count:>9}" for count in pages) + "".join(f"{time:>9}" for time in ms)
 
 
+def report_worst(rows, found):
+    print(f"| statement, over {rows[-1]} rows | what is asked | pages | ms |", "|---|---|---|---|", sep="\n")
+    worst = {}
+    for (name, what), (plan, ms) in found[-1].items():
+        if ms > worst.get(name, (None, None, 0))[2]:
+            worst[name] = (what, plan, ms)
+    for name, (what, plan, ms) in worst.items():
+        print(f"| `{name}` | {what} | {plan.buffers} | {ms:.3f} |")
+
+
 def report(rows, found, with_plans):
     print(line("", "", ["pages"] + [""] * (len(rows) - 1), ["ms"] + [""] * (len(rows) - 1)).rstrip())
     print(line("statement", "what is asked", rows, rows))
@@ -80,11 +91,14 @@ def main():
         found = []
         for rows in given.rows:
             database = Database(cluster)
-            load(database, users=max(200, rows // 100), activities=rows)
+            load(database, users=max(200, rows // 50), activities=rows)
             if given.after:
                 database.sql(given.after)
             found.append(measure(database, given.only, given.sql_dir.resolve()))
-        report(given.rows, found, given.plans)
+        if given.worst:
+            report_worst(given.rows, found)
+        else:
+            report(given.rows, found, given.plans)
     finally:
         cluster.remove()
 

@@ -1,9 +1,21 @@
--- The tables of a NEW database (PostgreSQL 13 or later, no extension). Loaded by bin/db-schema-load, or by hand with
+-- The tables of a NEW database (PostgreSQL 15 or later with ICU, no extension). Loaded by bin/db-schema-load, or by hand with
 -- psql. All of it or nothing: where a table exists already the load stops, and what was there stays as it was.
 \set ON_ERROR_STOP on
 begin;
 set local search_path = public, pg_temp;
 
+-- Text as it is compared where case does not count: handles, e-mail addresses, tags, words. The rule is Unicode's, by one
+-- collation that every server with ICU has, and not by the database's: a Turkish database has the same users as any other.
+create function fold_case(value text) returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select lower(value collate pg_catalog."und-x-icu")
+$$;
+revoke all on function fold_case(text) from public;
+
+-- Which characters are blanks is listed in the constraints: what a class such as [[:space:]] has depends on the database.
 create table users (
     uuid            uuid        not null default gen_random_uuid(),
     display_name    text        not null,
@@ -15,17 +27,17 @@ create table users (
     updated_at      timestamptz not null default now(),
     constraint users_pkey primary key (uuid),
     constraint users_cognito_user_id_key unique (cognito_user_id),
-    constraint users_display_name_check check (display_name ~ '[^[:space:]]' and char_length(display_name) <= 255),
+    constraint users_display_name_check check (display_name ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' and char_length(display_name) <= 255),
     -- One word of a path and of a mention: no blanks, no control characters, no "/" and no "@".
-    constraint users_handle_check check (handle ~ '^[^[:space:][:cntrl:]/@]{1,64}$'),
-    constraint users_email_check check (email ~ '^[^[:space:]]+@[^[:space:]@]+$' and char_length(email) <= 320),
-    constraint users_cognito_user_id_check check (cognito_user_id ~ '^[^[:space:]]{1,128}$'),
+    constraint users_handle_check check (handle ~ '^[^\u0001-\u0020\u007f-\u009f\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000/@]{1,64}$'),
+    constraint users_email_check check (email ~ '^[^\u0009-\u000d\u0020\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]+@[^\u0009-\u000d\u0020\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000@]+$' and char_length(email) <= 320),
+    constraint users_cognito_user_id_check check (cognito_user_id ~ '^[^\u0009-\u000d\u0020\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]{1,128}$'),
     constraint users_bio_check check (char_length(bio) <= 1024)
 );
 
--- AndrewBrown and andrewbrown are one user; statements look handles up by lower(handle).
-create unique index users_handle_key on users (lower(handle));
-create unique index users_email_key on users (lower(email));
+-- AndrewBrown and andrewbrown are one user; statements look handles up by fold_case(handle).
+create unique index users_handle_key on users (fold_case(handle));
+create unique index users_email_key on users (fold_case(email));
 
 create function set_updated_at() returns trigger
     language plpgsql
@@ -106,9 +118,9 @@ begin
                         case when char_length(full_name) > 255 then 'display_name_exceed_max_chars' else 'display_name_blank' end
                 end;
             when unique_violation then
-                if exists (select from public.users where lower(handle) = lower(username) and cognito_user_id <> subject) then
+                if exists (select from public.users where public.fold_case(handle) = public.fold_case(username) and cognito_user_id <> subject) then
                     return 'handle_taken';
-                elsif exists (select from public.users where lower(email) = lower(address) and cognito_user_id <> subject) then
+                elsif exists (select from public.users where public.fold_case(email) = public.fold_case(address) and cognito_user_id <> subject) then
                     return 'email_taken';
                 end if;
                 -- Neither: another delivery of this event has just made the row, or whoever had the name has just gone.
@@ -119,7 +131,8 @@ end
 $$;
 revoke all on function confirm_user(uuid, json, text) from public;
 
--- The tags of a message, each once: '#' and a word with a letter in it, in lower case; null without any.
+-- The tags of a message, each once: '#' and a word with a letter in it, in lower case; null without any. What is a letter or a
+-- digit is said by the same collation as in fold_case; combining marks belong to the word.
 create function activity_tags(message text) returns text[]
     language plpgsql
     immutable
@@ -127,13 +140,14 @@ create function activity_tags(message text) returns text[]
     strict
 as $$
 declare
+    word  constant text := '[[:alnum:]_\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3\u3099\u309a]*';
     piece text;
     tag   text;
     tags  text[];
 begin
     -- No query in here: every insert does this.
-    foreach piece in array (regexp_split_to_array(message, '(?<![[:alnum:]_#&/])#'))[2:] loop
-        tag := '#' || lower(substring(piece from '^[[:alnum:]_]*[[:alpha:]_][[:alnum:]_]*'));
+    foreach piece in array (regexp_split_to_array(message collate "und-x-icu", '(?<![[:alnum:]_#&/])#'))[2:] loop
+        tag := '#' || public.fold_case(substring(piece collate "und-x-icu" from '^' || word || '[[:alpha:]_]' || word));
         if char_length(tag) <= 65 and tag <> all (coalesce(tags, '{}')) then
             tags := tags || tag;
         end if;
@@ -161,7 +175,7 @@ begin
             '@15:' || (second >> 15), '@18:' || (second >> 18), '@21:' || (second >> 21)
         ];
     end if;
-    return to_tsvector('pg_catalog.simple', message) || array_to_tsvector(marks);
+    return to_tsvector('pg_catalog.simple', public.fold_case(message)) || array_to_tsvector(marks);
 end
 $$;
 revoke all on function activity_search(text, text[], timestamptz) from public;
@@ -190,6 +204,7 @@ create table activities (
     created_at             timestamptz not null default now(),
     search                 tsvector    not null, -- what it is found by, with the tags; both follow from the rest
     tags                   text[],      -- null: none
+    deleted_at             timestamptz, -- null: it isn't; else expires_at is -infinity, and the purge takes the row away a day later
     constraint activities_pkey primary key (uuid),
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
@@ -202,7 +217,7 @@ create table activities (
     constraint activities_reposts_count_check check (reposts_count >= 0),
     constraint activities_likes_count_check check (likes_count >= 0),
     constraint activities_reply_to_itself_check check (reply_to_activity_uuid <> uuid),
-    constraint activities_expires_at_check check (expires_at > created_at)
+    constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null)
 );
 
 -- How long posts live: at most this long, each as long as the service offers (src/api/rules.c). Of those of one lifetime the
@@ -217,6 +232,7 @@ create function lifetime_key(created_at timestamptz, expires_at timestamptz) ret
 as $$
     select
         case
+            when expires_at = '-infinity' then 0 -- deleted: in no list
             when not (isfinite(created_at) and isfinite(expires_at)) then 8
             when expires_at - created_at <= interval '1 hour' then 1
             when expires_at - created_at <= interval '3 hours' then 2
@@ -262,6 +278,7 @@ create index activities_user_idx on activities (user_uuid, created_at desc, uuid
 create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
+create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
 create index activities_live_idx on activities (lifetime_key(created_at, expires_at), uuid) where reply_to_activity_uuid is null;
 create index activities_user_live_idx
     on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
@@ -303,6 +320,25 @@ create table follows (
 
 create index follows_followed_idx on follows (followed_uuid, follower_uuid);
 
+-- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
+-- lock doesn't see what was written meanwhile; a function that it calls once it has the lock does.
+create function take_back(kind text, actor uuid, object uuid) returns integer
+    language plpgsql
+as $$
+declare
+    gone integer;
+begin
+    case kind
+        when 'like' then delete from public.likes where user_uuid = actor and activity_uuid = object;
+        when 'repost' then delete from public.reposts where user_uuid = actor and activity_uuid = object;
+        when 'follow' then delete from public.follows where follower_uuid = actor and followed_uuid = object;
+    end case;
+    get diagnostics gone = row_count;
+    return gone;
+end
+$$;
+revoke all on function take_back(text, uuid, uuid) from public;
+
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
 -- uuid is the activity's for a reply or a mention, else see event_uuid.
 create table notifications (
@@ -334,16 +370,16 @@ create function mentioned_users(message text) returns setof uuid
 as $$
     select distinct named.uuid
     from (
-        select lower(match[1]) as word
-        from regexp_matches(message, '(?<![[:alnum:]_@/])@([^[:space:][:cntrl:]/@]+)', 'g') with ordinality found (match, place)
-        group by lower(match[1])
+        select public.fold_case(match[1]) as word
+        from regexp_matches(message collate "und-x-icu", '(?<![[:alnum:]_@/])@([^[:space:][:cntrl:]/@]+)', 'g') with ordinality found (match, place)
+        group by public.fold_case(match[1])
         order by min(place)
         limit 10
     ) words
     cross join lateral (
         select uuid
         from public.users
-        where lower(handle) in (word, substring(word from '^[[:alnum:]_]+(?:[.-][[:alnum:]_]+)*'))
+        where public.fold_case(handle) in (word, substring(word collate "und-x-icu" from '^[[:alnum:]_]+(?:[.-][[:alnum:]_]+)*'))
         order by char_length(handle) desc
         limit 1
     ) named
@@ -460,25 +496,85 @@ create trigger follows_tell
     for each row
     execute function tell_of_follow();
 
--- A reply expires with what it replies to: when that is kept for longer so are its replies, one level after the other.
-create function keep_replies() returns trigger
+-- Threads of which some replies don't end yet when what they reply to does; the purge sees to them first.
+create table unsettled_threads (
+    activity_uuid uuid not null,
+    constraint unsettled_threads_pkey primary key (activity_uuid),
+    constraint unsettled_threads_activity_uuid_fkey foreign key (activity_uuid) references activities (uuid) on delete cascade
+);
+
+-- Has replies end with the activity top that they reply to, and theirs with them, "most" of them at most; how many it changed. What
+-- is left is noted for the purge: so nobody's request grows with what others have replied. The locks go from the top of a thread
+-- downwards, as everywhere. A reply that was deleted by itself stays as it is.
+create function settle_replies(top uuid, most integer) returns integer
     language plpgsql
-    set search_path = pg_catalog
+    security definer
+    set search_path = pg_catalog, pg_temp
 as $$
+declare
+    waiting uuid[] := array[top];
+    parent  record;
+    below   uuid[];
+    moved   integer;
+    done    integer := 0;
 begin
-    update public.activities set expires_at = new.expires_at
-    where reply_to_activity_uuid = new.uuid
-        and expires_at < new.expires_at;
-    return null;
+    while waiting <> '{}' and done < most loop
+        select uuid, expires_at, deleted_at into parent
+        from public.activities
+        where uuid = waiting[1]
+        for no key update;
+        with moving as (
+            select uuid
+            from public.activities
+            where reply_to_activity_uuid = parent.uuid
+                and deleted_at is null
+                and expires_at is distinct from parent.expires_at
+            limit most - done
+            for no key update
+        ),
+        moved as (
+            update public.activities a
+            set expires_at = parent.expires_at, deleted_at = parent.deleted_at
+            from moving
+            where a.uuid = moving.uuid
+            returning a.uuid, a.replies_count
+        )
+        select count(*), coalesce(array_agg(m.uuid) filter (where m.replies_count > 0), '{}') into moved, below
+        from moved m;
+        done := done + moved;
+        waiting := waiting || below;
+        if done < most then
+            waiting := waiting[2:];
+        end if;
+    end loop;
+    delete from public.unsettled_threads where activity_uuid = top and not top = any (waiting);
+    insert into public.unsettled_threads (activity_uuid) select unnest(waiting) on conflict do nothing;
+    return done;
 end
 $$;
-revoke all on function keep_replies() from public;
+revoke all on function settle_replies(uuid, integer) from public;
 
-create trigger activities_keep_replies
-    after update of expires_at on activities
-    for each row
-    when (new.expires_at > old.expires_at)
-    execute function keep_replies();
+-- The purge's part of that, "batch" replies at most; how many, or -1 when nothing but a thread's end was found.
+create function settle_threads(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    top uuid;
+begin
+    select t.activity_uuid into top
+    from public.unsettled_threads t
+    join public.activities a on a.uuid = t.activity_uuid
+    limit 1
+    for no key update of a skip locked;
+    if top is null then
+        return 0;
+    end if;
+    return coalesce(nullif(public.settle_replies(top, batch), 0), -1);
+end
+$$;
+revoke all on function settle_threads(integer) from public;
 
 create trigger activities_search
     before insert or update of message, created_at, search, tags on activities
@@ -490,7 +586,7 @@ create trigger activities_search
 create index activities_search_idx on activities using gin (search) with (gin_pending_list_limit = 256);
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
 create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
-create index users_handle_prefix_idx on users (lower(handle) collate "C");
+create index users_handle_prefix_idx on users (fold_case(handle) collate "C");
 
 -- How many users, posts and replies were made in a quarter of an hour (where days begin in any time zone), which begins at
 -- "at"; the sum of its rows, as nobody changes one: no row that all inserts queue for. Up to growth_closed.until that is
@@ -704,7 +800,7 @@ create table purge_progress (
 
 insert into purge_progress default values;
 
--- Deletes expired activities, "batch" of them at most, with 20 likes and 20 reposts for each of them at most (and as many
+-- Deletes expired activities, and those that were marked as deleted a day ago, "batch" of them at most, with 20 likes and 20 reposts for each of them at most (and as many
 -- notifications); how many, or -1 when all that it did was to take so many likes and reposts off one that has more. It takes locks only where it needn't wait
 -- for them. Replies are younger than what they reply to and go before it, so that no cascade makes a batch larger than that
 -- (unless by hand a reply was made to outlive what it replies to). A parent that stays has a reply less.
@@ -723,8 +819,17 @@ begin
         select uuid
         from public.activities
         where expires_at <= now()
+            and expires_at > '-infinity'
         order by expires_at, created_at desc, reply_to_activity_uuid is null
         limit batch
+    );
+    doomed := doomed || array(
+        select uuid
+        from public.activities a
+        where deleted_at < now() - interval '1 day'
+            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+        order by deleted_at, created_at desc
+        limit batch - cardinality(doomed)
     );
     parents := array(
         select p.uuid
@@ -790,6 +895,7 @@ begin
         from public.activities
         where uuid = any (doomed)
             and reply_to_activity_uuid = any (parents)
+            and deleted_at is null -- else it was taken off then
         group by reply_to_activity_uuid
     ) gone
     where p.uuid = gone.reply_to_activity_uuid;
@@ -808,6 +914,35 @@ as $$
     update public.purge_progress set finished_at = now()
 $$;
 revoke all on function note_purge_end() from public;
+
+-- One step of the service's own purge, each a transaction of its own; how much was done, 0 when nothing is left to do. "batch"
+-- limits it as in purge_expired. Replies first, so that they end with what they reply to; then growth, which counts what is there.
+create function purge_step(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    done integer := public.settle_threads(batch);
+begin
+    if done <> 0 then
+        return abs(done);
+    elsif public.close_growth() then
+        return 1;
+    end if;
+    done := public.purge_expired(batch);
+    if done <> 0 then
+        return abs(done);
+    end if;
+    -- Once a minute is enough, as every write makes the cached pages old.
+    if exists (select from public.purge_progress where coalesce(finished_at < now() - interval '1 minute', true)) then
+        perform public.tidy_growth();
+        perform public.note_purge_end();
+    end if;
+    return 0;
+end
+$$;
+revoke all on function purge_step(integer) from public;
 
 -- A conversation of two people; there is one for each pair, the smaller uuid first.
 create table message_groups (
@@ -859,11 +994,14 @@ insert into applied_migrations (number, name, checksum) values
     (4, 'confirmation', '74158ab0e17e2214cef4691606cc85679722c4b0a1a5bf093250795568fec343'),
     (5, 'indexes', '15e10909419d5a589f356f7cd6659e933bab9fa6adcee50c878e727cc3115462'),
     (6, 'social', '2a57e7259846b8051ce8e343b123920f7e0f30744f3c072a6dab37bbf7b197f1'),
-    (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58');
+    (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
+    (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
+    (9, 'case_and_rights', '26da18b5179dd0a91adb3678aeb3aee8eb563b5b10d1beda020eef437b9aff14');
 
--- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more: it reads no
--- e-mail address, and makes users by confirm_user alone. (uuid = its own value is how a create says again what it said
--- before.) cruddur_confirmation is for whatever does nothing but that.
+-- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
+-- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own
+-- value is how a write says again what it said before.) cruddur_confirmation is for whatever does nothing but make users by
+-- confirm_user: the hook has a login of its own. doc/security.md says what a member can still do.
 -- A loader that may not create roles gets a NOTICE and a schema that works for its owner.
 do $$
 declare
@@ -902,17 +1040,20 @@ begin
         grant usage on schema public to cruddur_app;
         grant select (uuid, display_name, handle, cognito_user_id, bio, created_at) on users to cruddur_app;
         grant update (display_name, bio) on users to cruddur_app;
-        grant select, insert, delete, update (uuid, replies_count, reposts_count, likes_count, expires_at) on activities
-            to cruddur_app;
-        grant select, insert, delete, update (created_at) on likes, reposts, follows to cruddur_app;
+        grant select on activities to cruddur_app;
+        grant insert (uuid, user_uuid, message, reply_to_activity_uuid, expires_at) on activities to cruddur_app;
+        grant update (uuid, replies_count, reposts_count, likes_count, expires_at, deleted_at) on activities to cruddur_app;
+        grant select, delete on likes, reposts, follows to cruddur_app;
+        grant insert (user_uuid, activity_uuid), update (activity_uuid) on likes, reposts to cruddur_app;
+        grant insert (follower_uuid, followed_uuid), update (followed_uuid) on follows to cruddur_app;
         grant select on notifications to cruddur_app;
-        grant select, insert, update (read_at) on notification_reads to cruddur_app;
-        grant select, insert, update (last_message_at) on message_groups to cruddur_app;
-        grant select, insert, update (uuid) on messages to cruddur_app;
+        grant select, insert (user_uuid, read_at), update (read_at) on notification_reads to cruddur_app;
+        grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
+        grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant execute on function activity_tags(text), activity_search(text, text[], timestamptz), close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
-        grant execute on function confirm_user(uuid, json, text), lifetime_key(timestamptz, timestamptz), lifetimes() to cruddur_app;
-        grant execute on function event_uuid(text, uuid, uuid) to cruddur_app;
+        grant execute on function fold_case(text), lifetime_key(timestamptz, timestamptz), lifetimes() to cruddur_app;
+        grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), purge_step(integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then
         execute format('grant connect on database %I to cruddur_confirmation', current_database());

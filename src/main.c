@@ -6,6 +6,7 @@
 #include "daemon/cgi.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
+#include "daemon/hardening.h"
 #include "daemon/settings.h"
 #include "daemon/supervisor.h"
 
@@ -40,6 +41,8 @@ int main(int argc, char **argv)
 
     if (config_read(&config, environ, argc, argv, stderr)) {
         log_setup((enum log_level)config.log_level, (enum log_format)config.log_format);
+        hardening_hide_secrets(environ);
+        hardening_apply(config.core_dumps);
         status = act(&config, argc, argv);
     }
     config_release(&config);

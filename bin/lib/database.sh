@@ -78,6 +78,13 @@ open_target() {
   fi
 }
 
+# require_server DATABASE: stops where the server is older than the schema and the service need.
+require_server() {
+  local version
+  version=$(run_psql "$1" <<<'\echo :SERVER_VERSION_NUM :SERVER_VERSION_NAME')
+  ((${version%% *} >= 150000)) || die "this is PostgreSQL ${version#* }: Cruddur needs 15 or later"
+}
+
 # place: where the connection leads, for people and to compare.
 place() {
   printf '%s on %s, port %s' "${connection[dbname]:-${PGDATABASE:-(no name)}}" \

@@ -6,7 +6,7 @@ declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config python3-yaml uuid-dev'
   [run]='curl nginx openssl postgresql'
-  [test]='awscli bats clang-format cppcheck elfutils git iproute2 libcmocka-dev openapi-specification pgbouncer procps prometheus
+  [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev openapi-specification pgbouncer procps prometheus
     python3 python3-cryptography python3-hypothesis python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi
     xz-utils'
   [bench]='python3 wrk'
@@ -55,9 +55,9 @@ missing_packages() {
   done
 }
 
-# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer and Prometheus
+# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy and Prometheus
 # would start servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and
-# an nginx, PgBouncer or Prometheus that was not there before is not started at boot either.
+# an nginx, PgBouncer, HAProxy or Prometheus that was not there before is not started at boot either.
 install_packages() {
   set -euo pipefail
   local server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
@@ -76,7 +76,7 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
   apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
-  for server in nginx pgbouncer prometheus; do
+  for server in nginx pgbouncer haproxy prometheus; do
     if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
       systemctl disable --quiet "$server"
     fi

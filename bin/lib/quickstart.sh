@@ -97,6 +97,7 @@ start_database() {
     touch "$dir/secrets/complete"
   else
     with_owner db-migrate
+    add_hook_login
   fi
 }
 
@@ -118,7 +119,7 @@ make_secrets() {
   rm -rf "$dir/secrets"
   mkdir "$dir/secrets"
   local role
-  for role in postgres cruddur_owner cruddur; do
+  for role in postgres cruddur_owner cruddur cruddur_hook; do
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | private "$role"
   done
 }
@@ -159,12 +160,15 @@ make_cluster() {
 # write_urls: where the passwords and today's socket meet.
 write_urls() {
   local role
-  for role in postgres cruddur_owner cruddur; do
-    printf '*:*:*:%s:%s\n' "$role" "$(<"$dir/secrets/$role")"
+  for role in postgres cruddur_owner cruddur cruddur_hook; do
+    [[ ! -e $dir/secrets/$role ]] || printf '*:*:*:%s:%s\n' "$role" "$(<"$dir/secrets/$role")"
   done | private pgpass
   url_of cruddur_owner | private owner-url
   url_of cruddur | private app-url
   own "$WEB_USER" "$dir/secrets/app-url"
+  [[ -e $dir/secrets/cruddur_hook ]] || return 0
+  url_of cruddur_hook | private hook-url
+  own "$WEB_USER" "$dir/secrets/hook-url"
 }
 
 url_of() {
@@ -174,14 +178,37 @@ url_of() {
 # fill_database: roles, then the database as bin/db-setup would make it.
 fill_database() {
   local script
-  local -x PGPASSFILE=$dir/secrets/pgpass CRUDDUR_OWNER_PASSWORD CRUDDUR_APP_PASSWORD
+  local -x CRUDDUR_OWNER_PASSWORD CRUDDUR_APP_PASSWORD CRUDDUR_HOOK_PASSWORD
   CRUDDUR_OWNER_PASSWORD=$(<"$dir/secrets/cruddur_owner")
   CRUDDUR_APP_PASSWORD=$(<"$dir/secrets/cruddur")
-  psql --no-psqlrc -v ON_ERROR_STOP=1 --quiet --host "$sockets/db" --username postgres --dbname postgres \
-    --file "$TOP/sql/roles.sql" || die 'the roles could not be made'
+  CRUDDUR_HOOK_PASSWORD=$(<"$dir/secrets/cruddur_hook")
+  as_superuser postgres --file "$TOP/sql/roles.sql" || die 'the roles could not be made'
   for script in db-create db-schema-load db-seed; do
     with_owner "$script"
   done
+  as_superuser cruddur --file "$TOP/sql/large_objects.sql" || die 'the rights to large objects could not be taken back'
+}
+
+# as_superuser DATABASE ARGUMENT…: psql as the cluster's superuser.
+as_superuser() {
+  PGPASSFILE=$dir/secrets/pgpass psql --no-psqlrc -v ON_ERROR_STOP=1 --quiet --no-password \
+    --host "$sockets/db" --username postgres --dbname "$1" "${@:2}"
+}
+
+# add_hook_login: in a folder that was made before the hook had a login of its own.
+add_hook_login() {
+  [[ ! -e $dir/secrets/cruddur_hook ]] || return 0
+  od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | private cruddur_hook.new
+  # shellcheck disable=SC2016 # for psql
+  NEW_PASSWORD=$(<"$dir/secrets/cruddur_hook.new") as_superuser cruddur <<'SQL' || die 'the login of the hook could not be made'
+\getenv new_password NEW_PASSWORD
+begin;
+drop role if exists cruddur_hook;
+create role cruddur_hook login password :'new_password' in role cruddur_confirmation;
+commit;
+SQL
+  mv "$dir/secrets/cruddur_hook.new" "$dir/secrets/cruddur_hook"
+  write_urls
 }
 
 # with_owner SCRIPT: as the database's owner.
@@ -196,7 +223,7 @@ start_pool() {
     --listen "unix:$sockets/web/cruddurd.sock" --sql-dir "$dir/root/usr/local/share/cruddur/sql" \
     --connection-url-file "$dir/secrets/app-url" --identity "$identity" --workers "$workers" \
     --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/issuer-keys.json" \
-    --hook-secret-file "$dir/secrets/hook" \
+    --hook-secret-file "$dir/secrets/hook" --hook-connection-url-file "$dir/secrets/hook-url" \
     --log-format "$log_format"
 }
 

@@ -2,23 +2,32 @@
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
 -- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
+-- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
+-- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
+-- outcome late, which connection.c deals with). clock_us: the server's clock, from which the worker knows it.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
--- idempotency_key_reused (the uuid stands for another message).
+-- idempotency_key_reused (the uuid stands for another message),
+-- activity_deleted (what it stands for was deleted since).
 with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+),
+timely as (
+    select *
+    from allowed
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
-    select %(uuid)s::uuid, allowed.uuid, %(message)s, now() + %(ttl)s::interval
-    from allowed
+    select %(uuid)s::uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
+    from timely
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -28,7 +37,8 @@ created as (
         likes_count,
         reply_to_activity_uuid,
         expires_at,
-        created_at
+        created_at,
+        deleted_at
 ),
 answer as (
     select
@@ -53,6 +63,8 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
+        when exists (select from allowed) and not exists (select from timely) then 'late'
+        when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
             from created
@@ -62,4 +74,5 @@ select
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

@@ -1,18 +1,22 @@
--- Ends an activity of the caller's own, its replies with it and all that others did with them; a reply is taken off its
--- parent's count.
+-- Marks an activity of the caller's own as deleted; a reply is taken off its parent's count. deleted_at is when; expires_at becomes
+-- -infinity, so that no statement shows it any more. The row stays for a day: who asks again is told the same again, and a create
+-- that comes again brings nothing back. The purge takes it away then, with all that others did with it.
+-- The first 200 of its replies, and of theirs, go along at once; what there is beyond is the purge's, see settle_replies in
+-- schema.sql: no delete costs more the more others have replied.
 -- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered.
--- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it.
+-- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it. A mark that is there is written
+-- again, so that there is something to wait for the standby with.
 with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 wanted as (
     select uuid, user_uuid, reply_to_activity_uuid
     from public.activities
     where uuid = %(uuid)s::uuid
-        and (expires_at is null or expires_at > now())
+        and (expires_at is null or expires_at > now() or deleted_at is not null)
 ),
 parent as (
     select uuid
@@ -24,27 +28,47 @@ parent as (
     )
     for no key update
 ),
-gone as (
-    delete from public.activities a
-    using me, wanted
+held as (
+    select a.uuid, a.reply_to_activity_uuid, a.deleted_at
+    from public.activities a, me, wanted
     where a.uuid = wanted.uuid
         and a.user_uuid = me.uuid
         and (wanted.reply_to_activity_uuid is null or exists (select from parent))
-    returning a.uuid, a.reply_to_activity_uuid
+    for no key update of a
+),
+timely as (
+    select *
+    from held
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+),
+gone as (
+    update public.activities a
+    set deleted_at = coalesce(a.deleted_at, now()), expires_at = '-infinity'
+    from timely
+    where a.uuid = timely.uuid
+    returning a.uuid, a.replies_count
+),
+settled as (
+    select sum(public.settle_replies(uuid, 200))
+    from gone
+    where replies_count > 0
 ),
 counted as (
     update public.activities a
     set replies_count = a.replies_count - 1
-    from gone
-    where a.uuid = gone.reply_to_activity_uuid
+    from timely
+    where timely.deleted_at is null
+        and a.uuid = timely.reply_to_activity_uuid
         and a.replies_count > 0
 )
 select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
-        when exists (select from gone) then 'ok'
+        when exists (select from gone cross join settled) then 'ok'
+        when exists (select from held) then 'late'
         when exists (select from wanted, me where wanted.user_uuid <> me.uuid) then 'not_yours'
         else 'not_found'
     end as outcome,
-    (select row_to_json(answer) from (select uuid from gone) answer) as body
+    (select row_to_json(answer) from (select uuid from gone) answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

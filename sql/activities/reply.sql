@@ -1,33 +1,40 @@
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
 -- author and those whom it mentions are told by a trigger.
--- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s: as in create.sql.
+-- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s,
+-- %(not_after)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused.
+-- idempotency_key_reused, activity_deleted, replies_exceed_max (an activity has 10000 replies at most).
 -- The activity is locked first, as in social/like.sql; whoever keeps it for longer meanwhile is waited for.
 with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
 ),
 parent as (
-    select uuid, expires_at
+    select uuid, expires_at, replies_count
     from public.activities
     where uuid = %(parent)s::uuid
         and (expires_at is null or expires_at > now())
         and exists (select from allowed)
     for no key update
 ),
+timely as (
+    select *, replies_count < 10000 or exists (select from public.activities where uuid = %(uuid)s::uuid) as has_room
+    from parent
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
-    select %(uuid)s::uuid, allowed.uuid, %(message)s, parent.uuid, parent.expires_at
+    select %(uuid)s::uuid, allowed.uuid, %(message)s, timely.uuid, timely.expires_at
     from allowed
-    cross join parent
+    cross join timely
+    where timely.has_room
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -38,6 +45,7 @@ created as (
         reply_to_activity_uuid,
         expires_at,
         created_at,
+        deleted_at,
         xmax = 0 as is_new
 ),
 counted as (
@@ -71,6 +79,9 @@ select
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
         when not exists (select from parent) then 'not_found'
+        when exists (select from parent) and not exists (select from timely) then 'late'
+        when exists (select from timely where not has_room) then 'replies_exceed_max'
+        when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
             from created
@@ -79,4 +90,5 @@ select
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

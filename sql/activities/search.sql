@@ -9,16 +9,17 @@
 --
 -- What is found often is found often everywhere, so that no more is looked at than it takes to have 100 or a page. First the
 -- newest 1000 activities, without the index. If they haven't enough, how often it was there tells how much more there is to
--- look at: at more of the newest, or with the index, but for some time back alone ('@k:n', see activities.search), eight times
--- as long with each step until there is enough. Where it is there often but nearly always expired, or no index helps, it is
--- looked for in the newest 500 posts of each lifetime, see lifetime_key in schema.sql. Of an author the newest 200 are looked
--- at, of the first ten whose handle begins so. (The selects around the numbers, the offset and the limits of 1 are for the
--- planner: no plan takes all of an author's, or all users.)
+-- look at: at more of the newest, 4000 at most, or with the index, but for some time back alone ('@k:n', see activities.search),
+-- eight times as long with each step until there is enough. A step looks at 1000 that fit, and is the last one where there are
+-- more. Where that or what is there often has nearly always expired, or no index helps, it is looked for in the newest 500 posts
+-- of each lifetime, see lifetime_key in schema.sql. Of an author the newest 200 are looked at, of the first ten whose handle
+-- begins so. A start of one letter is not looked up in the index, which would collect every place of every word with it. (The
+-- selects around the numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
 with recursive given as materialized (
     select
-        websearch_to_tsquery('simple', %(words)s) as words,
-        websearch_to_tsquery('simple', %(others)s) as others,
-        phraseto_tsquery('simple', %(start)s) as start,
+        websearch_to_tsquery('simple', public.fold_case(%(words)s)) as words,
+        websearch_to_tsquery('simple', public.fold_case(%(others)s)) as others,
+        phraseto_tsquery('simple', public.fold_case(%(start)s)) as start,
         (
             select string_agg(quote_literal(tag), ' & ')::tsquery
             from unnest(public.activity_tags(%(tags)s)) tag
@@ -28,7 +29,8 @@ asked as materialized (
     select
         fit, -- what has to be there
         words,
-        querytree(fit) not in ('', 'T') as has_index, -- not so what only says what isn't to be there
+        querytree(fit) not in ('', 'T') -- as of what only says what is not to be there
+        and coalesce(char_length(%(start)s), 2) > 1 as has_index,
         %(handle)s::text is null as is_by_anyone,
         greatest(%(limit)s::integer, 100) as enough
     from (
@@ -54,7 +56,7 @@ walk as materialized (
             expires_at is null or expires_at > now() as lives,
             case
                 when (select fit is not null from asked) then search @@ (select fit from asked)
-                else strpos(lower(message), lower(%(text)s)) > 0
+                else strpos(public.fold_case(message), public.fold_case(%(text)s)) > 0
             end as fits
         from public.activities
         where (select is_by_anyone from asked)
@@ -67,7 +69,7 @@ walked as materialized (
         goes_on and finds >= 20 as is_frequent,
         goes_on and finds < 20 and has_index and matches < 20 as is_rare,
         goes_on and finds < 20 and not (has_index and matches < 20) as is_hidden,
-        enough * 1200 / greatest(finds, 1) as activities,
+        least(enough * 1200 / greatest(finds, 1), 4000) as activities,
         seconds,
         enough
     from (
@@ -98,32 +100,37 @@ more as materialized (
 ladder as (
     select
         least(ceil(log(8, greatest(seconds * enough / 1600, 1))), 6)::integer as rung, -- of 2^(6 + 3 * rung) seconds; 6: all times
-        null::uuid[] as uuids
+        null::uuid[] as uuids,
+        0::bigint as seen
     from walked
     where is_rare
     union all
-    select
-        rung + 1,
-        array(
-            select uuid
-            from (
-                select uuid, created_at
-                from public.activities
-                where search @@ (
-                        select case when rung = 6 then fit else fit && ('''@' || k || ':' || n || ''' | ''@' || k || ':' || n - 1 || '''')::tsquery end
-                        from asked
-                        cross join lateral (select 6 + 3 * rung as k) power
-                        cross join lateral (select floor(extract(epoch from now()) / (1 << k))::bigint as n) period
-                    )
-                    and (expires_at is null or expires_at > now())
-                offset 0
-            ) fitting
-            order by created_at desc, uuid desc
-            limit (select enough from asked)
-        )
+    select ladder.rung + 1, step.uuids, step.seen
     from ladder
-    where rung <= 6
-        and coalesce(cardinality(uuids), 0) < (select enough from asked)
+    cross join lateral (
+        -- A materialized part is planned as if all of it were wanted, which is by the index, and read only as far as it is.
+        with fitting as materialized (
+            select uuid, created_at, expires_at is null or expires_at > now() as lives
+            from public.activities
+            where search @@ (
+                select
+                    case
+                        when ladder.rung = 6 then fit
+                        else fit && ('''@' || k || ':' || n || ''' | ''@' || k || ':' || n - 1 || '''')::tsquery
+                    end
+                from asked
+                cross join lateral (select 6 + 3 * ladder.rung as k) power
+                cross join lateral (select floor(extract(epoch from now()) / (1 << k))::bigint as n) period
+            )
+        )
+        select
+            count(*) as seen,
+            (array_agg(uuid order by created_at desc, uuid desc) filter (where lives))[:(select enough from asked)] as uuids
+        from (select * from fitting limit 1000) looked
+    ) step
+    where ladder.rung <= 6
+        and ladder.seen < 1000
+        and coalesce(cardinality(ladder.uuids), 0) < (select enough from asked)
 ),
 of_ladder as (
     select a.uuid, a.created_at
@@ -142,7 +149,7 @@ of_lifetimes as (
     cross join lateral (
         select uuid, created_at, search, message
         from public.activities
-        where (select is_hidden from walked)
+        where ((select is_hidden from walked) or (select max(seen) = 1000 from ladder))
             and reply_to_activity_uuid is null
             and public.lifetime_key(created_at, expires_at) > lifetime.since
             and public.lifetime_key(created_at, expires_at) < lifetime.until
@@ -152,15 +159,15 @@ of_lifetimes as (
     ) newest
     where case
             when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else strpos(lower(newest.message), lower(%(text)s)) > 0
+            else strpos(public.fold_case(newest.message), public.fold_case(%(text)s)) > 0
         end
 ),
 authors as materialized (
     select uuid
     from public.users
-    where lower(handle) collate "C" >= lower(%(handle)s)
-        and lower(handle) collate "C" < lower(%(handle)s) || chr(1114111)
-    order by lower(handle) collate "C"
+    where public.fold_case(handle) collate "C" >= public.fold_case(%(handle)s)
+        and public.fold_case(handle) collate "C" < public.fold_case(%(handle)s) || chr(1114111)
+    order by public.fold_case(handle) collate "C"
     limit 10
 ),
 of_authors as (
@@ -176,7 +183,7 @@ of_authors as (
     where (newest.expires_at is null or newest.expires_at > now())
         and case
             when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else coalesce(strpos(lower(newest.message), lower(%(text)s)) > 0, true)
+            else coalesce(strpos(public.fold_case(newest.message), public.fold_case(%(text)s)) > 0, true)
         end
 ),
 found as (

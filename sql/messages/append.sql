@@ -1,17 +1,22 @@
 -- One message of the caller's into a conversation that it belongs to, which has a newer message with it, once however
--- often it is sent. %(uuid)s, %(sub)s, %(handle)s: as in activities/create.sql.
+-- often it is sent. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused.
 with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+),
+timely as (
+    select *
+    from allowed
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 conversation as (
     select g.uuid
@@ -21,8 +26,8 @@ conversation as (
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, allowed.uuid, %(message)s
-    from allowed
+    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
+    from timely
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
@@ -44,6 +49,7 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
+        when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
         when exists (
             select
@@ -53,4 +59,5 @@ select
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

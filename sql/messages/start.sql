@@ -1,29 +1,34 @@
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
 -- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
--- %(uuid)s, %(sub)s, %(handle)s: as in activities/create.sql.
+-- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused.
 with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+),
+timely as (
+    select *
+    from allowed
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 other as (
     select uuid
     from public.users
-    where lower(handle) = lower(%(other)s)
+    where public.fold_case(handle) = public.fold_case(%(other)s)
 ),
 pair as (
-    select least(allowed.uuid, other.uuid) as first_user_uuid, greatest(allowed.uuid, other.uuid) as second_user_uuid
-    from allowed
+    select least(timely.uuid, other.uuid) as first_user_uuid, greatest(timely.uuid, other.uuid) as second_user_uuid
+    from timely
     cross join other
-    where allowed.uuid <> other.uuid
+    where timely.uuid <> other.uuid
 ),
 earlier as (
     select m.message, g.first_user_uuid, g.second_user_uuid
@@ -54,8 +59,8 @@ conversation as (
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, allowed.uuid, %(message)s
-    from allowed
+    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
+    from timely
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at
@@ -70,6 +75,7 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
+        when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from other) then 'receiver_not_found'
         when not exists (select from pair) then 'receiver_is_sender'
         when exists (select from contradiction) then 'idempotency_key_reused'
@@ -82,4 +88,5 @@ select
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

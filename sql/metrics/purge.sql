@@ -10,6 +10,7 @@ select
                 select round(extract(epoch from now() - min(expires_at)), 3)
                 from public.activities
                 where expires_at <= now()
+                    and expires_at > '-infinity'
             ),
             0
         ),

@@ -1,44 +1,67 @@
 -- The caller follows a user, or no longer does, and who that is.
--- %(followed)s: the user's handle. %(on)s: whether to follow. %(sub)s, %(handle)s: as in activities/create.sql.
--- Outcomes: ok, not_found, followed_is_follower, user_not_found, user_not_registered.
--- The lock is there to be written to PostgreSQL's log: see like.sql.
+-- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
+-- %(not_after)s: as in activities/create.sql.
+-- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered.
+-- The caller is locked first: whatever one does about follows is done one after the other. What waited for the lock doesn't
+-- count what was committed meanwhile. The lock is written to PostgreSQL's log, see like.sql.
 with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+    for no key update
+),
+timely as (
+    select *
+    from me
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 other as (
     select uuid, handle, display_name
     from public.users
-    where lower(handle) = lower(%(followed)s)
+    where public.fold_case(handle) = public.fold_case(%(followed)s)
         and exists (select from me)
-    for key share
+),
+allowed as (
+    select true as is_it
+    from me
+    cross join other
+    where not %(on)s::boolean
+        or exists (select from public.follows where follower_uuid = me.uuid and followed_uuid = other.uuid)
+        or %(most)s::integer > (
+            select count(*)
+            from (select from public.follows where follower_uuid = me.uuid limit %(most)s::integer) counted
+        )
 ),
 added as (
     insert into public.follows (follower_uuid, followed_uuid)
-    select me.uuid, other.uuid
-    from me
-    join other on other.uuid <> me.uuid
+    select timely.uuid, other.uuid
+    from timely
+    join other on other.uuid <> timely.uuid
     where %(on)s::boolean
-    on conflict (follower_uuid, followed_uuid) do update set created_at = follows.created_at
+        and exists (select from allowed)
+    on conflict (follower_uuid, followed_uuid) do update set followed_uuid = excluded.followed_uuid
 ),
 removed as (
-    delete from public.follows
+    select public.take_back('follow', timely.uuid, other.uuid) as count
+    from timely
+    cross join other
     where not %(on)s::boolean
-        and follower_uuid = (select uuid from me)
-        and followed_uuid = (select uuid from other)
 ),
 answer as (
-    select uuid, handle, display_name, %(on)s::boolean as followed
+    select other.uuid, other.handle, other.display_name, %(on)s::boolean as followed
     from other
+    left join removed on true
 )
 select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
+        when not exists (select from timely) then 'late'
         when not exists (select from other) then 'not_found'
         when exists (select from other join me on me.uuid = other.uuid) then 'followed_is_follower'
+        when not exists (select from allowed) then 'follows_exceed_max'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

@@ -3,25 +3,32 @@
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 --
--- Two ways, both of which cost the same whatever is written. Whoever follows many finds most of what is newest to be for
--- them: the walk along all posts and all reposts, of 40 times the page's length at most, ends when the page is full. For
--- whoever follows few, or people who have been silent for so long, the newest of each one followed is looked up, a step into
--- an index for each; and where ten that have expired or are replies lie on top, for each lifetime (see lifetime_key in
--- schema.sql). The page cannot reach back behind the limit-th of these, so that only who has something since then is looked at
--- again, from there on.
+-- The work is bounded, whatever is followed and written. Who follows more than 100 others gets a walk along the newest 2000 posts
+-- and the newest 2000 reposts of all. If that does not fill the page, and for who follows fewer, each of those followed is
+-- looked at, if they are 1000 at most: the newest ten posts of each, the newest ten reposts, and where ten posts that have
+-- expired or are replies lie on top, each lifetime (see lifetime_key in schema.sql), for the 200 of them with the newest such
+-- tens. The page cannot reach back behind the limit-th of these newest, so that only who has something since then is looked
+-- at again, from there on.
+-- What was not looked at ends the page early: behind the edge nothing is shown, and next_key is the edge. So a page may have
+-- fewer rows than asked for, or none, and a next one.
 -- (select true …) instead of exists: that one may become a hash of the whole table. Ranges of reposts from one user on, in
 -- the index's own order, and coalesce: as in activities/show.sql. limit 1 has activities and users looked up one by one.
 with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 asked as (
     select
         coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity') as at,
         coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as id,
-        (select count(*) from (select from me join public.follows on follower_uuid = me.uuid limit 101) counted) > 100 as walks
+        followed > 100 as walks,
+        followed <= 1000 as may_step
+    from (
+        select count(*) as followed
+        from (select from me join public.follows on follower_uuid = me.uuid limit 1001) counted
+    ) counts
 ),
 walked_posts as (
     select
@@ -42,7 +49,7 @@ walked_posts as (
             and reply_to_activity_uuid is null
             and (created_at, uuid) < ((select at from asked), (select id from asked))
         order by created_at desc, uuid desc
-        limit 40 * %(limit)s::integer
+        limit 2000
     ) a
 ),
 met_posts as (
@@ -55,7 +62,7 @@ met_posts as (
 reached as (
     select coalesce(
         (select at from met_posts offset %(limit)s::integer),
-        (select at from walked_posts offset 40 * %(limit)s::integer - 1),
+        (select at from walked_posts offset 1999),
         '-infinity'
     ) as at
 ),
@@ -77,7 +84,7 @@ walked_reposts as (
             and created_at <= (select at from asked)
             and created_at > (select at from reached)
         order by created_at desc
-        limit 40 * %(limit)s::integer
+        limit 2000
     ) r
 ),
 met_reposts as (
@@ -101,7 +108,7 @@ horizon as (
     select greatest(
         reached.at,
         (select at from met_reposts offset %(limit)s::integer),
-        (select at from walked_reposts offset 40 * %(limit)s::integer - 1)
+        (select at from walked_reposts offset 1999)
     ) as at
     from asked
     cross join reached
@@ -113,15 +120,23 @@ met as (
     select * from met_reposts where at > (select at from horizon)
 ),
 steps as (
-    select not exists (
-        select
-        from horizon
-        where at = '-infinity'
-            or (select count(*) from met) >= %(limit)s::integer
-    ) as are_needed
+    select
+        may_step
+        and not exists (
+            select
+            from horizon
+            where at = '-infinity'
+                or (select count(*) from met) >= %(limit)s::integer
+        ) as are_needed
+    from asked
 ),
-heads as (
-    select f.followed_uuid as user_uuid, false as is_repost, coalesce(top.at, live.at) as at
+-- For each one followed the newest post and the newest repost; or, where none of the ten newest counts, the tenth's time.
+tops as materialized (
+    select
+        f.followed_uuid as user_uuid,
+        false as is_repost,
+        top.at,
+        case when top.at is null and top.seen = 10 then top.tenth end as tenth
     from me
     join public.follows f on f.follower_uuid = me.uuid
     cross join asked
@@ -130,7 +145,8 @@ heads as (
             max(newest.created_at) filter (
                 where newest.reply_to_activity_uuid is null and coalesce(newest.expires_at > now(), true)
             ) as at,
-            count(*) as seen
+            count(*) as seen,
+            min(newest.created_at) as tenth
         from (
             select created_at, reply_to_activity_uuid, expires_at
             from public.activities
@@ -140,13 +156,62 @@ heads as (
             limit 10
         ) newest
     ) top
+    where (select are_needed from steps)
+    union all
+    select f.followed_uuid, true, head.at, tenth.at
+    from me
+    join public.follows f on f.follower_uuid = me.uuid
+    cross join asked
+    left join lateral (
+        select r.created_at as at
+        from (
+            select created_at, user_uuid, activity_uuid
+            from public.reposts
+            where user_uuid >= f.followed_uuid
+                and (user_uuid, created_at) <= (f.followed_uuid, asked.at)
+            order by user_uuid desc, created_at desc
+            limit 10
+        ) r
+        cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
+        where (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
+            and coalesce(a.expires_at > now(), true)
+        order by r.user_uuid desc, r.created_at desc
+        limit 1
+    ) head on true
+    left join lateral (
+        select created_at as at
+        from public.reposts
+        where user_uuid >= f.followed_uuid
+            and (user_uuid, created_at) <= (f.followed_uuid, asked.at)
+            and head.at is null
+        order by user_uuid desc, created_at desc
+        offset 9
+        limit 1
+    ) tenth on true
+    where (select are_needed from steps)
+),
+heads as (
+    select user_uuid, is_repost, at
+    from tops
+    where at is not null
+    union all
+    select buried.user_uuid, false, live.at
+    from (
+        select user_uuid
+        from tops
+        where not is_repost
+            and tenth is not null
+        order by tenth desc
+        limit 200
+    ) buried
+    cross join asked
     cross join lateral (
         select max(newest.at) as at
         from public.lifetimes() lifetime
         cross join lateral (
             select created_at as at
             from public.activities
-            where user_uuid = f.followed_uuid
+            where user_uuid = buried.user_uuid
                 and reply_to_activity_uuid is null
                 and public.lifetime_key(created_at, expires_at) > lifetime.since
                 and (public.lifetime_key(created_at, expires_at), uuid) < (
@@ -157,34 +222,31 @@ heads as (
             order by public.lifetime_key(created_at, expires_at) desc, uuid desc
             limit 1
         ) newest
-        where top.at is null
-            and top.seen = 10
     ) live
-    where (select are_needed from steps)
-        and coalesce(top.at, live.at) is not null
-    union all
-    select f.followed_uuid, true, head.at
-    from me
-    join public.follows f on f.follower_uuid = me.uuid
-    cross join asked
-    cross join lateral (
-        select r.created_at as at
-        from public.reposts r
-        cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
-        where r.user_uuid >= f.followed_uuid
-            and (r.user_uuid, r.created_at) <= (f.followed_uuid, asked.at)
-            and (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
-            and coalesce(a.expires_at > now(), true)
-        order by r.user_uuid desc, r.created_at desc
-        limit 1
-    ) head
-    where (select are_needed from steps)
+    where live.at is not null
+),
+-- All events that are newer than this are known.
+edge as (
+    select
+        case
+            when steps.are_needed then
+                greatest(
+                    '-infinity',
+                    (select max(tenth) from tops where is_repost),
+                    (select tenth from tops where not is_repost and tenth is not null order by tenth desc offset 200 limit 1)
+                )
+            else (select at from horizon)
+        end as at
+    from steps
 ),
 oldest as (
     select head.at, public.lifetime_key(head.at, null) - 8000000000000000000 as us
     from (
         select coalesce(
-            (select at from heads order by at desc offset %(limit)s::integer - 1 limit 1),
+            greatest(
+                (select at from heads order by at desc offset %(limit)s::integer - 1 limit 1),
+                (select at from edge)
+            ),
             '-infinity'
         ) as at
     ) head
@@ -223,10 +285,9 @@ stepped as (
             r.activity_uuid
         from public.reposts r
         cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
-        where r.user_uuid >= heads.user_uuid
+        where (r.user_uuid, r.created_at) >= (heads.user_uuid, oldest.at)
             and (r.user_uuid, r.created_at) <= (heads.user_uuid, asked.at)
             and (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
-            and r.created_at >= oldest.at
             and coalesce(a.expires_at > now(), true)
         order by r.user_uuid desc, r.created_at desc
         fetch first (%(limit)s::integer) rows with ties -- which one comes first of two is in no index
@@ -241,6 +302,7 @@ newest as (
         union all
         select at, id, activity_uuid, reposter_uuid from stepped
     ) events
+    where at > (select at from edge)
     order by at desc, id desc
     limit %(limit)s::integer
 ),
@@ -290,12 +352,23 @@ select
         else 'user_not_registered'
     end as outcome,
     coalesce((select json_agg(body order by at desc, id desc) from page), '[]') as body,
-    (
-        select (extract(epoch from last.at) * 1000000)::bigint || '/' || last.id
-        from (
-            select at, id
-            from page
-            order by at desc, id desc
-            offset %(limit)s::integer - 1
-        ) last
+    coalesce(
+        (
+            select (extract(epoch from last.at) * 1000000)::bigint || '/' || last.id
+            from (
+                select at, id
+                from page
+                order by at desc, id desc
+                offset %(limit)s::integer - 1
+            ) last
+        ),
+        (
+            -- A microsecond earlier where the edge is in that in which the page began: no page leads to itself.
+            select
+                (extract(epoch from edge.at) * 1000000)::bigint - (edge.at >= asked.at)::integer
+                || '/ffffffff-ffff-ffff-ffff-ffffffffffff'
+            from edge
+            cross join asked
+            where edge.at > '-infinity'
+        )
     ) as next_key

@@ -1,6 +1,7 @@
 -- The caller likes an activity, or takes that back, and the activity as it is then. What is so already
 -- is not counted again.
--- %(uuid)s: the activity. %(on)s: whether it is to be liked. %(sub)s, %(handle)s: as in activities/create.sql.
+-- %(uuid)s: the activity. %(on)s: whether it is to be liked. %(sub)s, %(handle)s, %(not_after)s: as in
+-- activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered.
 --
 -- The activity is locked first, as in every statement that changes what hangs on it: one after the other, counts are right,
@@ -10,7 +11,7 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
 ),
 wanted as (
     select
@@ -29,57 +30,63 @@ wanted as (
         and exists (select from me)
     for no key update
 ),
+timely as (
+    select *
+    from wanted
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+),
 added as (
     insert into public.likes (user_uuid, activity_uuid)
-    select me.uuid, wanted.uuid
+    select me.uuid, timely.uuid
     from me
-    cross join wanted
+    cross join timely
     where %(on)s::boolean
-    on conflict (user_uuid, activity_uuid) do update set created_at = likes.created_at
+    on conflict (user_uuid, activity_uuid) do update set activity_uuid = excluded.activity_uuid
     returning xmax = 0 as is_new
 ),
 removed as (
-    delete from public.likes
+    select public.take_back('like', me.uuid, timely.uuid) as count
+    from me
+    cross join timely
     where not %(on)s::boolean
-        and user_uuid = (select uuid from me)
-        and activity_uuid = (select uuid from wanted)
-    returning activity_uuid
 ),
 change as (
-    select (select count(*) from added where is_new)::integer - (select count(*) from removed)::integer as count
+    select (select count(*) from added where is_new)::integer - coalesce((select count from removed), 0) as count
 ),
 counted as (
     update public.activities a
     set likes_count = a.likes_count + change.count
-    from wanted, change
-    where a.uuid = wanted.uuid
+    from timely, change
+    where a.uuid = timely.uuid
         and change.count <> 0
 ),
 answer as (
     select
-        wanted.uuid,
+        timely.uuid,
         author.display_name,
         author.handle,
-        wanted.message,
-        wanted.replies_count,
-        wanted.reposts_count,
-        wanted.likes_count + change.count as likes_count,
-        wanted.reply_to_activity_uuid,
-        wanted.expires_at,
-        wanted.created_at,
+        timely.message,
+        timely.replies_count,
+        timely.reposts_count,
+        timely.likes_count + change.count as likes_count,
+        timely.reply_to_activity_uuid,
+        timely.expires_at,
+        timely.created_at,
         %(on)s::boolean as liked,
-        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = wanted.uuid) as reposted,
+        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = timely.uuid) as reposted,
         '[]'::json as replies
-    from wanted
+    from timely
     cross join change
     cross join me
-    join public.users author on author.uuid = wanted.user_uuid
+    join public.users author on author.uuid = timely.user_uuid
 )
 select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from wanted) then 'not_found'
+        when exists (select from wanted) and not exists (select from timely) then 'late'
         else 'ok'
     end as outcome,
-    (select row_to_json(answer) from answer) as body
+    (select row_to_json(answer) from answer) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

@@ -1,21 +1,27 @@
--- The caller's own profile. %(sub)s, %(handle)s: as in activities/create.sql.
+-- The caller's own profile. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.
 with me as (
     select uuid, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and lower(handle) = lower(%(handle)s))
+        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+    for no key update
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or lower(handle) = lower(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+),
+timely as (
+    select *
+    from allowed
+    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 changed as (
     update public.users u
     set display_name = %(display_name)s, bio = %(bio)s
-    from allowed
-    where u.uuid = allowed.uuid
+    from timely
+    where u.uuid = timely.uuid
     returning u.uuid, u.handle, u.display_name, u.bio
 )
 select
@@ -23,6 +29,8 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
+        when exists (select from allowed) and not exists (select from timely) then 'late'
         else 'ok'
     end as outcome,
-    (select row_to_json(changed) from changed) as body
+    (select row_to_json(changed) from changed) as body,
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

@@ -19,9 +19,7 @@
 /* What is done to an activity, or taken back; the same again is nothing more. */
 #define MARK                                                                                       \
     .access = ACCESS_CALLER, .outcomes = {WHO, STATUS_NOT_FOUND}, .missing = STATUS_INTERNAL
-#define FOLLOW                                                                                     \
-    .access = ACCESS_CALLER, .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER},     \
-    .missing = STATUS_INTERNAL
+#define FOLLOW .access = ACCESS_CALLER, .missing = STATUS_INTERNAL
 
 /* The frontends differ in the method. */
 #define PROFILE_UPDATE                                                                             \
@@ -79,7 +77,7 @@ static const struct endpoint ENDPOINTS[] = {
      .handle = activities_create,
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_IDEMPOTENCY_KEY_REUSED},
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_IDEMPOTENCY_KEY_REUSED, STATUS_ACTIVITY_DELETED},
      .missing = STATUS_INTERNAL},
     {.method = METHOD_GET,
      .pattern = "/api/activities/{uuid}",
@@ -97,7 +95,8 @@ static const struct endpoint ENDPOINTS[] = {
      .handle = activities_reply,
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED},
+     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED,
+                  STATUS_ACTIVITY_DELETED, STATUS_REPLIES_EXCEED_MAX},
      .missing = STATUS_INTERNAL},
     {.method = METHOD_PUT, .pattern = "/api/activities/{uuid}/like", .handle = social_like, MARK},
     {.method = METHOD_DELETE,
@@ -139,10 +138,12 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_PUT,
      .pattern = "/api/users/@{handle}/follow",
      .handle = social_follow,
+     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER, STATUS_FOLLOWS_EXCEED_MAX},
      FOLLOW},
     {.method = METHOD_DELETE,
      .pattern = "/api/users/@{handle}/follow",
      .handle = social_unfollow,
+     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER},
      FOLLOW},
     {.method = METHOD_GET,
      .pattern = "/api/users/suggested",
@@ -190,6 +191,7 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_GET,
      .pattern = "/api/metrics/growth",
      .handle = growth_days,
+     .outcomes = {STATUS_GROWTH_BEHIND},
      .refused = STATUS_TIME_ZONE_UNKNOWN,
      .missing = STATUS_INTERNAL},
 

@@ -36,13 +36,15 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
-/* Unicode's White_Space has all that the schema takes for a blank. */
+/* As the schema's display_name check: Unicode's White_Space, and the four separators before U+0020, which
+ * show nothing either. */
 size_t rule_blank_length(const char *text)
 {
     static const char *const BLANKS[] = {
-        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0", "\u1680",
-        "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",   "\u2007", "\u2008",
-        "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0",
+        "\u1680", "\x1c",   "\x1d",   "\x1e",   "\x1f",   "\u2000", "\u2001",   "\u2002",
+        "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",   "\u200a",
+        "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
     };
 
     for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0]; i++) {

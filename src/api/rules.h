@@ -43,7 +43,8 @@ const char *rule_time(const char *time, struct broken *broken);
  * STATUS_TTL_BLANK added for a word that is none. */
 const char *rule_ttl(const char *ttl, struct broken *broken);
 
-/* The bytes of the blank that text begins with, or 0. Blank is Unicode's White_Space. */
+/* The bytes of the blank that text begins with, or 0. Blank is Unicode's White_Space
+ * and U+001C to U+001F. */
 size_t rule_blank_length(const char *text);
 
 #endif

@@ -8,6 +8,9 @@
 #include "base/buf.h"
 #include "http/query.h"
 
+/* Parts of a term that count: each is looked for in thousands of rows. */
+enum { PARTS_MAX = 32 };
+
 /* A term's parts, as sql/activities/search.sql wants them. */
 struct term {
     const char *handle; /* without its '@'; NULL: none */
@@ -64,8 +67,11 @@ static void take_part(struct term *term, const char *part)
     }
 }
 
+/* What stands behind the last part that counts is passed over; then that part is a whole one. */
 static void cut(struct term *term, struct arena *arena, const char *text)
 {
+    int parts = 0;
+
     while (*text != '\0') {
         size_t blank = rule_blank_length(text), length = 0;
 
@@ -75,6 +81,10 @@ static void cut(struct term *term, struct arena *arena, const char *text)
         }
         while (text[length] != '\0' && rule_blank_length(text + length) == 0) {
             length++;
+        }
+        if (parts++ == PARTS_MAX) {
+            term->start = NULL;
+            return;
         }
         take_part(term, arena_copy(arena, text, length));
         text += length;

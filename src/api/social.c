@@ -39,16 +39,26 @@ enum decision social_unrepost(struct call *call, struct response *response,
     return turn(STATEMENT_SOCIAL_REPOST, "uuid", "false", call, response, statement);
 }
 
+static enum decision turn_follow(const char *on, struct call *call, struct response *response,
+                                 struct statement *statement)
+{
+    enum decision decision =
+        turn(STATEMENT_SOCIAL_FOLLOW, "followed", on, call, response, statement);
+
+    statement_bind(statement, "most", FOLLOWS_MAX);
+    return decision;
+}
+
 enum decision social_follow(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_FOLLOW, "followed", "true", call, response, statement);
+    return turn_follow("true", call, response, statement);
 }
 
 enum decision social_unfollow(struct call *call, struct response *response,
                               struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_FOLLOW, "followed", "false", call, response, statement);
+    return turn_follow("false", call, response, statement);
 }
 
 static enum decision list(enum statement_id id, struct call *call, struct response *response,

@@ -4,6 +4,9 @@
 
 #include "api/endpoint.h"
 
+/* How many others one may follow. */
+#define FOLLOWS_MAX "5000"
+
 handler social_like; /* an activity */
 handler social_unlike;
 handler social_repost; /* an activity, to those who follow the caller */

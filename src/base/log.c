@@ -27,8 +27,9 @@ static const struct {
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
-static int64_t dropped;                                                /* lines that nobody took */
-static pid_t own_pid;                                                  /* 0: not known yet */
+static bool is_torn;    /* the last line was cut, and could not be taken back */
+static int64_t dropped; /* lines that nobody took */
+static pid_t own_pid;   /* 0: not known yet */
 static enum { SINK_UNKNOWN, SINK_FILE, SINK_SOCKET, SINK_OTHER } sink; /* what stderr is */
 
 static void forget_pid(void)
@@ -65,6 +66,9 @@ struct log_line log_begin(enum log_level level, const char *event)
 
     clock_text(now);
     buf_clear(&current);
+    if (is_torn) {
+        buf_char(&current, '\n');
+    }
     if (as_text) {
         buf_printf(&current, "%s %s%-7s\033[0m %s", now, LEVELS[level].colour, LEVELS[level].name,
                    event);
@@ -142,6 +146,27 @@ static void look_at_sink(void)
     }
 }
 
+/* Takes the first part of a line back that found no room, unless another process has written behind it. */
+static bool take_back(ssize_t written)
+{
+    struct stat about;
+    off_t end = lseek(STDERR_FILENO, 0, SEEK_CUR);
+
+    return end >= 0 && fstat(STDERR_FILENO, &about) == 0 && about.st_size == end &&
+           ftruncate(STDERR_FILENO, end - written) == 0 &&
+           lseek(STDERR_FILENO, -written, SEEK_CUR) >= 0;
+}
+
+/* A full disk takes some of a line, the buffer of a socket too. */
+static bool is_written(ssize_t written, size_t length)
+{
+    if (written > 0 && (size_t)written < length) {
+        is_torn = sink != SINK_FILE || !take_back(written);
+        return false;
+    }
+    return written >= 0;
+}
+
 /* A log that nobody reads must not stop the service: a full pipe costs lines, which are counted. */
 static bool write_line(const char *bytes, size_t length)
 {
@@ -152,11 +177,11 @@ static bool write_line(const char *bytes, size_t length)
     }
     switch (sink) {
     case SINK_FILE:
-        return write(STDERR_FILENO, bytes, length) >= 0;
+        return is_written(write(STDERR_FILENO, bytes, length), length);
     case SINK_SOCKET:
-        return send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+        return is_written(send(STDERR_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL), length);
     default:
-        return poll(&reader, 1, 0) > 0 && write(STDERR_FILENO, bytes, length) >= 0;
+        return poll(&reader, 1, 0) > 0 && is_written(write(STDERR_FILENO, bytes, length), length);
     }
 }
 
@@ -165,6 +190,7 @@ void log_end(struct log_line *line)
     buf_text(line->text, as_text ? "\n" : "}\n");
     if (write_line(line->text->bytes, line->text->length)) {
         dropped = 0;
+        is_torn = false;
     } else {
         dropped++;
     }

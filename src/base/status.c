@@ -17,6 +17,7 @@ static const struct {
     [STATUS_NOT_YOURS] = {403, "not_yours"},
     [STATUS_USER_POOL_MISMATCH] = {403, "user_pool_mismatch"},
     [STATUS_NOT_FOUND] = {404, "not_found"},
+    [STATUS_ACTIVITY_DELETED] = {410, "activity_deleted"},
     [STATUS_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
     [STATUS_REQUEST_TIMEOUT] = {408, "request_timeout"},
     [STATUS_URI_TOO_LONG] = {414, "uri_too_long"},
@@ -45,6 +46,7 @@ static const struct {
     [STATUS_UNTIL_INVALID] = {422, "until_invalid"},
     [STATUS_IDEMPOTENCY_KEY_INVALID] = {400, "idempotency_key_invalid"},
     [STATUS_IDEMPOTENCY_KEY_REUSED] = {422, "idempotency_key_reused"},
+    [STATUS_REPLIES_EXCEED_MAX] = {409, "replies_exceed_max"},
     [STATUS_USER_NOT_FOUND] = {422, "user_not_found"},
     [STATUS_TRIGGER_SOURCE_BLANK] = {422, "trigger_source_blank"},
     [STATUS_COGNITO_USER_ID_BLANK] = {422, "cognito_user_id_blank"},
@@ -54,6 +56,7 @@ static const struct {
     [STATUS_EMAIL_INVALID] = {422, "email_invalid"},
     [STATUS_HANDLE_TAKEN] = {409, "handle_taken"},
     [STATUS_EMAIL_TAKEN] = {409, "email_taken"},
+    [STATUS_FOLLOWS_EXCEED_MAX] = {409, "follows_exceed_max"},
     [STATUS_SEARCH_TERM_BLANK] = {422, "search_term_blank"},
     [STATUS_SEARCH_TERM_EXCEED_MAX_CHARS] = {422, "search_term_exceed_max_chars"},
     [STATUS_TIME_ZONE_UNKNOWN] = {422, "time_zone_unknown"},
@@ -62,6 +65,8 @@ static const struct {
     [STATUS_KEYS_UNAVAILABLE] = {503, "keys_unavailable"},
     [STATUS_DATABASE_UNAVAILABLE] = {503, "database_unavailable"},
     [STATUS_DATABASE_TIMEOUT] = {504, "database_timeout"},
+    [STATUS_GROWTH_BEHIND] = {503, "growth_behind"},
+    [STATUS_TOO_MANY_REQUESTS] = {429, "too_many_requests"},
     [STATUS_CONFLICT] = {409, "conflict"},
     [STATUS_VALUE_REFUSED] = {422, "value_refused"},
 };
@@ -88,7 +93,9 @@ enum status status_from_code(const char *code)
 
 bool status_is_passing(enum status status)
 {
-    return STATUSES[status].http == 503 || STATUSES[status].http == 504;
+    int http = STATUSES[status].http;
+
+    return http == 429 || http == 503 || http == 504;
 }
 
 const char *status_reason(int http)
@@ -107,10 +114,12 @@ const char *status_reason(int http)
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {409, "Conflict"},
+        {410, "Gone"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},

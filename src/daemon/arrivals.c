@@ -1,7 +1,9 @@
 #include "daemon/arrivals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,13 +80,13 @@ static bool passes_on(const struct arrivals *arrivals)
 
 /* To whoever is first in the other row, where this one doesn't stand for a moment. Who is ahead too passes
  * it on again, until it comes to the one that has fewest. */
-static bool pass_on(struct arrivals *arrivals, int fd)
+static bool pass_on(struct arrivals *arrivals, int fd, const struct buf *arrived)
 {
     if (arrivals->patient_until_ms == 0) {
         unwatch(arrivals, &arrivals->place->handover.take);
         arrivals->patient_until_ms = clock_ms() + ARRIVALS_PATIENCE_MS;
     }
-    if (!handover_give(&arrivals->place->handover, fd, 0)) {
+    if (!handover_give(&arrivals->place->handover, fd, arrived, 0)) {
         return false;
     }
     close(fd);
@@ -93,17 +95,62 @@ static bool pass_on(struct arrivals *arrivals, int fd)
 
 /* --- taking --- */
 
-static void pause_accepting(struct arrivals *arrivals)
+/* Nothing is accepted or taken over for a while. */
+static void pause_taking(struct arrivals *arrivals)
 {
-    log_errno(LOG_ERROR, "worker", "accept");
-    unwatch(arrivals, &arrivals->place->listen_fd);
-    arrivals->accept_again_ms = clock_ms() + ARRIVALS_PAUSE_MS;
+    int64_t now_ms = clock_ms();
+
+    if (arrivals->logged_ms == 0 || now_ms - arrivals->logged_ms >= ARRIVALS_LOG_MS) {
+        arrivals->logged_ms = now_ms;
+        log_message(LOG_ERROR, "worker", "%d connections, and no descriptor for more: they wait",
+                    atomic_load(&arrivals->place->score->open_connections));
+    }
+    if (arrivals->accept_again_ms == 0) {
+        unwatch(arrivals, &arrivals->place->listen_fd);
+        if (arrivals->patient_until_ms == 0) {
+            unwatch(arrivals, &arrivals->place->handover.take);
+        }
+    }
+    arrivals->patient_until_ms = 0;
+    arrivals->accept_again_ms = now_ms + ARRIVALS_PAUSE_MS;
 }
 
-static void take(struct arrivals *arrivals, int fd)
+static void resume_taking(struct arrivals *arrivals)
 {
-    if (!passes_on(arrivals) || !pass_on(arrivals, fd)) {
-        clients_add(arrivals->clients, fd);
+    arrivals->accept_again_ms = 0;
+    watch(arrivals, &arrivals->place->listen_fd);
+    watch(arrivals, &arrivals->place->handover.take);
+}
+
+/* Whether fd, the lowest that was free, is among the last ones, which the database's sessions, the
+ * resolver and files need. One connection is served in any case. */
+static bool is_reserved(const struct arrivals *arrivals, int fd)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)fd + ARRIVALS_RESERVE >= limit.rlim_cur &&
+           atomic_load(&arrivals->place->score->open_connections) > 0;
+}
+
+static bool has_room(const struct arrivals *arrivals)
+{
+    int lowest = fcntl(arrivals->place->listen_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (lowest < 0) {
+        return false;
+    }
+    close(lowest);
+    return !is_reserved(arrivals, lowest);
+}
+
+static void take(struct arrivals *arrivals, int fd, const struct buf *arrived)
+{
+    if (!passes_on(arrivals) || !pass_on(arrivals, fd, arrived)) {
+        clients_add(arrivals->clients, fd, arrived);
+        if (arrivals->is_open && is_reserved(arrivals, fd + 1)) {
+            pause_taking(arrivals);
+        }
     }
 }
 
@@ -113,23 +160,25 @@ static bool accept_one(struct arrivals *arrivals)
     int fd = accept4(arrivals->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        take(arrivals, fd);
+        take(arrivals, fd, &(struct buf){0});
         return true;
     }
     if (arrivals->is_open &&
         (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        pause_accepting(arrivals);
+        pause_taking(arrivals);
     }
     return errno == EINTR || errno == ECONNABORTED;
 }
 
 static bool take_over_one(struct arrivals *arrivals)
 {
-    int fd = handover_take(&arrivals->place->handover);
+    struct buf arrived = {0};
+    int fd = handover_take(&arrivals->place->handover, &arrived);
 
     if (fd >= 0) {
-        take(arrivals, fd);
+        take(arrivals, fd, &arrived);
     }
+    buf_release(&arrived);
     return fd >= 0;
 }
 
@@ -144,7 +193,8 @@ static void accept_in_turn(struct arrivals *arrivals)
 
 static void take_over_in_turn(struct arrivals *arrivals)
 {
-    if (take_over_one(arrivals) && arrivals->patient_until_ms == 0) {
+    if (take_over_one(arrivals) && arrivals->patient_until_ms == 0 &&
+        arrivals->accept_again_ms == 0) {
         unwatch(arrivals, &arrivals->place->handover.take);
         watch(arrivals, &arrivals->place->handover.take);
     }
@@ -173,15 +223,18 @@ void arrivals_proceed(struct arrivals *arrivals)
     if (arrivals->patient_until_ms != 0) {
         look_after_others(arrivals);
     }
-    if (has_handover && arrivals->patient_until_ms == 0) {
+    if (has_handover && arrivals->patient_until_ms == 0 && arrivals->accept_again_ms == 0) {
         take_over_in_turn(arrivals);
     }
     if (has_connection && arrivals->accept_again_ms == 0) {
         accept_in_turn(arrivals);
     }
     if (arrivals->accept_again_ms != 0 && clock_ms() >= arrivals->accept_again_ms) {
-        arrivals->accept_again_ms = 0;
-        watch(arrivals, &arrivals->place->listen_fd);
+        if (has_room(arrivals)) {
+            resume_taking(arrivals);
+        } else {
+            arrivals->accept_again_ms = clock_ms() + ARRIVALS_PAUSE_MS;
+        }
     }
 }
 

@@ -18,7 +18,10 @@ enum {
     ARRIVALS_LOOK_MS = 1,      /* between looks whether others have taken what was passed on */
     ARRIVALS_PATIENCE_MS = 10, /* for them to take it */
     ARRIVALS_KEEP_MS = 100,    /* for which nothing is passed on when they didn't */
-    ARRIVALS_PAUSE_MS = 100    /* without descriptors for more connections */
+    ARRIVALS_PAUSE_MS = 100,   /* without descriptors for more connections */
+    ARRIVALS_LOG_MS = 60000,   /* between two lines about that */
+    ARRIVALS_RESERVE = 12      /* descriptors that connections leave: four sessions, and for each a
+                             look-up and a file or a query of the resolver */
 };
 
 struct arrivals {
@@ -27,7 +30,8 @@ struct arrivals {
     int epoll_fd;
     bool is_open;
     bool has_connection, has_handover; /* in this turn of the loop */
-    int64_t accept_again_ms;           /* nothing is accepted until then; 0: it is */
+    int64_t accept_again_ms;           /* nothing is accepted or taken over until then; 0: it is */
+    int64_t logged_ms;                 /* when the lack of descriptors was last told of; 0: never */
     int64_t patient_until_ms;          /* others may take what was passed on; 0: nothing was */
     int64_t pass_again_ms;             /* nothing is passed on until then */
 };

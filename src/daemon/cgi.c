@@ -57,7 +57,7 @@ int cgi_serve(const struct config *config, char **environment)
     service_init(&service, config, catalog, "cruddurd cgi", &links);
     read_body(&exchange, (size_t)config->body_max, &arrival);
     if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
-        service_submit(&service, &exchange.statement, finish, &exchange);
+        service_submit(&service, &exchange.statement, exchange_asker(&exchange), finish, &exchange);
         service_finish(&service);
     } else {
         finish(&exchange, NULL);

@@ -41,12 +41,14 @@ static void close_client(struct client *client)
     memory_free(client);
 }
 
-void clients_add(struct clients *clients, int fd)
+static void look_and_serve(struct client *client);
+
+void clients_add(struct clients *clients, int fd, const struct buf *arrived)
 {
     struct client *client = memory_zeroed(sizeof *client);
     struct epoll_event event = {.events = EVENTS, .data.ptr = client};
 
-    client->connection = fastcgi_open(fd);
+    client->connection = fastcgi_open(fd, arrived);
     client->clients = clients;
     clients->in_stage[CLIENT_IDLE]++;
     client->next = clients->first;
@@ -60,6 +62,8 @@ void clients_add(struct clients *clients, int fd)
     if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
         close_client(client);
+    } else if (arrived->length > 0) {
+        look_and_serve(client); /* of these bytes the socket says nothing */
     }
 }
 
@@ -71,7 +75,31 @@ static void rearm(struct client *client, uint32_t events)
     epoll_ctl(client->clients->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
 }
 
+/* Closes the connection once the peer has done so, or has had the time to. */
+static void close_gently(struct client *client)
+{
+    if (fastcgi_begin_closing(client->connection)) {
+        enter(client, CLIENT_CLOSING, CLIENT_SEND_TIMEOUT_MS);
+    } else {
+        close_client(client);
+    }
+}
+
 /* --- answering --- */
+
+/* Waits for the next request. One that has been taken already is looked at in a turn of its own, which an event
+ * brings about that is always there. */
+static void wait_for_next(struct client *client)
+{
+    bool was_answering = client->stage == CLIENT_ANSWERING;
+    bool has_more = fastcgi_has_more(client->connection);
+
+    enter(client, CLIENT_IDLE, 0);
+    if (was_answering || has_more || client->has_missed_event) {
+        client->has_missed_event = has_more;
+        rearm(client, has_more ? EVENTS | EPOLLOUT : EVENTS);
+    }
+}
 
 static void sent(struct client *client, enum fastcgi_sent how)
 {
@@ -80,16 +108,12 @@ static void sent(struct client *client, enum fastcgi_sent how)
             enter(client, CLIENT_ANSWERING, CLIENT_SEND_TIMEOUT_MS);
             rearm(client, EVENTS | EPOLLOUT);
         }
-    } else if (how == FASTCGI_BROKEN || !fastcgi_is_kept(client->connection)) {
-        close_client(client);
+    } else if (how == FASTCGI_SENT && fastcgi_is_kept(client->connection)) {
+        wait_for_next(client);
+    } else if (how == FASTCGI_SENT && fastcgi_may_have_unread(client->connection)) {
+        close_gently(client);
     } else {
-        bool was_answering = client->stage == CLIENT_ANSWERING;
-
-        enter(client, CLIENT_IDLE, 0);
-        if (was_answering || client->has_missed_event) {
-            client->has_missed_event = false;
-            rearm(client, EVENTS);
-        }
+        close_client(client);
     }
 }
 
@@ -132,7 +156,8 @@ static void proceed(struct client *client, enum decision decision)
     switch (decision) {
     case DECISION_ASK:
         enter(client, CLIENT_ASKING, 0);
-        service_submit(client->clients->service, &client->exchange.statement, take_result, client);
+        service_submit(client->clients->service, &client->exchange.statement,
+                       exchange_asker(&client->exchange), take_result, client);
         break;
     case DECISION_WAIT:
         if (client->stage != CLIENT_PARKED) {
@@ -173,12 +198,14 @@ static enum fastcgi_state look(struct client *client, bool *answerable)
                         answerable);
 }
 
-static void look_and_serve(struct client *client)
+/* What follows from a look. */
+static void act(struct client *client, enum fastcgi_state state)
 {
-    bool answerable;
-
-    switch (look(client, &answerable)) {
+    switch (state) {
     case FASTCGI_IDLE:
+        if (client->stage == CLIENT_ARRIVING) {
+            enter(client, CLIENT_IDLE, 0); /* what came was no request, or was taken back */
+        }
         break;
     case FASTCGI_PARTIAL:
         if (client->stage == CLIENT_IDLE) {
@@ -191,10 +218,20 @@ static void look_and_serve(struct client *client)
     case FASTCGI_OVERSIZE:
         serve(client, STATUS_BODY_TOO_LARGE);
         break;
+    case FASTCGI_REFUSED:
+        close_gently(client);
+        break;
     case FASTCGI_GONE:
         close_client(client);
         break;
     }
+}
+
+static void look_and_serve(struct client *client)
+{
+    bool answerable;
+
+    act(client, look(client, &answerable));
 }
 
 /* Whether it can be dropped, as it has left. With its statement under way that is found out when it
@@ -202,6 +239,24 @@ static void look_and_serve(struct client *client)
 static bool is_cancelled(struct client *client)
 {
     return client->stage == CLIENT_PARKED || service_cancel(client->clients->service, client);
+}
+
+/* The peer has left, or doesn't want its answer: a request that nothing was done for yet is dropped. */
+static void abandon(struct client *client, bool has_left)
+{
+    if (!is_cancelled(client)) {
+        return;
+    }
+    exchange_abandon(&client->exchange);
+    count(client);
+    if (has_left) {
+        close_client(client);
+    } else {
+        enum fastcgi_sent how = fastcgi_end(client->connection);
+
+        exchange_release(&client->exchange);
+        sent(client, how);
+    }
 }
 
 void client_event(struct client *client, uint32_t events)
@@ -223,14 +278,16 @@ void client_event(struct client *client, uint32_t events)
             sent(client, fastcgi_send_rest(client->connection));
         }
         break;
-    default:
-        if (has_left && is_cancelled(client)) {
-            exchange_abandon(&client->exchange);
-            count(client);
+    case CLIENT_CLOSING:
+        if (has_left || !fastcgi_discard(client->connection)) {
             close_client(client);
-            break;
         }
+        break;
+    default:
         client->has_missed_event = true;
+        if (has_left || fastcgi_look_aside(client->connection) == FASTCGI_ABORTED) {
+            abandon(client, has_left);
+        }
     }
 }
 
@@ -245,10 +302,10 @@ static void expire_arriving(struct client *client)
 
     if (state == FASTCGI_PARTIAL && answerable) {
         serve(client, STATUS_REQUEST_TIMEOUT);
-    } else if (state == FASTCGI_PARTIAL || state == FASTCGI_IDLE) {
-        close_client(client);
+    } else if (state == FASTCGI_PARTIAL) {
+        close_gently(client);
     } else {
-        look_and_serve(client);
+        act(client, state);
     }
 }
 
@@ -273,6 +330,7 @@ static void look_at_time(struct client *client, int64_t now_ms, bool has_new_key
         }
         break;
     case CLIENT_ANSWERING:
+    case CLIENT_CLOSING:
         if (is_late) {
             close_client(client);
         }
@@ -282,12 +340,17 @@ static void look_at_time(struct client *client, int64_t now_ms, bool has_new_key
     }
 }
 
-/* Whether there is a client whose time is measured here. */
-static bool is_timing(const struct clients *clients)
+/* Whether there is a client with a request whose time is measured here. */
+static bool is_timing_requests(const struct clients *clients)
 {
     return clients->in_stage[CLIENT_ARRIVING] + clients->in_stage[CLIENT_PARKED] +
                clients->in_stage[CLIENT_ANSWERING] >
            0;
+}
+
+static bool is_timing(const struct clients *clients)
+{
+    return is_timing_requests(clients) || clients->in_stage[CLIENT_CLOSING] > 0;
 }
 
 static bool has_new_keys(struct clients *clients)
@@ -325,7 +388,8 @@ int clients_wait_ms(const struct clients *clients)
         return CLIENT_KEYS_LOOK_MS;
     }
     for (const struct client *client = clients->first; client != NULL; client = client->next) {
-        bool is_timed = client->stage == CLIENT_ARRIVING || client->stage == CLIENT_ANSWERING;
+        bool is_timed = client->stage == CLIENT_ARRIVING || client->stage == CLIENT_ANSWERING ||
+                        client->stage == CLIENT_CLOSING;
 
         if (is_timed && client->end_ms < first) {
             first = client->end_ms;
@@ -338,7 +402,7 @@ int clients_wait_ms(const struct clients *clients)
 
 bool clients_are_busy(const struct clients *clients)
 {
-    return is_timing(clients) || clients->in_stage[CLIENT_ASKING] > 0;
+    return is_timing_requests(clients) || clients->in_stage[CLIENT_ASKING] > 0;
 }
 
 void clients_look_once_more(struct clients *clients)
@@ -365,15 +429,18 @@ void clients_hand_over(struct clients *clients, const struct handover *handover)
 {
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
         int fd = fastcgi_fd(client->connection);
+        struct buf arrived = {0};
 
         next = client->next;
         if (client->stage != CLIENT_IDLE && client->stage != CLIENT_ARRIVING) {
             continue;
         }
+        fastcgi_arrived(client->connection, &arrived);
         epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        if (handover_give(handover, fd, clients->service->config->drain_timeout)) {
+        if (handover_give(handover, fd, &arrived, clients->service->config->drain_timeout)) {
             close_client(client);
         }
+        buf_release(&arrived);
     }
 }
 

@@ -19,6 +19,7 @@ enum client_stage {
     CLIENT_PARKED,    /* until there are fresh keys; at most CLIENT_KEYS_WAIT_MS */
     CLIENT_ASKING,    /* until its statement is done; the database connection sees to the time */
     CLIENT_ANSWERING, /* until it has taken its answer; at most CLIENT_SEND_TIMEOUT_MS */
+    CLIENT_CLOSING,   /* until it has closed its side as well; at most CLIENT_SEND_TIMEOUT_MS */
     CLIENT_STAGES
 };
 
@@ -37,8 +38,8 @@ struct clients {
     int epoll_fd;
 };
 
-/* Takes a connected socket over. Its events come with the client's address as data.ptr. */
-void clients_add(struct clients *clients, int fd);
+/* Takes a connected socket over, and what another worker has taken out of it. Its events come with the client's address as data.ptr. */
+void clients_add(struct clients *clients, int fd, const struct buf *arrived);
 
 /* Events of its socket. The client may be gone afterwards. */
 void client_event(struct client *client, uint32_t events);
@@ -55,8 +56,7 @@ bool clients_are_busy(const struct clients *clients);
 /* For a worker that leaves. */
 void clients_look_once_more(struct clients *clients); /* at what has arrived without an event yet */
 void clients_unpark(struct clients *clients);         /* whoever waits for keys waits no longer */
-/* Gives all connections away that are not being served. What hasn't been taken out of a socket goes
- * with it, half requests too. */
+/* Gives all connections away that are not being served. What has come of a request goes with it. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
 void clients_close(struct clients *clients);
 

@@ -2,9 +2,11 @@
 
 #include <sched.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "daemon/listen.h"
 #include "daemon/settings.h"
 #include "db/conninfo.h"
 #include "http/cors.h"
@@ -15,7 +17,7 @@ static bool url_is_good(const char *url, const char *name, FILE *errors)
     struct conninfo conninfo;
     char why[256];
 
-    if (!conninfo_parse(url, "", 0, &conninfo, why)) {
+    if (!conninfo_parse(url, "", &conninfo, why)) {
         fprintf(errors, "cruddurd: %s: %s\n", name, why);
         return false;
     }
@@ -23,16 +25,16 @@ static bool url_is_good(const char *url, const char *name, FILE *errors)
     return true;
 }
 
-static bool url_file_is_good(const char *file, FILE *errors)
+static bool url_file_is_good(const char *file, const char *name, FILE *errors)
 {
     struct buf text = {0};
     const char *why;
     bool good = file_read_secret(file, &text, &why);
 
     if (!good) {
-        fprintf(errors, "cruddurd: --connection-url-file: %s: %s\n", file, why);
+        fprintf(errors, "cruddurd: %s: %s: %s\n", name, file, why);
     } else {
-        good = url_is_good(text.bytes != NULL ? text.bytes : "", "--connection-url-file", errors);
+        good = url_is_good(text.bytes != NULL ? text.bytes : "", name, errors);
     }
     buf_release(&text);
     return good;
@@ -90,6 +92,9 @@ static int workers_for_processors(void)
 /* What follows from other settings: a user pool's issuer, and where it shows its keys. */
 static void derive(struct config *config)
 {
+    if (config->slow_timeout > config->statement_timeout) {
+        config->slow_timeout = config->statement_timeout;
+    }
     if (config->workers == 0) {
         config->workers = workers_for_processors();
     }
@@ -104,12 +109,11 @@ static void derive(struct config *config)
     }
 }
 
-/* A peer there says itself which address its client has. */
+/* Whether an address is given beyond loopback. What a name means is seen when the socket is open (listen.h). */
 static bool listens_beyond_loopback(const char *listen)
 {
     return listen != NULL && strncmp(listen, "tcp:", 4) == 0 &&
-           strncmp(listen + 4, "127.", 4) != 0 && strncmp(listen + 4, "[::1]:", 6) != 0 &&
-           strncmp(listen + 4, "localhost:", 10) != 0;
+           listen_reach_of(listen + 4) == REACH_NETWORK;
 }
 
 /* What each setting may be on its own, but not beside the others. */
@@ -126,6 +130,8 @@ static bool settings_agree(const struct config *config, FILE *errors)
          "CONNECTION_URL and --connection-url-file contradict each other"},
         {trusts_handles && listens_beyond_loopback(config->listen),
          "--identity handle listens on loopback or a unix socket only"},
+        {config->hook_url_file != NULL && config->hook_secret_file == NULL,
+         "--hook-connection-url-file goes only with --hook-secret-file"},
         {config->listen_group != NULL && !is_unix,
          "--listen-group goes only with --listen unix:/path"},
         {config->statement_timeout >= config->deadline,
@@ -134,6 +140,8 @@ static bool settings_agree(const struct config *config, FILE *errors)
         {config->log_params && !trusts_handles, "--log-params 1 goes only with --identity handle"},
         {config->default_handle != NULL && !trusts_handles,
          "--default-handle goes only with --identity handle"},
+        {config->jwks_url != NULL && strncasecmp(config->jwks_url, "https://", 8) != 0,
+         "--jwks-url must begin with https://, as keys that come in clear may be anybody's"},
         {config->issuer != NULL && config->cognito_client == NULL,
          "tokens need AWS_COGNITO_USER_POOL_CLIENT_ID too"},
         {config->issuer != NULL && config->jwks_file == NULL,
@@ -155,8 +163,12 @@ static bool settings_agree(const struct config *config, FILE *errors)
 
 static bool database_is_good(const struct config *config, FILE *errors)
 {
+    if (config->hook_url_file != NULL &&
+        !url_file_is_good(config->hook_url_file, "--hook-connection-url-file", errors)) {
+        return false;
+    }
     if (config->connection_url_file != NULL) {
-        return url_file_is_good(config->connection_url_file, errors);
+        return url_file_is_good(config->connection_url_file, "--connection-url-file", errors);
     }
     return config->connection_url == NULL ||
            url_is_good(config->connection_url, "CONNECTION_URL", errors);
@@ -195,11 +207,27 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
     return is_consistent(config, errors) && good;
 }
 
+void config_forget_hook_secret(const struct config *config)
+{
+    if (config->hook_secret != NULL) {
+        explicit_bzero(config->hook_secret, strlen(config->hook_secret));
+    }
+}
+
 void config_release(struct config *config)
 {
     settings_release(config);
+    config_forget_hook_secret(config);
     memory_free(config->hook_secret);
     *config = (struct config){0};
+}
+
+int config_sessions(const struct config *config)
+{
+    bool has_hook = config->hook_secret != NULL && config->hook_url_file == NULL;
+
+    return (3 + has_hook) * config->workers + (config->feed_watch > 0) +
+           (config->purge_interval > 0);
 }
 
 struct connection_settings config_connection(const struct config *config,
@@ -215,12 +243,20 @@ struct connection_settings config_connection(const struct config *config,
                 .application_name = application_name,
                 .statement_timeout_ms = config->statement_timeout,
                 .prepares = config->prepare,
-                .lanes = LANE_READ | LANE_WRITE,
+                .lanes = LANE_READ | LANE_WRITE | LANE_SLOW,
             },
         .deadline_ms = config->deadline,
         .units_max = config->prepare ? CONNECTION_UNITS_MAX : CONNECTION_UNPREPARED_UNITS_MAX,
         .logs_values = config->log_params,
     };
+}
+
+void config_use_hook_login(const struct config *config, struct connection_settings *settings)
+{
+    if (config->hook_url_file != NULL) {
+        settings->session.url = NULL;
+        settings->session.url_file = config->hook_url_file;
+    }
 }
 
 struct keyring_settings config_keyring(const struct config *config, const struct keypage_link *link)

@@ -40,15 +40,18 @@ struct config {
     char *backend_url;
     char *default_handle;
     char *hook_secret_file;
-    char *hook_secret; /* what is in it; NULL: no hook is taken */
-    int feed_stale;    /* s */
-    int feed_watch;    /* ms; 0: nothing is kept */
-    char *fetcher;     /* the program */
-    int listen_mode;   /* permission bits */
-    int backlog;       /* connections */
+    char *hook_url_file; /* of the hook's login; NULL: the one for everything */
+    char *hook_secret;   /* what is in it; NULL: no hook is taken */
+    int feed_stale;      /* s */
+    int feed_watch;      /* ms; 0: nothing is kept */
+    int purge_interval;  /* s; 0: this pool purges nothing */
+    char *fetcher;       /* the program */
+    int listen_mode;     /* permission bits */
+    int backlog;         /* connections */
     int workers;
     int body_max;          /* bytes */
     int statement_timeout; /* this and the following: ms */
+    int slow_timeout;      /* PostgreSQL's limit for a statement of LANE_SLOW */
     int deadline;
     int request_timeout;
     int drain_timeout;
@@ -59,6 +62,7 @@ struct config {
     int log_level;    /* enum log_level */
     int log_format;   /* enum log_format */
     bool log_params;
+    bool core_dumps;
     bool prepare;
 };
 
@@ -68,12 +72,22 @@ struct config {
 bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
 void config_release(struct config *config);
 
+/* Overwrites the hook's secret, in a process that takes no hook. */
+void config_forget_hook_secret(const struct config *config);
+
 /* The part of the settings that the keys take. link: NULL when nobody fetches. */
 struct keyring_settings config_keyring(const struct config *config,
                                        const struct keypage_link *link);
 
+/* How many sessions of the service's login the pool wants: for each worker one for reads, writes, slow
+ * reads, and the hook if that has no login of its own; one for the watcher and one for the purger. */
+int config_sessions(const struct config *config);
+
 /* The part of the settings that the database connection takes. application_name is borrowed. */
 struct connection_settings config_connection(const struct config *config,
                                              const char *application_name);
+
+/* Makes it the hook's, if that has a login of its own. */
+void config_use_hook_login(const struct config *config, struct connection_settings *settings);
 
 #endif

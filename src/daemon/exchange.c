@@ -1,5 +1,6 @@
 #include "daemon/exchange.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
 
@@ -169,6 +170,21 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         problem_respond_one(&exchange->response, request, status);
     }
     return DECISION_RESPOND;
+}
+
+const char *exchange_asker(struct exchange *exchange)
+{
+    const char *address = exchange->request.remote_addr;
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (exchange->caller.kind == CALLER_BY_TOKEN) {
+        return exchange->caller.subject;
+    }
+    if (address == NULL || inet_pton(AF_INET6, address, bytes) != 1) {
+        return address != NULL ? address : "";
+    }
+    return arena_printf(&exchange->arena, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", bytes[0],
+                        bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);
 }
 
 void exchange_result(struct exchange *exchange, const struct result *result)

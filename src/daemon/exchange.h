@@ -43,6 +43,10 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 /* may_wait: whether it may be DECISION_WAIT once more. */
 enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
+/* Who the statement is run for, as far as fairness goes: the token's subject, else the client's
+ * address, of which IPv6 counts the network (/64). */
+const char *exchange_asker(struct exchange *exchange);
+
 /* Makes the response from the statement's result. Its body may point into the result: take the
  * answer before the result is gone. */
 void exchange_result(struct exchange *exchange, const struct result *result);

@@ -1,8 +1,11 @@
 #include "daemon/feed.h"
 
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -51,7 +54,7 @@ struct fill {
 
 struct feed {
     const struct feed_settings *settings;
-    struct connection *reads;
+    const struct statement_runner *reads;
     struct page pages[FEED_PAGES_MAX];
     struct fill *fills;
 };
@@ -80,7 +83,38 @@ void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest)
     atomic_store(&mark->changes, meanwhile + 1);
 }
 
-struct feed *feed_new(const struct feed_settings *settings, struct connection *reads)
+/* Between two notes of requests: a store for each would have the workers take the cache line from each
+ * other. */
+enum { NOTE_WANTED_US = 100000 };
+
+static void note_wanted(struct feed_mark *mark, int64_t now_us)
+{
+    if (now_us - atomic_load_explicit(&mark->wanted_us, memory_order_relaxed) > NOTE_WANTED_US) {
+        atomic_store(&mark->wanted_us, now_us);
+    }
+    /* Looked at behind the store; feed_mark_rest does both the other way round, so that one of the two
+     * sees the other. */
+    if (atomic_load(&mark->is_resting) != 0) {
+        atomic_store(&mark->is_resting, 0);
+        syscall(SYS_futex, &mark->is_resting, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
+}
+
+bool feed_mark_is_idle(const struct feed_mark *mark)
+{
+    return clock_us() - atomic_load(&mark->wanted_us) > FEED_REST_MS * INT64_C(1000);
+}
+
+void feed_mark_rest(struct feed_mark *mark)
+{
+    atomic_store(&mark->is_resting, 1);
+    while (atomic_load(&mark->is_resting) != 0 && feed_mark_is_idle(mark)) {
+        syscall(SYS_futex, &mark->is_resting, FUTEX_WAIT, 1, NULL, NULL, 0);
+    }
+    atomic_store(&mark->is_resting, 0);
+}
+
+struct feed *feed_new(const struct feed_settings *settings, const struct statement_runner *reads)
 {
     struct feed *feed = memory_zeroed(sizeof *feed);
 
@@ -332,9 +366,10 @@ void feed_submit(struct feed *feed, const struct statement *statement, statement
     struct page *page = page_of(feed, statement_value(statement, "limit"));
     int64_t now_us = clock_us();
 
+    note_wanted(feed->settings->mark, now_us);
     if (page == NULL) {
         counter_add(&feed->settings->counts->asked, 1);
-        connection_submit(feed->reads, statement, done, context);
+        feed->reads->submit(feed->reads->context, statement, done, context);
         return;
     }
     page->used_us = now_us;
@@ -351,6 +386,6 @@ void feed_submit(struct feed *feed, const struct statement *statement, statement
 
         counter_add(&feed->settings->counts->asked, 1);
         wait_for(fill, done, context);
-        connection_submit(feed->reads, &fill->statement, fill_done, fill);
+        feed->reads->submit(feed->reads->context, &fill->statement, fill_done, fill);
     }
 }

@@ -20,6 +20,9 @@ struct feed_mark {
     _Atomic int64_t server;
     _Atomic uint64_t xmax;
     _Atomic int64_t looked_us; /* when its last successful look began, monotonic */
+    _Atomic int64_t
+        wanted_us; /* when a page that may be kept was last asked for, about; monotonic */
+    _Atomic uint32_t is_resting; /* the watcher sleeps until this is 0; a futex (futex(2)) */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
@@ -30,6 +33,12 @@ void feed_mark_written(struct feed_mark *mark);
 
 /* To be called by the watcher when it saw a change: whoever doesn't cover the snapshot is out of date. */
 void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest);
+
+/* Whether no page has been asked for, for FEED_REST_MS: nothing needs to be watched for. */
+bool feed_mark_is_idle(const struct feed_mark *mark);
+
+/* Returns when a page is asked for again. For the watcher. */
+void feed_mark_rest(struct feed_mark *mark);
 
 /* What came of those who asked for a page that may be kept. */
 struct feed_counts {
@@ -47,6 +56,7 @@ struct feed_settings {
 
 enum {
     FEED_PAGES_MAX = 4,   /* lengths for which a page is kept; further ones ask the database */
+    FEED_REST_MS = 5000,  /* without a request, before the watcher rests */
     FEED_LOOKS_MISSED = 5 /* of the watcher, before nothing is served without asking: a write from
                              elsewhere is seen after so many times watch_ms at the latest */
 };
@@ -54,7 +64,7 @@ enum {
 struct feed;
 
 /* All must outlive it. */
-struct feed *feed_new(const struct feed_settings *settings, struct connection *reads);
+struct feed *feed_new(const struct feed_settings *settings, const struct statement_runner *reads);
 void feed_free(struct feed *feed); /* NULL is allowed */
 
 /* Whether the statement asks for a page that may be kept. */

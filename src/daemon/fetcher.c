@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
+#include "daemon/hardening.h"
 
 bool fetcher_prepare(struct fetcher *fetcher, const struct config *config)
 {
@@ -32,8 +34,12 @@ static void run(void *context)
     snprintf(woken, sizeof woken, "%d", fetcher->link.woken_fd);
     fcntl(fetcher->link.page_fd, F_SETFD, 0);
     fcntl(fetcher->link.woken_fd, F_SETFD, 0);
-    execl(config->fetcher, "cruddur-fetch-keys", config->jwks_url, config->jwks_file,
-          config->jwks_ca_file != NULL ? config->jwks_ca_file : "", page, woken, (char *)NULL);
+    /* It parses what the network sends, and so gets no secret. */
+    char **environment = hardening_plain_environment(environ);
+    execle(config->fetcher, "cruddur-fetch-keys", config->jwks_url, config->jwks_file,
+           config->jwks_ca_file != NULL ? config->jwks_ca_file : "", page, woken, (char *)NULL,
+           environment);
+    memory_free(environment);
     log_errno(LOG_ERROR, "keys", "%s", config->fetcher);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "http/fastcgi.h"
+
 /* Room for one descriptor, aligned as a control message must be. */
 union control {
     struct cmsghdr header;
@@ -18,17 +20,19 @@ bool handover_open(struct handover *handover)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
         return false;
     }
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &(int){2 * FASTCGI_REQUEST_MAX}, sizeof(int));
     *handover = (struct handover){.give = pair[0], .take = pair[1]};
     return true;
 }
 
-bool handover_give(const struct handover *handover, int fd, int timeout_ms)
+bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
+                   int timeout_ms)
 {
-    char mark = 'c';
-    struct iovec data = {.iov_base = &mark, .iov_len = 1};
+    char mark = 'c'; /* a message without a byte would be the end of the queue */
+    struct iovec data[] = {{&mark, 1}, {arrived->bytes, arrived->length}};
     union control control = {0};
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
+    struct msghdr message = {.msg_iov = data,
+                             .msg_iovlen = 2,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     struct pollfd room = {.fd = handover->give, .events = POLLOUT};
@@ -53,19 +57,25 @@ bool handover_waits(const struct handover *handover)
     return poll(&queue, 1, 0) > 0;
 }
 
-int handover_take(const struct handover *handover)
+int handover_take(const struct handover *handover, struct buf *arrived)
 {
+    static char bytes[FASTCGI_REQUEST_MAX];
     char mark;
-    struct iovec data = {.iov_base = &mark, .iov_len = 1};
+    struct iovec data[] = {{&mark, 1}, {bytes, sizeof bytes}};
     union control control;
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
+    struct msghdr message = {.msg_iov = data,
+                             .msg_iovlen = 2,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     int fd = -1;
 
-    if (recvmsg(handover->take, &message, MSG_CMSG_CLOEXEC) <= 0) {
+    ssize_t got = recvmsg(handover->take, &message, MSG_CMSG_CLOEXEC);
+
+    if (got <= 0) {
         return -1;
+    }
+    if (got > 1) {
+        buf_append(arrived, bytes, (size_t)got - 1);
     }
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header != NULL && header->cmsg_type == SCM_RIGHTS) {

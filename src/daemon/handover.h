@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
+
 struct handover {
     int give; /* shared by those who leave */
     int take; /* readable when a connection waits; non-blocking */
@@ -14,14 +16,15 @@ struct handover {
 /* Before the workers are forked. */
 bool handover_open(struct handover *handover);
 
-/* Queues a connection; false when that didn't work within timeout_ms. The descriptor stays open
+/* Queues a connection, with what was taken out of it and not served; false when that didn't work within timeout_ms. The descriptor stays open
  * here and is to be closed. */
-bool handover_give(const struct handover *handover, int fd, int timeout_ms);
+bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
+                   int timeout_ms);
 
 /* Whether a connection is in the queue. */
 bool handover_waits(const struct handover *handover);
 
-/* A connection from the queue, or -1. */
-int handover_take(const struct handover *handover);
+/* A connection from the queue, or -1. Appends what was taken out of it. */
+int handover_take(const struct handover *handover, struct buf *arrived);
 
 #endif

@@ -38,10 +38,11 @@ void helper_keep(struct helper *helper, const char *name, helper_run *run, void 
     if (pid == 0) {
         be_helper(name, run, context, master);
     }
-    if (pid < 0) {
-        log_errno(LOG_ERROR, "supervisor", "fork");
-    } else {
+    if (pid > 0) {
         helper->pid = pid;
+    } else if (helper->fork_logged_ms == 0 || now - helper->fork_logged_ms >= HELPER_LOG_MS) {
+        log_errno(LOG_ERROR, "supervisor", "fork");
+        helper->fork_logged_ms = now;
     }
 }
 

@@ -6,11 +6,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { HELPER_RESTART_MS = 1000 /* at least, between two starts */ };
+enum {
+    HELPER_RESTART_MS = 1000, /* at least, between two starts */
+    HELPER_LOG_MS = 60000     /* between two lines of a fork that fails */
+};
 
 struct helper {
     pid_t pid; /* 0: doesn't run */
     int64_t started_ms;
+    int64_t fork_logged_ms; /* when it was last told that fork failed; 0: it wasn't */
 };
 
 /* What it does, in a child with the usual signal handling. It ends when the master does; to return is

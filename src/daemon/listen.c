@@ -1,5 +1,6 @@
 #include "daemon/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -15,7 +16,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { SYSTEMD_FIRST_FD = 3 };
+enum { SYSTEMD_FIRST_FD = 3, HOST_SIZE = 256 };
 
 static bool is_listening(int fd)
 {
@@ -108,6 +109,20 @@ static bool bind_unix(int fd, const struct sockaddr_un *address)
     return bound == 0;
 }
 
+/* Remembers which file is ours. */
+static bool note_file(struct listener *listener, const char *path)
+{
+    struct stat about;
+
+    if (lstat(path, &about) != 0) {
+        return fail(path);
+    }
+    listener->unlink_path = memory_copy(path);
+    listener->device = about.st_dev;
+    listener->inode = about.st_ino;
+    return true;
+}
+
 static bool set_owner(const char *path, const struct config *config)
 {
     if (config->listen_group != NULL) {
@@ -139,31 +154,110 @@ static bool open_unix(const char *path, const struct config *config, struct list
     if (listener->fd < 0 || !bind_unix(listener->fd, &address)) {
         return fail(path);
     }
-    listener->unlink_path = memory_copy(path);
-    if (!set_owner(path, config)) {
+    if (!note_file(listener, path) || !set_owner(path, config)) {
         return false;
     }
     return listen(listener->fd, config->backlog) == 0 || fail(path);
 }
 
-/* host:port, the host of an IPv6 address in brackets. */
+/* --- who can be a peer --- */
+
+static bool is_loopback4(struct in_addr address)
+{
+    return (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+}
+
+static bool is_loopback6(const struct in6_addr *address)
+{
+    struct in_addr mapped;
+
+    memcpy(&mapped, address->s6_addr + 12, sizeof mapped);
+    return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && is_loopback4(mapped));
+}
+
+/* The parts of host:port, the host of an IPv6 address in brackets. False when it is none. */
+static bool split_address(const char *address, char host[static HOST_SIZE], const char **port)
+{
+    const char *colon = strrchr(address, ':');
+
+    if (colon == NULL || colon == address || colon[1] == '\0' || colon - address >= HOST_SIZE) {
+        return false;
+    }
+    bool has_brackets = *address == '[' && colon[-1] == ']';
+    snprintf(host, HOST_SIZE, "%.*s", (int)(colon - address - 2 * has_brackets),
+             address + has_brackets);
+    *port = colon + 1;
+    return true;
+}
+
+enum reach listen_reach_of(const char *address)
+{
+    char host[HOST_SIZE];
+    const char *port;
+    struct in_addr four;
+    struct in6_addr six;
+
+    if (!split_address(address, host, &port)) {
+        return REACH_UNKNOWN;
+    }
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        return is_loopback4(four) ? REACH_HOST : REACH_NETWORK;
+    }
+    if (inet_pton(AF_INET6, host, &six) == 1) {
+        return is_loopback6(&six) ? REACH_HOST : REACH_NETWORK;
+    }
+    return REACH_UNKNOWN;
+}
+
+static bool is_of_this_host(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+        struct sockaddr_storage room;
+    } address;
+    socklen_t size = sizeof address;
+
+    if (getsockname(fd, &address.any, &size) != 0) {
+        return false;
+    }
+    switch (address.any.sa_family) {
+    case AF_UNIX:
+        return true;
+    case AF_INET:
+        return is_loopback4(address.four.sin_addr);
+    case AF_INET6:
+        return is_loopback6(&address.six.sin6_addr);
+    default:
+        return false;
+    }
+}
+
+bool listen_allows(const struct listener *listener, const struct config *config)
+{
+    if (config->identity != IDENTITY_HANDLE || is_of_this_host(listener->fd)) {
+        return true;
+    }
+    log_message(LOG_ERROR, "listen", "--identity handle listens on loopback or a unix socket only");
+    return false;
+}
+
+/* --- opening --- */
+
 static bool open_tcp(const char *address, const struct config *config, struct listener *listener)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
-    const char *colon = strrchr(address, ':');
-    char host[256];
+    char host[HOST_SIZE];
+    const char *port;
     int on = 1;
 
-    if (colon == NULL || colon == address || colon[1] == '\0' ||
-        (size_t)(colon - address) >= sizeof host) {
+    if (!split_address(address, host, &port)) {
         log_message(LOG_ERROR, "listen", "%s: a TCP address is host:port", address);
         return false;
     }
-    bool has_brackets = *address == '[' && colon[-1] == ']';
-    snprintf(host, sizeof host, "%.*s", (int)(colon - address - 2 * has_brackets),
-             address + has_brackets);
-    int failure = getaddrinfo(host, colon + 1, &hints, &found);
+    int failure = getaddrinfo(host, port, &hints, &found);
     if (failure != 0) {
         log_message(LOG_ERROR, "listen", "%s: %s", address, gai_strerror(failure));
         return false;
@@ -213,12 +307,24 @@ bool listen_open(const struct config *config, struct listener *listener)
 {
     *listener = (struct listener){.fd = -1};
     /* Workers share the queue: one that comes late to accept must not block. */
-    if (open_any(config, listener) && (fcntl(listener->fd, F_SETFL, O_NONBLOCK) == 0) &&
+    if (open_any(config, listener) && listen_allows(listener, config) &&
+        (fcntl(listener->fd, F_SETFL, O_NONBLOCK) == 0) &&
         fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == 0) {
         return true;
     }
     listen_close(listener);
     return false;
+}
+
+/* Another server may have made a socket of its own in the place of ours, once somebody had removed that. */
+static void remove_own_file(const struct listener *listener)
+{
+    struct stat about;
+
+    if (lstat(listener->unlink_path, &about) == 0 && about.st_dev == listener->device &&
+        about.st_ino == listener->inode) {
+        unlink(listener->unlink_path);
+    }
 }
 
 void listen_close(struct listener *listener)
@@ -227,7 +333,7 @@ void listen_close(struct listener *listener)
         close(listener->fd);
     }
     if (listener->unlink_path != NULL) {
-        unlink(listener->unlink_path);
+        remove_own_file(listener);
         memory_free(listener->unlink_path);
     }
     *listener = (struct listener){.fd = -1};

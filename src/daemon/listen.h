@@ -4,13 +4,15 @@
 #define CRUDDUR_DAEMON_LISTEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "daemon/config.h"
 
 struct listener {
     int fd;
-    char *unlink_path; /* our own unix socket, to be removed at the end; else NULL */
-    bool is_shared;    /* systemd's: it goes on listening without us */
+    char *unlink_path;      /* our own unix socket, to be removed at the end; else NULL */
+    uint64_t device, inode; /* of its file: another server's that took its place stays */
+    bool is_shared;         /* systemd's: it goes on listening without us */
 };
 
 /* Whether a listening socket was handed over. */
@@ -19,6 +21,19 @@ bool listen_is_handed_over(void);
 /* Opens or takes over. False after logging why: two sockets at once, none at all, an address in
  * use by a living server (a dead one's socket file is replaced), no right to it. */
 bool listen_open(const struct config *config, struct listener *listener);
+
+enum reach {
+    REACH_HOST,    /* processes of this host alone: a unix socket, or a loopback address */
+    REACH_NETWORK, /* others too */
+    REACH_UNKNOWN  /* a name */
+};
+
+/* What host:port says, without asking for a name. */
+enum reach listen_reach_of(const char *address);
+
+/* Whether these settings may be served on the socket, however it came here: in handle mode a peer says itself which
+ * address its client has, so only processes of this host may be peers. False after logging it. */
+bool listen_allows(const struct listener *listener, const struct config *config);
 
 /* Closes it, and removes the socket file if it is ours. */
 void listen_close(struct listener *listener);

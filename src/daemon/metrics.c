@@ -76,7 +76,10 @@ static void write_database(const struct scoreboard *scoreboard, const struct sum
                      "Sessions that began, attempts that failed, sessions that ended.");
     write_sessions(text, "reads", &sum->score.database[0]);
     write_sessions(text, "writes", &sum->score.database[1]);
+    write_sessions(text, "slow", &sum->score.database[2]);
+    write_sessions(text, "hook", &sum->score.database[3]);
     write_sessions(text, "watch", &scoreboard->watcher);
+    write_sessions(text, "purge", &scoreboard->purger);
 }
 
 static void write_feed(const struct feed_counts *feed, struct buf *text)

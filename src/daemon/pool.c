@@ -11,8 +11,9 @@
 #include "base/memory.h"
 
 enum {
-    STUCK_GRACE_MS = 500, /* for a stuck worker to end by itself */
-    LEAVE_GRACE_MS = 1000 /* beyond its own limit, for one that leaves */
+    STUCK_GRACE_MS = 500,  /* for a stuck worker to end by itself */
+    LEAVE_GRACE_MS = 1000, /* beyond its own limit, for one that leaves */
+    LOG_FORK_MS = 60000
 };
 
 bool pool_open(struct pool *pool)
@@ -148,12 +149,22 @@ __attribute__((noreturn)) static void be_worker(const struct pool *pool, const s
     exit(getppid() == master ? worker_run(&place) : EXIT_FAILURE);
 }
 
-void pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit)
+static void log_fork(struct pool *pool)
+{
+    int64_t now_ms = clock_ms();
+
+    if (pool->fork_logged_ms == 0 || now_ms - pool->fork_logged_ms >= LOG_FORK_MS) {
+        log_errno(LOG_ERROR, "supervisor", "fork");
+        pool->fork_logged_ms = now_ms;
+    }
+}
+
+bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit)
 {
     struct child *child = free_place(pool);
 
     if (child == NULL) {
-        return; /* too many are still leaving; the next look tries again */
+        return false; /* too many are still leaving; the next look tries again */
     }
     *child = (struct child){.state = CHILD_RUNNING,
                             .number = number,
@@ -166,13 +177,14 @@ void pool_start(struct pool *pool, int number, struct generation *generation, bo
         be_worker(pool, child, must_fit, master);
     }
     if (child->pid < 0) {
-        log_errno(LOG_ERROR, "supervisor", "fork");
+        log_fork(pool);
         child->state = CHILD_NONE;
         score_set(score_of(pool, child), WORKER_NONE, NULL);
-        return;
+        return false;
     }
     generation->workers++;
     log_message(LOG_DEBUG, "supervisor", "worker %d started as pid %d", number, (int)child->pid);
+    return true;
 }
 
 /* --- going --- */

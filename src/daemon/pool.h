@@ -37,6 +37,7 @@ struct pool {
     struct generation *newest; /* all that there still are, by way of older */
     struct scoreboard *scoreboard;
     struct worker_place place; /* what all workers have in common */
+    int64_t fork_logged_ms;    /* when it was last told that fork failed; 0: it wasn't */
     int life_fd;               /* the master's end of the pipe that tells them of its death */
 };
 
@@ -48,9 +49,10 @@ void pool_free(struct pool *pool);
 struct generation *pool_add_generation(struct pool *pool);
 void pool_leave_generation(struct pool *pool, struct generation *generation);
 
-/* Starts a worker, if there is a place; must_fit: as in worker_place. */
+/* Starts a worker; must_fit: as in worker_place. False: there is no place, or no process to be had, which
+ * is logged once a minute. */
 bool pool_has_place(const struct pool *pool);
-void pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit);
+bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit);
 
 /* NULL: no such worker runs. */
 struct child *pool_find(struct pool *pool, int number, const struct generation *generation);

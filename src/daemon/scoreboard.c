@@ -21,11 +21,34 @@ struct scoreboard *scoreboard_new(void)
 
 void scoreboard_take(struct scoreboard *scoreboard, size_t place)
 {
-    atomic_store(&scoreboard->scores[place].open_connections, 0);
-    score_set(&scoreboard->scores[place], WORKER_STARTING, NULL);
+    struct score *score = &scoreboard->scores[place];
+
+    atomic_store(&score->open_connections, 0);
+    for (int lane = 0; lane < SCORE_LANES; lane++) {
+        atomic_store(&score->database[lane].open, 0);
+    }
+    score_set(score, WORKER_STARTING, NULL);
     if (atomic_load(&scoreboard->places) <= place) {
         atomic_store(&scoreboard->places, place + 1);
     }
+}
+
+bool scoreboard_has_sessions(const void *scoreboard)
+{
+    const struct scoreboard *board = scoreboard;
+    int open = 0;
+
+    for (size_t i = 0; i < atomic_load(&board->places); i++) {
+        const struct score *score = &board->scores[i];
+        int state = atomic_load(&score->state);
+
+        for (int lane = 0; lane < SCORE_LANES; lane++) {
+            open += state == WORKER_IDLE || state == WORKER_BUSY
+                        ? atomic_load(&score->database[lane].open)
+                        : 0;
+        }
+    }
+    return open > 0;
 }
 
 void score_set(struct score *score, enum worker_state state, const char *route)

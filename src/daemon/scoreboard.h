@@ -21,7 +21,7 @@ enum worker_state {
     WORKER_STATES
 };
 
-enum { SCORE_LANES = 2, SCORE_ALIGNMENT = 64 /* so that no two share a cache line */ };
+enum { SCORE_LANES = 4, SCORE_ALIGNMENT = 64 /* so that no two share a cache line */ };
 
 struct score {
     _Alignas(SCORE_ALIGNMENT) _Atomic int state; /* enum worker_state */
@@ -46,7 +46,7 @@ struct scoreboard {
     int64_t started_s; /* since 1970 */
     counter restarts;  /* workers that came in the place of one that ended by itself */
     counter reloads, reloads_refused;
-    struct session_counts watcher;
+    struct session_counts watcher, purger;
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
@@ -54,6 +54,9 @@ struct scoreboard *scoreboard_new(void);
 
 /* A worker will start in that place. */
 void scoreboard_take(struct scoreboard *scoreboard, size_t place);
+
+/* Whether a worker that serves has a session with the database at this moment. scoreboard is one. */
+bool scoreboard_has_sessions(const void *scoreboard);
 
 void score_set(struct score *score, enum worker_state state, const char *route);
 

@@ -5,11 +5,19 @@
 #include "daemon/config.h"
 #include "daemon/feed.h"
 #include "daemon/scoreboard.h"
+#include "daemon/turns.h"
 #include "http/cors.h"
 #include "http/router.h"
 
-/* Reads and writes go over a connection each: no read waits for a commit. */
-enum { SERVICE_READS, SERVICE_WRITES, SERVICE_LANES };
+/* Reads, writes and slow reads go over a connection each: no read waits for a commit or for a slow
+ * one. A connection begins its session when it gets its first statement. */
+enum service_lane_id {
+    SERVICE_READS,
+    SERVICE_WRITES,
+    SERVICE_SLOW,
+    SERVICE_HOOKS, /* by a login of its own; without a hook nothing is sent there */
+    SERVICE_LANES
+};
 _Static_assert((int)SERVICE_LANES == (int)SCORE_LANES, "each is counted");
 
 struct service {
@@ -17,11 +25,15 @@ struct service {
     const struct catalog *catalog;
     struct router *router;
     struct service_lane {
+        struct service *service;
         struct connection *connection;
+        struct statement_runner runner; /* by this connection, or one that stands in for it */
         struct connection_settings settings;
         char name[40]; /* application_name */
         bool is_ready; /* its socket has something to say */
     } lanes[SERVICE_LANES];
+    bool is_sharing;          /* one of the connections does another's work, for want of sessions */
+    struct turns *slow_turns; /* of SERVICE_SLOW */
     struct keyring_settings keyring_settings;
     struct feed_settings feed_settings;
     struct feed *feed; /* NULL: none is kept */
@@ -44,11 +56,13 @@ void service_init(struct service *service, const struct config *config,
                   const struct catalog *catalog, const char *name,
                   const struct service_links *links);
 
-/* Whether the database's schema fits, as in connection_fits. */
-bool service_fits(struct service *service);
+/* Whether the database takes the settings and its schema fits, as in connection_fits; others are those
+ * of the scoreboard that have sessions. */
+bool service_fits(struct service *service, const struct scoreboard *scoreboard);
 
-/* As connection_submit, on the connection that the statement belongs to, or from the kept feed. */
-void service_submit(struct service *service, const struct statement *statement,
+/* As connection_submit, on the connection that the statement belongs to, or from the kept feed. asker
+ * is who it is run for, as in turns_submit. */
+void service_submit(struct service *service, const struct statement *statement, const char *asker,
                     statement_done *done, void *context);
 
 /* As connection_cancel, for whoever asked with that context. */

@@ -54,6 +54,9 @@ static const struct setting SETTINGS[] = {
      BODY_MAX_LIMIT, .help = "largest request body; nginx's client_max_body_size is to be equal"},
     {"CRUDDUR_COMPAT", "--compat", "none|week4", KIND_CHOICE, AT(compat), "none",
      .choices = COMPATS, .help = "week4: a user's page is the array that week 4's frontend wants"},
+    {"CRUDDUR_CORE_DUMPS", "--core-dumps", "0|1", KIND_SWITCH, AT(core_dumps), "0",
+     .help =
+         "1 lets a crash leave a core, which has secrets in it: the database's password, tokens"},
     {"CRUDDUR_DEADLINE", "--deadline", "MS", KIND_NUMBER, AT(deadline), "3000", 100, 60000,
      .help = "for a request's statement, reconnecting included; below fastcgi_read_timeout"},
     {"CRUDDUR_DEFAULT_HANDLE", "--default-handle", "HANDLE", KIND_TEXT, AT(default_handle),
@@ -67,6 +70,10 @@ static const struct setting SETTINGS[] = {
              "at the latest; 0 keeps no feed, every request asks the database"},
     {"CRUDDUR_FETCHER", "--fetcher", "PROGRAM", KIND_TEXT, AT(fetcher), FETCHER,
      .help = "the program that fetches keys, when it isn't where it was installed"},
+    {"CRUDDUR_HOOK_CONNECTION_URL_FILE", "--hook-connection-url-file", "FILE", KIND_TEXT,
+     AT(hook_url_file),
+     .help = "as --connection-url-file, for the hook alone: a login that may make users and\n"
+             "nothing else; not readable by others"},
     {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", "FILE", KIND_TEXT, AT(hook_secret_file),
      .help = "a file with the secret that the user pool's events are signed with, 32 bytes or\n"
              "more; without it there is no such route; not readable by others"},
@@ -98,11 +105,19 @@ static const struct setting SETTINGS[] = {
      .help = "statements' values in the debug log; refused with --identity token"},
     {"CRUDDUR_PREPARE", "--prepare", "0|1", KIND_SWITCH, AT(prepare), "1",
      .help = "0 sends statements unprepared, for transaction poolers"},
+    {"CRUDDUR_PURGE_INTERVAL", "--purge-interval", "SECONDS", KIND_NUMBER, AT(purge_interval), "5",
+     0, 3600,
+     .help = "between looks for what has expired or was deleted, to take it out of the database;\n"
+             "0 leaves that to bin/db-purge"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
      100, 60000, .help = "for a whole request to arrive once it has begun to"},
     {"CRUDDUR_SETTINGS_FILE", "--settings-file", "FILE", KIND_TEXT, AT(settings_file),
      .help = "lines VARIABLE=value for any of these, read again at HUP; the environment and\n"
              "options win; not readable by others"},
+    {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "MS", KIND_NUMBER, AT(slow_timeout), "1000", 50,
+     60000,
+     .help = "PostgreSQL's limit for a search, a page of those one follows, or growth; at\n"
+             "most the statement timeout"},
     {"CRUDDUR_SQL_DIR", "--sql-dir", "DIR", KIND_TEXT, AT(sql_dir), SQL_DIR,
      .help = "the SQL templates"},
     {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER, AT(statement_timeout),
@@ -111,8 +126,8 @@ static const struct setting SETTINGS[] = {
      600000,
      .help = "for a worker with one request, before it is replaced; below fastcgi_read_timeout"},
     {"CRUDDUR_WORKERS", "--workers", "N", KIND_NUMBER, AT(workers), "0", 0, WORKERS_MAX,
-     .help = "processes, each with two database connections; 0: two for each processor that\n"
-             "cruddurd may use, but 4 to 16"},
+     .help = "processes, each with up to four database connections; 0: two for each processor\n"
+             "that cruddurd may use, but 4 to 16"},
     {"FRONTEND_URL", "--frontend-url", "ORIGIN", KIND_TEXT, AT(frontend_url),
      .help = "as BACKEND_URL, such as https://cruddur.com"},
 };

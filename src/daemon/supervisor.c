@@ -16,13 +16,15 @@
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "daemon/pool.h"
+#include "daemon/purger.h"
 #include "daemon/watcher.h"
 #include "identity/keys.h"
 
 enum {
+    FORK_RETRY_MS = 1000,
     TICK_BUSY_MS = 10,    /* between looks while workers come or go */
     TICK_IDLE_MS = 1000,  /* otherwise */
-    READY_WAIT_MS = 10000 /* for a new worker to get to its loop, before the reload is given up */
+    READY_WAIT_MS = 60000 /* for a new worker to get to its loop, before the reload is given up */
 };
 
 struct supervisor {
@@ -30,21 +32,23 @@ struct supervisor {
     struct generation *current;
     struct generation *next; /* being rolled out; NULL: nothing is */
     int rolled_out;          /* numbers up to this one have their worker of the next generation */
+    int64_t retry_ms;        /* of the reload, when there was no process for the next worker */
     struct budget budget;
     bool is_throttled;
     bool is_reload_wanted; /* HUP came while the pool was being replaced */
     struct listener listener;
     struct fetcher fetcher;
     struct watcher watcher;
+    struct purger purger;
     bool is_stopping;
     int64_t watchdog_ms; /* when systemd wants to hear from us again */
     char **environment, **argv;
     int argc;
 };
 
-static void start(struct supervisor *supervisor, int number, struct generation *generation)
+static bool start(struct supervisor *supervisor, int number, struct generation *generation)
 {
-    pool_start(&supervisor->pool, number, generation, generation == supervisor->next);
+    return pool_start(&supervisor->pool, number, generation, generation == supervisor->next);
 }
 
 /* --- replacing the pool (HUP) --- */
@@ -75,7 +79,8 @@ static struct generation *read_generation(struct supervisor *supervisor)
 {
     struct generation *generation = pool_add_generation(&supervisor->pool);
 
-    if (reread_settings(supervisor, &generation->config)) {
+    if (reread_settings(supervisor, &generation->config) &&
+        listen_allows(&supervisor->listener, &generation->config)) {
         generation->catalog = catalog_load(generation->config.sql_dir);
     }
     if (generation->catalog == NULL) {
@@ -118,6 +123,7 @@ static void begin_reload(struct supervisor *supervisor)
     warn_of_fixed_settings(&supervisor->current->config, &supervisor->next->config);
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
     supervisor->rolled_out = 0;
+    supervisor->retry_ms = 0;
     budget_init(&supervisor->budget, clock_ms());
 }
 
@@ -149,7 +155,24 @@ static void finish_reload(struct supervisor *supervisor)
     /* These start again with the new settings. */
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->watcher.helper);
+    helper_stop(&supervisor->purger.helper);
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
+}
+
+/* The first worker decides: without a process for it the reload is given up. Later ones are tried again
+ * once a second, with both generations serving: those that would have to go back had no process either. */
+static void start_replacement(struct supervisor *supervisor, int number)
+{
+    if (clock_ms() < supervisor->retry_ms || !pool_has_place(&supervisor->pool)) {
+        return;
+    }
+    if (start(supervisor, number, supervisor->next)) {
+        return;
+    }
+    supervisor->retry_ms = clock_ms() + FORK_RETRY_MS;
+    if (number == 1) {
+        abandon_reload(supervisor);
+    }
 }
 
 /* One worker at a time: the new one first, then the old one leaves. */
@@ -163,7 +186,7 @@ static void advance_reload(struct supervisor *supervisor)
     }
     struct child *replacement = pool_find(&supervisor->pool, number, supervisor->next);
     if (replacement == NULL) {
-        start(supervisor, number, supervisor->next);
+        start_replacement(supervisor, number);
         return;
     }
     if (!pool_has_begun(&supervisor->pool, replacement)) {
@@ -199,8 +222,9 @@ static void reap(struct supervisor *supervisor)
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
         if (pool_ended(&supervisor->pool, pid, wait_status, &who)) {
             worker_ended(supervisor, &who);
-        } else if (!helper_ended(&supervisor->fetcher.helper, pid)) {
-            helper_ended(&supervisor->watcher.helper, pid);
+        } else if (!helper_ended(&supervisor->fetcher.helper, pid) &&
+                   !helper_ended(&supervisor->watcher.helper, pid)) {
+            helper_ended(&supervisor->purger.helper, pid);
         }
     }
 }
@@ -219,9 +243,9 @@ static bool respawn_one(struct supervisor *supervisor, int number, struct genera
         supervisor->is_throttled = true;
         return false;
     }
-    start(supervisor, number, generation);
-    counter_add(&supervisor->pool.scoreboard->restarts, 1);
-    return true;
+    bool is_started = start(supervisor, number, generation);
+    counter_add(&supervisor->pool.scoreboard->restarts, is_started);
+    return is_started;
 }
 
 /* Sees to it that every number has its worker. Numbers that a reload has passed have one of the
@@ -250,6 +274,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     supervisor->is_stopping = true;
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->watcher.helper);
+    helper_stop(&supervisor->purger.helper);
     /* No new connections, before the workers look for the last time. */
     listen_close(&supervisor->listener);
     pool_end(&supervisor->pool, signal_number);
@@ -258,6 +283,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
 static bool has_children(const struct supervisor *supervisor)
 {
     return supervisor->fetcher.helper.pid != 0 || supervisor->watcher.helper.pid != 0 ||
+           supervisor->purger.helper.pid != 0 ||
            pool_running(&supervisor->pool) + pool_leaving(&supervisor->pool) > 0;
 }
 
@@ -266,7 +292,8 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
     const struct config *config = &supervisor->current->config;
 
     return (fetcher_is_wanted(config) && supervisor->fetcher.helper.pid == 0) ||
-           (watcher_is_wanted(config) && supervisor->watcher.helper.pid == 0);
+           (watcher_is_wanted(config) && supervisor->watcher.helper.pid == 0) ||
+           (purger_is_wanted(config) && supervisor->purger.helper.pid == 0);
 }
 
 static bool is_unsettled(const struct supervisor *supervisor)
@@ -324,6 +351,7 @@ static void keep_helpers(struct supervisor *supervisor)
 
     fetcher_keep(&supervisor->fetcher, &current->config);
     watcher_keep(&supervisor->watcher, &current->config, current->catalog);
+    purger_keep(&supervisor->purger, &current->config, current->catalog);
 }
 
 static void run(struct supervisor *supervisor, const sigset_t *signals)
@@ -359,6 +387,7 @@ static void block_signals(sigset_t *signals)
     }
     sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
+    signal(SIGXFSZ, SIG_IGN); /* likewise, a log that may not grow on costs lines */
 }
 
 /* What workers are forked from. */
@@ -377,6 +406,8 @@ static bool prepare(struct supervisor *supervisor)
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
+    supervisor->purger.mark = supervisor->watcher.mark;
+    supervisor->purger.counts = &pool->scoreboard->purger;
     pool->place.listen_fd = supervisor->listener.fd;
     pool->place.is_shared = supervisor->listener.is_shared;
     pool->place.keypage = &supervisor->fetcher.link;
@@ -392,6 +423,10 @@ static void serve(struct supervisor *supervisor, const sigset_t *signals)
     if (config->identity == IDENTITY_HANDLE) {
         log_message(LOG_WARNING, "supervisor",
                     "handle mode: whoever reaches this host's loopback may post as anyone");
+    }
+    if (geteuid() == 0) {
+        log_message(LOG_WARNING, "supervisor",
+                    "it runs as root, which it needs for nothing: give it a user of its own");
     }
     for (int number = 1; number <= config->workers; number++) {
         start(supervisor, number, supervisor->current);

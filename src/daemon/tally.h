@@ -8,7 +8,7 @@
 
 enum {
     TALLY_ENDPOINTS = ROUTES_MAX + 1, /* as in routes_number; the last: none of them was asked */
-    TALLY_STATUSES = 24,              /* HTTP statuses; 0: one that tally_status doesn't know */
+    TALLY_STATUSES = 25,              /* HTTP statuses; 0: one that tally_status doesn't know */
     TALLY_BUCKETS = 14                /* up to so much time each; the last: any */
 };
 

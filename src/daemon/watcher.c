@@ -3,15 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 
+enum { CLOCK_TOLERANCE_US = 20000 };
+
 struct look {
     struct feed_mark *mark;
     int64_t began_us;
+    /* By how much the server's clock is ahead of this one's, at least and at most. */
+    bool is_clock_known;
+    int64_t least_ahead_us, most_ahead_us;
     struct buf snapshot; /* that of the last one */
 };
+
+/* Whether the server's clock was set since it was looked at. A page's end was computed by the old one. */
+static bool has_clock_moved(struct look *look, int64_t now_us, int64_t said_us)
+{
+    int64_t least_us = said_us - now_us, most_us = said_us - look->began_us;
+    bool has_moved = look->is_clock_known && (least_us > look->most_ahead_us + CLOCK_TOLERANCE_US ||
+                                              most_us < look->least_ahead_us - CLOCK_TOLERANCE_US);
+
+    if (look->is_clock_known && !has_moved) {
+        least_us = look->least_ahead_us > least_us ? look->least_ahead_us : least_us;
+        most_us = look->most_ahead_us < most_us ? look->most_ahead_us : most_us;
+    }
+    look->is_clock_known = true;
+    look->least_ahead_us = least_us;
+    look->most_ahead_us = most_us;
+    return has_moved;
+}
 
 static void take_snapshot(void *context, const struct result *result)
 {
@@ -20,6 +43,9 @@ static void take_snapshot(void *context, const struct result *result)
 
     if (result->status != STATUS_OK || !snapshot_read(&latest, result->snapshot)) {
         return; /* blind; the workers see that from the time of the last look */
+    }
+    if (has_clock_moved(look, clock_us(), result->clock_us)) {
+        feed_mark_written(look->mark);
     }
     if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->snapshot) != 0) {
         buf_clear(&look->snapshot);
@@ -43,10 +69,16 @@ static void run(void *context)
     struct statement statement = statement_of(STATEMENT_SESSION_SNAPSHOT);
     struct look look = {.mark = watcher->mark};
 
+    /* It serves nobody: neither the listening socket nor the hook's secret is for it. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    config_forget_hook_secret(watcher->config);
     settings.session.lanes = LANE_WATCH;
     settings.session.counts = watcher->counts;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1);
     for (;;) {
+        if (feed_mark_is_idle(watcher->mark)) {
+            feed_mark_rest(watcher->mark);
+        }
         look.began_us = clock_us();
         connection_submit(connection, &statement, take_snapshot, &look);
         connection_finish(connection);

@@ -1,5 +1,6 @@
 /* The pool's one process that looks for writes from elsewhere, another host's or psql's, so that no
- * worker serves a kept page that is out of date. */
+ * worker serves a kept page that is out of date. While no request comes for such a page the watcher
+ * rests and sends nothing; the first request after that asks the database itself and wakes it. */
 #ifndef CRUDDUR_DAEMON_WATCHER_H
 #define CRUDDUR_DAEMON_WATCHER_H
 

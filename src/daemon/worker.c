@@ -230,7 +230,7 @@ int worker_run(const struct worker_place *place)
     fastcgi_setup();
     worker.signal_fd = set_signals();
     service_init(&worker.service, place->config, place->catalog, name, &links);
-    if (place->must_fit && !service_fits(&worker.service)) {
+    if (place->must_fit && !service_fits(&worker.service, place->scoreboard)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker)) {
         while (worker.leave == LEAVE_NOT) {

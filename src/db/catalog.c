@@ -16,8 +16,13 @@ static const struct {
     enum lane lane; /* 0: LANE_READ */
     bool may_share;
 } STATEMENTS[STATEMENT_COUNT] = {
-    [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout"}},
+    [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout", "is_local"}},
+    [STATEMENT_SESSION_ROOM] = {"session/room", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
     [STATEMENT_SESSION_SNAPSHOT] = {"session/snapshot", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
+    [STATEMENT_SESSION_INTRODUCE] = {"session/introduce",
+                                     SHAPE_PLAIN,
+                                     {"lost", "patience_ms"},
+                                     LANE_WRITE | LANE_HOOK},
     [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
     [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
                                    SHAPE_OUTCOME,
@@ -25,23 +30,24 @@ static const struct {
     [STATEMENT_ACTIVITIES_SEARCH] = {"activities/search",
                                      SHAPE_ARRAY,
                                      {"words", "start", "others", "tags", "handle", "text",
-                                      "limit"}},
+                                      "limit"},
+                                     .lane = LANE_SLOW},
     [STATEMENT_ACTIVITIES_TRENDS] = {"activities/trends", SHAPE_ARRAY, {NULL}},
     [STATEMENT_ACTIVITIES_SHOW] = {"activities/show",
                                    SHAPE_OBJECT,
                                    {"uuid", "handle", "sub", "viewer"}},
     [STATEMENT_ACTIVITIES_CREATE] = {"activities/create",
                                      SHAPE_OUTCOME,
-                                     {"uuid", "sub", "handle", "message", "ttl"},
+                                     {"uuid", "sub", "handle", "message", "ttl", "not_after"},
                                      .lane = LANE_WRITE,
                                      .may_share = true},
     [STATEMENT_ACTIVITIES_REPLY] = {"activities/reply",
                                     SHAPE_OUTCOME,
-                                    {"uuid", "sub", "handle", "message", "parent"},
+                                    {"uuid", "sub", "handle", "message", "parent", "not_after"},
                                     .lane = LANE_WRITE},
     [STATEMENT_ACTIVITIES_DELETE] = {"activities/delete",
                                      SHAPE_OUTCOME,
-                                     {"uuid", "sub", "handle"},
+                                     {"uuid", "sub", "handle", "not_after"},
                                      .lane = LANE_WRITE},
     [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
     [STATEMENT_USERS_SUGGESTED] = {"users/suggested", SHAPE_ARRAY, {"sub", "viewer"}},
@@ -51,12 +57,12 @@ static const struct {
                                "after_uuid"}},
     [STATEMENT_USERS_UPDATE] = {"users/update",
                                 SHAPE_OUTCOME,
-                                {"sub", "handle", "display_name", "bio"},
+                                {"sub", "handle", "display_name", "bio", "not_after"},
                                 .lane = LANE_WRITE},
     [STATEMENT_USERS_CONFIRM] = {"users/confirm",
                                  SHAPE_OUTCOME,
-                                 {"uuid", "event", "pool"},
-                                 .lane = LANE_WRITE},
+                                 {"uuid", "event", "pool", "not_after"},
+                                 .lane = LANE_HOOK},
     [STATEMENT_MESSAGES_GROUPS] = {"messages/groups",
                                    SHAPE_OUTCOME,
                                    {"sub", "handle", "limit", "after_us", "after_uuid"}},
@@ -66,30 +72,32 @@ static const struct {
                                   "after_uuid"}},
     [STATEMENT_MESSAGES_APPEND] = {"messages/append",
                                    SHAPE_OUTCOME,
-                                   {"uuid", "sub", "handle", "group", "message"},
+                                   {"uuid", "sub", "handle", "group", "message", "not_after"},
                                    .lane = LANE_WRITE},
     [STATEMENT_MESSAGES_START] = {"messages/start",
                                   SHAPE_OUTCOME,
-                                  {"uuid", "sub", "handle", "group", "other", "message"},
+                                  {"uuid", "sub", "handle", "group", "other", "message",
+                                   "not_after"},
                                   .lane = LANE_WRITE},
     [STATEMENT_SOCIAL_LIKE] = {"social/like",
                                SHAPE_OUTCOME,
-                               {"uuid", "on", "sub", "handle"},
+                               {"uuid", "on", "sub", "handle", "not_after"},
                                .lane = LANE_WRITE},
     [STATEMENT_SOCIAL_REPOST] = {"social/repost",
                                  SHAPE_OUTCOME,
-                                 {"uuid", "on", "sub", "handle"},
+                                 {"uuid", "on", "sub", "handle", "not_after"},
                                  .lane = LANE_WRITE},
     [STATEMENT_SOCIAL_FOLLOW] = {"social/follow",
                                  SHAPE_OUTCOME,
-                                 {"followed", "on", "sub", "handle"},
+                                 {"followed", "on", "most", "sub", "handle", "not_after"},
                                  .lane = LANE_WRITE},
     [STATEMENT_SOCIAL_FOLLOWING] = {"social/following",
                                     SHAPE_OUTCOME,
-                                    {"sub", "handle", "limit", "after_us", "after_uuid"}},
+                                    {"sub", "handle", "limit", "after_us", "after_uuid"},
+                                    .lane = LANE_SLOW},
     [STATEMENT_SOCIAL_KEEP] = {"social/keep",
                                SHAPE_OUTCOME,
-                               {"uuid", "ttl", "sub", "handle"},
+                               {"uuid", "ttl", "sub", "handle", "not_after"},
                                .lane = LANE_WRITE},
     [STATEMENT_SOCIAL_NOTIFICATIONS] = {"social/notifications",
                                         SHAPE_OUTCOME,
@@ -97,10 +105,11 @@ static const struct {
     [STATEMENT_SOCIAL_UNREAD] = {"social/unread", SHAPE_OUTCOME, {"sub", "handle"}},
     [STATEMENT_SOCIAL_READ] = {"social/read",
                                SHAPE_OUTCOME,
-                               {"until", "sub", "handle"},
+                               {"until", "sub", "handle", "not_after"},
                                .lane = LANE_WRITE},
-    [STATEMENT_METRICS_GROWTH] = {"metrics/growth", SHAPE_OUTCOME, {"zone"}},
+    [STATEMENT_METRICS_GROWTH] = {"metrics/growth", SHAPE_OUTCOME, {"zone"}, LANE_SLOW},
     [STATEMENT_METRICS_PURGE] = {"metrics/purge", SHAPE_OUTCOME, {NULL}},
+    [STATEMENT_METRICS_STEP] = {"metrics/step", SHAPE_OUTCOME, {NULL}, LANE_PURGE},
 };
 
 struct catalog {
@@ -117,8 +126,9 @@ struct statement statement_of(enum statement_id id)
     return (struct statement){.id = id};
 }
 
-/* Where a parameter stands among the values. */
-static size_t place_of(enum statement_id id, const char *parameter)
+/* Where a parameter stands among the values; TEMPLATE_PARAMETERS_MAX: the statement has none of that
+ * name. */
+static size_t find_parameter(enum statement_id id, const char *parameter)
 {
     const char *const *names = STATEMENTS[id].parameters;
 
@@ -126,6 +136,16 @@ static size_t place_of(enum statement_id id, const char *parameter)
         if (strcmp(names[i], parameter) == 0) {
             return i;
         }
+    }
+    return TEMPLATE_PARAMETERS_MAX;
+}
+
+static size_t place_of(enum statement_id id, const char *parameter)
+{
+    size_t place = find_parameter(id, parameter);
+
+    if (place < TEMPLATE_PARAMETERS_MAX) {
+        return place;
     }
     log_message(LOG_ERROR, "bug", "%s has no parameter %s", STATEMENTS[id].name, parameter);
     abort();
@@ -184,7 +204,10 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         .shape = STATEMENTS[id].shape,
         .lane = STATEMENTS[id].lane != 0 ? STATEMENTS[id].lane : LANE_READ,
         .may_share = STATEMENTS[id].may_share,
+        .not_after = find_parameter(id, "not_after"),
     };
+    catalog->entries[id].prepared.expires =
+        catalog->entries[id].prepared.not_after < TEMPLATE_PARAMETERS_MAX;
     return good;
 }
 

@@ -9,9 +9,18 @@
 
 struct catalog;
 
-/* Which connection runs a statement. A worker has one for reads, which so don't wait for another's
- * commit, and one for writes; the third is the watcher's. */
-enum lane { LANE_READ = 1, LANE_WRITE = 2, LANE_WATCH = 4 };
+/* The session that runs a statement. Each worker has a session for reads, which so do not wait for a
+ * commit, one for writes, and one for slow reads, which so do not hold up the others and have a time
+ * limit of their own. The watcher and the purger have a session of their own each, and so has the hook,
+ * whose login may do what no other one may. A statement may belong to several. */
+enum lane {
+    LANE_READ = 1,
+    LANE_WRITE = 2,
+    LANE_WATCH = 4,
+    LANE_SLOW = 8,
+    LANE_HOOK = 16,
+    LANE_PURGE = 32
+};
 
 struct prepared {
     const char *name;  /* "activities/home" */
@@ -22,6 +31,10 @@ struct prepared {
     /* Several may be committed as one: it takes no lock for which two of them, in another order,
      * would wait for each other. */
     bool may_share;
+    /* A write: it does nothing after a time of the server's clock, its parameter number not_after,
+     * which connection.c sets. */
+    bool expires;
+    size_t not_after;
 };
 
 /* Reads <dir>/<name>.sql for every statement. NULL when one is missing or wrong; every such file

@@ -1,20 +1,44 @@
 #include "db/connection.h"
 
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/link.h"
+#include "db/server_clock.h"
 #include "db/sqlstate.h"
+
+enum {
+    /* Of a statement whose attempt was within its deadline by this process's clock and too late by the
+     * server's, which so was set: the next one goes by the new time. */
+    LATE_REPEATS_MAX = 3,
+    FENCE_PATIENCE_MS = 500 /* for the end of a backend that may still run what is sent again */
+};
+
+/* What a session says and is told before its first write; see sql/session/introduce.sql. */
+struct introduction {
+    struct statement statement;
+    struct pending pending; /* not on the heap, and on no list but the pipeline's */
+    bool is_under_way;
+    bool is_done;  /* of the present session */
+    char name[48]; /* of the present session; "": not known */
+    char lost[48]; /* of one before it that may still run what it was sent; "": none */
+    char patience_ms[8];
+};
 
 struct connection {
     const struct connection_settings *settings;
     const struct catalog *catalog;
     struct pending_list queue; /* to be sent, in the order in which they came */
     struct pipeline pipeline;  /* what was sent on the link's session */
+    bool is_wanted;            /* a session, though nothing is queued */
     struct link link;
+    struct server_clock clock; /* of the link's server */
+    struct introduction introduction;
 };
 
 struct connection *connection_new(const struct connection_settings *settings,
@@ -24,9 +48,22 @@ struct connection *connection_new(const struct connection_settings *settings,
 
     connection->settings = settings;
     connection->catalog = catalog;
+    connection->introduction.statement = statement_of(STATEMENT_SESSION_INTRODUCE);
     link_init(&connection->link, &settings->session, settings->deadline_ms, catalog, epoll_fd,
               connection);
     return connection;
+}
+
+/* Before what was sent goes back to the queue, where it doesn't belong. */
+static void withdraw_introduction(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+
+    if (introduction->is_under_way) {
+        pending_remove(&connection->pipeline.sent, &introduction->pending);
+        pipeline_forget(&introduction->pending);
+        introduction->is_under_way = false;
+    }
 }
 
 void connection_free(struct connection *connection)
@@ -36,6 +73,7 @@ void connection_free(struct connection *connection)
     if (connection == NULL) {
         return;
     }
+    withdraw_introduction(connection);
     pipeline_abandon(&connection->pipeline, &connection->queue);
     while ((pending = pending_take(&connection->queue)) != NULL) {
         memory_free(pending);
@@ -108,10 +146,34 @@ static void put_back(struct connection *connection, struct pending *pending)
 
 /* --- the session --- */
 
+static bool expires(const struct connection *connection, const struct pending *pending)
+{
+    return catalog_get(connection->catalog, pending->statement->id)->expires;
+}
+
+/* The backend of a session that ends may still run the writes that it was sent. */
+static void note_loss(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+    const struct pending *pending = connection->pipeline.sent.first;
+
+    while (pending != NULL && !expires(connection, pending)) {
+        pending = pending->next;
+    }
+    if (pending != NULL) {
+        session_abandon(connection->link.session);
+        snprintf(introduction->lost, sizeof introduction->lost, "%s", introduction->name);
+    }
+    introduction->is_done = false;
+    introduction->name[0] = '\0';
+}
+
 /* What was sent is to be sent again. Whatever the old session answers later must not be taken for an
  * answer to something else. */
 static void drop_session(struct connection *connection, bool is_useless)
 {
+    withdraw_introduction(connection);
+    note_loss(connection);
     if (is_useless) {
         link_drop_useless(&connection->link);
     } else {
@@ -123,6 +185,7 @@ static void drop_session(struct connection *connection, bool is_useless)
 /* In an outage nobody waits for one more attempt. */
 static void attempt_failed(struct connection *connection)
 {
+    connection->is_wanted = false;
     if (link_is_away(&connection->link)) {
         fail_queue(connection);
     }
@@ -154,7 +217,8 @@ static void lose_session(struct connection *connection)
                 running != NULL ? catalog_get(connection->catalog, running->statement->id)->name
                                 : "idle",
                 (int)strcspn(why, "\n"), why);
-    bool is_given_up = running != NULL && has_had_its_chances(running);
+    bool is_given_up = running != NULL && running != &connection->introduction.pending &&
+                       has_had_its_chances(running);
     drop_session(connection, true);
     if (is_given_up) {
         pending_remove(&connection->queue, running);
@@ -164,17 +228,96 @@ static void lose_session(struct connection *connection)
 
 /* --- what comes back --- */
 
-static void unit_done(struct connection *connection, struct pending_list *unit, bool was_warned)
+static int64_t deadline_of(const struct connection *connection, const struct pending *pending)
+{
+    return pending->submitted_us + connection->settings->deadline_ms * INT64_C(1000);
+}
+
+static void take_clock(struct connection *connection, const struct pending *pending)
+{
+    const char *said = pipeline_column(pending, "clock_us");
+
+    if (said != NULL) {
+        server_clock_take(&connection->clock, pending->sent_us, clock_us(),
+                          strtoll(said, NULL, 10));
+    }
+}
+
+/* What may still be run by a session that is not gone for certain isn't sent again: not both could be
+ * told of. Creates are, as the one row that they make is the same whichever attempt is the later. */
+static void fail_what_may_run(struct connection *connection)
+{
+    struct pending_list queued = connection->queue;
+    struct pending *pending;
+
+    connection->queue = (struct pending_list){0};
+    while ((pending = pending_take(&queued)) != NULL) {
+        if (pending->sent_us != 0 &&
+            !catalog_get(connection->catalog, pending->statement->id)->may_share) {
+            complete_without(connection, pending, STATUS_DATABASE_TIMEOUT);
+        } else {
+            pending_append(&connection->queue, pending);
+        }
+    }
+}
+
+static void introduced(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+    const char *name = pipeline_column(&introduction->pending, "name");
+    const char *is_gone = pipeline_column(&introduction->pending, "is_gone");
+
+    if (connection->settings->session.prepares && name != NULL) {
+        snprintf(introduction->name, sizeof introduction->name, "%s", name);
+    }
+    if (introduction->lost[0] != '\0' && is_gone != NULL && *is_gone != 't') {
+        fail_what_may_run(connection);
+    }
+    introduction->lost[0] = '\0';
+    introduction->is_under_way = false;
+    introduction->is_done = true;
+    pipeline_forget(&introduction->pending);
+}
+
+/* The server took the attempt for one that was given up. */
+static bool was_late(const struct result *result)
+{
+    return result->outcome != NULL && strcmp(result->outcome, "late") == 0;
+}
+
+static void statement_was_late(struct connection *connection, struct pending *pending)
+{
+    if (pending->late_repeats++ < LATE_REPEATS_MAX &&
+        deadline_of(connection, pending) > clock_us()) {
+        put_back(connection, pending);
+    } else {
+        complete_without(connection, pending, STATUS_DATABASE_TIMEOUT);
+    }
+}
+
+static void unit_done(struct connection *connection, struct pending_list *unit, bool is_in_doubt)
 {
     struct pending *pending;
 
-    connection->link.was_of_use = true;
     while ((pending = pending_take(unit)) != NULL) {
+        bool is_write = expires(connection, pending);
         struct result result;
 
+        if (pending == &connection->introduction.pending) {
+            take_clock(connection, pending);
+            introduced(connection);
+            continue;
+        }
+        connection->link.was_of_use = true;
+        if (is_write) {
+            take_clock(connection, pending);
+        }
         pipeline_result(&connection->pipeline, pending, &result);
-        if (was_warned) {
+        if (is_in_doubt) {
             result.status = STATUS_DATABASE_UNAVAILABLE; /* not acknowledged */
+        } else if (is_write && was_late(&result)) {
+            statement_was_late(connection, pending);
+            continue;
         }
         complete(connection, pending, &result);
     }
@@ -207,6 +350,29 @@ static void statement_failed(struct connection *connection, struct pending *pend
     complete(connection, pending, &result);
 }
 
+/* The write that it was asked for has the same answer, or waits for the next attempt. */
+static void introduction_failed(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+    struct result result;
+
+    pipeline_result(&connection->pipeline, &introduction->pending, &result);
+    introduction->is_under_way = false;
+    switch (sqlstate_verdict(result.sqlstate).remedy) {
+    case REMEDY_AGAIN:
+        break;
+    case REMEDY_RECONNECT:
+        drop_session(connection, true);
+        break;
+    case REMEDY_NONE:
+        if (connection->queue.first != NULL) {
+            complete(connection, pending_take(&connection->queue), &result);
+        }
+        break;
+    }
+    pipeline_forget(&introduction->pending);
+}
+
 /* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that the
  * others would fail too; but not the one that took so long that for another try there is no time. */
 static void unit_failed(struct connection *connection, struct pending_list *unit)
@@ -215,7 +381,9 @@ static void unit_failed(struct connection *connection, struct pending_list *unit
     struct pending *pending;
 
     while ((pending = pending_take(unit)) != NULL) {
-        if (!is_shared || pipeline_timed_out(pending)) {
+        if (pending == &connection->introduction.pending) {
+            introduction_failed(connection);
+        } else if (!is_shared || pipeline_timed_out(pending)) {
             statement_failed(connection, pending);
         } else {
             pending->runs_alone = true;
@@ -234,10 +402,10 @@ static void receive(struct connection *connection)
 
         switch (pipeline_next(&connection->pipeline, &unit)) {
         case UNIT_DONE:
-            unit_done(connection, &unit, session_take_warning(connection->link.session));
+            unit_done(connection, &unit, session_take_doubt(connection->link.session));
             continue;
         case UNIT_FAILED:
-            session_take_warning(connection->link.session);
+            session_take_doubt(connection->link.session);
             unit_failed(connection, &unit);
             continue;
         case UNIT_NONE:
@@ -271,6 +439,51 @@ static void next_unit(struct connection *connection, struct pending_list *unit)
              may_share(connection, connection->queue.first));
 }
 
+static bool needs_introduction(const struct connection *connection)
+{
+    return !connection->introduction.is_done ||
+           !server_clock_is_recent(&connection->clock, clock_us());
+}
+
+static bool was_sent_before(const struct connection *connection)
+{
+    const struct pending *pending = connection->queue.first;
+
+    while (pending != NULL && pending->sent_us == 0) {
+        pending = pending->next;
+    }
+    return pending != NULL;
+}
+
+/* As the unit that goes before the first write; it has the time that is left for that one. */
+static void introduce(struct connection *connection, struct pending_list *unit)
+{
+    struct introduction *introduction = &connection->introduction;
+    bool has_lost = introduction->lost[0] != '\0';
+
+    if (!introduction->is_done) {
+        connection->clock = (struct server_clock){0}; /* that may have been another server's */
+    }
+    snprintf(introduction->patience_ms, sizeof introduction->patience_ms, "%d",
+             has_lost && was_sent_before(connection) ? FENCE_PATIENCE_MS : 0);
+    statement_bind(&introduction->statement, "lost", has_lost ? introduction->lost : NULL);
+    statement_bind(&introduction->statement, "patience_ms", introduction->patience_ms);
+    introduction->pending = (struct pending){.statement = &introduction->statement,
+                                             .submitted_us = connection->queue.first->submitted_us};
+    introduction->is_under_way = true;
+    pending_append(unit, &introduction->pending);
+}
+
+/* An attempt counts for nothing once this process has given it up. */
+static void set_not_after(const struct connection *connection, struct pending_list *unit)
+{
+    for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {
+        int64_t at_us = server_clock_at_least(&connection->clock, deadline_of(connection, pending));
+
+        snprintf(pending->not_after, sizeof pending->not_after, "%lld", (long long)at_us);
+    }
+}
+
 static void send_queue(struct connection *connection)
 {
     bool is_alive = true;
@@ -279,7 +492,16 @@ static void send_queue(struct connection *connection)
            connection->pipeline.units < connection->settings->units_max) {
         struct pending_list unit = {0};
 
-        next_unit(connection, &unit);
+        if (!expires(connection, connection->queue.first)) {
+            next_unit(connection, &unit);
+        } else if (connection->introduction.is_under_way) {
+            break;
+        } else if (needs_introduction(connection)) {
+            introduce(connection, &unit);
+        } else {
+            next_unit(connection, &unit);
+            set_not_after(connection, &unit);
+        }
         is_alive = pipeline_send(&connection->pipeline, &unit);
     }
     if (!is_alive || !session_flush(connection->link.session)) {
@@ -288,11 +510,6 @@ static void send_queue(struct connection *connection)
 }
 
 /* --- deadlines --- */
-
-static int64_t deadline_of(const struct connection *connection, const struct pending *pending)
-{
-    return pending->submitted_us + connection->settings->deadline_ms * INT64_C(1000);
-}
 
 /* The oldest of what was sent; that needn't be the first, as some are sent again. */
 static struct pending *oldest_sent(const struct connection *connection)
@@ -316,6 +533,9 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
                 catalog_get(connection->catalog, late->statement->id)->name);
     drop_session(connection, false);
+    if (late == &connection->introduction.pending) {
+        return; /* the write behind it has the same deadline */
+    }
     pending_remove(&connection->queue, late);
     complete_without(connection, late, STATUS_DATABASE_TIMEOUT);
 }
@@ -379,7 +599,29 @@ static void go_on_connecting(struct connection *connection)
         attempt_failed(connection);
     } else if (connection->link.is_ready) {
         connection->pipeline.session = connection->link.session;
+        connection->is_wanted = false;
     }
+}
+
+bool connection_lacks_slot(const struct connection *connection)
+{
+    return !connection->link.is_ready && connection->link.lacks_slot;
+}
+
+bool connection_is_ready(const struct connection *connection)
+{
+    return connection->link.is_ready;
+}
+
+void connection_want(struct connection *connection)
+{
+    connection->is_wanted = true;
+}
+
+void connection_pass_on(struct connection *connection, struct connection *other)
+{
+    connection->is_wanted = connection->is_wanted || connection->queue.first != NULL;
+    pending_put_back(&other->queue, &connection->queue);
 }
 
 void connection_proceed(struct connection *connection, bool is_ready)
@@ -390,7 +632,8 @@ void connection_proceed(struct connection *connection, bool is_ready)
         go_on_connecting(connection);
     }
     expire(connection);
-    if (connection->queue.first != NULL && !link_connect_if_due(&connection->link)) {
+    if ((connection->queue.first != NULL || connection->is_wanted) &&
+        !link_connect_if_due(&connection->link)) {
         attempt_failed(connection);
     }
     if (connection->link.is_ready) {
@@ -442,9 +685,10 @@ void connection_finish(struct connection *connection)
     }
 }
 
-bool connection_fits(struct connection *connection)
+bool connection_fits(struct connection *connection, bool (*is_reached)(const void *context),
+                     const void *context)
 {
-    bool fits = link_fits(&connection->link);
+    bool fits = link_fits(&connection->link, is_reached, context);
 
     connection->pipeline.session = connection->link.session;
     return fits;

@@ -43,9 +43,9 @@ struct connection *connection_new(const struct connection_settings *settings,
 /* NULL is allowed. What was submitted and isn't done is forgotten. */
 void connection_free(struct connection *connection);
 
-/* Connects now, waiting up to LINK_CONNECT_MS. False only when the database answers but its
- * schema doesn't fit the statements; one that is away says nothing against them. */
-bool connection_fits(struct connection *connection);
+/* As link_fits. */
+bool connection_fits(struct connection *connection, bool (*is_reached)(const void *context),
+                     const void *context);
 
 /* Has the statement run and then calls done, exactly once, also when nothing works; that may be
  * before this returns. The statement and its values must live until then.
@@ -62,6 +62,14 @@ void connection_submit(struct connection *connection, const struct statement *st
  * is done in any case. */
 bool connection_cancel(struct connection *connection, const void *context);
 
+/* What runs statements, one connection or another: as connection_submit and connection_cancel. */
+struct statement_runner {
+    void (*submit)(void *context, const struct statement *statement, statement_done *done,
+                   void *done_context);
+    bool (*cancel)(void *context, const void *done_context);
+    void *context;
+};
+
 /* Does what there is to do: sends what was submitted, takes what has come if the socket is ready,
  * looks at deadlines. Never waits. */
 void connection_proceed(struct connection *connection, bool is_ready);
@@ -69,6 +77,17 @@ void connection_proceed(struct connection *connection, bool is_ready);
 /* Milliseconds until connection_proceed has something to do without the socket being ready; -1:
  * nothing. */
 int connection_wait_ms(const struct connection *connection);
+
+/* Whether there is no session because the server has as many as it takes. */
+bool connection_lacks_slot(const struct connection *connection);
+bool connection_is_ready(const struct connection *connection);
+
+/* Connects when it is time, as if there were a statement. */
+void connection_want(struct connection *connection);
+
+/* Has what waits in one connection run by another, which is ready. Where it was submitted it counts as
+ * submitted still, and connecting goes on. */
+void connection_pass_on(struct connection *connection, struct connection *other);
 
 /* Waits until everything submitted is done. */
 void connection_finish(struct connection *connection);

@@ -36,7 +36,7 @@ static void set(struct conninfo *conninfo, const char *keyword, char *value)
 
 void conninfo_set(struct conninfo *conninfo, const char *keyword, const char *value)
 {
-    set(conninfo, keyword, memory_copy(value));
+    set(conninfo, keyword, value != NULL ? memory_copy(value) : NULL);
 }
 
 const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
@@ -47,31 +47,6 @@ const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
         }
     }
     return NULL;
-}
-
-static bool is_list(const char *keyword)
-{
-    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
-           strcmp(keyword, "port") == 0;
-}
-
-char *conninfo_rotate(const char *list, unsigned first)
-{
-    unsigned items = 1;
-    const char *at = list;
-
-    for (const char *c = list; *c != '\0'; c++) {
-        items += *c == ',';
-    }
-    for (unsigned skip = first % items; skip > 0; skip--) {
-        at = strchr(at, ',') + 1;
-    }
-    size_t size = strlen(list) + 2;
-    char *rotated = memory_alloc(size);
-    int before = (int)(at - list);
-    snprintf(rotated, size, "%s%s%.*s", at, before > 0 ? "," : "", before > 0 ? before - 1 : 0,
-             list);
-    return rotated;
 }
 
 /* An unencoded character in a password makes libpq see the rest as host or port, and quote it in its
@@ -88,8 +63,8 @@ static bool is_plausible(const PQconninfoOption *option)
     return true;
 }
 
-bool conninfo_parse(const char *url, const char *application_name, unsigned first_host,
-                    struct conninfo *conninfo, char why[static 256])
+bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
+                    char why[static 256])
 {
     char *message = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &message);
@@ -110,8 +85,7 @@ bool conninfo_parse(const char *url, const char *application_name, unsigned firs
             return false;
         }
         if (o->val != NULL) {
-            set(conninfo, o->keyword,
-                is_list(o->keyword) ? conninfo_rotate(o->val, first_host) : memory_copy(o->val));
+            conninfo_set(conninfo, o->keyword, o->val);
         }
     }
     PQconninfoFree(options);
@@ -123,6 +97,31 @@ bool conninfo_parse(const char *url, const char *application_name, unsigned firs
     conninfo_set(conninfo, "client_encoding", "UTF8");
     conninfo_set(conninfo, "application_name", application_name);
     return true;
+}
+
+/* What counts where libpq looks for it: the string, its service, the environment, the defaults. Only
+ * libpq knows all of the order, and it says so only of a connection. So this one is given a value that
+ * libpq refuses before it connects, or resolves a name. */
+void conninfo_complete(struct conninfo *conninfo)
+{
+    static const char *const wanted[] = {"host", "hostaddr", "port", "connect_timeout"};
+    const char *sslmode = conninfo_value(conninfo, "sslmode");
+    char *before = sslmode != NULL ? memory_copy(sslmode) : NULL;
+
+    conninfo_set(conninfo, "sslmode", "refused");
+    PGconn *pg = PQconnectStartParams((const char *const *)conninfo->keywords,
+                                      (const char *const *)conninfo->values, 0);
+    PQconninfoOption *options = pg != NULL ? PQconninfo(pg) : NULL;
+    set(conninfo, "sslmode", before);
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+            if (o->val != NULL && *o->val != '\0' && strcmp(o->keyword, wanted[i]) == 0) {
+                conninfo_set(conninfo, o->keyword, o->val);
+            }
+        }
+    }
+    PQconninfoFree(options);
+    PQfinish(pg);
 }
 
 void conninfo_release(struct conninfo *conninfo)

@@ -14,20 +14,21 @@ struct conninfo {
 
 /* Parses any connection string of libpq: both schemes, several hosts, key=value. Adds, where it
  * doesn't say otherwise, tcp_user_timeout and keep-alives so that a dead network shows in seconds;
- * sets client_encoding and application_name. Of several hosts it begins with number first_host
- * (modulo their number), so that each attempt can start with another one. On false *why is text
- * without the string's password; the caller frees nothing. */
-bool conninfo_parse(const char *url, const char *application_name, unsigned first_host,
-                    struct conninfo *conninfo, char why[static 256]);
+ * sets client_encoding and application_name. On false *why is text without the string's password;
+ * the caller frees nothing. */
+bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
+                    char why[static 256]);
+
+/* Sets host, hostaddr, port and connect_timeout to what libpq would take for them where the string
+ * doesn't have them: from its service, the environment and the defaults. Without effect when libpq
+ * can't tell, as for an unknown service; connecting then fails with its reason. */
+void conninfo_complete(struct conninfo *conninfo);
 
 /* Of a keyword; NULL when it isn't set. */
 const char *conninfo_value(const struct conninfo *conninfo, const char *keyword);
+
+/* value NULL: the keyword is not set. */
 void conninfo_set(struct conninfo *conninfo, const char *keyword, const char *value);
 void conninfo_release(struct conninfo *conninfo);
-
-/* list with its comma-separated items rotated to begin with item number first (modulo their
- * number). A list of one item, such as a port that all hosts share, stays as it is. Free with
- * memory_free. */
-char *conninfo_rotate(const char *list, unsigned first);
 
 #endif

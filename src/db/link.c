@@ -1,5 +1,6 @@
 #include "db/link.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +26,7 @@ void link_init(struct link *link, const struct session_settings *settings, int p
 
 void link_release(struct link *link)
 {
+    atomic_fetch_sub(&link->counts->open, link->is_ready);
     session_close(link->session);
 }
 
@@ -59,11 +61,11 @@ void link_watch(struct link *link)
 void link_drop(struct link *link)
 {
     counter_add(&link->counts->ended, link->is_ready);
+    atomic_fetch_sub(&link->counts->open, link->is_ready);
     unwatch(link);
     session_close(link->session);
     link->session = NULL;
     link->is_ready = false;
-    link->host++;
 }
 
 /* A server that crashes takes new sessions for a moment before it ends them all. */
@@ -105,19 +107,24 @@ bool link_is_pausing(const struct link *link)
     return link->session == NULL && clock_us() < link->backoff.next_us;
 }
 
+/* An address has failed, or all have. */
+static void note_failure(struct link *link)
+{
+    counter_add(&link->counts->failed, 1);
+    if (link->away_since_us == 0) {
+        link->away_since_us = clock_us();
+    }
+    log_failure(link);
+}
+
 /* Gives false. */
 static bool attempt_failed(struct link *link)
 {
-    int64_t now_us = clock_us();
-
-    counter_add(&link->counts->failed, 1);
     link_drop(link);
-    if (link->away_since_us == 0) {
-        link->away_since_us = now_us;
-    }
-    backoff_failed(&link->backoff, now_us, link_is_away(link) ? BACKOFF_MAX_MS : LINK_RETRY_MS,
+    link->lacks_slot = link->failure.lacks_slot;
+    note_failure(link);
+    backoff_failed(&link->backoff, clock_us(), link_is_away(link) ? BACKOFF_MAX_MS : LINK_RETRY_MS,
                    (uint32_t)random());
-    log_failure(link);
     return false;
 }
 
@@ -128,8 +135,10 @@ static void attempt_succeeded(struct link *link)
         link->is_logged = false;
     }
     counter_add(&link->counts->begun, 1);
+    atomic_fetch_add(&link->counts->open, 1);
     backoff_succeeded(&link->backoff);
     link->away_since_us = 0;
+    link->lacks_slot = false;
     link->is_ready = true;
     link->was_of_use = false;
 }
@@ -141,33 +150,37 @@ bool link_connect_if_due(struct link *link)
     if (link->session != NULL || now_us < link->backoff.next_us) {
         return true;
     }
-    link->attempt_end_us = now_us + LINK_CONNECT_MS * INT64_C(1000);
-    link->session = session_start(link->settings, link->catalog, link->host, &link->failure);
+    link->session = session_start(link->settings, link->catalog, &link->memory, &link->failure);
     return link->session != NULL || attempt_failed(link);
 }
 
-bool link_go_on_connecting(struct link *link)
+static bool advance(struct link *link, bool is_ready)
 {
     unwatch(link); /* the socket may change, behind the same number even */
-    switch (session_advance(link->session, &link->failure)) {
+    switch (session_advance(link->session, is_ready, &link->failure)) {
     case SESSION_READY:
         attempt_succeeded(link);
         break;
     case SESSION_FAILED:
         return attempt_failed(link);
+    case SESSION_HELD_UP:
+        note_failure(link);
+        return false;
     case SESSION_CONNECTING:
         break;
     }
     return true;
 }
 
+bool link_go_on_connecting(struct link *link)
+{
+    return advance(link, true);
+}
+
 bool link_expire(struct link *link)
 {
-    if (link->session == NULL || link->is_ready || clock_us() < link->attempt_end_us) {
-        return true;
-    }
-    strcpy(link->failure.text, "no answer in time");
-    return attempt_failed(link);
+    return link->session == NULL || link->is_ready || clock_us() < session_next_us(link->session) ||
+           advance(link, false);
 }
 
 int64_t link_next_us(const struct link *link)
@@ -175,24 +188,52 @@ int64_t link_next_us(const struct link *link)
     if (link->session == NULL) {
         return link->backoff.next_us;
     }
-    return link->is_ready ? INT64_MAX : link->attempt_end_us;
+    return link->is_ready ? INT64_MAX : session_next_us(link->session);
 }
 
-bool link_fits(struct link *link)
+/* Gives false. */
+static bool refuse(const struct link *link)
 {
-    int64_t deadline_us = clock_us() + LINK_CONNECT_MS * INT64_C(1000);
+    log_message(LOG_ERROR, "database", "the new settings don't work: %s", link->failure.text);
+    return false;
+}
 
-    link->session =
-        session_open(link->settings, link->catalog, link->host, deadline_us, &link->failure);
-    if (link->session == NULL) {
+/* Until there is a session, or it is clear that there will be none. */
+static bool connect_now(struct link *link, bool (*is_reached)(const void *context),
+                        const void *context)
+{
+    int64_t end_us = clock_us() + LINK_FITS_MS * INT64_C(1000);
+
+    while (link->session == NULL) {
+        link->session =
+            session_open(link->settings, link->catalog, &link->memory, end_us, &link->failure);
+        if (link->session != NULL) {
+            attempt_succeeded(link);
+            break;
+        }
         attempt_failed(link);
-        return !link->is_unfit;
+        if (link->failure.is_unfit || link->failure.is_refused || clock_us() >= end_us ||
+            link->failure.lacks_slot || !is_reached(context)) {
+            break;
+        }
+        poll(NULL, 0, clock_left_ms(link->backoff.next_us / 1000) + 1);
     }
-    attempt_succeeded(link);
-    if (!session_may_run_all(link->session, deadline_us, &link->failure)) {
-        log_failure(link);
+    return link->session != NULL;
+}
+
+bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context)
+{
+    if (!connect_now(link, is_reached, context)) {
+        const struct session_failure *failure = &link->failure;
+
+        return (!failure->is_unfit && !failure->is_refused &&
+                (failure->lacks_slot || !is_reached(context))) ||
+               refuse(link);
+    }
+    if (!session_may_run_all(link->session, clock_us() + LINK_FITS_MS * INT64_C(1000),
+                             &link->failure)) {
         link_drop(link); /* answers to that may still come */
-        return !link->failure.is_unfit;
+        return !link->failure.is_unfit || refuse(link);
     }
     link_watch(link);
     return true;

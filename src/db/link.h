@@ -10,8 +10,8 @@
 #include "db/session.h"
 
 enum {
-    LINK_CONNECT_MS = 2000, /* one attempt */
-    LINK_RETRY_MS = 50      /* between attempts while it isn't known how long it lasts */
+    LINK_FITS_MS = 25000, /* for link_fits, while other processes have sessions */
+    LINK_RETRY_MS = 50    /* between attempts while it isn't known how long it lasts */
 };
 
 struct link {
@@ -21,12 +21,12 @@ struct link {
     struct session *session; /* NULL while there is none */
     bool is_ready;           /* else it is still connecting */
     bool was_of_use;         /* for its user to say of a ready one */
-    unsigned host;           /* which of several hosts to try first */
-    int64_t attempt_end_us;  /* of the attempt to connect */
-    int64_t away_since_us;   /* the first attempt that failed; 0: the last one didn't */
-    int patience_ms;         /* until that is an outage */
+    struct session_memory memory;
+    int64_t away_since_us; /* the first address that failed; 0: the last attempt went well */
+    int patience_ms;       /* until that is an outage */
     struct backoff backoff;
     struct session_failure failure; /* of the last attempt */
+    bool lacks_slot;                /* that was why the last one that ended did */
     bool is_logged;                 /* that there is no session */
     bool is_unfit;                  /* because the schema doesn't fit */
     int64_t logged_ms;
@@ -41,10 +41,10 @@ void link_init(struct link *link, const struct session_settings *settings, int p
                const struct catalog *catalog, int epoll_fd, void *who);
 void link_release(struct link *link);
 
-/* Each is false when an attempt to connect has come to nothing. */
+/* Each is false when an attempt to connect has come to nothing, or has got no further for a while. */
 bool link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
 bool link_go_on_connecting(struct link *link); /* the socket is ready */
-bool link_expire(struct link *link);           /* ends one that takes too long */
+bool link_expire(struct link *link);           /* goes on to the next address when it is time */
 
 /* Gives the session up. Not of use: before it is clear that the next one will be, it is waited for. */
 void link_drop(struct link *link);
@@ -62,8 +62,10 @@ bool link_is_pausing(const struct link *link);
 /* When there is something to do without the socket being ready, if a session is wanted. */
 int64_t link_next_us(const struct link *link);
 
-/* Connects now, waiting for it. False only when the database answers but its schema doesn't fit the
- * statements; one that is away says nothing against them. */
-bool link_fits(struct link *link);
+/* Connects now and waits for it. False, with the reason in the log: the database refuses the settings,
+ * or its schema doesn't fit the statements, or there is no session to be had while is_reached says that
+ * others have theirs. A database that is away for all says nothing against the settings; nor does one
+ * that has no slot left, as those that are replaced make room. */
+bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context);
 
 #endif

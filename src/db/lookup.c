@@ -7,86 +7,161 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/memory.h"
 
+/* What an empty item of a list of ports means to libpq. */
+#define DEFAULT_PORT "5432"
+
+/* wanted is what the lists say, found what came of it; the thread writes found, until it is done. */
 struct lookup {
-    char *hosts, *ports; /* taken apart by the thread */
-    struct buf found_hosts, found_addresses, found_ports;
-    int found;
+    struct targets {
+        struct target *items;
+        size_t count;
+    } wanted, found;
     char failure[512];
     int done_fd;
-    atomic_int holders; /* who started it, and its thread: the last one frees it */
+    bool is_done;       /* from the start */
+    atomic_int holders; /* the caller and the thread: the last one frees it */
 };
+
+/* --- lists --- */
+
+static char *copy(const char *text)
+{
+    return text != NULL ? memory_copy(text) : NULL;
+}
+
+static void add(struct targets *targets, const char *host, const char *address, const char *port)
+{
+    targets->items = memory_resize(targets->items, (targets->count + 1) * sizeof targets->items[0]);
+    targets->items[targets->count++] =
+        (struct target){.host = copy(host), .address = copy(address), .port = copy(port)};
+}
+
+static void release_targets(struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        memory_free(targets->items[i].host);
+        memory_free(targets->items[i].address);
+        memory_free(targets->items[i].port);
+    }
+    memory_free(targets->items);
+}
+
+static size_t count_items(const char *list)
+{
+    size_t items = list != NULL;
+
+    for (; list != NULL && *list != '\0'; list++) {
+        items += *list == ',';
+    }
+    return items;
+}
 
 static bool is_folder(const char *host)
 {
-    return *host == '\0' || *host == '/' || *host == '@';
+    return host == NULL || *host == '\0' || *host == '/' || *host == '@';
 }
 
-static bool is_name(const char *host)
+static bool is_numeric(const char *host)
 {
     struct in6_addr any;
 
-    return !is_folder(host) && inet_pton(AF_INET, host, &any) != 1 &&
-           inet_pton(AF_INET6, host, &any) != 1;
+    return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
-bool lookup_is_needed(const char *hosts)
+static bool is_name(const struct target *target)
 {
-    char *copy = memory_copy(hosts);
-    bool is_needed = false;
-
-    for (char *rest = copy, *host; (host = strsep(&rest, ",")) != NULL;) {
-        is_needed = is_needed || is_name(host);
-    }
-    memory_free(copy);
-    return is_needed;
+    return target->address == NULL && !is_folder(target->host);
 }
+
+static bool has_names(const struct targets *targets)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < targets->count; i++) {
+        has = has || is_name(&targets->items[i]);
+    }
+    return has;
+}
+
+/* One target of the lists; what is empty in them is left to libpq. */
+static void add_wanted(struct lookup *lookup, const char *host, const char *address,
+                       const char *port)
+{
+    if (host != NULL && *host == '\0') {
+        host = NULL;
+    }
+    if (address == NULL || *address == '\0') {
+        address = host != NULL && is_numeric(host) ? host : NULL;
+    }
+    add(&lookup->wanted, host, address, port != NULL && *port == '\0' ? DEFAULT_PORT : port);
+}
+
+/* The n-th of each list is one target, but a single port is that of all. Lists that don't fit each
+ * other stay as they are: libpq refuses them in words of its own. */
+static void split(struct lookup *lookup, const char *hosts, const char *addresses,
+                  const char *ports)
+{
+    size_t host_count = count_items(hosts), address_count = count_items(addresses);
+    size_t port_count = count_items(ports);
+    size_t count = address_count > 0 ? address_count : host_count > 0 ? host_count : 1;
+    bool fit = (host_count == 0 || host_count == count) && (port_count <= 1 || port_count == count);
+    char *rest_hosts = copy(hosts), *rest_addresses = copy(addresses), *rest_ports = copy(ports);
+    char *host = rest_hosts, *address = rest_addresses, *port = rest_ports;
+    const char *last_port = ports;
+
+    if (!fit) {
+        add(&lookup->wanted, hosts, addresses != NULL ? addresses : hosts, ports);
+    }
+    for (size_t i = 0; fit && i < count; i++) {
+        if (port != NULL) {
+            last_port = strsep(&port, ",");
+        }
+        add_wanted(lookup, strsep(&host, ","), strsep(&address, ","), last_port);
+    }
+    memory_free(rest_hosts);
+    memory_free(rest_addresses);
+    memory_free(rest_ports);
+}
+
+/* --- the thread --- */
 
 static void release(struct lookup *lookup)
 {
     if (atomic_fetch_sub(&lookup->holders, 1) > 1) {
         return;
     }
-    close(lookup->done_fd);
-    memory_free(lookup->hosts);
-    memory_free(lookup->ports);
-    buf_release(&lookup->found_hosts);
-    buf_release(&lookup->found_addresses);
-    buf_release(&lookup->found_ports);
+    if (lookup->done_fd >= 0) {
+        close(lookup->done_fd);
+    }
+    release_targets(&lookup->wanted);
+    release_targets(&lookup->found);
     memory_free(lookup);
 }
 
-static void add(struct lookup *lookup, const char *host, const char *address, const char *port)
-{
-    const char *comma = lookup->found++ > 0 ? "," : "";
-
-    buf_printf(&lookup->found_hosts, "%s%s", comma, host);
-    buf_printf(&lookup->found_addresses, "%s%s", comma, address);
-    buf_printf(&lookup->found_ports, "%s%s", comma, port);
-}
-
-static void look_up(struct lookup *lookup, const char *host, const char *port)
+static void look_up(struct lookup *lookup, const struct target *target)
 {
     const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     char address[INET6_ADDRSTRLEN + 32 /* the interface of a link-local one */];
-    int error = getaddrinfo(host, NULL, &wanted, &found);
+    int error = getaddrinfo(target->host, NULL, &wanted, &found);
 
     if (error != 0) {
         snprintf(lookup->failure, sizeof lookup->failure,
-                 "could not translate host name \"%s\" to address: %s", host, gai_strerror(error));
+                 "could not translate host name \"%s\" to address: %s", target->host,
+                 gai_strerror(error));
         return;
     }
     for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
         if (getnameinfo(one->ai_addr, one->ai_addrlen, address, sizeof address, NULL, 0,
                         NI_NUMERICHOST) == 0) {
-            add(lookup, host, address, port);
+            add(&lookup->found, target->host, address, target->port);
         }
     }
     freeaddrinfo(found);
@@ -95,19 +170,15 @@ static void look_up(struct lookup *lookup, const char *host, const char *port)
 static void *run(void *context)
 {
     struct lookup *lookup = context;
-    char *hosts = lookup->hosts, *ports = lookup->ports; /* what is left of them */
-    const char *host, *port = "";
     const uint64_t done = 1;
 
-    while ((host = strsep(&hosts, ",")) != NULL) {
-        /* The last port is that of all further hosts, if it is the only one. */
-        const char *next = strsep(&ports, ",");
+    for (size_t i = 0; i < lookup->wanted.count; i++) {
+        const struct target *target = &lookup->wanted.items[i];
 
-        port = next != NULL ? next : port;
-        if (is_folder(host)) {
-            add(lookup, host, "", port);
+        if (is_name(target)) {
+            look_up(lookup, target);
         } else {
-            look_up(lookup, host, port);
+            add(&lookup->found, target->host, target->address, target->port);
         }
     }
     ssize_t ignored = write(lookup->done_fd, &done, sizeof done);
@@ -132,12 +203,19 @@ static bool start_thread(struct lookup *lookup)
     return is_started;
 }
 
-struct lookup *lookup_start(const char *hosts, const char *ports)
+struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports)
 {
     struct lookup *lookup = memory_zeroed(sizeof *lookup);
 
-    lookup->hosts = memory_copy(hosts);
-    lookup->ports = memory_copy(ports != NULL ? ports : "");
+    lookup->done_fd = -1;
+    atomic_store(&lookup->holders, 1);
+    split(lookup, hosts, addresses, ports);
+    if (!has_names(&lookup->wanted)) {
+        lookup->is_done = true;
+        lookup->found = lookup->wanted;
+        lookup->wanted = (struct targets){0};
+        return lookup;
+    }
     lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_store(&lookup->holders, 2);
     if (lookup->done_fd < 0 || !start_thread(lookup)) {
@@ -153,13 +231,18 @@ int lookup_fd(const struct lookup *lookup)
     return lookup->done_fd;
 }
 
-bool lookup_take(const struct lookup *lookup, struct addresses *found, const char **why)
+bool lookup_is_done(const struct lookup *lookup)
 {
-    *found = (struct addresses){.hosts = lookup->found_hosts.bytes,
-                                .addresses = lookup->found_addresses.bytes,
-                                .ports = lookup->found_ports.bytes};
+    return lookup->is_done;
+}
+
+bool lookup_take(const struct lookup *lookup, const struct target **targets, size_t *count,
+                 const char **why)
+{
+    *targets = lookup->found.items;
+    *count = lookup->found.count;
     *why = lookup->failure;
-    return lookup->found > 0;
+    return lookup->found.count > 0;
 }
 
 void lookup_free(struct lookup *lookup)

@@ -1,29 +1,36 @@
-/* The addresses behind the host names of a connection string. The resolver makes its caller wait, for
- * seconds when no name server answers, so a thread asks it. */
+/* The addresses behind the hosts of a connection, one target for each. The resolver blocks its caller,
+ * for seconds when no name server answers, so a thread asks it. */
 #ifndef CRUDDUR_DB_LOOKUP_H
 #define CRUDDUR_DB_LOOKUP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct lookup;
 
-/* Whether the comma-separated list has a name in it, not only addresses and folders of sockets. */
-bool lookup_is_needed(const char *hosts);
+/* One way to the server, each member as libpq takes it. NULL leaves a member to libpq's defaults. */
+struct target {
+    char *host;    /* also what a certificate and a password file are compared with */
+    char *address; /* numeric; NULL: the host is a folder of sockets */
+    char *port;
+};
 
-/* Begins; ports is a list of as many items or of one, NULL for none. NULL: there is no thread to be had. */
-struct lookup *lookup_start(const char *hosts, const char *ports);
+/* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not set. A
+ * host that has a numeric address already is not looked up. NULL: no thread or descriptor is left. */
+struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports);
 
-/* Readable once it is done. */
+/* Readable when the look-up is done. */
 int lookup_fd(const struct lookup *lookup);
 
-/* What was found, once it is done, as three lists of equal length, an item for each address; a folder
- * has an empty one. False when that is nothing at all: *why says so. The text ends with the lookup. */
-struct addresses {
-    const char *hosts, *addresses, *ports;
-};
-bool lookup_take(const struct lookup *lookup, struct addresses *found, const char **why);
+/* Whether no name had to be looked up, so that the look-up was done when lookup_start returned. */
+bool lookup_is_done(const struct lookup *lookup);
 
-/* Gives it up, done or not. NULL is allowed. */
+/* The targets of a look-up that is done, in the order of the lists; they live as long as the look-up.
+ * False: there is none, and *why says so, as long as the look-up lives. */
+bool lookup_take(const struct lookup *lookup, const struct target **targets, size_t *count,
+                 const char **why);
+
+/* Frees the look-up, done or not. NULL is allowed. */
 void lookup_free(struct lookup *lookup);
 
 #endif

@@ -3,7 +3,9 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/sqlstate.h"
 
@@ -77,28 +79,60 @@ void pipeline_forget(struct pending *pending)
     PQclear(pending->reply);
     pending->reply = NULL;
     pending->ends_unit = false;
+    pending->has_prelude = false;
+    pending->is_prepared = false;
+    pending->is_unfit = false;
 }
 
-static bool send_statement(const struct session *session, const struct statement *statement)
+/* What has to be sent before a statement, in the same transaction: that it be prepared, when this
+ * session runs it for the first time; or for a session that may be another one each time, all that
+ * sets it up, before the first statement of a unit. */
+static bool send_prelude(struct session *session, struct pending *pending, bool begins_unit)
 {
+    enum statement_id id = pending->statement->id;
+    const struct prepared *prepared = catalog_get(session_catalog(session), id);
+
+    if (!session_settings(session)->prepares) {
+        pending->has_prelude = begins_unit;
+        return !begins_unit || session_send_begin(session, true);
+    }
+    if (session_has_prepared(session, id)) {
+        return true;
+    }
+    pending->has_prelude = true;
+    pending->is_prepared = true;
+    session_note_prepared(session, id, true);
+    return PQsendPrepare(session_pg(session), prepared->name, prepared->sql, 0, NULL);
+}
+
+static bool send_statement(const struct session *session, struct pending *pending)
+{
+    const struct statement *statement = pending->statement;
     const struct prepared *prepared = catalog_get(session_catalog(session), statement->id);
+    const char *values[TEMPLATE_PARAMETERS_MAX];
     PGconn *pg = session_pg(session);
     int count = (int)prepared->parameters;
 
+    memcpy(values, statement->values, sizeof values);
+    if (prepared->expires) {
+        values[prepared->not_after] = pending->not_after;
+    }
+    pending->sent_us = clock_us();
     return session_settings(session)->prepares
-               ? PQsendQueryPrepared(pg, prepared->name, count, statement->values, NULL, NULL, 0)
-               : PQsendQueryParams(pg, prepared->sql, count, NULL, statement->values, NULL, NULL,
-                                   0);
+               ? PQsendQueryPrepared(pg, prepared->name, count, values, NULL, NULL, 0)
+               : PQsendQueryParams(pg, prepared->sql, count, NULL, values, NULL, NULL, 0);
 }
 
 bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit)
 {
-    bool is_sent = true;
+    bool is_sent = true, is_first = true;
     struct pending *pending;
 
     while ((pending = pending_take(unit)) != NULL) {
-        is_sent = is_sent && send_statement(pipeline->session, pending->statement);
+        is_sent = is_sent && send_prelude(pipeline->session, pending, is_first) &&
+                  send_statement(pipeline->session, pending);
         pending->ends_unit = unit->first == NULL;
+        is_first = false;
         pending_append(&pipeline->sent, pending);
         if (pipeline->answered_to == NULL) {
             pipeline->answered_to = pending;
@@ -141,6 +175,32 @@ static bool tells_of_loss(const PGresult *result)
            PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
 }
 
+/* The prelude's replies have ended. An error of it stays as the statement's own. */
+static void end_prelude(struct pipeline *pipeline, struct pending *about)
+{
+    bool good = about->reply != NULL && !has_failed(about);
+
+    about->has_prelude = false;
+    if (about->is_prepared && !good) {
+        session_note_prepared(pipeline->session, about->statement->id, false);
+        about->is_unfit = PQresultStatus(about->reply) == PGRES_FATAL_ERROR;
+    }
+    if (good) {
+        PQclear(about->reply);
+        about->reply = NULL;
+    }
+}
+
+static void take_reply(struct pending *about, PGresult *reply)
+{
+    if (about->reply != NULL && PQresultStatus(reply) == PGRES_PIPELINE_ABORTED) {
+        PQclear(reply); /* its prelude's error is the reason */
+    } else {
+        PQclear(about->reply);
+        about->reply = reply;
+    }
+}
+
 enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *unit)
 {
     PGconn *pg = session_pg(pipeline->session);
@@ -156,7 +216,9 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
             }
             /* The end of one statement's replies. What still comes before the Sync, such as an error
              * at commit, is about the unit's last. */
-            if (about->reply != NULL && !about->ends_unit) {
+            if (about->has_prelude) {
+                end_prelude(pipeline, about);
+            } else if (about->reply != NULL && !about->ends_unit) {
                 pipeline->answered_to = about->next;
             }
         } else if (PQresultStatus(reply) == PGRES_PIPELINE_SYNC) {
@@ -166,8 +228,7 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
             PQclear(reply);
             return UNIT_LOST;
         } else {
-            PQclear(about->reply);
-            about->reply = reply;
+            take_reply(about, reply);
         }
     }
     return UNIT_NONE;
@@ -179,9 +240,16 @@ static const char *value_at(const PGresult *rows, int column)
                                                                      : PQgetvalue(rows, 0, column);
 }
 
-/* From the one row (outcome, body, next_key, lives_us, snapshot), of which the last ones may be
- * missing. */
-static void take_row(const PGresult *rows, struct result *result)
+const char *pipeline_column(const struct pending *pending, const char *column)
+{
+    int number = PQntuples(pending->reply) > 0 ? PQfnumber(pending->reply, column) : -1;
+
+    return number >= 0 ? value_at(pending->reply, number) : NULL;
+}
+
+/* From the one row (outcome, body, next_key, lives_us, snapshot, clock_us), of which the last ones may
+ * be missing. A write's has only the first two of these. */
+static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
     if (PQntuples(rows) == 0) {
@@ -190,10 +258,15 @@ static void take_row(const PGresult *rows, struct result *result)
     result->outcome = value_at(rows, 0);
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
+    if (is_write) {
+        return;
+    }
     result->next_key = value_at(rows, 2);
     const char *lives_us = value_at(rows, 3);
     result->lives_us = lives_us != NULL ? strtoll(lives_us, NULL, 10) : -1;
     result->snapshot = value_at(rows, 4);
+    const char *clock_us = value_at(rows, 5);
+    result->clock_us = clock_us != NULL ? strtoll(clock_us, NULL, 10) : 0;
 }
 
 static void take_error(const char *template_name, const PGresult *error, struct result *result)
@@ -210,6 +283,29 @@ static void take_error(const char *template_name, const PGresult *error, struct 
                                                                          : said);
 }
 
+/* A statement that can't be prepared, for want of a column, say, is logged once by file and line. False:
+ * the reason is another one, such as a lock on its tables. */
+static bool take_unfit(struct session *session, const struct pending *pending,
+                       struct result *result)
+{
+    const struct catalog *catalog = session_catalog(session);
+    enum statement_id id = pending->statement->id;
+    const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
+    const char *position = PQresultErrorField(pending->reply, PG_DIAG_STATEMENT_POSITION);
+
+    if (sqlstate == NULL || sqlstate_verdict(sqlstate).status != STATUS_INTERNAL ||
+        sqlstate_verdict(sqlstate).remedy != REMEDY_NONE) {
+        return false;
+    }
+    snprintf(result->sqlstate, sizeof result->sqlstate, "%s", sqlstate);
+    if (session_note_unfit(session, id)) {
+        log_message(LOG_ERROR, "database", "the schema doesn't fit: %s: %s (SQLSTATE %s)",
+                    catalog_place(catalog, id, position != NULL ? atoi(position) : 0),
+                    PQresultErrorField(pending->reply, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+    }
+    return true;
+}
+
 bool pipeline_timed_out(const struct pending *pending)
 {
     const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
@@ -220,13 +316,17 @@ bool pipeline_timed_out(const struct pending *pending)
 void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
                      struct result *result)
 {
-    const struct catalog *catalog = session_catalog(pipeline->session);
+    const struct prepared *prepared =
+        catalog_get(session_catalog(pipeline->session), pending->statement->id);
 
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
+    if (pending->is_unfit && take_unfit(pipeline->session, pending, result)) {
+        return;
+    }
     if (has_failed(pending)) {
-        take_error(catalog_get(catalog, pending->statement->id)->name, pending->reply, result);
+        take_error(prepared->name, pending->reply, result);
     } else {
-        take_row(pending->reply, result);
+        take_row(pending->reply, prepared->expires, result);
     }
 }
 

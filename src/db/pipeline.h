@@ -19,12 +19,18 @@ struct pending {
     statement_done *done;
     void *context;
     int64_t submitted_us;
+    int64_t sent_us;         /* last; 0: never */
+    char not_after[24];      /* of a write: the parameter of that name */
     struct pg_result *reply; /* the last that the server said of it */
     struct pending *next;
-    int losses;      /* sessions that were lost while it ran */
-    int repeats;     /* deadlocks and serialization failures that it met */
-    bool runs_alone; /* in no unit with others: one with it has failed */
-    bool ends_unit;  /* a Sync was sent behind it */
+    int losses;       /* sessions that were lost while it ran */
+    int late_repeats; /* attempts that the server's clock was past the deadline of */
+    int repeats;      /* deadlocks and serialization failures that it met */
+    bool runs_alone;  /* in no unit with others: one with it has failed */
+    bool ends_unit;   /* a Sync was sent behind it */
+    bool has_prelude; /* what was sent right before it, in its transaction, isn't answered yet: */
+    bool is_prepared; /* … that prepares it; else it sets the transaction up */
+    bool is_unfit;    /* the schema doesn't fit it */
 };
 
 /* A row of them. Zeroed it is empty. */
@@ -68,6 +74,9 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
 /* Makes the result from the reply of a statement. Its text lives until pipeline_forget. */
 void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
                      struct result *result);
+
+/* What the first row of the reply has in a column, or NULL. Lives until pipeline_forget. */
+const char *pipeline_column(const struct pending *pending, const char *column);
 
 /* Whether the server gave up this very statement, of a failed unit, as it took too long. */
 bool pipeline_timed_out(const struct pending *pending);

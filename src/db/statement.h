@@ -12,7 +12,9 @@
 /* Every statement there is; catalog.c says which template and which parameters each one has. */
 enum statement_id {
     STATEMENT_SESSION_BEGIN,
+    STATEMENT_SESSION_ROOM,
     STATEMENT_SESSION_SNAPSHOT,
+    STATEMENT_SESSION_INTRODUCE,
     STATEMENT_HEALTH_READY,
     STATEMENT_ACTIVITIES_HOME,
     STATEMENT_ACTIVITIES_SEARCH,
@@ -40,6 +42,7 @@ enum statement_id {
     STATEMENT_SOCIAL_READ,
     STATEMENT_METRICS_GROWTH,
     STATEMENT_METRICS_PURGE,
+    STATEMENT_METRICS_STEP,
     STATEMENT_COUNT
 };
 
@@ -67,8 +70,9 @@ struct result {
     const char *body;     /* JSON text; NULL when there is none */
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
-    int64_t lives_us;     /* of a page, until the first of its rows expires; -1: none does */
+    int64_t lives_us;     /* of a page or the purge: until a row expires; -1: none does */
     const char *snapshot; /* what has been seen, as in snapshot.h; NULL: it may be kept by nobody */
+    int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
     const char *etag;     /* of a kept page, else NULL */
     int stale_s;          /* its age when it was served for want of a database; else 0 */
     char sqlstate[6];     /* of the error; "" without one */

@@ -1,30 +1,67 @@
-/* Looks at FastCGI records (FastCGI Specification 1.0, section 3.3) that wait in a socket, without
- * taking them: libfcgi reads them only once they are all there, so a slow peer holds up nobody. */
+/* FastCGI records (FastCGI Specification 1.0, section 3.3), looked at one after the other before libfcgi
+ * reads them: libfcgi gets complete requests only, and no management record.
+ *
+ * A connection is between two requests (struct framing is all zero), within one (id is set), or has all of one
+ * (is_complete) until its answer is sent. Only framing_step() changes the state; whoever ends a request zeroes it. */
 #ifndef CRUDDUR_HTTP_FRAMING_H
 #define CRUDDUR_HTTP_FRAMING_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum framing {
-    FRAMING_INCOMPLETE, /* well-formed so far, more must come */
-    FRAMING_COMPLETE,   /* one whole request */
-    FRAMING_INVALID     /* nothing that a front server sends to a responder: hang up */
+enum {
+    FRAMING_HEADER = 8,
+    FRAMING_CONTENT_MAX = 65535,
+    FRAMING_END = 24,
+    FRAMING_REPLY_MAX = 128,
+    FRAMING_PAIR_MAX = 128 * 1024 /* bytes of a parameter's name and value */
 };
 
-struct framing_view {
-    bool params_complete; /* the request can be answered, though perhaps not served */
-    size_t stdin_length;  /* bytes of body seen so far */
-    size_t length;        /* bytes up to the end of the request; with FRAMING_COMPLETE only */
+enum framing_kind {
+    FRAMING_INCOMPLETE, /* less than a record, which may become one */
+    FRAMING_PART,       /* a record of the request, of which more must come */
+    FRAMING_COMPLETE,   /* the last record of the request */
+    FRAMING_ASIDE,      /* a record of no request: not for libfcgi */
+    FRAMING_ABORTED,    /* ABORT_REQUEST for the request: an ASIDE that ends it */
+    FRAMING_NEXT, /* the first record of another request with the id of the one that is complete: to be
+                           looked at again after that one's answer */
+    FRAMING_INVALID /* nothing that a front server sends to a responder: close the connection */
 };
 
-/* Management records are refused: GET_VALUES with five equal names overruns a buffer of libfcgi
- * 2.4.2. So are all ids but the one of BEGIN_REQUEST, other roles than responder, and padding or
- * name-value pairs are left to libfcgi. */
-enum framing framing_scan(const unsigned char *bytes, size_t length, struct framing_view *view);
+/* Where in the name-value pairs (section 3.4) the parameters seen so far end. */
+struct framing_pairs {
+    size_t left;   /* bytes of a name and value that must follow */
+    unsigned have; /* bytes of the two lengths */
+    unsigned char lengths[8];
+};
+
+struct framing {
+    unsigned id;  /* of the request; 0 between two */
+    bool is_kept; /* the connection is for more requests */
+    bool params_complete;
+    bool is_complete;
+    size_t stdin_length; /* bytes of body seen so far */
+    struct framing_pairs pairs;
+};
+
+struct framing_step {
+    size_t length; /* of the record, with header and padding; not for INCOMPLETE and INVALID */
+    size_t reply_length; /* bytes that answer it; 0: it is ignored */
+    unsigned char reply[FRAMING_REPLY_MAX];
+    bool closes; /* the peer doesn't want to keep the connection: close it after the reply */
+};
+
+/* Looks at the record at bytes[0]. Only one request is taken at a time (FCGI_MPXS_CONNS is 0): others are refused
+ * with CANT_MPX_CONN, other roles than responder with UNKNOWN_ROLE, and further records of a request that is refused,
+ * aborted or answered are ignored. A torn or oversized name-value pair is INVALID: libfcgi allocates what a length
+ * says before it reads. */
+enum framing_kind framing_step(struct framing *framing, const unsigned char *bytes, size_t length,
+                               struct framing_step *step);
+
+/* What GET_VALUES is told of connections and requests at a time. */
+void framing_set_limit(unsigned limit);
 
 /* The other way round, an answer: records of standard output, then its end. */
-enum { FRAMING_HEADER = 8, FRAMING_CONTENT_MAX = 65535, FRAMING_END = 24 };
 
 /* The header of a record with length bytes of output, FRAMING_CONTENT_MAX at most. */
 void framing_output(unsigned char header[static FRAMING_HEADER], unsigned id, size_t length);

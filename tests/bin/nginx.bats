@@ -40,6 +40,7 @@ start_site() {
   echo 'let a' >"$FOLDER/www/static/a.js"
   mkdir "$FOLDER/docs"
   echo '<html>the API</html>' >"$FOLDER/docs/api.html"
+  echo 'openapi: 3.1.0' >"$FOLDER/docs/openapi.yaml"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=cruddur.example -days 2 \
     -keyout "$FOLDER/privkey.pem" -out "$FOLDER/fullchain.pem" 2>/dev/null
   sed -e "s#/etc/ssl/cruddur/#$FOLDER/#; s#/usr/local/share/cruddur/nginx/#$FOLDER/shipped/#; s#/var/www/cruddur#$FOLDER/www#" \
@@ -115,7 +116,7 @@ letters() {
   printf '%s' "${text// /a}"
 }
 
-readonly CLOSE=$'Host: a\r\nConnection: close'
+readonly CLOSE=$'Host: localhost\r\nConnection: close'
 
 @test "a request line that is none, or with a bad path or header: 400" {
   for line in 'GE T / x' $'\x16\x03\x01' 'get / HTTP/1.1' 'GET /%00 HTTP/1.1' 'GET /../x HTTP/1.1' 'CONNECT a:80 HTTP/1.1'; do
@@ -214,6 +215,29 @@ readonly CLOSE=$'Host: a\r\nConnection: close'
   [[ $output == *immutable* ]]
   run -0 site "https://cruddur.example:$TLS_PORT/static/b.js"
   [[ $output == '["not_found"]' ]]
+}
+
+@test "production: every answer over TLS has the headers that protect, errors and redirects too" {
+  local path url=https://cruddur.example:$TLS_PORT
+  for path in / /static/a.js /static/b.js /nowhere/%00 /api/x /livez /readyz /metrics /api/docs /api/docs/openapi.yaml /messages; do
+    run -0 site --dump-header - --output /dev/null "$url$path"
+    (($(grep -ci '^strict-transport-security: max-age=63072000' <<<"$output") == 1)) || {
+      printf '%s: %s\n' "$path" "$output"
+      false
+    }
+    (($(grep -ci '^x-content-type-options: nosniff' <<<"$output") == 1))
+  done
+  for path in / /static/a.js; do
+    run -0 site --dump-header - --output /dev/null "$url$path" --header 'If-Match: "x"'
+    [[ $output == 'HTTP/2 412'* && $output == *strict-transport-security* && $output == *nosniff* ]]
+  done
+  run -0 site --dump-header - --output /dev/null --request TRACE "$url/"
+  [[ $output == 'HTTP/2 405'* && $output == *strict-transport-security* && $output == *nosniff* ]]
+}
+
+@test "quickstart: nothing is said of TLS" {
+  request 'GET / HTTP/1.1' "$CLOSE"
+  [[ $output != *Strict-Transport* ]]
 }
 
 @test "production: the metrics are for this machine" {

@@ -132,6 +132,18 @@ type_at_prompt() {
   nothing_happened
 }
 
+@test "dev's URL that names production's host or database in another case is guarded, too" {
+  PROD_CONNECTION_URL=postgresql://postgres@localhost:$PORT/$PROD
+  for place in "LOCALHOST:$PORT/$PROD" "LocalHost:$PORT/$PROD" "localhost:$PORT/${PROD^^}"; do
+    CONNECTION_URL=postgresql://postgres@$place
+    for script in db-drop db-seed db-setup; do
+      run -1 "$BIN/$script" </dev/null
+      [[ $output == *'PRODUCTION (CONNECTION_URL names the same database'* ]]
+    done
+  done
+  nothing_happened
+}
+
 @test "the name typed out, or --yes-drop with it: done, to production and not to dev" {
   run -0 "$BIN/db-drop" prod <<<"$PROD"
   [[ $output == *'PRODUCTION'*"This will drop $PROD on "* ]]

@@ -21,6 +21,7 @@ from waiting import eventually
 TEMPLATE = "cruddur_template"
 OWNER_PASSWORD = "owner's secret"
 APP_PASSWORD = "app-secret-5f1d"
+HOOK_PASSWORD = "hook-secret-91ce"
 
 SETTINGS = """\
 listen_addresses = '{address}'
@@ -62,6 +63,8 @@ def make_certificate(certificate, key):
 class Cluster:
     """PostgreSQL refuses to run as root; then it runs as the user postgres."""
 
+    environment = {}  # of its processes, besides
+
     def __init__(self, address=""):
         """address is where it listens besides its unix socket, at the usual port."""
         self.address = address
@@ -77,7 +80,7 @@ class Cluster:
             user=user,
             group=user and pwd.getpwnam(user).pw_gid,
             cwd="/",
-            env=clean_environment(),
+            env=clean_environment(**self.environment),
             check=True,
             stdin=subprocess.DEVNULL,
             **options,
@@ -178,10 +181,11 @@ class Cluster:
 
     def psql(self, file, role, database, password=""):
         return subprocess.run(
-            [postgres_program("psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--quiet", "--file", str(file)],
+            [postgres_program("psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--set", "app_connections=190", "--quiet", "--file", str(file)],
             env=clean_environment(
                 PGHOST=str(self.sockets), PGUSER=role, PGPASSWORD=password, PGDATABASE=database,
                 CRUDDUR_OWNER_PASSWORD=OWNER_PASSWORD, CRUDDUR_APP_PASSWORD=APP_PASSWORD,
+                CRUDDUR_HOOK_PASSWORD=HOOK_PASSWORD,
             ),
             check=True,
         )  # fmt: skip
@@ -192,6 +196,7 @@ class Cluster:
         self.sql(f"create database {TEMPLATE} owner cruddur_owner")
         for file in ("schema.sql", "seed.sql"):
             self.psql(SQL / file, "cruddur_owner", TEMPLATE, OWNER_PASSWORD)
+        self.psql(SQL / "large_objects.sql", "postgres", TEMPLATE)
 
 
 class Standby(Cluster):
@@ -199,6 +204,13 @@ class Standby(Cluster):
 
     def __init__(self, primary):
         super().__init__()
+        try:
+            self.copy(primary)
+        except BaseException:
+            self.remove()
+            raise
+
+    def copy(self, primary):
         self.own()
         self.run("pg_basebackup", "--host", primary.sockets, "--username=postgres", "--no-sync", "--checkpoint=fast",
                  "--write-recovery-conf", "--pgdata", self.data)  # fmt: skip

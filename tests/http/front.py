@@ -13,7 +13,7 @@ from ports import free_port
 from waiting import PATIENCE, eventually
 
 ATTEMPTS = 5
-TIMEOUT = re.compile(r"(_timeout) \d+s;")
+TIMEOUT = re.compile(r"(?<!lingering)(_timeout) \d+s;")
 
 
 class Front:

@@ -6,10 +6,12 @@ import json
 import re
 import statistics
 
+from cluster import HOOK_PASSWORD
 from daemon import run_once
-from places import SQL
+from places import SQL, Folder
 
 PARSED = re.compile(r"LOG:  duration: \S+ ms  parse ([a-z0-9_]+/[a-z0-9_]+): (.*(?:\n\t.*)*)")
+NEVER = 2**62  # a time for a write's not_after
 LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 # People n of 1 to users, whose handle is userN, and activities over the last year, most of which have expired: the choices of
@@ -17,7 +19,7 @@ LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 # since: nothing but expired rows lies on top. The first people write most, user1 one in twenty.
 # user2 talks with everyone, user3 and user4 with each other all the time; one of user5's activities has all the replies that
 # haven't expired, and everyone likes it. Every activity has another like, every tenth a repost. user6 follows the thousand who
-# write most, user7 the thousand who write least, user8 twenty.
+# write most, user7 the thousand who write least, user8 twenty, user10 all from the eleventh on.
 ROWS = """
 insert into users (uuid, display_name, handle, email, cognito_user_id)
 select md5('user ' || n)::uuid, 'Person ' || n, 'user' || n, 'user' || n || '@example.com', 'sub-' || n
@@ -83,7 +85,9 @@ select md5('user 7')::uuid, md5('user ' || n)::uuid from generate_series(greates
 union all
 select md5('user 8')::uuid, md5('user ' || n)::uuid from generate_series(9, 28) n
 union all
-select md5('user ' || n)::uuid, md5('user ' || other)::uuid from generate_series(9, {users}) n, generate_series(1, 8) other;
+select md5('user 10')::uuid, md5('user ' || n)::uuid from generate_series(11, {users}) n
+union all
+select md5('user ' || n)::uuid, md5('user ' || other)::uuid from generate_series(9, {users}) n, generate_series(1, 8) other where n <> 10;
 insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
 select a.user_uuid, l.created_at, event_uuid('like', l.user_uuid, a.uuid), 'like', l.user_uuid, a.uuid
 from likes l
@@ -141,13 +145,28 @@ def load(database, users, activities):
         cursor.execute("vacuum analyze")
 
 
+def secret(folder, name, text):
+    """A file that others cannot read."""
+    path = folder.path / name
+    path.touch(0o600)
+    path.write_text(text)
+    return path
+
+
 def statements(database, sql_dir=SQL):
     """By name, as cruddurd sends them to be prepared: out of PostgreSQL's log."""
     at = database.cluster.log.stat().st_size
     database.sql(f"alter database {database.name} set log_min_duration_statement = 0")
+    folder = Folder()
     try:
-        run = run_once("--check", "--sql-dir", sql_dir, "--identity", "handle", environment={"CONNECTION_URL": database.url()})
+        run = run_once(
+            *("--check", "--sql-dir", sql_dir, "--identity", "handle"),
+            *("--hook-secret-file", secret(folder, "secret", "s" * 32)),
+            *("--hook-connection-url-file", secret(folder, "url", database.url("cruddur_hook", HOOK_PASSWORD))),
+            environment={"CONNECTION_URL": database.url()},
+        )
     finally:
+        folder.remove()
         database.sql(f"alter database {database.name} reset log_min_duration_statement")
     assert run.returncode == 0, run.stderr
     log = database.cluster.log.read_bytes()[at:].decode()
@@ -205,7 +224,7 @@ class Explainer:
         self.connection = database.connect()
         self.connection.autocommit = False
         self.cursor = self.connection.cursor()
-        self.cursor.execute((sql_dir / "session/begin.sql").read_text(), {"statement_timeout": "60000"})
+        self.cursor.execute((sql_dir / "session/begin.sql").read_text(), {"statement_timeout": "60000", "is_local": "false"})
         self.connection.commit()
         self.prepared = set()
 
@@ -222,6 +241,7 @@ class Explainer:
             self.connection.commit()
             self.prepared.add(name)
         assert set(values) <= set(statement.parameters), (name, values)
+        values = {"not_after": NEVER} | values
         literals = [
             self.cursor.mogrify("%s", (str(values[parameter]),)).decode() if values.get(parameter) is not None else "null"
             for parameter in statement.parameters
@@ -293,6 +313,7 @@ def cases(database):
         return {"words": " ".join(words), "others": " ".join(words[:-1]) or None, "start": words[-1], "limit": 50}
 
     return [
+        ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
         ("health/ready", "as it is", {}),
         ("activities/home", "20 rows, where few have expired", {"limit": 20} | behind("2 hours")),
         ("activities/home", "50 rows, where few have expired", {"limit": 50} | behind("2 hours")),
@@ -310,17 +331,23 @@ def cases(database):
         ("activities/create", "by handle", hello | {"handle": "user7", "ttl": "1 day"}),
         ("activities/reply", "to one with many replies", hello | {"sub": "sub-7", "parent": popular}),
         ("activities/delete", "a reply", {"uuid": reply, "sub": "sub-2"}),
+        ("activities/delete", "one with many replies", {"uuid": popular, "sub": "sub-5"}),
         ("activities/delete", "somebody else's", {"uuid": popular, "sub": "sub-7"}),
         ("social/like", "one that everyone likes", {"uuid": popular, "on": "t", "sub": "sub-7"}),
         ("social/like", "no more one that everyone likes", {"uuid": popular, "on": "f", "sub": "sub-7"}),
         ("social/repost", "one that everyone likes", {"uuid": popular, "on": "t", "sub": "sub-7"}),
         ("social/keep", "one with many replies that lives as long", {"uuid": popular, "ttl": "1 day", "sub": "sub-5"}),
+        ("social/keep", "one with many replies, for longer", {"uuid": popular, "ttl": "30 days", "sub": "sub-5"}),
         ("social/follow", "somebody", {"followed": "user5", "on": "t", "sub": "sub-9"}),
         ("social/follow", "no more somebody", {"followed": "user5", "on": "f", "sub": "sub-6"}),
         ("social/following", "a thousand who write most", {"sub": "sub-6", "limit": 50}),
         ("social/following", "a thousand, where few have expired", {"sub": "sub-6", "limit": 50} | behind("2 hours")),
         ("social/following", "a thousand who write least", {"sub": "sub-7", "limit": 50}),
         ("social/following", "a thousand, the last page", {"sub": "sub-6", "limit": 50} | last),
+        ("social/following", "a thousand who write least, 200 rows", {"sub": "sub-7", "limit": 200}),
+        ("social/following", "everybody", {"sub": "sub-10", "limit": 50}),
+        ("social/following", "everybody, 200 rows", {"sub": "sub-10", "limit": 200} | behind("2 hours")),
+        ("social/following", "everybody, the last page", {"sub": "sub-10", "limit": 200} | last),
         ("social/following", "twenty", {"sub": "sub-8", "limit": 50}),
         ("social/notifications", "of one who has many", {"sub": "sub-5", "limit": 50}),
         ("social/notifications", "of one who has many, 200 rows", {"sub": "sub-5", "limit": 200}),
@@ -328,6 +355,8 @@ def cases(database):
         ("social/unread", "of one who has many", {"sub": "sub-5"}),
         ("social/read", "as it is", {"sub": "sub-5"}),
         ("activities/search", "a word in every other post", word("many")),
+        ("activities/search", "a word in every other post, 200 rows", word("many") | {"limit": 200}),
+        ("activities/search", "any of many words, 200 rows", {"words": " or ".join([*(f"word{n}" for n in range(15)), "many"]), "limit": 200}),
         ("activities/search", "a word in what has just expired", word("gone")),
         ("activities/search", "a word in one of a hundred posts", word("everyone")),
         ("activities/search", "a word in one post", word("number", "7777")),

@@ -16,6 +16,7 @@ LOG_LINES = 80
 # Deadlines that no machine is too slow for. A test of a deadline sets its own, or takes the shipped ones by is_patient=False.
 PATIENT = {
     "statement_timeout": 50000,
+    "slow_timeout": 50000,
     "deadline": 60000,
     "stuck_timeout": 600000,
     "request_timeout": 60000,
@@ -81,6 +82,7 @@ class Pool:
             "workers": 2,
             "identity": "handle",
             "log_level": "debug",
+            "purge_interval": 0,
             "connection_url_file": self.url_file if self.database is not None else None,
         }
         defaults |= PATIENT if self.is_patient else {}

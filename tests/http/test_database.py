@@ -471,6 +471,7 @@ LIKE, REPOST, FOLLOW = "/api/activities/{post}/like", "/api/activities/{post}/re
     [
         *((method, target, None) for target in (LIKE, REPOST, FOLLOW) for method in ("PUT", "DELETE")),
         ("PUT", "/api/activities/{post}/keep", b'{"ttl":"1-hour"}'),
+        ("DELETE", "/api/activities/{post}", None),
         ("PUT", "/api/activities/notifications/read", b'{"until":"2026-01-01T00:00:00Z"}'),
     ],
 )
@@ -538,9 +539,8 @@ def test_a_missing_schema(cluster, start):
     check_unavailable(service.get("/readyz"))
     check_unavailable(service.home())
     assert service.get("/livez").status == 200
-    warning = eventually(lambda: [text for text in warnings(service) if "does not exist" in text], what="the reason")[0]
-    assert "activities/home.sql:" in warning
-    assert warning.startswith(f"no connection: {SQL}/")
+    (line,) = eventually(lambda: [text for text in service.log.messages("database") if "activities/home" in text], what="the reason")
+    assert line.startswith(f"the schema doesn't fit: {SQL}/activities/home.sql:") and "does not exist" in line
     service.database.sql("drop table if exists users")
     cluster.psql(SQL / "schema.sql", "postgres", service.database.name)
     eventually(lambda: service.get("/readyz").status == 200, what="the schema")

@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from client import JSON, Asking
-from cluster import FROM_SESSIONS
+from cluster import FROM_SESSIONS, HOOK_PASSWORD, Database
 from service import Service
 from waiting import eventually
 
@@ -30,10 +30,21 @@ class HookService(Service):
 
     def open(self):
         self.write_secret(SECRET)
+        self.database = self.database or Database(self.cluster)
+        self.write_hook_url(self.database.url("cruddur_hook", HOOK_PASSWORD))
         super().open()
 
     def arguments(self):
-        return [*super().arguments(), "--hook-secret-file", str(self.path / "hook")]
+        return [
+            *super().arguments(),
+            *("--hook-secret-file", str(self.path / "hook")),
+            *("--hook-connection-url-file", str(self.path / "hook-url")),
+        ]
+
+    def write_hook_url(self, url):
+        path = self.path / "hook-url"
+        path.touch(0o600)
+        path.write_text(url)
 
     def write_secret(self, secret, mode=0o600):
         path = self.path / "hook"
@@ -155,7 +166,7 @@ SLOW_INDEX = """
     drop index users_handle_key;
     create index slow on users (dawdle(handle));
     alter table users add constraint users_cognito_user_id_key unique (cognito_user_id);
-    create unique index users_handle_key on users (lower(handle))"""
+    create unique index users_handle_key on users (fold_case(handle))"""
 
 
 def test_deliveries_that_do_not_see_each_other(start_hook):

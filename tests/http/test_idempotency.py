@@ -164,11 +164,21 @@ def test_what_is_a_key(service, key, status):
         assert send(service, key, handle="bayko").status == 400
 
 
-def test_a_repetition_after_delete_is_a_new_row(service):
-    first = create(service, "deleted", message="deleted and again").json["uuid"]
-    assert service.ask_as("londo", "DELETE", f"/api/activities/{first}").status == 200
-    assert create(service, "deleted", message="deleted and again").status == 200
-    assert count(service, "activities", "deleted and again") == 1
+def test_a_repetition_after_delete_brings_nothing_back(service):
+    parent = service.create_as("bayko")["uuid"]
+    ways = (
+        lambda: create(service, "deleted", message="deleted and again"),
+        lambda: reply_to(service, parent, "deleted", message="deleted and again"),
+    )
+    for way in ways:
+        first = way().json["uuid"]
+        assert service.ask_as("londo", "DELETE", f"/api/activities/{first}").status == 200
+        for _ in range(3):
+            reply = way()
+            assert (reply.status, reply.json) == (410, ["activity_deleted"])
+        assert service.get(f"/api/activities/{first}").status == 404
+        assert service.ask_as("londo", "DELETE", f"/api/activities/{first}").status == 200
+    assert replies_count(service, parent) == 0
 
 
 def test_handles_in_either_case_are_one_user(start):

@@ -95,11 +95,15 @@ def test_strangers(service, what, method, post):
 
 @parametrize_marks
 def test_they_go_with_the_activity(service, what, post):
+    """Nobody sees them any more at once; their rows go with its own, a day later."""
     table = MARKS[what][0]
     reply = service.reply_as("bayko", post).json["uuid"]
     for activity in (post, reply):
         marked(service, "altbrown", what, activity)
     assert service.ask_as("londo", "DELETE", f"/api/activities/{post}").status == 200
+    assert {service.get(f"/api/activities/{activity}").status for activity in (post, reply)} == {404}
+    service.database.sql("update activities set deleted_at = deleted_at - interval '25 hours' where deleted_at is not null")
+    service.database.sql("select purge_expired(1000)")
     assert service.database.sql(f"select 1 from {table} where activity_uuid::text in (%s, %s)", post, reply) == []
 
 

@@ -8,7 +8,7 @@ from service import Service
 from waiting import Stopwatch, eventually
 
 TIMEOUT, ROUNDING = 1, 0.1  # s; nginx looks at its clock before it waits
-HOST = "Host: h\r\n"
+HOST = "Host: localhost\r\n"
 
 CASES = {
     "no HTTP at all": ("GARBAGE\r\n\r\n", 400, "malformed_request"),

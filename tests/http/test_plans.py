@@ -1,5 +1,6 @@
 """No statement's cost grows with the tables: counted in what it reads, with 200,000 activities, most of which have expired."""
 
+import collections
 import os
 import re
 import subprocess
@@ -16,10 +17,14 @@ DOC = (TOP / "doc/sql.md").read_text()
 MOST_BUFFERS = 2500
 MOST_ROWS = 2000
 # With a thousand people to follow each of them is looked up where the newest posts are others', or nobody's any more as here,
-# where nothing expired was ever purged: the newest ten, and then each lifetime.
-MOST_FOLLOWING = (60_000, 12_000)
-# A search for what is there often but rarely so among the newest looks at some thousand; growth counts what came in the last hour.
-TIMES = {"activities/search": 3, "metrics/growth": 10}
+# where nothing expired was ever purged: the newest ten posts and reposts, and each lifetime of two hundred.
+MOST_FOLLOWING = (40_000, 12_000)
+# A search for what is there often but rarely so among the newest looks at some thousand; growth counts what came in the last hour,
+# the activities in two indexes, and here the users, who all did. (PostgreSQL 18 counts a few rows more.)
+# A delete, and a keep for longer, take 200 replies along, each of which is written to all indexes of activities.
+TIMES = {"activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5}
+# How far they go depends on which of their bounds is reached first, and so on how many rows there are.
+BOUNDED = {"social/following", "activities/search"}
 SMALL = {"growth_closed", "purge_progress"}  # of one row
 
 
@@ -76,11 +81,16 @@ def indexes(path):
 
 def test_the_doc_has_every_statement_with_its_indexes(database, prepared):
     lines = DOC.splitlines()
+    listed = collections.defaultdict(set)
     with Explainer(database) as explainer:
-        for name, what, values in cases(database):
+        for name, what, _ in cases(database):
             start = f"{name:<25}{what} "
             (at,) = [number for number, line in enumerate(lines) if line.startswith(start)]
-            assert indexes(lines[at + 1]) == indexes(", ".join(explainer.explain(name, prepared[name], values).path)), start
+            listed[name, what] = indexes(lines[at + 1])
+            listed[name] |= listed[name, what]
+        for name, what, values in cases(database):
+            found = indexes(", ".join(explainer.explain(name, prepared[name], values).path))
+            assert found <= listed[name] if name in BOUNDED else found == listed[name, what], (name, what, found)
         assert set(prepared) <= set(re.findall(r"\| `(\w+/\w+)` \|", DOC))
 
 
@@ -95,4 +105,4 @@ def test_the_doc_s_commands(tmp_path):
             cwd=TOP, env=os.environ | {"CRUDDURD": CRUDDURD, "TMPDIR": str(tmp_path)}, capture_output=True, encoding="utf-8",
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
-        assert re.search(r"^activities/home .*\d\.\d{3}$", run.stdout, re.M), run.stdout
+        assert re.search(r"\bactivities/home\b.*\d\.\d{3}\b", run.stdout), run.stdout

@@ -152,3 +152,16 @@ def test_a_default_handle(start):
     assert (created.status, created.json["handle"]) == (200, "bayko")
     reply = service.post(f"/api/activities/{created.json['uuid']}/reply", {"message": "hi"})
     assert (reply.status, reply.json["handle"]) == (200, "bayko")
+
+
+def test_a_post_has_so_many_replies_at_most(service):
+    """One more is refused; one that is there already is told again."""
+    parent = service.create_as("londo")["uuid"]
+    key = {"Idempotency-Key": "the-last-one"}
+    service.database.sql("update activities set replies_count = 9999 where uuid = %s", parent)
+    first = service.reply_as("bayko", parent, "the last one", **key)
+    assert first.status == 200
+    reply = service.reply_as("bayko", parent, "one too many")
+    assert (reply.status, reply.json) == (409, ["replies_exceed_max"])
+    assert service.reply_as("bayko", parent, "the last one", **key).json == first.json
+    assert service.get(f"/api/activities/{parent}").json["activity"]["replies_count"] == 10000

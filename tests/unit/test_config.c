@@ -117,6 +117,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_JWKS_MAX_AGE", "--jwks-max-age", "59", "60", "31536000", "31536001"},
         {"CRUDDUR_LISTEN_MODE", "--listen-mode", "-1", "0", "0777", "1000"},
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
+        {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "49", "50", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
         {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "999", "3001", "600000", "600001"},
         {"CRUDDUR_WORKERS", "--workers", "-1", "0", "64", "65"},
@@ -170,6 +171,7 @@ static void test_words(void **state)
         {"CRUDDUR_SETTINGS_FILE", "--settings-file", {NULL}, {""}},
         {"CONNECTION_URL_FILE", "--connection-url-file", {NULL}, {""}},
         {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", {NULL}, {""}},
+        {"CRUDDUR_HOOK_CONNECTION_URL_FILE", "--hook-connection-url-file", {NULL}, {""}},
     };
 
     (void)state;
@@ -300,6 +302,12 @@ static void test_missing_files(void **state)
                    "--settings-file: /nowhere: No such file");
     expect_reading(NULL, (const char *const[]){"--connection-url-file=/nowhere", NULL},
                    "--connection-url-file: /nowhere: No such file");
+    expect_reading(NULL,
+                   (const char *const[]){"--hook-secret-file=/nowhere",
+                                         "--hook-connection-url-file=/nowhere", NULL},
+                   "--hook-connection-url-file: /nowhere: No such file");
+    expect_reading(NULL, (const char *const[]){"--hook-connection-url-file=/nowhere", NULL},
+                   "goes only with --hook-secret-file");
     expect_reading(NULL, (const char *const[]){"--hook-secret-file=/nowhere", NULL},
                    "--hook-secret-file: /nowhere: No such file");
 }
@@ -349,7 +357,7 @@ static void test_every_fault_is_named(void **state)
 static void test_contradictions(void **state)
 {
     static const struct {
-        const char *options[4];
+        const char *options[6];
         const char *error;
     } rows[] = {
         {{"--statement-timeout=2999", "--deadline=3000"}, NULL},
@@ -377,6 +385,10 @@ static void test_contradictions(void **state)
         {{"--listen-group=g", "--listen=unix:/x"}, NULL},
         {{"--listen-group=g"}, "--listen-group"},
         {{"--listen-group=g", "--listen=tcp:127.0.0.1:9000"}, "--listen-group"},
+        {{"--issuer=i", "--cognito-client=c", "--jwks-file=f", "--jwks-url=https://x/keys"}, NULL},
+        {{"--issuer=i", "--cognito-client=c", "--jwks-file=f", "--jwks-url=http://x/keys"},
+         "https"},
+        {{"--issuer=i", "--cognito-client=c", "--jwks-file=f", "--jwks-url=file:///x"}, "https"},
         {{"--identity=handle", "--listen=unix:/x"}, NULL},
         {{"--identity=handle", "--listen=tcp:127.0.0.1:9000"}, NULL},
         {{"--identity=handle", "--listen=tcp:[::1]:9000"}, NULL},
@@ -384,7 +396,11 @@ static void test_contradictions(void **state)
         {{"--identity=handle", "--listen=tcp:10.0.0.1:9000"}, "loopback"},
         {{"--identity=handle", "--listen=tcp:0.0.0.0:9000"}, "loopback"},
         {{"--identity=handle", "--listen=tcp:[::]:9000"}, "loopback"},
-        {{"--identity=handle", "--listen=tcp:localhost.example.org:9000"}, "loopback"},
+        {{"--identity=handle", "--listen=tcp:127.1.2.3:9000"}, NULL},
+        {{"--identity=handle", "--listen=tcp:[::ffff:127.0.0.1]:9000"}, NULL},
+        {{"--identity=handle", "--listen=tcp:[::ffff:10.0.0.1]:9000"}, "loopback"},
+        {{"--identity=handle", "--listen=tcp:localhost.example.org:9000"},
+         NULL}, /* by its address */
         {{"--identity=token", "--listen=tcp:0.0.0.0:9000"}, NULL},
     };
 
@@ -564,10 +580,12 @@ static void test_help_lists_every_setting(void **state)
         "--backlog N   CRUDDUR_BACKLOG   [1024]\n",
         "--body-max BYTES   CRUDDUR_BODY_MAX   [16384]\n",
         "--compat none|week4   CRUDDUR_COMPAT   [none]\n",
+        "--core-dumps 0|1   CRUDDUR_CORE_DUMPS   [0]\n",
         "--deadline MS   CRUDDUR_DEADLINE   [3000]\n",
         "--default-handle HANDLE   CRUDDUR_DEFAULT_HANDLE\n",
         "--drain-timeout MS   CRUDDUR_DRAIN_TIMEOUT   [5000]\n",
         "--fetcher PROGRAM   CRUDDUR_FETCHER   [" FETCHER "]\n",
+        "--hook-connection-url-file FILE   CRUDDUR_HOOK_CONNECTION_URL_FILE\n",
         "--hook-secret-file FILE   CRUDDUR_HOOK_SECRET_FILE\n",
         "--identity token|handle   CRUDDUR_IDENTITY   [token]\n",
         "--issuer URL   CRUDDUR_ISSUER\n",
@@ -584,8 +602,10 @@ static void test_help_lists_every_setting(void **state)
         "--log-level LEVEL   CRUDDUR_LOG_LEVEL   [info]\n",
         "--log-params 0|1   CRUDDUR_LOG_PARAMS   [0]\n",
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
+        "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
         "--settings-file FILE   CRUDDUR_SETTINGS_FILE\n",
+        "--slow-timeout MS   CRUDDUR_SLOW_TIMEOUT   [1000]\n",
         "--sql-dir DIR   CRUDDUR_SQL_DIR   [" SQL_DIR "]\n",
         "--statement-timeout MS   CRUDDUR_STATEMENT_TIMEOUT   [2000]\n",
         "--stuck-timeout MS   CRUDDUR_STUCK_TIMEOUT   [4500]\n",
@@ -645,7 +665,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 36);
+    assert_int_equal(settings, 40);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

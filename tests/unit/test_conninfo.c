@@ -1,7 +1,8 @@
 /* Connection strings to libpq's keywords. */
 #include "db/conninfo.h"
 
-#include "base/memory.h"
+#include <stdlib.h>
+
 #include "unit.h"
 
 enum { KEYWORDS_MAX = 12 };
@@ -20,29 +21,6 @@ static const char *value_of(const struct conninfo *conninfo, const char *keyword
     return value;
 }
 
-static void test_rotation(void **state)
-{
-    static const struct {
-        const char *list;
-        unsigned first;
-        const char *rotated;
-    } rows[] = {
-        {"a", 0, "a"},         {"a", 1, "a"},         {"a", 7, "a"},
-        {"a,b,c", 0, "a,b,c"}, {"a,b,c", 1, "b,c,a"}, {"a,b,c", 2, "c,a,b"},
-        {"a,b,c", 3, "a,b,c"}, {"a,b,c", 4, "b,c,a"}, {"a,b", 4294967295U, "b,a"},
-        {"", 0, ""},           {"", 1, ""},           {",", 1, ","},
-        {"a,,c", 1, ",c,a"},   {"a,,c", 2, "c,a,"},   {"5432,5433", 1, "5433,5432"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        char *rotated = conninfo_rotate(rows[i].list, rows[i].first);
-
-        expect_text(rows[i].list, rotated, rows[i].rotated);
-        memory_free(rotated);
-    }
-}
-
 struct pair {
     const char *keyword;
     const char *value; /* NULL: not set */
@@ -52,38 +30,28 @@ static void test_parsed(void **state)
 {
     static const struct {
         const char *url;
-        unsigned first_host;
         struct pair pairs[KEYWORDS_MAX];
     } rows[] = {
         {"postgresql://u:p@h:5433/d",
-         0,
          {{"user", "u"}, {"password", "p"}, {"host", "h"}, {"port", "5433"}, {"dbname", "d"}}},
-        {"postgres://h/d", 0, {{"host", "h"}, {"dbname", "d"}, {"user", NULL}, {"port", NULL}}},
+        {"postgres://h/d", {{"host", "h"}, {"dbname", "d"}, {"user", NULL}, {"port", NULL}}},
         {"postgresql://u%2Fcruddur:p%40%3A%2F@h/cruddur%2Fx",
-         0,
          {{"user", "u/cruddur"}, {"password", "p@:/"}, {"dbname", "cruddur/x"}}},
-        {"postgresql://a:1,b:2,c:3/d", 0, {{"host", "a,b,c"}, {"port", "1,2,3"}}},
-        {"postgresql://a:1,b:2,c:3/d", 1, {{"host", "b,c,a"}, {"port", "2,3,1"}}},
-        {"postgresql://a:1,b:2,c:3/d", 5, {{"host", "c,a,b"}, {"port", "3,1,2"}}},
+        {"postgresql://a:1,b:2,c:3/d", {{"host", "a,b,c"}, {"port", "1,2,3"}}},
         {"host=a,b hostaddr=10.0.0.1,10.0.0.2 port=5432",
-         1,
-         {{"host", "b,a"}, {"hostaddr", "10.0.0.2,10.0.0.1"}, {"port", "5432"}}},
+         {{"host", "a,b"}, {"hostaddr", "10.0.0.1,10.0.0.2"}, {"port", "5432"}}},
         {"postgresql://a,b/d?target_session_attrs=read-write",
-         1,
-         {{"host", "b,a"}, {"target_session_attrs", "read-write"}}},
+         {{"host", "a,b"}, {"target_session_attrs", "read-write"}}},
         {"postgresql:///d?host=/var/run/postgresql",
-         0,
          {{"host", "/var/run/postgresql"}, {"dbname", "d"}}},
-        {"postgresql://%2Fvar%2Frun%2Fpostgresql/d", 0, {{"host", "/var/run/postgresql"}}},
-        {"postgresql://[::1]:5433/d", 0, {{"host", "::1"}, {"port", "5433"}}},
+        {"postgresql://%2Fvar%2Frun%2Fpostgresql/d", {{"host", "/var/run/postgresql"}}},
+        {"postgresql://[::1]:5433/d", {{"host", "::1"}, {"port", "5433"}}},
         {"host=h user='a b' password='it\\'s'",
-         0,
          {{"host", "h"}, {"user", "a b"}, {"password", "it's"}}},
         {"postgresql://h/d?sslmode=verify-full&connect_timeout=7",
-         0,
          {{"sslmode", "verify-full"}, {"connect_timeout", "7"}}},
-        {"postgresql://", 0, {{"host", NULL}, {"dbname", NULL}}},
-        {"", 0, {{"host", NULL}, {"dbname", NULL}}}, /* libpq's own defaults and PG* variables */
+        {"postgresql://", {{"host", NULL}, {"dbname", NULL}}},
+        {"", {{"host", NULL}, {"dbname", NULL}}}, /* libpq's own defaults and PG* variables */
     };
 
     (void)state;
@@ -91,7 +59,7 @@ static void test_parsed(void **state)
         struct conninfo conninfo;
         char why[256] = "";
 
-        expect(rows[i].url, conninfo_parse(rows[i].url, "app", rows[i].first_host, &conninfo, why));
+        expect(rows[i].url, conninfo_parse(rows[i].url, "app", &conninfo, why));
         for (const struct pair *pair = rows[i].pairs; pair->keyword != NULL; pair++) {
             expect_text(pair->keyword, value_of(&conninfo, pair->keyword), pair->value);
         }
@@ -106,7 +74,7 @@ static void expect_keep_alive(const char *url, const struct pair *pairs)
     struct conninfo conninfo;
     char why[256];
 
-    assert_true(conninfo_parse(url, "app", 0, &conninfo, why));
+    assert_true(conninfo_parse(url, "app", &conninfo, why));
     for (; pairs->keyword != NULL; pairs++) {
         expect_text(pairs->keyword, value_of(&conninfo, pairs->keyword), pairs->value);
     }
@@ -142,6 +110,50 @@ static void test_ours_in_any_case(void **state)
     expect_keep_alive("postgresql://h/d?application_name=x&client_encoding=latin1", pairs);
 }
 
+/* libpq's order: the string, its service, the environment, its own defaults. */
+static void test_completed(void **state)
+{
+    static const struct {
+        const char *url;
+        struct pair environment[4];
+        struct pair pairs[KEYWORDS_MAX];
+    } rows[] = {
+        {"", {{NULL, NULL}}, {{"host", NULL}, {"hostaddr", NULL}, {"port", "5432"}}},
+        {"", {{"PGHOST", "a,b"}, {"PGPORT", "6000"}}, {{"host", "a,b"}, {"port", "6000"}}},
+        {"postgresql://h/d",
+         {{"PGHOST", "a"}, {"PGPORT", "6000"}, {"PGCONNECT_TIMEOUT", "7"}},
+         {{"host", "h"}, {"port", "6000"}, {"connect_timeout", "7"}}},
+        {"host=h port=1 connect_timeout=3 sslmode=require",
+         {{"PGHOSTADDR", "10.0.0.1"}, {"PGPORT", "6000"}, {"PGCONNECT_TIMEOUT", "7"}},
+         {{"host", "h"},
+          {"hostaddr", "10.0.0.1"},
+          {"port", "1"},
+          {"connect_timeout", "3"},
+          {"sslmode", "require"}}},
+        {"", {{"PGSSLMODE", "verify-full"}}, {{"sslmode", NULL}}}, /* libpq adds it itself */
+        {"service=nowhere", {{"PGHOST", "a"}}, {{"service", "nowhere"}, {"host", NULL}}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct conninfo conninfo;
+        char why[256];
+
+        for (const struct pair *set = rows[i].environment; set->keyword != NULL; set++) {
+            setenv(set->keyword, set->value, 1);
+        }
+        assert_true(conninfo_parse(rows[i].url, "app", &conninfo, why));
+        conninfo_complete(&conninfo);
+        for (const struct pair *pair = rows[i].pairs; pair->keyword != NULL; pair++) {
+            expect_text(pair->keyword, value_of(&conninfo, pair->keyword), pair->value);
+        }
+        for (const struct pair *set = rows[i].environment; set->keyword != NULL; set++) {
+            unsetenv(set->keyword);
+        }
+        conninfo_release(&conninfo);
+    }
+}
+
 static void test_bad_string_keeps_its_password(void **state)
 {
     static const char *const rows[] = {
@@ -167,7 +179,7 @@ static void test_bad_string_keeps_its_password(void **state)
         struct conninfo conninfo;
         char why[256] = "";
 
-        expect(rows[i], !conninfo_parse(rows[i], "app", 0, &conninfo, why));
+        expect(rows[i], !conninfo_parse(rows[i], "app", &conninfo, why));
         expect(rows[i], why[0] != '\0');
         expect_not_within(rows[i], why, "s3cret");
         expect_not_within(rows[i], why, "user");
@@ -177,7 +189,7 @@ static void test_bad_string_keeps_its_password(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_completed),
         cmocka_unit_test(test_parsed),
         cmocka_unit_test(test_defaults_where_the_url_is_silent),
         cmocka_unit_test(test_ours_in_any_case),

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "http/fastcgi.h"
 #include "unit.h"
 
 static struct handover queue;
@@ -29,6 +30,9 @@ static void connect_pair(int pair[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 }
 
+static const struct buf nothing;
+static struct buf arrived;
+
 static void expect_bytes(int fd, const char *wanted)
 {
     char bytes[64] = "";
@@ -44,10 +48,10 @@ static void test_passes_with_its_unread_bytes(void **state)
     (void)state;
     connect_pair(pair);
     assert_int_equal(write(pair[0], "half a requ", 11), 11);
-    assert_true(handover_give(&queue, pair[1], 0));
+    assert_true(handover_give(&queue, pair[1], &nothing, 0));
     close(pair[1]); /* the giver's copy */
     assert_int_equal(write(pair[0], "est", 3), 3);
-    int taken = handover_take(&queue);
+    int taken = handover_take(&queue, &arrived);
     assert_true(taken >= 0);
     assert_true(fcntl(taken, F_GETFD) & FD_CLOEXEC);
     expect_bytes(taken, "half a request");
@@ -57,6 +61,33 @@ static void test_passes_with_its_unread_bytes(void **state)
     /* Nobody else holds it: the peer sees the end. */
     assert_int_equal(recv(pair[0], &(char){0}, 1, MSG_DONTWAIT), 0);
     close(pair[0]);
+}
+
+/* As much as a request may have, or less. */
+static void test_passes_what_was_taken(void **state)
+{
+    static const size_t lengths[] = {1, 4096, FASTCGI_REQUEST_MAX - 1};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        struct buf given = {0}, got = {0};
+        int pair[2];
+
+        connect_pair(pair);
+        for (size_t at = 0; at < lengths[i]; at++) {
+            buf_char(&given, (char)(at * 7));
+        }
+        assert_true(handover_give(&queue, pair[1], &given, 0));
+        close(pair[1]);
+        int taken = handover_take(&queue, &got);
+        assert_true(taken >= 0);
+        assert_int_equal(got.length, lengths[i]);
+        assert_memory_equal(got.bytes, given.bytes, lengths[i]);
+        close(taken);
+        close(pair[0]);
+        buf_release(&given);
+        buf_release(&got);
+    }
 }
 
 static void test_in_order(void **state)
@@ -71,11 +102,11 @@ static void test_in_order(void **state)
         connect_pair(pair);
         peers[i] = pair[0];
         assert_int_equal(write(pair[0], &(char){(char)('a' + i)}, 1), 1);
-        assert_true(handover_give(&queue, pair[1], 0));
+        assert_true(handover_give(&queue, pair[1], &nothing, 0));
         close(pair[1]);
     }
     for (int i = 0; i < CONNECTIONS; i++) {
-        int taken = handover_take(&queue);
+        int taken = handover_take(&queue, &arrived);
 
         expect_bytes(taken, (char[]){(char)('a' + i), '\0'});
         close(taken);
@@ -86,14 +117,14 @@ static void test_in_order(void **state)
 static void test_nothing_waits(void **state)
 {
     (void)state;
-    assert_int_equal(handover_take(&queue), -1);
+    assert_int_equal(handover_take(&queue, &arrived), -1);
 }
 
 static void test_no_descriptor(void **state)
 {
     (void)state;
-    assert_false(handover_give(&queue, -1, 0));
-    assert_int_equal(handover_take(&queue), -1);
+    assert_false(handover_give(&queue, -1, &nothing, 0));
+    assert_int_equal(handover_take(&queue, &arrived), -1);
 }
 
 static void test_full_queue(void **state)
@@ -103,12 +134,12 @@ static void test_full_queue(void **state)
 
     (void)state;
     connect_pair(pair);
-    while (handover_give(&queue, pair[1], 1)) {
+    while (handover_give(&queue, pair[1], &nothing, 1)) {
         given++;
         assert_true(given < 100000);
     }
     assert_true(given > 0);
-    while ((taken = handover_take(&queue)) >= 0) {
+    while ((taken = handover_take(&queue, &arrived)) >= 0) {
         given--;
         close(taken);
     }
@@ -126,12 +157,12 @@ static void test_between_processes(void **state)
     pid_t leaver = fork();
     assert_true(leaver >= 0);
     if (leaver == 0) {
-        _exit(handover_give(&queue, pair[1], 1000) ? 0 : 1);
+        _exit(handover_give(&queue, pair[1], &nothing, 1000) ? 0 : 1);
     }
     close(pair[1]);
     assert_int_equal(waitpid(leaver, &status, 0), leaver);
     assert_int_equal(status, 0);
-    int taken = handover_take(&queue);
+    int taken = handover_take(&queue, &arrived);
     assert_int_equal(write(pair[0], "still open", 10), 10);
     expect_bytes(taken, "still open");
     close(taken);
@@ -142,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_passes_with_its_unread_bytes, open_queue, close_queue),
+        cmocka_unit_test_setup_teardown(test_passes_what_was_taken, open_queue, close_queue),
         cmocka_unit_test_setup_teardown(test_in_order, open_queue, close_queue),
         cmocka_unit_test_setup_teardown(test_nothing_waits, open_queue, close_queue),
         cmocka_unit_test_setup_teardown(test_no_descriptor, open_queue, close_queue),

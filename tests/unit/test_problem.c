@@ -74,8 +74,8 @@ static void check(enum status failure, const char *accept)
     expect_text(status_code(failure), headers,
                 failure == STATUS_UNAUTHENTICATED ? "WWW-Authenticate: Bearer\r\n"
                 : http == 401                     ? "WWW-Authenticate: Cruddur-Signature\r\n"
-                : http == 503 || http == 504      ? "Retry-After: 1\r\n"
-                                                  : "");
+                : http == 429 || http == 503 || http == 504 ? "Retry-After: 1\r\n"
+                                                            : "");
     if (accept != NULL) {
         struct json *document = json_parse(asked.response.body, asked.response.body_length);
 

@@ -2,7 +2,9 @@
 #include "api/search.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "db/catalog.h"
 #include "incoming.h"
 #include "unit.h"
@@ -92,6 +94,32 @@ static void test_parts(void **state)
     }
 }
 
+/* 32 parts count; what stands behind them doesn't, and doesn't make the last one a start. */
+static void test_so_many_parts(void **state)
+{
+    (void)state;
+    for (int count = 31; count <= 34; count++) {
+        struct buf query = {0}, words = {0};
+        struct handled handled;
+
+        buf_text(&query, "?term=@bay");
+        for (int i = 2; i <= count; i++) {
+            buf_printf(&query, "+w%d", i);
+            if (i <= 32) {
+                buf_printf(&words, "%sw%d", i == 2 ? "" : " ", i);
+            }
+        }
+        search(&handled, query.bytes, (struct page){.limit = "7"});
+        expect_integer(query.bytes, handled.decision, DECISION_ASK);
+        expect_bound(&handled, query.bytes, "handle", "bay");
+        expect_bound(&handled, query.bytes, "words", words.bytes);
+        expect_bound(&handled, query.bytes, "start", count > 32 ? NULL : strrchr(words.bytes, 'w'));
+        done(&handled);
+        buf_release(&query);
+        buf_release(&words);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -128,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_so_many_parts),
         cmocka_unit_test(test_refused),
     };
 

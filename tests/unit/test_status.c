@@ -57,6 +57,7 @@ static void test_contract(void **state)
         {"not_implemented", 501, false},
         {"database_unavailable", 503, true},
         {"database_timeout", 504, true},
+        {"too_many_requests", 429, true},
     };
 
     (void)state;

@@ -1,0 +1,44 @@
+-- One step of the purge, unless another purge is at work on this database, of whatever host; see purge_step in schema.sql.
+-- Outcomes: ok, busy. The body is how much was done, or which process of the server holds the lock.
+-- lives_us: the microseconds until there is more to do, as far as can be foreseen: until the next activity expires, or has been
+-- deleted for a day. 0: there is already; null: no activity does.
+with lock as materialized (
+    select pg_try_advisory_xact_lock(1668445540, 2) as is_mine
+),
+step as materialized (
+    select public.purge_step(500) as done
+    from lock
+    where is_mine
+)
+select
+    case when exists (select from step) then 'ok' else 'busy' end as outcome,
+    coalesce(
+        (select done from step),
+        (
+            select pid
+            from pg_locks
+            where locktype = 'advisory'
+                and database = (select oid from pg_database where datname = current_database())
+                and (classid, objid) = (1668445540, 2)
+                and granted
+            limit 1
+        ),
+        0
+    ) as body,
+    null as next_key,
+    (
+        extract(
+            epoch from greatest(
+                least(
+                    (
+                        select min(expires_at)
+                        from public.activities
+                        where expires_at > '-infinity'
+                            and expires_at < 'infinity'
+                    ),
+                    (select min(deleted_at) + interval '1 day' from public.activities where deleted_at is not null)
+                ) - now(),
+                interval '0'
+            )
+        ) * 1000000
+    )::bigint as lives_us

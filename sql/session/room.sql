@@ -1,0 +1,8 @@
+-- How many sessions this role may have in this database at a time, its own and all others' alike.
+select least(
+        nullif((select rolconnlimit from pg_roles where rolname = current_user), -1),
+        nullif((select datconnlimit from pg_database where datname = current_database()), -1),
+        current_setting('max_connections')::integer
+            - current_setting('superuser_reserved_connections')::integer
+            - coalesce(current_setting('reserved_connections', true)::integer, 0)
+    )::text as outcome

@@ -1,0 +1,36 @@
+/* The pool's one process that takes away what has expired or was deleted, and has replies end with what
+ * they reply to. Of all hosts' purgers and bin/db-purge one works at a time.
+ *
+ * It works in steps, PURGER_PAUSE_MS apart, until one finds nothing to do. Then it rests until the next
+ * activity expires, or until this pool has written something: which it learns from shared memory, where
+ * it looks every --purge-interval seconds, without a statement. What others write (another host, psql)
+ * is found after PURGER_REST_MS at the latest. */
+#ifndef CRUDDUR_DAEMON_PURGER_H
+#define CRUDDUR_DAEMON_PURGER_H
+
+#include "daemon/config.h"
+#include "daemon/feed.h"
+#include "daemon/helper.h"
+
+enum {
+    PURGER_PAUSE_MS = 50,   /* between two steps while there is something to do */
+    PURGER_REST_MS = 60000, /* at most, when nothing is foreseen */
+    PURGER_BUSY_MAX = 3, /* attempts in a row that find another purge at work, before it is told */
+    PURGER_TELL_MS = 60000 /* at least, between two lines about that */
+};
+
+struct purger {
+    struct helper helper;
+    const struct feed_mark *mark; /* of what the pool writes */
+    struct session_counts *counts;
+    const struct config *config; /* of its last start, as the next */
+    const struct catalog *catalog;
+};
+
+/* Whether it is to run. */
+bool purger_is_wanted(const struct config *config);
+
+/* Starts it if it is to run and doesn't. */
+void purger_keep(struct purger *purger, const struct config *config, const struct catalog *catalog);
+
+#endif

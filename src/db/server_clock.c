@@ -1,0 +1,37 @@
+#include "db/server_clock.h"
+
+/* By how much the two clocks may have moved apart since a sample. */
+static int64_t drift_us(const struct server_clock *clock, int64_t local_us)
+{
+    int64_t age_us = local_us - clock->taken_us;
+
+    return age_us > 0 ? age_us / 1000000 * SERVER_CLOCK_DRIFT_PPM +
+                            age_us % 1000000 * SERVER_CLOCK_DRIFT_PPM / 1000000 + 1
+                      : 0;
+}
+
+void server_clock_take(struct server_clock *clock, int64_t sent_us, int64_t received_us,
+                       int64_t said_us)
+{
+    int64_t least_us = said_us - received_us, most_us = said_us - sent_us;
+
+    if (clock->is_known) {
+        int64_t known_us = clock->ahead_us - drift_us(clock, received_us);
+
+        if (least_us <= known_us && known_us <= most_us) {
+            /* As exact as it was, and confirmed. */
+            least_us = known_us;
+        }
+    }
+    *clock = (struct server_clock){.is_known = true, .ahead_us = least_us, .taken_us = received_us};
+}
+
+bool server_clock_is_recent(const struct server_clock *clock, int64_t now_us)
+{
+    return clock->is_known && now_us - clock->taken_us < SERVER_CLOCK_RECENT_S * INT64_C(1000000);
+}
+
+int64_t server_clock_at_least(const struct server_clock *clock, int64_t local_us)
+{
+    return local_us + clock->ahead_us - drift_us(clock, local_us);
+}

@@ -1,0 +1,90 @@
+"""A synchronous standby that takes over: what was acknowledged is there, and what was deleted doesn't come back."""
+
+import os
+import signal
+
+import pytest
+
+from client import Asking
+from cluster import FROM_SESSIONS, Cluster, Standby
+from issuer import TokenService
+from places import Folder
+from relay import Relay
+from social import marked
+from waiting import eventually
+
+
+@pytest.fixture
+def primary():
+    cluster = Cluster()
+    try:
+        cluster.make()
+        cluster.start()
+        cluster.prepare()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture
+def relay(primary):
+    """Between standby and primary."""
+    folder = Folder()
+    with Relay(folder.path, primary.sockets) as relay:
+        (folder.path / ".s.PGSQL.5432").chmod(0o777)
+        yield relay
+    folder.remove()
+
+
+@pytest.fixture
+def standby(primary, relay):
+    standby = Standby(primary)
+    try:
+        standby.sql("alter system set primary_conninfo = %s", f"host={relay.host} user=postgres")
+        standby.sql("select pg_reload_conf()")
+        streams = "select count(*) from pg_stat_replication where state = 'streaming'"
+        eventually(lambda: primary.sql("select pg_terminate_backend(pid) from pg_stat_replication") == [] or len(relay.partners) >= 2)
+        eventually(lambda: primary.sql(streams) == [(1,)], what="the standby")
+        primary.sql("alter system set synchronous_standby_names = '*'")
+        primary.sql("select pg_reload_conf()")
+        eventually(lambda: primary.sql("select sync_state from pg_stat_replication") == [("sync",)], what="a synchronous one")
+        yield standby
+    finally:
+        standby.remove()
+
+
+def set_back(service, kind):
+    """A write that takes something back: how to ask, and whether it is so."""
+    post = service.create_as("londo", "comes back?", ttl="30-days")["uuid"]
+    database = service.database
+    if kind == "delete":
+        return ("londo", "DELETE", f"/api/activities/{post}"), f"select 1 from activities where uuid = '{post}' and deleted_at is null", database
+    if kind == "unfollow":
+        assert service.ask_as("bayko", "PUT", "/api/users/@altbrown/follow").status == 200
+        return ("bayko", "DELETE", "/api/users/@altbrown/follow"), "select 1 from follows", database
+    marked(service, "bayko", kind[2:], post)
+    return ("bayko", "DELETE", f"/api/activities/{post}/{kind[2:]}"), f"select 1 from {kind[2:]}s where activity_uuid = '{post}'", database
+
+
+@pytest.mark.parametrize("kind", ["delete", "unlike", "unrepost", "unfollow"])
+def test_what_is_taken_back_stays_so(primary, standby, relay, kind):
+    """The standby is silent, the session ends, the write is sent again; then the primary is lost."""
+    with TokenService(primary, workers=1, feed_watch=0) as service:
+        name = service.database.name
+        service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
+        service.daemon.reload()
+        asked, there, database = set_back(service, kind)
+        relay.is_silent = True
+        asking = Asking(service.ask_as, *asked)
+        ((backend, _),) = database.wait_for_waiting(on="SyncRep")
+        database.sql("select pg_terminate_backend(%s)", backend)
+        waits = f"select pid {FROM_SESSIONS} and wait_event = 'SyncRep' and pid <> {backend}"
+        eventually(lambda: not asking.is_alive() or database.sql(waits), what="the second attempt")
+        assert asking.is_alive()
+        for pid in primary.processes():
+            os.kill(pid, signal.SIGKILL)
+        standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
+        assert asking.reply().status == 200
+        assert standby.sql(there, database=name) == []
+        assert service.ask_as(*asked).status == 200
+        service.owns_database = False  # its server is gone

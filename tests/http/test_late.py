@@ -1,0 +1,214 @@
+"""An attempt that was given up and runs later: it takes no effect once something that came after it was acknowledged."""
+
+import contextlib
+import os
+
+import pytest
+
+from client import Asking
+from cluster import frozen
+from issuer import TokenService
+from social import check_counts, check_told, followed, marked
+from waiting import eventually
+
+ROUNDS = int(os.environ.get("CRUDDUR_LATE_ROUNDS", "2"))
+IMPATIENT = {"statement_timeout": 700, "deadline": 1000}
+TABLES = ("activities", "likes", "reposts", "follows", "notifications", "notification_reads", "messages", "users")
+
+
+@pytest.fixture(scope="module")
+def service(cluster):
+    """It gives up soon."""
+    with TokenService(cluster, workers=1, **IMPATIENT) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def other(cluster, service):
+    """Another host's: it waits."""
+    with beside(cluster, service) as other:
+        yield other
+
+
+@contextlib.contextmanager
+def beside(cluster, service):
+    """One more, of one worker, for the same database and tokens."""
+    with TokenService(cluster, database=service.database, workers=1, jwks_file=service.keys_file) as other:
+        other.key = service.key
+        before = set(service.database.backends("writing"))
+        other.create_as("altbrown")
+        other.backends = set(service.database.backends("writing")) - before
+        yield other
+
+
+def state(service):
+    """All rows, but for the versions of rows."""
+    return {table: service.database.sql(f"select to_jsonb(t) - 'search' from {table} t order by 1") for table in TABLES}
+
+
+def ask(service, method, target, document=None, handle="londo", key=None):
+    return service.ask_as(handle, method, target, document, {"Idempotency-Key": key} if key else None)
+
+
+def given_up(service, ask_late, but=()):
+    """Asks while the backends that write are stopped, the worker's among them; what stops them, and they."""
+    stack = contextlib.ExitStack()
+    backends = [pid for pid in service.database.backends("writing") if pid not in but]
+    for backend in backends:
+        stack.enter_context(frozen(backend))
+    try:
+        reply = ask_late()
+        assert (reply.status, reply.codes) == (504, ["database_timeout"])
+    except BaseException:
+        stack.close()
+        raise
+    return stack, backends
+
+
+def wait_for_end(service, backends):
+    """Until each is gone, or has done all that was sent to it."""
+
+    def is_over():
+        rows = service.database.sql(
+            "select state, wait_event from pg_stat_activity where pid = any(%s) and application_name like 'cruddurd worker%%'", backends
+        )
+        return all(row == ("idle", "ClientRead") for row in rows)
+
+    eventually(is_over, what="the end of the old sessions")
+
+
+def acknowledged(ask_later):
+    return eventually(lambda: (reply := ask_later()).status == 200 and reply, what="an acknowledgement")
+
+
+class Case:
+    """late is asked and given up; later is acknowledged after it."""
+
+    def __init__(self, service, number):
+        self.number = number
+        self.post = service.create_as("londo", f"post {number}")["uuid"]
+        self.key = f"late-{number}"
+
+    def like(self, service):
+        return self.mark(service, "like", "PUT", "DELETE")
+
+    def unlike(self, service):
+        marked(service, "bayko", "like", self.post)
+        return self.mark(service, "like", "DELETE", "PUT")
+
+    def repost(self, service):
+        return self.mark(service, "repost", "PUT", "DELETE")
+
+    def unrepost(self, service):
+        marked(service, "bayko", "repost", self.post)
+        return self.mark(service, "repost", "DELETE", "PUT")
+
+    def mark(self, service, what, late, later):
+        target = f"/api/activities/{self.post}/{what}"
+        return lambda: ask(service, late, target, handle="bayko"), lambda where: ask(where, later, target, handle="bayko")
+
+    def follow(self, service):
+        followed(service, "bayko", "altbrown", "DELETE")
+        return self.turn(service, "PUT", "DELETE")
+
+    def unfollow(self, service):
+        followed(service, "bayko", "altbrown")
+        return self.turn(service, "DELETE", "PUT")
+
+    def turn(self, service, late, later):
+        target = "/api/users/@altbrown/follow"
+        return lambda: ask(service, late, target, handle="bayko"), lambda where: ask(where, later, target, handle="bayko")
+
+    def profile(self, service):
+        update = lambda where, name: ask(where, "PUT", "/api/profile/update", {"display_name": name, "bio": name})  # noqa: E731
+        return lambda: update(service, f"late {self.number}"), lambda where: update(where, f"later {self.number}")
+
+    def keep(self, service):
+        keep = lambda where, ttl: ask(where, "PUT", f"/api/activities/{self.post}/keep", {"ttl": ttl})  # noqa: E731
+        return lambda: keep(service, "30-days"), lambda where: keep(where, "3-days")
+
+    def delete(self, service):
+        target = f"/api/activities/{self.post}"
+        return lambda: ask(service, "DELETE", target), lambda where: ask(where, "PUT", f"{target}/like", handle="bayko")
+
+    def reply(self, service):
+        target = f"/api/activities/{self.post}"
+        late = lambda: ask(service, "POST", f"{target}/reply", {"message": "late"}, "bayko", self.key)  # noqa: E731
+        return late, lambda where: ask(where, "DELETE", target)
+
+    def create(self, service):
+        create = lambda where: ask(where, "POST", "/api/activities", {"message": "late", "ttl": "1-day"}, key=self.key)  # noqa: E731
+        return lambda: create(service), lambda where: ask(where, "DELETE", f"/api/activities/{acknowledged(lambda: create(where)).json['uuid']}")
+
+    def read(self, service):
+        late = lambda: ask(service, "PUT", "/api/activities/notifications/read", {})  # noqa: E731
+        return late, lambda where: ask(where, "PUT", f"/api/activities/{self.post}/like", handle="bayko")
+
+    def message(self, service):
+        send = lambda where, text: ask(where, "POST", "/api/messages", {"message": text, "handle": "bayko"}, key=f"{self.key}{text}")  # noqa: E731
+        return lambda: send(service, "late"), lambda where: send(where, "later")
+
+    def answer(self, service):
+        """A message into a conversation that there is."""
+        group = service.message_as("londo", handle="bayko").json["message_group_uuid"]
+        send = lambda where, text: ask(  # noqa: E731
+            where, "POST", "/api/messages", {"message": text, "message_group_uuid": group}, key=f"{self.key}{text}"
+        )
+        return lambda: send(service, "late"), lambda where: send(where, "later")
+
+
+KINDS = [name for name in vars(Case) if not name.startswith("_") and name not in ("mark", "turn")]
+numbers = iter(range(1, 10**6))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_by_the_same_service(service, kind):
+    for _ in range(ROUNDS):
+        late, later = getattr(Case(service, next(numbers)), kind)(service)
+        stopped, backends = given_up(service, late)
+        with stopped:
+            acknowledged(lambda: later(service))
+            before = state(service)
+        wait_for_end(service, backends)
+        assert state(service) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_by_another_service(service, other, kind):
+    """Nothing ends the old session: what it was sent is there when it goes on."""
+    for _ in range(ROUNDS):
+        late, later = getattr(Case(service, next(numbers)), kind)(service)
+        stopped, backends = given_up(service, late, other.backends)
+        with stopped:
+            acknowledged(lambda: later(other))
+            before = state(service)
+        wait_for_end(service, backends)
+        assert state(service) == before
+
+
+@pytest.mark.parametrize("what", ["like", "repost", "follow"])
+def test_what_waits_for_another_sees_what_that_wrote(cluster, service, other, what):
+    """Two that are under way at once: the first has the lock, and the second takes back what it finds then."""
+    post = service.create_as("londo", "held")["uuid"]
+    target = f"/api/activities/{post}/{what}" if what != "follow" else "/api/users/@altbrown/follow"
+    if what == "follow":
+        followed(service, "bayko", "altbrown", "DELETE")
+    service.database.sql(
+        f"""create function wait_here() returns trigger language plpgsql as $$
+            begin perform pg_advisory_xact_lock(4711); return new; end $$;
+            create trigger wait_here before insert on {what}s for each row execute function wait_here()"""
+    )
+    try:
+        with beside(cluster, service) as third:
+            with service.database.held("select pg_advisory_xact_lock(4711)"):
+                first = Asking(lambda: ask(other, "PUT", target, handle="bayko"))
+                service.database.wait_for_waiting(1, on="advisory")
+                second = Asking(lambda: ask(third, "DELETE", target, handle="bayko"))
+                service.database.wait_for_waiting(2)
+            assert (first.reply().status, second.reply().status) == (200, 200)
+    finally:
+        service.database.sql(f"drop trigger wait_here on {what}s; drop function wait_here()")
+    mine = f"user_uuid = u.uuid and activity_uuid = '{post}'" if what != "follow" else "follower_uuid = u.uuid"
+    assert service.database.sql(f"select 1 from {what}s join users u on {mine} where u.handle = 'bayko'") == []
+    check_counts(service.database)
+    check_told(service.database)

@@ -1,0 +1,119 @@
+"""A pool that nobody asks anything sends the database no statements, but one a minute of the purge; the first request after that misses
+nothing."""
+
+import datetime
+import itertools
+import time
+
+from waiting import eventually
+
+HOME = "/api/activities/home"
+PAUSE = 1.5  # s between two looks at what the pool has sent; an active watcher sends some fifty statements in it
+
+
+def sent(service):
+    """Changes with every statement of the pool."""
+    return service.database.sql(
+        """select application_name, pid, state_change from pg_stat_activity
+           where datname = current_database() and application_name like 'cruddurd%' order by 1, 2"""
+    )
+
+
+def is_at_rest(service):
+    before = sent(service)
+    time.sleep(PAUSE)
+    return before == sent(service)
+
+
+def templates(service):
+    return [line["template"] for line in service.log.entries("statement")]
+
+
+def is_kept(service):
+    """Whether the page comes from memory."""
+    before = len(templates(service))
+    assert service.get(HOME).status == 200
+    return len(templates(service)) == before
+
+
+def test_a_pool_that_was_never_asked(start):
+    service = start(workers=2)
+    service.wait_for_workers(2)
+    assert service.get("/livez").status == 200
+    time.sleep(PAUSE)
+    assert [name for name, *_ in sent(service) if name == "cruddurd watcher"] == []
+
+
+def test_it_rests_and_misses_nothing(start):
+    service = start(workers=2)
+    eventually(lambda: is_kept(service), what="a kept page")
+    assert not is_at_rest(service)
+    eventually(lambda: is_at_rest(service), what="rest")
+    assert is_at_rest(service)
+    for number in range(3):
+        service.cluster.sql("update activities set message = %s", f"meanwhile {number}", database=service.database.name)
+        assert service.get(HOME).json[0]["message"] == f"meanwhile {number}"
+        eventually(lambda: is_kept(service), what="a kept page")
+        assert not is_at_rest(service)
+        eventually(lambda: is_at_rest(service), what="rest")
+
+
+def test_it_does_not_rest_while_pages_are_asked_for(start):
+    service = start(workers=1)
+    eventually(lambda: is_kept(service), what="a kept page")
+    end = time.monotonic() + 8  # s; longer than it takes to rest
+    while time.monotonic() < end:
+        service.get(HOME)
+        before = sent(service)
+        eventually(lambda: sent(service) != before, what="a look")
+
+
+# --- the purger ---
+
+IDLE = 60  # s, between two looks of a purger that foresees nothing
+BEFORE_THAT = IDLE - 15  # s; whoever rests for so long comes too late
+
+
+def steps(service):
+    return templates(service).count("metrics/step")
+
+
+def resting(start, **settings):
+    """A service whose purger would look every second if it did not rest."""
+    service = start(workers=1, purge_interval=1, **settings)
+    eventually(lambda: steps(service) > 0 and is_at_rest(service), what="rest")
+    return service
+
+
+def longest_rest(service):
+    """s between two steps, by the times that the purger logs."""
+    times = [datetime.datetime.fromisoformat(line["time"]) for line in service.log.entries("statement") if line["template"] == "metrics/step"]
+    return max(((later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)), default=0)
+
+
+def test_an_idle_purger_rests(start):
+    service = resting(start)
+    eventually(lambda: longest_rest(service) > IDLE - 1, what="a minute without a look")
+
+
+def test_a_purger_looks_when_the_pool_has_written(start):
+    service = resting(start)
+    for number in range(2):
+        before = steps(service)
+        assert service.create(f"written {number}").status == 200
+        eventually(lambda: steps(service) > before, BEFORE_THAT, what="a look")  # noqa: B023
+        eventually(lambda: is_at_rest(service), what="rest")
+
+
+def test_a_purger_looks_when_something_expires(start, database):
+    database.add_activities(1, created_at="now() - interval '1 hour'", expires_at="now() + interval '12 seconds'", message="'soon'")
+    service = start(workers=1, purge_interval=1, database=database)
+    eventually(lambda: "soon" not in database.messages(), BEFORE_THAT, what="the purge")
+    assert steps(service) <= 6  # and not every second
+
+
+def test_a_purger_looks_when_something_was_deleted_for_a_day(start, database):
+    database.add_activities(1, created_at="now() - interval '2 days'", message="'deleted'")
+    database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '12 seconds' where message = 'deleted'")
+    start(workers=1, purge_interval=1, database=database)
+    eventually(lambda: "deleted" not in database.messages(), BEFORE_THAT, what="the purge")

@@ -1,0 +1,318 @@
+"""What one subject may have the database do: how many others one follows, how far a page of theirs looks, and that searches,
+such pages and growth take turns and hold up nobody else."""
+
+import contextlib
+
+import pytest
+
+from client import Asking
+from cluster import Database
+from fcgi import request
+from issuer import TokenService
+from plans import Explainer, statements
+from social import follow, followed, listed
+from waiting import eventually
+
+TARGET = "/api/activities/following"
+FOLLOWS_MAX = 5000
+WAITING_MAX = 4  # of one asker, besides the statement that is under way
+
+
+@pytest.fixture(scope="module")
+def tokens(cluster):
+    with TokenService(cluster, workers=1) as service:
+        yield service
+
+
+@pytest.fixture
+def service(tokens):
+    tokens.database.sql("truncate activities, follows cascade; delete from users where handle ~ '^many'")
+    warm(tokens)
+    return tokens
+
+
+def follow_many(database, count, handle="bayko"):
+    """So many users of the database's own, and that the user follows all of them."""
+    database.sql(
+        f"""insert into users (display_name, handle, email, cognito_user_id)
+            select n, 'many' || n, n || '@many.example', 'mock-many' || n from generate_series(1, {count}) n;
+            insert into follows (follower_uuid, followed_uuid)
+            select (select uuid from users where handle = '{handle}'), uuid from users where handle ~ '^many'"""
+    )
+
+
+# --- how many ---
+
+
+def test_as_many_as_one_may_follow(service):
+    follow_many(service.database, FOLLOWS_MAX - 1)
+    assert followed(service, "bayko", "londo")["followed"] is True
+    reply = follow(service, "bayko", "altbrown")
+    assert (reply.status, reply.json) == (409, ["follows_exceed_max"])
+    ((count,),) = service.database.sql("select count(*) from follows")
+    assert count == FOLLOWS_MAX
+    assert followed(service, "bayko", "londo")["followed"] is True  # the same again
+    assert followed(service, "altbrown", "londo")["followed"] is True  # another one's
+    assert followed(service, "bayko", "many7", "DELETE")["followed"] is False
+    assert followed(service, "bayko", "altbrown")["followed"] is True
+
+
+def test_who_follows_more_already_loses_nobody(service):
+    follow_many(service.database, FOLLOWS_MAX + 100)
+    reply = follow(service, "bayko", "londo")
+    assert (reply.status, reply.json) == (409, ["follows_exceed_max"])
+    assert followed(service, "bayko", "many7")["followed"] is True
+    assert followed(service, "bayko", "many7", "DELETE")["followed"] is False
+
+
+# --- how far a page looks ---
+
+# Posts and reposts by each one followed, a long time ago, and what others wrote and reposted since. At most one in a microsecond.
+SILENT = """
+    insert into activities (user_uuid, message, created_at)
+    select uuid, 'by ' || handle, now() - interval '2 days' + substr(handle, 5)::integer * interval '1 second'
+    from users where handle ~ '^many';
+    insert into reposts (user_uuid, activity_uuid, created_at)
+    select u.uuid, a.uuid, now() - interval '1 day' + substr(u.handle, 5)::integer * interval '1 second'
+    from users u join activities a on a.message = 'by many1' where u.handle ~ '^many[0-9]*7$';
+    insert into activities (user_uuid, message, created_at)
+    select (select uuid from users where handle = 'londo'), 'noise', now() - interval '1 hour' + n * interval '1 millisecond'
+    from generate_series(1, 9000) n;
+    insert into reposts (user_uuid, activity_uuid, created_at)
+    select (select uuid from users where handle = 'altbrown'), uuid, created_at + interval '1 microsecond'
+    from activities where message = 'noise' order by created_at limit 5000"""
+
+
+@pytest.mark.parametrize("limit", [20, 200])
+@pytest.mark.parametrize("count", [150, 1500])
+def test_pages_that_end_early_miss_nothing(service, count, limit):
+    """For 150 each one's newest is looked up; for 1500 only what is newest of all, some of it at a time."""
+    follow_many(service.database, count)
+    service.database.sql(SILENT)
+    rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")
+    shown = [(row["message"], row["reposted_by"] and row["reposted_by"]["handle"]) for row in rows]
+    posts, reposts = [(f"by many{n}", None) for n in range(1, count + 1)], [("by many1", f"many{n}") for n in range(7, count + 1, 10)]
+    assert shown == reposts[::-1] + posts[::-1]
+    assert (0 in sizes) == (count > 1000)
+    assert max(sizes) == min(limit, len(rows))
+
+
+BURIED = """
+    insert into activities (user_uuid, message, created_at, expires_at)
+    select uuid, 'expired', now() - interval '2 hours' + n * interval '1 second', now() - interval '1 hour' + n * interval '1 second'
+    from users, generate_series(1, 12) n where handle ~ '^many';
+    insert into reposts (user_uuid, activity_uuid, created_at)
+    select u.uuid, a.uuid, a.created_at + interval '1 second'
+    from users u cross join lateral (
+        select uuid, created_at from activities
+        where message = 'expired' and user_uuid <> u.uuid order by md5(uuid::text || u.uuid) limit 12
+    ) a
+    where u.handle ~ '^many[0-9]*5$';
+    insert into activities (user_uuid, message, created_at, expires_at)
+    select uuid, 'by ' || handle, now() - interval '1 day' + substr(handle, 5)::integer * interval '1 second', now() + interval '1 hour'
+    from users where handle ~ '^many'"""
+
+
+def test_below_more_than_are_looked_up(service):
+    """What has expired and was not purged lies on top of everyone's; 400 are more than are looked at below that."""
+    follow_many(service.database, 400)
+    service.database.sql(BURIED)
+    rows, _ = listed(service, "bayko", f"{TARGET}?limit=50")
+    assert [row["message"] for row in rows] == [f"by many{n}" for n in range(400, 0, -1)]
+
+
+LOADED = """
+    insert into users (uuid, display_name, handle, email, cognito_user_id)
+    select md5('user ' || n)::uuid, n, 'user' || n, n || '@user.example', 'sub-' || n from generate_series(1, 20001) n;
+    insert into activities (user_uuid, message, created_at, expires_at)
+    select md5('user ' || 1 + n % 20000)::uuid, 'n', now() - n * interval '3 seconds', now() + interval '1 day' - n * interval '3 seconds'
+    from generate_series(1, 60000) n;
+    insert into activities (uuid, user_uuid, message, created_at, expires_at)
+    select md5('noise ' || n)::uuid, md5('user 20001')::uuid, 'noise', now() - n * interval '1 millisecond', now() + interval '1 day'
+    from generate_series(1, 3000) n;
+    insert into reposts (user_uuid, activity_uuid, created_at)
+    select md5('user ' || n)::uuid, md5('noise ' || 1 + n % 3000)::uuid, now() - n * interval '1 second' from generate_series(1, 20000) n"""
+FOLLOW = """
+    delete from follows where follower_uuid = md5('user 20001')::uuid;
+    insert into follows (follower_uuid, followed_uuid)
+    select md5('user 20001')::uuid, md5('user ' || n)::uuid from generate_series(1, {count}) n;
+    analyze follows"""
+
+
+@pytest.fixture(scope="module")
+def loaded(cluster):
+    database = Database(cluster)
+    database.sql(LOADED)
+    database.sql("vacuum analyze")
+    yield database
+    database.remove()
+
+
+@pytest.mark.parametrize("limit", [50, 200])
+def test_what_a_page_reads_does_not_grow_with_the_follows(loaded, limit):
+    """Those above the cap from before it was there; counted in pages of 8 kB and in rows."""
+    statement = statements(loaded)["social/following"]
+    plans = {}
+    for follows in (1000, 1001, 5000, 20000):
+        loaded.sql(FOLLOW.format(count=follows))
+        with Explainer(loaded) as explainer:
+            plans[follows] = explainer.explain("social/following", statement, {"sub": "sub-20001", "limit": limit})
+    for follows in (1001, 5000, 20000):
+        assert plans[follows].buffers < 30_000, plans[follows].text
+        assert plans[follows].most_rows <= 4000, plans[follows].text
+    assert plans[20000].buffers < 1.5 * plans[1001].buffers
+    assert plans[1000].buffers < 60_000, plans[1000].text
+
+
+# --- growth ---
+
+
+def post_many(database, count, age):
+    database.sql(
+        f"""insert into activities (user_uuid, message, created_at)
+            select (select uuid from users where handle = 'londo'), 'x', now() - interval '{age}' - n * interval '1 millisecond'
+            from generate_series(1, {count}) n"""
+    )
+
+
+def test_growth_where_the_purge_has_not_run(service):
+    """So much is counted when it is asked for; more is refused until the purge has closed its time."""
+    database = service.database
+    database.sql("update growth_closed set until = now() - interval '1 day'")
+    ((before,),) = database.sql("select count(*) from activities where created_at > (select until from growth_closed)")
+    post_many(database, 50_000 - before, "3 hours")
+    assert service.get("/api/metrics/growth").status == 200
+    post_many(database, 1, "4 hours")
+    reply = service.get("/api/metrics/growth")
+    assert (reply.status, reply.json, reply.headers["Retry-After"]) == (503, ["growth_behind"], "1")
+    while database.sql("select close_growth()") == [(True,)]:
+        pass
+    assert service.get("/api/metrics/growth").status == 200
+
+
+# --- turns ---
+
+
+class Crowd:
+    """Requests of one asker, each over a connection of its own past nginx. To be used by `with`, while a statement is held up."""
+
+    def __init__(self, service, target=TARGET, **parameters):
+        self.service = service
+        self.target = target
+        self.parameters = parameters
+        self.peers = []
+
+    def __enter__(self):
+        eventually(self.is_refused, what="a refusal")
+        eventually(lambda: len(self.waiting()) == 1 + WAITING_MAX, what="as many as may wait")
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.peers:
+            peer.close()
+
+    def is_refused(self):
+        """Sends one more."""
+        peer = self.service.peer()
+        peer.send(request("GET", self.target, **self.parameters))
+        self.peers.append(peer)
+        return any(peer.has_answer() for peer in self.peers)
+
+    def waiting(self):
+        return [peer for peer in self.peers if not peer.has_answer()]
+
+    def refused(self):
+        return [peer.read_reply() for peer in self.peers if peer.has_answer()]
+
+
+def warm(service):
+    """All sessions are there: one that begins prepares its statements, for which it waits where a table is locked."""
+    assert service.get("/api/users/@londo/short").status == 200
+    assert service.ask_as("bayko", "GET", TARGET).status == 200
+    assert followed(service, "andrewbrown", "londo", "DELETE")["followed"] is False
+
+
+def token_of(service, handle):
+    return {"HTTP_AUTHORIZATION": f"Bearer {service.token(handle)}"}
+
+
+def test_others_are_answered_meanwhile(service):
+    """A read of another kind waits for no slow one, whoever asks."""
+    with service.database.locked("follows"):
+        slow = Asking(service.ask_as, "bayko", "GET", TARGET)
+        service.database.wait_for_waiting()
+        assert service.get("/api/users/@londo/short").status == 200
+        assert service.ask_as("bayko", "GET", "/api/message_groups").status == 200
+        assert slow.is_alive()
+    assert slow.reply().status == 200
+
+
+def test_one_at_a_time_and_so_many_waiting(service):
+    """The next one is refused at once, and nobody else is."""
+    with contextlib.ExitStack() as stack:
+        with service.database.locked("follows"):
+            crowd = stack.enter_context(Crowd(service, **token_of(service, "bayko")))
+            waiting = crowd.waiting()
+            refused = {(reply.status, *reply.json, reply.headers["Retry-After"]) for reply in crowd.refused()}
+            assert refused == {(429, "too_many_requests", "1")}
+            other = service.peer()
+            other.send(request("GET", TARGET, **token_of(service, "londo")))
+            assert service.get("/livez").status == 200
+            assert not other.has_answer()
+        assert other.read_reply().status == 200
+        assert [peer.read_reply().status for peer in waiting] == [200] * len(waiting)
+    assert service.ask_as("bayko", "GET", TARGET).status == 200
+
+
+@pytest.mark.parametrize(
+    "one, same, another",
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+    ],
+)
+def test_strangers_take_turns_by_their_address(service, one, same, another):
+    """IPv6 by the network that one customer has."""
+    search = "/api/activities/search?term=hello"
+    with contextlib.ExitStack() as stack:
+        with service.database.locked("activities"):
+            crowd = stack.enter_context(Crowd(service, search, REMOTE_ADDR=one))
+            waiting = crowd.waiting()
+            with service.peer() as peer:
+                assert peer.ask("GET", "/api/metrics/growth", REMOTE_ADDR=same).status == 429
+            other = service.peer()
+            other.send(request("GET", search, REMOTE_ADDR=another))
+            assert service.get("/livez").status == 200
+            assert not other.has_answer()
+        assert other.read_reply().status == 200
+        assert [peer.read_reply().status for peer in waiting] == [200] * len(waiting)
+
+
+def test_clients_that_leave_give_their_turns_up(service):
+    with service.database.locked("follows"):
+        with Crowd(service, **token_of(service, "bayko")):
+            pass
+        abandoned = eventually(lambda: service.log.text.count('"status":499') >= WAITING_MAX, what="turns that are given up")
+        assert abandoned
+        last = Asking(service.ask_as, "bayko", "GET", TARGET)
+        assert service.get("/livez").status == 200
+    assert last.reply().status == 200
+
+
+# --- how long ---
+
+
+def test_a_time_limit_of_their_own(cluster):
+    with TokenService(cluster, workers=1, slow_timeout=200) as service:
+        warm(service)
+        with service.database.locked("follows"):
+            reply = service.ask_as("bayko", "GET", TARGET)
+            assert (reply.status, reply.json) == (504, ["database_timeout"])
+            assert service.line_of(reply)["sqlstate"] == "57014"
+        with service.database.locked_user("bayko"):
+            writing = Asking(service.ask_as, "bayko", "PUT", "/api/users/@londo/follow")
+            service.database.wait_for_waiting()
+            with service.database.locked("activities"):
+                assert service.get("/api/activities/search?term=hello").status == 504
+            assert writing.is_alive()
+        assert writing.reply().status == 200
