@@ -140,15 +140,20 @@ class Cluster:
                 stack.enter_context(frozen(pid))
             yield
 
-    @contextlib.contextmanager
-    def killed(self):
-        """Every process of it is killed; started again in the end."""
+    def kill(self):
+        """All processes of it at once; nothing is left to stop."""
         with self.frozen():
             killed = self.processes()
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
         # PostgreSQL doesn't start while its first process is still listed, be it as a zombie.
         eventually(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in killed), what="the server's end")
+        (self.data / "postmaster.pid").unlink()
+
+    @contextlib.contextmanager
+    def killed(self):
+        """Every process of it is killed; started again in the end."""
+        self.kill()
         try:
             yield
         finally:

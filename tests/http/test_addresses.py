@@ -176,7 +176,7 @@ def sessions(service, event):
     """How often that has happened to the workers' sessions."""
     lines = service.get("/metrics").body.decode().splitlines()
     found = [line for line in lines if f'event="{event}"' in line and 'lane="watch"' not in line]
-    assert len(found) == 2
+    assert found
     return sum(int(line.split()[-1]) for line in found)
 
 

@@ -1,8 +1,5 @@
 """A synchronous standby that takes over: what was acknowledged is there, and what was deleted doesn't come back."""
 
-import os
-import signal
-
 import pytest
 
 from client import Asking
@@ -81,8 +78,7 @@ def test_what_is_taken_back_stays_so(primary, standby, relay, kind):
         waits = f"select pid {FROM_SESSIONS} and wait_event = 'SyncRep' and pid <> {backend}"
         eventually(lambda: not asking.is_alive() or database.sql(waits), what="the second attempt")
         assert asking.is_alive()
-        for pid in primary.processes():
-            os.kill(pid, signal.SIGKILL)
+        primary.kill()
         standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
         assert asking.reply().status == 200
         assert standby.sql(there, database=name) == []
