@@ -17,14 +17,18 @@
 #include "daemon/notify.h"
 #include "daemon/pool.h"
 #include "daemon/purger.h"
+#include "daemon/service.h"
 #include "daemon/watcher.h"
+#include "db/link.h"
 #include "identity/keys.h"
 
 enum {
     FORK_RETRY_MS = 1000,
-    TICK_BUSY_MS = 10,    /* between looks while workers come or go */
-    TICK_IDLE_MS = 1000,  /* otherwise */
-    READY_WAIT_MS = 60000 /* for a new worker to get to its loop, before the reload is given up */
+    TICK_BUSY_MS = 10,   /* between looks while workers come or go */
+    TICK_IDLE_MS = 1000, /* otherwise */
+    /* For a new worker to get to its loop, before the reload is given up. It tries its sessions one
+     * after the other, each for up to LINK_FITS_MS. */
+    READY_WAIT_MS = SERVICE_LANES * LINK_FITS_MS + 10000
 };
 
 struct supervisor {

@@ -711,7 +711,9 @@ static bool send_prepare(struct session *session, enum statement_id id)
     return PQsendPrepare(session->pg, name, statement->sql, 0, NULL) && PQpipelineSync(session->pg);
 }
 
-/* Waits for the answers to what was sent, until those about the statement `last` have come. */
+/* Waits for the answers to what was sent, until those about the statement `last` have come. Stops at
+ * an error that says nothing about the statement, such as a lock that is held: the next statements
+ * would meet it too, each for its time limit. */
 static bool wait_until_past(struct session *session, enum statement_id last, int64_t deadline_us,
                             struct session_failure *failure)
 {
@@ -719,6 +721,9 @@ static bool wait_until_past(struct session *session, enum statement_id last, int
         if (!session_flush(session) || !session_wait(session, deadline_us) ||
             !read_set_up(session, last, failure)) {
             return fail(failure, session_error(session));
+        }
+        if (failure->text[0] != '\0' && !failure->is_unfit) {
+            return false;
         }
     }
     return true;

@@ -295,7 +295,7 @@ class Database:
 
     def backends(self, lane=""):
         """Process ids of the workers' sessions: all, or those for "reading" or "writing"."""
-        where = {"": "", "reading": "and application_name !~ 'writing$'", "writing": "and application_name ~ 'writing$'"}
+        where = {"": "", "reading": "and application_name ~ '[0-9]$'", "writing": "and application_name ~ 'writing$'"}
         return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS} {where[lane]}")]
 
     def terminate_sessions(self):
