@@ -15,7 +15,7 @@ ERRORS = {
     (415, "content_type_unsupported"): ("POST", "/api/activities", b"{}"),
     (422, "limit_invalid"): ("GET", "/api/activities/home?limit=0", None),
     (422, "message_blank"): ("POST", "/api/activities", b"{}"),
-    (501, "not_implemented"): ("BREW", "/livez", None),
+    (501, "not_implemented"): ("BREW", "/api/trends", None),
 }
 TITLES = {
     400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 414: "URI Too Long", 415: "Unsupported Media Type",
