@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from daemon import is_alive, sockets_of
+from daemon import is_alive, options_of, run_once, sockets_of
 from fcgi import request
 from issuer import (
-    FETCHER, GOOD, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
+    CLIENT, FETCHER, GOOD, ISSUER, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
 )  # fmt: skip
 from places import Folder
 from waiting import LIVES, eventually
@@ -226,11 +226,12 @@ def test_no_redirect_is_followed(fetching, issuer, authority):
         assert other.fetches == []
 
 
-def test_plain_http_is_not_spoken(authority, folder):
+def test_plain_http_is_refused_at_start(authority, folder):
     with KeyServer(authority, key_set(OLD), is_plain=True) as plain:
-        with TokenPool(**Fetching(authority, plain, folder).settings) as pool:
-            pool.daemon.wait_for_message("no keys from the issuer")
-            assert pool.judge(OLD.token()) == UNDECIDED
+        settings = {"identity": "token", "issuer": ISSUER, "cognito_client": CLIENT} | Fetching(authority, plain, folder).settings
+        ended = run_once(*options_of(settings))
+        assert ended.returncode == 2
+        assert "--jwks-url must begin with https://" in ended.stderr
         assert plain.fetches == []
 
 
