@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "daemon/refusals.h"
 #include "http/body.h"
 #include "http/problem.h"
 #include "identity/signature.h"
@@ -50,8 +51,10 @@ static enum status identify(struct exchange *exchange, bool may_wait)
         return STATUS_OK;
     case CALLER_UNDECIDED:
         return STATUS_KEYS_UNAVAILABLE;
-    case CALLER_ANONYMOUS:
     case CALLER_REFUSED:
+        refusals_note(exchange->service->refusals, request, &exchange->caller);
+        break;
+    case CALLER_ANONYMOUS:
         break;
     }
     return STATUS_UNAUTHENTICATED;

@@ -32,6 +32,7 @@ static void add_score(struct sum *sum, const struct score *score)
     counter_add(&sum->score.feed.kept, counter_value(&score->feed.kept));
     counter_add(&sum->score.feed.shared, counter_value(&score->feed.shared));
     counter_add(&sum->score.feed.asked, counter_value(&score->feed.asked));
+    refusals_add(&sum->score.refusals, &score->refusals);
     tally_add(&sum->score.tally, &score->tally);
 }
 
@@ -109,6 +110,7 @@ void metrics_tell(const void *of, struct buf *text)
     write_workers(scoreboard, sum, text);
     write_database(scoreboard, sum, text);
     write_feed(&sum->score.feed, text);
+    refusals_write(&sum->score.refusals, text);
     tally_write(&sum->score.tally, text);
     memory_free(sum);
 }

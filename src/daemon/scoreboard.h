@@ -10,6 +10,7 @@
 
 #include "daemon/config.h"
 #include "daemon/feed.h"
+#include "daemon/refusals.h"
 #include "daemon/tally.h"
 
 enum worker_state {
@@ -31,6 +32,7 @@ struct score {
     _Atomic int open_connections;
     struct session_counts database[SCORE_LANES]; /* as in service.h */
     struct feed_counts feed;
+    struct refusals refusals;
     struct tally tally;
 };
 

@@ -115,6 +115,7 @@ void service_init(struct service *service, const struct config *config,
         .keyring_settings = config_keyring(config, links->keypage),
         .identity = {.mode = (enum identity_mode)config->identity,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
+        .refusals = links->score != NULL ? &links->score->refusals : NULL,
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
     routes_add(service->router, config->hook_secret != NULL);

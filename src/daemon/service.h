@@ -38,6 +38,7 @@ struct service {
     struct feed_settings feed_settings;
     struct feed *feed; /* NULL: none is kept */
     struct identity identity;
+    struct refusals *refusals; /* NULL without a pool */
     struct cors cors;
     struct teller teller; /* tell is NULL without a pool */
 };

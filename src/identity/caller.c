@@ -33,19 +33,15 @@ static struct caller by_token(const struct identity *identity, const char *token
     const struct keys *keys = keyring_current(identity->keyring, now);
     struct caller caller = {.kind = CALLER_REFUSED};
 
-    switch (token_verify(token, keys, &identity->rules, now, arena, &caller.subject)) {
-    case TOKEN_GOOD:
+    caller.refusal = token_verify(token, keys, &identity->rules, now, arena, &caller.subject);
+    if (caller.refusal == TOKEN_GOOD) {
         caller.kind = CALLER_BY_TOKEN;
-        break;
-    case TOKEN_UNKNOWN_KEY:
+    } else if (caller.refusal == TOKEN_UNKNOWN_KEY) {
         if (keyring_ask(identity->keyring) && may_wait) {
             caller.kind = CALLER_PENDING;
         } else if (keys == NULL) {
             caller.kind = CALLER_UNDECIDED;
         }
-        break;
-    case TOKEN_REFUSED:
-        break;
     }
     return caller;
 }
@@ -53,14 +49,22 @@ static struct caller by_token(const struct identity *identity, const char *token
 struct caller caller_identify(const struct identity *identity, const char *authorization,
                               const char *remote_addr, bool may_wait, struct arena *arena)
 {
-    if (authorization != NULL) {
-        const char *token = bearer_token(authorization);
-
-        return token != NULL && identity->keyring != NULL
-                   ? by_token(identity, token, may_wait, arena)
-                   : (struct caller){.kind = CALLER_REFUSED};
+    if (authorization == NULL) {
+        return (struct caller){.kind = identity->mode == IDENTITY_HANDLE && is_local(remote_addr)
+                                           ? CALLER_BY_HANDLE
+                                           : CALLER_ANONYMOUS};
     }
-    return (struct caller){.kind = identity->mode == IDENTITY_HANDLE && is_local(remote_addr)
-                                       ? CALLER_BY_HANDLE
-                                       : CALLER_ANONYMOUS};
+    const char *token = bearer_token(authorization);
+    if (token == NULL || identity->keyring == NULL) {
+        return (struct caller){.kind = CALLER_REFUSED,
+                               .refusal = token == NULL ? TOKEN_NOT_BEARER : TOKEN_NO_ISSUER};
+    }
+    return by_token(identity, token, may_wait, arena);
+}
+
+const char *caller_claimed_subject(const char *authorization, struct arena *arena)
+{
+    const char *token = bearer_token(authorization);
+
+    return token != NULL ? token_claimed_subject(token, arena) : NULL;
 }

@@ -29,7 +29,8 @@ enum caller_kind {
 
 struct caller {
     enum caller_kind kind;
-    const char *subject; /* with CALLER_BY_TOKEN, in arena memory */
+    const char *subject;        /* with CALLER_BY_TOKEN, in arena memory */
+    enum token_verdict refusal; /* with CALLER_REFUSED: why */
 };
 
 /* The address of a client that came over no network, as nginx writes it for its unix sockets. */
@@ -40,5 +41,9 @@ struct caller {
  * may wait. */
 struct caller caller_identify(const struct identity *identity, const char *authorization,
                               const char *remote_addr, bool may_wait, struct arena *arena);
+
+/* The subject that the token of a refused Authorization header claims, without proof, or NULL. In arena
+ * memory. */
+const char *caller_claimed_subject(const char *authorization, struct arena *arena);
 
 #endif

@@ -12,6 +12,22 @@ enum { KID_MAX = 256, SUBJECT_MAX = 128 };
 /* The last second of the year 9999: larger numbers are no dates. */
 static const int64_t DATE_END = INT64_C(253402300800);
 
+static const char *const NAMES[TOKEN_VERDICTS] = {
+    [TOKEN_GOOD] = "good",
+    [TOKEN_BAD_CLAIM] = "bad_claim",
+    [TOKEN_BAD_SIGNATURE] = "bad_signature",
+    [TOKEN_EXPIRED] = "expired",
+    [TOKEN_MALFORMED] = "malformed",
+    [TOKEN_NO_ISSUER] = "no_issuer",
+    [TOKEN_NOT_BEARER] = "not_bearer",
+    [TOKEN_NOT_YET_VALID] = "not_yet_valid",
+    [TOKEN_UNKNOWN_KEY] = "unknown_key",
+    [TOKEN_WRONG_ALGORITHM] = "wrong_algorithm",
+    [TOKEN_WRONG_AUDIENCE] = "wrong_audience",
+    [TOKEN_WRONG_ISSUER] = "wrong_issuer",
+    [TOKEN_WRONG_USE] = "wrong_use",
+};
+
 /* A token's parts, still encoded. */
 struct parts {
     const char *header, *payload, *signature;
@@ -64,20 +80,23 @@ static bool lacks(const struct json *object, const char *name)
     return json_member(object, name, &text) == JSON_ABSENT;
 }
 
-/* The header of a token that can be ours: RS256, no extensions to understand, a kid. Keys that the
- * header itself brings (jku, jwk, x5u, x5c) are never looked at. */
-static bool check_header(const struct json *header, struct arena *arena, const char **kid)
+/* Whether the header is one that a token of the issuer has: RS256, no extensions to understand, a kid.
+ * Keys that the header itself brings (jku, jwk, x5u, x5c) are never looked at. */
+static enum token_verdict check_header(const struct json *header, struct arena *arena,
+                                       const char **kid)
 {
     const char *text;
 
     if (!says(header, "alg", "RS256") || !lacks(header, "crit") || !lacks(header, "b64") ||
-        !lacks(header, "zip") || !lacks(header, "enc") ||
-        json_member(header, "kid", &text) != JSON_STRING || *text == '\0' ||
+        !lacks(header, "zip") || !lacks(header, "enc")) {
+        return TOKEN_WRONG_ALGORITHM;
+    }
+    if (json_member(header, "kid", &text) != JSON_STRING || *text == '\0' ||
         strlen(text) > KID_MAX) {
-        return false;
+        return TOKEN_MALFORMED;
     }
     *kid = arena_copy(arena, text, strlen(text));
-    return true;
+    return TOKEN_GOOD;
 }
 
 static enum token_verdict check_signature(const struct parts *parts, const struct keys *keys,
@@ -85,20 +104,24 @@ static enum token_verdict check_signature(const struct parts *parts, const struc
 {
     unsigned char *signature = arena_alloc(arena, BASE64URL_DECODED_MAX(parts->signature_length));
     struct json *header = open_part(arena, parts->header, parts->header_length);
-    enum token_verdict verdict = TOKEN_REFUSED;
     const char *kid;
     size_t length;
+    enum token_verdict verdict =
+        header != NULL ? check_header(header, arena, &kid) : TOKEN_MALFORMED;
 
-    if (header != NULL && check_header(header, arena, &kid) &&
-        base64url_decode(parts->signature, parts->signature_length, signature, &length)) {
-        if (!keys_have(keys, kid)) {
-            verdict = TOKEN_UNKNOWN_KEY;
-        } else if (keys_verify(keys, kid, parts->header, parts->signed_length, signature, length)) {
-            verdict = TOKEN_GOOD;
-        }
-    }
     json_free(header);
-    return verdict;
+    if (verdict != TOKEN_GOOD) {
+        return verdict;
+    }
+    if (!base64url_decode(parts->signature, parts->signature_length, signature, &length)) {
+        return TOKEN_MALFORMED;
+    }
+    if (!keys_have(keys, kid)) {
+        return TOKEN_UNKNOWN_KEY;
+    }
+    return keys_verify(keys, kid, parts->header, parts->signed_length, signature, length)
+               ? TOKEN_GOOD
+               : TOKEN_BAD_SIGNATURE;
 }
 
 static bool is_date(const struct json *payload, const char *name, int64_t *date)
@@ -106,30 +129,54 @@ static bool is_date(const struct json *payload, const char *name, int64_t *date)
     return json_integer(payload, name, date) && *date > 0 && *date < DATE_END;
 }
 
-static bool is_current(const struct json *payload, int64_t now_s)
+static enum token_verdict check_times(const struct json *payload, int64_t now_s)
 {
     int64_t expiry, start;
+    bool has_start = !lacks(payload, "nbf");
 
-    if (!is_date(payload, "exp", &expiry) || now_s >= expiry + TOKEN_LEEWAY_S) {
+    if (!is_date(payload, "exp", &expiry) || (has_start && !is_date(payload, "nbf", &start))) {
+        return TOKEN_BAD_CLAIM;
+    }
+    if (now_s >= expiry + TOKEN_LEEWAY_S) {
+        return TOKEN_EXPIRED;
+    }
+    return has_start && now_s < start - TOKEN_LEEWAY_S ? TOKEN_NOT_YET_VALID : TOKEN_GOOD;
+}
+
+static bool take_subject(const struct json *payload, struct arena *arena, const char **subject)
+{
+    const char *text;
+
+    if (json_member(payload, "sub", &text) != JSON_STRING || *text == '\0' ||
+        strlen(text) > SUBJECT_MAX) {
         return false;
     }
-    return lacks(payload, "nbf") ||
-           (is_date(payload, "nbf", &start) && now_s >= start - TOKEN_LEEWAY_S);
+    *subject = arena_copy(arena, text, strlen(text));
+    return true;
 }
 
 static enum token_verdict check_claims(const struct json *payload, const struct token_rules *rules,
                                        int64_t now_s, struct arena *arena, const char **subject)
 {
-    const char *text;
-
-    if (!says(payload, "iss", rules->issuer) || !says(payload, "token_use", "access") ||
-        !says(payload, "client_id", rules->client_id) || !is_current(payload, now_s) ||
-        json_member(payload, "sub", &text) != JSON_STRING || *text == '\0' ||
-        strlen(text) > SUBJECT_MAX) {
-        return TOKEN_REFUSED;
+    if (!says(payload, "iss", rules->issuer)) {
+        return TOKEN_WRONG_ISSUER;
     }
-    *subject = arena_copy(arena, text, strlen(text));
-    return TOKEN_GOOD;
+    if (!says(payload, "token_use", "access")) {
+        return TOKEN_WRONG_USE;
+    }
+    if (!says(payload, "client_id", rules->client_id)) {
+        return TOKEN_WRONG_AUDIENCE;
+    }
+    enum token_verdict verdict = check_times(payload, now_s);
+    if (verdict == TOKEN_GOOD && !take_subject(payload, arena, subject)) {
+        verdict = TOKEN_BAD_CLAIM;
+    }
+    return verdict;
+}
+
+const char *token_verdict_name(enum token_verdict verdict)
+{
+    return NAMES[verdict];
 }
 
 enum token_verdict token_verify(const char *token, const struct keys *keys,
@@ -139,14 +186,31 @@ enum token_verdict token_verify(const char *token, const struct keys *keys,
     struct parts parts;
 
     if (!split(token, &parts)) {
-        return TOKEN_REFUSED;
+        return TOKEN_MALFORMED;
     }
     enum token_verdict verdict = check_signature(&parts, keys, arena);
     if (verdict != TOKEN_GOOD) {
         return verdict;
     }
     struct json *payload = open_part(arena, parts.payload, parts.payload_length);
-    verdict = payload != NULL ? check_claims(payload, rules, now_s, arena, subject) : TOKEN_REFUSED;
+    verdict =
+        payload != NULL ? check_claims(payload, rules, now_s, arena, subject) : TOKEN_MALFORMED;
     json_free(payload);
     return verdict;
+}
+
+const char *token_claimed_subject(const char *token, struct arena *arena)
+{
+    const char *subject = NULL;
+    struct parts parts;
+
+    if (!split(token, &parts)) {
+        return NULL;
+    }
+    struct json *payload = open_part(arena, parts.payload, parts.payload_length);
+    if (payload == NULL || !take_subject(payload, arena, &subject)) {
+        subject = NULL;
+    }
+    json_free(payload);
+    return subject;
 }

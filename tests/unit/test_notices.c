@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/repeats.h"
 #include "capture.h"
 #include "unit.h"
 
@@ -49,7 +50,7 @@ static void test_too_many_texts_share_a_line(void **state)
         all[i] = texts[i];
     }
     size_t lines = lines_of(all, COUNT_OF(texts), 3);
-    assert_in_range(lines, 1, NOTICES_MAX + 1);
+    assert_in_range(lines, 1, REPEATS_MAX + 1);
 }
 
 int main(void)

@@ -71,6 +71,16 @@ static void expect_verdict(const char *label, const char *token, enum token_verd
     }
 }
 
+/* Any reason but a key that is not there. */
+static void expect_refused(const char *label, const char *token)
+{
+    const char *subject;
+    enum token_verdict verdict = verdict_of(token, &subject);
+
+    expect(label, verdict != TOKEN_GOOD && verdict != TOKEN_UNKNOWN_KEY);
+    expect_text(label, subject, NULL);
+}
+
 static const char *issued(const char *header, const char *payload)
 {
     return jose_signed(&arena, "RS256", jose_unsigned(&arena, header, payload), key_one);
@@ -166,12 +176,12 @@ static void test_headers(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        expect_verdict(rows[i].label, issued(rows[i].header, PAYLOAD), TOKEN_REFUSED);
+        expect_refused(rows[i].label, issued(rows[i].header, PAYLOAD));
     }
     snprintf(long_kid, sizeof long_kid, "{\"alg\":\"RS256\",\"kid\":\"%0256d\"}", 0);
     expect_verdict("a kid of 256 bytes", issued(long_kid, PAYLOAD), TOKEN_UNKNOWN_KEY);
     snprintf(long_kid, sizeof long_kid, "{\"alg\":\"RS256\",\"kid\":\"%0257d\"}", 0);
-    expect_verdict("a kid of 257 bytes", issued(long_kid, PAYLOAD), TOKEN_REFUSED);
+    expect_refused("a kid of 257 bytes", issued(long_kid, PAYLOAD));
 }
 
 /* A payload under the issuer's own signature: only the payload is to blame. */
@@ -253,12 +263,12 @@ static void test_claims(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        expect_verdict(rows[i].label, issued(HEADER, rows[i].payload), TOKEN_REFUSED);
+        expect_refused(rows[i].label, issued(HEADER, rows[i].payload));
     }
     snprintf(payload, sizeof payload, "{" ISS CLIENT USE "\"sub\":\"%0128d\"," EXP "}", 7);
     expect_verdict("a sub of 128 bytes", issued(HEADER, payload), TOKEN_GOOD);
     snprintf(payload, sizeof payload, "{" ISS CLIENT USE "\"sub\":\"%0129d\"," EXP "}", 7);
-    expect_verdict("a sub of 129 bytes", issued(HEADER, payload), TOKEN_REFUSED);
+    expect_refused("a sub of 129 bytes", issued(HEADER, payload));
 }
 
 /* Good text, but not the issuer's signature. */
@@ -271,33 +281,25 @@ static void test_signatures(void **state)
     char header[64];
 
     (void)state;
-    expect_verdict("none", arena_printf(&arena, "%s.", text), TOKEN_REFUSED);
-    expect_verdict("the other key's", jose_signed(&arena, "RS256", text, key_two), TOKEN_REFUSED);
-    expect_verdict("an EC key's", jose_signed(&arena, "ES256", text, key_ec), TOKEN_REFUSED);
+    expect_refused("none", arena_printf(&arena, "%s.", text));
+    expect_refused("the other key's", jose_signed(&arena, "RS256", text, key_two));
+    expect_refused("an EC key's", jose_signed(&arena, "ES256", text, key_ec));
     for (size_t i = 0; i < COUNT_OF(others); i++) {
-        expect_verdict(others[i], jose_signed(&arena, others[i], text, key_one), TOKEN_REFUSED);
+        expect_refused(others[i], jose_signed(&arena, others[i], text, key_one));
         snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"one\"}", others[i]);
-        expect_verdict(
-            others[i],
-            jose_signed(&arena, others[i], jose_unsigned(&arena, header, PAYLOAD), key_one),
-            TOKEN_REFUSED);
+        expect_refused(others[i], jose_signed(&arena, others[i],
+                                              jose_unsigned(&arena, header, PAYLOAD), key_one));
     }
     const char *changed =
         jose_unsigned(&arena, HEADER, "{" ISS CLIENT USE "\"sub\":\"other\"," EXP "}");
-    expect_verdict("of another payload", arena_printf(&arena, "%s.%s", changed, signature),
-                   TOKEN_REFUSED);
-    expect_verdict("of 255 bytes", arena_printf(&arena, "%s.%.340s", text, signature),
-                   TOKEN_REFUSED);
-    expect_verdict(
+    expect_refused("of another payload", arena_printf(&arena, "%s.%s", changed, signature));
+    expect_refused("of 255 bytes", arena_printf(&arena, "%s.%.340s", text, signature));
+    expect_refused(
         "of 257 bytes",
-        arena_printf(&arena, "%s.%s", text, jose_base64url(&arena, (unsigned char[257]){0}, 257)),
-        TOKEN_REFUSED);
-    expect_verdict("a byte before it", arena_printf(&arena, "%s.AA%s", text, signature),
-                   TOKEN_REFUSED);
-    expect_verdict(
-        "all zero",
-        arena_printf(&arena, "%s.%s", text, jose_base64url(&arena, (unsigned char[256]){0}, 256)),
-        TOKEN_REFUSED);
+        arena_printf(&arena, "%s.%s", text, jose_base64url(&arena, (unsigned char[257]){0}, 257)));
+    expect_refused("a byte before it", arena_printf(&arena, "%s.AA%s", text, signature));
+    expect_refused("all zero", arena_printf(&arena, "%s.%s", text,
+                                            jose_base64url(&arena, (unsigned char[256]){0}, 256)));
     expect_verdict("good after all that", good, TOKEN_GOOD);
 }
 
@@ -313,15 +315,15 @@ static void test_confusions(void **state)
         const char *header = arena_printf(&arena, "{\"alg\":\"%s\",\"kid\":\"one\"}", nones[i]);
         const char *naked = jose_unsigned(&arena, header, PAYLOAD);
 
-        expect_verdict(nones[i], arena_printf(&arena, "%s.", naked), TOKEN_REFUSED);
-        expect_verdict(nones[i], arena_printf(&arena, "%s.bm9uZQ", naked), TOKEN_REFUSED);
+        expect_refused(nones[i], arena_printf(&arena, "%s.", naked));
+        expect_refused(nones[i], arena_printf(&arena, "%s.bm9uZQ", naked));
     }
-    expect_verdict("the PEM as a secret", jose_hmac(&arena, text, pem), TOKEN_REFUSED);
-    expect_verdict("the modulus as a secret",
-                   jose_hmac(&arena, text, jose_modulus(&arena, key_one)), TOKEN_REFUSED);
-    expect_verdict("an empty secret", jose_hmac(&arena, text, ""), TOKEN_REFUSED);
+    expect_refused("the PEM as a secret", jose_hmac(&arena, text, pem));
+    expect_refused("the modulus as a secret",
+                   jose_hmac(&arena, text, jose_modulus(&arena, key_one)));
+    expect_refused("an empty secret", jose_hmac(&arena, text, ""));
     text = jose_unsigned(&arena, HEADER, PAYLOAD);
-    expect_verdict("HS256 under the name of RS256", jose_hmac(&arena, text, pem), TOKEN_REFUSED);
+    expect_refused("HS256 under the name of RS256", jose_hmac(&arena, text, pem));
 }
 
 /* Keys that a token brings along are not looked at. */
@@ -344,7 +346,7 @@ static void test_brought_keys(void **state)
             arena_printf(&arena, "{\"alg\":\"RS256\",\"kid\":\"forger\",%s}", brought[i]);
         const char *text = jose_unsigned(&arena, known, PAYLOAD);
 
-        expect_verdict(brought[i], jose_signed(&arena, "RS256", text, forger), TOKEN_REFUSED);
+        expect_refused(brought[i], jose_signed(&arena, "RS256", text, forger));
         text = jose_unsigned(&arena, unknown, PAYLOAD);
         expect_verdict(brought[i], jose_signed(&arena, "RS256", text, forger), TOKEN_UNKNOWN_KEY);
     }
@@ -372,12 +374,12 @@ static void test_unknown_keys(void **state)
     expect_integer(
         "no keys, no kid",
         token_verify(issued("{\"alg\":\"RS256\"}", PAYLOAD), NULL, &RULES, NOW, &arena, &subject),
-        TOKEN_REFUSED);
+        TOKEN_MALFORMED);
     expect_integer(
         "no keys, no signature",
         token_verify(arena_printf(&arena, "%s.=", jose_unsigned(&arena, HEADER, PAYLOAD)), NULL,
                      &RULES, NOW, &arena, &subject),
-        TOKEN_REFUSED);
+        TOKEN_MALFORMED);
 }
 
 /* A good token with its payload padded to be so long in all. */
@@ -404,8 +406,8 @@ static void test_length(void **state)
     (void)state;
     expect_integer("4096", (long long)strlen(token_of_length(4096)), 4096);
     expect_verdict("4096 bytes", token_of_length(4096), TOKEN_GOOD);
-    expect_verdict("4097 bytes", token_of_length(4097), TOKEN_REFUSED);
-    expect_verdict("8192 bytes", token_of_length(8192), TOKEN_REFUSED);
+    expect_refused("4097 bytes", token_of_length(4097));
+    expect_refused("8192 bytes", token_of_length(8192));
 }
 
 static void test_forms(void **state)
@@ -447,7 +449,7 @@ static void test_forms(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        expect_verdict(rows[i].label, rows[i].token, TOKEN_REFUSED);
+        expect_refused(rows[i].label, rows[i].token);
     }
     expect_verdict("good", good, TOKEN_GOOD);
 }
@@ -464,18 +466,16 @@ static void test_encoding(void **state)
     assert_int_equal(value & 15, 0);
     for (size_t stray = 1; stray < 16; stray++) {
         token[last] = digits[value | stray];
-        expect_verdict("stray bits of the signature", token, TOKEN_REFUSED);
+        expect_refused("stray bits of the signature", token);
     }
     /* 28 bytes: the same in the header, under a signature that covers it. */
     char *text = arena_printf(&arena, "%s", jose_unsigned(&arena, HEADER " ", PAYLOAD));
     char *end = strchr(text, '.') - 1;
     *end = digits[(size_t)(strchr(digits, *end) - digits) | 1];
-    expect_verdict("stray bits of the header", jose_signed(&arena, "RS256", text, key_one),
-                   TOKEN_REFUSED);
+    expect_refused("stray bits of the header", jose_signed(&arena, "RS256", text, key_one));
     text = arena_printf(&arena, "%sA.%s", jose_base64url(&arena, HEADER, strlen(HEADER)),
                         jose_base64url(&arena, PAYLOAD, strlen(PAYLOAD)));
-    expect_verdict("a character that begins nothing", jose_signed(&arena, "RS256", text, key_one),
-                   TOKEN_REFUSED);
+    expect_refused("a character that begins nothing", jose_signed(&arena, "RS256", text, key_one));
     bool has_seen_one = false;
     for (int i = 0; i < 64 && !has_seen_one; i++) {
         const char *payload = arena_printf(&arena, "{" ISS CLIENT USE SUB EXP ",\"x\":%d}", i);
@@ -485,11 +485,78 @@ static void test_encoding(void **state)
         if (letter != NULL) {
             has_seen_one = true;
             *letter = *letter == '-' ? '+' : '/';
-            expect_verdict("the classic alphabet", classic, TOKEN_REFUSED);
+            expect_refused("the classic alphabet", classic);
         }
     }
     expect("a signature with - or _", has_seen_one);
-    expect_verdict("a part of one character", arena_printf(&arena, "%s.A", text), TOKEN_REFUSED);
+    expect_refused("a part of one character", arena_printf(&arena, "%s.A", text));
+}
+
+/* What is counted and logged of a refusal: the first fault in the order of the checks. */
+static void test_reasons(void **state)
+{
+    static const struct {
+        enum token_verdict wanted;
+        const char *header, *payload;
+    } rows[] = {
+        {TOKEN_WRONG_ALGORITHM, "{\"alg\":\"none\"}", "no JSON"},
+        {TOKEN_WRONG_ALGORITHM, "{\"alg\":\"RS256\",\"kid\":\"one\",\"crit\":[]}", PAYLOAD},
+        {TOKEN_MALFORMED, "{\"alg\":\"RS256\"}", PAYLOAD},
+        {TOKEN_MALFORMED, "no JSON", PAYLOAD},
+        {TOKEN_UNKNOWN_KEY, "{\"alg\":\"RS256\",\"kid\":\"three\"}", "{}"},
+        {TOKEN_BAD_SIGNATURE, "{\"alg\":\"RS256\",\"kid\":\"two\"}", "{}"},
+        {TOKEN_MALFORMED, HEADER, "no JSON"},
+        {TOKEN_WRONG_ISSUER, HEADER, "{}"},
+        {TOKEN_WRONG_USE, HEADER, "{" ISS EXP "}"},
+        {TOKEN_WRONG_AUDIENCE, HEADER, "{" ISS USE EXP "}"},
+        {TOKEN_BAD_CLAIM, HEADER, "{" ISS USE CLIENT "\"x\":1}"},
+        {TOKEN_BAD_CLAIM, HEADER, "{" ISS USE CLIENT "\"exp\":1,\"nbf\":\"1\"}"},
+        {TOKEN_EXPIRED, HEADER, "{" ISS USE CLIENT "\"exp\":1,\"nbf\":" T("099") "}"},
+        {TOKEN_NOT_YET_VALID, HEADER, "{" ISS USE CLIENT EXP ",\"nbf\":" T("099") "}"},
+        {TOKEN_BAD_CLAIM, HEADER, "{" ISS USE CLIENT EXP "}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect_verdict(rows[i].payload, issued(rows[i].header, rows[i].payload), rows[i].wanted);
+    }
+}
+
+static void test_each_reason_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TOKEN_VERDICTS; i++) {
+        const char *name = token_verdict_name((enum token_verdict)i);
+
+        assert_non_null(name);
+        expect(name, strspn(name, "abcdefghijklmnopqrstuvwxyz_") == strlen(name));
+        for (int j = 0; j < i; j++) {
+            expect(name, strcmp(name, token_verdict_name((enum token_verdict)j)) != 0);
+        }
+    }
+}
+
+/* It is the sender's word: nothing but its form is looked at. */
+static void test_the_claimed_subject(void **state)
+{
+    static const struct {
+        const char *header, *payload, *subject;
+    } rows[] = {
+        {HEADER, PAYLOAD, "subject"},        {"no JSON", "{" SUB "\"exp\":1}", "subject"},
+        {HEADER, "no JSON", NULL},           {HEADER, "[]", NULL},
+        {HEADER, "{\"sub\":7}", NULL},       {HEADER, "{\"sub\":\"\"}", NULL},
+        {HEADER, "{\"sub\":null}", NULL},    {HEADER, "{}", NULL},
+        {HEADER, "{" SUB SUB EXP "}", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect_text(rows[i].payload,
+                    token_claimed_subject(issued(rows[i].header, rows[i].payload), &arena),
+                    rows[i].subject);
+    }
+    expect_text("no token", token_claimed_subject("null", &arena), NULL);
+    expect_text("dots", token_claimed_subject("..", &arena), NULL);
 }
 
 /* No bit of a token may be another one. */
@@ -511,11 +578,19 @@ static void test_flipped_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_claims),       cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_confusions),   cmocka_unit_test(test_brought_keys),
-        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_length),
-        cmocka_unit_test(test_forms),        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_confusions),
+        cmocka_unit_test(test_brought_keys),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_each_reason_has_a_name_of_its_own),
+        cmocka_unit_test(test_the_claimed_subject),
         cmocka_unit_test(test_flipped_bits),
     };
 

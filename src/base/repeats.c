@@ -1,0 +1,44 @@
+#include "base/repeats.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_over(const struct repeat *entry, int64_t now_ms)
+{
+    return entry->key[0] == '\0' || now_ms - entry->logged_ms >= REPEATS_INTERVAL_MS;
+}
+
+/* The key's own entry, one whose interval is over, or the shared one. */
+static struct repeat *find(struct repeats *repeats, const char *key, int64_t now_ms)
+{
+    struct repeat *found = NULL;
+
+    for (size_t i = 0; i < REPEATS_MAX; i++) {
+        if (strcmp(repeats->entries[i].key, key) == 0) {
+            return &repeats->entries[i];
+        }
+        if (found == NULL && is_over(&repeats->entries[i], now_ms)) {
+            found = &repeats->entries[i];
+        }
+    }
+    return found != NULL ? found : &repeats->entries[REPEATS_MAX];
+}
+
+bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms, unsigned *unlogged)
+{
+    char own_key[REPEATS_KEY_SIZE];
+
+    snprintf(own_key, sizeof own_key, "%s", *key != '\0' ? key : "?");
+    struct repeat *entry = find(repeats, own_key, now_ms);
+    if (!is_over(entry, now_ms)) {
+        entry->unlogged++;
+        return false;
+    }
+    bool is_shared = entry == &repeats->entries[REPEATS_MAX];
+    *unlogged = is_shared || strcmp(entry->key, own_key) == 0 ? entry->unlogged : 0;
+    strcpy(entry->key, own_key);
+    entry->logged_ms = now_ms;
+    entry->unlogged = 0;
+    return true;
+}

@@ -1,0 +1,22 @@
+#include "identity/pseudonym.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <stddef.h>
+#include <string.h>
+
+void pseudonym_make(char pseudonym[static PSEUDONYM_SIZE], const char *subject)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    size_t length = 0;
+
+    if (EVP_Digest(subject, strlen(subject), digest, NULL, EVP_sha256(), NULL) == 1) {
+        for (; length < PSEUDONYM_SIZE - 1; length++) {
+            pseudonym[length] =
+                digits[length % 2 == 0 ? digest[length / 2] >> 4 : digest[length / 2] & 15];
+        }
+    }
+    pseudonym[length] = '\0';
+    ERR_clear_error();
+}
