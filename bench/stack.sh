@@ -86,7 +86,7 @@ start_blocking_pool() {
 # be in one shell.
 in_blocking_checkout() {
   # shellcheck disable=SC2016 # expanded over there
-  bash -c '
+  env --unset CRUDDUR_POSTS_PER_HOUR bash -c '
     set -euo pipefail
     source "$1/bin/lib/quickstart.sh"
     workers=$3 dir=$4 sockets=$5 lock=$6
@@ -108,9 +108,10 @@ build_blocking() {
 }
 
 # modernize_statements FOLDER: the same work for the database as ours. That worker knows no viewer: the handle, which is null
-# like a viewer's parameters, stands for both. Its home stays as it was, since the result had another form.
+# like a viewer's parameters, stands for both. It knows no limit and no deadline of a write either. Its home stays as it was,
+# since the result had another form.
 modernize_statements() {
-  cp "$TOP/sql/activities/create.sql" "$1/create.sql"
+  sed -E '/^--/!{s/%\(most\)s/0/g; s/%\(not_after\)s/4611686018427387904/g}' "$TOP/sql/activities/create.sql" >"$1/create.sql"
   sed -E '/^--/!s/%\((sub|viewer)\)s/%(handle)s/g' "$TOP/sql/activities/show.sql" >"$1/show.sql"
 }
 

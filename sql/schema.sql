@@ -975,7 +975,7 @@ create table messages (
 );
 
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
-create index messages_user_idx on messages (user_uuid);
+create index messages_user_idx on messages (user_uuid, created_at desc);
 
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
 -- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql.
@@ -996,7 +996,7 @@ insert into applied_migrations (number, name, checksum) values
     (6, 'social', '2a57e7259846b8051ce8e343b123920f7e0f30744f3c072a6dab37bbf7b197f1'),
     (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
-    (9, 'case_and_rights', '26da18b5179dd0a91adb3678aeb3aee8eb563b5b10d1beda020eef437b9aff14');
+    (9, 'case_and_rights', '92b0777e32a82b8fdad45dbedbb1b49cdf3e7c917a1d4604ffb2a99481ef56dd');
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
 -- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own

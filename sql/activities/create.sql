@@ -5,9 +5,12 @@
 -- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
 -- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
 -- outcome late, which connection.c deals with). clock_us: the server's clock, from which the worker knows it.
+-- %(most)s: how many activities the author may make within an hour, posts and replies; 0: any number. Deleted ones count, and so do
+-- those that have expired, until they are purged. Requests of one author that run at the same moment do not count each other.
+-- What is there already is never refused for this. retry_after_s: after how many seconds there is room, else null.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
 -- idempotency_key_reused (the uuid stands for another message),
--- activity_deleted (what it stands for was deleted since).
+-- posts_exceed_hourly_max, activity_deleted (what it stands for was deleted since).
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -24,10 +27,27 @@ timely as (
     from allowed
     where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
+full_hour as (
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
+    from allowed
+    cross join lateral (
+        select created_at
+        from public.activities
+        where user_uuid = allowed.uuid
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(%(most)s::integer - 1, 0)
+        limit 1
+    ) nth
+    where %(most)s::integer > 0
+        and not exists (select from public.activities where uuid = %(uuid)s::uuid)
+),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
     select %(uuid)s::uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
     from timely
+    where not exists (select from full_hour)
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -64,6 +84,7 @@ select
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
+        when exists (select from full_hour) then 'posts_exceed_hourly_max'
         when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
@@ -75,4 +96,5 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    (select retry_after_s from full_hour) as retry_after_s

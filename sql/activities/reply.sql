@@ -1,9 +1,9 @@
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
 -- author and those whom it mentions are told by a trigger.
 -- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s,
--- %(not_after)s: as in create.sql.
+-- %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused, activity_deleted, replies_exceed_max (an activity has 10000 replies at most).
+-- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
 -- The activity is locked first, as in social/like.sql; whoever keeps it for longer meanwhile is waited for.
 with me as (
     select uuid, display_name, handle
@@ -29,12 +29,29 @@ timely as (
     from parent
     where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
+full_hour as (
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
+    from allowed
+    cross join lateral (
+        select created_at
+        from public.activities
+        where user_uuid = allowed.uuid
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(%(most)s::integer - 1, 0)
+        limit 1
+    ) nth
+    where %(most)s::integer > 0
+        and not exists (select from public.activities where uuid = %(uuid)s::uuid)
+),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
     select %(uuid)s::uuid, allowed.uuid, %(message)s, timely.uuid, timely.expires_at
     from allowed
     cross join timely
     where timely.has_room
+        and not exists (select from full_hour)
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -81,6 +98,7 @@ select
         when not exists (select from parent) then 'not_found'
         when exists (select from parent) and not exists (select from timely) then 'late'
         when exists (select from timely where not has_room) then 'replies_exceed_max'
+        when exists (select from full_hour) then 'posts_exceed_hourly_max'
         when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
@@ -91,4 +109,5 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    (select retry_after_s from full_hour) as retry_after_s

@@ -1,7 +1,8 @@
 -- One message of the caller's into a conversation that it belongs to, which has a newer message with it, once however
 -- often it is sent. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
 -- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused.
+-- idempotency_key_reused, messages_exceed_hourly_max.
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -24,11 +25,28 @@ conversation as (
     join public.message_groups g on allowed.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
 ),
+full_hour as (
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
+    from allowed
+    cross join lateral (
+        select created_at
+        from public.messages
+        where user_uuid = allowed.uuid
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(%(most)s::integer - 1, 0)
+        limit 1
+    ) nth
+    where %(most)s::integer > 0
+        and not exists (select from public.messages where uuid = %(uuid)s::uuid)
+),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
     select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
     from timely
     cross join conversation
+    where not exists (select from full_hour)
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
 ),
@@ -51,6 +69,7 @@ select
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
+        when exists (select from full_hour) then 'messages_exceed_hourly_max'
         when exists (
             select
             from created
@@ -60,4 +79,5 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    (select retry_after_s from full_hour) as retry_after_s

@@ -1,8 +1,8 @@
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
 -- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
--- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s: as in append.sql.
 -- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused.
+-- idempotency_key_reused, messages_exceed_hourly_max.
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -44,11 +44,28 @@ contradiction as (
         or earlier.first_user_uuid <> pair.first_user_uuid
         or earlier.second_user_uuid <> pair.second_user_uuid
 ),
+full_hour as (
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
+    from allowed
+    cross join lateral (
+        select created_at
+        from public.messages
+        where user_uuid = allowed.uuid
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(%(most)s::integer - 1, 0)
+        limit 1
+    ) nth
+    where %(most)s::integer > 0
+        and not exists (select from public.messages where uuid = %(uuid)s::uuid)
+),
 conversation as (
     insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
     select %(group)s::uuid, pair.first_user_uuid, pair.second_user_uuid
     from pair
     where not exists (select from contradiction)
+        and not exists (select from full_hour)
     on conflict (first_user_uuid, second_user_uuid)
         do update set last_message_at =
             case
@@ -78,6 +95,7 @@ select
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from other) then 'receiver_not_found'
         when not exists (select from pair) then 'receiver_is_sender'
+        when exists (select from full_hour) then 'messages_exceed_hourly_max'
         when exists (select from contradiction) then 'idempotency_key_reused'
         when exists (
             select
@@ -89,4 +107,5 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    (select retry_after_s from full_hour) as retry_after_s

@@ -150,6 +150,9 @@ create index users_handle_prefix_idx on users (lower(handle) collate "C");
 -- Only what is not as these functions have it; the trigger writes it.
 update activities set message = message
 where tags is distinct from case when strpos(message, '#') > 0 then activity_tags(message) end
+drop index messages_user_idx;
+create index messages_user_idx on messages (user_uuid);
+
     or search <> activity_search(message, tags, created_at);
 
 do $$

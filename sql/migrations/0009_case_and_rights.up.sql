@@ -205,3 +205,7 @@ begin
     end if;
 end
 $$;
+-- What one user has sent within an hour is counted, see sql/messages/append.sql.
+drop index messages_user_idx;
+create index messages_user_idx on messages (user_uuid, created_at desc);
+

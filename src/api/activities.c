@@ -55,6 +55,7 @@ enum decision activities_create(struct call *call, struct response *response,
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "message", message);
     statement_bind(statement, "ttl", ttl);
+    author_bind_most(statement, call, call->posts_per_hour);
     return DECISION_ASK;
 }
 
@@ -74,6 +75,7 @@ enum decision activities_reply(struct call *call, struct response *response,
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "message", message);
+    author_bind_most(statement, call, call->posts_per_hour);
     statement_bind(statement, "parent", call->request->capture[0]);
     return DECISION_ASK;
 }

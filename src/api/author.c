@@ -32,6 +32,11 @@ void author_bind(struct statement *statement, const struct call *call, const cha
     statement_bind(statement, "handle", handle);
 }
 
+void author_bind_most(struct statement *statement, const struct call *call, int most)
+{
+    statement_bind(statement, "most", arena_printf(call->request->arena, "%d", most));
+}
+
 bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,
                   struct response *response)
 {

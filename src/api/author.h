@@ -14,6 +14,9 @@ const char *author_handle(const struct call *call, const char *field, const char
 /* Binds the parameters sub and handle. */
 void author_bind(struct statement *statement, const struct call *call, const char *handle);
 
+/* Binds the parameter most: how many rows of its kind the author may make within an hour; 0: any number. */
+void author_bind_most(struct statement *statement, const struct call *call, int most);
+
 /* *statement becomes one of the caller's, whom no body names: its sub and handle are bound. False:
  * the caller isn't known by anything, and the response says so. */
 bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,

@@ -63,7 +63,7 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
     }
     enum status status = status_of(endpoint, result);
     if (status != STATUS_OK) {
-        problem_respond_one(response, call->request, status);
+        problem_respond_later(response, call->request, status, result->retry_after_s);
         return;
     }
     response_json(response, result->body, result->body_length);

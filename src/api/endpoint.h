@@ -27,9 +27,11 @@ struct call {
     const struct json *body; /* NULL unless the endpoint takes one */
     struct page page;        /* for lists */
     const char
-        *default_handle;   /* whom a request is for that names nobody, in handle mode; or NULL */
-    const char *user_pool; /* whose events count; NULL: any's */
-    bool wants_week4;      /* the shapes of the frontend of week 4 */
+        *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
+    /* How many activities and messages their author may make within an hour; 0: any number. */
+    int posts_per_hour, messages_per_hour;
+    const char *user_pool;       /* whose events count; NULL: any's */
+    bool wants_week4;            /* the shapes of the frontend of week 4 */
     const struct teller *teller; /* NULL: there is no pool */
 };
 

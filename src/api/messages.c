@@ -63,6 +63,7 @@ static enum decision append(const struct call *call, const char *handle, const c
     *statement = statement_of(STATEMENT_MESSAGES_APPEND);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
+    author_bind_most(statement, call, call->messages_per_hour);
     statement_bind(statement, "group", group);
     statement_bind(statement, "message", message);
     return DECISION_ASK;
@@ -79,6 +80,7 @@ static enum decision begin(const struct call *call, const char *handle, const ch
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "group", group);
     statement_bind(statement, "other", other);
+    author_bind_most(statement, call, call->messages_per_hour);
     statement_bind(statement, "message", message);
     return DECISION_ASK;
 }

@@ -68,6 +68,8 @@ static const struct {
     [STATUS_GROWTH_BEHIND] = {503, "growth_behind"},
     [STATUS_TOO_MANY_REQUESTS] = {429, "too_many_requests"},
     [STATUS_CONFLICT] = {409, "conflict"},
+    [STATUS_POSTS_EXCEED_HOURLY_MAX] = {429, "posts_exceed_hourly_max"},
+    [STATUS_MESSAGES_EXCEED_HOURLY_MAX] = {429, "messages_exceed_hourly_max"},
     [STATUS_VALUE_REFUSED] = {422, "value_refused"},
 };
 

@@ -12,6 +12,7 @@
 
 enum {
     WORKERS_MAX = 64,
+    PER_HOUR_MAX = 100000,
     WORKERS_AUTO_MIN = 4,
     WORKERS_AUTO_MAX = 16,
     BODY_MAX_LIMIT = 65536 /* bytes */
@@ -40,14 +41,15 @@ struct config {
     char *backend_url;
     char *default_handle;
     char *hook_secret_file;
-    char *hook_url_file; /* of the hook's login; NULL: the one for everything */
-    char *hook_secret;   /* what is in it; NULL: no hook is taken */
-    int feed_stale;      /* s */
-    int feed_watch;      /* ms; 0: nothing is kept */
-    int purge_interval;  /* s; 0: this pool purges nothing */
-    char *fetcher;       /* the program */
-    int listen_mode;     /* permission bits */
-    int backlog;         /* connections */
+    char *hook_url_file;                   /* of the hook's login; NULL: the one for everything */
+    char *hook_secret;                     /* what is in it; NULL: no hook is taken */
+    int feed_stale;                        /* s */
+    int feed_watch;                        /* ms; 0: nothing is kept */
+    int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
+    int purge_interval;                    /* s; 0: this pool purges nothing */
+    char *fetcher;                         /* the program */
+    int listen_mode;                       /* permission bits */
+    int backlog;                           /* connections */
     int workers;
     int body_max;          /* bytes */
     int statement_timeout; /* this and the following: ms */

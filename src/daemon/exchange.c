@@ -148,6 +148,8 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .request = request,
         .caller = &exchange->caller,
         .default_handle = service->config->default_handle,
+        .posts_per_hour = service->config->posts_per_hour,
+        .messages_per_hour = service->config->messages_per_hour,
         .user_pool = service->config->cognito_pool,
         .wants_week4 = service->config->compat == COMPAT_WEEK4,
         .teller = service->teller.tell != NULL ? &service->teller : NULL,

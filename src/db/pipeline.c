@@ -247,8 +247,8 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* From the one row (outcome, body, next_key, lives_us, snapshot, clock_us), of which the last ones may
- * be missing. A write's has only the first two of these. */
+/* From the one row (outcome, body, next_key, lives_us, snapshot, clock_us), or a write's (outcome, body,
+ * clock_us, retry_after_s), of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
@@ -259,6 +259,9 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
     if (is_write) {
+        const char *retry_after_s = value_at(rows, 3);
+
+        result->retry_after_s = retry_after_s != NULL ? atoi(retry_after_s) : 0;
         return;
     }
     result->next_key = value_at(rows, 2);

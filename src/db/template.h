@@ -9,7 +9,8 @@
 
 /* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us,
  * snapshot, clock_us: an outcome word, JSON text, the key of a full page's last row, the microseconds until a
- * page's first row expires, what snapshot.h reads, and the server's clock. */
+ * page's first row expires, what snapshot.h reads, and the server's clock. A write gives outcome, body, clock_us,
+ * retry_after_s: the last is in how many seconds there is room for what it did not write. */
 enum shape {
     SHAPE_OBJECT, /* its row as an object with the outcome "ok"; no row stays no row */
     SHAPE_ARRAY,  /* its rows as an array, [] when there are none */

@@ -25,8 +25,8 @@ static const char *problem_document(const struct request *request, int http, con
                         status_reason(http), http, codes, request->id);
 }
 
-void problem_respond(struct response *response, const struct request *request,
-                     const enum status *failures, size_t count)
+static void respond(struct response *response, const struct request *request,
+                    const enum status *failures, size_t count, int retry_after_s)
 {
     int http = status_http(failures[0]);
     const char *body = codes_array(request->arena, failures, count);
@@ -41,12 +41,25 @@ void problem_respond(struct response *response, const struct request *request,
     response->body = body;
     response->body_length = strlen(body);
     if (status_is_passing(failures[0])) {
-        response_header(response, "Retry-After", "1");
+        response_header(response, "Retry-After",
+                        arena_printf(request->arena, "%d", retry_after_s > 1 ? retry_after_s : 1));
     }
     if (http == 401) {
         response_header(response, "WWW-Authenticate",
                         failures[0] == STATUS_UNAUTHENTICATED ? "Bearer" : "Cruddur-Signature");
     }
+}
+
+void problem_respond(struct response *response, const struct request *request,
+                     const enum status *failures, size_t count)
+{
+    respond(response, request, failures, count, 1);
+}
+
+void problem_respond_later(struct response *response, const struct request *request,
+                           enum status failure, int retry_after_s)
+{
+    respond(response, request, &failure, 1, retry_after_s);
 }
 
 void problem_respond_one(struct response *response, const struct request *request,

@@ -22,4 +22,8 @@ void problem_respond(struct response *response, const struct request *request,
 void problem_respond_one(struct response *response, const struct request *request,
                          enum status failure);
 
+/* The same, with a Retry-After of so many seconds where trying again helps; below 1 it is 1. */
+void problem_respond_later(struct response *response, const struct request *request,
+                           enum status failure, int retry_after_s);
+
 #endif

@@ -241,7 +241,7 @@ class Explainer:
             self.connection.commit()
             self.prepared.add(name)
         assert set(values) <= set(statement.parameters), (name, values)
-        values = {"not_after": NEVER} | values
+        values = {"not_after": NEVER, "most": 300} | values
         literals = [
             self.cursor.mogrify("%s", (str(values[parameter]),)).decode() if values.get(parameter) is not None else "null"
             for parameter in statement.parameters

@@ -91,6 +91,15 @@ def impatient(cluster):
 
 
 @pytest.fixture(scope="module")
+def full(cluster):
+    """One post and one message an hour are as many as one may make, and the caller has made more."""
+    with WalkedService(cluster, posts_per_hour=1, messages_per_hour=1) as service:
+        add_rows(service.database)
+        service.message_as(CALLER, handle=OTHER)
+        yield service
+
+
+@pytest.fixture(scope="module")
 def strange(cluster):
     """Whoever names nobody is nobody; and nobody can sign anything."""
     with WalkedService(cluster, default_handle="nobody", with_hooks=False) as service:
@@ -445,6 +454,12 @@ def _(call, service):
 
 
 @recipe("value_refused")
+@recipe("posts_exceed_hourly_max", on="full")
+@recipe("messages_exceed_hourly_max", on="full")
+def _(call, full):
+    return call.send(full)
+
+
 def _(call, service):
     """The author is deleted while the statement waits for just that."""
     name = f"leaving{uuid.uuid4().hex}"

@@ -601,6 +601,8 @@ static void test_help_lists_every_setting(void **state)
         "--log-format auto|text|json   CRUDDUR_LOG_FORMAT   [auto]\n",
         "--log-level LEVEL   CRUDDUR_LOG_LEVEL   [info]\n",
         "--log-params 0|1   CRUDDUR_LOG_PARAMS   [0]\n",
+        "--messages-per-hour N   CRUDDUR_MESSAGES_PER_HOUR   [600]\n",
+        "--posts-per-hour N   CRUDDUR_POSTS_PER_HOUR   [300]\n",
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
@@ -665,7 +667,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 40);
+    assert_int_equal(settings, 42);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

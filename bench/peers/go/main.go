@@ -147,7 +147,7 @@ func (s *server) postActivity(w http.ResponseWriter, r *http.Request) {
 	}
 	var outcome string
 	var body []byte
-	err = s.pool.QueryRow(r.Context(), s.create, id.String(), nil, in.Handle, in.Message, ttl).Scan(&outcome, &body)
+	err = s.pool.QueryRow(r.Context(), s.create, id.String(), nil, in.Handle, in.Message, ttl).Scan(&outcome, &body, nil, nil)
 	if err != nil {
 		fail(w, err)
 		return
