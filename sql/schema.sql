@@ -56,11 +56,24 @@ create trigger users_updated_at
     when (old.* is distinct from new.*)
     execute function set_updated_at();
 
+-- The last event of the hook that was applied to a user: when it was signed, and the SHA-256 of those that were signed in that
+-- second. Only confirm_user writes here.
+create table confirmations (
+    user_uuid uuid        not null,
+    signed_at timestamptz not null,
+    events    bytea[]     not null,
+    constraint confirmations_pkey primary key (user_uuid),
+    constraint confirmations_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
+);
+
 -- Makes the user whom an event of Cognito's PostConfirmation trigger is about: the outcome word, for which see
 -- sql/users/confirm.sql. All rules for it are here and in the table's constraints; what breaks them is caught, so that no
 -- value gets into the server's log. The identity (handle, e-mail) is the pool's, so an event that comes again writes it
 -- again; the display name is the user's own from then on. pool: null takes any.
-create function confirm_user(new_uuid uuid, event json, pool text) returns text
+-- event_time: when the event was signed; null: by hand, which always counts. An event that is older than the last one that was
+-- applied to its user, or was applied already, changes nothing, so that a captured one writes no old handle back. Events of one
+-- user are to be applied one after the other, see sql/users/confirm.sql.
+create function confirm_user(new_uuid uuid, event json, pool text, event_time timestamptz default null) returns text
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
@@ -71,6 +84,8 @@ declare
     full_name text;
     address text;
     broken_constraint text;
+    digest bytea := sha256(convert_to(event::text, 'UTF8'));
+    confirmed uuid;
 begin
     if json_typeof(event -> 'triggerSource') is distinct from 'string' then
         return 'trigger_source_blank';
@@ -101,11 +116,29 @@ begin
         end;
     end if;
 
+    -- Written as it is, and not only found: what is acknowledged waits for the standby.
+    update public.confirmations c
+    set signed_at = c.signed_at
+    from public.users u
+    where u.cognito_user_id = subject
+        and c.user_uuid = u.uuid
+        and (c.signed_at > event_time or (c.signed_at = event_time and digest = any (c.events)));
+    if found then
+        return 'ok';
+    end if;
+
     for attempt in 1..5 loop
         begin
             insert into public.users (uuid, cognito_user_id, handle, display_name, email)
             values (new_uuid, subject, username, full_name, address)
-            on conflict (cognito_user_id) do update set handle = excluded.handle, email = excluded.email;
+            on conflict (cognito_user_id) do update set handle = excluded.handle, email = excluded.email
+            returning uuid into confirmed;
+            insert into public.confirmations as c (user_uuid, signed_at, events)
+            select confirmed, event_time, array[digest]
+            where event_time is not null
+            on conflict (user_uuid) do update
+                set signed_at = excluded.signed_at,
+                    events = case when c.signed_at = excluded.signed_at then c.events || excluded.events else excluded.events end;
             return 'ok';
         exception
             when check_violation then
@@ -129,7 +162,7 @@ begin
     raise unique_violation using message = 'a user with this uuid, handle or e-mail comes and goes';
 end
 $$;
-revoke all on function confirm_user(uuid, json, text) from public;
+revoke all on function confirm_user(uuid, json, text, timestamptz) from public;
 
 -- The tags of a message, each once: '#' and a word with a letter in it, in lower case; null without any. What is a letter or a
 -- digit is said by the same collation as in fold_case; combining marks belong to the word.
@@ -996,7 +1029,7 @@ insert into applied_migrations (number, name, checksum) values
     (6, 'social', '2a57e7259846b8051ce8e343b123920f7e0f30744f3c072a6dab37bbf7b197f1'),
     (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
-    (9, 'case_and_rights', '92b0777e32a82b8fdad45dbedbb1b49cdf3e7c917a1d4604ffb2a99481ef56dd');
+    (9, 'case_and_rights', '46b1be3f3ccb479c55e6fd43ed587b3f86f6102d8261124db2630fcd9117f0bd');
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
 -- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own
@@ -1058,7 +1091,7 @@ begin
     if to_regrole('cruddur_confirmation') is not null then
         execute format('grant connect on database %I to cruddur_confirmation', current_database());
         grant usage on schema public to cruddur_confirmation;
-        grant execute on function confirm_user(uuid, json, text) to cruddur_confirmation;
+        grant execute on function confirm_user(uuid, json, text, timestamptz) to cruddur_confirmation;
     end if;
 end
 $$;

@@ -1,4 +1,6 @@
-create or replace function confirm_user(new_uuid uuid, event json, pool text) returns text
+drop function confirm_user(uuid, json, text, timestamptz);
+drop table confirmations;
+create function confirm_user(new_uuid uuid, event json, pool text) returns text
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
@@ -67,6 +69,7 @@ begin
     raise unique_violation using message = 'a user with this uuid, handle or e-mail comes and goes';
 end
 $$;
+revoke all on function confirm_user(uuid, json, text) from public;
 
 create or replace function activity_tags(message text) returns text[]
     language plpgsql
@@ -147,12 +150,12 @@ create unique index users_handle_key on users (lower(handle));
 create unique index users_email_key on users (lower(email));
 create index users_handle_prefix_idx on users (lower(handle) collate "C");
 
--- Only what is not as these functions have it; the trigger writes it.
-update activities set message = message
-where tags is distinct from case when strpos(message, '#') > 0 then activity_tags(message) end
 drop index messages_user_idx;
 create index messages_user_idx on messages (user_uuid);
 
+-- Only what is not as these functions have it; the trigger writes it.
+update activities set message = message
+where tags is distinct from case when strpos(message, '#') > 0 then activity_tags(message) end
     or search <> activity_search(message, tags, created_at);
 
 do $$
@@ -169,8 +172,6 @@ begin
         grant execute on function confirm_user(uuid, json, text) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then
-        -- After the other one's, as it was: dumps are compared.
-        revoke execute on function confirm_user(uuid, json, text) from cruddur_confirmation;
         grant execute on function confirm_user(uuid, json, text) to cruddur_confirmation;
     end if;
 end

@@ -1,6 +1,8 @@
 -- The user whom an event of Cognito's PostConfirmation trigger is about; the answer is the event, byte for byte.
 -- %(event)s: its JSON. %(pool)s: the user pool that it must be of; null: any. %(uuid)s: for a user who is new. Sent again
 -- it writes the same once more, see confirm_user in schema.sql, where the rules are.
+-- %(signed_at)s: when the event was signed, in seconds since 1970; one that is older than the last one, or was applied already,
+-- changes nothing and is ok.
 -- %(not_after)s: as in activities/create.sql. Events of one user are taken one after the other.
 -- Outcomes: ok, trigger_source_blank, user_pool_mismatch, cognito_user_id_blank, cognito_user_id_invalid,
 -- user_handle_blank, user_handle_invalid, display_name_blank, display_name_exceed_max_chars, email_blank, email_invalid,
@@ -14,6 +16,6 @@ timely as materialized (
     where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 )
 select
-    coalesce((select public.confirm_user(%(uuid)s::uuid, %(event)s::json, %(pool)s) from timely), 'late') as outcome,
+    coalesce((select public.confirm_user(%(uuid)s::uuid, %(event)s::json, %(pool)s, to_timestamp(%(signed_at)s::bigint)) from timely), 'late') as outcome,
     %(event)s::json as body,
     (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

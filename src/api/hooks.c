@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "http/body.h"
+#include "identity/signature.h"
 
 enum decision hooks_post_confirmation(struct call *call, struct response *response,
                                       struct statement *statement)
@@ -22,5 +23,8 @@ enum decision hooks_post_confirmation(struct call *call, struct response *respon
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "event", request->body);
     statement_bind(statement, "pool", call->user_pool);
+    statement_bind(
+        statement, "signed_at",
+        arena_printf(request->arena, "%lld", (long long)signature_time(request->signature)));
     return DECISION_ASK;
 }

@@ -63,7 +63,7 @@ static const struct {
                                 .lane = LANE_WRITE},
     [STATEMENT_USERS_CONFIRM] = {"users/confirm",
                                  SHAPE_OUTCOME,
-                                 {"uuid", "event", "pool", "not_after"},
+                                 {"uuid", "event", "pool", "signed_at", "not_after"},
                                  .lane = LANE_HOOK},
     [STATEMENT_MESSAGES_GROUPS] = {"messages/groups",
                                    SHAPE_OUTCOME,

@@ -24,4 +24,7 @@ enum signature_verdict {
 enum signature_verdict signature_verify(const char *header, const char *secret, const char *body,
                                         size_t body_length, int64_t now_s);
 
+/* When a body was signed, in seconds since 1970, by a header that signature_verify took. */
+int64_t signature_time(const char *header);
+
 #endif

@@ -91,7 +91,7 @@ REFUSED = [
     "vacuum full users",
     "begin; lock table users in access exclusive mode",
     "comment on table users is 'x'",
-    "alter function confirm_user(uuid, json, text) reset search_path",
+    "alter function confirm_user(uuid, json, text, timestamptz) reset search_path",
     "select set_updated_at()",
     "select tell_of_follow()",
     "select quarter_of(now())",

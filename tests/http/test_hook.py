@@ -290,6 +290,88 @@ def test_a_captured_delivery_replayed(service):
     assert users(service) == before
 
 
+def identities(service, subject):
+    """handle and e-mail address of the user, and all of the row."""
+    name, _, email = service.user(f"sub-of-{subject}")
+    return (name, email), service.database.sql("select * from users where cognito_user_id = %s", f"sub-of-{subject}")
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 100])
+def test_an_older_event_replayed(service, seconds):
+    """Within its window, after a newer one: it writes no old handle and no old address back. Also within one second."""
+    subject, now = f"wanderer{seconds}", int(time.time())
+    old = {"preferred_username": f"{subject}-old", "email": f"{subject}-old@example.com"}
+    captured = raw(sign_up(subject, **old))
+    headers = {"X-Cruddur-Signature": signed(captured, now - seconds)}
+    first = service.post(TARGET, captured, headers)
+    assert service.deliver(sign_up(subject), at=now).status == 200
+    newest = identities(service, subject)
+    assert newest[0] == (subject, f"{subject}@example.com")
+    again = service.post(TARGET, captured, headers)
+    assert (again.status, again.body) == (first.status, first.body) == (200, captured)
+    assert identities(service, subject) == newest
+
+
+def test_only_the_old_address_or_the_old_handle(service):
+    now = int(time.time())
+    for number, old in enumerate(({"email": "old-one@example.com"}, {"preferred_username": "old-one"})):
+        subject = f"partial{number}"
+        for attributes, at in ((old, now - 9), ({}, now), (old, now - 9)):
+            assert service.deliver(sign_up(subject, **attributes), at=at).status == 200
+        assert identities(service, subject)[0] == (subject, f"{subject}@example.com")
+
+
+def test_events_that_arrive_out_of_order(service):
+    """The last one signed counts, whichever comes last; each may be sent again."""
+    now = int(time.time())
+    for at in (now - 20, now - 5, now - 30, now - 10, now - 5, now - 20):
+        assert service.deliver(sign_up("late-post", preferred_username=f"post-{now - at}"), at=at).status == 200
+    assert identities(service, "late-post")[0][0] == "post-5"
+    assert service.deliver(sign_up("late-post", preferred_username="post-newest"), at=now).status == 200
+    assert identities(service, "late-post")[0][0] == "post-newest"
+
+
+def test_a_replay_when_another_user_has_the_old_handle(service):
+    """It is answered as it was, and says nothing of the other one."""
+    now = int(time.time())
+    old = sign_up("mover", preferred_username="wanted-name")
+    assert service.deliver(old, at=now - 9).status == 200
+    assert service.deliver(sign_up("mover"), at=now).status == 200
+    assert service.deliver(sign_up("heir", preferred_username="wanted-name"), at=now).status == 200
+    assert service.deliver(old, at=now - 9).status == 200
+    assert [identities(service, subject)[0][0] for subject in ("mover", "heir")] == ["mover", "wanted-name"]
+
+
+def test_what_was_refused_was_not_applied(service):
+    """An event that another user's handle was in the way of counts later, by the same signature."""
+    now = int(time.time())
+    blocked = sign_up("patient", preferred_username="blocked-name")
+    assert service.deliver(sign_up("blocker", preferred_username="blocked-name"), at=now).status == 200
+    assert service.deliver(sign_up("patient"), at=now - 9).status == 200
+    assert service.deliver(blocked, at=now - 5).json == ["handle_taken"]
+    assert service.deliver(sign_up("blocker"), at=now + 1).status == 200
+    assert service.deliver(blocked, at=now - 5).status == 200
+    assert identities(service, "patient")[0][0] == "blocked-name"
+
+
+def test_each_user_has_a_time_of_its_own(service):
+    now = int(time.time())
+    assert service.deliver(sign_up("ahead"), at=now + 60).status == 200
+    assert service.deliver(sign_up("behind"), at=now - 60).status == 200
+    assert identities(service, "behind")[0][0] == "behind"
+
+
+def test_a_user_that_was_made_by_hand(service):
+    """As bin/user-confirm does, which signs nothing: it counts always, and the next event does too."""
+    call = "select confirm_user(gen_random_uuid(), %s::json, null)"
+    by_hand = json.dumps(sign_up("handmade", preferred_username="by-hand"))
+    assert service.database.sql(call, by_hand) == [("ok",)]
+    assert service.deliver(sign_up("handmade"), at=int(time.time()) - 60).status == 200
+    assert identities(service, "handmade")[0][0] == "handmade"
+    assert service.database.sql(call, by_hand) == [("ok",)]
+    assert identities(service, "handmade")[0][0] == "by-hand"
+
+
 def test_two_signatures(service):
     """While the secret changes one is made with the old, one with the new."""
     now = int(time.time())

@@ -25,6 +25,7 @@ static void handle(struct handled *handled, const char *text, const char *pool)
     incoming_post(&handled->incoming, "/", text);
     struct call call = {
         .request = &handled->incoming.request, .caller = &nobody, .body = body, .user_pool = pool};
+    handled->incoming.request.signature = "t=1700000000,v1=00"; /* as signature_verify took it */
     handled->response = (struct response){0};
     handled->decision = hooks_post_confirmation(&call, &handled->response, &handled->statement);
     json_free(body);
@@ -70,6 +71,7 @@ static void test_asks(void **state)
         expect_text("the body as it came", bound(&handled, "event"), bodies[i]);
         expect_text("pool", bound(&handled, "pool"), pools[i % 2]);
         expect("uuid", uuid_is_valid(bound(&handled, "uuid")));
+        expect_text("signed_at", bound(&handled, "signed_at"), "1700000000");
         done(&handled);
     }
 }
