@@ -128,7 +128,7 @@ enum decision search_activities(struct call *call, struct response *response,
     struct broken broken = {0};
     const char *term;
 
-    if (query_value(call->request, "term", &term) != STATUS_OK) {
+    if (query_text(call->request, "term", &term) != STATUS_OK) {
         broken_add(&broken, STATUS_MALFORMED_REQUEST);
     } else {
         rule_search_term(term, &broken);

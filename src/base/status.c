@@ -27,6 +27,7 @@ static const struct {
     [STATUS_BODY_NOT_UTF8] = {400, "body_not_utf8"},
     [STATUS_BODY_NOT_JSON] = {400, "body_not_json"},
     [STATUS_BODY_TOO_LARGE] = {413, "body_too_large"},
+    [STATUS_CONTENT_ENCODING_UNSUPPORTED] = {415, "content_encoding_unsupported"},
     [STATUS_CONTENT_TYPE_UNSUPPORTED] = {415, "content_type_unsupported"},
     [STATUS_TTL_BLANK] = {422, "ttl_blank"},
     [STATUS_USER_HANDLE_BLANK] = {422, "user_handle_blank"},
@@ -67,9 +68,9 @@ static const struct {
     [STATUS_DATABASE_TIMEOUT] = {504, "database_timeout"},
     [STATUS_GROWTH_BEHIND] = {503, "growth_behind"},
     [STATUS_TOO_MANY_REQUESTS] = {429, "too_many_requests"},
-    [STATUS_CONFLICT] = {409, "conflict"},
     [STATUS_POSTS_EXCEED_HOURLY_MAX] = {429, "posts_exceed_hourly_max"},
     [STATUS_MESSAGES_EXCEED_HOURLY_MAX] = {429, "messages_exceed_hourly_max"},
+    [STATUS_CONFLICT] = {409, "conflict"},
     [STATUS_VALUE_REFUSED] = {422, "value_refused"},
 };
 

@@ -6,25 +6,24 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "http/parameters.h"
 #include "http/request.h"
 
-/* The parameters behind "application/json": none, or a charset, which must be UTF-8. */
-static bool parameters_fit(const char *at)
+/* Whatever parameters say, a charset too, changes nothing (RFC 8259 section 11): the body must be UTF-8. */
+static bool are_parameters(const char *at)
 {
-    while (*at != '\0') {
-        at += strspn(at, " \t;");
-        size_t length = strcspn(at, ";");
-        while (length > 0 && strchr(" \t", at[length - 1]) != NULL) {
-            length--;
-        }
-        if (length >= 8 && strncasecmp(at, "charset=", 8) == 0 &&
-            !(length == 13 && strncasecmp(at + 8, "utf-8", 5) == 0) &&
-            !(length == 15 && strncasecmp(at + 8, "\"utf-8\"", 7) == 0)) {
-            return false;
-        }
-        at += strcspn(at, ";");
+    struct parameter parameter;
+
+    while (parameters_next(&at, &parameter)) {
     }
-    return true;
+    return *at == '\0';
+}
+
+/* Whether the body is as it is announced, in no coding. */
+static bool is_plain(const char *content_encoding)
+{
+    return content_encoding == NULL || *content_encoding == '\0' ||
+           strcasecmp(content_encoding, "identity") == 0;
 }
 
 static bool is_json(const char *content_type)
@@ -33,8 +32,7 @@ static bool is_json(const char *content_type)
     const size_t length = sizeof json - 1;
 
     return content_type != NULL && strncasecmp(content_type, json, length) == 0 &&
-           (content_type[length] == '\0' || strchr(" \t;", content_type[length]) != NULL) &&
-           parameters_fit(content_type + length);
+           are_parameters(content_type + length);
 }
 
 enum status body_open(const struct request *request, size_t max, struct json **body)
@@ -48,6 +46,9 @@ enum status body_open(const struct request *request, size_t max, struct json **b
     }
     if (!is_json(request->content_type)) {
         return STATUS_CONTENT_TYPE_UNSUPPORTED;
+    }
+    if (!is_plain(request->content_encoding)) {
+        return STATUS_CONTENT_ENCODING_UNSUPPORTED;
     }
     if (!utf8_valid(request->body, request->body_length)) {
         return STATUS_BODY_NOT_UTF8;

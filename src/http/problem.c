@@ -1,5 +1,6 @@
 #include "http/problem.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -25,6 +26,14 @@ static const char *problem_document(const struct request *request, int http, con
                         status_reason(http), http, codes, request->id);
 }
 
+/* Of the two forms the document only if it is asked for by name, and not less than the other one. */
+static bool wants_document(const struct request *request)
+{
+    int weight = request_weight(request, "application/problem+json");
+
+    return weight > 0 && weight >= request_weight(request, "application/json");
+}
+
 static void respond(struct response *response, const struct request *request,
                     const enum status *failures, size_t count, int retry_after_s)
 {
@@ -34,7 +43,7 @@ static void respond(struct response *response, const struct request *request,
     response->http = http;
     response->failure = status_code(failures[0]);
     response->content_type = "application/json";
-    if (request_accepts(request, "application/problem+json")) {
+    if (wants_document(request)) {
         body = problem_document(request, http, body);
         response->content_type = "application/problem+json";
     }
@@ -43,6 +52,9 @@ static void respond(struct response *response, const struct request *request,
     if (status_is_passing(failures[0])) {
         response_header(response, "Retry-After",
                         arena_printf(request->arena, "%d", retry_after_s > 1 ? retry_after_s : 1));
+    }
+    if (failures[0] == STATUS_CONTENT_ENCODING_UNSUPPORTED) {
+        response_header(response, "Accept-Encoding", "identity");
     }
     if (http == 401) {
         response_header(response, "WWW-Authenticate",

@@ -5,7 +5,14 @@
 
 #include "http/request.h"
 
-enum status query_value(const struct request *request, const char *name, const char **value)
+static const char *decode_value(struct arena *arena, const char *text, size_t length)
+{
+    return percent_decode(arena, text, length, true);
+}
+
+static enum status find(const struct request *request, const char *name,
+                        const char *(*decode)(struct arena *, const char *, size_t),
+                        const char **value)
 {
     size_t name_length = strlen(name);
     const char *at = request->query;
@@ -20,7 +27,7 @@ enum status query_value(const struct request *request, const char *name, const c
             if (*value != NULL) {
                 return STATUS_MALFORMED_REQUEST;
             }
-            *value = percent_decode(request->arena, raw, (size_t)(at + pair - raw), true);
+            *value = decode(request->arena, raw, (size_t)(at + pair - raw));
             if (*value == NULL) {
                 return STATUS_MALFORMED_REQUEST;
             }
@@ -29,4 +36,14 @@ enum status query_value(const struct request *request, const char *name, const c
         at += *at == '&';
     }
     return STATUS_OK;
+}
+
+enum status query_value(const struct request *request, const char *name, const char **value)
+{
+    return find(request, name, decode_value, value);
+}
+
+enum status query_text(const struct request *request, const char *name, const char **value)
+{
+    return find(request, name, percent_decode_text, value);
 }

@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "http/parameters.h"
 
 static const char *const METHODS[METHOD_COUNT] = {
     [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",
@@ -41,7 +42,13 @@ static const char *parameter(char **envp, const char *name)
     return NULL;
 }
 
-const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus_is_space)
+static bool is_line_blank(char c)
+{
+    return c >= '\t' && c <= '\r';
+}
+
+static const char *decode(struct arena *arena, const char *text, size_t length, bool plus_is_space,
+                          bool takes_lines)
 {
     char *decoded = arena_alloc(arena, length + 1);
     size_t count = 0;
@@ -60,6 +67,9 @@ const char *percent_decode(struct arena *arena, const char *text, size_t length,
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         }
+        if (takes_lines && is_line_blank(c)) {
+            c = ' ';
+        }
         if ((unsigned char)c < 0x20 || c == 0x7f) {
             return NULL;
         }
@@ -67,6 +77,16 @@ const char *percent_decode(struct arena *arena, const char *text, size_t length,
     }
     decoded[count] = '\0';
     return utf8_valid(decoded, count) ? decoded : NULL;
+}
+
+const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus_is_space)
+{
+    return decode(arena, text, length, plus_is_space, false);
+}
+
+const char *percent_decode_text(struct arena *arena, const char *text, size_t length)
+{
+    return decode(arena, text, length, true, true);
 }
 
 const char *percent_encode(struct arena *arena, const char *text)
@@ -150,6 +170,7 @@ enum status request_init(struct request *request, struct arena *arena, char **en
         .query = "",
         .accept = parameter(envp, "HTTP_ACCEPT"),
         .content_type = parameter(envp, "CONTENT_TYPE"),
+        .content_encoding = parameter(envp, "HTTP_CONTENT_ENCODING"),
         .authorization = parameter(envp, "HTTP_AUTHORIZATION"),
         .idempotency_key = parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
         .signature = parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
@@ -169,35 +190,57 @@ enum status request_init(struct request *request, struct arena *arena, char **en
     return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;
 }
 
-/* Whether the parameters behind a media range carry a weight of zero: ";q=0", "; q=0.000". */
-static bool is_weightless(const char *parameters, const char *end)
-{
-    while (parameters < end) {
-        parameters += strspn(parameters, "; \t");
-        if (strncasecmp(parameters, "q=0", 3) == 0) {
-            const char *behind = parameters + 3 + strspn(parameters + 3, ".0");
+enum { WEIGHT_MAX = 1000 };
 
-            return behind >= end || strchr(" \t;", *behind) != NULL;
-        }
-        parameters += strcspn(parameters, ";,");
-        parameters += *parameters == ',';
+/* The thousandths of "0.25"; RFC 9110 section 12.4.2. What is no weight counts as 1. */
+static int weight_of(const char *text, size_t length)
+{
+    int weight = 0, place = WEIGHT_MAX;
+
+    if (length == 0 || text[0] != '0' || (length > 1 && text[1] != '.')) {
+        return WEIGHT_MAX;
     }
-    return false;
+    for (size_t i = 2; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return WEIGHT_MAX;
+        }
+        place /= 10;
+        weight += (text[i] - '0') * place;
+    }
+    return weight;
 }
 
-bool request_accepts(const struct request *request, const char *media_type)
+/* The weight in the parameters of a media range; *at moves to the list's next comma or its end. */
+static int take_weight(const char **at)
+{
+    struct parameter parameter;
+    int weight = WEIGHT_MAX;
+
+    while (parameters_next(at, &parameter)) {
+        if (parameter.name_length == 1 && (*parameter.name == 'q' || *parameter.name == 'Q')) {
+            weight = weight_of(parameter.value, parameter.value_length);
+        }
+    }
+    *at += strcspn(*at, ",");
+    return weight;
+}
+
+int request_weight(const struct request *request, const char *media_type)
 {
     const char *at = request->accept != NULL ? request->accept : "";
     size_t length = strlen(media_type);
+    int weight = 0;
 
     while (*at != '\0') {
         at += strspn(at, " \t,");
-        const char *end = at + strcspn(at, ",");
-        if ((size_t)(end - at) >= length && strncasecmp(at, media_type, length) == 0 &&
-            strchr(" \t;,", at[length]) != NULL) {
-            return !is_weightless(at + length, end);
+        size_t range_length = strcspn(at, " \t;,");
+        bool is_it = range_length == length && strncasecmp(at, media_type, length) == 0;
+
+        at += range_length;
+        int own_weight = take_weight(&at);
+        if (is_it && own_weight > weight) {
+            weight = own_weight;
         }
-        at = end;
     }
-    return false;
+    return weight;
 }

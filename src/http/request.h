@@ -40,6 +40,7 @@ struct request {
 
     const char *accept; /* this and the following are NULL when not sent */
     const char *content_type;
+    const char *content_encoding;
     const char *authorization;
     const char *idempotency_key;
     const char *signature; /* X-Cruddur-Signature */
@@ -63,13 +64,17 @@ enum status request_init(struct request *request, struct arena *arena, char **en
 
 const char *method_name(enum method method); /* "GET"; "-" for METHOD_COUNT */
 
-/* Whether the Accept header asks for this media type by name, with a weight above 0. */
-bool request_accepts(const struct request *request, const char *media_type);
+/* The weight that the Accept header gives to this media type by name, in thousandths; 0: it does not ask
+ * for it. */
+int request_weight(const struct request *request, const char *media_type);
 
 /* Percent-decodes text[0..length) into arena memory. NULL for an incomplete escape, a control
  * character or ill-formed UTF-8. plus_is_space is for query strings. */
 const char *percent_decode(struct arena *arena, const char *text, size_t length,
                            bool plus_is_space);
+
+/* The same for text that people paste into a query string: tabs and line ends become blanks. */
+const char *percent_decode_text(struct arena *arena, const char *text, size_t length);
 
 /* The text with everything but RFC 3986's unreserved characters percent-encoded. */
 const char *percent_encode(struct arena *arena, const char *text);

@@ -1,5 +1,6 @@
 """The body gate: size, content type, UTF-8, strict JSON; each with its status and code."""
 
+import gzip
 import json
 
 import pytest
@@ -48,7 +49,8 @@ def test_a_body_in_chunks(service):
 @pytest.mark.parametrize(
     "content_type",
     ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"',
-     "application/json ; charset=UTF-8", "application/json; profile=x"],
+     "application/json ; charset=UTF-8", "application/json; profile=x", "application/json; charset=utf8",
+     "application/json; charset=latin1", 'application/json; profile="a;charset=latin1"', 'application/json; a="b, \\" c"; charset=utf-8'],
 )  # fmt: skip
 def test_content_types_that_are_taken(service, content_type):
     assert service.post("/api/activities", good_body(), {"Content-Type": content_type}).status == 200
@@ -58,10 +60,38 @@ def test_content_types_that_are_taken(service, content_type):
     "content_type",
     [None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "*/*"]
     + ["application/jsonp", "application/problem+json", "application/json, text/plain"]
-    + ["application/json; charset=latin1"],
+    + ['application/json; charset="utf-8', "application/json; charset", "application/json; a=b c"],
 )
 def test_content_types_that_are_not(service, content_type):
     assert refusal(service, good_body(), **{"Content-Type": content_type}) == (415, "content_type_unsupported")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "gzip, identity", "unknown"])
+def test_content_codings_that_are_not_taken(service, coding):
+    """Whatever the body is: also a real one, which is no UTF-8."""
+    for body in (gzip.compress(good_body()), good_body()):
+        reply = service.post("/api/activities", body, {"Content-Encoding": coding})
+        assert (reply.status, reply.json) == (415, ["content_encoding_unsupported"])
+        assert reply.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_no_coding(service, coding):
+    reply = service.post("/api/activities", good_body(), {"Content-Encoding": coding})
+    assert (reply.status, "Accept-Encoding" in reply.headers) == (200, False)
+
+
+def test_another_type_is_no_matter_of_the_coding(service):
+    reply = service.post("/api/activities", good_body(), {"Content-Type": "text/plain"})
+    assert (reply.json, "Accept-Encoding" in reply.headers) == (["content_type_unsupported"], False)
+
+
+@pytest.mark.parametrize("charset", ["utf8", "latin1", "utf-16"])
+def test_a_charset_changes_nothing(service, charset):
+    """RFC 8259: the body is UTF-8 all the same."""
+    reply = service.post("/api/activities", good_body(), {"Content-Type": f"application/json; charset={charset}"})
+    assert reply.status == 200
+    assert refusal(service, b'{"message":"\xe9"}', **{"Content-Type": f"application/json; charset={charset}"}) == (400, "body_not_utf8")
 
 
 ILL_FORMED = """

@@ -346,6 +346,7 @@ def _(call, service):
 simple_body("body_not_utf8", b'{"message":"\xff"}')
 simple_body("body_not_json", b'{"message":"hello"')
 simple_header("content_type_unsupported", Content_Type="text/plain")
+simple_header("content_encoding_unsupported", Content_Encoding="gzip")
 
 
 @recipe("generic_401")
@@ -453,13 +454,13 @@ def _(call, service):
     return call.send(service)
 
 
-@recipe("value_refused")
 @recipe("posts_exceed_hourly_max", on="full")
 @recipe("messages_exceed_hourly_max", on="full")
 def _(call, full):
     return call.send(full)
 
 
+@recipe("value_refused")
 def _(call, service):
     """The author is deleted while the statement waits for just that."""
     name = f"leaving{uuid.uuid4().hex}"
@@ -780,13 +781,17 @@ def test_the_routes_are_these():
 
 
 # What a row brings with it, besides the outcomes that it names.
+# fmt: off
 IMPLIED = {
     "ACCESS_CALLER": {"generic_401", "keys_unavailable"},
     "ACCESS_HOOK": {"signature_invalid", "signature_expired"},
-    ".takes_body = true": {"body_not_json", "body_not_utf8", "body_truncated", "body_too_large", "content_type_unsupported"},
+    ".takes_body = true": {
+        "body_not_json", "body_not_utf8", "body_truncated", "body_too_large", "content_type_unsupported", "content_encoding_unsupported",
+    },
     ".is_list = true": {"limit_invalid", "cursor_invalid"},
     ".missing = ": {"database_unavailable", "database_timeout"},  # it has a statement
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("route", routes(), ids=" ".join)

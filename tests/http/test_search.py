@@ -159,6 +159,16 @@ def test_no_term_is_too_much(service, post, term):
     assert isinstance(reply.json, list)
 
 
+@pytest.mark.parametrize("blank", ["%09", "%0A", "%0d%0a", "%0B", "%0c", "%20%0a%09"])
+def test_pasted_blanks(service, blank):
+    """Tabs and line ends are blanks, wherever they stand; other control characters are no text."""
+    uuid = service.create("pastedword and anotherword").json["uuid"]
+    for term in (f"pastedword{blank}anotherword", f"{blank}pastedword", f"anotherword{blank}", f'"pastedword{blank}and"'):
+        reply = service.get(f"/api/activities/search?term={term}")
+        assert (reply.status, uuid in [row["uuid"] for row in reply.json]) == (200, True), term
+    assert service.get(f"/api/activities/search?term={blank}").json == ["search_term_blank"]
+
+
 @pytest.mark.parametrize("query", ["", "?term=", "?term=%20%20", "?term=+", "?term=%e3%80%80", "?other=x"])
 def test_nothing_is_refused(service, query):
     reply = service.get("/api/activities/search" + query)
@@ -170,6 +180,7 @@ def test_what_else_is_refused(service):
     assert (reply.status, reply.codes) == (422, ["search_term_exceed_max_chars"])
     assert search(service, "a", "&term=b").status == 400
     assert service.get("/api/activities/search?term=%00").status == 400
+    assert service.get("/api/activities/search?term=a%1bb").status == 400
     assert service.get("/api/activities/search?term=%ff").status == 400
     reply = search(service, "a", "&limit=0")
     assert (reply.status, reply.codes) == (422, ["limit_invalid"])

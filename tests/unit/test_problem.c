@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "incoming.h"
 #include "unit.h"
 
 struct asked {
@@ -74,8 +75,9 @@ static void check(enum status failure, const char *accept)
     expect_text(status_code(failure), headers,
                 failure == STATUS_UNAUTHENTICATED ? "WWW-Authenticate: Bearer\r\n"
                 : http == 401                     ? "WWW-Authenticate: Cruddur-Signature\r\n"
-                : http == 429 || http == 503 || http == 504 ? "Retry-After: 1\r\n"
-                                                            : "");
+                : failure == STATUS_CONTENT_ENCODING_UNSUPPORTED ? "Accept-Encoding: identity\r\n"
+                : http == 429 || http == 503 || http == 504      ? "Retry-After: 1\r\n"
+                                                                 : "");
     if (accept != NULL) {
         struct json *document = json_parse(asked.response.body, asked.response.body_length);
 
@@ -91,6 +93,60 @@ static void test_every_failure(void **state)
     for (enum status failure = STATUS_OK + 1; failure < STATUS_COUNT; failure++) {
         check(failure, NULL);
         check(failure, "application/problem+json");
+    }
+}
+
+static void test_there_is_room_later(void **state)
+{
+    static const struct {
+        enum status failure;
+        int retry_after_s;
+        const char *headers;
+    } rows[] = {
+        {STATUS_POSTS_EXCEED_HOURLY_MAX, 3600, "Retry-After: 3600\r\n"},
+        {STATUS_POSTS_EXCEED_HOURLY_MAX, 0, "Retry-After: 1\r\n"},
+        {STATUS_NOT_FOUND, 3600, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct incoming incoming = {0};
+        struct response response = {0};
+
+        (void)incoming_post(&incoming, "/", "{}");
+        problem_respond_later(&response, &incoming.request, rows[i].failure, rows[i].retry_after_s);
+        expect_text(status_code(rows[i].failure), response.headers.bytes, rows[i].headers);
+        response_release(&response);
+        incoming_close(&incoming);
+    }
+}
+
+/* The weights of both forms are compared; the array is what a client gets that names neither. */
+static void test_the_form_by_weight(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool is_document;
+    } rows[] = {
+        {"application/problem+json", true},
+        {"application/problem+json;q=0.1", true},
+        {"application/json, application/problem+json", true},
+        {"application/json, application/problem+json;q=0.5", false},
+        {"application/json;q=0.8, application/problem+json;q=0.9", true},
+        {"application/json;q=0.9, application/problem+json;q=0.8", false},
+        {"application/problem+json;q=0", false},
+        {"*/*", false},
+    };
+    static const enum status failure = STATUS_NOT_FOUND;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct asked asked;
+
+        ask(&asked, rows[i].accept, &failure, 1);
+        expect_text(rows[i].accept, asked.response.content_type,
+                    rows[i].is_document ? "application/problem+json" : "application/json");
+        done(&asked);
     }
 }
 
@@ -130,6 +186,8 @@ int main(void)
         cmocka_unit_test(test_array),
         cmocka_unit_test(test_problem_document),
         cmocka_unit_test(test_every_failure),
+        cmocka_unit_test(test_there_is_room_later),
+        cmocka_unit_test(test_the_form_by_weight),
         cmocka_unit_test(test_first_failure_decides),
         cmocka_unit_test(test_as_many_as_there_can_be),
     };

@@ -352,13 +352,77 @@ static void test_accept(void **state)
 
         incoming.request.accept = rows[i].accept;
         expect(rows[i].accept != NULL ? rows[i].accept : "none",
-               request_accepts(&incoming.request, "application/problem+json") == rows[i].wanted);
+               (request_weight(&incoming.request, "application/problem+json") > 0) ==
+                   rows[i].wanted);
     }
+}
+
+static void test_weights(void **state)
+{
+    static const struct {
+        const char *accept;
+        int wanted;
+    } rows[] = {
+        {"a/b", 1000},
+        {"a/b;q=1", 1000},
+        {"a/b;q=0.5", 500},
+        {"a/b;q=0.25", 250},
+        {"a/b;q=0.001", 1},
+        {"a/b;q=0.", 0},
+        {"a/b;q=0", 0},
+        {"a/b ; x=y ; Q=0.7", 700},
+        {"a/b;x=\"q=0, a/b;q=0\";q=0.9", 900},
+        {"c/d;x=\"a/b\", a/b;q=0.3", 300},
+        {"c/d;q=0.1,a/b;q=0.3", 300},
+        {"a/b;q=0.3, a/b;q=0.6", 600},
+        {"a/b;q=2", 1000}, /* no weight */
+        {"a/b;q=0,5", 0},
+        {"a/b;q=x", 1000},
+        {"a/b;x=\"open, a/b", 1000},
+        {"c/d;x=\"open, a/b", 1000},
+        {"a/*", 0},
+        {"a/bc", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct incoming incoming = {0};
+
+        incoming.request.accept = rows[i].accept;
+        expect_integer(rows[i].accept, request_weight(&incoming.request, "a/b"), rows[i].wanted);
+    }
+}
+
+static void test_pasted_text(void **state)
+{
+    static const struct {
+        const char *text, *decoded;
+    } rows[] = {
+        {"a%09b%0Ac%0d%0Ad%0be%0Cf", "a b c  d e f"},
+        {"a+b%20c", "a b c"},
+        {"%0a", " "},
+        {"a%00", NULL},
+        {"a%08", NULL},
+        {"a%0E", NULL},
+        {"a%1f", NULL},
+        {"a%7F", NULL},
+        {"a%0", NULL},
+        {"%ff", NULL},
+    };
+    struct arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect_text(rows[i].text, percent_decode_text(&arena, rows[i].text, strlen(rows[i].text)),
+                    rows[i].decoded);
+    }
+    arena_release(&arena);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights),        cmocka_unit_test(test_pasted_text),
         cmocka_unit_test(test_methods),        cmocka_unit_test(test_uri_length),
         cmocka_unit_test(test_paths),          cmocka_unit_test(test_malformed_uris),
         cmocka_unit_test(test_percent_decode), cmocka_unit_test(test_request_id),
