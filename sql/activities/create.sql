@@ -41,13 +41,13 @@ full_hour as (
         limit 1
     ) nth
     where %(most)s::integer > 0
-        and not exists (select from public.activities where uuid = %(uuid)s::uuid)
 ),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
     select %(uuid)s::uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
     from timely
     where not exists (select from full_hour)
+        or exists (select from public.activities where uuid = %(uuid)s::uuid)
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -84,7 +84,7 @@ select
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
-        when exists (select from full_hour) then 'posts_exceed_hourly_max'
+        when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
         when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select

@@ -43,7 +43,6 @@ full_hour as (
         limit 1
     ) nth
     where %(most)s::integer > 0
-        and not exists (select from public.activities where uuid = %(uuid)s::uuid)
 ),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
@@ -51,7 +50,10 @@ created as (
     from allowed
     cross join timely
     where timely.has_room
-        and not exists (select from full_hour)
+        and (
+            not exists (select from full_hour)
+            or exists (select from public.activities where uuid = %(uuid)s::uuid)
+        )
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -98,7 +100,7 @@ select
         when not exists (select from parent) then 'not_found'
         when exists (select from parent) and not exists (select from timely) then 'late'
         when exists (select from timely where not has_room) then 'replies_exceed_max'
-        when exists (select from full_hour) then 'posts_exceed_hourly_max'
+        when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
         when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select

@@ -39,7 +39,6 @@ full_hour as (
         limit 1
     ) nth
     where %(most)s::integer > 0
-        and not exists (select from public.messages where uuid = %(uuid)s::uuid)
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
@@ -47,6 +46,7 @@ created as (
     from timely
     cross join conversation
     where not exists (select from full_hour)
+        or exists (select from public.messages where uuid = %(uuid)s::uuid)
     on conflict (uuid) do update set uuid = excluded.uuid
     returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
 ),
@@ -69,7 +69,7 @@ select
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
-        when exists (select from full_hour) then 'messages_exceed_hourly_max'
+        when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
         when exists (
             select
             from created

@@ -58,14 +58,13 @@ full_hour as (
         limit 1
     ) nth
     where %(most)s::integer > 0
-        and not exists (select from public.messages where uuid = %(uuid)s::uuid)
 ),
 conversation as (
     insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
     select %(group)s::uuid, pair.first_user_uuid, pair.second_user_uuid
     from pair
     where not exists (select from contradiction)
-        and not exists (select from full_hour)
+        and (not exists (select from full_hour) or exists (select from earlier))
     on conflict (first_user_uuid, second_user_uuid)
         do update set last_message_at =
             case
@@ -95,8 +94,8 @@ select
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from other) then 'receiver_not_found'
         when not exists (select from pair) then 'receiver_is_sender'
-        when exists (select from full_hour) then 'messages_exceed_hourly_max'
         when exists (select from contradiction) then 'idempotency_key_reused'
+        when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
         when exists (
             select
             from created
