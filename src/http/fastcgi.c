@@ -114,7 +114,13 @@ static enum fastcgi_state state_of(ssize_t got)
     return is_empty ? FASTCGI_IDLE : FASTCGI_GONE;
 }
 
-/* Whether the peeked bytes are one whole request and nothing else. */
+/* The record that ends a stream, when it has padding: libfcgi does not skip that, and takes it for records. */
+static bool is_padded_end(const unsigned char *record)
+{
+    return record[4] == 0 && record[5] == 0 && record[6] > 0;
+}
+
+/* Whether the peeked bytes are one whole request that libfcgi reads as it is, and nothing else. */
 static bool is_one_request(struct framing *framing, size_t length)
 {
     struct framing_step step;
@@ -124,6 +130,10 @@ static bool is_one_request(struct framing *framing, size_t length)
     *framing = (struct framing){0};
     while (what == FRAMING_PART) {
         what = framing_step(framing, scratch + at, length - at, &step);
+        if ((what == FRAMING_PART || what == FRAMING_COMPLETE) && is_padded_end(scratch + at)) {
+            what =
+                FRAMING_INVALID; /* to be taken out of the socket, and kept without the padding */
+        }
         at += what == FRAMING_PART || what == FRAMING_COMPLETE ? step.length : 0;
     }
     if (what == FRAMING_COMPLETE && at == length) {
@@ -149,8 +159,12 @@ static void keep_record(struct fastcgi *connection, size_t length)
     if (connection->kept < connection->next) {
         memmove(bytes + connection->kept, bytes + connection->next, length);
     }
-    connection->kept += length;
     connection->next += length;
+    if (is_padded_end((const unsigned char *)bytes + connection->kept)) {
+        bytes[connection->kept + 6] = 0;
+        length = FRAMING_HEADER;
+    }
+    connection->kept += length;
 }
 
 static void forget_request(struct fastcgi *connection)

@@ -330,3 +330,27 @@ def test_lengths_that_there_is_no_memory_for(limited, case, split):
     with limited.peer() as peer:
         check_is_usable(peer)
     assert limited.daemon.workers() == before
+
+
+HIDDEN = {
+    "zeros": bytes(8), "no record": b"\xff" * 255, "a question": get_values(*ALL_NAMES), "an unknown type": record(200, request=0),
+    "parameters": record(PARAMS, pair("REQUEST_METHOD", "DELETE")), "a body": record(STDIN, b"smuggled"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("ends", [(PARAMS,), (STDIN,), (PARAMS, STDIN)])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_padding_behind_the_end_of_a_stream(service, peer, hidden, ends, is_whole):
+    """It is no record, whatever is in it: libfcgi takes it for some, management records too, which it answers by itself."""
+    whole = head(parameters("POST", "/api/activities", BODY)) + stream(STDIN, BODY)
+    for kind in ends:
+        padded = struct.pack("!BBHHBx", 1, kind, 1, 0, len(HIDDEN[hidden])) + HIDDEN[hidden]
+        whole = whole.replace(record(kind), padded, 1)
+    for part in [whole] if is_whole else [whole[:40], whole[40:]]:
+        peer.send(part)
+    answer, how = read_request(peer)
+    assert (answer.status, answer.json["message"], how) == (200, "hello", COMPLETE)
+    peer.send(request())
+    answer, how = read_request(peer)
+    assert (answer.status, how) == (200, COMPLETE)
