@@ -1,0 +1,77 @@
+/* The input's lines as variables, as options and as a settings file: what is taken is within its bounds, what is not
+ * is named, and no part of a CONNECTION_URL is. */
+#include "daemon/settings.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "fuzz.h"
+
+enum { LINES_MAX = 64 };
+
+static size_t split(char *text, char **lines)
+{
+    size_t count = 0;
+    char *rest;
+
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < LINES_MAX;
+         line = strtok_r(NULL, "\n", &rest)) {
+        lines[count++] = line;
+    }
+    lines[count] = NULL;
+    return count;
+}
+
+static void write_file(const char *path, const uint8_t *data, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    close(fd);
+}
+
+/* Each by one of the ways; errors are text that says something if and only if it failed. */
+static void take(int way, const char *path, char **lines, int count)
+{
+    struct config config = {0};
+    char *said = NULL;
+    size_t length = 0;
+    FILE *errors = open_memstream(&said, &length);
+
+    MUST(errors != NULL);
+    settings_take_defaults(&config);
+    bool good = way == 0   ? settings_take_environment(&config, lines + 1, errors)
+                : way == 1 ? settings_take_options(&config, count + 1, lines, errors)
+                           : settings_take_file(&config, path, errors);
+    fclose(errors);
+    MUST(good == (length == 0));
+    if (good) {
+        MUST(config.workers >= 0 && config.workers <= WORKERS_MAX);
+        MUST(config.body_max >= 1024 && config.body_max <= BODY_MAX_LIMIT);
+        MUST(config.posts_per_hour >= 0 && config.posts_per_hour <= PER_HOUR_MAX);
+        MUST(config.listen_mode >= 0 && config.listen_mode <= 0777);
+    }
+    settings_release(&config);
+    free(said);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char path[64];
+    struct arena arena = {0};
+    char program[] = "cruddurd";
+    char *lines[LINES_MAX + 2] = {program};
+
+    if (path[0] == '\0') {
+        snprintf(path, sizeof path, "/tmp/cruddur-fuzz-settings.%d", (int)getpid());
+    }
+    int count = (int)split(arena_copy(&arena, (const char *)data, size), lines + 1);
+    write_file(path, data, size);
+    for (int way = 0; way < 3; way++) {
+        take(way, path, lines, count);
+    }
+    unlink(path);
+    arena_release(&arena);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* Tokens: of the input as it is none is good, and of one whose header and payload are the input's two lines, under
+ * the issuer's signature, a good one has a subject within its bounds. */
+#include "identity/token.h"
+
+#include <openssl/evp.h>
+
+#include "base/utf8.h"
+#include "fuzz.h"
+#include "identity/caller.h"
+#include "identity/keys.h"
+#include "identity/pseudonym.h"
+#include "jose.h"
+
+static const struct token_rules RULES = {.issuer = "i", .client_id = "c"};
+
+static EVP_PKEY *key;
+static struct keys *keys;
+
+static void set_up(void)
+{
+    struct arena arena = {0};
+
+    key = jose_rsa_key(KEY_BITS_MIN);
+    const char *set = arena_printf(&arena, "{\"keys\":[%s]}", jose_jwk(&arena, "k", key, ""));
+    keys = keys_parse(set, strlen(set));
+    MUST(keys != NULL);
+    arena_release(&arena);
+}
+
+static void must_be_subject(const char *subject)
+{
+    MUST(subject != NULL && *subject != '\0' && strlen(subject) <= 128);
+    MUST(utf8_valid(subject, strlen(subject)));
+}
+
+static void look_at(const char *token, bool may_be_good, struct arena *arena)
+{
+    const char *subject = NULL;
+    enum token_verdict verdict = token_verify(token, keys, &RULES, 1700000000, arena, &subject);
+    const char *claimed = token_claimed_subject(token, arena);
+
+    MUST(verdict < TOKEN_VERDICTS && token_verdict_name(verdict) != NULL);
+    if (verdict == TOKEN_GOOD) {
+        MUST(may_be_good);
+        must_be_subject(subject);
+        MUST(claimed != NULL && strcmp(claimed, subject) == 0);
+    }
+    if (claimed != NULL) {
+        char pseudonym[PSEUDONYM_SIZE];
+
+        must_be_subject(claimed);
+        pseudonym_make(pseudonym, claimed);
+        MUST(strlen(pseudonym) == PSEUDONYM_SIZE - 1);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena = {0};
+
+    if (key == NULL) {
+        set_up();
+    }
+    char *text = arena_copy(&arena, (const char *)data, size);
+    look_at(text, false, &arena);
+    (void)caller_claimed_subject(text, &arena);
+    char *payload = strchr(text, '\n');
+    if (payload != NULL) {
+        *payload++ = '\0';
+        look_at(jose_signed(&arena, "RS256", jose_unsigned(&arena, text, payload), key), true,
+                &arena);
+    }
+    arena_release(&arena);
+    return 0;
+}
