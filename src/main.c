@@ -9,6 +9,7 @@
 #include "daemon/hardening.h"
 #include "daemon/settings.h"
 #include "daemon/supervisor.h"
+#include "daemon/upgrade.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -26,7 +27,10 @@ static int act(struct config *config, int argc, char **argv)
     case ACTION_SERVE:
         break;
     }
-    if (cgi_is_meant(config)) {
+    if (upgrade_is_trial()) {
+        return upgrade_stand_trial(config);
+    }
+    if (!upgrade_is_inherited() && cgi_is_meant(config)) {
         return cgi_serve(config, environ);
     }
     int status = supervise(config, environ, argc, argv);

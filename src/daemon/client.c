@@ -1,5 +1,6 @@
 #include "daemon/client.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
@@ -198,6 +199,20 @@ static enum fastcgi_state look(struct client *client, bool *answerable)
                         answerable);
 }
 
+/* What is no FastCGI may be a connection that the server before this one has left. False when it is none. */
+static bool take_left(struct client *client)
+{
+    struct buf arrived = {0};
+    int fd = handover_find(fastcgi_fd(client->connection), &arrived);
+
+    if (fd >= 0) {
+        clients_add(client->clients, fd, &arrived);
+        close_client(client);
+    }
+    buf_release(&arrived);
+    return fd >= 0;
+}
+
 /* What follows from a look. */
 static void act(struct client *client, enum fastcgi_state state)
 {
@@ -220,6 +235,11 @@ static void act(struct client *client, enum fastcgi_state state)
         break;
     case FASTCGI_REFUSED:
         close_gently(client);
+        break;
+    case FASTCGI_FOREIGN:
+        if (!take_left(client)) {
+            close_gently(client);
+        }
         break;
     case FASTCGI_GONE:
         close_client(client);
@@ -267,8 +287,11 @@ void client_event(struct client *client, uint32_t events)
     case CLIENT_IDLE:
     case CLIENT_ARRIVING:
         if (has_left) {
-            /* It has told its client that there was no answer: what came is not run behind its back. */
-            close_client(client);
+            /* It has told its client that there was no answer: what came is not run behind its back.
+             * But who leaves a connection here is gone as well. */
+            if (!take_left(client)) {
+                close_client(client);
+            }
         } else {
             look_and_serve(client);
         }
@@ -425,8 +448,14 @@ void clients_unpark(struct clients *clients)
     }
 }
 
-void clients_hand_over(struct clients *clients, const struct handover *handover)
+typedef bool client_giver(const struct clients *clients, const void *to, int fd,
+                          const struct buf *arrived);
+
+/* Gives away whatever is not being served. False, errno says why: that did not work for all. */
+static bool give_away(struct clients *clients, client_giver *give, const void *to)
 {
+    int failure = 0;
+
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
         int fd = fastcgi_fd(client->connection);
         struct buf arrived = {0};
@@ -437,11 +466,41 @@ void clients_hand_over(struct clients *clients, const struct handover *handover)
         }
         fastcgi_arrived(client->connection, &arrived);
         epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        if (handover_give(handover, fd, &arrived, clients->service->config->drain_timeout)) {
+        if (give(clients, to, fd, &arrived)) {
             close_client(client);
+        } else {
+            struct epoll_event event = {.events = EVENTS, .data.ptr = client};
+
+            failure = errno;
+            epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event);
         }
         buf_release(&arrived);
     }
+    errno = failure;
+    return failure == 0;
+}
+
+static bool give_to_worker(const struct clients *clients, const void *to, int fd,
+                           const struct buf *arrived)
+{
+    return handover_give(to, fd, arrived, clients->service->config->drain_timeout);
+}
+
+static bool leave_in_socket(const struct clients *clients, const void *to, int fd,
+                            const struct buf *arrived)
+{
+    (void)clients;
+    return handover_leave(*(const int *)to, fd, arrived);
+}
+
+void clients_hand_over(struct clients *clients, const struct handover *handover)
+{
+    give_away(clients, give_to_worker, handover);
+}
+
+bool clients_leave(struct clients *clients, int listen_fd)
+{
+    return give_away(clients, leave_in_socket, &listen_fd);
 }
 
 void clients_close(struct clients *clients)

@@ -72,6 +72,11 @@ void feed_mark_written(struct feed_mark *mark)
     atomic_fetch_add(&mark->generation, 1);
 }
 
+void feed_mark_blind(struct feed_mark *mark)
+{
+    atomic_store(&mark->looked_us, 0);
+}
+
 void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest)
 {
     /* Odd already after a watcher's death in here. */

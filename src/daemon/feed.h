@@ -31,6 +31,9 @@ struct feed_mark *feed_mark_new(void);
 /* To be called when a write of the pool is committed, or may be, before anybody is told. */
 void feed_mark_written(struct feed_mark *mark);
 
+/* Nothing kept counts until the watcher has looked again. Call this after the watcher has ended. */
+void feed_mark_blind(struct feed_mark *mark);
+
 /* To be called by the watcher when it saw a change: whoever doesn't cover the snapshot is out of date. */
 void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest);
 

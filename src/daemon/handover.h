@@ -21,6 +21,18 @@ bool handover_open(struct handover *handover);
 bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
                    int timeout_ms);
 
+/* For a server that ends where another process keeps the listening socket open: leaves a connection
+ * for the next server, in the queue of connections to be accepted. What the peer sends meanwhile
+ * waits in the connection. The message is a connection of its own, with one byte that begins no
+ * FastCGI record, the descriptor, and what was taken out of it in a file in memory. The descriptor
+ * stays open here and is to be closed. False, errno says why: the socket is no unix socket, this
+ * process may not connect to it, its queue is full, or another server has its path by now. */
+bool handover_leave(int listen_fd, int fd, const struct buf *arrived);
+
+/* The connection that was left in one that was accepted, or -1. Only this process's user may leave
+ * one. Appends what was taken out of it. */
+int handover_find(int message_fd, struct buf *arrived);
+
 /* Whether a connection is in the queue. */
 bool handover_waits(const struct handover *handover);
 

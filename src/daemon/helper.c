@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -59,5 +60,14 @@ void helper_stop(const struct helper *helper)
 {
     if (helper->pid != 0) {
         kill(helper->pid, SIGKILL); /* as at the master's death; one that hangs ends too */
+    }
+}
+
+void helper_end(struct helper *helper)
+{
+    helper_stop(helper);
+    if (helper->pid != 0) {
+        waitpid(helper->pid, NULL, 0);
+        helper->pid = 0;
     }
 }

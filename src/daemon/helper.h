@@ -27,6 +27,9 @@ void helper_keep(struct helper *helper, const char *name, helper_run *run, void 
 /* Whether pid was it; it has ended then. */
 bool helper_ended(struct helper *helper, pid_t pid);
 
+/* Ends it and waits for its end. */
+void helper_end(struct helper *helper);
+
 /* Ends it; with the next helper_keep it starts with the context of then. */
 void helper_stop(const struct helper *helper);
 

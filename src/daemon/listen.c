@@ -60,6 +60,7 @@ static bool take_systemd(struct listener *listener)
     unsetenv("LISTEN_FDNAMES");
     listener->fd = SYSTEMD_FIRST_FD;
     listener->is_shared = true;
+    listener->is_handed_over = true;
     return is_listening(listener->fd) || fail("systemd's socket");
 }
 
@@ -67,6 +68,7 @@ static bool take_systemd(struct listener *listener)
 static bool take_standard_input(struct listener *listener)
 {
     listener->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    listener->is_handed_over = true;
     int nothing = open("/dev/null", O_RDONLY);
 
     if (listener->fd < 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) {
@@ -120,6 +122,21 @@ static bool note_file(struct listener *listener, const char *path)
     listener->unlink_path = memory_copy(path);
     listener->device = about.st_dev;
     listener->inode = about.st_ino;
+    return true;
+}
+
+bool listen_note_path(struct listener *listener)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+    } address = {0};
+    socklen_t size = sizeof address.local - 1; /* so that the path ends with a NUL */
+
+    if (getsockname(listener->fd, &address.any, &size) != 0) {
+        return false;
+    }
+    listener->unlink_path = memory_copy(address.local.sun_path);
     return true;
 }
 

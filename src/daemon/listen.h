@@ -13,6 +13,7 @@ struct listener {
     char *unlink_path;      /* our own unix socket, to be removed at the end; else NULL */
     uint64_t device, inode; /* of its file: another server's that took its place stays */
     bool is_shared;         /* systemd's: it goes on listening without us */
+    bool is_handed_over;    /* so does, as a rule, whatever socket another process has opened */
 };
 
 /* Whether a listening socket was handed over. */
@@ -34,6 +35,10 @@ enum reach listen_reach_of(const char *address);
 /* Whether these settings may be served on the socket, however it came here: in handle mode a peer says itself which
  * address its client has, so only processes of this host may be peers. False after logging it. */
 bool listen_allows(const struct listener *listener, const struct config *config);
+
+/* Sets unlink_path to the path that the socket is bound to; device and inode say whether it is still its file. False: errno
+ * says why. */
+bool listen_note_path(struct listener *listener);
 
 /* Closes it, and removes the socket file if it is ours. */
 void listen_close(struct listener *listener);

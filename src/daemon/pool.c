@@ -18,16 +18,24 @@ enum {
 
 bool pool_open(struct pool *pool)
 {
+    struct handover handover;
     int life[2];
 
+    return handover_open(&handover) && pipe2(life, O_CLOEXEC) == 0 &&
+           pool_take_over(pool, &handover, life[0], life[1]);
+}
+
+bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
+                    int own_life_fd)
+{
     pool->scoreboard = scoreboard_new();
-    if (pool->scoreboard == NULL || !handover_open(&pool->place.handover) ||
-        pipe2(life, O_CLOEXEC) != 0) {
+    if (pool->scoreboard == NULL) {
         return false;
     }
+    pool->place.handover = *handover;
     pool->place.scoreboard = pool->scoreboard;
-    pool->place.life_fd = life[0];
-    pool->life_fd = life[1];
+    pool->place.life_fd = life_fd;
+    pool->life_fd = own_life_fd;
     return true;
 }
 
@@ -130,7 +138,36 @@ bool pool_has_begun(const struct pool *pool, const struct child *child)
     return atomic_load(&score_of(pool, child)->state) != WORKER_STARTING;
 }
 
+bool pool_has_adopted(const struct pool *pool)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        if (pool->children[i].state != CHILD_NONE && pool->children[i].is_adopted) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- coming --- */
+
+void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
+                struct generation *generation)
+{
+    struct child *child = free_place(pool);
+
+    if (child == NULL) {
+        return;
+    }
+    *child =
+        (struct child){.state = is_leaving ? CHILD_LEAVING : CHILD_RUNNING,
+                       .pid = pid,
+                       .number = number,
+                       .generation = generation,
+                       .started_ms = clock_ms(),
+                       .kill_ms = clock_ms() + generation->config.drain_timeout + LEAVE_GRACE_MS,
+                       .is_adopted = true};
+    generation->workers++;
+}
 
 /* In the new process: lives as a worker and ends. */
 __attribute__((noreturn)) static void be_worker(const struct pool *pool, const struct child *child,

@@ -30,6 +30,7 @@ struct child {
     struct generation *generation;
     int64_t started_ms;
     int64_t kill_ms; /* when a leaving one is killed */
+    bool is_adopted; /* of the program that this one has replaced; not on the scoreboard */
 };
 
 struct pool {
@@ -43,6 +44,17 @@ struct pool {
 
 /* Makes what the workers share. False: errno says why. */
 bool pool_open(struct pool *pool);
+
+/* The same, with what the workers of an earlier program share. life_fd is the workers' end of the pipe, own_life_fd the
+ * master's. */
+bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
+                    int own_life_fd);
+
+/* Takes a worker of the earlier program as one of that generation. */
+void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
+                struct generation *generation);
+bool pool_has_adopted(const struct pool *pool);
+
 void pool_free(struct pool *pool);
 
 /* An empty generation, to be filled in. */

@@ -48,7 +48,7 @@ bool scoreboard_has_sessions(const void *scoreboard)
                         : 0;
         }
     }
-    return open > 0;
+    return open > 0 || atomic_load(&board->has_old_sessions);
 }
 
 void score_set(struct score *score, enum worker_state state, const char *route)

@@ -49,6 +49,7 @@ struct scoreboard {
     counter restarts;  /* workers that came in the place of one that ended by itself */
     counter reloads, reloads_refused;
     struct session_counts watcher, purger;
+    _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */

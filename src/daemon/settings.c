@@ -404,6 +404,7 @@ void settings_help(FILE *out)
         print_help_lines(out, setting->help);
     }
     fprintf(out, "\nSignals: TERM finishes and ends, HUP reads settings and templates again and\n"
-                 "replaces the workers one by one, QUIT ends at once.\n"
+                 "replaces the workers one by one, executing the program anew when another one is\n"
+                 "installed; QUIT ends at once.\n"
                  "Exit status: 0 done, 1 failure, 2 a wrong setting.\n");
 }

@@ -18,6 +18,7 @@
 #include "daemon/pool.h"
 #include "daemon/purger.h"
 #include "daemon/service.h"
+#include "daemon/upgrade.h"
 #include "daemon/watcher.h"
 #include "db/link.h"
 #include "identity/keys.h"
@@ -42,6 +43,8 @@ struct supervisor {
     bool is_reload_wanted; /* HUP came while the pool was being replaced */
     struct listener listener;
     struct fetcher fetcher;
+    struct helper old_fetcher; /* of the program that this one has replaced, for its workers */
+    struct upgrade upgrade;
     struct watcher watcher;
     struct purger purger;
     bool is_stopping;
@@ -110,10 +113,59 @@ static void warn_of_fixed_settings(const struct config *old, const struct config
     }
 }
 
+/* --- another program (HUP, when one is installed) --- */
+
+static void refuse_program(struct supervisor *supervisor)
+{
+    counter_add(&supervisor->pool.scoreboard->reloads_refused, 1);
+    log_message(LOG_ERROR, "supervisor",
+                "HUP: the new program does not start, or refuses its settings or templates; "
+                "the old one stays");
+}
+
+static void try_program(struct supervisor *supervisor)
+{
+    log_message(LOG_INFO, "supervisor", "HUP: another program is installed: trying it");
+    if (!upgrade_try(&supervisor->upgrade, supervisor->argv)) {
+        refuse_program(supervisor);
+    }
+}
+
+/* The old workers and the new ones have different counters of writes: no page that the old ones keep may count any
+ * more, and the new ones keep none while there are old ones (keep_helpers). */
+static void execute_program(struct supervisor *supervisor)
+{
+    helper_end(&supervisor->watcher.helper);
+    helper_end(&supervisor->purger.helper);
+    feed_mark_blind(supervisor->watcher.mark);
+    upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
+                    &supervisor->pool, supervisor->fetcher.helper.pid);
+    log_errno(LOG_ERROR, "supervisor", "%s", supervisor->upgrade.program);
+    refuse_program(supervisor);
+}
+
+static void end_trial(struct supervisor *supervisor, bool has_passed)
+{
+    if (supervisor->is_stopping) {
+        return;
+    }
+    if (has_passed) {
+        execute_program(supervisor);
+    } else {
+        refuse_program(supervisor);
+    }
+}
+
 static void begin_reload(struct supervisor *supervisor)
 {
-    supervisor->is_reload_wanted = supervisor->next != NULL;
-    if (supervisor->next != NULL || supervisor->is_stopping) {
+    bool is_busy = supervisor->next != NULL || supervisor->upgrade.trial != 0;
+
+    supervisor->is_reload_wanted = is_busy;
+    if (is_busy || supervisor->is_stopping) {
+        return;
+    }
+    if (upgrade_is_due(&supervisor->upgrade)) {
+        try_program(supervisor);
         return;
     }
     supervisor->next = read_generation(supervisor);
@@ -221,12 +273,16 @@ static void reap(struct supervisor *supervisor)
 {
     struct child who;
     int wait_status;
+    bool has_passed;
     pid_t pid;
 
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
         if (pool_ended(&supervisor->pool, pid, wait_status, &who)) {
             worker_ended(supervisor, &who);
-        } else if (!helper_ended(&supervisor->fetcher.helper, pid) &&
+        } else if (upgrade_trial_ended(&supervisor->upgrade, pid, &has_passed)) {
+            end_trial(supervisor, has_passed);
+        } else if (!helper_ended(&supervisor->old_fetcher, pid) &&
+                   !helper_ended(&supervisor->fetcher.helper, pid) &&
                    !helper_ended(&supervisor->watcher.helper, pid)) {
             helper_ended(&supervisor->purger.helper, pid);
         }
@@ -277,6 +333,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     notify_systemd("STOPPING=1");
     supervisor->is_stopping = true;
     helper_stop(&supervisor->fetcher.helper);
+    helper_stop(&supervisor->old_fetcher);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
     /* No new connections, before the workers look for the last time. */
@@ -287,7 +344,8 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
 static bool has_children(const struct supervisor *supervisor)
 {
     return supervisor->fetcher.helper.pid != 0 || supervisor->watcher.helper.pid != 0 ||
-           supervisor->purger.helper.pid != 0 ||
+           supervisor->purger.helper.pid != 0 || supervisor->old_fetcher.pid != 0 ||
+           supervisor->upgrade.trial != 0 ||
            pool_running(&supervisor->pool) + pool_leaving(&supervisor->pool) > 0;
 }
 
@@ -302,8 +360,8 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
 
 static bool is_unsettled(const struct supervisor *supervisor)
 {
-    return supervisor->is_stopping || supervisor->next != NULL || lacks_a_helper(supervisor) ||
-           pool_leaving(&supervisor->pool) > 0 ||
+    return supervisor->is_stopping || supervisor->next != NULL || supervisor->upgrade.trial != 0 ||
+           lacks_a_helper(supervisor) || pool_leaving(&supervisor->pool) > 0 ||
            pool_running(&supervisor->pool) < supervisor->current->config.workers;
 }
 
@@ -354,7 +412,11 @@ static void keep_helpers(struct supervisor *supervisor)
     const struct generation *current = supervisor->current;
 
     fetcher_keep(&supervisor->fetcher, &current->config);
-    watcher_keep(&supervisor->watcher, &current->config, current->catalog);
+    if (!pool_has_adopted(&supervisor->pool)) {
+        helper_stop(&supervisor->old_fetcher);
+        atomic_store(&supervisor->pool.scoreboard->has_old_sessions, false);
+        watcher_keep(&supervisor->watcher, &current->config, current->catalog);
+    }
     purger_keep(&supervisor->purger, &current->config, current->catalog);
 }
 
@@ -364,6 +426,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
         handle_signal(supervisor, wait_for_signal(supervisor, signals));
         reap(supervisor);
         pool_enforce(&supervisor->pool);
+        upgrade_enforce(&supervisor->upgrade, supervisor->is_stopping);
         if (!supervisor->is_stopping) {
             if (supervisor->next != NULL) {
                 advance_reload(supervisor);
@@ -394,6 +457,16 @@ static void block_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN); /* likewise, a log that may not grow on costs lines */
 }
 
+/* The socket and what the workers share: this program's own, or what an earlier one of this process has left. */
+static bool open_pool(struct supervisor *supervisor)
+{
+    if (upgrade_is_inherited()) {
+        return upgrade_inherit(&supervisor->listener, &supervisor->pool, supervisor->current,
+                               &supervisor->old_fetcher.pid);
+    }
+    return pool_open(&supervisor->pool);
+}
+
 /* What workers are forked from. */
 static bool prepare(struct supervisor *supervisor)
 {
@@ -401,11 +474,12 @@ static bool prepare(struct supervisor *supervisor)
     struct pool *pool = &supervisor->pool;
 
     supervisor->current->catalog = catalog_load(config->sql_dir);
-    if (supervisor->current->catalog == NULL || !listen_open(config, &supervisor->listener)) {
+    if (supervisor->current->catalog == NULL ||
+        (!upgrade_is_inherited() && !listen_open(config, &supervisor->listener))) {
         return false;
     }
     keys_prepare();
-    if (!pool_open(pool) || !fetcher_prepare(&supervisor->fetcher, config) ||
+    if (!open_pool(supervisor) || !fetcher_prepare(&supervisor->fetcher, config) ||
         !watcher_prepare(&supervisor->watcher, &pool->scoreboard->watcher)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
@@ -414,10 +488,23 @@ static bool prepare(struct supervisor *supervisor)
     supervisor->purger.counts = &pool->scoreboard->purger;
     pool->place.listen_fd = supervisor->listener.fd;
     pool->place.is_shared = supervisor->listener.is_shared;
+    pool->place.is_handed_over = supervisor->listener.is_handed_over;
     pool->place.keypage = &supervisor->fetcher.link;
     pool->place.mark = supervisor->watcher.mark;
     atomic_store(&pool->scoreboard->workers_wanted, config->workers);
     return true;
+}
+
+static void start_all(struct supervisor *supervisor)
+{
+    int workers = supervisor->current->config.workers;
+
+    for (int number = 1; number <= workers; number++) {
+        start(supervisor, number, supervisor->current);
+    }
+    budget_init(&supervisor->budget, clock_ms());
+    log_message(LOG_INFO, "supervisor", "cruddurd %s runs with %d workers", PACKAGE_VERSION,
+                workers);
 }
 
 static void serve(struct supervisor *supervisor, const sigset_t *signals)
@@ -432,12 +519,12 @@ static void serve(struct supervisor *supervisor, const sigset_t *signals)
         log_message(LOG_WARNING, "supervisor",
                     "it runs as root, which it needs for nothing: give it a user of its own");
     }
-    for (int number = 1; number <= config->workers; number++) {
-        start(supervisor, number, supervisor->current);
+    if (pool_has_adopted(&supervisor->pool)) {
+        log_message(LOG_INFO, "supervisor", "HUP: cruddurd %s has taken over", PACKAGE_VERSION);
+        begin_reload(supervisor);
+    } else {
+        start_all(supervisor);
     }
-    budget_init(&supervisor->budget, clock_ms());
-    log_message(LOG_INFO, "supervisor", "cruddurd %s runs with %d workers", PACKAGE_VERSION,
-                config->workers);
     notify_systemd("READY=1");
     run(supervisor, signals);
     log_message(LOG_INFO, "supervisor", "ended");
@@ -449,6 +536,7 @@ int supervise(struct config *config, char **environment, int argc, char **argv)
         .listener.fd = -1, .environment = environment, .argc = argc, .argv = argv};
     sigset_t signals;
 
+    upgrade_init(&supervisor.upgrade);
     supervisor.current = pool_add_generation(&supervisor.pool);
     supervisor.current->config = *config;
     block_signals(&signals);
@@ -458,5 +546,6 @@ int supervise(struct config *config, char **environment, int argc, char **argv)
     }
     listen_close(&supervisor.listener);
     pool_free(&supervisor.pool);
+    upgrade_release(&supervisor.upgrade);
     return is_prepared ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -29,6 +29,7 @@ struct worker {
     struct clients clients;
     struct arrivals arrivals;
     int64_t give_back_ms; /* when free memory is given back; 0: nothing was done since */
+    bool has_told;        /* that connections cannot be left for the next server */
     int epoll_fd;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
@@ -153,6 +154,19 @@ static void serve_events(struct worker *worker, int timeout_ms)
     score_turn(worker->place->score, clients_are_busy(&worker->clients));
 }
 
+/* Gives away the connections that are not being served, where there is a process for them. */
+static void give_connections_away(struct worker *worker)
+{
+    if (worker->leave == LEAVE_HAND_OVER) {
+        clients_hand_over(&worker->clients, &worker->place->handover);
+    } else if (worker->place->is_handed_over &&
+               !clients_leave(&worker->clients, worker->place->listen_fd) && !worker->has_told) {
+        log_errno(LOG_WARNING, "worker",
+                  "the next server on the socket doesn't get this one's connections");
+        worker->has_told = true;
+    }
+}
+
 /* Serves until no request is under way. False when the time was up before. */
 static bool settle(struct worker *worker, int64_t end_ms)
 {
@@ -165,9 +179,7 @@ static bool settle(struct worker *worker, int64_t end_ms)
         }
         serve_events(worker, clock_sooner(wait_ms(worker), left));
         clients_unpark(&worker->clients);
-        if (worker->leave == LEAVE_HAND_OVER) {
-            clients_hand_over(&worker->clients, &worker->place->handover);
-        }
+        give_connections_away(worker);
     }
     return true;
 }
@@ -180,11 +192,11 @@ static void leave(struct worker *worker)
     arrivals_close(&worker->arrivals);
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->place->life_fd, NULL);
     clients_unpark(&worker->clients);
-    if (worker->leave == LEAVE_HAND_OVER) {
-        clients_hand_over(&worker->clients, &worker->place->handover);
-    } else {
+    if (worker->leave != LEAVE_HAND_OVER) {
         arrivals_take_rest(&worker->arrivals);
+        clients_look_once_more(&worker->clients); /* among them what other workers have left */
     }
+    give_connections_away(worker);
     if (settle(worker, end_ms)) {
         clients_look_once_more(&worker->clients);
         settle(worker, end_ms);

@@ -20,17 +20,18 @@ struct worker_place {
     const struct keypage_link *keypage;
     struct feed_mark *mark;
     int listen_fd;
-    int life_fd;    /* readable (end of file) once the master is gone */
-    int number;     /* from 1, for application_name */
-    bool is_shared; /* somebody else goes on listening when this pool ends */
-    bool must_fit;  /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
+    int life_fd;         /* readable (end of file) once the master is gone */
+    int number;          /* from 1, for application_name */
+    bool is_shared;      /* somebody else goes on listening when this pool ends */
+    bool is_handed_over; /* the socket: what is left in it is for the next server on it */
+    bool must_fit;       /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
 };
 
 enum { WORKER_EXIT_UNFIT = 3 };
 
-/* Signals to a worker: TERM serves what waits, closes all connections and ends; USR1 gives its
- * connections to the other workers and ends. Returns the process's exit status. To be called in
- * the child, with the worker's signals blocked. */
+/* Signals to a worker: TERM serves what waits, closes all connections, or leaves them in a socket
+ * that was handed over, and ends; USR1 gives its connections to the other workers and ends. Returns
+ * the process's exit status. To be called in the child, with the worker's signals blocked. */
 int worker_run(const struct worker_place *place);
 
 #endif

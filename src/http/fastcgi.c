@@ -1,6 +1,7 @@
 #include "http/fastcgi.h"
 
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -287,6 +288,9 @@ enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, boo
 
         if (got <= 0) {
             return state_of(got);
+        }
+        if (scratch[0] != FCGI_VERSION_1) {
+            return FASTCGI_FOREIGN;
         }
         if (is_one_request(&connection->framing, (size_t)got)) {
             connection->closes_after = connection->framing.stdin_length > body_max;

@@ -1,6 +1,7 @@
 /* Open connections that change hands between workers. */
 #include "daemon/handover.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -169,6 +170,84 @@ static void test_between_processes(void **state)
     close(pair[0]);
 }
 
+/* --- left in the queue of a listening socket --- */
+
+/* A listening socket of no path. */
+static int listen_somewhere(int family, int backlog)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct sockaddr any = {.sa_family = (sa_family_t)family};
+
+    /* A unix socket that is bound to a family alone gets an abstract name (unix(7)), a TCP one a port. */
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, &any, family == AF_UNIX ? sizeof(sa_family_t) : sizeof any), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    return fd;
+}
+
+static void test_left_for_the_next_server(void **state)
+{
+    static const char *const rows[] = {"", "half a requ"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int pair[2], listening = listen_somewhere(AF_UNIX, 8);
+        struct buf taken_out = {0}, found = {0};
+
+        connect_pair(pair);
+        buf_text(&taken_out, rows[i]);
+        assert_true(handover_leave(listening, pair[1], &taken_out));
+        close(pair[1]);
+        assert_int_equal(write(pair[0], "est", 3), 3);
+        int message = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        int fd = handover_find(message, &found);
+        assert_true(fd >= 0);
+        assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        expect_text("taken out", found.bytes != NULL ? found.bytes : "", rows[i]);
+        expect_bytes(fd, "est");
+        buf_release(&taken_out);
+        buf_release(&found);
+        close(message);
+        close(fd);
+        close(pair[0]);
+        close(listening);
+    }
+}
+
+static void test_nowhere_to_leave_it(void **state)
+{
+    int pair[2], tcp = listen_somewhere(AF_INET, 8), full = listen_somewhere(AF_UNIX, 0);
+
+    (void)state;
+    connect_pair(pair);
+    assert_false(handover_leave(tcp, pair[1], &nothing));
+    while (handover_leave(full, pair[1], &nothing)) {
+        /* until the queue is full */
+    }
+    assert_int_equal(errno, EAGAIN);
+    close(full);
+    assert_false(handover_leave(full, pair[1], &nothing));
+    expect("open", fcntl(pair[1], F_GETFD) >= 0);
+    close(tcp);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void test_nothing_is_left(void **state)
+{
+    int pair[2];
+    struct buf found = {0};
+
+    (void)state;
+    connect_pair(pair);
+    expect_integer("empty", handover_find(pair[1], &found), -1);
+    assert_int_equal(write(pair[0], "c", 1), 1);
+    expect_integer("without a descriptor", handover_find(pair[1], &found), -1);
+    close(pair[0]);
+    expect_integer("closed", handover_find(pair[1], &found), -1);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +258,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_descriptor, open_queue, close_queue),
         cmocka_unit_test_setup_teardown(test_full_queue, open_queue, close_queue),
         cmocka_unit_test_setup_teardown(test_between_processes, open_queue, close_queue),
+        cmocka_unit_test(test_left_for_the_next_server),
+        cmocka_unit_test(test_nowhere_to_leave_it),
+        cmocka_unit_test(test_nothing_is_left),
     };
 
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);

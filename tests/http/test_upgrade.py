@@ -1,0 +1,249 @@
+"""HUP with another program installed: it takes over, or the old one stays."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from client import Asking
+from fcgi import request
+from load import Load
+from places import CRUDDURD, SQL, Folder
+from service import Service
+from waiting import eventually
+
+WORKERS = 3
+UPGRADES = 10
+LATER = 40  # answers
+TAKEN, REFUSED, UNFIT = "has taken over", "the old one stays", "the old set stays"
+
+
+class Installed(Service):
+    """With a program of its own, to be replaced."""
+
+    def __init__(self, cluster, folder, **settings):
+        self.program = folder / "cruddurd"
+        self.settings_file = folder / "settings"
+        self.write_settings("")
+        install(self.program)
+        super().__init__(
+            cluster, launcher=lambda _: [self.program], settings_file=self.settings_file, **{"workers": WORKERS} | settings
+        )
+
+    def write_settings(self, text):
+        self.settings_file.write_text(text)
+        self.settings_file.chmod(0o600)
+
+    def hup(self, outcome):
+        """Up to that message about it."""
+        before = self.log.text.count(outcome)
+        self.daemon.signal(signal.SIGHUP)
+        self.daemon.wait_for_message(outcome, before + 1)
+
+    def upgrade(self):
+        install(self.program)
+        taken = self.log.text.count(TAKEN)
+        self.daemon.reload()
+        assert self.log.text.count(TAKEN) == taken + 1
+
+
+def install(program, source=CRUDDURD):
+    """As a package manager does: a new file takes the old one's name."""
+    shutil.copy(source, f"{program}.new")
+    os.rename(f"{program}.new", program)
+
+
+def install_script(program, text):
+    new = program.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o755)
+    new.rename(program)
+
+
+@pytest.fixture
+def folder():
+    folder = Folder()
+    yield folder.path
+    folder.remove()
+
+
+@pytest.fixture
+def service(cluster, folder):
+    with Installed(cluster, folder) as service:
+        yield service
+
+
+def program_of(pid):
+    """The file that a process executes; its name may be another file's by now."""
+    return os.stat(f"/proc/{pid}/exe").st_ino
+
+
+def test_upgrades_under_load_fail_nothing(service):
+    """The master stays the same process, and all that run in the end are of the last program."""
+    pid = service.daemon.pid
+    with Load(service, connections=12) as load:
+        for _ in range(UPGRADES):
+            before = service.wait_for_workers(WORKERS)
+            service.upgrade()
+            service.wait_for_workers(WORKERS, other_than=before)
+            load.wait_for_more(LATER)
+    assert load.failures == []
+    load.audit(service.database).check()
+    assert {program_of(pid) for pid in [pid, *service.daemon.workers()]} == {service.program.stat().st_ino}
+    assert service.daemon.process.poll() is None
+
+
+def test_without_another_program_the_old_one_stays(service):
+    service.daemon.reload()
+    assert TAKEN not in service.log.text
+
+
+def test_a_kept_connection_outlives_the_program(service):
+    """Idle, or with half a request."""
+    data = request("GET", "/livez")
+    peers = [service.peer() for _ in range(6)]
+    for number, peer in enumerate(peers):
+        assert peer.ask().status == 200
+        peer.send(data[: 10 * number])
+    service.upgrade()
+    for number, peer in enumerate(peers):
+        peer.send(data[10 * number :])
+        assert peer.read_reply().status == 200
+        peer.close()
+
+
+def test_a_request_that_runs_is_answered(service):
+    with service.database.locked_user():
+        asking = Asking(service.create)
+        service.database.wait_for_waiting()
+        service.upgrade()
+    assert asking.reply().status == 200
+    assert service.create().status == 200
+
+
+def test_a_write_is_seen_at_once_by_old_and_new_workers(service):
+    """Both serve beside each other for as long as the new program's reload is refused."""
+    before = service.wait_for_workers(WORKERS)
+    install(service.program)
+    service.write_url(service.database.url(password="wrong"))
+    service.hup(UNFIT)
+    service.write_url(service.database.url())
+    os.kill(before[0], signal.SIGKILL)  # a new one takes its place
+    service.wait_for_workers(WORKERS, other_than=before[:1])
+    for number in range(40):
+        uuid = service.create(f"seen {number}").json["uuid"]
+        assert service.home().json[0]["uuid"] == uuid
+
+
+BAD = {
+    "ends at once, well": "#!/bin/sh\nexit 0\n",
+    "ends at once, badly": "#!/bin/sh\nexit 1\n",
+    "is killed": "#!/bin/sh\nkill -9 $$\n",
+    "says another thing": "#!/bin/sh\nprintf x >&${_CRUDDURD_TRIAL:-1}\n",
+    "is none": "\x7fELF",
+    "has no interpreter": "#!/nowhere/at/all\n",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_program_leaves_the_old_one_serving(service, kind):
+    before = service.wait_for_workers(WORKERS)
+    install_script(service.program, BAD[kind])
+    with Load(service) as load:
+        service.hup(REFUSED)
+        load.wait_for_more(LATER)
+    assert load.failures == []
+    assert service.daemon.workers() == before
+    assert 'cruddur_reloads_total{result="refused"} 1' in service.get("/metrics").body.decode()
+    service.upgrade()  # to a good one
+    assert service.get("/readyz").status == 200
+
+
+def test_a_program_that_may_not_be_executed(service):
+    before = service.wait_for_workers(WORKERS)
+    install(service.program)
+    service.program.chmod(0o644)
+    service.hup(REFUSED)
+    assert service.daemon.workers() == before
+    assert service.create().status == 200
+
+
+def test_a_program_that_refuses_its_settings(service):
+    before = service.wait_for_workers(WORKERS)
+    install(service.program)
+    service.write_settings("CRUDDUR_WORKERS=many\n")
+    service.hup(REFUSED)
+    assert "CRUDDUR_WORKERS: 'many'" in service.log.text
+    assert service.daemon.workers() == before
+    assert service.create().status == 200
+
+
+def test_a_program_that_the_database_refuses(service):
+    """It has taken over, but its workers cannot run: those of the old program serve on, until there is a better one."""
+    before = service.wait_for_workers(WORKERS)
+    with Load(service) as load:
+        load.wait_for_each(10)  # by old workers, whose sessions stay
+        install(service.program)
+        service.write_url(service.database.url(password="wrong"))
+        service.hup(UNFIT)
+        load.wait_for_more(LATER)
+    assert load.failures == []
+    assert service.daemon.workers() == before
+    service.write_url(service.database.url())
+    service.daemon.reload()
+    service.wait_for_workers(WORKERS, other_than=before)
+    assert service.create().status == 200
+
+
+def test_hup_during_a_trial_counts(service):
+    """The program of a trial that takes its time is replaced by a good one, which the second HUP finds."""
+    install_script(service.program, "#!/bin/sh\nread line <$0.go\nexit 0\n")
+    os.mkfifo(f"{service.program}.go")
+    service.daemon.signal(signal.SIGHUP)
+    with open(f"{service.program}.go", "w") as go:  # which the trial has open, too, from here on
+        install(service.program)
+        service.daemon.signal(signal.SIGHUP)
+        go.write("go\n")
+    service.daemon.wait_for_message("HUP: all workers replaced")
+    assert service.log.text.count(REFUSED) == service.log.text.count(TAKEN) == 1
+
+
+def test_term_during_a_trial_ends_it(service):
+    install_script(service.program, "#!/bin/sh\nwhile :; do sleep 1; done\n")
+    service.daemon.signal(signal.SIGHUP)
+    service.daemon.wait_for_message("trying it")
+    service.daemon.signal(signal.SIGTERM)
+    assert service.daemon.wait() == 0
+
+
+def test_the_socket_goes_with_the_last_program(service):
+    service.upgrade()
+    service.daemon.stop()
+    assert not service.socket.exists()
+
+
+def test_a_link_to_the_program_is_followed_anew(cluster, folder):
+    """As where each version has a folder and a link says which one counts."""
+    for version in ("one", "two"):
+        (folder / version).mkdir()
+        install(folder / version / "cruddurd")
+    service = Installed(cluster, folder)
+    service.program.unlink()
+    service.program.symlink_to("one/cruddurd")
+    with service:
+        service.program.unlink()
+        service.program.symlink_to("two/cruddurd")
+        service.daemon.reload()
+        assert program_of(service.daemon.pid) == (folder / "two/cruddurd").stat().st_ino
+
+
+def test_templates_of_the_new_program(cluster, folder):
+    """A missing one refuses the program."""
+    sql = shutil.copytree(SQL, folder / "sql")
+    with Installed(cluster, folder, sql_dir=sql) as service:
+        (sql / "users/short.sql").unlink()
+        install(service.program)
+        service.hup(REFUSED)
+        assert "users/short.sql" in service.log.text
+        assert service.create().status == 200
