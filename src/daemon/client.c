@@ -157,6 +157,7 @@ static void proceed(struct client *client, enum decision decision)
     switch (decision) {
     case DECISION_ASK:
         enter(client, CLIENT_ASKING, 0);
+        client->exchange.statement.asked_us = client->exchange.started_us;
         service_submit(client->clients->service, &client->exchange.statement,
                        exchange_asker(&client->exchange), take_result, client);
         break;

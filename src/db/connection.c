@@ -230,7 +230,7 @@ static void lose_session(struct connection *connection)
 
 static int64_t deadline_of(const struct connection *connection, const struct pending *pending)
 {
-    return pending->submitted_us + connection->settings->deadline_ms * INT64_C(1000);
+    return pending->asked_us + connection->settings->deadline_ms * INT64_C(1000);
 }
 
 static void take_clock(struct connection *connection, const struct pending *pending)
@@ -469,7 +469,7 @@ static void introduce(struct connection *connection, struct pending_list *unit)
     statement_bind(&introduction->statement, "lost", has_lost ? introduction->lost : NULL);
     statement_bind(&introduction->statement, "patience_ms", introduction->patience_ms);
     introduction->pending = (struct pending){.statement = &introduction->statement,
-                                             .submitted_us = connection->queue.first->submitted_us};
+                                             .asked_us = connection->queue.first->asked_us};
     introduction->is_under_way = true;
     pending_append(unit, &introduction->pending);
 }
@@ -517,7 +517,7 @@ static struct pending *oldest_sent(const struct connection *connection)
     struct pending *oldest = connection->pipeline.sent.first;
 
     for (struct pending *pending = oldest; pending != NULL; pending = pending->next) {
-        oldest = pending->submitted_us < oldest->submitted_us ? pending : oldest;
+        oldest = pending->asked_us < oldest->asked_us ? pending : oldest;
     }
     return oldest;
 }
@@ -570,13 +570,17 @@ void connection_submit(struct connection *connection, const struct statement *st
                        statement_done *done, void *context)
 {
     struct pending *pending = memory_zeroed(sizeof *pending);
+    int64_t now_us = clock_us();
 
-    *pending = (struct pending){
-        .statement = statement, .done = done, .context = context, .submitted_us = clock_us()};
+    *pending = (struct pending){.statement = statement,
+                                .done = done,
+                                .context = context,
+                                .asked_us = statement->asked_us != 0 ? statement->asked_us : now_us,
+                                .submitted_us = now_us};
     if (is_refused(connection)) {
         complete_without(connection, pending, STATUS_DATABASE_UNAVAILABLE);
     } else {
-        pending_append(&connection->queue, pending);
+        pending_insert(&connection->queue, pending);
     }
 }
 

@@ -56,13 +56,22 @@ static void put_back_one(struct pending_list *list, struct pending *pending)
 {
     struct pending **at = &list->first;
 
-    while (*at != NULL && (*at)->submitted_us <= pending->submitted_us) {
+    while (*at != NULL && (*at)->asked_us <= pending->asked_us) {
         at = &(*at)->next;
     }
     pending->next = *at;
     *at = pending;
     list->last = pending->next != NULL ? list->last : pending;
     list->count++;
+}
+
+void pending_insert(struct pending_list *list, struct pending *pending)
+{
+    if (list->last == NULL || list->last->asked_us <= pending->asked_us) {
+        pending_append(list, pending);
+    } else {
+        put_back_one(list, pending);
+    }
 }
 
 void pending_put_back(struct pending_list *list, struct pending_list *more)

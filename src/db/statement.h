@@ -50,6 +50,8 @@ enum statement_id {
  * Sending a statement a second time must be safe: what it creates carries its UUID already. */
 struct statement {
     enum statement_id id;
+    int64_t
+        asked_us; /* when the request that it is for had arrived, from which its deadline counts; monotonic; 0: now */
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
 
