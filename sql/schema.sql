@@ -372,6 +372,18 @@ end
 $$;
 revoke all on function take_back(text, uuid, uuid) from public;
 
+-- Whether one may follow another: one does already, or follows fewer than most. As with take_back, what was committed while
+-- the statement waited for the lock counts only here.
+create function may_follow(follower uuid, followed uuid, most integer) returns boolean
+    language plpgsql
+as $$
+begin
+    return exists (select from public.follows f where f.follower_uuid = follower and f.followed_uuid = followed)
+        or most > (select count(*) from (select from public.follows f where f.follower_uuid = follower limit most) counted);
+end
+$$;
+revoke all on function may_follow(uuid, uuid, integer) from public;
+
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
 -- uuid is the activity's for a reply or a mention, else see event_uuid.
 create table notifications (
@@ -1029,7 +1041,7 @@ insert into applied_migrations (number, name, checksum) values
     (6, 'social', '2a57e7259846b8051ce8e343b123920f7e0f30744f3c072a6dab37bbf7b197f1'),
     (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
-    (9, 'case_and_rights', '46b1be3f3ccb479c55e6fd43ed587b3f86f6102d8261124db2630fcd9117f0bd');
+    (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a');
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
 -- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own
@@ -1085,7 +1097,7 @@ begin
         grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant execute on function activity_tags(text), activity_search(text, text[], timestamptz), close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
-        grant execute on function fold_case(text), lifetime_key(timestamptz, timestamptz), lifetimes() to cruddur_app;
+        grant execute on function fold_case(text), lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), purge_step(integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then

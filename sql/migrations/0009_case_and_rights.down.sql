@@ -177,3 +177,4 @@ begin
 end
 $$;
 drop function fold_case(text);
+drop function may_follow(uuid, uuid, integer);

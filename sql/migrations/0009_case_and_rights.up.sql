@@ -225,6 +225,18 @@ update activities set message = message
 where tags is distinct from case when strpos(message, '#') > 0 then activity_tags(message) end
     or search <> activity_search(message, tags, created_at);
 
+-- Whether one may follow another: one does already, or follows fewer than most. As with take_back, what was committed while
+-- the statement waited for the lock counts only here.
+create function may_follow(follower uuid, followed uuid, most integer) returns boolean
+    language plpgsql
+as $$
+begin
+    return exists (select from public.follows f where f.follower_uuid = follower and f.followed_uuid = followed)
+        or most > (select count(*) from (select from public.follows f where f.follower_uuid = follower limit most) counted);
+end
+$$;
+revoke all on function may_follow(uuid, uuid, integer) from public;
+
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
@@ -236,7 +248,7 @@ begin
         grant insert (user_uuid, read_at) on notification_reads to cruddur_app;
         grant insert (uuid, first_user_uuid, second_user_uuid) on message_groups to cruddur_app;
         grant insert (uuid, message_group_uuid, user_uuid, message) on messages to cruddur_app;
-        grant execute on function fold_case(text) to cruddur_app;
+        grant execute on function fold_case(text), may_follow(uuid, uuid, integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then
         grant execute on function confirm_user(uuid, json, text, timestamptz) to cruddur_confirmation;

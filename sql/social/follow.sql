@@ -2,8 +2,8 @@
 -- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
 -- %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered.
--- The caller is locked first: whatever one does about follows is done one after the other. What waited for the lock doesn't
--- count what was committed meanwhile. The lock is written to PostgreSQL's log, see like.sql.
+-- The caller is locked first: whatever one does about follows is done one after the other. What was
+-- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see like.sql.
 with me as (
     select uuid
     from public.users
@@ -27,11 +27,7 @@ allowed as (
     from me
     cross join other
     where not %(on)s::boolean
-        or exists (select from public.follows where follower_uuid = me.uuid and followed_uuid = other.uuid)
-        or %(most)s::integer > (
-            select count(*)
-            from (select from public.follows where follower_uuid = me.uuid limit %(most)s::integer) counted
-        )
+        or public.may_follow(me.uuid, other.uuid, %(most)s::integer)
 ),
 added as (
     insert into public.follows (follower_uuid, followed_uuid)

@@ -57,6 +57,19 @@ def test_as_many_as_one_may_follow(service):
     assert followed(service, "bayko", "altbrown")["followed"] is True
 
 
+def test_as_many_at_once_as_one_may_follow(cluster):
+    """Several wait for the same lock, in sessions of several workers, where there is room for one."""
+    with TokenService(cluster, workers=4) as service:
+        follow_many(service.database, FOLLOWS_MAX + 11)
+        service.database.sql("delete from follows using users where uuid = followed_uuid and handle ~ '^many[1-6]$|^many1[0-5]$'")
+        with service.database.locked_user("bayko"):
+            askings = [Asking(follow, service, "bayko", f"many{number}") for number in [*range(1, 7), *range(10, 16)]]
+            service.database.wait_for_waiting(3)
+        statuses = [asking.reply().status for asking in askings]
+        assert sorted(statuses) == [200] + [409] * (len(askings) - 1)
+        assert service.database.sql("select count(*) from follows") == [(FOLLOWS_MAX,)]
+
+
 def test_who_follows_more_already_loses_nobody(service):
     follow_many(service.database, FOLLOWS_MAX + 100)
     reply = follow(service, "bayko", "londo")
