@@ -141,3 +141,11 @@ void buf_release(struct buf *buf)
     memory_free(buf->bytes);
     *buf = (struct buf){0};
 }
+
+void buf_wipe(struct buf *buf)
+{
+    if (buf->bytes != NULL) {
+        explicit_bzero(buf->bytes, buf->size);
+    }
+    buf_release(buf);
+}

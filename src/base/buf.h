@@ -23,5 +23,6 @@ void buf_json_escaped(struct buf *buf, const char *text);
 
 void buf_clear(struct buf *buf); /* keeps the memory */
 void buf_release(struct buf *buf);
+void buf_wipe(struct buf *buf); /* overwrites the bytes, then releases */
 
 #endif

@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool read_all(int fd, struct buf *text, const char **why)
+/* block is overwritten by its caller: it may have a secret in it. */
+static bool read_blocks(int fd, char *block, size_t size, struct buf *text, const char **why)
 {
-    char block[4096];
     ssize_t got;
 
-    while ((got = read(fd, block, sizeof block)) != 0) {
+    while ((got = read(fd, block, size)) != 0) {
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -30,6 +30,15 @@ static bool read_all(int fd, struct buf *text, const char **why)
         return false;
     }
     return true;
+}
+
+static bool read_all(int fd, struct buf *text, const char **why)
+{
+    char block[4096];
+    bool good = read_blocks(fd, block, sizeof block, text, why);
+
+    explicit_bzero(block, sizeof block);
+    return good;
 }
 
 static bool is_private(int fd)

@@ -61,7 +61,7 @@ int check_run(const struct config *config)
     hook.session.lanes = LANE_HOOK;
     config_use_hook_login(config, &hook);
     bool good = check_login(&database, catalog, &failure) &&
-                (config->hook_secret == NULL || check_login(&hook, catalog, &failure));
+                (config->hook_secret_fd == 0 || check_login(&hook, catalog, &failure));
     if (good) {
         printf("settings, templates and schema fit\n");
     } else {

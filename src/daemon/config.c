@@ -1,8 +1,11 @@
 #include "daemon/config.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -40,6 +43,22 @@ static bool url_file_is_good(const char *file, const char *name, FILE *errors)
     return good;
 }
 
+/* A file in memory with the text, or -1. */
+static int keep_secret(const struct buf *text)
+{
+    int file = memfd_create("hook-secret", MFD_CLOEXEC);
+    int fd = file >= 0 ? fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+
+    if (file >= 0) {
+        close(file);
+    }
+    if (fd >= 0 && write(fd, text->bytes, text->length) != (ssize_t)text->length) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 /* Keeps the secret of the hook's file. */
 static bool take_hook_secret(struct config *config, FILE *errors)
 {
@@ -52,11 +71,14 @@ static bool take_hook_secret(struct config *config, FILE *errors)
     bool good = file_read_secret(config->hook_secret_file, &text, &why) &&
                 text.length >= SIGNATURE_SECRET_MIN;
     if (good) {
-        config->hook_secret = memory_copy(text.bytes);
-    } else {
+        config->hook_secret_fd = keep_secret(&text);
+        good = config->hook_secret_fd > 0;
+        why = "no memory for it";
+    }
+    if (!good) {
         fprintf(errors, "cruddurd: --hook-secret-file: %s: %s\n", config->hook_secret_file, why);
     }
-    buf_release(&text);
+    buf_wipe(&text);
     return good;
 }
 
@@ -207,24 +229,36 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
     return is_consistent(config, errors) && good;
 }
 
-void config_forget_hook_secret(const struct config *config)
+bool config_hook_secret(const struct config *config, struct buf *secret)
 {
-    if (config->hook_secret != NULL) {
-        explicit_bzero(config->hook_secret, strlen(config->hook_secret));
+    char block[512];
+    ssize_t got;
+    off_t at = 0;
+
+    while ((got = pread(config->hook_secret_fd, block, sizeof block, at)) > 0) {
+        buf_append(secret, block, (size_t)got);
+        at += got;
     }
+    explicit_bzero(block, sizeof block);
+    if (secret->length < SIGNATURE_SECRET_MIN) {
+        log_errno(LOG_ERROR, "hook", "the secret");
+        return false;
+    }
+    return true;
 }
 
 void config_release(struct config *config)
 {
     settings_release(config);
-    config_forget_hook_secret(config);
-    memory_free(config->hook_secret);
+    if (config->hook_secret_fd > 0) {
+        close(config->hook_secret_fd);
+    }
     *config = (struct config){0};
 }
 
 int config_sessions(const struct config *config)
 {
-    bool has_hook = config->hook_secret != NULL && config->hook_url_file == NULL;
+    bool has_hook = config->hook_secret_fd > 0 && config->hook_url_file == NULL;
 
     return (3 + has_hook) * config->workers + (config->feed_watch > 0) +
            (config->purge_interval > 0);

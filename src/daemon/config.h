@@ -41,8 +41,10 @@ struct config {
     char *backend_url;
     char *default_handle;
     char *hook_secret_file;
-    char *hook_url_file;                   /* of the hook's login; NULL: the one for everything */
-    char *hook_secret;                     /* what is in it; NULL: no hook is taken */
+    char *hook_url_file; /* of the hook's login; NULL: the one for everything */
+    /* A file in memory that has the hook's secret, so that no process has it in its own memory; 0:
+     * no hook is taken. */
+    int hook_secret_fd;
     int feed_stale;                        /* s */
     int feed_watch;                        /* ms; 0: nothing is kept */
     int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
@@ -74,8 +76,8 @@ struct config {
 bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
 void config_release(struct config *config);
 
-/* Overwrites the hook's secret, in a process that takes no hook. */
-void config_forget_hook_secret(const struct config *config);
+/* Appends the hook's secret. Overwrite it after use (buf_wipe). False after logging why not. */
+bool config_hook_secret(const struct config *config, struct buf *secret);
 
 /* The part of the settings that the keys take. link: NULL when nobody fetches. */
 struct keyring_settings config_keyring(const struct config *config,

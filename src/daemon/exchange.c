@@ -72,9 +72,16 @@ static void notice(struct exchange *exchange)
 static enum status check_signature(const struct exchange *exchange)
 {
     const struct request *request = &exchange->request;
+    struct buf secret = {0};
 
-    switch (signature_verify(request->signature, exchange->service->config->hook_secret,
-                             request->body, request->body_length, (int64_t)time(NULL))) {
+    if (!config_hook_secret(exchange->service->config, &secret)) {
+        buf_wipe(&secret);
+        return STATUS_INTERNAL;
+    }
+    enum signature_verdict verdict = signature_verify(
+        request->signature, secret.bytes, request->body, request->body_length, (int64_t)time(NULL));
+    buf_wipe(&secret);
+    switch (verdict) {
     case SIGNATURE_GOOD:
         return STATUS_OK;
     case SIGNATURE_EXPIRED:

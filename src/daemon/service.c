@@ -118,7 +118,7 @@ void service_init(struct service *service, const struct config *config,
         .refusals = links->score != NULL ? &links->score->refusals : NULL,
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
-    routes_add(service->router, config->hook_secret != NULL);
+    routes_add(service->router, config->hook_secret_fd > 0);
     for (int i = 0; i < SERVICE_LANES; i++) {
         open_lane(service, i, catalog, name, links);
     }
@@ -145,7 +145,7 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
     bool fits = true;
 
     for (int i = 0; i < SERVICE_LANES; i++) {
-        bool is_used = i != SERVICE_HOOKS || service->config->hook_secret != NULL;
+        bool is_used = i != SERVICE_HOOKS || service->config->hook_secret_fd > 0;
 
         fits = fits && (!is_used || connection_fits(service->lanes[i].connection,
                                                     scoreboard_has_sessions, scoreboard));

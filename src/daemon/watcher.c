@@ -71,7 +71,6 @@ static void run(void *context)
 
     /* It serves nobody: neither the listening socket nor the hook's secret is for it. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    config_forget_hook_secret(watcher->config);
     settings.session.lanes = LANE_WATCH;
     settings.session.counts = watcher->counts;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1);

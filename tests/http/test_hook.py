@@ -1,5 +1,6 @@
 """Cognito's PostConfirmation trigger: signed events become users, once each, and are answered as they came."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -12,6 +13,7 @@ import pytest
 
 from client import JSON, Asking
 from cluster import FROM_SESSIONS, HOOK_PASSWORD, Database
+from places import IS_ROOT
 from service import Service
 from waiting import eventually
 
@@ -541,6 +543,34 @@ def test_a_bad_secret_at_HUP(start_hook, secret, mode, why):
     service.daemon.wait_for_message("the old ones stay in force")
     assert why in service.log.text
     assert service.deliver(sign_up("steady")).status == 200
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root looks into another process")
+def test_no_process_has_the_secret_in_its_memory(start_hook):
+    """Not even one that has checked a signature by it."""
+    service = start_hook(workers=1)
+    for handle in ("first", "second"):
+        assert service.deliver(sign_up(handle)).status == 200
+        for process in [service.daemon.pid, *(child.pid for child in service.daemon.children())]:
+            memory = memory_of(process)
+            assert b"HUP" in memory, "its own text"
+            assert SECRET.encode() not in memory, process
+        service.daemon.reload()
+
+
+def memory_of(pid):
+    """What can be written of it, and the program's constants."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights, _, _, _, *name = line.split()
+            start, end = (int(number, 16) for number in place.split("-"))
+            # The sanitizers reserve terabytes, most of which was never touched.
+            if rights[0] == "r" and end - start < 1 << 28 and not (name and name[0].startswith(("/usr", "/lib", "[v"))):
+                memory.seek(start)
+                with contextlib.suppress(OSError):
+                    found.append(memory.read(end - start))
+    return b"".join(found)
 
 
 def test_a_database_that_is_away(start_hook, cluster):

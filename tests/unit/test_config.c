@@ -201,7 +201,7 @@ static void test_defaults(void **state)
     assert_null(config->listen_group);
     assert_null(config->settings_file);
     assert_null(config->hook_secret_file);
-    assert_null(config->hook_secret);
+    assert_int_equal(config->hook_secret_fd, 0);
     expect_text("sql_dir", config->sql_dir, SQL_DIR);
     assert_int_equal(config->listen_mode, 0660);
     assert_int_equal(config->backlog, 1024);
@@ -490,7 +490,13 @@ static void test_hook_secret(void **state)
 
         read_settings(&reading, NULL, (const char *const[]){"--hook-secret-file", path, NULL});
         expect(rows[i].text, reading.good == (rows[i].error == NULL));
-        expect_text("secret", reading.config.hook_secret, reading.good ? secret : NULL);
+        struct buf kept = {0};
+        expect("kept", (reading.config.hook_secret_fd > 0) == reading.good);
+        if (reading.good) {
+            assert_true(config_hook_secret(&reading.config, &kept));
+            expect_text("secret", kept.bytes, secret);
+        }
+        buf_release(&kept);
         expect_within("errors", reading.errors, rows[i].error != NULL ? rows[i].error : "");
         expect_not_within("errors", reading.errors, "s3cret");
         forget(&reading);

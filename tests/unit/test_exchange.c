@@ -2,6 +2,8 @@
 #include "daemon/exchange.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -284,14 +286,16 @@ static void test_hook(void **state)
     };
 
     (void)state;
-    config.hook_secret = (char[]){"0123456789abcdef0123456789abcdef"};
+    config.hook_secret_fd = memfd_create("secret", MFD_CLOEXEC);
+    assert_int_equal(write(config.hook_secret_fd, "0123456789abcdef0123456789abcdef", 32), 32);
     tear_down(NULL);
     set_up(NULL);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(begin_as(&rows[i].asked, STATUS_OK), DECISION_RESPOND);
         expect_answer(rows[i].body, rows[i].status_line, "", rows[i].body);
     }
-    config.hook_secret = NULL;
+    close(config.hook_secret_fd);
+    config.hook_secret_fd = 0;
     tear_down(NULL);
     set_up(NULL);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
