@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "daemon/purger.h"
+#include "daemon/watcher.h"
 
 enum { CHECK_MS = 60000 }; /* for all addresses, each of which has its own limit */
 
@@ -57,6 +59,12 @@ int check_run(const struct config *config)
 
     if (catalog == NULL) {
         return EXIT_FAILURE;
+    }
+    if (watcher_is_wanted(config)) {
+        database.session.lanes |= LANE_WATCH;
+    }
+    if (purger_is_wanted(config)) {
+        database.session.lanes |= LANE_PURGE;
     }
     hook.session.lanes = LANE_HOOK;
     config_use_hook_login(config, &hook);

@@ -319,6 +319,23 @@ def test_check_names_every_template_that_does_not_fit(database):
         assert re.search(rf"activities/{name}\.sql:\d+: .*message", failed.stderr)
 
 
+@pytest.mark.parametrize(
+    "function, template, unwanted",
+    [
+        ("public.purge_step(integer)", "metrics/step", {"CRUDDUR_PURGE_INTERVAL": "0"}),
+        ("pg_catalog.pg_current_snapshot()", "session/snapshot", {"CRUDDUR_FEED_WATCH": "0"}),
+    ],
+)
+def test_check_looks_at_the_helpers_statements(database, function, template, unwanted):
+    """Those of the purger and the watcher, where there are such."""
+    everyone = "public" if function.startswith("pg_") else "cruddur_app"
+    database.sql(f"revoke execute on function {function} from {everyone}")
+    failed = check(database)
+    assert failed.returncode == 1
+    assert template in failed.stderr
+    assert template not in check(database, **unwanted).stderr
+
+
 def test_check_names_the_line_of_a_broken_template(shared_database, tmp_path):
     sql = shutil.copytree(SQL, tmp_path / "sql")
     (sql / "users/short.sql").write_text("select uuid\nfrom users\nwhere handle = %(handel)s\n")
