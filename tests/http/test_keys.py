@@ -15,7 +15,7 @@ from issuer import (
     CLIENT, FETCHER, GOOD, ISSUER, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
 )  # fmt: skip
 from places import Folder
-from waiting import LIVES, eventually
+from waiting import LIVES, PATIENCE, eventually
 
 GAP = 10  # seconds between two fetches
 WAIT = 1500  # milliseconds that a request may wait for a fetch
@@ -89,6 +89,40 @@ def recovering(authority, folder):
             server.set_answer(key_set(OLD))
             pool.issuer = server
             yield pool
+
+
+class Endless(KeyServer):
+    """Its answer has no end. self.ended is set when whoever asked has hung up."""
+
+    def handler(self):
+        outer = self
+        self.ended = threading.Event()
+
+        class Handler(super().handler()):
+            def do_GET(self):
+                outer.fetches.append(time.monotonic())
+                self.send_response(200)
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    while True:
+                        self.wfile.write(b" " * 65536)
+                outer.ended.set()
+
+        return Handler
+
+
+def test_an_issuer_that_sends_for_ever(authority, folder):
+    """The fetcher takes no more than a key set may have, and says so, long before the time of a fetch is up."""
+    with Endless(authority) as server:
+        fetching = Fetching(authority, server, folder)
+        fetching.keep(key_set(OLD), age=3600)
+        with TokenPool(**fetching.settings, log_level="warning") as pool:
+            assert pool.judge(OLD.token()) == GOOD
+            pool.daemon.wait_for_message("no keys from the issuer: status 200")
+            assert server.ended.wait(PATIENCE)
+            assert "timed out" not in pool.log.text
+            assert fetching.file.read_bytes() == key_set(OLD)
+            assert pool.judge(OLD.token()) == GOOD
 
 
 def check_gaps(fetches):
