@@ -54,7 +54,7 @@ def far_cluster(wire):
 @contextlib.contextmanager
 def resets(wire, way):
     hook, packets = RULES[way]
-    table = f"table inet resets {{ chain all {{ type filter hook {hook} priority 0; {packets} reject with tcp reset; }} }}"
+    table = f"table inet resets {{ chain answers {{ type filter hook {hook} priority 0; {packets} reject with tcp reset; }}; }}"
     subprocess.run(wire.inside(NFT, table), check=True)
     try:
         yield
