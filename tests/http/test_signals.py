@@ -350,16 +350,6 @@ def test_hup_re_reads_the_settings_file(by_file):
     service.wait_for_workers(1)
 
 
-def test_hup_without_a_database_replaces_all_the_same(service):
-    service.write_url("postgresql://cruddur@/nowhere?host=/nowhere")
-    before = service.wait_for_workers(WORKERS)
-    service.daemon.reload()
-    service.wait_for_workers(WORKERS, other_than=before)
-    assert service.get("/livez").status == 200
-    service.write_url(service.database.url())
-    service.daemon.reload()
-
-
 def test_a_second_hup_is_not_lost(service, home):
     """What changed while workers were being replaced is in force in the end."""
     try_to_reload(service, "HUP: replacing the workers")
