@@ -43,6 +43,9 @@ bool handover_give(const struct handover *handover, int fd, const struct buf *ar
     struct pollfd room = {.fd = handover->give, .events = POLLOUT};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
+    if (header == NULL) {
+        return false; /* there is room for one; the analyzer doesn't know */
+    }
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof fd);
@@ -165,6 +168,9 @@ static bool send_left(int message_fd, const int *fds, size_t count)
                              .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
+    if (header == NULL) {
+        return false; /* there is room for one; the analyzer doesn't know */
+    }
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(count * sizeof *fds);
