@@ -66,6 +66,7 @@ make_pool() {
   own "$WEB_USER" "$sockets/$1/web"
   [[ $room -ef $2 ]] || ln -sfn "$2/root" "$room/root"
   cp -p "$dir/secrets/${3:-app-url}" "$room/secrets/app-url"
+  cp -p "$dir/secrets/hook-url" "$room/secrets/"
   pools+=("$1")
 }
 

@@ -314,6 +314,8 @@ def cases(database):
 
     return [
         ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
+        ("session/room", "as it is", {}),
+        ("session/snapshot", "as it is", {}),
         ("health/ready", "as it is", {}),
         ("activities/home", "20 rows, where few have expired", {"limit": 20} | behind("2 hours")),
         ("activities/home", "50 rows, where few have expired", {"limit": 50} | behind("2 hours")),
@@ -372,6 +374,7 @@ def cases(database):
         ("users/suggested", "to anybody", {}),
         ("users/suggested", "to one who follows many", {"sub": "sub-6"}),
         ("metrics/purge", "with most to be purged", {}),
+        ("metrics/step", "with most to be purged", {}),
         ("metrics/growth", "as it is", {"zone": "Asia/Kathmandu"}),
         ("users/short", "as it is", {"handle": "user5"}),
         ("users/feed", "with many posts", {"handle": "user1", "week4": "f", "limit": 50}),
