@@ -551,6 +551,7 @@ def test_no_process_has_the_secret_in_its_memory(start_hook):
     service = start_hook(workers=1)
     for handle in ("first", "second"):
         assert service.deliver(sign_up(handle)).status == 200
+        service.wait_for_workers(1)  # the one before has ended
         for process in [service.daemon.pid, *(child.pid for child in service.daemon.children())]:
             memory = memory_of(process)
             assert b"HUP" in memory, "its own text"

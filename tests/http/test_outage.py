@@ -148,7 +148,7 @@ def test_a_name_server_out_of_reach_too(wire, far_cluster, tmp_path):
         def cut():
             with names.cut():
                 yield
-                service.daemon.wait_for_message("no connection: no answer in time")
+                service.daemon.wait_for_message("no connection: no answer of the resolver in time")
 
         check_outage(service, cut, FOR_EVER)
         assert "could not translate" not in service.log.text

@@ -150,7 +150,7 @@ def test_no_room_in_the_pool(database):
 
 
 @pytest.mark.parametrize("target", ["/readyz", "/livez"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_probes_take_no_other_method(site, method, target):
     reply = site.ask(method, target, headers=SITE_NAME)
     assert (reply.status, reply.json, reply.headers["Allow"]) == (405, ["method_not_allowed"], "GET, HEAD, OPTIONS")
