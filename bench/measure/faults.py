@@ -7,6 +7,7 @@ import statistics
 import time
 from dataclasses import dataclass
 
+import attacks
 import cable
 import crowds
 import ends
@@ -36,6 +37,9 @@ FAULTS = (
     crowds.overload,
     crowds.slow_clients,
     crowds.unknown_key,
+    attacks.long_threads,
+    attacks.many_follows,
+    attacks.slow_crowd,
 )
 FULL_SPEED = (crowds.overload,)  # it takes the whole machine itself
 

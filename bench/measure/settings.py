@@ -66,6 +66,9 @@ FAULT_ROUNDS = {
     "overload": (5, 1),
     "slow_clients": (5, 1),
     "unknown_key": (3, 1),
+    "long_threads": (3, 1),
+    "many_follows": (3, 1),
+    "slow_crowd": (3, 1),
 }
 CALM_PER_SECOND = 200  # of the calm pool, which nothing happens to
 LOOK_SECONDS = 0.1  # at how busy the machine is, before each round
@@ -89,3 +92,8 @@ OVERLOAD_SECONDS = 1  # or more, until there are refusals enough
 OVERLOAD_LONGEST = 10
 REFUSALS_LEAST = 100  # fewer have no p99
 SLOW_SECONDS = 2
+ATTACK_SECONDS = 3
+ATTACK_CONNECTIONS = 8
+ATTACK_REPLIES = 10_000  # as many as an activity may have
+ATTACK_FOLLOWS = 5000  # as many as one may have
+ATTACK_SLOW = 900

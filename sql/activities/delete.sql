@@ -1,8 +1,8 @@
 -- Marks an activity of the caller's own as deleted; a reply is taken off its parent's count. deleted_at is when; expires_at becomes
 -- -infinity, so that no statement shows it any more. The row stays for a day: who asks again is told the same again, and a create
 -- that comes again brings nothing back. The purge takes it away then, with all that others did with it.
--- The first 200 of its replies, and of theirs, go along at once; what there is beyond is the purge's, see settle_replies in
--- schema.sql: no delete costs more the more others have replied.
+-- Up to 50 of its replies, and of theirs, go along at once; a longer thread is the purge's, see settle_replies in schema.sql: no
+-- delete costs more the more others have replied, and the same again costs as little.
 -- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered.
 -- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it. A mark that is there is written
 -- again, so that there is something to wait for the standby with.
@@ -49,7 +49,7 @@ gone as (
     returning a.uuid, a.replies_count
 ),
 settled as (
-    select sum(public.settle_replies(uuid, 200))
+    select sum(public.settle_replies(uuid, case when replies_count <= 50 then 50 else 0 end))
     from gone
     where replies_count > 0
 ),

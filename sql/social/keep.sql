@@ -1,5 +1,5 @@
--- Keeps a post of the caller's own, and so its replies, until %(ttl)s from now if it would expire before. The first 200 replies are
--- moved along at once, see settle_replies in schema.sql.
+-- Keeps a post of the caller's own, and so its replies, until %(ttl)s from now if it would expire before. Up to 50 replies are
+-- moved along at once, those of a longer thread by the purge, see settle_replies in schema.sql.
 -- %(uuid)s: the post. %(sub)s, %(handle)s, %(ttl)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), not_yours, reply_expires_with_parent, user_not_found,
 -- user_not_registered, generic_403.
@@ -46,7 +46,7 @@ kept as (
         a.created_at
 ),
 settled as (
-    select sum(public.settle_replies(uuid, 200))
+    select sum(public.settle_replies(uuid, case when replies_count <= 50 then 50 else 0 end))
     from kept
     where replies_count > 0
 ),
