@@ -1023,7 +1023,8 @@ create index messages_group_idx on messages (message_group_uuid, created_at desc
 create index messages_user_idx on messages (user_uuid, created_at desc);
 
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
--- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql.
+-- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
+-- blank and the checksum of NNNN_name.down.sql.
 create table applied_migrations (
     number     integer     not null,
     name       text        not null,
@@ -1041,7 +1042,17 @@ insert into applied_migrations (number, name, checksum) values
     (6, 'social', '2a57e7259846b8051ce8e343b123920f7e0f30744f3c072a6dab37bbf7b197f1'),
     (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
-    (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a');
+    (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
+    (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17');
+
+-- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
+-- and test is guarded.
+create table environment (
+    name text not null,
+    constraint environment_name_check check (name ~ '^[A-Za-z0-9_.-]{1,64}$')
+);
+
+create unique index environment_single_key on environment ((true));
 
 -- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
 -- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own
@@ -1068,15 +1079,23 @@ end
 $$;
 
 do $$
+declare
+    administrator name;
 begin
     execute format('revoke all on database %I from public', current_database());
     execute format('alter database %I set search_path = public', current_database());
+    -- On a server without superuser access (RDS) the administrator's role owns nothing here, and keeps the right to connect.
+    for administrator in select rolname from pg_roles where rolcreaterole and not rolsuper loop
+        execute format('grant connect on database %I to %I', current_database(), administrator);
+    end loop;
 exception
     when insufficient_privilege then
         raise notice 'not the owner of database %: its rights and search_path stay as they are', current_database();
 end
 $$;
 revoke all on schema public from public;
+-- A script whose role could not read it would have to refuse.
+grant select on environment to public;
 
 do $$
 begin
@@ -1096,6 +1115,7 @@ begin
         grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
         grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
+        grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
         grant execute on function activity_tags(text), activity_search(text, text[], timestamptz), close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
         grant execute on function fold_case(text), lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), purge_step(integer) to cruddur_app;

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the db-* scripts share: their arguments, the database's URL, psql, and the guard before production.
+# What the db-* scripts share: their arguments, the database's URL, psql, and the guard before production. Production is the
+# database of PROD_CONNECTION_URL, and every database whose table environment says so, by whichever URL it was reached.
 # Sourced, never run. A script that sources it has a function `usage` and calls `parse_arguments`, then `open_target`.
 
 # shellcheck source-path=SCRIPTDIR
@@ -13,6 +14,9 @@ lenient=''            # yes: --if-exists or --if-not-exists is given
 guarded=''            # yes: what would be destroyed is production
 declare -A connection # libpq's parameters, as CONNECTION_URL gives them
 psql_arguments=()     # what stood after --
+url_variable=''       # the one that `connection` is from
+maintenance=''        # the name that came with --maintenance-db, or what find_maintenance has found
+ENVIRONMENT=''        # the mark in the database's table environment, set by ask_environment; empty: none
 unset yes_drop        # the name that came with --yes-drop; never one from the environment
 
 # usage_environment: the part of every usage text that is the same.
@@ -21,7 +25,8 @@ usage_environment() {
 
 The database is CONNECTION_URL, or with the word prod PROD_CONNECTION_URL: any URL or keyword=value string
 that libpq takes. CONNECTION_URL_FILE and PROD_CONNECTION_URL_FILE name a file that holds it and that others
-cannot read. PGCONNECT_TIMEOUT is 5 seconds unless set.
+cannot read. Special characters in a URL's user and password are percent-encoded. PGCONNECT_TIMEOUT is 5 seconds
+unless set.
 USAGE
 }
 
@@ -46,6 +51,11 @@ parse_arguments() {
       --yes-drop)
         (($# >= 2)) || usage_error '--yes-drop needs the name of the database'
         yes_drop=$2
+        shift
+        ;;
+      --maintenance-db)
+        [[ -n ${2:-} ]] || usage_error '--maintenance-db needs the name of a database of the same server'
+        maintenance=$2
         shift
         ;;
       --)
@@ -78,11 +88,74 @@ open_target() {
   fi
 }
 
-# require_server DATABASE: stops where the server is older than the schema and the service need.
+# require_server DATABASE: stops where the server is older than the schema and the service need. The daemon has the same
+# sentence (src/db/session.c).
 require_server() {
   local version
-  version=$(run_psql "$1" <<<'\echo :SERVER_VERSION_NUM :SERVER_VERSION_NAME')
+  version=$(run_psql "$1" <<<'\echo :SERVER_VERSION_NUM :SERVER_VERSION_NAME') || exit 1
   ((${version%% *} >= 150000)) || die "this is PostgreSQL ${version#* }: Cruddur needs 15 or later"
+}
+
+# find_maintenance: leaves in `maintenance` the database to connect to while DATABASE is created or dropped: that of
+# --maintenance-db, else postgres, else template1, as in createdb(1). Never DATABASE itself.
+find_maintenance() {
+  local name error first=''
+  [[ -z $maintenance ]] || return 0
+  for name in postgres template1; do
+    [[ $name != "$DATABASE" ]] || continue
+    if error=$(run_psql "$name" <<<'\q' 2>&1); then
+      maintenance=$name
+      return
+    fi
+    first=${first:-$error}
+    [[ $error == *FATAL* ]] || break # the server itself is not there
+  done
+  printf '%s\n' "$first" >&2
+  die 'no database to connect to meanwhile: name one with --maintenance-db'
+}
+
+# database_exists: whether the server has DATABASE.
+database_exists() {
+  local count
+  count=$(run_psql "$maintenance" --set name="$DATABASE" --tuples-only --no-align \
+    <<<"select count(*) from pg_database where datname = :'name'") || exit 1
+  ((count == 1))
+}
+
+# ask_environment: reads the mark of DATABASE into ENVIRONMENT. False when it cannot be read.
+ask_environment() {
+  ENVIRONMENT=$(
+    run_psql "$DATABASE" --tuples-only --no-align <<'PSQL'
+\o /dev/null
+select to_regclass('public.environment') is not null as says \gset
+\o
+\if :says
+select name from public.environment order by lower(name) in ('development', 'test') limit 1;
+\endif
+PSQL
+  )
+}
+
+# is_guarded ENVIRONMENT: whether a database with that mark needs its name typed out.
+is_guarded() {
+  [[ -n $1 && ${1,,} != development && ${1,,} != test ]]
+}
+
+# declare_environment NAME: marks DATABASE as NAME, unless it has a mark. A schema from before the table environment is left
+# alone.
+declare_environment() {
+  local written
+  written=$(
+    run_psql "$DATABASE" --set name="$1" --tuples-only --no-align <<'PSQL'
+\o /dev/null
+select to_regclass('public.environment') is not null as says \gset
+\o
+\if :says
+insert into public.environment (name) values (:'name') on conflict do nothing returning name;
+\endif
+PSQL
+  ) || die "the database could not be marked as $1: insert into environment (name) values ('$1') by hand"
+  [[ -z $written ]] || note "$PROGRAM: marked $(place) as $1"
 }
 
 # place: where the connection leads, for people and to compare.
@@ -91,24 +164,36 @@ place() {
     "${connection[host]:-${connection[hostaddr]:-${PGHOST:-the local socket}}}" "${connection[port]:-${PGPORT:-5432}}"
 }
 
+# mark_production: marks DATABASE as production if the word prod was given.
+mark_production() {
+  [[ $target == dev ]] || declare_environment production
+}
+
 # read_connection VARIABLE: fills `connection` from $VARIABLE or from the file $VARIABLE_FILE names.
 read_connection() {
   local url=${!1:-} file_variable=$1_FILE
+  url_variable=$1
   local file=${!file_variable:-}
   if [[ -n $file ]]; then
-    [[ -z $url ]] || usage_error "$1 and $file_variable are both set"
-    [[ -f $file && -r $file ]] || usage_error "$file_variable: cannot read $file"
+    [[ -z $url ]] || usage_error "$1 and $file_variable are both set: unset one of them"
+    [[ -f $file && -r $file ]] || usage_error "$file_variable: cannot read $file: is it there, and is this user in its group?"
     [[ -z $(find -L "$file" -prune -perm /027) ]] || usage_error "$file_variable: others can read $file (chmod 600)"
     url=$(<"$file")
     url=${url%"${url##*[![:space:]]}"}
   fi
   connection=()
   case $url in
-    '') usage_error "$1 is not set" ;;
+    '') usage_error "$1 is not set: export $1=postgresql://USER:PASSWORD@HOST/DATABASE, or $1_FILE with the name of a file that holds it" ;;
     postgresql://* | postgres://*) parse_url "$1" "${url#*://}" ;;
     *=*) parse_keywords "$1" "$url" ;;
-    *) usage_error "$1 is neither a postgresql:// URL nor a keyword=value string" ;;
+    *) usage_error "$1 is neither a postgresql:// URL nor a keyword=value string, such as postgresql://USER:PASSWORD@HOST/DATABASE" ;;
   esac
+}
+
+# refuse_unencoded VARIABLE WHAT: libpq would take what follows an unencoded character of the password for a host, a port or a
+# database, and show it in its errors.
+refuse_unencoded() {
+  usage_error "$1: $2: percent-encode special characters of login and password (@ is %40, / is %2F, : is %3A, % is %25)"
 }
 
 # parse_url VARIABLE REST: what follows the scheme, read as libpq reads it (fe-connect.c, conninfo_uri_parse_options).
@@ -125,6 +210,7 @@ parse_url() {
     rest=${rest%%\?*}
   fi
   hosts=${rest%%/*}
+  [[ $hosts != *@* && ${rest#"$hosts"} != *@* ]] || refuse_unencoded "$1" 'it has an @ too many'
   parse_hosts "$1" "$hosts,"
   rest=${rest#"$hosts"}
   store "$1" dbname "${rest#/}"
@@ -135,11 +221,12 @@ parse_url() {
 parse_hosts() {
   local rest=$2 host='' port=''
   while [[ $rest =~ ^(\[([^],]+)\]|([^],:[]*))(:([^,]*))?,(.*)$ ]]; do
+    [[ ${BASH_REMATCH[5]} != *[!0-9]* ]] || refuse_unencoded "$1" 'a port in it is no number'
     host+=,${BASH_REMATCH[2]}${BASH_REMATCH[3]}
     port+=,${BASH_REMATCH[5]}
     rest=${BASH_REMATCH[6]}
   done
-  [[ -z $rest ]] || usage_error "$1: a host in it is malformed"
+  [[ -z $rest ]] || refuse_unencoded "$1" 'a host in it is malformed'
   store "$1" host "${host#,}"
   store "$1" port "${port#,}"
 }
@@ -188,7 +275,7 @@ set_parameter() {
 # percent_decode VARIABLE TEXT: leaves the decoded text in REPLY.
 percent_decode() {
   local LC_ALL=C text=${2//\\/\\\\}
-  [[ $text =~ ^([^%]|%[[:xdigit:]]{2})*$ && $text != *%00* ]] || usage_error "$1: a %-sequence in it is malformed"
+  [[ $text =~ ^([^%]|%[[:xdigit:]]{2})*$ && $text != *%00* ]] || refuse_unencoded "$1" 'a %-sequence in it is malformed'
   printf -v REPLY '%b' "${text//%/\\x}"
 }
 
@@ -221,7 +308,7 @@ hide_secrets() {
   [[ -n $secrets ]] || return 0
 
   # libpq has no environment variable for these, only a service file; this one has no name by the time psql reads it.
-  [[ -z ${connection[service]:-}${PGSERVICE:-} ]] || die 'a service and a secret in the URL exclude each other'
+  [[ -z ${connection[service]:-}${PGSERVICE:-} ]] || die 'a service and a secret in the URL exclude each other: write the secret into the service file'
   file=$(mktemp)
   printf '[secrets]\n%s' "$secrets" >"$file"
   exec {fd}<"$file"
@@ -254,14 +341,33 @@ exec_psql() {
   exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$REPLY" "${@:2}"
 }
 
-# run_psql DATABASE [ARGUMENT…]: psql that never prompts; SQL comes from stdin or --file. Any failure is 1.
+# run_psql DATABASE [ARGUMENT…]: psql that never prompts; SQL comes from stdin or --file. Any failure is 1. When the connection
+# fails the message of psql is followed by what to check; the caller does the same for other failures.
 run_psql() {
-  (exec_psql "$1" --no-password --quiet "${@:2}") || return 1
+  local status=0
+  (exec_psql "$1" --no-password --quiet "${@:2}") || status=$?
+  if ((status == 2)); then
+    alert "$PROGRAM: no connection to $(place), or it was lost: check that the server runs and that $url_variable has the right host, port, user and password"
+  fi
+  ((status == 0)) || return 1
 }
 
 # load_sql FILE: a file of sql/ into DATABASE.
 load_sql() {
   run_psql "$DATABASE" --file "$SQL_DIR/$1"
+}
+
+# confirm_destruction DEED: as confirm; a database that is marked as production counts as production.
+confirm_destruction() {
+  if [[ -z $guarded && ! -v yes_drop ]]; then
+    ask_environment \
+      || die "$(place) could not be asked whether it is production, so nothing was done: --yes-drop $DATABASE skips the question"
+    if is_guarded "$ENVIRONMENT"; then
+      alert "== PRODUCTION (the database is marked as $ENVIRONMENT)"
+      guarded=yes
+    fi
+  fi
+  confirm "$1"
 }
 
 # confirm DEED: before a deed on production the database's name must be typed out or come with --yes-drop.
@@ -272,7 +378,7 @@ confirm() {
   elif [[ -n $guarded ]]; then
     alert "This will $1 $(place)."
     [[ ! -t 0 ]] || printf 'Type the name of the database to go on: ' >&2
-    IFS= read -r answer || die 'nothing was typed, nothing was done'
+    IFS= read -r answer || die 'nothing was typed, nothing was done: type the name, or give it by --yes-drop'
   else
     return 0
   fi

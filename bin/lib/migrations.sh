@@ -8,13 +8,14 @@ source "${BASH_SOURCE[0]%/*}/database.sh"
 
 readonly MIGRATIONS=$SQL_DIR/migrations
 
-to=''        # the number that --to gives
-dry_run=''   # yes: --dry-run is given
-names=()     # number -> name
-checksums=() # number -> SHA-256 of NNNN_name.up.sql
-applied=''   # what applied_migrations holds, a line "NUMBER NAME CHECKSUM" for each
-at=0         # the last number in it
-outcome=''   # of run_migrations: `changed` when another run came first
+to=''             # the number that --to gives
+dry_run=''        # yes: --dry-run is given
+names=()          # number -> name
+checksums=()      # number -> SHA-256 of NNNN_name.up.sql
+down_checksums=() # … and of NNNN_name.down.sql
+applied=''        # what applied_migrations holds, a line "NUMBER NAME CHECKSUM [CHECKSUM-OF-THE-WAY-BACK]" for each
+at=0              # the last number in it
+outcome=''        # of run_migrations: `changed` when another run came first
 
 # psql's commands that leave the lines of `applied` in a variable of that name.
 # shellcheck disable=SC2016 # nothing here is for the shell
@@ -102,44 +103,72 @@ list() {
 
 # find_migrations: fills `names` and `checksums`. Numbers go from 1 without a gap, and what goes up comes down.
 find_migrations() {
-  local file base line next=1 files=("$MIGRATIONS"/*.up.sql) LC_ALL=C
+  local file base next=1 files=("$MIGRATIONS"/*.up.sql) LC_ALL=C
   for file in "${files[@]}"; do
     base=${file##*/}
-    [[ $base =~ ^([0-9]{4})_([a-z0-9_]+)\.up\.sql$ ]] || die "sql/migrations/$base is not named NNNN_name.up.sql"
-    ((10#${BASH_REMATCH[1]} == next)) || die "sql/migrations/$base: number $next was to come"
+    [[ $base =~ ^([0-9]{4})_([a-z0-9_]+)\.up\.sql$ ]] || die "sql/migrations/$base is not named NNNN_name.up.sql: rename it, or take it away"
+    ((10#${BASH_REMATCH[1]} == next)) || die "sql/migrations/$base: number $next was to come. Is the checkout whole (git status)?"
     names[next]=${BASH_REMATCH[2]}
-    [[ -f ${file%.up.sql}.down.sql ]] || die "sql/migrations/${base%.up.sql}.down.sql is missing"
+    [[ -f ${file%.up.sql}.down.sql ]] || die "sql/migrations/${base%.up.sql}.down.sql is missing: every migration has a way back"
     next=$((next + 1))
   done
-  next=1
+  read_checksums checksums "${files[@]}"
+  read_checksums down_checksums "${files[@]/%.up.sql/.down.sql}"
+}
+
+# read_checksums ARRAY FILE…: into an array by that name, from 1 on.
+read_checksums() {
+  local -n array=$1
+  local line next=1
   while read -r -d '' line; do
-    checksums[next]=${line%% *}
+    array[next]=${line%% *}
     next=$((next + 1))
-  done < <(sha256sum --zero "${files[@]}")
-  ((next > ${#names[@]})) || die "the files in $MIGRATIONS cannot be read"
+  done < <(sha256sum --zero "${@:2}")
+  ((next == $#)) || die "the files in $MIGRATIONS cannot be read: see that this role may, and that the checkout is whole"
 }
 
 # read_applied: what the database has, in `applied` and `at`. Stops unless it is the beginning of what the files say.
 read_applied() {
-  local number name checksum
-  applied=$(run_psql "$DATABASE" <<<"$READ_APPLIED"$'\n''\echo :applied') || exit 1
+  local number name checksum down
+  applied=$(run_psql "$DATABASE" <<<"$READ_APPLIED"$'\n''\echo :applied') \
+    || die "which migrations $(place) has could not be read: log in as the owner of its tables"
   at=0
   [[ -n $applied ]] || return 0
-  while read -r number name checksum; do
+  while read -r number name checksum down; do
     [[ $number =~ ^[1-9][0-9]{0,3}$ && -v names[number] && ${names[number]} == "$name" ]] \
       || die "$(place) has a migration $number, $name, and sql/migrations has not: is this an older checkout?"
-    ((number == at + 1)) || die "$(place) has the migration $(label "$number"), but not the one before it"
+    ((number == at + 1)) || die "$(place) has the migration $(label "$number"), but not the one before it: was applied_migrations changed by hand?"
     [[ ${checksums[number]} == "$checksum" ]] \
       || die "sql/migrations/$(label "$number").up.sql is not the file that was applied to $(place): put it back, and make a change a new migration"
+    [[ ${down:-${down_checksums[number]}} == "${down_checksums[number]}" ]] \
+      || die "sql/migrations/$(label "$number").down.sql is not the file that came with what was applied to $(place): put it back (git checkout)"
     at=$number
   done <<<"$applied"
+}
+
+# record_ways_back: stores the checksums of the down files of those applied migrations that have none yet: those that were
+# applied by an older version of this script or came with sql/schema.sql. The files are taken as they are now.
+record_ways_back() {
+  local number ways=''
+  for number in "${!down_checksums[@]}"; do
+    ways+="$number ${down_checksums[number]}"$'\n'
+  done
+  run_psql "$DATABASE" --set ways="${ways%$'\n'}" <<'PSQL' || die 'the checksums of the down files could not be stored: run db-migrate again'
+select to_regclass('public.applied_migrations') is not null as is_there \gset
+\if :is_there
+update public.applied_migrations
+set checksum = checksum || ' ' || split_part(way, ' ', 2)
+from string_to_table(:'ways', chr(10)) way
+where number = split_part(way, ' ', 1)::integer and checksum !~ ' ';
+\endif
+PSQL
 }
 
 # run_migrations up|down NUMBER…: under a lock that one run has at a time, each migration in a transaction with its line in
 # applied_migrations. If another run came first, nothing is done.
 run_migrations() {
   outcome=$(run_psql "$DATABASE" --set migrations="$MIGRATIONS" --set expected="$applied" <<<"$(psql_commands "$@")") \
-    || die 'a migration failed: what it had done is undone, those before it stay'
+    || die 'a migration failed: what it had done is undone, those before it stay. Correct the cause shown above, then run this again'
 }
 
 # psql_commands up|down NUMBER…: a lock on a table that is not had in 5 seconds ends the migration, since all that comes
@@ -148,8 +177,8 @@ psql_commands() {
   local number record=RECORD_${1^^}
   printf '%s\n' "$TAKE_LOCK" "$READ_APPLIED" "$STOP_IF_CHANGED"
   for number in "${@:2}"; do
-    printf '\\set number %d\n\\set name %s\n\\set checksum %s\n\\set file %04d_%s.%s.sql\n' \
-      "$number" "${names[number]}" "${checksums[number]}" "$number" "${names[number]}" "$1"
+    printf "\\\\set number %d\\n\\\\set name %s\\n\\\\set checksum '%s %s'\\n\\\\set file %04d_%s.%s.sql\\n" \
+      "$number" "${names[number]}" "${checksums[number]}" "${down_checksums[number]}" "$number" "${names[number]}" "$1"
     printf '%s\n' "$BEGIN_MIGRATION" "${!record}" '\i :migrations/:file' 'commit;'
   done
 }

@@ -47,8 +47,9 @@ session_is_open() {
 
 @test "db-drop fails without the database unless --if-exists" {
   run -1 "$BIN/db-drop"
-  [[ $output == *"database \"$NAME\" does not exist"* ]]
+  [[ $output == "db-drop: there is no database $NAME on "*', so nothing was dropped'* ]]
   run -0 "$BIN/db-drop" --if-exists
+  [[ $output == "db-drop: there is no database $NAME on "*': nothing to drop' ]]
 }
 
 @test "db-drop ends the sessions that are open" {
@@ -68,7 +69,7 @@ session_is_open() {
   "$BIN/db-schema-load"
   "$BIN/db-seed"
   run -1 "$BIN/db-schema-load"
-  [[ $output == *' already exists'* ]]
+  [[ $output == *' already exists'*'nothing was loaded. A database that has the tables already is brought up to date by db-migrate'* ]]
   [[ $(sql "$NAME" 'select (select count(*) from users) + (select count(*) from activities)') == 5 ]]
 }
 
@@ -120,7 +121,7 @@ what_is_there() {
 @test "db-seed without a schema fails and leaves nothing" {
   "$BIN/db-create"
   run -1 "$BIN/db-seed"
-  [[ $output == *'relation "users" does not exist'* ]]
+  [[ $output == *'relation "users" does not exist'*'nothing was seeded: db-schema-load or db-migrate makes the tables'* ]]
 }
 
 @test "db-setup on a fresh server, and again" {
@@ -129,6 +130,73 @@ what_is_there() {
   run -0 "$BIN/db-setup"
   [[ $(tables "$NAME") == $(grep -c '^create table' "$BIN/../sql/schema.sql") ]]
   [[ $(sql "$NAME" 'select count(*) from users') == 4 ]]
+}
+
+seed_waits() {
+  [[ $(sql postgres "select count(*) from pg_stat_activity where datname = '$NAME' and query like '%go_on%'") == 1 ]]
+}
+
+@test "a second db-setup of the same database ends with a sentence while the first is at work, and what that makes is whole" {
+  copy_of_scripts
+  # The first stays in its seed until there is a table that lets it go on.
+  cat >"$COPY/sql/seed.sql" - "$BIN/../sql/seed.sql" <<'SQL'
+do $$ begin while not exists (select from pg_class where relname = 'go_on') loop perform pg_sleep(0.05); end loop; end $$;
+SQL
+  start_in_background "$COPY/bin/db-setup"
+  eventually seed_waits
+  run -1 "$BIN/db-setup"
+  [[ $output == "db-setup: another db-setup is at work on $NAME on "*'wait for its end'* ]]
+  sql "$NAME" 'create table go_on ()'
+  wait "$BACKGROUND"
+  [[ $(sql "$NAME" 'select count(*) from users') == 4 ]]
+  run -0 "$BIN/db-setup"
+}
+
+@test "five db-create at once: one makes it, the others say that it is there" {
+  for run in 1 2 3 4 5; do
+    "$BIN/db-create" >"$BATS_TEST_TMPDIR/$run" 2>&1 3>&- &
+    runs[run]=$!
+  done
+  statuses=()
+  for run in 1 2 3 4 5; do
+    wait "${runs[run]}" && statuses[run]=0 || statuses[run]=$?
+  done
+  [[ $(printf '%s\n' "${statuses[@]}" | sort | xargs) == '0 3 3 3 3' ]]
+  [[ $(cat "$BATS_TEST_TMPDIR"/[1-5] | sort -u) == "== created $NAME on "*$'\n'"db-create: there is already a database $NAME on "* ]]
+}
+
+@test "a server without a database named postgres, and one where it takes no connections" {
+  "$BIN/db-create"
+  sql template1 'alter database postgres rename to other'
+  by_way_of() {
+    "$BIN/db-drop" "$@"
+    "$BIN/db-create" "$@"
+    "$BIN/db-setup" "$@"
+    "$BIN/db-drop" "$@"
+    "$BIN/db-create" "$@"
+  }
+  by_way_of
+  by_way_of --maintenance-db other
+  run -1 "$BIN/db-drop" --maintenance-db nothing
+  [[ $output == *'database "nothing" does not exist'* ]]
+  sql template1 'alter database other rename to postgres; alter database postgres allow_connections false'
+  by_way_of
+  sql template1 'alter database postgres allow_connections true'
+}
+
+@test "a database named postgres is dropped and made by way of template1" {
+  sql template1 'alter database postgres rename to kept'
+  CONNECTION_URL=$(socket_url postgres)
+  "$BIN/db-create"
+  "$BIN/db-setup"
+  [[ $(sql postgres 'select count(*) from users') == 4 ]]
+  "$BIN/db-drop"
+  run ! database_exists_in_template1 postgres
+  sql template1 'alter database kept rename to postgres'
+}
+
+database_exists_in_template1() {
+  [[ $(sql template1 "select count(*) from pg_database where datname = '$1'") == 1 ]]
 }
 
 @test "db-setup stops at the first step that fails" {

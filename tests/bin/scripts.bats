@@ -92,6 +92,9 @@ misused() {
   for script in db-create db-drop db-purge db-schema-load db-seed db-sessions db-setup growth; do
     run -1 "$BIN/$script" </dev/null
     [[ $output == *'Connection refused'* ]]
+    [[ $output == *"$script: no connection to x on 127.0.0.1, port 1"*'that CONNECTION_URL has the right host'* ]]
+    PROD_CONNECTION_URL=$CONNECTION_URL run -1 "$BIN/$script" prod </dev/null
+    [[ $output == *'that PROD_CONNECTION_URL has the right host'* || $output == *'nothing was done'* ]]
   done
 }
 

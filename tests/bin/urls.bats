@@ -111,6 +111,16 @@ libpq() {
   done
 }
 
+@test "a password that is not percent-encoded is not shown, and the message says what to do" {
+  for password in hid@den @hidden hidden@ hid/den /hidden hidden/ hid@d/en hid/d@en 1/hidden 12@hidden hid%yen %hidden hidden:@x a:b/hidden; do
+    for place in 127.0.0.1/x 127.0.0.1:1,127.0.0.1:2; do
+      CONNECTION_URL=postgresql://u:$password@$place run -2 "$BIN/db-drop" </dev/null
+      [[ $output == *'CONNECTION_URL: '*'percent-encode special characters of login and password (@ is %40, '* ]]
+      [[ $output != *hid* && $output != *den@* && $output != *den/* ]]
+    done
+  done
+}
+
 @test "what is no connection string at all is refused" {
   for url in cruddur localhost:5432/cruddur http://localhost/cruddur mysql://u@h/d; do
     CONNECTION_URL=$url run -2 "$BIN/db-drop"

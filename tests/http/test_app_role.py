@@ -73,10 +73,13 @@ REFUSED = [
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
-                      "messages", "growth", "growth_closed", "purge_progress", "applied_migrations")
+                      "messages", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
     ),
     "select * from applied_migrations",
     "insert into applied_migrations (number, name, checksum) values (1000, 'x', 'x')",
+    "insert into environment (name) values ('test')",
+    "update environment set name = 'test'",
+    "delete from environment",
     # The schema.
     "create table x (x integer)",
     "create temporary table x (x integer)",
