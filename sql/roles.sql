@@ -1,25 +1,127 @@
--- The roles of a server of its own, as a superuser, before the database is made: cruddur_owner makes and owns it, cruddur
--- is what the daemon logs in as, and cruddur_hook what it logs in as for the hook, if there is a password for that. Passwords
--- come from the environment, never from a command line. --set app_connections=N and hook_connections=N say how many sessions
--- each may have: four for each worker of every host, twice that for a moment of a HUP, and a few more.
+-- The roles of a server, by a superuser or another role that may create roles (RDS): cruddur_owner makes and owns the database,
+-- cruddur is what the daemon logs in as, and cruddur_hook what it logs in as for the hook. To be run before the database is
+-- made; it may be run again at any time: existing roles stay, and passwords and limits that are given are set.
+-- Passwords come from the environment: CRUDDUR_OWNER_PASSWORD, CRUDDUR_APP_PASSWORD, CRUDDUR_HOOK_PASSWORD. One that is not given
+-- stays as it is, and a login without a password cannot be used. Only printable ASCII characters are allowed. The passwords are
+-- sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of the server, contains one.
+-- --set app_connections=N and hook_connections=N say how many sessions the last two may have: four for each worker of every
+-- host, twice that for a moment of a HUP, and a few more (80 and 20 for new ones).
 \set ON_ERROR_STOP on
-\getenv owner_password CRUDDUR_OWNER_PASSWORD
-\getenv app_password CRUDDUR_APP_PASSWORD
-\getenv hook_password CRUDDUR_HOOK_PASSWORD
 \if :{?app_connections}
 \else
-\set app_connections 80
+\set app_connections ''
 \endif
 \if :{?hook_connections}
 \else
-\set hook_connections 20
+\set hook_connections ''
 \endif
 begin;
-create role cruddur_owner login createdb password :'owner_password';
-create role cruddur_app nologin; -- schema.sql grants it what the service's statements need
-create role cruddur_confirmation nologin; -- and this one no more than to make users of the pool's events
-create role cruddur login password :'app_password' connection limit :app_connections in role cruddur_app;
-\if :{?hook_password}
-create role cruddur_hook login password :'hook_password' connection limit :hook_connections in role cruddur_confirmation;
-\endif
+set local client_min_messages = warning;
+create temporary table given_passwords (line text) on commit drop;
+-- A line "ROLE PASSWORD" for each, the password empty if none is given. Unprintable characters become DEL, so that neither delimiter
+-- nor quote can occur and no error message quotes the line. printf is a builtin of the shell: no process has a password among its
+-- arguments.
+\copy given_passwords from program 'printf "%s %s\n" cruddur_owner "$CRUDDUR_OWNER_PASSWORD" cruddur "$CRUDDUR_APP_PASSWORD" cruddur_hook "$CRUDDUR_HOOK_PASSWORD" | LC_ALL=C tr -c "\n -~" "\177"' with (format csv, delimiter E'\x01', quote E'\x02')
+
+-- HMAC-SHA-256 (RFC 2104).
+create function pg_temp.pad(key bytea, filler integer) returns bytea
+    language plpgsql
+    immutable
+as $$
+declare
+    padded bytea := case when length(key) > 64 then sha256(key) else key end;
+begin
+    padded := padded || decode(repeat('00', 64 - length(padded)), 'hex');
+    for i in 0..63 loop
+        padded := set_byte(padded, i, get_byte(padded, i) # filler);
+    end loop;
+    return padded;
+end
+$$;
+
+create function pg_temp.hmac(key bytea, message bytea) returns bytea
+    language sql
+    immutable
+as $$
+    select sha256(pg_temp.pad(key, 92) || sha256(pg_temp.pad(key, 54) || message))
+$$;
+
+-- The SCRAM verifier of a password as PostgreSQL stores it (RFC 5802, RFC 7677), with its default of 4096 iterations.
+create function pg_temp.scram_verifier(password text) returns text
+    language plpgsql
+as $$
+declare
+    key       constant bytea := convert_to(password, 'UTF8');
+    inner_pad constant bytea := pg_temp.pad(key, 54);
+    outer_pad constant bytea := pg_temp.pad(key, 92);
+    salt      constant bytea := uuid_send(gen_random_uuid());
+    block              bytea := salt || '\x00000001';
+    sum                bit(256) := repeat('0', 256)::bit(256);
+    salted             bytea := '';
+begin
+    for iteration in 1..4096 loop
+        block := sha256(outer_pad || sha256(inner_pad || block));
+        sum := sum # ('x' || encode(block, 'hex'))::bit(256);
+    end loop;
+    for i in 0..31 loop
+        salted := salted || decode(lpad(to_hex(substring(sum from i * 8 + 1 for 8)::integer), 2, '0'), 'hex');
+    end loop;
+    return format(
+        'SCRAM-SHA-256$4096:%s$%s:%s', encode(salt, 'base64'),
+        encode(sha256(pg_temp.hmac(salted, 'Client Key')), 'base64'), encode(pg_temp.hmac(salted, 'Server Key'), 'base64')
+    );
+end
+$$;
+
+do $$
+begin
+    if (select count(*) <> 3 or bool_or(line ~ '[^ -~]') from given_passwords) then
+        raise exception 'a password in the environment has other than printable ASCII characters'
+            using hint = 'Give another one: openssl rand -hex 24 prints one.';
+    end if;
+end
+$$;
+
+-- Makes the role unless schema.sql or an earlier run has made it.
+create function pg_temp.ensure_role(role text, attributes text) returns void
+    language plpgsql
+as $$
+begin
+    if to_regrole(quote_ident(role)) is null then
+        execute format('create role %I %s', role, attributes);
+    end if;
+end
+$$;
+
+create function pg_temp.set_login(role text, sessions text) returns void
+    language plpgsql
+as $$
+declare
+    password text := (select substr(line, length(role) + 2) from given_passwords where starts_with(line, role || ' '));
+begin
+    if password <> '' then
+        execute format('alter role %I login password %L', role, pg_temp.scram_verifier(password));
+    end if;
+    if sessions <> '' then
+        execute format('alter role %I connection limit %s', role, sessions::integer);
+    end if;
+end
+$$;
+
+do $$
+begin
+    perform pg_temp.ensure_role('cruddur_owner', 'login createdb');
+    perform pg_temp.ensure_role('cruddur_app', 'nologin'); -- schema.sql grants it what the service's statements need
+    perform pg_temp.ensure_role('cruddur_confirmation', 'nologin'); -- and this one no more than to make users of the pool's events
+    perform pg_temp.ensure_role('cruddur', 'login connection limit 80');
+    perform pg_temp.ensure_role('cruddur_hook', 'login connection limit 20');
+end
+$$;
+grant cruddur_app to cruddur;
+grant cruddur_confirmation to cruddur_hook;
+\o /dev/null
+select pg_temp.set_login('cruddur_owner', '');
+select pg_temp.set_login('cruddur', :'app_connections');
+select pg_temp.set_login('cruddur_hook', :'hook_connections');
+\o
 commit;

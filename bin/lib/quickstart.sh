@@ -199,21 +199,15 @@ as_superuser() {
 add_hook_login() {
   [[ ! -e $dir/secrets/cruddur_hook ]] || return 0
   od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | private cruddur_hook.new
-  # shellcheck disable=SC2016 # for psql
-  NEW_PASSWORD=$(<"$dir/secrets/cruddur_hook.new") as_superuser cruddur <<'SQL' || die 'the login of the hook could not be made'
-\getenv new_password NEW_PASSWORD
-begin;
-drop role if exists cruddur_hook;
-create role cruddur_hook login password :'new_password' in role cruddur_confirmation;
-commit;
-SQL
+  CRUDDUR_HOOK_PASSWORD=$(<"$dir/secrets/cruddur_hook.new") as_superuser postgres --file "$TOP/sql/roles.sql" \
+    || die "the login of the hook could not be made: see the error above and $dir/log/postgres.log"
   mv "$dir/secrets/cruddur_hook.new" "$dir/secrets/cruddur_hook"
   write_urls
 }
 
 # with_owner SCRIPT: as the database's owner.
 with_owner() {
-  CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed"
+  CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed: see the error above; --fresh begins anew with an empty database"
 }
 
 start_pool() {

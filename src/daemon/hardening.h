@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-/* Moves the values of variables that have secrets in them (CONNECTION_URL, PGPASSWORD) to memory of the process, which
- * no other user reads, and overwrites them where /proc/PID/environ shows them. getenv() goes on finding them. */
+/* Moves the values of variables that have secrets in them (CONNECTION_URL, PGPASSWORD, those of the scripts) to memory of
+ * the process, which no other user reads, and overwrites them where /proc/PID/environ shows them. getenv() goes on finding
+ * them. */
 void hardening_hide_secrets(char **environment);
 
 /* For this process and its children: no rights are won by exec, and unless a core is allowed there is none and no

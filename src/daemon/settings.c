@@ -152,6 +152,10 @@ static const struct {
     {"--version", ACTION_VERSION, "the version"},
 };
 
+/* Read by sql/roles.sql. The daemon ignores them. */
+static const char *const SCRIPTS_VARIABLES[] = {"CRUDDUR_APP_PASSWORD", "CRUDDUR_HOOK_PASSWORD",
+                                                "CRUDDUR_OWNER_PASSWORD"};
+
 static const char *name_of(const struct setting *setting)
 {
     return setting->option != NULL ? setting->option : setting->variable;
@@ -246,7 +250,20 @@ static const struct setting *setting_of_variable(const char *variable, size_t na
     return NULL;
 }
 
-/* "NAME=value". A name that isn't ours is passed over when strangers are allowed. */
+/* Whether a variable of the environment is not a setting of the daemon. */
+static bool is_of_others(const char *variable, size_t name_length)
+{
+    for (size_t i = 0; i < sizeof SCRIPTS_VARIABLES / sizeof SCRIPTS_VARIABLES[0]; i++) {
+        if (strlen(SCRIPTS_VARIABLES[i]) == name_length &&
+            memcmp(SCRIPTS_VARIABLES[i], variable, name_length) == 0) {
+            return true;
+        }
+    }
+    return strncmp(variable, "CRUDDUR_", 8) != 0;
+}
+
+/* "NAME=value". An empty value leaves the setting as it is: Docker Compose passes a variable that was not given in this form. A
+ * name that isn't ours is passed over when strangers are allowed. */
 static bool take_variable(struct config *config, const char *variable, bool allows_strangers,
                           FILE *errors)
 {
@@ -254,9 +271,10 @@ static bool take_variable(struct config *config, const char *variable, bool allo
     const struct setting *setting = setting_of_variable(variable, length);
 
     if (setting != NULL && variable[length] == '=') {
-        return take(config, setting, setting->variable, variable + length + 1, errors);
+        return variable[length + 1] == '\0' ||
+               take(config, setting, setting->variable, variable + length + 1, errors);
     }
-    if (allows_strangers && strncmp(variable, "CRUDDUR_", 8) != 0) {
+    if (allows_strangers && is_of_others(variable, length)) {
         return true;
     }
     if (strspn(variable, NAME_CHARACTERS) < length) {

@@ -88,14 +88,15 @@ static void expect_reading(const char *const *environment, const char *const *op
     forget(&reading);
 }
 
-/* One setting, as a variable and as an option in both forms. */
+/* One setting, as a variable, which may be empty, and as an option in both forms. */
 static void expect_setting(const char *variable, const char *option, const char *value, bool good)
 {
     char pair[256], joined[256];
 
     snprintf(pair, sizeof pair, "%s=%s", variable, value);
     snprintf(joined, sizeof joined, "%s=%s", option, value);
-    expect_reading((const char *const[]){pair, NULL}, NULL, good ? NULL : variable);
+    expect_reading((const char *const[]){pair, NULL}, NULL,
+                   good || *value == '\0' ? NULL : variable);
     expect_reading(NULL, (const char *const[]){option, value, NULL}, good ? NULL : option);
     expect_reading(NULL, (const char *const[]){joined, NULL}, good ? NULL : option);
 }
@@ -295,6 +296,36 @@ static void test_settings_file(void **state)
     expect_reading(NULL, (const char *const[]){"--settings-file", open, NULL}, "chmod 600");
 }
 
+/* As Docker Compose writes a variable that was not given: VARIABLE=. Of a file's lines likewise. */
+static void test_empty_is_unset(void **state)
+{
+    static const char *const variables[] = {"FRONTEND_URL=",
+                                            "CONNECTION_URL=",
+                                            "CONNECTION_URL_FILE=",
+                                            "CRUDDUR_LISTEN_MODE=",
+                                            "CRUDDUR_PREPARE=",
+                                            "CRUDDUR_IDENTITY=",
+                                            NULL};
+    const char *path =
+        scratch_text(&scratch, "settings", "FRONTEND_URL=\nCRUDDUR_WORKERS=\nCRUDDUR_BACKLOG=7\n");
+    struct reading reading;
+
+    (void)state;
+    read_settings(&reading, variables, (const char *const[]){"--settings-file", path, NULL});
+    expect_text("errors", reading.errors, "");
+    assert_true(reading.good);
+    assert_null(reading.config.frontend_url);
+    assert_null(reading.config.connection_url);
+    assert_int_equal(reading.config.backlog, 7);
+    assert_int_equal(reading.config.listen_mode, 0660);
+    assert_true(reading.config.prepare);
+    forget(&reading);
+    expect_reading((const char *const[]){"CRUDDUR_NOTHING=", NULL}, NULL,
+                   "CRUDDUR_NOTHING: there is no such setting");
+    expect_reading(NULL, (const char *const[]){"--frontend-url", "", NULL}, "--frontend-url");
+    expect_reading(NULL, (const char *const[]){"--workers=", NULL}, "--workers");
+}
+
 static void test_missing_files(void **state)
 {
     (void)state;
@@ -447,7 +478,6 @@ static void test_the_url_is_never_printed(void **state)
 {
     (void)state;
     expect_kept("CONNECTION_URL=" SECRET_URL, "--connection-url-file=/nowhere", NULL);
-    expect_kept("CONNECTION_URL=", NULL, NULL);
     expect_kept("CONNECTION_URL=postgresql://user:s3cret@h:port/d", NULL, NULL);
     expect_kept("CONNECTION_URL=s3cret", NULL, NULL);
     expect_kept("CONNECTION_URL=" SECRET_URL, "--workers=65", NULL);
@@ -688,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_option_over_variable_over_file),
         cmocka_unit_test(test_workers_by_processors),
         cmocka_unit_test(test_settings_file),
+        cmocka_unit_test(test_empty_is_unset),
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_every_fault_is_named),
