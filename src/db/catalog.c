@@ -18,6 +18,7 @@ static const struct {
 } STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout", "is_local"}},
     [STATEMENT_SESSION_ROOM] = {"session/room", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
+    [STATEMENT_SESSION_SCHEMA] = {"session/schema", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
     [STATEMENT_SESSION_SNAPSHOT] = {"session/snapshot", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
     [STATEMENT_SESSION_INTRODUCE] = {"session/introduce",
                                      SHAPE_PLAIN,

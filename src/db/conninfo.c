@@ -15,6 +15,11 @@ static const struct {
     {"keepalives_count", "3"},    {"gssencmode", "disable"}, /* of whose packets libpq may keep some back, unseen by any poll */
 };
 
+#define ENCODE                                                                                     \
+    "percent-encode special characters of login and password (@ is %%40, / is %%2F, : is %%3A, "   \
+    "%% "                                                                                          \
+    "is %%25)"
+
 /* Takes the value over. */
 static void set(struct conninfo *conninfo, const char *keyword, char *value)
 {
@@ -63,6 +68,21 @@ static bool is_plausible(const PQconninfoOption *option)
     return true;
 }
 
+/* Whether the URL has a second "@", or one in its path: an "@" or "/" in the password ends it for libpq. */
+static bool has_stray_at(const char *url)
+{
+    const char *start = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
+
+    if (start == NULL) {
+        return false;
+    }
+    size_t length = strcspn(start + 3, "?");
+    size_t user = strcspn(start + 3, "@/?");
+    const char *rest = start + 3 + user + (start[3 + user] == '@');
+
+    return memchr(rest, '@', (size_t)(start + 3 + length - rest)) != NULL;
+}
+
 bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
                     char why[static 256])
 {
@@ -70,16 +90,22 @@ bool conninfo_parse(const char *url, const char *application_name, struct connin
     PQconninfoOption *options = PQconninfoParse(url, &message);
 
     *conninfo = (struct conninfo){0};
+    if (options != NULL && has_stray_at(url)) {
+        PQconninfoFree(options);
+        snprintf(why, 256, "it has an @ too many: " ENCODE);
+        return false;
+    }
     if (options == NULL) {
         /* libpq quotes the string it cannot parse, password and all: say only what it is. */
-        snprintf(why, 256, "%s", message == NULL ? "out of memory" : "it is no connection string");
+        snprintf(why, 256, "%s",
+                 message == NULL ? "out of memory"
+                                 : "it is no connection string, or not percent-encoded");
         PQfreemem(message);
         return false;
     }
     for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
         if (o->val != NULL && !is_plausible(o)) {
-            snprintf(why, 256, "its %s is none: percent-encode special characters in the password",
-                     o->keyword);
+            snprintf(why, 256, "its %s is none: " ENCODE, o->keyword);
             PQconninfoFree(options);
             conninfo_release(conninfo);
             return false;

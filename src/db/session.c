@@ -526,14 +526,14 @@ static enum session_state begin_set_up(struct session *session, struct session_f
 /* Whether the server lacks what the schema and the statements need. */
 static bool is_too_old(const struct session *session, struct session_failure *failure)
 {
-    int version = PQserverVersion(session->pg);
+    const char *version = PQparameterStatus(session->pg, "server_version");
 
-    if (version >= SESSION_SERVER_VERSION_MIN) {
+    if (PQserverVersion(session->pg) >= SESSION_SERVER_VERSION_MIN) {
         return false;
     }
     snprintf(failure->text, sizeof failure->text,
-             "this is PostgreSQL %d, cruddurd needs %d or later", version / 10000,
-             SESSION_SERVER_VERSION_MIN / 10000);
+             "this is PostgreSQL %s: Cruddur needs %d or later",
+             version != NULL ? version : "of unknown version", SESSION_SERVER_VERSION_MIN / 10000);
     failure->is_unfit = true;
     return true;
 }
@@ -755,6 +755,35 @@ bool session_may_run_all(struct session *session, int64_t deadline_us,
     *failure = (struct session_failure){.text = ""};
     return for_all(session, send_prepare, deadline_us, failure) &&
            (!session->settings->prepares || for_all(session, send_explain, deadline_us, failure));
+}
+
+bool session_is_superuser(const struct session *session)
+{
+    const char *is_superuser = PQparameterStatus(session->pg, "is_superuser");
+
+    return is_superuser != NULL && strcmp(is_superuser, "on") == 0;
+}
+
+static bool verifies_certificate(const struct session *session)
+{
+    PQconninfoOption *options = PQconninfo(session->pg);
+    bool verifies = false;
+
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        verifies |= strcmp(o->keyword, "sslmode") == 0 && o->val != NULL &&
+                    strcmp(o->val, "verify-full") == 0;
+    }
+    PQconninfoFree(options);
+    return verifies;
+}
+
+bool session_is_unverified(const struct session *session)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+
+    getsockname(PQsocket(session->pg), (struct sockaddr *)&address, &size);
+    return address.ss_family != AF_UNIX && !verifies_certificate(session);
 }
 
 void session_abandon(const struct session *session)

@@ -100,6 +100,12 @@ struct session *session_open(const struct session_settings *settings, const stru
 bool session_may_run_all(struct session *session, int64_t deadline_us,
                          struct session_failure *failure);
 
+/* Whether the role has superuser rights. */
+bool session_is_superuser(const struct session *session);
+
+/* Whether the connection goes over TCP and the server's certificate and name are not verified (sslmode is not verify-full). */
+bool session_is_unverified(const struct session *session);
+
 /* Has session_close end the connection at once: over TCP nothing that was sent and not received is
  * sent again. */
 void session_abandon(const struct session *session);

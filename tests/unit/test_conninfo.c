@@ -50,6 +50,9 @@ static void test_parsed(void **state)
          {{"host", "h"}, {"user", "a b"}, {"password", "it's"}}},
         {"postgresql://h/d?sslmode=verify-full&connect_timeout=7",
          {{"sslmode", "verify-full"}, {"connect_timeout", "7"}}},
+        {"postgresql://u@h/d?application_name=a@b", {{"host", "h"}, {"dbname", "d"}}},
+        {"postgresql://%40abstract/d%40e", {{"host", "@abstract"}, {"dbname", "d@e"}}},
+        {"host=h dbname='a://b@c'", {{"host", "h"}, {"dbname", "a://b@c"}}},
         {"postgresql://", {{"host", NULL}, {"dbname", NULL}}},
         {"", {{"host", NULL}, {"dbname", NULL}}}, /* libpq's own defaults and PG* variables */
     };
@@ -161,6 +164,11 @@ static void test_bad_string_keeps_its_password(void **state)
         /* Characters that should have been encoded: the rest is taken for host and port. */
         "postgresql://user:pass@s3cret@h/d",
         "postgresql://user:s3cret/x@h/d",
+        "postgresql://user:/s3cret@h/d",
+        "postgresql://user:x@s3/cret@h/d",
+        "postgresql://user:12/s3cret@h/d",
+        "postgresql://user:s3cret@@h/d",
+        "postgres://user:@s3cret@h,i/d?host=j",
         "postgresql://h/d?nonsense=1&password=s3cret",
         "postgresql://user:s3cret@h/d?nonsense=1",
         "postgresql://user:s3cret%zz@h/d",
