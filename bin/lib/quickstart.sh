@@ -12,6 +12,7 @@ source "${BASH_SOURCE[0]%/*}/processes.sh"
 source "${BASH_SOURCE[0]%/*}/source.sh"
 
 readonly DB_USER=postgres WEB_USER=www-data
+readonly PROGRAMS=${PGBIN:-} # before the caller unsets libpq's variables, which begin in the same way
 
 port=8080 # these four are set by the caller
 workers=0
@@ -69,16 +70,38 @@ remove_sockets() {
   rm -rf "$dir/run"
 }
 
-# postgres_program NAME: the path of a server program of the newest PostgreSQL here.
+# postgres_program NAME: the path of a server program: in the folder that PGBIN names, else of the version of the data in $dir,
+# else of the newest PostgreSQL that is installed.
 postgres_program() {
-  local newest
-  newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort --version-sort | tail -n 1)
-  [[ -x $newest ]] || newest=$(command -v "$1") || die "PostgreSQL's $1 is missing"
-  printf '%s\n' "$newest"
+  local found version=''
+  if [[ -n $PROGRAMS ]]; then
+    [[ -x $PROGRAMS/$1 ]] || die "PGBIN=$PROGRAMS has no $1: name a folder such as /usr/lib/postgresql/15/bin, or unset it"
+    printf '%s\n' "$PROGRAMS/$1"
+    return
+  fi
+  [[ ! -e ${dir:-}/pgdata/PG_VERSION ]] || version=$(<"$dir/pgdata/PG_VERSION")
+  found=/usr/lib/postgresql/$version/bin/$1
+  [[ -n $version && -x $found ]] || found=$(printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort --version-sort | tail -n 1)
+  [[ -x $found ]] || found=$(command -v "$1") || die "PostgreSQL's $1 is missing: apt-get install postgresql, or set PGBIN"
+  printf '%s\n' "$found"
+}
+
+# refuse_version: stops unless the server is new enough for the schema and of the version of the data in $dir, if those
+# are complete.
+refuse_version() {
+  local program version
+  program=$(postgres_program postgres)
+  version=$("$program" --version)
+  [[ $version =~ ([0-9]+) ]] || die "$program does not say its version"
+  version=${BASH_REMATCH[1]}
+  ((version >= 15)) || die "this is PostgreSQL $version: Cruddur needs 15 or later"
+  [[ ! -e $dir/secrets/complete || $(<"$dir/pgdata/PG_VERSION") == "$version" ]] \
+    || die "the data in $dir are of PostgreSQL $(<"$dir/pgdata/PG_VERSION") and $program is $version: set PGBIN, or begin anew with --fresh"
 }
 
 # start_database: makes the cluster, or makes it again where an earlier attempt was cut off in the middle.
 start_database() {
+  refuse_version
   if [[ ! -e $dir/secrets/complete ]]; then
     heading 'making the database'
     make_secrets

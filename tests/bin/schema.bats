@@ -274,7 +274,7 @@ mentions() {
     and data_type like 'timestamp without%'") ]]
   [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
     and contype <> 'n' -- PostgreSQL 18 names NOT NULL, too
-    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
 # uses_index NAME STATEMENT: in its plan nothing is sorted, and no table is read from end to end. Noted for look_at_plans.

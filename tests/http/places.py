@@ -14,7 +14,9 @@ IS_ROOT = os.geteuid() == 0
 
 
 def postgres_program(name):
-    """The newest installed one: they are not on Debian's PATH."""
+    """Of the folder that PGBIN names, or the newest installed one: they are not on Debian's PATH."""
+    if os.environ.get("PGBIN"):
+        return os.path.join(os.environ["PGBIN"], name)
     found = glob.glob(f"/usr/lib/postgresql/*/bin/{name}")
     if not found:
         return shutil.which(name) or name

@@ -5,6 +5,7 @@ load helpers/ports
 load helpers/shared
 
 for PROGRAMS in /usr/lib/postgresql/??/bin; do :; done # the last is the newest
+PROGRAMS=${PGBIN:-$PROGRAMS}
 
 # cluster_start: leaves CLUSTER (folder of the socket and the data), PORT and PASSWORD (of the superuser postgres).
 # PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.

@@ -4,12 +4,14 @@ BIN=${BATS_TEST_DIRNAME%/tests/bin}/bin
 PATIENCE=300 # s; on the slowest machine too, only what never happens takes so long
 bats_require_minimum_version 1.5.0
 
-# clean_environment: no setting of the machine's may reach a script. A script's own 5 seconds for a connection may be too few for
+# clean_environment: PGBIN, the PostgreSQL to test with, is the tester's. No other setting of the machine's may reach a script. A script's own 5 seconds for a connection may be too few for
 # a slow machine.
 clean_environment() {
+  local programs=${PGBIN:-}
   unset "${!PG@}" "${!AWS_@}" "${!DB_SG_@}" "${!CONNECTION_URL@}" "${!PROD_CONNECTION_URL@}" "${!READ_CONNECTION_URL@}" \
     "${!CRUDDUR_@}" "${!QUICKSTART_@}" FRONTEND_URL BACKEND_URL GITPOD_IP IP_SERVICE_URL NO_COLOR
   export PGCONNECT_TIMEOUT=$PATIENCE
+  [[ -z $programs ]] || export PGBIN=$programs
 }
 
 # encode TEXT: every byte as %XX.
