@@ -5,7 +5,7 @@
 # refuse_foreign_folder: only a folder that is new, empty or ours is touched.
 refuse_foreign_folder() {
   [[ -e $dir ]] || return 0
-  [[ -d $dir ]] || die "$dir is no folder"
+  [[ -d $dir ]] || die "$dir is no folder; give another --dir"
   [[ -e $dir/$MARKER || -z $(ls -A "$dir") ]] || die "$dir has other things in it; give another --dir"
   [[ -O $dir ]] || die "$dir belongs to $(stat -L --format=%U "$dir"); give another --dir"
 }

@@ -33,11 +33,11 @@ ensure_packages() {
   [[ $install == yes ]] || die "missing packages: apt-get install ${missing[*]}"
   heading "installing ${missing[*]}"
   if ((EUID == 0)); then
-    (install_packages "${missing[@]}") || die 'the packages could not be installed'
+    (install_packages "${missing[@]}") || die "the packages could not be installed, for the reason above; by hand: apt-get install ${missing[*]}"
   else
     command -v sudo >/dev/null || die "no sudo here; as root: apt-get install ${missing[*]}"
     sudo bash -c "$(declare -f install_packages); install_packages \"\$@\"" bash "${missing[@]}" \
-      || die 'the packages could not be installed'
+      || die "the packages could not be installed, for the reason above; by hand: apt-get install ${missing[*]}"
   fi
 }
 

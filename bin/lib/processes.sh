@@ -102,11 +102,11 @@ stop_server() {
   if [[ -n $pid ]]; then
     kill -s "$2" "$pid" 2>/dev/null || true
     wait_until 10 has_ended "$pid" || kill -s KILL "$pid" 2>/dev/null || true
-    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end"
+    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end: see $dir/log/$1.log, and end it by hand (kill -KILL $pid)"
   fi
   for pid in $(orphans "$1"); do
     kill -s KILL "$pid" 2>/dev/null || true
-    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end"
+    wait_for "the end of $1 (process $pid)" has_ended "$pid" || die "$1 (process $pid) does not end: see $dir/log/$1.log, and end it by hand (kill -KILL $pid)"
   done
   rm -f "$dir/pids/$1"
 }

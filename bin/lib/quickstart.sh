@@ -29,7 +29,7 @@ build() {
   heading "building (log: $dir/log/build.log)"
   if ! build_steps >"$dir/log/build.log" 2>&1; then
     tail -n 25 "$dir/log/build.log" >&2
-    die 'the build failed'
+    die "the build failed: the end of $dir/log/build.log is above"
   fi
 }
 
@@ -205,11 +205,11 @@ fill_database() {
   CRUDDUR_OWNER_PASSWORD=$(<"$dir/secrets/cruddur_owner")
   CRUDDUR_APP_PASSWORD=$(<"$dir/secrets/cruddur")
   CRUDDUR_HOOK_PASSWORD=$(<"$dir/secrets/cruddur_hook")
-  as_superuser postgres --file "$TOP/sql/roles.sql" || die 'the roles could not be made'
+  as_superuser postgres --file "$TOP/sql/roles.sql" || die "the roles could not be made: see the error above and $dir/log/postgres.log"
   for script in db-create db-schema-load db-seed; do
     with_owner "$script"
   done
-  as_superuser cruddur --file "$TOP/sql/large_objects.sql" || die 'the rights to large objects could not be taken back'
+  as_superuser cruddur --file "$TOP/sql/large_objects.sql" || die "the rights to large objects could not be taken back: see the error above and $dir/log/postgres.log"
 }
 
 # as_superuser DATABASE ARGUMENT…: psql as the cluster's superuser.
@@ -246,7 +246,7 @@ start_pool() {
 
 start_nginx() {
   local program
-  program=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx) || die 'nginx is missing'
+  program=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx) || die 'nginx is missing: apt-get install nginx'
   start_server nginx "$WEB_USER" "$dir/nginx" "$program" -p "$dir/nginx/" -c nginx.conf -e stderr
 }
 
@@ -274,5 +274,5 @@ fail() {
     heading "the end of $dir/log/$log.log"
     tail -n 20 "$dir/log/$log.log" >&2 || true
   done
-  die "$1"
+  die "$1; all of the logs are in $dir/log"
 }

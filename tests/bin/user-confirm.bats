@@ -48,7 +48,7 @@ refuses() {
   before=$(users)
   run -1 --separate-stderr confirm event.json
   echo "$stderr"
-  [[ -z $output && $stderr == *"no user was made: $1" && $stderr != *@* ]]
+  [[ -z $output && $stderr == *"no user was made: $1 (README.md has "* && $stderr != *@* ]]
   [[ $(users) == "$before" ]]
 }
 
