@@ -11,8 +11,8 @@ setup_file() {
   chmod 755 "$FOLDER"
   cp -r "$TOP/nginx" "$FOLDER/shipped"
   sed -i 's/\(_timeout\) [0-9]*s;/\1 300s;/' "$FOLDER/shipped/cruddur.conf" # no machine is too slow
-  { read -r PORT && read -r TLS_PORT && read -r REDIRECT_PORT; } < <(free_ports 3)
-  export TOP FOLDER PORT TLS_PORT REDIRECT_PORT
+  { read -r PORT && read -r TLS_PORT && read -r REDIRECT_PORT && read -r METRICS_PORT; } < <(free_ports 4)
+  export TOP FOLDER PORT TLS_PORT REDIRECT_PORT METRICS_PORT
   start_quickstart
   start_site
 }
@@ -47,6 +47,7 @@ start_site() {
     -e "s#/var/log/nginx/#$FOLDER/site/#; s#/run/cruddur/#$FOLDER/#; /listen \[::\]/d" \
     -e 's/# \(set \$cruddur_docs .*\|include .*docs.conf;\)$/\1/' -e "s#/usr/local/share/doc/cruddur#$FOLDER/docs#" \
     -e "s/listen 443/listen 127.0.0.1:$TLS_PORT/; s/listen 80/listen 127.0.0.1:$REDIRECT_PORT/" \
+    -e "s/127\.0\.0\.1:8080/127.0.0.1:$METRICS_PORT/" \
     -e 's#rate=20r/s#rate=1r/m#' \
     "$TOP/nginx/site.conf" >"$FOLDER/site.conf"
   cat >"$FOLDER/site/nginx.conf" <<CONF

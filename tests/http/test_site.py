@@ -37,6 +37,7 @@ class Site(Front):
         site = (TOP / "nginx/site.conf").read_text()
         needed = re.search(r"^#     events \{ worker_connections (\d+); \}$", site, re.M)[1]
         site = re.sub(r"^server \{\n    listen 80 .*?^\}$", "", site, flags=re.M | re.S)
+        site = re.sub(r"^server \{\n    listen 127\.0\.0\.1:8080;.*?^\}$", "", site, flags=re.M | re.S)
         site = re.sub(r"^ *(ssl_|listen \[::\]).*$", "", site, flags=re.M)
         site = site.replace("listen 443 ssl http2", f"listen 127.0.0.1:{port}")
         site = site.replace("/usr/local/share/cruddur/nginx/", "").replace("/var/log/nginx/", "log/")
