@@ -2,7 +2,7 @@
 -- cruddur is what the daemon logs in as, and cruddur_hook what it logs in as for the hook. To be run before the database is
 -- made; it may be run again at any time: existing roles stay, and passwords and limits that are given are set.
 -- Passwords come from the environment: CRUDDUR_OWNER_PASSWORD, CRUDDUR_APP_PASSWORD, CRUDDUR_HOOK_PASSWORD. One that is not given
--- stays as it is, and a login without a password cannot be used. Only printable ASCII characters are allowed. The passwords are
+-- stays as it is; without one a role cannot log in by password. Only printable ASCII characters are allowed. The passwords are
 -- sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of the server, contains one.
 -- --set app_connections=N and hook_connections=N say how many sessions the last two may have: four for each worker of every
 -- host, twice that for a moment of a HUP, and a few more (80 and 20 for new ones).
