@@ -164,6 +164,15 @@ type_at_prompt() {
   [[ $(sql "$DEV" 'select * from kept') == "$DEV" ]]
 }
 
+@test "db-setup prod asks also when there is nothing to drop yet" {
+  sql postgres "drop database $PROD"
+  run -1 "$BIN/db-setup" prod <<<"$DEV"
+  run -1 "$BIN/db-setup" prod --yes-drop "$DEV" </dev/null
+  run ! database_exists "$PROD"
+  run -0 "$BIN/db-setup" prod <<<"$PROD"
+  [[ $(sql "$PROD" 'select count(*) from users') == 4 ]]
+}
+
 @test "the name typed on a terminal, which shows production in red" {
   run -0 type_at_prompt "$PROD"$'\n' "$BIN/db-drop" prod
   [[ $output == *$'\033[1;31m== PRODUCTION'* ]]
