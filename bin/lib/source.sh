@@ -14,7 +14,7 @@ copy_source() {
     doc/api.html stamp-h1 var var-bench)
   rm -rf "$fresh"
   mkdir -p "$fresh"
-  tar --create --directory "$TOP" --exclude-vcs --exclude-tag-all="$MARKER" --anchored "${made[@]/#/--exclude=./}" \
+  tar --create --directory "$TOP" --exclude-tag-all="$MARKER" --anchored --exclude=./.git "${made[@]/#/--exclude=./}" \
     --no-anchored --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp --exclude=__pycache__ . \
     | tar --extract --directory "$fresh" --no-same-owner --touch
   if [[ ! -e $1 ]]; then
