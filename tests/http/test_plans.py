@@ -26,7 +26,7 @@ MOST_FOLLOWING = (40_000, 12_000)
 TIMES = {"activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5, "metrics/step": 20}
 # How far they go depends on which of their bounds is reached first, and so on how many rows there are.
 BOUNDED = {"social/following", "activities/search"}
-SMALL = {"growth_closed", "purge_progress", "pg_authid", "pg_database"}  # of a few rows
+SMALL = {"growth_closed", "purge_progress", "pg_authid", "pg_database", "applied_migrations"}  # of a few rows
 
 
 # Whenever in the next hours the last page is asked for, the last ten minutes, there is something in it: of the rest there may be nothing.
