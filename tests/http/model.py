@@ -12,6 +12,7 @@ class Post:
         self.parent = parent
         self.at = at
         self.is_there = True
+        self.is_deleted = False  # by its author, or with what it replies to; it is known for a day
         self.likes = {}  # handle → when
         self.reposts = {}
 
@@ -47,11 +48,18 @@ class Model:
     def unfollow(self, follower, followed):
         self.follows.pop((follower, followed), None)
 
-    def end(self, post):
+    def end(self, post, is_deleted=False):
         """Deleted or expired, with all below."""
+        replies = self.replies(post)
         post.is_there = False
-        for reply in self.replies(post):
-            self.end(reply)
+        post.is_deleted = is_deleted
+        for reply in replies:
+            self.end(reply, is_deleted)
+
+    def is_below_expired(self, post):
+        """A purge takes it away with what it replies to."""
+        parent = post.parent
+        return parent is not None and (not (parent.is_there or parent.is_deleted) or self.is_below_expired(parent))
 
     def know(self, handle):
         self.known[handle] = next(self.clock)

@@ -116,13 +116,15 @@ class Player:
         if post is None:
             return
         target = f"/api/activities/{post.uuid}"
-        if not post.is_there:
+        if post.is_deleted and self.model.is_below_expired(post):
+            return  # it is known until a purge comes
+        if not (post.is_there or post.is_deleted):
             self.expect(handle, "DELETE", target, None, 404, ["not_found"])
         elif post.author != handle:
             self.expect(handle, "DELETE", target, None, 403, ["not_yours"])
         else:
             self.expect(handle, "DELETE", target)
-            self.model.end(post)
+            self.model.end(post, is_deleted=True)
 
     def keep(self, handle, _, number):
         post = self.chosen(number)

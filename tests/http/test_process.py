@@ -226,7 +226,7 @@ def test_handle_mode_is_not_switched_on_beyond_loopback(tmp_path):
     command = [CRUDDURD, "--settings-file", settings, "--workers", "1", "--sql-dir", SQL, "--listen", f"tcp:0.0.0.0:{free_port()}"]
     with started(command) as daemon:
         daemon.wait_for_message("runs with 1 workers")
-        workers = daemon.workers()
+        workers = eventually(daemon.workers, what="a worker")
         settings.write_text("CRUDDUR_IDENTITY=handle\n")
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_message("the old ones stay in force")
