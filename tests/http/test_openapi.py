@@ -414,6 +414,7 @@ def spoil_name(call, service, name):
 
 RECIPES["display_name_blank"] = ("service", lambda call, service: spoil_name(call, service, " \t"))
 RECIPES["display_name_exceed_max_chars"] = ("service", lambda call, service: spoil_name(call, service, "é" * 256))
+RECIPES["display_name_invalid"] = ("service", lambda call, service: spoil_name(call, service, "two\nlines"))
 
 
 @recipe("idempotency_key_invalid")

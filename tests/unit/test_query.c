@@ -56,9 +56,44 @@ static void test_values(void **state)
     }
 }
 
+/* A value with blanks of any kind, which are no text elsewhere. */
+static void test_text(void **state)
+{
+    static const struct {
+        const char *uri;
+        enum status status;
+        const char *value; /* of "term" */
+    } rows[] = {
+        {"/", STATUS_OK, NULL},
+        {"/?term=a+b%20c", STATUS_OK, "a b c"},
+        {"/?term=a%09b%0ac%0D%0Ad%0b%0C", STATUS_OK, "a b c  d  "},
+        {"/?term=%2509", STATUS_OK, "%09"},
+        {"/?term=%0", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=%00", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=%08", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=%0e", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=%1f", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=\t", STATUS_MALFORMED_REQUEST, NULL},
+        {"/?term=%09&term=%09", STATUS_MALFORMED_REQUEST, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct incoming incoming;
+        const char *value = "untouched";
+        struct request *request = incoming_get(&incoming, rows[i].uri);
+
+        expect_integer(rows[i].uri, query_text(request, "term", &value), rows[i].status);
+        if (rows[i].status == STATUS_OK) {
+            expect_text(rows[i].uri, value, rows[i].value);
+        }
+        incoming_close(&incoming);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_text)};
 
     return cmocka_run_group_tests_name("query", tests, NULL, NULL);
 }
