@@ -107,11 +107,10 @@ build_blocking() {
   modernize_statements "$room/root/usr/local/share/cruddur/sql/activities"
 }
 
-# modernize_statements FOLDER: the same work for the database as ours. That worker knows no viewer: the handle, which is null
-# like a viewer's parameters, stands for both. Its home stays as it was, since the result had another form.
+# modernize_statements FOLDER: the same work for the database as ours, without parameters that that worker doesn't know. Its home
+# and its page of an activity stay as they were, since the results had another form.
 modernize_statements() {
-  cp "$TOP/sql/activities/create.sql" "$1/create.sql"
-  sed -E '/^--/!s/%\((sub|viewer)\)s/%(handle)s/g' "$TOP/sql/activities/show.sql" >"$1/show.sql"
+  sed -e '/^--/!s/%(window_s)s/0/g' -e '/^--/!s/%(not_after)s/4000000000000000/g' "$TOP/sql/activities/create.sql" >"$1/create.sql"
 }
 
 stop_pool() {

@@ -45,6 +45,7 @@ struct config {
     int feed_stale;      /* s */
     int feed_watch;      /* ms; 0: nothing is kept */
     int purge_interval;  /* s; 0: this pool purges nothing */
+    int repeat_window;   /* s; 0: each post is one */
     char *fetcher;       /* the program */
     int listen_mode;     /* permission bits */
     int backlog;         /* connections */

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 
 /* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us,
- * snapshot, clock_us: an outcome word, JSON text, the key of a full page's last row, the microseconds until a
+ * seen, clock_us: an outcome word, JSON text, the key of a full page's last row, the microseconds until a
  * page's first row expires, what snapshot.h reads, and the server's clock. */
 enum shape {
     SHAPE_OBJECT, /* its row as an object with the outcome "ok"; no row stays no row */

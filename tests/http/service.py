@@ -83,6 +83,7 @@ class Pool:
             "identity": "handle",
             "log_level": "debug",
             "purge_interval": 0,
+            "repeat_window": 0,
             "connection_url_file": self.url_file if self.database is not None else None,
         }
         defaults |= PATIENT if self.is_patient else {}
