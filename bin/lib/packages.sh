@@ -6,7 +6,7 @@ declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config python3-yaml uuid-dev'
   [run]='curl nginx openssl postgresql'
-  [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev nftables openapi-specification pgbouncer
+  [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime nftables openapi-specification pgbouncer
     procps prometheus python3 python3-cryptography python3-hypothesis python3-jsonschema python3-psycopg2 python3-pytest
     python3-pytest-xdist shellcheck shfmt spawn-fcgi xz-utils'
   [bench]='python3 wrk'
