@@ -549,7 +549,7 @@ create table unsettled_threads (
 );
 
 -- Has replies end with the activity top that they reply to, and theirs with them, "most" of them at most; how many it changed. What
--- is left is noted for the purge: so nobody's request grows with what others have replied. The locks go from the top of a thread
+-- is left is noted for the purge: so the work of a request does not grow with the replies of others. The locks go from the top of a thread
 -- downwards, as everywhere. A reply that was deleted by itself stays as it is.
 create function settle_replies(top uuid, most integer) returns integer
     language plpgsql

@@ -1,5 +1,5 @@
 -- Marks an activity of the caller's own as deleted; a reply is taken off its parent's count. deleted_at is when; expires_at becomes
--- -infinity, so that no statement shows it any more. The row stays for a day: who asks again is told the same again, and a create
+-- -infinity, so that no statement shows it any more. The row stays for a day: the same request again gets the same answer, and a create
 -- that comes again brings nothing back. The purge takes it away then, with all that others did with it.
 -- Up to 50 of its replies, and of theirs, go along at once; a longer thread is the purge's, see settle_replies in schema.sql: no
 -- delete costs more the more others have replied, and the same again costs as little.

@@ -28,7 +28,7 @@ static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
 static bool is_torn;    /* the last line was cut, and could not be taken back */
-static int64_t dropped; /* lines that nobody took */
+static int64_t dropped; /* lines that the log did not take */
 static pid_t own_pid;   /* 0: not known yet */
 static enum { SINK_UNKNOWN, SINK_FILE, SINK_SOCKET, SINK_OTHER } sink; /* what stderr is */
 

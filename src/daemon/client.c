@@ -288,8 +288,8 @@ void client_event(struct client *client, uint32_t events)
     case CLIENT_IDLE:
     case CLIENT_ARRIVING:
         if (has_left) {
-            /* It has told its client that there was no answer: what came is not run behind its back.
-             * But who leaves a connection here is gone as well. */
+            /* The peer has told its client that there was no answer, so its request is not run. A
+             * server that left a connection here has closed its end as well. */
             if (!take_left(client)) {
                 close_client(client);
             }

@@ -69,7 +69,7 @@ static void run(void *context)
     struct statement statement = statement_of(STATEMENT_SESSION_SNAPSHOT);
     struct look look = {.mark = watcher->mark};
 
-    /* It serves nobody: neither the listening socket nor the hook's secret is for it. */
+    /* It serves no request: it needs neither the listening socket nor the hook's secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_WATCH;
     settings.session.counts = watcher->counts;

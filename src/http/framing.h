@@ -2,7 +2,7 @@
  * reads them: libfcgi gets complete requests only, and no management record.
  *
  * A connection is between two requests (struct framing is all zero), within one (id is set), or has all of one
- * (is_complete) until its answer is sent. Only framing_step() changes the state; whoever ends a request zeroes it. */
+ * (is_complete) until its answer is sent. Only framing_step() changes the state; the code that ends a request zeroes it. */
 #ifndef CRUDDUR_HTTP_FRAMING_H
 #define CRUDDUR_HTTP_FRAMING_H
 
