@@ -26,6 +26,7 @@ def arguments():
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1000, 30_000, 1_000_000], help="activities, for each size (%(default)s)"
     )
+    parser.add_argument("--runs", type=int, default=30, help="of each case, whose median the ms are (%(default)s)")
     parser.add_argument("--plans", action="store_true", help="the plans over most rows, too")
     parser.add_argument("--only", nargs="+", metavar="STATEMENT", default=[], help="such as activities/home")
     parser.add_argument("--worst", action="store_true", help="one line for each statement: the case that takes longest over most rows")
@@ -34,12 +35,14 @@ def arguments():
     given = parser.parse_args()
     if not os.access(CRUDDURD, os.X_OK):
         parser.error(f"there is no {CRUDDURD}: run make, or say where it is by CRUDDURD")
+    if given.runs < 1:
+        parser.error("--runs is at least 1")
     if min(given.rows) < LEAST_ROWS:
         parser.error(f"--rows is at least {LEAST_ROWS}")
     return given
 
 
-def measure(database, wanted=(), sql_dir=SQL):
+def measure(database, runs, wanted=(), sql_dir=SQL):
     """{(statement, what is asked): (plan, milliseconds)}"""
     prepared = statements(database, sql_dir)
     unknown = set(wanted) - set(prepared)
@@ -50,7 +53,7 @@ def measure(database, wanted=(), sql_dir=SQL):
         for name, what, values in cases(database):
             if not wanted or name in wanted:
                 run = (name, prepared[name], values)
-                found[name, what] = (explainer.explain(*run), explainer.milliseconds(*run))
+                found[name, what] = (explainer.explain(*run), explainer.milliseconds(*run, runs))
     return found
 
 
@@ -94,7 +97,7 @@ def main():
             load(database, users=max(200, rows // 50), activities=rows)
             if given.after:
                 database.sql(given.after)
-            found.append(measure(database, given.only, given.sql_dir.resolve()))
+            found.append(measure(database, given.runs, given.only, given.sql_dir.resolve()))
         if given.worst:
             report_worst(given.rows, found)
         else:

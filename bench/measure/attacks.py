@@ -32,12 +32,12 @@ with popular as (
     returning uuid
 )
 select count(*) from popular"""
-REPLIES = f"""
+REPLIES = """
 insert into activities (user_uuid, message, expires_at, reply_to_activity_uuid)
 select md5('user 2')::uuid, 'reply', p.expires_at, p.uuid
-from activities p, generate_series(1, {settings.ATTACK_REPLIES}) n
+from activities p, generate_series(1, {replies}) n
 where p.message = 'popular'"""
-COUNTS = f"update activities set replies_count = {settings.ATTACK_REPLIES} where message = 'popular'"
+COUNTS = "update activities set replies_count = {replies} where message = 'popular'"
 FOLLOWED = f"""
 insert into users (uuid, display_name, handle, email, cognito_user_id)
 select md5('followed ' || n)::uuid, 'Followed', 'followed' || n, 'followed' || n || '@example.com', 'followed' || n
@@ -93,7 +93,7 @@ def beside(scene, pool, attack):
             if kind == "beside it":
                 stack.enter_context(attack)
             traffic = stack.enter_context(Traffic(scene.bench, pool.port, **NORMAL))
-            time.sleep(settings.ATTACK_SECONDS)
+            time.sleep(settings.ATTACK_SECONDS_QUICK if scene.bench.quick else settings.ATTACK_SECONDS)
         p99[kind] = max(traces.percentile(answers, 0.99) for answers in traffic.answers.values())
         wrong.append(traffic.wrong())
     return p99, wrong
@@ -119,9 +119,9 @@ def uuid_of(number):
 
 
 def long_threads(scene):
-    scene.bench.sql(POPULAR)
-    scene.bench.sql(REPLIES)
-    scene.bench.sql(COUNTS)
+    replies = settings.ATTACK_REPLIES_QUICK if scene.bench.quick else settings.ATTACK_REPLIES
+    for statement in (POPULAR, REPLIES, COUNTS):
+        scene.bench.sql(statement.format(replies=replies))
     with scene.pool() as pool:
         scene.warm(pool)
         p99, wrong = beside(scene, pool, Attackers(pool.port, deletes_and_keeps))

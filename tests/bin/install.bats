@@ -7,7 +7,7 @@ load helpers/build
 load helpers/cluster
 
 setup_file() {
-  ROOM=$(mktemp -d /tmp/cruddur-install.XXXXXX)
+  ROOM=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-install.XXXXXX")
   chmod 755 "$ROOM"
   export ROOM
   take_build "$ROOM/data"

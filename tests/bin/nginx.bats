@@ -7,7 +7,7 @@ load helpers/ports
 
 setup_file() {
   TOP=${BIN%/bin}
-  FOLDER=$(mktemp -d /tmp/cruddur-nginx.XXXXXX)
+  FOLDER=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-nginx.XXXXXX")
   chmod 755 "$FOLDER"
   cp -r "$TOP/nginx" "$FOLDER/shipped"
   sed -i 's/\(_timeout\) [0-9]*s;/\1 300s;/' "$FOLDER/shipped/cruddur.conf" # no machine is too slow

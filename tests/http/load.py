@@ -10,18 +10,20 @@ import time
 from waiting import PATIENCE, eventually
 
 READS = ("/api/activities/home?limit=5", "/livez")
+PAUSE = 0.01  # s, between two requests of a connection: what happens beside them needs the processor, too
 
 
 class Load:
-    """with Load(service) as load: … Reads and creates in turn, over kept connections, until the block ends."""
+    """with Load(service) as load: … Reads and creates in turn, over kept connections, until the block ends. pause is in seconds."""
 
     marks = itertools.count(1)
 
-    def __init__(self, service, connections=8, reads=READS, creates=True):
+    def __init__(self, service, connections=8, reads=READS, creates=True, pause=PAUSE):
         self.service = service
         self.mark = f"load {next(self.marks)}"
         self.reads = reads
         self.creates = creates
+        self.pause = pause
         self.statuses = collections.Counter()
         self.failures = []
         self.acknowledged = {}  # message → uuid
@@ -75,6 +77,7 @@ class Load:
                 self.note_failure("connection", repr(error))
                 connection.close()
                 connection = None
+            time.sleep(self.pause)
         if connection is not None:
             connection.close()
 

@@ -267,16 +267,17 @@ class Explainer:
             [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"],
         )
 
-    def milliseconds(self, name, statement, values, runs=30):
+    def milliseconds(self, name, statement, values, runs):
         """The median of what a run takes in the server, with its planning if there is any; its answer isn't sent."""
         command = self.command(name, statement, values)
         times = []
-        for _ in range(10 + runs):  # the first ones warm up, and may be planned for their values
+        warm_up = 1 + runs // 3
+        for _ in range(warm_up + runs):
             self.cursor.execute(f"explain (analyze, timing off) {command}")
             *_, planning, execution = (line for (line,) in self.cursor.fetchall() if "Time: " in line)
             times.append(sum(float(re.search(r"[\d.]+", line)[0]) for line in (planning, execution)))
             self.connection.rollback()
-        return statistics.median(times[10:])
+        return statistics.median(times[warm_up:])
 
 
 EVENT = json.dumps(

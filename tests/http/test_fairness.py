@@ -44,7 +44,7 @@ def pool():
 
 
 def test_64_connections_and_4_workers(service):
-    with Load(service, connections=CONNECTIONS) as load:
+    with Load(service, connections=CONNECTIONS, pause=0) as load:
         load.wait_for_each(10)
     assert load.failures == []
     load.audit(service.database).check()

@@ -478,30 +478,28 @@ def _(call, service):
 
 @recipe("follows_exceed_max")
 def _(call, service):
-    service.database.sql(
+    service.database.load(
         """insert into users (handle, display_name, email, cognito_user_id)
-           select 'full' || n, n, n || '@full.example', 'full-' || n from generate_series(1, 5000) n"""
-    )
-    service.database.sql(
-        """insert into follows (follower_uuid, followed_uuid)
+           select 'full' || n, n, n || '@full.example', 'full-' || n from generate_series(1, 5000) n;
+           insert into follows (follower_uuid, followed_uuid)
            select (select uuid from users where handle = %s), uuid from users where handle ~ '^full'""",
         CALLER,
     )
     try:
         return call.send(service)
     finally:
-        service.database.sql("delete from users where handle ~ '^full'")
+        service.database.load("delete from follows using users where uuid = followed_uuid and handle ~ '^full'; delete from users where handle ~ '^full'")
 
 
 @recipe("growth_behind")
 def _(call, service):
-    service.database.sql(
-        "insert into activities (user_uuid, message) select uuid, 'behind' from users, generate_series(1, 50001) where handle = %s", OTHER
+    service.database.load(
+        "insert into activities (user_uuid, message, search) select uuid, 'behind', '' from users, generate_series(1, 50001) where handle = %s", OTHER
     )
     try:
         return call.send(service)
     finally:
-        service.database.sql("delete from activities where message = 'behind'")
+        service.database.load("delete from activities where message = 'behind'")
 
 
 simple_query("limit_invalid", limit=201)

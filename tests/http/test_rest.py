@@ -5,6 +5,9 @@ import datetime
 import itertools
 import time
 
+import pytest
+
+from service import Service
 from waiting import eventually
 
 HOME = "/api/activities/home"
@@ -49,13 +52,11 @@ def test_it_rests_and_misses_nothing(start):
     eventually(lambda: is_kept(service), what="a kept page")
     assert not is_at_rest(service)
     eventually(lambda: is_at_rest(service), what="rest")
-    assert is_at_rest(service)
-    for number in range(3):
-        service.cluster.sql("update activities set message = %s", f"meanwhile {number}", database=service.database.name)
-        assert service.get(HOME).json[0]["message"] == f"meanwhile {number}"
-        eventually(lambda: is_kept(service), what="a kept page")
-        assert not is_at_rest(service)
-        eventually(lambda: is_at_rest(service), what="rest")
+    service.cluster.sql("update activities set message = 'meanwhile'", database=service.database.name)
+    assert service.get(HOME).json[0]["message"] == "meanwhile"
+    eventually(lambda: is_kept(service), what="a kept page")
+    assert not is_at_rest(service)
+    eventually(lambda: is_at_rest(service), what="rest")
 
 
 def test_it_does_not_rest_while_pages_are_asked_for(start):
@@ -71,18 +72,19 @@ def test_it_does_not_rest_while_pages_are_asked_for(start):
 # --- the purger ---
 
 IDLE = 60  # s, between two looks of a purger that foresees nothing
-BEFORE_THAT = IDLE - 15  # s; whoever rests for so long comes too late
+BEFORE_THAT = IDLE - 15  # s; a purger that rests for so long comes too late
+OFTEN = {"workers": 1, "purge_interval": 1}  # it would look every second if it did not rest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def idle(cluster):
+    """It rests while the other tests run."""
+    with Service(cluster, **OFTEN) as service:
+        yield service
 
 
 def steps(service):
     return templates(service).count("metrics/step")
-
-
-def resting(start, **settings):
-    """A service whose purger would look every second if it did not rest."""
-    service = start(workers=1, purge_interval=1, **settings)
-    eventually(lambda: steps(service) > 0 and is_at_rest(service), what="rest")
-    return service
 
 
 def longest_rest(service):
@@ -91,29 +93,23 @@ def longest_rest(service):
     return max(((later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)), default=0)
 
 
-def test_an_idle_purger_rests(start):
-    service = resting(start)
-    eventually(lambda: longest_rest(service) > IDLE - 1, what="a minute without a look")
-
-
 def test_a_purger_looks_when_the_pool_has_written(start):
-    service = resting(start)
+    service = start(**OFTEN)
     for number in range(2):
+        eventually(lambda: steps(service) > 0 and is_at_rest(service), what="rest")
         before = steps(service)
         assert service.create(f"written {number}").status == 200
         eventually(lambda: steps(service) > before, BEFORE_THAT, what="a look")  # noqa: B023
-        eventually(lambda: is_at_rest(service), what="rest")
 
 
-def test_a_purger_looks_when_something_expires(start, database):
-    database.add_activities(1, created_at="now() - interval '1 hour'", expires_at="now() + interval '12 seconds'", message="'soon'")
-    service = start(workers=1, purge_interval=1, database=database)
-    eventually(lambda: "soon" not in database.messages(), BEFORE_THAT, what="the purge")
+def test_a_purger_looks_when_something_ends(start, database):
+    """What expires, and what was deleted a day ago."""
+    database.add_activities(2, created_at="now() - interval '2 days'", expires_at="now() + interval '8 seconds'", message="'row ' || n")
+    database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '8 seconds' where message = 'row 2'")
+    service = start(database=database, **OFTEN)
+    eventually(lambda: not {"row 1", "row 2"} & set(database.messages()), BEFORE_THAT, what="the purge")
     assert steps(service) <= 6  # and not every second
 
 
-def test_a_purger_looks_when_something_was_deleted_for_a_day(start, database):
-    database.add_activities(1, created_at="now() - interval '2 days'", message="'deleted'")
-    database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '12 seconds' where message = 'deleted'")
-    start(workers=1, purge_interval=1, database=database)
-    eventually(lambda: "deleted" not in database.messages(), BEFORE_THAT, what="the purge")
+def test_an_idle_purger_rests(idle):
+    eventually(lambda: longest_rest(idle) > IDLE - 1, what="a minute without a look")

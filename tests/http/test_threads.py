@@ -9,7 +9,7 @@ from issuer import TokenService
 from social import check_counts
 from waiting import eventually
 
-REPLIES = 20_000
+REPLIES = 5_000
 AT_ONCE = 50  # delete.sql and keep.sql
 STEP = 500
 
@@ -79,7 +79,7 @@ def keep(service, what):
 @pytest.mark.parametrize("nested", [False, True], ids=["side by side", "each to the other"])
 @pytest.mark.parametrize("ask", [delete, keep])
 def test_its_author_touches_few_rows(service, ask, nested):
-    replies = 3000 if nested else REPLIES
+    replies = 1500 if nested else REPLIES
     top = thread(service, replies, nested)
     assert rows_changed(service, lambda: ask(service, top)) == 1 + (AT_ONCE if nested else 0)
     if ask is delete:

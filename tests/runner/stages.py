@@ -25,6 +25,10 @@ PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
 SLOTS = PROCESSORS * 2
 
+# PostgreSQL makes a thousand files for each database: the tests make their folders in memory where there is that much, in bytes.
+IN_MEMORY = "/dev/shm"
+FREE_MEMORY = 6 << 30
+
 # The files that take longest, which begin first: the run ends with the short ones, on all processors. Seconds on a quiet machine.
 PYTEST_SECONDS = 200
 LONG_PYTEST = (
@@ -43,12 +47,24 @@ SMOKE = {
 }
 
 
+def folder_for_tests():
+    """Memory only if it is not needed for anything else, and if programs may run from there."""
+    try:
+        volume = os.statvfs(IN_MEMORY)
+        (available,) = re.findall(r"^MemAvailable: +(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.M)
+    except (OSError, ValueError):
+        return "/tmp"
+    free = min(volume.f_bavail * volume.f_frsize, int(available) * 1024)
+    return IN_MEMORY if free >= FREE_MEMORY and not volume.f_flag & os.ST_NOEXEC else "/tmp"
+
+
 class Stages:
     """Makes the jobs of stages, all with their files below work."""
 
     def __init__(self, work):
         self.work = work
         self.source = work / "src"
+        self.folder = folder_for_tests()
 
     def jobs_of(self, stage, arguments=None, is_quick=False):
         """arguments: only these tests, in the words of the stage's own test program."""
@@ -149,7 +165,7 @@ class Stages:
 
     def pytest(self, stage, name, arguments, cruddurd, **more):
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", "-n", str(PYTEST_WORKERS), "--dist", "loadfile", *arguments]
-        environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
+        environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE), "CHECK_FOLDER": self.folder}
         return Job(
             stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS,
             environment=environment, modules=("pytest", "xdist"), **more,
@@ -179,7 +195,7 @@ class Stages:
     def scripts(self, arguments, is_quick=False):
         """A job for each file of bats: one of arguments is a file and, behind a colon, a regular expression of its tests' names."""
         files = sorted(path.name for path in (TOP / "tests/bin").glob("*.bats"))
-        environment = {"CHECK_SHARED": str(self.work / "shared"), "CHECK_BUILD": str(self.work / "plain/build")}
+        environment = {"CHECK_SHARED": str(self.work / "shared"), "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder}
         jobs = []
         for argument in arguments or (SMOKE["scripts"] if is_quick else files):
             file, _, pattern = argument.partition(":")

@@ -6,7 +6,7 @@ load helpers/processes
 
 # make_room: leaves ROOM, and TOP, the checkout.
 make_room() {
-  ROOM=$(mktemp -d /tmp/cruddur-bench.XXXXXX)
+  ROOM=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-bench.XXXXXX")
   TOP=${BIN%/bin}
   export ROOM TOP
   chmod 755 "$ROOM"

@@ -10,7 +10,7 @@ PROGRAMS=${PGBIN:-$PROGRAMS}
 # cluster_start: leaves CLUSTER (folder of the socket and the data), PORT and PASSWORD (of the superuser postgres).
 # PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.
 cluster_start() {
-  CLUSTER=$(mktemp -d /tmp/cruddur-bats.XXXXXX)
+  CLUSTER=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-bats.XXXXXX")
   PASSWORD="p@ss/cruddur:'\\% word"
   export CLUSTER PORT PASSWORD PATH=$PROGRAMS:$PATH
   take_shared cluster make_cluster "$CLUSTER/data"

@@ -9,7 +9,7 @@ export CRUDDUR_STATEMENT_TIMEOUT=50000 CRUDDUR_DEADLINE=60000 CRUDDUR_STUCK_TIME
 
 # make_room: leaves ROOM, and in it CLONE and DATA, which isn't there yet, and PORT.
 make_room() {
-  ROOM=$(mktemp -d /tmp/cruddur-quickstart.XXXXXX)
+  ROOM=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-quickstart.XXXXXX")
   CLONE=$ROOM/clone
   DATA=$ROOM/data
   PORT=$(free_ports 1)
