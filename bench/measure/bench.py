@@ -89,7 +89,7 @@ def parse():
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     for name in ("rows", "small-rows", "rounds", "seconds", "requests", "small-port", "eight-port"):
         parser.add_argument(f"--{name}", type=int, required=True)
-    for name in ("quick", "web-user", "log-level"):
+    for name in ("quick", "web-user", "log-level", "faults"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("phases", nargs="+")
     arguments = parser.parse_args()

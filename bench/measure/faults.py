@@ -109,6 +109,8 @@ def run(bench):
     busy = []
     with calm(scene) as calm_one:
         for fault in FAULTS:
+            if bench.faults != "all" and fault.__name__ not in bench.faults.split(","):
+                continue
             if fault is outages.cable_cut and not cable.is_possible():
                 for key in outages.KEYS_OF_CABLE:
                     bench.miss(key, "a cable takes root, iproute2 and network namespaces", "not measured")

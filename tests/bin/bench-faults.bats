@@ -36,7 +36,7 @@ is_frozen() {
 }
 
 @test "ended while PostgreSQL is frozen it leaves nothing behind" {
-  "$TOP/bin/bench" --no-install --dir "$ROOM/data" --results "$ROOM/faults" --quick --only-faults --rows 2000 \
+  "$TOP/bin/bench" --no-install --dir "$ROOM/data" --results "$ROOM/faults" --quick --faults postgresql_frozen --rows 2000 \
     >"$ROOM/ended" 2>&1 3>&- &
   local bench=$! status=0
   eventually is_frozen

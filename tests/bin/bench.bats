@@ -48,6 +48,7 @@ for verdict in targets.judge_all(measures, left_out):
   run -2 bench --tune everything
   run -2 bench --only-faults --tune commit
   run -2 bench --only-faults --only nginx
+  run -2 bench --faults worker_killed,flood
   run -2 bench surplus
 }
 

@@ -2,7 +2,7 @@
 
 import os
 
-from client import Client
+from client import Asking, Client
 from cluster import Database
 from daemon import Daemon, options_of
 from fcgi import Peer
@@ -167,6 +167,17 @@ class Service(Pool, Client):
         super().remove()
         if self.owns_database and self.database is not None:
             self.database.remove()
+
+    def wait_for_sessions(self, count):
+        """Until so many workers have both of theirs: each makes them with its first read and its first create."""
+
+        def are_there():
+            askings = [Asking(ask) for ask in (self.home, self.create) * 2 * count]
+            for asking in askings:
+                asking.reply()
+            return all(len(self.database.backends(lane)) >= count for lane in ("reading", "writing"))
+
+        eventually(are_there, what=f"the sessions of {count} workers")
 
     def logs(self):
         return super().logs() + f"--- nginx\n{self.front.error_log.tail(LOG_LINES)}" if self.front is not None else ""

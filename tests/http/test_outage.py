@@ -128,12 +128,13 @@ class Names:
 
     @contextlib.contextmanager
     def cut(self):
-        self.hosts.write_text("")
-        try:
-            with self.wire.cut("far"):
+        """While the cable is whole the name is known: the far end would say at once that it has no name server."""
+        with self.wire.cut("far"):
+            self.hosts.write_text("")
+            try:
                 yield
-        finally:
-            self.tell()
+            finally:
+                self.tell()
 
 
 @needs_root

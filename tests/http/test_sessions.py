@@ -87,8 +87,8 @@ def test_a_new_worker_has_its_sessions(cluster, start):
     """The server lets nobody in for a while, but answers those that are in: a worker without sessions replaces none that has them."""
     service = start(workers=2, feed_watch=0)
     warm(service)
-    with Load(service, connections=4) as load:
-        load.wait_for_more(100)  # each worker has its sessions
+    with Load(service, connections=4, pause=0.04) as load:
+        service.wait_for_sessions(2)
         before = service.wait_for_workers()
         with frozen(cluster.processes()[0]):
             service.daemon.signal(signal.SIGHUP)
@@ -153,7 +153,7 @@ def test_fewer_sessions_than_wanted_are_shared(start, limit):
         load.wait_for_more(200)
         assert len(load.failures) == marked
         service.database.sql(f"alter database {service.database.name} connection limit -1")
-        eventually(lambda: len(service.database.backends("writing")) == 4, what="a session for each")
+        service.wait_for_sessions(4)
     load.audit(service.database).check()
 
 

@@ -137,11 +137,11 @@ def test_below_more_than_are_looked_up(service):
 LOADED = """
     insert into users (uuid, display_name, handle, email, cognito_user_id)
     select md5('user ' || n)::uuid, n, 'user' || n, n || '@user.example', 'sub-' || n from generate_series(1, 20001) n;
-    insert into activities (user_uuid, message, created_at, expires_at)
-    select md5('user ' || 1 + n % 20000)::uuid, 'n', now() - n * interval '3 seconds', now() + interval '1 day' - n * interval '3 seconds'
+    insert into activities (user_uuid, message, search, created_at, expires_at)
+    select md5('user ' || 1 + n % 20000)::uuid, 'n', '', now() - n * interval '3 seconds', now() + interval '1 day' - n * interval '3 seconds'
     from generate_series(1, 60000) n;
-    insert into activities (uuid, user_uuid, message, created_at, expires_at)
-    select md5('noise ' || n)::uuid, md5('user 20001')::uuid, 'noise', now() - n * interval '1 millisecond', now() + interval '1 day'
+    insert into activities (uuid, user_uuid, message, search, created_at, expires_at)
+    select md5('noise ' || n)::uuid, md5('user 20001')::uuid, 'noise', '', now() - n * interval '1 millisecond', now() + interval '1 day'
     from generate_series(1, 3000) n;
     insert into reposts (user_uuid, activity_uuid, created_at)
     select md5('user ' || n)::uuid, md5('noise ' || 1 + n % 3000)::uuid, now() - n * interval '1 second' from generate_series(1, 20000) n"""
@@ -155,7 +155,7 @@ FOLLOW = """
 @pytest.fixture(scope="module")
 def loaded(cluster):
     database = Database(cluster)
-    database.sql(LOADED)
+    database.load(LOADED)
     database.sql("vacuum analyze")
     yield database
     database.remove()

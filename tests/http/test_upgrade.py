@@ -183,7 +183,7 @@ def test_a_program_that_the_database_refuses(service):
     """It has taken over, but its workers cannot run: those of the old program serve on, until there is a better one."""
     before = service.wait_for_workers(WORKERS)
     with Load(service) as load:
-        load.wait_for_each(10)  # by old workers, whose sessions stay
+        service.wait_for_sessions(WORKERS)  # which the old workers keep
         install(service.program)
         service.write_url(service.database.url(password="wrong"))
         service.hup(UNFIT)
