@@ -6,7 +6,7 @@ with lock as materialized (
     select pg_try_advisory_xact_lock(1668445540, 2) as is_mine
 ),
 step as materialized (
-    select public.purge_step(500) as done
+    select public.purge_step(200) as done
     from lock
     where is_mine
 )

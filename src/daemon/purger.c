@@ -65,6 +65,19 @@ static void rest(const struct purger *purger, int64_t next_ms, uint64_t generati
     } while (pause_ms > 0 && atomic_load(&purger->mark->generation) == generation);
 }
 
+/* After a step that began then. */
+static void pause_after(int64_t began_ms)
+{
+    int64_t pause_ms = (clock_ms() - began_ms) * PURGER_PAUSES;
+
+    if (pause_ms < PURGER_PAUSE_MS) {
+        pause_ms = PURGER_PAUSE_MS;
+    } else if (pause_ms > PURGER_REST_MS) {
+        pause_ms = PURGER_REST_MS;
+    }
+    poll(NULL, 0, (int)pause_ms);
+}
+
 static void run(void *context)
 {
     const struct purger *purger = context;
@@ -79,11 +92,12 @@ static void run(void *context)
     struct connection *connection = connection_new(&settings, purger->catalog, -1);
     for (;;) {
         uint64_t generation = atomic_load(&purger->mark->generation);
+        int64_t began_ms = clock_ms();
 
         connection_submit(connection, &statement, take_step, &progress);
         connection_finish(connection);
         if (progress.done > 0) {
-            poll(NULL, 0, PURGER_PAUSE_MS);
+            pause_after(began_ms);
         } else {
             rest(purger, progress.next_ms, generation);
         }
