@@ -4,18 +4,381 @@
 begin;
 set local search_path = public, pg_temp;
 
--- Text as it is compared where case does not count: handles, e-mail addresses, tags, words. The rule is Unicode's, by one
--- collation that every server with ICU has, and not by the database's: a Turkish database has the same users as any other.
-create function fold_case(value text) returns text
+-- Text. Which texts are the same and which words, tags and names are in a text follows from Unicode's data, never from the
+-- database's locale: normalize(), the collation und-x-icu, which every server with ICU has, and the ranges listed here. The text
+-- itself is stored as it came. tests/http/test_texts.py compares the ranges with Unicode's data; doc/architecture.md has the rules.
+
+-- Ranges for bracket expressions. A range may include code points that are not assigned, and such as its use never meets.
+
+-- Combining marks (Mn, Mc), letter numbers (Nl) and the digits that are not Nd. With [[:alnum:]] of und-x-icu they are the
+-- characters of words: XID_Continue of UAX #31 without connectors.
+create function word_marks() returns text
     language sql
     immutable
     parallel safe
 as $$
-    select lower(value collate pg_catalog."und-x-icu")
+    select
+        '\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670'
+        '\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0711-\u074a\u07a6-\u07f3\u07fd\u0816-\u082d\u0859-\u085b\u0898-\u08e1'
+        '\u08e3-\u0963\u0981-\u09e3\u09fe-\u0a75\u0a81-\u0ae3\u0afa-\u0b63\u0b82-\u0bd7\u0c00-\u0c63\u0c81-\u0c83'
+        '\u0cbc-\u0d4d\u0d57\u0d62-\u0d63\u0d81-\u0d83\u0dca-\u0df3\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ecd\u0f18-\u0f19'
+        '\u0f35\u0f37\u0f39\u0f3e-\u0f84\u0f86-\u0fbc\u0fc6\u102b-\u103e\u1056-\u109d\u135d-\u135f\u1369-\u1371'
+        '\u16ee-\u1734\u1752-\u17d3\u17dd\u180b-\u180d\u180f\u1885-\u18a9\u1920-\u193b\u19da\u1a17-\u1a1b\u1a55-\u1a7f'
+        '\u1ab0-\u1abd\u1abf-\u1b44\u1b6b-\u1b73\u1b80-\u1bf3\u1c24-\u1c37\u1cd0-\u1cd2\u1cd4-\u1cf9\u1dc0-\u1dff'
+        '\u20d0-\u20dc\u20e1\u20e5-\u20f0\u2160-\u2188\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u3007\u3021-\u302f\u3038-\u303a'
+        '\u3099-\u309a\ua66f\ua674-\ua67d\ua69e-\ua69f\ua6e6-\ua6f1\ua802-\ua827\ua82c\ua880-\ua8c5\ua8e0-\ua8f1'
+        '\ua8ff-\ua92d\ua947-\ua953\ua980-\ua9c0\ua9e5\uaa29-\uaa4d\uaa7b-\uaac1\uaaeb-\uaaef\uaaf5-\uaaf6\uabe3-\uabea'
+        '\uabec-\uabed\ufb1e\ufe00-\ufe0f\ufe20-\ufe2f\U00010140-\U00010174\U000101fd\U000102e0\U00010341-\U0001037a'
+        '\U000103d1-\U000103d5\U00010a01-\U00010a3f\U00010ae5-\U00010ae6\U00010d24-\U00010d27\U00010eab-\U00010eac'
+        '\U00010f46-\U00010f50\U00010f82-\U00010f85\U00011000-\U00011046\U00011070-\U000110ba\U000110c2'
+        '\U00011100-\U00011134\U00011145-\U00011173\U00011180-\U000111c0\U000111c9-\U000111cc\U000111ce-\U000111cf'
+        '\U0001122c-\U00011237\U0001123e\U000112df-\U00011374\U00011435-\U00011446\U0001145e\U000114b0-\U000114c3'
+        '\U000115af-\U000115c0\U000115dc-\U000115dd\U00011630-\U00011640\U000116ab-\U000116b7\U0001171d-\U0001172b'
+        '\U0001182c-\U0001183a\U00011930-\U00011943\U000119d1-\U000119e0\U000119e4-\U00011a3e\U00011a47-\U00011a99'
+        '\U00011c2f-\U00011c3f\U00011c92-\U00011cb6\U00011d31-\U00011d47\U00011d8a-\U00011d97\U00011ef3-\U00011ef6'
+        '\U00012400-\U0001246e\U00016af0-\U00016af4\U00016b30-\U00016b36\U00016f4f-\U00016f92\U00016fe4-\U00016ff1'
+        '\U0001bc9d-\U0001bc9e\U0001cf00-\U0001cf46\U0001d165-\U0001d169\U0001d16d-\U0001d172\U0001d17b-\U0001d182'
+        '\U0001d185-\U0001d18b\U0001d1aa-\U0001d1ad\U0001d242-\U0001d244\U0001da00-\U0001da36\U0001da3b-\U0001da6c'
+        '\U0001da75\U0001da84\U0001da9b-\U0001daaf\U0001e000-\U0001e02a\U0001e130-\U0001e136\U0001e2ae-\U0001e2ef'
+        '\U0001e8d0-\U0001e8d6\U0001e944-\U0001e94a\U000e0100-\U000e01ef'
 $$;
-revoke all on function fold_case(text) from public;
 
--- Which characters are blanks is listed in the constraints: what a class such as [[:space:]] has depends on the database.
+-- Characters of words in scripts that are written without blanks between words.
+create function unspaced_characters() returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        '\u0e01-\u0e4e\u0e81-\u0ecd\u0edc-\u0f19\u0f35-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17dd\u1950-\u19c9'
+        '\u1a20-\u1a7f\u1aa7\u1b00-\u1b4c\u1b6b-\u1b73\u3005-\u302d\u3031-\u312f\u31a0-\u31ff\u3400-\ua48c\ua980-\ua9cf'
+        '\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaadd\uf900-\ufad9\uff66-\uff9f\U00011700-\U0001172b\U00011740-\U00011746'
+        '\U00016fe0-\U00018d08\U0001aff0-\U0001b2fb\U00020000-\U0002ebe0\U0002f800-\U0002fa1d\U00030000-\U0003ffff'
+$$;
+
+-- Letters of the Latin script in lower case, and the digits.
+create function latin_characters() returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        '0-9a-z'
+        '\u00aa\u00ba\u00c0-\u02af\u1d00-\u1dbf\u1e00-\u1eff\u2c60-\u2c7f\ua722-\ua7ff\uab30-\uab64'
+$$;
+
+-- Default_Ignorable_Code_Point.
+create function invisible_characters() returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        '\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164'
+        '\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff'
+$$;
+
+-- White_Space, controls, and the Braille pattern without dots.
+create function blank_characters() returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        '\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u2800\u3000'
+$$;
+
+-- Whether a text shows nothing. src/base/utf8.c has the same ranges.
+create function is_blank(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+as $$
+    select value collate pg_catalog."C" !~ ('[^' || public.blank_characters() || public.invisible_characters() || ']')
+$$;
+
+-- Text as it is compared: Unicode's toNFKC_Casefold, so without regard to case, width and composition, and without invisible
+-- characters. Upper case first makes ss of ß; the dotless i, which is a letter of its own, is kept from that.
+create function fold_text(value text) returns text
+    language plpgsql
+    immutable
+    parallel safe
+    strict
+as $$
+begin
+    if octet_length(value) = char_length(value) then
+        return lower(value collate pg_catalog."C");
+    end if;
+    value := replace(lower(normalize(value, nfkc) collate pg_catalog."und-x-icu"), 'ı', 'İ');
+    value := replace(lower(replace(upper(value collate pg_catalog."und-x-icu"), 'İ', 'ı') collate pg_catalog."und-x-icu"), 'ς', 'σ');
+    return normalize(regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g'), nfkc);
+end
+$$;
+
+-- Whether a new handle may be this one: what fold_text makes of it has 1 to 64 code points, of words, "_", "." and "-", begins
+-- with a letter, a digit or "_" and ends with neither "." nor "-", and nothing of it is invisible. So a mention can name it. It
+-- is the profile UsernameCaseMapped of RFC 8265 without its joiners and without most punctuation.
+create function is_handle(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        value collate pg_catalog."C" !~ ('[' || public.invisible_characters() || ']')
+        and char_length(public.fold_text(value)) <= 64
+        and public.fold_text(value) collate pg_catalog."und-x-icu"
+            ~ ('^[[:alnum:]_](?:[[:alnum:]_.' || public.word_marks() || '-]*[[:alnum:]_' || public.word_marks() || '])?$')
+        and public.fold_text(value) collate pg_catalog."und-x-icu" ~ '[[:alnum:]]'
+$$;
+
+-- The words of a folded text, in its order: runs of letters, digits and marks. Of a run in a script without blanks each pair of
+-- neighbours is a word, and its last character.
+create function text_words(folded text) returns text[]
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+begin
+    folded := regexp_replace(folded collate pg_catalog."und-x-icu", '[^[:alnum:]' || public.word_marks() || ']+', ' ', 'g');
+    if octet_length(folded) > char_length(folded) and folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
+        -- <abc>, then <a ab bc c>, then ab bc c
+        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']+', ' <\&> ', 'g');
+        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']', '\& \&', 'g');
+        folded := translate(regexp_replace(folded collate pg_catalog."C", '<. ', ' ', 'g'), '>', ' ');
+        return array_remove(string_to_array(folded, ' '), '');
+    end if;
+    return string_to_array(btrim(folded), ' ');
+end
+$$;
+
+-- A folded message with "/" for its URLs, e-mail addresses and addresses such as @name@host, in which no tag and no mention is.
+-- Here a zero width space is a blank: it ends a tag. So are full-width signs, which the fold would make a part of an address. A
+-- full-width tilde is a wave dash, which joins two parts of a tag.
+create function text_without_addresses(message text) returns text
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    rest   constant text := '[^' || public.blank_characters() || '<>"«»“”„‘’、。〈-】〔-〗]*';
+    domain constant text := '(?:[[:alnum:]' || public.word_marks() || '-]+\.)+[[:alpha:]]{2,}';
+    spaced constant text := '(?![' || public.unspaced_characters() || '])';
+begin
+    message := public.fold_text(translate(message, U&'\200B！＆＊％＄～', '      〜'));
+    if strpos(message, '/') = 0 and strpos(message, '@') = 0 and strpos(message, 'www.') = 0 then
+        return message;
+    end if;
+    return regexp_replace(
+        message collate pg_catalog."und-x-icu",
+        '(?:[a-z][a-z0-9+.-]*://|www\.|' || domain || '(?::[0-9]+)?/)' || rest
+        || '|' || spaced || '[[:alnum:]](?:(?:' || spaced || '[[:alnum:]_.!$%&''*+=?^{|}~-])*' || spaced || '[[:alnum:]_+-])?@' || domain
+        || '|@[a-z0-9_]+(?:[.-][a-z0-9_]+)*@[[:alnum:]](?:[[:alnum:].-]*[[:alnum:]])?',
+        '/', 'g'
+    );
+end
+$$;
+
+-- The tags of a message, folded, each once; null without any. A tag is "#" and a hashtag identifier of UAX #31 with a letter in
+-- it, of at most 64 code points. "#" is not directly behind a word, unless of a script without blanks, "_", "#", "&" or "/".
+create function activity_tags(message text) returns text[]
+    language plpgsql
+    immutable
+    parallel safe
+    strict
+as $$
+declare
+    word  constant text := '[[:alnum:]_\u05f3' || public.word_marks() || ']'; -- U+05F3 ends an abbreviation
+    -- What joins two parts of a word: middle dots, a tie, double hyphens, the wave dash, the Hebrew maqaf and gershayim, the tsheg.
+    part  constant text := '(?:' || word || '|[·\u30fb\u203f\u30a0\u301c\u05be\u05f4\u0f0b](?=' || word || '))*';
+    piece text;
+    tag   text;
+    tags  text[];
+begin
+    message := public.text_without_addresses(message);
+    if octet_length(message) > char_length(message) then
+        message := regexp_replace(message collate pg_catalog."C", '([' || public.unspaced_characters() || '])#', '\1 #', 'g');
+    end if;
+    -- No query in here: every insert with a "#" does this.
+    foreach piece in array (regexp_split_to_array(message collate pg_catalog."und-x-icu", '(?<![[:alnum:]_#&/' || public.word_marks() || '])#'))[2:] loop
+        tag := '#' || substring(piece collate pg_catalog."und-x-icu" from '^(?=' || word || ')' || part || '[[:alpha:]〇]' || part);
+        if char_length(tag) <= 65 and tag <> all (coalesce(tags, '{}')) then
+            tags := tags || tag;
+        end if;
+    end loop;
+    return tags;
+end
+$$;
+
+-- What an activity is found by: its words (the first 100 code points of each), its tags, and when it was posted, as '@k:n', the
+-- n-th time of 2^k seconds since 1970, by which sql/activities/search.sql narrows down to the newest what is found often. No
+-- word begins with "@" or "#", and in none is a character that the syntax of a tsvector gives a meaning.
+create function activity_search(message text, tags text[], created_at timestamptz) returns tsvector
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    word   text;
+    place  integer := 0;
+    built  text := '';
+    second bigint;
+begin
+    -- No query in here: every insert does this.
+    foreach word in array coalesce(public.text_words(public.fold_text(message)), '{}') loop
+        place := place + 1;
+        built := built || left(word, 100) || ':' || place || ' ';
+    end loop;
+    foreach word in array coalesce(tags, '{}') loop
+        built := built || word || ' ';
+    end loop;
+    if isfinite(created_at) then
+        second := floor(date_part('epoch', created_at));
+        built := built || '''@12:' || (second >> 12) || ''' ''@15:' || (second >> 15)
+            || ''' ''@18:' || (second >> 18) || ''' ''@21:' || (second >> 21) || '''';
+    end if;
+    return built::tsvector;
+end
+$$;
+
+-- The words side by side, as a query. is_start: of the last one the start is enough. is_loose: in any order, and without what
+-- matches by a start of one character, of which the index has too many; null if nothing is left.
+create function phrase_query(words text[], is_start boolean, is_loose boolean) returns tsquery
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    one      constant text := '^[' || public.unspaced_characters() || ']$';
+    is_short boolean;
+    lexeme   tsquery;
+    phrase   tsquery;
+    last     integer;
+begin
+    for place in 1..cardinality(words) loop
+        is_short := words[place] collate pg_catalog."C" ~ one;
+        -- The last character of a run is in the pair before it; one alone may be followed by anything.
+        continue when is_short and words[place - 1] like '_' || words[place];
+        is_short := is_short or (is_start and place = cardinality(words));
+        continue when is_loose and is_short and char_length(words[place]) = 1;
+        lexeme := (left(words[place], 100) || case when is_short then ':*' else '' end)::tsquery;
+        phrase := case
+            when phrase is null then lexeme
+            when is_loose then phrase && lexeme
+            else tsquery_phrase(phrase, lexeme, place - last)
+        end;
+        last := place;
+    end loop;
+    return phrase;
+end
+$$;
+
+-- All of the queries, but of those that are joined by "or" one. What has a null in it is left out.
+create function joined_query(queries tsquery[], is_ored boolean[]) returns tsquery
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    either tsquery;
+    whole  tsquery;
+begin
+    for place in 1..cardinality(queries) loop
+        either := case when is_ored[place] then either || queries[place] else queries[place] end;
+        if is_ored[place + 1] is not true then
+            whole := coalesce(whole && either, either, whole);
+        end if;
+    end loop;
+    return whole;
+end
+$$;
+
+-- What a search's term asks for. fit: what has to be in an activity. whole: the same with the last word as a whole one. loose:
+-- what the index is asked for, whatever else fit says; null if the index is of no use. handle: the start of the author's, folded.
+-- plain: if there is neither a word nor a tag, what to look for as it is.
+-- "two words" stand side by side, -word must not be there, of this or that one is enough. The words of one piece between blanks,
+-- such as TCP/IP, stand side by side too. Of the last word the start is enough, unless it is quoted, negated or behind "or". The
+-- first 32 words count: each is looked for in thousands of rows.
+create function search_query(
+    term text, out handle text, out fit tsquery, out whole tsquery, out loose tsquery, out plain text
+)
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    room        integer := 32;
+    piece       text[];
+    words       text[];
+    tags        text[];
+    is_not      boolean;
+    is_or       boolean := false; -- the next piece is joined to the last one
+    wholes      tsquery[] := '{}'; -- of each piece
+    looses      tsquery[] := '{}';
+    is_ored     boolean[] := '{}';
+    start       integer; -- the piece of whose last word the start is enough; null: none
+    start_words text[];
+begin
+    for piece in
+        select regexp_matches(
+            translate(public.fold_text(term), '“”„', '"""') collate pg_catalog."C",
+            '(-*)"([^"]*)"?|([^"' || public.blank_characters() || ']+)', 'g'
+        )
+    loop
+        if piece[3] = 'or' then
+            is_or := wholes <> '{}';
+            start := null;
+            continue;
+        elsif handle is null and piece[3] like '@_%' then
+            handle := substr(piece[3], 2);
+            continue;
+        end if;
+        tags := case when piece[3] like '#%' then public.activity_tags(piece[3]) end;
+        words := coalesce(tags, public.text_words(coalesce(piece[2], piece[3])));
+        continue when words = '{}';
+        if cardinality(words) > room then
+            start := null;
+            words := words[:room];
+            exit when room = 0;
+        elsif tags is null then
+            start := case when piece[3] not like '-%' and not is_or then cardinality(wholes) + 1 end;
+            start_words := words;
+        end if;
+        room := room - cardinality(words);
+        is_not := tags is null and coalesce(piece[3] like '-%', piece[1] <> '');
+        wholes := wholes || case when is_not then !! public.phrase_query(words, false, false) else public.phrase_query(words, false, false) end;
+        looses := looses || case
+            when not is_not then public.phrase_query(words, false, true)
+            when cardinality(words) = 1 then !! public.phrase_query(words, false, true)
+        end;
+        is_ored := is_ored || is_or;
+        is_or := false;
+    end loop;
+
+    whole := public.joined_query(wholes, is_ored);
+    if start is not null then
+        wholes[start] := public.phrase_query(start_words, true, false);
+        looses[start] := public.phrase_query(start_words, true, true);
+    end if;
+    fit := public.joined_query(wholes, is_ored);
+    loose := public.joined_query(looses, is_ored);
+    if querytree(loose) in ('', 'T') then
+        loose := null;
+    end if;
+    if fit is null then
+        -- Of an emoji the form that is asked for does not count.
+        plain := translate(term, U&'\FE0E\FE0F', '');
+        plain := case when handle is not null then regexp_replace(plain, '[@\uff20\ufe6b][^' || public.blank_characters() || ']+', '') else plain end;
+        plain := nullif(btrim(regexp_replace(plain collate pg_catalog."C", '[' || public.blank_characters() || ']+', ' ', 'g')), '');
+    end if;
+end
+$$;
+revoke all on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
+    blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
+    text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
+    phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) from public;
+
+-- Constraints of old rows; set_folded_handle is stricter with new ones. Which characters are blanks is listed here: what a class
+-- such as [[:space:]] has depends on the database.
 create table users (
     uuid            uuid        not null default gen_random_uuid(),
     display_name    text        not null,
@@ -25,6 +388,7 @@ create table users (
     bio             text        not null default '',
     created_at      timestamptz not null default now(),
     updated_at      timestamptz not null default now(),
+    folded_handle   text        collate "C" not null, -- what the user is found by; set_folded_handle writes it
     constraint users_pkey primary key (uuid),
     constraint users_cognito_user_id_key unique (cognito_user_id),
     constraint users_display_name_check check (display_name ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' and char_length(display_name) <= 255),
@@ -35,9 +399,48 @@ create table users (
     constraint users_bio_check check (char_length(bio) <= 1024)
 );
 
--- AndrewBrown and andrewbrown are one user; statements look handles up by fold_case(handle).
-create unique index users_handle_key on users (fold_case(handle));
-create unique index users_email_key on users (fold_case(email));
+-- AndrewBrown and andrewbrown are one user.
+create unique index users_handle_key on users (folded_handle);
+create unique index users_email_key on users (lower(email collate "und-x-icu"));
+
+-- What is refused in a new name or handle, and is left alone where it is older than the rule: of an event that comes again, the
+-- insert is not looked at, as it becomes an update. A handle that another user had before migration 0011 in another spelling
+-- stays, too: its folded_handle ends with the user's uuid, so that no look-up finds it.
+create function set_folded_handle() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    is_new_name   boolean := tg_op = 'INSERT' or new.display_name <> old.display_name;
+    is_new_handle boolean := tg_op = 'INSERT' or new.handle <> old.handle;
+    broken        text;
+begin
+    -- One line, and nothing that turns the order of what stands behind it.
+    if
+        is_new_name
+        and (public.is_blank(new.display_name) or new.display_name ~ '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]')
+    then
+        broken := 'users_display_name_check';
+    elsif is_new_handle and not public.is_handle(new.handle) then
+        broken := 'users_handle_check';
+    end if;
+    if
+        broken is not null
+        and (tg_op = 'UPDATE' or not exists (select from public.users where cognito_user_id = new.cognito_user_id))
+    then
+        raise check_violation using
+            message = format('new row for relation "users" violates check constraint "%s"', broken), constraint = broken;
+    end if;
+    new.folded_handle := case when is_new_handle then public.fold_text(new.handle) else old.folded_handle end;
+    return new;
+end
+$$;
+revoke all on function set_folded_handle() from public;
+
+create trigger users_folded_handle
+    before insert or update of display_name, handle, folded_handle on users
+    for each row
+    execute function set_folded_handle();
 
 create function set_updated_at() returns trigger
     language plpgsql
@@ -148,12 +551,21 @@ begin
                     when 'users_handle_check' then 'user_handle_invalid'
                     when 'users_email_check' then 'email_invalid'
                     when 'users_display_name_check' then
-                        case when char_length(full_name) > 255 then 'display_name_exceed_max_chars' else 'display_name_blank' end
+                        case
+                            when char_length(full_name) > 255 then 'display_name_exceed_max_chars'
+                            when public.is_blank(full_name) then 'display_name_blank'
+                            else 'display_name_invalid'
+                        end
                 end;
             when unique_violation then
-                if exists (select from public.users where public.fold_case(handle) = public.fold_case(username) and cognito_user_id <> subject) then
+                if exists (select from public.users where folded_handle = public.fold_text(username) and cognito_user_id <> subject) then
                     return 'handle_taken';
-                elsif exists (select from public.users where public.fold_case(email) = public.fold_case(address) and cognito_user_id <> subject) then
+                elsif exists (
+                    select
+                    from public.users
+                    where lower(email collate "und-x-icu") = lower(address collate "und-x-icu")
+                        and cognito_user_id <> subject
+                ) then
                     return 'email_taken';
                 end if;
                 -- Neither: another delivery of this event has just made the row, or whoever had the name has just gone.
@@ -164,61 +576,18 @@ end
 $$;
 revoke all on function confirm_user(uuid, json, text, timestamptz) from public;
 
--- The tags of a message, each once: '#' and a word with a letter in it, in lower case; null without any. What is a letter or a
--- digit is said by the same collation as in fold_case; combining marks belong to the word.
-create function activity_tags(message text) returns text[]
-    language plpgsql
-    immutable
-    parallel safe
-    strict
-as $$
-declare
-    word  constant text := '[[:alnum:]_\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e\u17b4-\u17d3\u3099\u309a]*';
-    piece text;
-    tag   text;
-    tags  text[];
-begin
-    -- No query in here: every insert does this.
-    foreach piece in array (regexp_split_to_array(message collate "und-x-icu", '(?<![[:alnum:]_#&/])#'))[2:] loop
-        tag := '#' || public.fold_case(substring(piece collate "und-x-icu" from '^' || word || '[[:alpha:]_]' || word));
-        if char_length(tag) <= 65 and tag <> all (coalesce(tags, '{}')) then
-            tags := tags || tag;
-        end if;
-    end loop;
-    return tags;
-end
-$$;
-revoke all on function activity_tags(text) from public;
-
--- What an activity is found by: its words, its tags, and when it was posted, as '@k:n', the n-th time of 2^k seconds since
--- 1970, by which sql/activities/search.sql narrows down to the newest what is found often. No word begins with '@' or '#'.
-create function activity_search(message text, tags text[], created_at timestamptz) returns tsvector
-    language plpgsql
-    immutable
-    parallel safe
-as $$
-declare
-    marks  text[] := coalesce(tags, '{}');
-    second bigint;
-begin
-    if isfinite(created_at) then
-        second := floor(date_part('epoch', created_at));
-        marks := marks || array[
-            '@6:' || (second >> 6), '@9:' || (second >> 9), '@12:' || (second >> 12),
-            '@15:' || (second >> 15), '@18:' || (second >> 18), '@21:' || (second >> 21)
-        ];
-    end if;
-    return to_tsvector('pg_catalog.simple', public.fold_case(message)) || array_to_tsvector(marks);
-end
-$$;
-revoke all on function activity_search(text, text[], timestamptz) from public;
-
--- Generated columns would do the same, at twice the price for every insert.
+-- Generated columns would do the same, at twice the price for every insert. A new message shows something: the constraint leaves
+-- those alone that are older than this rule.
 create function set_activity_search() returns trigger
     language plpgsql
 as $$
 begin
-    new.tags := case when strpos(new.message, '#') > 0 then public.activity_tags(new.message) end;
+    if (tg_op = 'INSERT' or new.message <> old.message) and public.is_blank(new.message) then
+        raise check_violation using
+            message = 'new row for relation "activities" violates check constraint "activities_message_check"',
+            constraint = 'activities_message_check';
+    end if;
+    new.tags := case when new.message ~ '[#\ufe5f\uff03]' then public.activity_tags(new.message) end;
     new.search := public.activity_search(new.message, new.tags, new.created_at);
     return new;
 end
@@ -405,29 +774,52 @@ create table notifications (
 create index notifications_activity_idx on notifications (activity_uuid);
 create index notifications_actor_idx on notifications (actor_uuid);
 
--- Whom a message mentions: the users behind its first ten different words that begin with "@". An "@" inside a word, as in
--- an e-mail address, mentions nobody. What follows a handle may stand close to it: "@londo's." is londo, unless somebody
--- is called londo's.
+-- The users whom a message mentions, ten at most, in its order. A mention is "@" and a handle: the longest start of what stands
+-- behind it that is one and ends with a word. A word ends where another script begins, of those without blanks anywhere, and goes
+-- on behind "." and "-" if a letter, a digit or "_" follows. "@" is not directly behind a Latin word or one of _!#$%&*, as in an
+-- address, nor behind "@" or "/".
 create function mentioned_users(message text) returns setof uuid
-    language sql
+    language plpgsql
     stable
+    rows 10
     set search_path = pg_catalog, pg_temp
+    set jit = off -- the planner expects a thousand rows of each series
 as $$
-    select distinct named.uuid
+begin
+    return query
+    with names as (
+        select place, substring(piece collate "C" from '^[^' || public.blank_characters() || '/@]{1,65}') as name
+        from regexp_split_to_table(
+            public.text_without_addresses(message) collate "C", '(?<![_@/!#$%&*\u0300-\u036f' || public.latin_characters() || '])@'
+        ) with ordinality pieces (piece, place)
+        where place > 1
+    )
+    select found.uuid
     from (
-        select public.fold_case(match[1]) as word
-        from regexp_matches(message collate "und-x-icu", '(?<![[:alnum:]_@/])@([^[:space:][:cntrl:]/@]+)', 'g') with ordinality found (match, place)
-        group by public.fold_case(match[1])
-        order by min(place)
-        limit 10
-    ) words
+        select min(place) as place, name
+        from names
+        where name <> ''
+        group by name
+    ) different
     cross join lateral (
-        select uuid
-        from public.users
-        where public.fold_case(handle) in (word, substring(word collate "und-x-icu" from '^[[:alnum:]_]+(?:[.-][[:alnum:]_]+)*'))
-        order by char_length(handle) desc
+        select u.uuid
+        from generate_series(1, least(char_length(name), 64)) n
+        cross join lateral (select uuid from public.users where folded_handle = left(name, n) limit 1) u
+        where substr(name, n, 3) collate "und-x-icu" !~ (
+            '^(?:.(?:[0-9_]|(?![[:alpha:]])[' || public.word_marks() || '])'
+            || '|[_\u0300-\u036f' || public.latin_characters() || '][' || public.latin_characters() || ']'
+            || '|(?![' || public.latin_characters() || public.unspaced_characters() || '])[[:alnum:]' || public.word_marks() || ']'
+            || '(?![' || public.latin_characters() || public.unspaced_characters() || '])[[:alpha:]]'
+            || '|.[.-](?![' || public.unspaced_characters() || '])[[:alnum:]_]'
+            || '|[^[:alnum:]_' || public.word_marks() || '].)'
+        )
+        order by n desc
         limit 1
-    ) named
+    ) found
+    group by found.uuid
+    order by min(different.place)
+    limit 10;
+end
 $$;
 revoke all on function mentioned_users(text) from public;
 
@@ -464,7 +856,7 @@ begin
         union all
         select mentioned.uuid, 'mention'
         from public.mentioned_users(new.message) mentioned (uuid)
-        where position('@' in new.message) > 0
+        where new.message ~ '[@\ufe6b\uff20]'
             and mentioned.uuid is distinct from (select user_uuid from public.activities where uuid = new.reply_to_activity_uuid)
     ) told
     where told.uuid <> new.user_uuid;
@@ -476,7 +868,7 @@ revoke all on function tell_of_activity() from public;
 create trigger activities_tell
     after insert on activities
     for each row
-    when (new.reply_to_activity_uuid is not null or position('@' in new.message) > 0)
+    when (new.reply_to_activity_uuid is not null or new.message ~ '[@\ufe6b\uff20]')
     execute function tell_of_activity();
 
 -- A like or a repost (the trigger's argument) tells the author, until it is taken back.
@@ -631,7 +1023,6 @@ create trigger activities_search
 create index activities_search_idx on activities using gin (search) with (gin_pending_list_limit = 256);
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
 create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
-create index users_handle_prefix_idx on users (fold_case(handle) collate "C");
 
 -- How many users, posts and replies were made in a quarter of an hour (where days begin in any time zone), which begins at
 -- "at"; the sum of its rows, as nobody changes one: no row that all inserts queue for. Up to growth_closed.until that is
@@ -960,6 +1351,56 @@ as $$
 $$;
 revoke all on function note_purge_end() from public;
 
+-- Where the renewal of old activities' tags and search has come to: from here on back in time they may be as an older version's
+-- functions made them. No row: it is done, as in a new database.
+create table outdated_activities (
+    is_it      boolean     not null default true,
+    created_at timestamptz not null,
+    uuid       uuid        not null,
+    constraint outdated_activities_pkey primary key (is_it),
+    constraint outdated_activities_is_it_check check (is_it)
+);
+
+-- Writes tags and search of "batch" activities anew, where they aren't as the functions have it now, the newest first; how many
+-- it looked at. The locks go from old to new, so from what is replied to, to its replies, as everywhere.
+create function renew_activities(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    place public.outdated_activities;
+    older uuid[];
+begin
+    select * into place from public.outdated_activities for update;
+    if place is null then
+        return 0;
+    end if;
+    older := array(
+        select uuid
+        from public.activities
+        where (created_at, uuid) < (place.created_at, place.uuid)
+        order by created_at desc, uuid desc
+        limit batch
+    );
+    perform from public.activities where uuid = any (older) order by created_at, uuid for no key update;
+    update public.activities
+    set search = ''
+    where uuid = any (older)
+        and search <> public.activity_search(message, public.activity_tags(message), created_at);
+    if cardinality(older) < batch then
+        delete from public.outdated_activities;
+    else
+        update public.outdated_activities o
+        set created_at = a.created_at, uuid = a.uuid
+        from public.activities a
+        where a.uuid = older[batch];
+    end if;
+    return greatest(cardinality(older), 1);
+end
+$$;
+revoke all on function renew_activities(integer) from public;
+
 -- One step of the service's own purge, each a transaction of its own; how much was done, 0 when nothing is left to do. "batch"
 -- limits it as in purge_expired. Replies first, so that they end with what they reply to; then growth, which counts what is there.
 create function purge_step(batch integer) returns integer
@@ -976,6 +1417,9 @@ begin
         return 1;
     end if;
     done := public.purge_expired(batch);
+    if done = 0 then
+        done := public.renew_activities(batch);
+    end if;
     if done <> 0 then
         return abs(done);
     end if;
@@ -1022,6 +1466,26 @@ create table messages (
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid, created_at desc);
 
+-- As in set_activity_search. (As a condition of the trigger is_blank would be planned anew for each statement.)
+create function refuse_blank_message() returns trigger
+    language plpgsql
+as $$
+begin
+    if public.is_blank(new.message) then
+        raise check_violation using
+            message = 'new row for relation "messages" violates check constraint "messages_message_check"',
+            constraint = 'messages_message_check';
+    end if;
+    return new;
+end
+$$;
+revoke all on function refuse_blank_message() from public;
+
+create trigger messages_blank
+    before insert or update of message on messages
+    for each row
+    execute function refuse_blank_message();
+
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
 -- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
 -- blank and the checksum of NNNN_name.down.sql.
@@ -1043,7 +1507,8 @@ insert into applied_migrations (number, name, checksum) values
     (7, 'search_growth', 'abba2a085e07428c19ca27aa2cac7ab6a1fecacf59a1eab234f3eff1997b7d58'),
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
-    (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17');
+    (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
+    (11, 'text', '6d5893ea2eefbb8d3ad6c8324ee834f1e4af866f43f9f27464171e3f1541c91d');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -1102,7 +1567,7 @@ begin
     if to_regrole('cruddur_app') is not null then
         execute format('grant connect on database %I to cruddur_app', current_database());
         grant usage on schema public to cruddur_app;
-        grant select (uuid, display_name, handle, cognito_user_id, bio, created_at) on users to cruddur_app;
+        grant select (uuid, display_name, handle, cognito_user_id, bio, created_at, folded_handle) on users to cruddur_app;
         grant update (display_name, bio) on users to cruddur_app;
         grant select on activities to cruddur_app;
         grant insert (uuid, user_uuid, message, reply_to_activity_uuid, expires_at) on activities to cruddur_app;
@@ -1116,9 +1581,13 @@ begin
         grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
-        grant execute on function activity_tags(text), activity_search(text, text[], timestamptz), close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
-        grant execute on function fold_case(text), lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
-        grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), purge_step(integer) to cruddur_app;
+        grant execute on function close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
+        grant execute on function lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
+        grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
+            blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
+            text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
+            phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
+        grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then
         execute format('grant connect on database %I to cruddur_confirmation', current_database());

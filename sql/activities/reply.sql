@@ -9,12 +9,12 @@ with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
 ),
 parent as (
     select uuid, expires_at, replies_count

@@ -9,7 +9,7 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(viewer)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(viewer)s))
 )
 select
     row_to_json(shown) as activity,
@@ -104,6 +104,6 @@ from (
     from public.activities a
     join public.users u on u.uuid = a.user_uuid
     where a.uuid = %(uuid)s::uuid
-        and (%(handle)s::text is null or public.fold_case(u.handle) = public.fold_case(%(handle)s))
+        and (%(handle)s::text is null or public.fold_text(u.handle) = public.fold_text(%(handle)s))
         and (a.expires_at is null or a.expires_at > now())
 ) shown

@@ -6,12 +6,12 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
 ),
 other as (
     select uuid
     from public.users
-    where public.fold_case(handle) = public.fold_case(%(other)s)
+    where folded_handle = public.fold_text(%(other)s)
 ),
 conversation as (
     select g.uuid

@@ -7,12 +7,12 @@ with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
 ),
 timely as (
     select *
@@ -22,7 +22,7 @@ timely as (
 other as (
     select uuid
     from public.users
-    where public.fold_case(handle) = public.fold_case(%(other)s)
+    where folded_handle = public.fold_text(%(other)s)
 ),
 pair as (
     select least(timely.uuid, other.uuid) as first_user_uuid, greatest(timely.uuid, other.uuid) as second_user_uuid

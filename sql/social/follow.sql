@@ -8,7 +8,7 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
     for no key update
 ),
 timely as (
@@ -19,7 +19,7 @@ timely as (
 other as (
     select uuid, handle, display_name
     from public.users
-    where public.fold_case(handle) = public.fold_case(%(followed)s)
+    where folded_handle = public.fold_text(%(followed)s)
         and exists (select from me)
 ),
 allowed as (

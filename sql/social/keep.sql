@@ -7,12 +7,12 @@ with me as (
     select uuid, display_name, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
 ),
 wanted as (
     select uuid, user_uuid, reply_to_activity_uuid

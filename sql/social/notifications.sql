@@ -11,7 +11,7 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
 ),
 newest as (
     select event.*

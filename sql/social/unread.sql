@@ -7,7 +7,7 @@ with me as (
         coalesce((select read_at from public.notification_reads where user_uuid = u.uuid), '-infinity') as read_at
     from public.users u
     where u.cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(u.handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and u.folded_handle = public.fold_text(%(handle)s))
 ),
 unread as (
     select

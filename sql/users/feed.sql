@@ -13,12 +13,12 @@ with me as (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(viewer)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(viewer)s))
 ),
 author as (
     select uuid, cognito_user_id, handle, display_name, bio
     from public.users
-    where public.fold_case(handle) = public.fold_case(%(handle)s)
+    where folded_handle = public.fold_text(%(handle)s)
 ),
 page as (
     select

@@ -1,4 +1,4 @@
 -- A user in short. No row: there is no such handle.
 select uuid, handle, display_name
 from public.users
-where public.fold_case(handle) = public.fold_case(%(handle)s)
+where folded_handle = public.fold_text(%(handle)s)

@@ -7,7 +7,7 @@ with me as materialized (
     select uuid
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(viewer)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(viewer)s))
 ),
 near as materialized (
     select theirs.followed_uuid as uuid, count(*) as followers

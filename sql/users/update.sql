@@ -4,13 +4,13 @@ with me as (
     select uuid, handle
     from public.users
     where cognito_user_id = %(sub)s
-        or (%(sub)s is null and public.fold_case(handle) = public.fold_case(%(handle)s))
+        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
     for no key update
 ),
 allowed as (
     select *
     from me
-    where %(sub)s is null or %(handle)s is null or public.fold_case(handle) = public.fold_case(%(handle)s)
+    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
 ),
 timely as (
     select *

@@ -57,7 +57,7 @@ enum access {
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };
 
-enum { ENDPOINT_OUTCOMES_MAX = 12 };
+enum { ENDPOINT_OUTCOMES_MAX = 13 };
 
 struct endpoint {
     enum method method;

@@ -17,7 +17,7 @@ void broken_add(struct broken *broken, enum status rule)
 static void rule_length(const char *text, size_t max_chars, enum status blank, enum status too_long,
                         struct broken *broken)
 {
-    if (text == NULL || *text == '\0') {
+    if (text == NULL || utf8_is_blank(text)) {
         broken_add(broken, blank);
     } else if (utf8_code_points(text) > max_chars) {
         broken_add(broken, too_long);
@@ -36,46 +36,19 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
-/* As the schema's display_name check: Unicode's White_Space, and the four separators before U+0020, which
- * show nothing either. */
-size_t rule_blank_length(const char *text)
-{
-    static const char *const BLANKS[] = {
-        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0",
-        "\u1680", "\x1c",   "\x1d",   "\x1e",   "\x1f",   "\u2000", "\u2001",   "\u2002",
-        "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",   "\u200a",
-        "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
-    };
-
-    for (size_t i = 0; i < sizeof BLANKS / sizeof BLANKS[0]; i++) {
-        if (strncmp(text, BLANKS[i], strlen(BLANKS[i])) == 0) {
-            return strlen(BLANKS[i]);
-        }
-    }
-    return 0;
-}
-
-static bool is_blank(const char *text)
-{
-    size_t length;
-
-    while ((length = rule_blank_length(text)) > 0) {
-        text += length;
-    }
-    return *text == '\0';
-}
-
 void rule_display_name(const char *display_name, struct broken *broken)
 {
-    rule_length(display_name != NULL && is_blank(display_name) ? NULL : display_name,
-                DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
+    rule_length(display_name, DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
                 STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, broken);
+    if (display_name != NULL && !utf8_is_blank(display_name) && utf8_has_control(display_name)) {
+        broken_add(broken, STATUS_DISPLAY_NAME_INVALID);
+    }
 }
 
 void rule_search_term(const char *term, struct broken *broken)
 {
-    rule_length(term != NULL && is_blank(term) ? NULL : term, SEARCH_TERM_MAX_CHARS,
-                STATUS_SEARCH_TERM_BLANK, STATUS_SEARCH_TERM_EXCEED_MAX_CHARS, broken);
+    rule_length(term, SEARCH_TERM_MAX_CHARS, STATUS_SEARCH_TERM_BLANK,
+                STATUS_SEARCH_TERM_EXCEED_MAX_CHARS, broken);
 }
 
 /* The length of "Etc/GMT+7" and its like at the beginning of name, or 0. */
@@ -93,12 +66,28 @@ static size_t fixed_zone_length(const char *name)
     return is_one ? sizeof START + digits : 0;
 }
 
-/* Of the names in the IANA database those have digits; what PostgreSQL would take besides, "ABC5" say,
- * always has. */
+/* The names in the IANA database that have digits, besides those of fixed_zone_length. */
+static bool is_zone_with_digits(const char *name)
+{
+    static const char *const ZONES[] = {"CST6CDT", "EST5EDT", "Etc/GMT0", "GMT+0",
+                                        "GMT-0",   "GMT0",    "MST7MDT",  "PST8PDT"};
+
+    for (size_t i = 0; i < sizeof ZONES / sizeof ZONES[0]; i++) {
+        if (strcmp(name, ZONES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What PostgreSQL would take besides the names in the IANA database, "ABC5" say, always has digits. */
 void rule_time_zone(const char *name, struct broken *broken)
 {
     size_t length = fixed_zone_length(name);
 
+    if (is_zone_with_digits(name)) {
+        return;
+    }
     if (length == 0) {
         length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/-");
     }

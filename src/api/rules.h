@@ -24,12 +24,13 @@ struct broken {
 
 void broken_add(struct broken *broken, enum status rule);
 
-/* Each adds to broken what it finds. NULL is a value that was not sent. */
+/* Each adds to broken what it finds. NULL is a value that was not sent. A text that shows nothing is blank, see
+ * utf8_is_blank. */
 void rule_message(const char *message, struct broken *broken);
 void rule_long_message(const char *message, struct broken *broken);
-void rule_display_name(const char *display_name, struct broken *broken); /* not blanks alone */
+void rule_display_name(const char *display_name, struct broken *broken); /* one line, too */
 void rule_bio(const char *bio, struct broken *broken);
-void rule_search_term(const char *term, struct broken *broken); /* nor this */
+void rule_search_term(const char *term, struct broken *broken);
 void rule_time_zone(const char *name, struct broken *broken); /* it looks like one; which there are
                                                                  PostgreSQL knows */
 void rule_user_handle(const char *handle, struct broken *broken);
@@ -42,9 +43,5 @@ const char *rule_time(const char *time, struct broken *broken);
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
  * STATUS_TTL_BLANK added for a word that is none. */
 const char *rule_ttl(const char *ttl, struct broken *broken);
-
-/* The bytes of the blank that text begins with, or 0. Blank is Unicode's White_Space
- * and U+001C to U+001F. */
-size_t rule_blank_length(const char *text);
 
 #endif

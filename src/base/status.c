@@ -36,6 +36,7 @@ static const struct {
     [STATUS_MESSAGE_EXCEED_MAX_CHARS_1024] = {422, "message_exceed_max_chars_1024"},
     [STATUS_DISPLAY_NAME_BLANK] = {422, "display_name_blank"},
     [STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS] = {422, "display_name_exceed_max_chars"},
+    [STATUS_DISPLAY_NAME_INVALID] = {422, "display_name_invalid"},
     [STATUS_BIO_EXCEED_MAX_CHARS] = {422, "bio_exceed_max_chars"},
     [STATUS_RECEIVER_HANDLE_BLANK] = {422,
                                       "user_reciever_handle_blank"}, /* as the frontends spell it */

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+
 /* The well-formed byte sequences of RFC 3629 section 4, by the range of the first byte. */
 static const struct {
     unsigned char first_low, first_high;
@@ -70,4 +72,63 @@ size_t utf8_code_points(const char *text)
         }
     }
     return count;
+}
+
+struct range {
+    uint32_t first, last;
+};
+
+static const struct range BLANKS[] = {
+    {0x1, 0x20},        {0x7f, 0xa0},      {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
+    {0x115f, 0x1160},   {0x1680, 0x1680},  {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+    {0x2028, 0x202f},   {0x205f, 0x206f},  {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},
+    {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},  {0xffa0, 0xffa0}, {0xfff0, 0xfff8}, {0x1bca0, 0x1bca3},
+    {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+
+static const struct range CONTROLS[] = {
+    {0x1, 0x1f}, {0x7f, 0x9f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+/* The code point that *text begins with, behind which *text then is. */
+static uint32_t take_code_point(const char **text)
+{
+    static const unsigned char LEAD_BITS[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    const unsigned char *b = (const unsigned char *)*text;
+    size_t length = *b < 0x80 ? 1 : *b < 0xe0 ? 2 : *b < 0xf0 ? 3 : 4;
+    uint32_t code_point = b[0] & LEAD_BITS[length];
+
+    for (size_t i = 1; i < length; i++) {
+        code_point = code_point << 6 | (b[i] & 0x3f);
+    }
+    *text += length;
+    return code_point;
+}
+
+static bool is_in(const struct range *ranges, size_t count, uint32_t code_point)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (code_point <= ranges[i].last) {
+            return code_point >= ranges[i].first;
+        }
+    }
+    return false;
+}
+
+bool utf8_is_blank(const char *text)
+{
+    while (*text != '\0') {
+        if (!is_in(BLANKS, sizeof BLANKS / sizeof BLANKS[0], take_code_point(&text))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool utf8_has_control(const char *text)
+{
+    while (*text != '\0') {
+        if (is_in(CONTROLS, sizeof CONTROLS / sizeof CONTROLS[0], take_code_point(&text))) {
+            return true;
+        }
+    }
+    return false;
 }

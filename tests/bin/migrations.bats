@@ -50,7 +50,7 @@ add_migration() {
   "$BIN/db-migrate" --to 2
   "$BIN/db-seed"
   here "drop table applied_migrations; update users set bio = 'kept' where handle = 'londo'"
-  rows="select * from users order by uuid; select to_jsonb(a) - 'search' - 'tags' - 'deleted_at' from activities a order by uuid"
+  rows="select to_jsonb(u) - 'folded_handle' from users u order by uuid; select to_jsonb(a) - 'search' - 'tags' - 'deleted_at' from activities a order by uuid"
   before=$(here "$rows")
   run -0 "$BIN/db-migrate"
   diff <(echo "$before") <(here "$rows")
@@ -69,9 +69,41 @@ add_migration() {
   run -0 "$BIN/db-migrate"
   here "insert into activities (user_uuid, message, created_at)
     select user_uuid, message, created_at from activities where message like 'an #Old%'"
-  [[ $(here "select count(*), count(distinct (tags, search)), min(tags::text) from activities where message like 'an #Old%'") == '2|1|{#old}' ]]
   "$BIN/db-purge"
+  [[ $(here "select count(*), count(distinct (tags, search)), min(tags::text) from activities where message like 'an #Old%'") == '2|1|{#old}' ]]
   [[ $(here 'select sum(users), sum(posts), sum(replies) from growth') == '0|2|0' ]]
+}
+
+@test "old handles stay, and old posts are found by the rules for text once the purge has renewed them" {
+  local by="select string_agg(handle, ' ' order by created_at) from users where folded_handle ="
+  local found="select count(*) filter (where search @@ (select fit from search_query('python'))), min(tags::text) from activities
+    where message like 'on %'"
+  begin_with empty
+  "$BIN/db-migrate" --to 9
+  "$BIN/db-seed"
+  here "insert into users (display_name, handle, email, cognito_user_id, created_at)
+      select 'N', handle, place || '@example.com', place, now() + place * interval '1 s'
+      from unnest(array['andrewbrown' || chr(8203), 'straße', 'STRASSE', 'c++']) with ordinality old (handle, place);
+    insert into activities (user_uuid, message, created_at)
+      select uuid, 'on docs.python.org #' || U&'\0939\093F\0928\094D\0926\0940', now() - n * interval '1 hour'
+      from users, generate_series(1, 3) n where handle = 'c++'"
+  before=$(here 'select handle, display_name, email, created_at, updated_at from users order by uuid')
+  run -0 "$BIN/db-migrate"
+  [[ $(here 'select handle, display_name, email, created_at, updated_at from users order by uuid') == "$before" ]]
+  [[ $(here "$by fold_text('AndrewBrown')") == andrewbrown && $(here "$by fold_text('Strasse')") == straße ]]
+  [[ $(here "$by fold_text('C++')") == c++ && $(here "select count(*) from users where folded_handle like '% %'") == 2 ]]
+  here "update activities set likes_count = 1; update users set display_name = 'O' where handle = 'c++'"
+  here "alter table activities disable trigger activities_search; update activities set search = '', tags = null;
+    alter table activities enable trigger activities_search"
+  [[ $(here "$found") == '0|' ]]
+  [[ $(here 'select renew_activities(2)') == 2 && $(here "$found") == '1|{#हिन्दी}' ]] # the newest is the seed's
+  "$BIN/db-purge"
+  [[ $(here "$found") == '3|{#हिन्दी}' && $(here 'select count(*) from outdated_activities') == 0 ]]
+  before=$(here 'select handle, display_name, email, created_at, updated_at from users order by uuid')
+  run -0 "$BIN/db-rollback" --to 9
+  run -0 "$BIN/db-migrate"
+  [[ $(here 'select handle, display_name, email, created_at, updated_at from users order by uuid') == "$before" ]]
+  [[ $(here "$by fold_text('Strasse')") == straße ]]
 }
 
 @test "down, one by one, is the way back, and up again ends the same" {
@@ -107,6 +139,7 @@ add_migration() {
   run -0 "$BIN/db-rollback" --to 1
   [[ $(here "set timezone = 'Asia/Tokyo'; select count(*) from activities where created_at <= now() at time zone 'UTC'") == 2 ]]
   run -0 "$BIN/db-migrate"
+  "$BIN/db-purge" # renews what posts are found by
   diff <(echo "$before") <(here "$rows")
   ends_like_schema
 }

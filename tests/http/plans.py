@@ -134,6 +134,7 @@ def load(database, users, activities):
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         # Foreign keys aren't checked row by row.
         cursor.execute("set statement_timeout = 0; alter table activities enable always trigger activities_search")
+        cursor.execute("alter table users enable always trigger users_folded_handle")
         cursor.execute("set session_replication_role = replica")
         cursor.execute(ROWS.format(users=users, activities=activities))
         cursor.execute("set session_replication_role = origin")
@@ -310,8 +311,8 @@ def cases(database):
     far, last, past = behind("29 days"), behind("29 days 23 hours 50 minutes"), behind("364 days")
     hello = {"uuid": new, "message": "hello"}
 
-    def word(*words):
-        return {"words": " ".join(words), "others": " ".join(words[:-1]) or None, "start": words[-1], "limit": 50}
+    def term(text, limit=50):
+        return {"term": text, "limit": limit}
 
     return [
         ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
@@ -358,20 +359,22 @@ def cases(database):
         ("social/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
         ("social/unread", "of one who has many", {"sub": "sub-5"}),
         ("social/read", "as it is", {"sub": "sub-5"}),
-        ("activities/search", "a word in every other post", word("many")),
-        ("activities/search", "a word in every other post, 200 rows", word("many") | {"limit": 200}),
-        ("activities/search", "any of many words, 200 rows", {"words": " or ".join([*(f"word{n}" for n in range(15)), "many"]), "limit": 200}),
-        ("activities/search", "a word in what has just expired", word("gone")),
-        ("activities/search", "a word in one of a hundred posts", word("everyone")),
-        ("activities/search", "a word in one post", word("number", "7777")),
-        ("activities/search", "a word in no post", word("nowhere")),
-        ("activities/search", "a letter", {"words": "n", "start": "n", "text": "n", "limit": 50}),
-        ("activities/search", "all but a word", {"words": "-many", "text": "-many", "limit": 50}),
-        ("activities/search", "a tag that many use", {"tags": "#tag7", "text": "#tag7", "limit": 50}),
-        ("activities/search", "a tag that few use", {"tags": "#rare", "text": "#rare", "limit": 50}),
-        ("activities/search", "what is no word", {"text": "!!", "words": "!!", "start": "!!", "limit": 50}),
-        ("activities/search", "authors with many posts", {"handle": "user", "limit": 50}),
-        ("activities/search", "an author's word", word("many") | {"handle": "user1"}),
+        ("activities/search", "a word in every other post", term("many")),
+        ("activities/search", "a word in every other post, 200 rows", term("many", 200)),
+        ("activities/search", "any of many words, 200 rows", term(" or ".join([*(f"word{n}" for n in range(15)), "many"]), 200)),
+        ("activities/search", "a word in what has just expired", term("gone")),
+        ("activities/search", "a word in one of a hundred posts", term("everyone")),
+        ("activities/search", "a word in one post", term("number 7777")),
+        ("activities/search", "a word in no post", term("nowhere")),
+        ("activities/search", "a letter", term("n")),
+        ("activities/search", "all but a word", term("-many")),
+        ("activities/search", "a tag that many use", term("#tag7")),
+        ("activities/search", "a tag that few use", term("#rare")),
+        ("activities/search", "what is no word", term("!!")),
+        ("activities/search", "authors with many posts", term("@user")),
+        ("activities/search", "an author's word", term("@user1 many")),
+        ("activities/search", "a phrase of frequent words", term('"many of"')),
+        ("activities/search", "what is written without blanks", term("東京タワー")),
         ("activities/trends", "as it is", {}),
         ("users/suggested", "to anybody", {}),
         ("users/suggested", "to one who follows many", {"sub": "sub-6"}),

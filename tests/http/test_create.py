@@ -92,7 +92,7 @@ def test_no_author(service, handle):
     assert code(service, user_handle=handle) == ["user_handle_blank"]
 
 
-@pytest.mark.parametrize("message", ["", None, 7, ["hello"], {"text": "hello"}, False])
+@pytest.mark.parametrize("message", ["", None, 7, ["hello"], {"text": "hello"}, False, " ", "\u3000\u200b\n", "\u2800", "\u3164"])
 def test_no_message(service, message):
     assert code(service, message=message) == ["message_blank"]
 
@@ -112,9 +112,9 @@ def test_all_codes_at_once_and_the_message_first(service):
     ids=lambda character: f"U+{ord(character):04X}",
 )
 def test_lengths_are_in_code_points(service, character):
-    row = service.create(character * 280).json
-    assert row["message"] == stored(service, row["uuid"]) == character * 280
-    assert code(service, message=character * 281) == ["message_exceed_max_chars"]
+    row = service.create("." + character * 279).json
+    assert row["message"] == stored(service, row["uuid"]) == "." + character * 279
+    assert code(service, message="." + character * 280) == ["message_exceed_max_chars"]
 
 
 def test_a_family_counts_as_its_code_points(service):
@@ -128,7 +128,7 @@ def test_a_family_counts_as_its_code_points(service):
     [
         "'; drop table activities; --", "$1 $$ $tag$ %(uuid)s %s %%", "\\'; select 1; \\", 'a "quoted" \\" word',
         "<script>alert('x')</script>", "</script><img src=x onerror=alert(1)>", "&lt;b&gt; &amp;amp;", "{{7*7}} ${7*7}",
-        "\x01\x1f\x7f", "line one\r\nline two\n\ttabbed", "\r\nX-Injected: yes\r\n\r\n", "\u202eright to left",
+        "\x01\x1f\x7f.", "line one\r\nline two\n\ttabbed", "\r\nX-Injected: yes\r\n\r\n", "\u202eright to left",
         "   blanks around   ", "null", "[]", "0", "İıſK", "\ud7ff\ue000\uffff",
     ],
 )  # fmt: skip

@@ -168,7 +168,7 @@ SLOW_INDEX = """
     drop index users_handle_key;
     create index slow on users (dawdle(handle));
     alter table users add constraint users_cognito_user_id_key unique (cognito_user_id);
-    create unique index users_handle_key on users (fold_case(handle))"""
+    create unique index users_handle_key on users (folded_handle)"""
 
 
 def test_deliveries_that_do_not_see_each_other(start_hook):
@@ -462,6 +462,11 @@ REFUSED = [
     ({"preferred_username": "a/b"}, "user_handle_invalid"),
     ({"preferred_username": "@a"}, "user_handle_invalid"),
     ({"preferred_username": "x" * 65}, "user_handle_invalid"),
+    ({"preferred_username": "new\u200b"}, "user_handle_invalid"),
+    ({"preferred_username": "c++"}, "user_handle_invalid"),
+    ({"name": "\u3000\u200b"}, "display_name_blank"),
+    ({"name": "two\nlines"}, "display_name_invalid"),
+    ({"name": "a\u202eb"}, "display_name_invalid"),
     ({"name": None}, "display_name_blank"),
     ({"name": ""}, "display_name_blank"),
     ({"name": " \t"}, "display_name_blank"),

@@ -424,6 +424,7 @@ def spoil_name(call, service, name):
 
 RECIPES["display_name_blank"] = ("service", lambda call, service: spoil_name(call, service, " \t"))
 RECIPES["display_name_exceed_max_chars"] = ("service", lambda call, service: spoil_name(call, service, "é" * 256))
+RECIPES["display_name_invalid"] = ("service", lambda call, service: spoil_name(call, service, "two\nlines"))
 
 
 @recipe("idempotency_key_invalid")
@@ -479,8 +480,8 @@ def _(call, service):
 @recipe("follows_exceed_max")
 def _(call, service):
     service.database.load(
-        """insert into users (handle, display_name, email, cognito_user_id)
-           select 'full' || n, n, n || '@full.example', 'full-' || n from generate_series(1, 5000) n;
+        """insert into users (handle, folded_handle, display_name, email, cognito_user_id)
+           select 'full' || n, 'full' || n, n, n || '@full.example', 'full-' || n from generate_series(1, 5000) n;
            insert into follows (follower_uuid, followed_uuid)
            select (select uuid from users where handle = %s), uuid from users where handle ~ '^full'""",
         CALLER,

@@ -74,7 +74,7 @@ def test_lengths(service, character):
     assert set(reply.json) == {"display_name_exceed_max_chars", "bio_exceed_max_chars"}
 
 
-@pytest.mark.parametrize("text", ["'; drop table users; --", "<script>alert(1)</script>", "a\nb", '"', "\\", "%s %(sub)s $1"])
+@pytest.mark.parametrize("text", ["'; drop table users; --", "<script>alert(1)</script>", "a\u00a0b", '"', "\\", "%s %(sub)s $1"])
 def test_payloads(service, text):
     reply = update(service, display_name=text, bio=text)
     assert (reply.json["display_name"], reply.json["bio"]) == (text, text)

@@ -135,8 +135,8 @@ def test_below_more_than_are_looked_up(service):
 
 
 LOADED = """
-    insert into users (uuid, display_name, handle, email, cognito_user_id)
-    select md5('user ' || n)::uuid, n, 'user' || n, n || '@user.example', 'sub-' || n from generate_series(1, 20001) n;
+    insert into users (uuid, display_name, handle, folded_handle, email, cognito_user_id)
+    select md5('user ' || n)::uuid, n, 'user' || n, 'user' || n, n || '@user.example', 'sub-' || n from generate_series(1, 20001) n;
     insert into activities (user_uuid, message, search, created_at, expires_at)
     select md5('user ' || 1 + n % 20000)::uuid, 'n', '', now() - n * interval '3 seconds', now() + interval '1 day' - n * interval '3 seconds'
     from generate_series(1, 60000) n;

@@ -42,12 +42,13 @@ static void test_lengths(void **state)
         rule *check;
         size_t limit;
         enum status exceeded;
+        enum status blank; /* STATUS_OK: it may be */
     } rows[] = {
-        {rule_message, 280, STATUS_MESSAGE_EXCEED_MAX_CHARS},
-        {rule_long_message, 1024, STATUS_MESSAGE_EXCEED_MAX_CHARS_1024},
-        {rule_display_name, 255, STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS},
-        {rule_bio, 1024, STATUS_BIO_EXCEED_MAX_CHARS},
-        {rule_search_term, 300, STATUS_SEARCH_TERM_EXCEED_MAX_CHARS},
+        {rule_message, 280, STATUS_MESSAGE_EXCEED_MAX_CHARS, STATUS_MESSAGE_BLANK},
+        {rule_long_message, 1024, STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, STATUS_MESSAGE_BLANK},
+        {rule_display_name, 255, STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK},
+        {rule_bio, 1024, STATUS_BIO_EXCEED_MAX_CHARS, STATUS_OK},
+        {rule_search_term, 300, STATUS_SEARCH_TERM_EXCEED_MAX_CHARS, STATUS_SEARCH_TERM_BLANK},
     };
     struct arena arena = {0};
 
@@ -56,18 +57,12 @@ static void test_lengths(void **state)
         for (size_t k = 0; k < COUNT_OF(rows); k++) {
             const char *fits = repeated(&arena, characters[i], rows[k].limit);
             const char *exceeds = repeated(&arena, characters[i], rows[k].limit + 1);
-            bool is_blank = *characters[i] == ' ';
-            bool is_blank_name = rows[k].check == rule_display_name && is_blank;
-            bool is_blank_term = rows[k].check == rule_search_term && is_blank;
+            bool is_blank = *characters[i] == ' ' && rows[k].blank != STATUS_OK;
 
             expect_integer(characters[i], found(rows[k].check, fits),
-                           is_blank_name   ? STATUS_DISPLAY_NAME_BLANK
-                           : is_blank_term ? STATUS_SEARCH_TERM_BLANK
-                                           : STATUS_OK);
+                           is_blank ? rows[k].blank : STATUS_OK);
             expect_integer(characters[i], found(rows[k].check, exceeds),
-                           is_blank_name   ? STATUS_DISPLAY_NAME_BLANK
-                           : is_blank_term ? STATUS_SEARCH_TERM_BLANK
-                                           : rows[k].exceeded);
+                           is_blank ? rows[k].blank : rows[k].exceeded);
         }
     }
     arena_release(&arena);
@@ -80,8 +75,14 @@ static void test_blank(void **state)
     assert_int_equal(found(rule_message, ""), STATUS_MESSAGE_BLANK);
     assert_int_equal(found(rule_message, "x"), STATUS_OK);
     assert_int_equal(found(rule_long_message, ""), STATUS_MESSAGE_BLANK);
+    assert_int_equal(found(rule_message, "\u3000\u200b\n\u2800\u3164"), STATUS_MESSAGE_BLANK);
+    assert_int_equal(found(rule_message, "\u3000.\u200b"), STATUS_OK);
     assert_int_equal(found(rule_display_name, NULL), STATUS_DISPLAY_NAME_BLANK);
     assert_int_equal(found(rule_display_name, " \t\n"), STATUS_DISPLAY_NAME_BLANK);
+    assert_int_equal(found(rule_display_name, "\u202e"), STATUS_DISPLAY_NAME_BLANK);
+    assert_int_equal(found(rule_display_name, "a\nb"), STATUS_DISPLAY_NAME_INVALID);
+    assert_int_equal(found(rule_display_name, "a\u202e"), STATUS_DISPLAY_NAME_INVALID);
+    assert_int_equal(found(rule_display_name, "a \u200d\u00e9"), STATUS_OK);
     assert_int_equal(found(rule_bio, NULL), STATUS_OK);
     assert_int_equal(found(rule_bio, ""), STATUS_OK);
     assert_int_equal(found(rule_receiver_handle, NULL), STATUS_RECEIVER_HANDLE_BLANK);
@@ -138,6 +139,29 @@ static void test_ttl(void **state)
         if (rows[i].interval == NULL) {
             assert_int_equal(broken.rules[0], STATUS_TTL_BLANK);
         }
+    }
+}
+
+static void test_time_zone(void **state)
+{
+    static const char *const good[] = {
+        "UTC",     "Europe/Berlin", "America/Port-au-Prince",
+        "W-SU",    "Etc/GMT+12",    "Etc/GMT-14",
+        "EST5EDT", "CST6CDT",       "MST7MDT",
+        "PST8PDT", "GMT0",          "GMT+0",
+        "GMT-0",   "Etc/GMT0",
+    };
+    static const char *const bad[] = {
+        "",     "5",          "ABC5",       "EST5EDT4", "EST6EDT", "GMT+1",
+        "GMT1", "Etc/GMT+13", "Etc/GMT-15", "UTC ",     "-UTC",    "est5edt",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        expect_integer(good[i], found(rule_time_zone, good[i]), STATUS_OK);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        expect_integer(bad[i], found(rule_time_zone, bad[i]), STATUS_TIME_ZONE_UNKNOWN);
     }
 }
 
@@ -224,9 +248,10 @@ static void test_order_and_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_blank),
-        cmocka_unit_test(test_user_handle), cmocka_unit_test(test_ttl),
-        cmocka_unit_test(test_time),        cmocka_unit_test(test_order_and_room),
+        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_user_handle),    cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_time_zone),      cmocka_unit_test(test_time),
+        cmocka_unit_test(test_order_and_room),
     };
 
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);

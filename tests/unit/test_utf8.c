@@ -153,6 +153,40 @@ static void test_code_points(void **state)
     }
 }
 
+static void test_blank(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_blank;
+        bool has_control;
+    } rows[] = {
+        {"", true, false},
+        {" \t\r\n\x01\x7f", true, true},
+        {"\u00a0\u00ad\u034f\u1680\u2007\u202f\u205f\u2800\u3000", true, false},
+        {"\u115f\u3164\uffa0", true, false},
+        {"\u200b\u200e\u2060\ufe0f\ufeff\ufff8", true, false},
+        {"\U0001d173\U0001d17a\U000e0000\U000e0fff", true, false},
+        {"\u2028", true, true},
+        {"\u202a\u202e\u2066\u2069", true, true},
+        {"\xc2\x85", true, true},
+        {"\u2069 a", false, true},
+        {"a\u200d ", false, false},
+        {"\u00a1", false, false},
+        {"\u2801", false, false},
+        {"\ufff9", false, false},
+        {"\u2065\u2070", false, false},
+        {"\U000e1000", false, false},
+        {"\U0010ffff", false, false},
+        {"\u0301", false, false}, /* a mark without its letter shows */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect_integer(rows[i].text, utf8_is_blank(rows[i].text), rows[i].is_blank);
+        expect_integer(rows[i].text, utf8_has_control(rows[i].text), rows[i].has_control);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_wrong_continuation),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_code_points),
+        cmocka_unit_test(test_blank),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
