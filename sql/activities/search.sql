@@ -4,14 +4,16 @@
 -- How often and how close together the words are there counts for up to 1, that the last one is there as a whole for 0.5, how
 -- new the activity is for 0.5 at most, which a day halves.
 --
--- No more is looked at than it takes to have 100 or a page ("enough"):
--- 1. walk: the newest 4000 activities, without the index. What is found often is found often among them.
--- 2. ladder, if that is not enough: the index, for some time back alone ('@k:n', see activity_search), eight times as long with
---    each step, until there is enough. A step looks at 1000, and is the last one where there are more.
--- 3. of_lifetimes, if that has nearly always expired or the index is of no use: the newest 500 posts of each lifetime, see
---    lifetime_key.
--- Of an author (%(term)s has the start of a handle) the newest 200 are looked at, of the first ten whose handle begins so, and
--- nothing of the above.
+-- The search reads no more than it needs for 100 rows or a page, whichever is more ("enough"):
+-- 1. walk: the newest 1000 activities, without the index, until there are enough.
+-- 2. If the index would return fewer than 20 of these 1000, expired ones included, ladder: the index, for a limited time back
+--    ('@k:n', see activity_search), eight times as long with each step, until there are enough. A step reads 1000 rows, and is the
+--    last one where there are more. The index is not used for more frequent words, because it has no order and collects all rows
+--    before the first is read.
+-- 3. Otherwise further: the next 3000 activities. The rows of a frequent word are among them, unless most of them have expired.
+-- 4. of_lifetimes, if that is not enough, or the ladder ended at 1000 rows: the newest 500 posts of each lifetime, see lifetime_key.
+-- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
+-- whose handle begins so.
 -- (The selects around numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
 with recursive asked as materialized (
     select *, greatest(%(limit)s::integer, 100) as enough
@@ -24,7 +26,7 @@ walk as materialized (
         from public.activities
         where (select handle is null from asked)
         order by created_at desc, uuid desc
-        limit (select 4000)
+        limit (select 1000)
     ) newest
     where (expires_at is null or expires_at > now())
         and case
@@ -33,15 +35,38 @@ walk as materialized (
         end
     limit (select enough from asked)
 ),
--- What the walk left open: how far it went, in seconds, if there is more than that.
+-- One row if the walk did not find enough and there are more activities: how far back it went, and how many of the 1000 the index
+-- would return.
 beyond as materialized (
-    select extract(epoch from now() - created_at) as seconds
-    from public.activities
-    where (select handle is null from asked)
-        and (select count(*) from walk) < (select enough from asked)
-    order by created_at desc, uuid desc
-    offset 3999
-    limit 1
+    select
+        extract(epoch from now() - min(created_at)) as seconds,
+        (select loose is not null from asked) and count(*) filter (where is_candidate) < 20 as is_rare
+    from (
+        select created_at, search @@ (select loose from asked) as is_candidate
+        from public.activities
+        where (select handle is null from asked)
+            and (select count(*) from walk) < (select enough from asked)
+        order by created_at desc, uuid desc
+        limit (select 1000)
+    ) newest
+    having count(*) = 1000
+),
+further as materialized (
+    select uuid, created_at
+    from (
+        select uuid, created_at, expires_at, search, message
+        from public.activities
+        where exists (select from beyond where not is_rare)
+        order by created_at desc, uuid desc
+        offset 1000
+        limit (select 3000)
+    ) newest
+    where (expires_at is null or expires_at > now())
+        and case
+            when (select fit is not null from asked) then search @@ (select fit from asked)
+            else strpos(translate(message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
+        end
+    limit (select enough from asked)
 ),
 ladder as (
     select
@@ -49,7 +74,7 @@ ladder as (
         '{}'::uuid[] as uuids,
         0::bigint as seen
     from beyond
-    where (select loose is not null from asked)
+    where is_rare
     union all
     select ladder.rung + 1, step.uuids, step.seen
     from ladder
@@ -98,7 +123,8 @@ of_lifetimes as (
         select uuid, created_at, search, message
         from public.activities
         where exists (select from beyond)
-            and ((select loose is null from asked) or (select max(seen) = 1000 from ladder))
+            and (select coalesce(max(seen) = 1000, true) from ladder)
+            and (select count(*) from walk) + (select count(*) from further) < (select enough from asked)
             and reply_to_activity_uuid is null
             and public.lifetime_key(created_at, expires_at) > lifetime.since
             and public.lifetime_key(created_at, expires_at) < lifetime.until
@@ -137,6 +163,8 @@ of_authors as (
 ),
 found as (
     select uuid, created_at from walk
+    union
+    select uuid, created_at from further
     union
     select uuid, created_at from of_ladder
     union
