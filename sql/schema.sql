@@ -4,13 +4,14 @@
 begin;
 set local search_path = public, pg_temp;
 
--- Text. Which texts are the same and which words, tags and names are in a text follows from Unicode's data, never from the
--- database's locale: normalize(), the collation und-x-icu, which every server with ICU has, and the ranges listed here. The text
--- itself is stored as it came. tests/http/test_texts.py compares the ranges with Unicode's data; doc/architecture.md has the rules.
+-- Text. These functions define which texts are equal, and which words, tags and mentions a text has. They use Unicode's data and
+-- never the database's locale: normalize(), the collation und-x-icu, which every server with ICU has, and the ranges below. Text is
+-- stored unchanged. The rules are in doc/architecture.md; tests/http/test_texts.py compares the ranges with Unicode's data.
 
--- Ranges for bracket expressions. A range may include code points that are not assigned, and such as its use never meets.
+-- The next five functions return ranges for bracket expressions. A range may include unassigned code points, and code points that
+-- do not occur where the range is used.
 
--- Combining marks (Mn, Mc), letter numbers (Nl) and the digits that are not Nd. With [[:alnum:]] of und-x-icu they are the
+-- Combining marks (Mn, Mc), letter numbers (Nl), and digits outside Nd. Together with [[:alnum:]] of und-x-icu they are the
 -- characters of words: XID_Continue of UAX #31 without connectors.
 create function word_marks() returns text
     language sql
@@ -43,7 +44,7 @@ as $$
         '\U0001e8d0-\U0001e8d6\U0001e944-\U0001e94a\U000e0100-\U000e01ef'
 $$;
 
--- Characters of words in scripts that are written without blanks between words.
+-- Characters of words in scripts that put no blanks between words.
 create function unspaced_characters() returns text
     language sql
     immutable
@@ -56,7 +57,7 @@ as $$
         '\U00016fe0-\U00018d08\U0001aff0-\U0001b2fb\U00020000-\U0002ebe0\U0002f800-\U0002fa1d\U00030000-\U0003ffff'
 $$;
 
--- Letters of the Latin script in lower case, and the digits.
+-- The lower-case letters of the Latin script, and the ASCII digits.
 create function latin_characters() returns text
     language sql
     immutable
@@ -88,7 +89,7 @@ as $$
         '\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u2800\u3000'
 $$;
 
--- Whether a text shows nothing. src/base/utf8.c has the same ranges.
+-- Whether a text has no visible character. src/base/utf8.c has the same ranges.
 create function is_blank(value text) returns boolean
     language sql
     immutable
@@ -97,8 +98,8 @@ as $$
     select value collate pg_catalog."C" !~ ('[^' || public.blank_characters() || public.invisible_characters() || ']')
 $$;
 
--- Text as it is compared: Unicode's toNFKC_Casefold, so without regard to case, width and composition, and without invisible
--- characters. Upper case first makes ss of ß; the dotless i, which is a letter of its own, is kept from that.
+-- The form in which texts are compared: Unicode's toNFKC_Casefold. Case, width, composition and invisible characters make no
+-- difference. upper() turns ß into SS before lower() is applied. It would also turn the dotless ı into I; replace() prevents this.
 create function fold_text(value text) returns text
     language plpgsql
     immutable
@@ -115,9 +116,10 @@ begin
 end
 $$;
 
--- Whether a new handle may be this one: what fold_text makes of it has 1 to 64 code points, of words, "_", "." and "-", begins
--- with a letter, a digit or "_" and ends with neither "." nor "-", and nothing of it is invisible. So a mention can name it. It
--- is the profile UsernameCaseMapped of RFC 8265 without its joiners and without most punctuation.
+-- Whether a new user may have this handle. The folded handle has 1 to 64 code points: characters of words, "_", "." and "-". It
+-- starts with a letter, a digit or "_", does not end with "." or "-", and has a letter or a digit. No character is invisible. A
+-- mention can therefore name every such handle. This is the profile UsernameCaseMapped of RFC 8265 without joiners and without
+-- other punctuation.
 create function is_handle(value text) returns boolean
     language sql
     immutable
@@ -131,8 +133,8 @@ as $$
         and public.fold_text(value) collate pg_catalog."und-x-icu" ~ '[[:alnum:]]'
 $$;
 
--- The words of a folded text, in its order: runs of letters, digits and marks. Of a run in a script without blanks each pair of
--- neighbours is a word, and its last character.
+-- The words of a folded text in order: runs of letters, digits and marks. A run in a script without blanks is cut into each pair of
+-- neighbouring characters, followed by its last character alone.
 create function text_words(folded text) returns text[]
     language plpgsql
     immutable
@@ -151,9 +153,9 @@ begin
 end
 $$;
 
--- A folded message with "/" for its URLs, e-mail addresses and addresses such as @name@host, in which no tag and no mention is.
--- Here a zero width space is a blank: it ends a tag. So are full-width signs, which the fold would make a part of an address. A
--- full-width tilde is a wave dash, which joins two parts of a tag.
+-- The folded message with "/" in place of each URL, e-mail address and address such as @name@host: these contain no tags and no
+-- mentions. A zero width space counts as a blank, so it ends a tag. So do full-width signs, which folding would make part of an
+-- address. A full-width tilde counts as a wave dash, which joins two parts of a tag.
 create function text_without_addresses(message text) returns text
     language plpgsql
     immutable
@@ -178,8 +180,9 @@ begin
 end
 $$;
 
--- The tags of a message, folded, each once; null without any. A tag is "#" and a hashtag identifier of UAX #31 with a letter in
--- it, of at most 64 code points. "#" is not directly behind a word, unless of a script without blanks, "_", "#", "&" or "/".
+-- The tags of a message, folded, without duplicates; null if there are none. A tag is "#" and a hashtag identifier of UAX #31 of at
+-- most 64 code points with at least one letter. "#" starts no tag directly behind "_", "#", "&", "/" or a word, except a word in a
+-- script without blanks.
 create function activity_tags(message text) returns text[]
     language plpgsql
     immutable
@@ -188,7 +191,7 @@ create function activity_tags(message text) returns text[]
 as $$
 declare
     word  constant text := '[[:alnum:]_\u05f3' || public.word_marks() || ']'; -- U+05F3 ends an abbreviation
-    -- What joins two parts of a word: middle dots, a tie, double hyphens, the wave dash, the Hebrew maqaf and gershayim, the tsheg.
+    -- These join two parts of a word: middle dots, a tie, double hyphens, the wave dash, the Hebrew maqaf and gershayim, the tsheg.
     part  constant text := '(?:' || word || '|[·\u30fb\u203f\u30a0\u301c\u05be\u05f4\u0f0b](?=' || word || '))*';
     piece text;
     tag   text;
@@ -198,7 +201,7 @@ begin
     if octet_length(message) > char_length(message) then
         message := regexp_replace(message collate pg_catalog."C", '([' || public.unspaced_characters() || '])#', '\1 #', 'g');
     end if;
-    -- No query in here: every insert with a "#" does this.
+    -- There is no query in here because every insert with a "#" runs this.
     foreach piece in array (regexp_split_to_array(message collate pg_catalog."und-x-icu", '(?<![[:alnum:]_#&/' || public.word_marks() || '])#'))[2:] loop
         tag := '#' || substring(piece collate pg_catalog."und-x-icu" from '^(?=' || word || ')' || part || '[[:alpha:]〇]' || part);
         if char_length(tag) <= 65 and tag <> all (coalesce(tags, '{}')) then
@@ -209,24 +212,24 @@ begin
 end
 $$;
 
--- What an activity is found by: its words (the first 100 code points of each), its tags, and when it was posted, as '@k:n', the
--- n-th time of 2^k seconds since 1970, by which sql/activities/search.sql narrows down to the newest what is found often. No
--- word begins with "@" or "#", and in none is a character that the syntax of a tsvector gives a meaning.
+-- The search vector of an activity: its words (the first 100 code points of each), its tags, and the time of its creation as
+-- '@k:n', the n-th period of 2^k seconds since 1970. sql/activities/search.sql uses the periods to restrict a search to new
+-- activities. No word starts with "@" or "#" or contains a character with a meaning in the syntax of tsvector.
 create function activity_search(message text, tags text[], created_at timestamptz) returns tsvector
     language plpgsql
     immutable
     parallel safe
 as $$
 declare
-    word   text;
-    place  integer := 0;
-    built  text := '';
-    second bigint;
+    word        text;
+    word_number integer := 0;
+    built       text := '';
+    second      bigint;
 begin
-    -- No query in here: every insert does this.
+    -- There is no query in here because every insert runs this.
     foreach word in array coalesce(public.text_words(public.fold_text(message)), '{}') loop
-        place := place + 1;
-        built := built || left(word, 100) || ':' || place || ' ';
+        word_number := word_number + 1;
+        built := built || left(word, 100) || ':' || word_number || ' ';
     end loop;
     foreach word in array coalesce(tags, '{}') loop
         built := built || word || ' ';
@@ -240,8 +243,8 @@ begin
 end
 $$;
 
--- The words side by side, as a query. is_start: of the last one the start is enough. is_loose: in any order, and without what
--- matches by a start of one character, of which the index has too many; null if nothing is left.
+-- A query for the words side by side. is_start: the last word is a prefix. is_loose: the words in any order, without prefixes of
+-- one character, for which the index would return too many rows; null if no word is left.
 create function phrase_query(words text[], is_start boolean, is_loose boolean) returns tsquery
     language plpgsql
     immutable
@@ -254,25 +257,25 @@ declare
     phrase   tsquery;
     last     integer;
 begin
-    for place in 1..cardinality(words) loop
-        is_short := words[place] collate pg_catalog."C" ~ one;
-        -- The last character of a run is in the pair before it; one alone may be followed by anything.
-        continue when is_short and words[place - 1] like '_' || words[place];
-        is_short := is_short or (is_start and place = cardinality(words));
-        continue when is_loose and is_short and char_length(words[place]) = 1;
-        lexeme := (left(words[place], 100) || case when is_short then ':*' else '' end)::tsquery;
+    for n in 1..cardinality(words) loop
+        is_short := words[n] collate pg_catalog."C" ~ one;
+        -- The last character of a run is in the pair before it. A single character matches the start of any pair.
+        continue when is_short and words[n - 1] like '_' || words[n];
+        is_short := is_short or (is_start and n = cardinality(words));
+        continue when is_loose and is_short and char_length(words[n]) = 1;
+        lexeme := (left(words[n], 100) || case when is_short then ':*' else '' end)::tsquery;
         phrase := case
             when phrase is null then lexeme
             when is_loose then phrase && lexeme
-            else tsquery_phrase(phrase, lexeme, place - last)
+            else tsquery_phrase(phrase, lexeme, n - last)
         end;
-        last := place;
+        last := n;
     end loop;
     return phrase;
 end
 $$;
 
--- All of the queries, but of those that are joined by "or" one. What has a null in it is left out.
+-- The conjunction of the queries; neighbours that are joined by "or" form a disjunction. Disjunctions with a null are left out.
 create function joined_query(queries tsquery[], is_ored boolean[]) returns tsquery
     language plpgsql
     immutable
@@ -282,9 +285,9 @@ declare
     either tsquery;
     whole  tsquery;
 begin
-    for place in 1..cardinality(queries) loop
-        either := case when is_ored[place] then either || queries[place] else queries[place] end;
-        if is_ored[place + 1] is not true then
+    for n in 1..cardinality(queries) loop
+        either := case when is_ored[n] then either || queries[n] else queries[n] end;
+        if is_ored[n + 1] is not true then
             whole := coalesce(whole && either, either, whole);
         end if;
     end loop;
@@ -292,12 +295,13 @@ begin
 end
 $$;
 
--- What a search's term asks for. fit: what has to be in an activity. whole: the same with the last word as a whole one. loose:
--- what the index is asked for, whatever else fit says; null if the index is of no use. handle: the start of the author's, folded.
--- plain: if there is neither a word nor a tag, what to look for as it is.
--- "two words" stand side by side, -word must not be there, of this or that one is enough. The words of one piece between blanks,
--- such as TCP/IP, stand side by side too. Of the last word the start is enough, unless it is quoted, negated or behind "or". The
--- first 32 words count: each is looked for in thousands of rows.
+-- Parses the term of a search.
+-- fit: matches the activities that are found. whole: like fit, but the last word is no prefix. loose: the query for the index, which
+-- returns all that fit finds and possibly more; null if the index cannot be used. handle: the prefix of the author's handle, folded.
+-- plain: the text to look for unchanged if the term has no word and no tag.
+-- In a term, "two words" are a phrase, -word excludes, and "or" stands between alternatives. The words of a piece between blanks,
+-- such as TCP/IP, are a phrase too. The last word is a prefix unless it is quoted, excluded, or behind "or". Only the first 32 words
+-- count, because each is looked for in thousands of rows.
 create function search_query(
     term text, out handle text, out fit tsquery, out whole tsquery, out loose tsquery, out plain text
 )
@@ -315,7 +319,7 @@ declare
     wholes      tsquery[] := '{}'; -- of each piece
     looses      tsquery[] := '{}';
     is_ored     boolean[] := '{}';
-    start       integer; -- the piece of whose last word the start is enough; null: none
+    start       integer; -- the piece whose last word is a prefix; null: none
     start_words text[];
 begin
     for piece in
@@ -365,7 +369,7 @@ begin
         loose := null;
     end if;
     if fit is null then
-        -- Of an emoji the form that is asked for does not count.
+        -- Variation selectors make no difference: an emoji is found in both of its forms.
         plain := translate(term, U&'\FE0E\FE0F', '');
         plain := case when handle is not null then regexp_replace(plain, '[@\uff20\ufe6b][^' || public.blank_characters() || ']+', '') else plain end;
         plain := nullif(btrim(regexp_replace(plain collate pg_catalog."C", '[' || public.blank_characters() || ']+', ' ', 'g')), '');
@@ -377,8 +381,8 @@ revoke all on function word_marks(), unspaced_characters(), latin_characters(), 
     text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
     phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) from public;
 
--- Constraints of old rows; set_folded_handle is stricter with new ones. Which characters are blanks is listed here: what a class
--- such as [[:space:]] has depends on the database.
+-- The constraints hold for old rows, too; set_folded_handle is stricter with new names and handles. Blanks are listed one by one
+-- because a class such as [[:space:]] depends on the database's locale.
 create table users (
     uuid            uuid        not null default gen_random_uuid(),
     display_name    text        not null,
@@ -388,7 +392,7 @@ create table users (
     bio             text        not null default '',
     created_at      timestamptz not null default now(),
     updated_at      timestamptz not null default now(),
-    folded_handle   text        collate "C" not null, -- what the user is found by; set_folded_handle writes it
+    folded_handle   text        collate "C" not null, -- fold_text(handle), by which users are found; set_folded_handle writes it
     constraint users_pkey primary key (uuid),
     constraint users_cognito_user_id_key unique (cognito_user_id),
     constraint users_display_name_check check (display_name ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' and char_length(display_name) <= 255),
@@ -403,9 +407,10 @@ create table users (
 create unique index users_handle_key on users (folded_handle);
 create unique index users_email_key on users (lower(email collate "und-x-icu"));
 
--- What is refused in a new name or handle, and is left alone where it is older than the rule: of an event that comes again, the
--- insert is not looked at, as it becomes an update. A handle that another user had before migration 0011 in another spelling
--- stays, too: its folded_handle ends with the user's uuid, so that no look-up finds it.
+-- Refuses new names and handles that break the rules; names and handles that are older than the rules stay. The insert of a user
+-- who exists already is not checked: a repeated event of the hook inserts first and becomes an update by its conflict clause.
+-- Two handles from before migration 0011 can be equal by fold_text. Both stay, but only the older user is found by it: the other
+-- user's folded_handle ends with a blank and the user's uuid.
 create function set_folded_handle() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -415,7 +420,7 @@ declare
     is_new_handle boolean := tg_op = 'INSERT' or new.handle <> old.handle;
     broken        text;
 begin
-    -- One line, and nothing that turns the order of what stands behind it.
+    -- A name is one line, without the controls of UAX #9 that change the order of the text behind it.
     if
         is_new_name
         and (public.is_blank(new.display_name) or new.display_name ~ '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]')
@@ -576,8 +581,8 @@ end
 $$;
 revoke all on function confirm_user(uuid, json, text, timestamptz) from public;
 
--- Generated columns would do the same, at twice the price for every insert. A new message shows something: the constraint leaves
--- those alone that are older than this rule.
+-- Generated columns would do the same at twice the cost for every insert. New messages must not be blank. A constraint would also
+-- refuse old ones.
 create function set_activity_search() returns trigger
     language plpgsql
 as $$
@@ -774,29 +779,29 @@ create table notifications (
 create index notifications_activity_idx on notifications (activity_uuid);
 create index notifications_actor_idx on notifications (actor_uuid);
 
--- The users whom a message mentions, ten at most, in its order. A mention is "@" and a handle: the longest start of what stands
--- behind it that is one and ends with a word. A word ends where another script begins, of those without blanks anywhere, and goes
--- on behind "." and "-" if a letter, a digit or "_" follows. "@" is not directly behind a Latin word or one of _!#$%&*, as in an
--- address, nor behind "@" or "/".
+-- The users that a message mentions, at most ten, in the order of the message. A mention is "@" and the longest existing handle
+-- that the text behind "@" starts with and that ends at the end of a word. A word also ends between Latin and another script, and
+-- behind each character of a script without blanks. It continues behind "." and "-" if a letter, a digit or "_" follows. "@" starts
+-- no mention directly behind a Latin word or one of _!#$%&*@/, as in an address.
 create function mentioned_users(message text) returns setof uuid
     language plpgsql
     stable
     rows 10
     set search_path = pg_catalog, pg_temp
-    set jit = off -- the planner expects a thousand rows of each series
+    set jit = off -- the planner's estimate of a thousand rows per series would start it
 as $$
 begin
     return query
     with names as (
-        select place, substring(piece collate "C" from '^[^' || public.blank_characters() || '/@]{1,65}') as name
+        select number, substring(piece collate "C" from '^[^' || public.blank_characters() || '/@]{1,65}') as name
         from regexp_split_to_table(
             public.text_without_addresses(message) collate "C", '(?<![_@/!#$%&*\u0300-\u036f' || public.latin_characters() || '])@'
-        ) with ordinality pieces (piece, place)
-        where place > 1
+        ) with ordinality pieces (piece, number)
+        where number > 1
     )
     select found.uuid
     from (
-        select min(place) as place, name
+        select min(number) as number, name
         from names
         where name <> ''
         group by name
@@ -817,7 +822,7 @@ begin
         limit 1
     ) found
     group by found.uuid
-    order by min(different.place)
+    order by min(different.number)
     limit 10;
 end
 $$;
@@ -1351,8 +1356,8 @@ as $$
 $$;
 revoke all on function note_purge_end() from public;
 
--- Where the renewal of old activities' tags and search has come to: from here on back in time they may be as an older version's
--- functions made them. No row: it is done, as in a new database.
+-- How far renew_activities has come: activities before this position may have tags and search vectors by the functions of an older
+-- schema. There is no row once all are renewed, and none in a new database.
 create table outdated_activities (
     is_it      boolean     not null default true,
     created_at timestamptz not null,
@@ -1361,25 +1366,26 @@ create table outdated_activities (
     constraint outdated_activities_is_it_check check (is_it)
 );
 
--- Writes tags and search of "batch" activities anew, where they aren't as the functions have it now, the newest first; how many
--- it looked at. The locks go from old to new, so from what is replied to, to its replies, as everywhere.
+-- Checks the next "batch" activities, from new to old, and writes those whose tags or search vector differ from what the functions
+-- return now. Returns how many it checked. Rows are locked from old to new, so that a parent is locked before its replies, as
+-- everywhere.
 create function renew_activities(batch integer) returns integer
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    place public.outdated_activities;
-    older uuid[];
+    reached public.outdated_activities;
+    older   uuid[];
 begin
-    select * into place from public.outdated_activities for update;
-    if place is null then
+    select * into reached from public.outdated_activities for update;
+    if reached is null then
         return 0;
     end if;
     older := array(
         select uuid
         from public.activities
-        where (created_at, uuid) < (place.created_at, place.uuid)
+        where (created_at, uuid) < (reached.created_at, reached.uuid)
         order by created_at desc, uuid desc
         limit batch
     );
@@ -1466,7 +1472,8 @@ create table messages (
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid, created_at desc);
 
--- As in set_activity_search. (As a condition of the trigger is_blank would be planned anew for each statement.)
+-- Refuses new blank messages, as set_activity_search does. is_blank is not in the trigger's WHEN clause, which is planned again for
+-- each statement.
 create function refuse_blank_message() returns trigger
     language plpgsql
 as $$
@@ -1508,7 +1515,7 @@ insert into applied_migrations (number, name, checksum) values
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
-    (11, 'text', '6d5893ea2eefbb8d3ad6c8324ee834f1e4af866f43f9f27464171e3f1541c91d');
+    (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -66,7 +66,7 @@ static size_t fixed_zone_length(const char *name)
     return is_one ? sizeof START + digits : 0;
 }
 
-/* The names in the IANA database that have digits, besides those of fixed_zone_length. */
+/* Whether it is one of the IANA database's names with digits, other than those of fixed_zone_length. */
 static bool is_zone_with_digits(const char *name)
 {
     static const char *const ZONES[] = {"CST6CDT", "EST5EDT", "Etc/GMT0", "GMT+0",
@@ -80,7 +80,7 @@ static bool is_zone_with_digits(const char *name)
     return false;
 }
 
-/* What PostgreSQL would take besides the names in the IANA database, "ABC5" say, always has digits. */
+/* PostgreSQL also takes POSIX specifications such as "ABC5". They always have digits. */
 void rule_time_zone(const char *name, struct broken *broken)
 {
     size_t length = fixed_zone_length(name);

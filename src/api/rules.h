@@ -24,8 +24,8 @@ struct broken {
 
 void broken_add(struct broken *broken, enum status rule);
 
-/* Each adds to broken what it finds. NULL is a value that was not sent. A text that shows nothing is blank, see
- * utf8_is_blank. */
+/* Each adds the rules that the value breaks to broken. NULL is a value that was not sent. Blank is what
+ * utf8_is_blank says. */
 void rule_message(const char *message, struct broken *broken);
 void rule_long_message(const char *message, struct broken *broken);
 void rule_display_name(const char *display_name, struct broken *broken); /* one line, too */

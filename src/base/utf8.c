@@ -78,6 +78,8 @@ struct range {
     uint32_t first, last;
 };
 
+/* White_Space, controls, Default_Ignorable_Code_Point and U+2800, in ascending order, as blank_characters and
+ * invisible_characters in sql/schema.sql; tests/http/test_texts.py compares them. */
 static const struct range BLANKS[] = {
     {0x1, 0x20},        {0x7f, 0xa0},      {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
     {0x115f, 0x1160},   {0x1680, 0x1680},  {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
@@ -88,7 +90,7 @@ static const struct range BLANKS[] = {
 static const struct range CONTROLS[] = {
     {0x1, 0x1f}, {0x7f, 0x9f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
 
-/* The code point that *text begins with, behind which *text then is. */
+/* Returns the first code point of *text, which is not empty, and moves *text behind it. */
 static uint32_t take_code_point(const char **text)
 {
     static const unsigned char LEAD_BITS[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -103,6 +105,7 @@ static uint32_t take_code_point(const char **text)
     return code_point;
 }
 
+/* The ranges are in ascending order. */
 static bool is_in(const struct range *ranges, size_t count, uint32_t code_point)
 {
     for (size_t i = 0; i < count; i++) {
