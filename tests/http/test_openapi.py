@@ -67,6 +67,7 @@ def add_rows(database):
            select uuid, 'reply ' || n, %s from users, generate_series(1, 2) n where handle = %s""",
         activity, OTHER,
     )  # fmt: skip
+    database.sql("update activities set replies_count = 2 where uuid = %s", activity)
     database.add_activities(2, handle=CALLER)
     database.sql(
         """insert into follows (follower_uuid, followed_uuid)
