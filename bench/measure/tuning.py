@@ -7,10 +7,15 @@ import settings
 import throughput
 
 
-def run(bench, group):
+def plan(bench, group):
+    """[(action, connections), …]; of a quick bench the fewest connections of each action."""
     for action, counts in settings.TUNING[group].items():
-        cells = [(subject, count) for count in counts for subject in bench.subjects()]
-        throughput.measure(bench, action, cells)
+        yield from ((action, count) for count in (counts[:1] if bench.quick else counts))
+
+
+def run(bench, group):
+    for action, count in plan(bench, group):
+        throughput.measure(bench, action, [(subject, count) for subject in bench.subjects()])
 
 
 def row(measures, name, columns):
@@ -22,8 +27,8 @@ def row(measures, name, columns):
     return [name, *cells]
 
 
-def table(measures, group):
-    columns = [f"{action}/c{count}" for action, counts in settings.TUNING[group].items() for count in counts]
+def table(bench, measures, group):
+    columns = [f"{action}/c{count}" for action, count in plan(bench, group)]
     names = [key.split("/")[1] for key in measures if key.startswith("rate/") and key.endswith(f"/{columns[0]}")]
     head = [group, *(column.replace("/", ", ") for column in columns)]
     return tables.table(head, [row(measures, name, columns) for name in names])
@@ -45,7 +50,7 @@ def report(bench):
         if not path.exists():
             continue
         measures = json.loads(path.read_text())["measures"]
-        lines += [*table(measures, group), "", *invalid_lines(measures), ""]
+        lines += [*table(bench, measures, group), "", *invalid_lines(measures), ""]
     path = bench.results / f"{facts['date']}-{facts['host']}-tuning.md"
     path.write_text("\n".join(lines).strip() + "\n")
     print(path.read_text())

@@ -120,7 +120,7 @@ class Stages:
     # --- C ---
 
     def analyzer(self):
-        return [self.build("analyzer", "analyzer", self.work / "analyzer", "--enable-analyzer", "--enable-werror", seconds=60)]
+        return [self.build("analyzer", "analyzer", self.work / "analyzer", "--enable-analyzer", "--enable-werror", "CFLAGS=-O1 -g", seconds=60)]
 
     def plain(self, stage):
         """The ordinary build, once for all stages that use it."""
