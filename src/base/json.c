@@ -1,8 +1,11 @@
 #include "base/json.h"
 
 #include <json.h>
+#include <string.h>
 
+#include "base/hex.h"
 #include "base/json_grammar.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 /* struct json is json-c's object under a name of ours; it never exists. */
@@ -30,6 +33,68 @@ static size_t count_members(struct json_object *value)
     return count;
 }
 
+static uint32_t unit_of(const char *digits)
+{
+    uint32_t unit = 0;
+
+    for (int i = 0; i < 4; i++) {
+        unit = unit << 4 | (uint32_t)hex_value(digits[i]);
+    }
+    return unit;
+}
+
+/* Whether an escape is the first of a pair. */
+static bool begins_pair(const char *escape)
+{
+    return escape[1] == 'u' && unit_of(escape + 2) >> 10 == 0xd800 >> 10;
+}
+
+/* The four bytes of UTF-8 for the code point that a pair of escapes names. */
+static void put_code_point(char *bytes, const char *pair)
+{
+    uint32_t point = 0x10000 + ((unit_of(pair + 2) & 0x3ff) << 10 | (unit_of(pair + 8) & 0x3ff));
+
+    bytes[0] = (char)(0xf0 | point >> 18);
+    bytes[1] = (char)(0x80 | (point >> 12 & 0x3f));
+    bytes[2] = (char)(0x80 | (point >> 6 & 0x3f));
+    bytes[3] = (char)(0x80 | (point & 0x3f));
+}
+
+/* Writes strict JSON text with code points instead of escaped surrogate pairs; the length of what it
+ * wrote, at most that of the text. json-c takes some code points that pairs name, the first is U+1D800,
+ * for surrogates again and makes U+FFFD of them (its pull request 893). */
+static size_t resolve_pairs(char *resolved, const char *text, size_t length)
+{
+    const char *end = text + length;
+    char *to = resolved;
+
+    while (text < end) {
+        size_t taken = *text != '\\' ? 1 : begins_pair(text) ? 12 : 2;
+
+        if (taken == 12) {
+            put_code_point(to, text);
+            to += 4;
+        } else {
+            memcpy(to, text, taken);
+            to += taken;
+        }
+        text += taken;
+    }
+    return (size_t)(to - resolved);
+}
+
+static struct json_object *parse(const char *text, size_t length)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+
+    if (tokener == NULL) {
+        return NULL;
+    }
+    struct json_object *value = json_tokener_parse_ex(tokener, text, (int)length);
+    json_tokener_free(tokener);
+    return value;
+}
+
 struct json *json_parse(const char *text, size_t length)
 {
     size_t members;
@@ -37,12 +102,9 @@ struct json *json_parse(const char *text, size_t length)
     if (!utf8_valid(text, length) || !json_grammar(text, length, JSON_DEPTH_MAX, &members)) {
         return NULL;
     }
-    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
-    if (tokener == NULL) {
-        return NULL;
-    }
-    struct json_object *value = json_tokener_parse_ex(tokener, text, (int)length);
-    json_tokener_free(tokener);
+    char *resolved = memory_alloc(length);
+    struct json_object *value = parse(resolved, resolve_pairs(resolved, text, length));
+    memory_free(resolved);
     if (!json_object_is_type(value, json_type_object) || count_members(value) != members) {
         json_object_put(value);
         return NULL;

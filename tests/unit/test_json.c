@@ -278,6 +278,35 @@ static void test_utf8(void **state)
     }
 }
 
+/* Between a quoted backslash and what looks like another pair behind one. */
+static void expect_pair(uint32_t point)
+{
+    uint32_t bits = point - 0x10000;
+    char text[64], wanted[32];
+    const char *string;
+
+    snprintf(text, sizeof text, "{\"a\":\"\\\\\\u%04x\\u%04X\\\\ud836\"}", 0xd800 | bits >> 10,
+             0xdc00 | (bits & 0x3ff));
+    snprintf(wanted, sizeof wanted, "\\%c%c%c%c\\ud836", (char)(0xf0 | point >> 18),
+             (char)(0x80 | (point >> 12 & 0x3f)), (char)(0x80 | (point >> 6 & 0x3f)),
+             (char)(0x80 | (point & 0x3f)));
+    struct json *document = parse(text, strlen(text));
+    assert_non_null(document);
+    assert_int_equal(json_member(document, "a", &string), JSON_STRING);
+    expect(text, strcmp(string, wanted) == 0);
+    json_free(document);
+}
+
+/* The first and the last of each 1024: json-c decides by those bits. */
+static void test_surrogate_pairs(void **state)
+{
+    (void)state;
+    for (uint32_t point = 0x10000; point < 0x110000; point += 0x400) {
+        expect_pair(point);
+        expect_pair(point + 0x3ff);
+    }
+}
+
 static void test_duplicate_names(void **state)
 {
     static const struct {
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_values_refused),
         cmocka_unit_test(test_only_an_object_is_a_document),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_surrogate_pairs),
         cmocka_unit_test(test_duplicate_names),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_every_prefix_is_refused),
