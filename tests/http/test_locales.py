@@ -108,11 +108,7 @@ def test_names_that_show_nothing(service, name):
 class TurkishCluster(Cluster):
     """A server whose own locale is that."""
 
-    def run(self, name, *arguments, **options):
-        if name == "initdb":
-            others = [argument for argument in arguments if not str(argument).startswith("--locale")]
-            arguments = [*others, "--locale=C", "--locale-provider=icu", "--icu-locale=tr"]
-        return super().run(name, *arguments, **options)
+    locale = ("--locale=C", "--locale-provider=icu", "--icu-locale=tr")
 
 
 def test_db_create_makes_a_good_one():

@@ -166,7 +166,8 @@ class Stages:
 
     def pytest(self, stage, name, arguments, cruddurd, **more):
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", "-n", str(PYTEST_WORKERS), "--dist", "loadfile", *arguments]
-        environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE), "CHECK_FOLDER": self.folder}
+        environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
+        environment |= {"CHECK_FOLDER": self.folder, "CHECK_SHARED": str(self.work / "shared")}
         return Job(
             stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS,
             environment=environment, modules=("pytest", "xdist"), **more,
