@@ -108,12 +108,10 @@ build_blocking() {
   modernize_statements "$room/root/usr/local/share/cruddur/sql/activities"
 }
 
-# modernize_statements FOLDER: the same work for the database as ours. That worker knows no viewer: the handle, which is null
-# like a viewer's parameters, stands for both. It knows no limit and no deadline of a write either. Its home stays as it was,
-# since the result had another form.
+# modernize_statements FOLDER: the same work for the database as ours, without parameters that that worker doesn't know: no limit, no
+# deadline and no repeat window of a write. Its home and its page of an activity stay as they were, since the results had another form.
 modernize_statements() {
-  sed -E '/^--/!{s/%\(most\)s/0/g; s/%\(not_after\)s/4611686018427387904/g}' "$TOP/sql/activities/create.sql" >"$1/create.sql"
-  sed -E '/^--/!s/%\((sub|viewer)\)s/%(handle)s/g' "$TOP/sql/activities/show.sql" >"$1/show.sql"
+  sed -E '/^--/!{s/%\((most|window_s)\)s/0/g; s/%\(not_after\)s/4611686018427387904/g}' "$TOP/sql/activities/create.sql" >"$1/create.sql"
 }
 
 stop_pool() {

@@ -612,6 +612,8 @@ create table activities (
     search                 tsvector    not null, -- what it is found by, with the tags; both follow from the rest
     tags                   text[],      -- null: none
     deleted_at             timestamptz, -- null: it isn't; else expires_at is -infinity, and the purge takes the row away a day later
+    written_by             xid8 default pg_current_xact_id(), -- the transaction that made it; null: made before there was this column
+    first_expires_at       timestamptz, -- what expires_at was before it was kept for longer; null: it was not
     constraint activities_pkey primary key (uuid),
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
@@ -687,8 +689,100 @@ create index activities_replies_idx on activities (reply_to_activity_uuid, creat
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
 create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
 create index activities_live_idx on activities (lifetime_key(created_at, expires_at), uuid) where reply_to_activity_uuid is null;
+create index activities_written_idx on activities (written_by, uuid) where reply_to_activity_uuid is null and written_by is not null;
 create index activities_user_live_idx
     on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
+
+-- Which transactions a statement has seen, and of which server: its start and its last loss of statistics, which it has in a crash,
+-- after which it gives the numbers of lost transactions out again. Null on a standby, which is behind. A list of transactions
+-- that is too long for a cursor is cut: then all from the first one on count as not seen. (Not stable, as pg_is_in_recovery
+-- isn't: only so it is inlined.)
+create function current_view() returns text
+    language sql
+as $$
+    select case
+        when not pg_is_in_recovery() then
+            (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
+            + (extract(epoch from coalesce(pg_stat_get_bgwriter_stat_reset_time(), 'epoch')) * 1000000)::bigint
+            || '/'
+            || case
+                when length(pg_current_snapshot()::text) <= 400 then pg_current_snapshot()::text
+                else format('%1$s:%1$s:', pg_snapshot_xmin(pg_current_snapshot()))
+            end
+    end
+$$;
+revoke all on function current_view() from public;
+
+-- Whether a statement with that snapshot has seen what the transaction wrote. Numbers that this server hasn't given out yet come
+-- from a dump of another one.
+create function was_seen(transaction xid8, snapshot pg_snapshot) returns boolean
+    language sql
+    stable
+as $$
+    select coalesce(
+        pg_visible_in_snapshot(transaction, snapshot) or transaction >= pg_snapshot_xmax(pg_current_snapshot()), true
+    )
+$$;
+revoke all on function was_seen(xid8, pg_snapshot) from public;
+
+-- The replies of an activity as the frontend of week 4 shows them inside the feed: each with its own in "replies", the oldest
+-- first. The newest 30 of the activity and the newest ten of each of them, five deep, 50 in all.
+create function embedded_replies(top uuid) returns json
+    language plpgsql
+    stable
+as $$
+declare
+    reply    record;
+    children jsonb := '{}';
+    own      jsonb;
+    parent   text;
+begin
+    for reply in
+        with recursive thread as (
+            (
+                select a.uuid, a.user_uuid, a.message, a.replies_count, a.reposts_count, a.likes_count, a.reply_to_activity_uuid,
+                    a.expires_at, a.created_at, 1 as depth
+                from public.activities a
+                where (a.reply_to_activity_uuid, a.created_at, a.uuid) < (top, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                    and a.reply_to_activity_uuid >= top
+                    and coalesce(a.expires_at > now(), true)
+                order by a.reply_to_activity_uuid desc, a.created_at desc, a.uuid desc
+                limit 30
+            )
+            union all
+            select below.*, thread.depth + 1
+            from thread
+            cross join lateral (
+                select a.uuid, a.user_uuid, a.message, a.replies_count, a.reposts_count, a.likes_count, a.reply_to_activity_uuid,
+                    a.expires_at, a.created_at
+                from public.activities a
+                where (a.reply_to_activity_uuid, a.created_at, a.uuid)
+                        < (thread.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                    and a.reply_to_activity_uuid >= thread.uuid
+                    and coalesce(a.expires_at > now(), true)
+                order by a.reply_to_activity_uuid desc, a.created_at desc, a.uuid desc
+                limit 10
+            ) below
+            where thread.replies_count > 0
+                and thread.depth < 5
+        ),
+        found as (
+            select * from thread limit 50
+        )
+        select f.uuid, u.display_name, u.handle, f.message, f.replies_count, f.reposts_count, f.likes_count, f.reply_to_activity_uuid,
+            f.expires_at, f.created_at
+        from found f
+        join public.users u on u.uuid = f.user_uuid
+        order by f.depth desc, f.created_at, f.uuid
+    loop
+        own := to_jsonb(reply) || jsonb_build_object('replies', coalesce(children -> reply.uuid::text, '[]'));
+        parent := reply.reply_to_activity_uuid::text;
+        children := children || jsonb_build_object(parent, coalesce(children -> parent, '[]') || jsonb_build_array(own));
+    end loop;
+    return coalesce(children -> top::text, '[]');
+end
+$$;
+revoke all on function embedded_replies(uuid) from public;
 
 -- What people do with each other's posts. A row is the only record of it; the counts on the activity are written in the
 -- statement that writes the row, under a lock on the activity that comes first everywhere.
@@ -707,6 +801,7 @@ create table reposts (
     user_uuid     uuid        not null,
     activity_uuid uuid        not null,
     created_at    timestamptz not null default now(),
+    written_by    xid8 default pg_current_xact_id(), -- as in activities
     constraint reposts_pkey primary key (activity_uuid, user_uuid),
     constraint reposts_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint reposts_activity_uuid_fkey foreign key (activity_uuid) references activities (uuid) on delete cascade
@@ -714,6 +809,8 @@ create table reposts (
 
 create index reposts_user_idx on reposts (user_uuid, created_at, activity_uuid);
 create index reposts_created_at_idx on reposts (created_at);
+create index reposts_activity_idx on reposts (activity_uuid, created_at);
+create index reposts_written_idx on reposts (written_by, activity_uuid) where written_by is not null;
 
 create table follows (
     follower_uuid uuid        not null,
@@ -759,7 +856,8 @@ $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
 
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
--- uuid is the activity's for a reply or a mention, else see event_uuid.
+-- uuid is the activity's for a reply or a mention, else a random one, by which the notified user finds the activity.
+-- created_at is the notification's place in the list, see next_notification_at.
 create table notifications (
     user_uuid     uuid        not null,
     created_at    timestamptz not null,
@@ -776,8 +874,31 @@ create table notifications (
     constraint notifications_activity_uuid_check check ((activity_uuid is null) = (kind = 'follow'))
 );
 
-create index notifications_activity_idx on notifications (activity_uuid);
-create index notifications_actor_idx on notifications (actor_uuid);
+create index notifications_activity_idx on notifications (activity_uuid) where activity_uuid is not null;
+create index notifications_actor_idx on notifications (actor_uuid, activity_uuid);
+create index notifications_follow_idx on notifications (actor_uuid, user_uuid) where kind = 'follow';
+create index notifications_uuid_idx on notifications (uuid) where kind in ('like', 'repost', 'follow');
+
+-- Notifications whose like, repost or follow was taken back. When it is made again, the notification returns to its place: it is
+-- told once. was_read: whether it had been marked as read when it was taken back. key: event_uuid of what was done.
+create table withdrawn_notifications (
+    key           uuid        not null,
+    user_uuid     uuid        not null,
+    created_at    timestamptz not null,
+    uuid          uuid        not null,
+    kind          text        not null,
+    actor_uuid    uuid        not null,
+    activity_uuid uuid,
+    was_read      boolean     not null,
+    constraint withdrawn_notifications_pkey primary key (key),
+    constraint withdrawn_notifications_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint withdrawn_notifications_actor_uuid_fkey foreign key (actor_uuid) references users (uuid) on delete cascade,
+    constraint withdrawn_notifications_activity_uuid_fkey foreign key (activity_uuid) references activities (uuid) on delete cascade
+);
+
+create index withdrawn_notifications_user_idx on withdrawn_notifications (user_uuid, created_at);
+create index withdrawn_notifications_actor_idx on withdrawn_notifications (actor_uuid);
+create index withdrawn_notifications_activity_idx on withdrawn_notifications (activity_uuid);
 
 -- The users that a message mentions, at most ten, in the order of the message. A mention is "@" and the longest existing handle
 -- that the text behind "@" starts with and that ends at the end of a word. A word also ends between Latin and another script, and
@@ -845,68 +966,180 @@ create table notification_reads (
     constraint notification_reads_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
 );
 
+-- The number of the lock under which a user's notifications are written. Few, as a transaction may notify everybody.
+create function notification_lock(recipient uuid) returns integer
+    language sql
+    immutable
+as $$
+    select uuid_hash(recipient) & 1023
+$$;
+revoke all on function notification_lock(uuid) from public;
+
+-- The created_at of a user's next notification, which tells of what happened at "event_at". The lock is held until the transaction
+-- has ended: of one user's notifications those with a later created_at become visible later. So what a reader marks as read, up to
+-- the newest one shown, it has been shown; and what comes after that one it has not. Each has a millisecond of its own, since
+-- clients cut times to milliseconds; a burst goes on in microseconds rather than run ahead of the clock by more than a second.
+-- The triggers that notify are deferred: the lock is taken at the commit, and a transaction that stays open holds up no other. It
+-- comes last in every transaction. One that takes several locks does so in the order of notification_lock.
+create function next_notification_at(recipient uuid, event_at timestamptz) returns timestamptz
+    language plpgsql
+as $$
+declare
+    locked  text;
+    last_at timestamptz;
+begin
+    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- quicker than perform
+    select greatest(
+        (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
+        (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
+        (select read_at from public.notification_reads where user_uuid = recipient),
+        '-infinity'
+    ) into last_at;
+    return greatest(
+        least(event_at, now()),
+        case
+            when last_at < now() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+            else last_at + interval '1 microsecond'
+        end
+    );
+end
+$$;
+revoke all on function next_notification_at(uuid, timestamptz) from public;
+
 -- A reply tells the author of what it replies to, and a message those whom it mentions; one who is both has a reply.
 create function tell_of_activity() returns trigger
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    told record;
 begin
-    insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
-    select told.uuid, new.created_at, new.uuid, told.kind, new.user_uuid, new.uuid
-    from (
-        select user_uuid as uuid, 'reply' as kind
-        from public.activities
-        where uuid = new.reply_to_activity_uuid
-        union all
-        select mentioned.uuid, 'mention'
-        from public.mentioned_users(new.message) mentioned (uuid)
-        where new.message ~ '[@\ufe6b\uff20]'
-            and mentioned.uuid is distinct from (select user_uuid from public.activities where uuid = new.reply_to_activity_uuid)
-    ) told
-    where told.uuid <> new.user_uuid;
+    if not exists (select from public.activities where uuid = new.uuid) then
+        return null; -- deleted by the transaction that made it
+    end if;
+    for told in
+        select recipient.uuid, recipient.kind
+        from (
+            select user_uuid as uuid, 'reply' as kind
+            from public.activities
+            where uuid = new.reply_to_activity_uuid
+            union all
+            select mentioned.uuid, 'mention'
+            from public.mentioned_users(new.message) mentioned (uuid)
+            where new.message ~ '[@\ufe6b\uff20]'
+                and mentioned.uuid is distinct from (select user_uuid from public.activities where uuid = new.reply_to_activity_uuid)
+        ) recipient
+        where recipient.uuid <> new.user_uuid
+        order by public.notification_lock(recipient.uuid)
+    loop
+        insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+        values (
+            told.uuid, public.next_notification_at(told.uuid, new.created_at), new.uuid, told.kind, new.user_uuid, new.uuid
+        );
+    end loop;
     return null;
 end
 $$;
 revoke all on function tell_of_activity() from public;
 
-create trigger activities_tell
+create constraint trigger activities_tell
     after insert on activities
+    deferrable initially deferred
     for each row
     when (new.reply_to_activity_uuid is not null or new.message ~ '[@\ufe6b\uff20]')
     execute function tell_of_activity();
 
--- A like or a repost (the trigger's argument) tells the author, until it is taken back.
+-- Notifies a user of a like, a repost or a follow. One that was taken back returns to its place, unless the user marked that place
+-- as read meanwhile without having read it: then it is a new one.
+create function notify_user(recipient uuid, what text, actor uuid, activity uuid, event_at timestamptz) returns void
+    language plpgsql
+as $$
+declare
+    earlier record;
+begin
+    delete from public.withdrawn_notifications
+    where key = public.event_uuid(what, actor, coalesce(activity, recipient))
+    returning created_at, uuid, was_read into earlier;
+    if earlier.created_at is null
+        or not earlier.was_read
+        and earlier.created_at <= (select read_at from public.notification_reads where user_uuid = recipient)
+    then
+        earlier.created_at := public.next_notification_at(recipient, event_at);
+    end if;
+    insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+    values (recipient, earlier.created_at, coalesce(earlier.uuid, gen_random_uuid()), what, actor, activity);
+end
+$$;
+revoke all on function notify_user(uuid, text, uuid, uuid, timestamptz) from public;
+
+-- Takes such a notification back. Nothing is kept of those whose actor is being deleted.
+create function withdraw_notification(recipient uuid, what text, actor uuid, activity uuid) returns void
+    language plpgsql
+as $$
+declare
+    gone record;
+begin
+    if what = 'follow' then
+        delete from public.notifications
+        where actor_uuid = actor and user_uuid = recipient and kind = 'follow'
+        returning created_at, uuid into gone;
+    else
+        delete from public.notifications
+        where actor_uuid = actor and activity_uuid = activity and user_uuid = recipient and kind = what
+        returning created_at, uuid into gone;
+    end if;
+    if gone.uuid is not null and exists (select from public.users where uuid = actor) then
+        insert into public.withdrawn_notifications (key, user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid, was_read)
+        values (
+            public.event_uuid(what, actor, coalesce(activity, recipient)), recipient, gone.created_at, gone.uuid, what, actor, activity,
+            coalesce(gone.created_at <= (select read_at from public.notification_reads where user_uuid = recipient), false)
+        )
+        on conflict (key) do nothing;
+    end if;
+end
+$$;
+revoke all on function withdraw_notification(uuid, text, uuid, uuid) from public;
+
+-- A like or a repost (the trigger's argument) tells the author, until it is taken back. Of an activity that has ended nothing is
+-- taken back: its notifications go with it.
 create function tell_of_mark() returns trigger
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    author uuid;
 begin
     if tg_op = 'INSERT' then
-        insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
-        select
-            a.user_uuid, new.created_at, public.event_uuid(tg_argv[0], new.user_uuid, a.uuid), tg_argv[0], new.user_uuid, a.uuid
-        from public.activities a
-        where a.uuid = new.activity_uuid
-            and a.user_uuid <> new.user_uuid;
+        author := (select user_uuid from public.activities where uuid = new.activity_uuid);
+        if author <> new.user_uuid and exists (select from public.users where uuid = new.user_uuid) then
+            perform public.notify_user(author, tg_argv[0], new.user_uuid, new.activity_uuid, new.created_at);
+        end if;
     else
-        delete from public.notifications
-        where user_uuid = (select user_uuid from public.activities where uuid = old.activity_uuid)
-            and created_at = old.created_at
-            and uuid = public.event_uuid(tg_argv[0], old.user_uuid, old.activity_uuid);
+        author := (
+            select user_uuid
+            from public.activities
+            where uuid = old.activity_uuid
+                and coalesce(expires_at > now(), true)
+        );
+        if author <> old.user_uuid then
+            perform public.withdraw_notification(author, tg_argv[0], old.user_uuid, old.activity_uuid);
+        end if;
     end if;
     return null;
 end
 $$;
 revoke all on function tell_of_mark() from public;
 
-create trigger likes_tell
+create constraint trigger likes_tell
     after insert or delete on likes
+    deferrable initially deferred
     for each row
     execute function tell_of_mark('like');
-create trigger reposts_tell
+create constraint trigger reposts_tell
     after insert or delete on reposts
+    deferrable initially deferred
     for each row
     execute function tell_of_mark('repost');
 
@@ -917,24 +1150,20 @@ create function tell_of_follow() returns trigger
 as $$
 begin
     if tg_op = 'INSERT' then
-        insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid)
-        values (
-            new.followed_uuid, new.created_at, public.event_uuid('follow', new.follower_uuid, new.followed_uuid), 'follow',
-            new.follower_uuid
-        );
-    else
-        delete from public.notifications
-        where user_uuid = old.followed_uuid
-            and created_at = old.created_at
-            and uuid = public.event_uuid('follow', old.follower_uuid, old.followed_uuid);
+        if exists (select from public.follows where follower_uuid = new.follower_uuid and followed_uuid = new.followed_uuid) then
+            perform public.notify_user(new.followed_uuid, 'follow', new.follower_uuid, null, new.created_at);
+        end if;
+    elsif exists (select from public.users where uuid = old.followed_uuid) then
+        perform public.withdraw_notification(old.followed_uuid, 'follow', old.follower_uuid, null);
     end if;
     return null;
 end
 $$;
 revoke all on function tell_of_follow() from public;
 
-create trigger follows_tell
+create constraint trigger follows_tell
     after insert or delete on follows
+    deferrable initially deferred
     for each row
     execute function tell_of_follow();
 
@@ -1121,6 +1350,113 @@ create trigger activities_growth_gone
     referencing old table as gone
     for each statement
     execute function note_gone_activities();
+
+-- The uuids of rows that were made with an Idempotency-Key and are gone: for seven days a request that comes again makes none of
+-- them. Such a uuid is of version 5 (RFC 9562), others are of version 4.
+create table used_keys (
+    uuid    uuid        not null,
+    gone_at timestamptz not null default now(),
+    constraint used_keys_pkey primary key (uuid)
+);
+
+create index used_keys_gone_at_idx on used_keys (gone_at);
+
+create function note_used_keys() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into public.used_keys (uuid)
+    select uuid from gone where substr(uuid::text, 15, 1) = '5'
+    on conflict (uuid) do update set gone_at = excluded.gone_at;
+    return null;
+end
+$$;
+revoke all on function note_used_keys() from public;
+
+create trigger activities_used_keys
+    after delete on activities
+    referencing old table as gone
+    for each statement
+    execute function note_used_keys();
+
+-- A statement that waited for the purge of a row doesn't see that its key was used; it is run again.
+create function refuse_used_key() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from public.used_keys where uuid = new.uuid) then
+        raise serialization_failure using message = 'what was made with this Idempotency-Key is gone';
+    end if;
+    return null;
+end
+$$;
+revoke all on function refuse_used_key() from public;
+
+create trigger activities_refuse_used_key
+    after insert on activities
+    for each row
+    when (substr(new.uuid::text, 15, 1) = '5')
+    execute function refuse_used_key();
+
+-- Forgets keys, "batch" of them at most; how many.
+create function purge_used_keys(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    done integer;
+begin
+    delete from public.used_keys
+    where uuid in (
+        select uuid
+        from public.used_keys
+        where gone_at < now() - interval '7 days'
+        order by gone_at
+        limit batch
+        for update skip locked
+    );
+    get diagnostics done = row_count;
+    return done;
+end
+$$;
+revoke all on function purge_used_keys(integer) from public;
+
+-- What the author posted in the last "seconds" with this text, among the author's last ten: as a top-level activity with this
+-- lifetime, or as a reply to parent, which the caller has locked. Two requests with one text that come at the same time run one after the other.
+create function recent_twin(author uuid, parent uuid, text text, lifetime interval, seconds integer) returns uuid
+    language plpgsql
+as $$
+declare
+    locked text;
+begin
+    if parent is null then
+        locked := pg_advisory_xact_lock(1668445542, hashtext(author::text || text)); -- quicker than perform
+    end if;
+    return (
+        select uuid
+        from (
+            select uuid, message, reply_to_activity_uuid, expires_at, first_expires_at, deleted_at, created_at
+            from public.activities
+            where user_uuid = author
+                and created_at > now() - seconds * interval '1 second'
+            order by created_at desc, uuid desc
+            limit 10
+        ) recent
+        where message = text
+            and reply_to_activity_uuid is not distinct from parent
+            and deleted_at is null
+            and (parent is not null or coalesce(first_expires_at, expires_at) = created_at + lifetime)
+        order by created_at desc, uuid desc
+        limit 1
+    );
+end
+$$;
+revoke all on function recent_twin(uuid, uuid, text, interval, integer) from public;
 
 -- Users: the same, but that one who is gone is taken off.
 create function note_late_user() returns trigger
@@ -1426,6 +1762,9 @@ begin
     if done = 0 then
         done := public.renew_activities(batch);
     end if;
+    if done = 0 then
+        done := public.purge_used_keys(batch);
+    end if;
     if done <> 0 then
         return abs(done);
     end if;
@@ -1439,16 +1778,18 @@ end
 $$;
 revoke all on function purge_step(integer) from public;
 
--- A conversation of two people; there is one for each pair, the smaller uuid first.
+-- A conversation of two people; there is one for each pair, the smaller uuid first. It stays while one of the two is there: null
+-- is a user who was deleted.
 create table message_groups (
     uuid              uuid        not null default gen_random_uuid(),
-    first_user_uuid   uuid        not null,
-    second_user_uuid  uuid        not null,
+    first_user_uuid   uuid,
+    second_user_uuid  uuid,
     last_message_at   timestamptz not null default now(),
     created_at        timestamptz not null default now(),
+    moved_by          xid8 default pg_current_xact_id(), -- the transaction that wrote last_message_at; null: see activities
     constraint message_groups_pkey primary key (uuid),
-    constraint message_groups_first_user_uuid_fkey foreign key (first_user_uuid) references users (uuid) on delete cascade,
-    constraint message_groups_second_user_uuid_fkey foreign key (second_user_uuid) references users (uuid) on delete cascade,
+    constraint message_groups_first_user_uuid_fkey foreign key (first_user_uuid) references users (uuid) on delete set null,
+    constraint message_groups_second_user_uuid_fkey foreign key (second_user_uuid) references users (uuid) on delete set null,
     constraint message_groups_pair_key unique (first_user_uuid, second_user_uuid),
     constraint message_groups_pair_check check (first_user_uuid < second_user_uuid)
 );
@@ -1459,13 +1800,14 @@ create index message_groups_second_user_idx on message_groups (second_user_uuid,
 create table messages (
     uuid               uuid        not null default gen_random_uuid(),
     message_group_uuid uuid        not null,
-    user_uuid          uuid        not null, -- who sent it
+    user_uuid          uuid,       -- who sent it; null: a user who was deleted
     message            text        not null,
     created_at         timestamptz not null default now(),
+    written_by         xid8 default pg_current_xact_id(), -- as in activities
     constraint messages_pkey primary key (uuid),
     constraint messages_message_group_uuid_fkey foreign key (message_group_uuid)
         references message_groups (uuid) on delete cascade,
-    constraint messages_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint messages_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete set null,
     constraint messages_message_check check (char_length(message) between 1 and 1024)
 );
 
@@ -1493,6 +1835,133 @@ create trigger messages_blank
     for each row
     execute function refuse_blank_message();
 
+-- Places a new message behind the last one of its conversation and moves the conversation, once however often it is sent. The
+-- conversation stays locked until the transaction ends: its messages become visible in the order of their times.
+create function place_message() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    last_at timestamptz;
+begin
+    select last_message_at into last_at
+    from public.message_groups
+    where uuid = new.message_group_uuid
+    for no key update;
+    if not exists (select from public.messages where uuid = new.uuid) then
+        if exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
+            new.created_at := greatest(now(), date_trunc('milliseconds', last_at) + interval '1 millisecond');
+        end if;
+        update public.message_groups
+        set last_message_at = new.created_at, moved_by = pg_current_xact_id()
+        where uuid = new.message_group_uuid;
+    end if;
+    return new;
+end
+$$;
+revoke all on function place_message() from public;
+
+-- Messages that are imported keep their times.
+create trigger messages_place
+    before insert on messages
+    for each row
+    when (new.created_at = now())
+    execute function place_message();
+
+create function drop_left_conversation() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from public.message_groups where uuid = new.uuid;
+    return null;
+end
+$$;
+revoke all on function drop_left_conversation() from public;
+
+create trigger message_groups_left
+    after update on message_groups
+    for each row
+    when (new.first_user_uuid is null and new.second_user_uuid is null)
+    execute function drop_left_conversation();
+
+-- Takes back what a user did to others' activities, "most" of each kind at most, so that their counts are right when the user is
+-- gone; how much that was. Replies go as rows, with what hangs on them. The activities are locked first, in one order.
+create function take_back_all(actor uuid, most integer) returns integer
+    language plpgsql
+as $$
+declare
+    touched uuid[];
+    gone    integer;
+    done    integer := 0;
+begin
+    touched := array(select activity_uuid from public.likes where user_uuid = actor limit most);
+    perform from public.activities where uuid = any (touched) order by uuid for no key update;
+    with taken as (
+        delete from public.likes where user_uuid = actor and activity_uuid = any (touched) returning activity_uuid
+    )
+    update public.activities a
+    set likes_count = greatest(a.likes_count - 1, 0)
+    from taken
+    where a.uuid = taken.activity_uuid;
+    done := done + cardinality(touched);
+
+    touched := array(select activity_uuid from public.reposts where user_uuid = actor limit most);
+    perform from public.activities where uuid = any (touched) order by uuid for no key update;
+    with taken as (
+        delete from public.reposts where user_uuid = actor and activity_uuid = any (touched) returning activity_uuid
+    )
+    update public.activities a
+    set reposts_count = greatest(a.reposts_count - 1, 0)
+    from taken
+    where a.uuid = taken.activity_uuid;
+    done := done + cardinality(touched);
+
+    touched := array(select uuid from public.activities where user_uuid = actor limit most);
+    perform
+    from public.activities
+    where uuid in (select reply_to_activity_uuid from public.activities where uuid = any (touched))
+    order by uuid
+    for no key update;
+    update public.activities p
+    set replies_count = greatest(p.replies_count - taken.replies, 0)
+    from (
+        select reply_to_activity_uuid, count(*) as replies
+        from public.activities
+        where uuid = any (touched)
+            and deleted_at is null
+        group by reply_to_activity_uuid
+    ) taken
+    where p.uuid = taken.reply_to_activity_uuid
+        and p.uuid <> all (touched);
+    delete from public.activities where uuid = any (touched);
+    get diagnostics gone = row_count;
+    return done + gone;
+end
+$$;
+revoke all on function take_back_all(uuid, integer) from public;
+
+-- A user who is deleted, by whatever means, leaves no counts behind. bin/user-delete has done it in steps before.
+create function note_leaving_user() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    while public.take_back_all(old.uuid, 1000) > 0 loop
+    end loop;
+    return old;
+end
+$$;
+revoke all on function note_leaving_user() from public;
+
+create trigger users_leave
+    before delete on users
+    for each row
+    execute function note_leaving_user();
+
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
 -- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
 -- blank and the checksum of NNNN_name.down.sql.
@@ -1515,7 +1984,8 @@ insert into applied_migrations (number, name, checksum) values
     (8, 'marks', '6035b4b77e296af0a8b6b23c0d786db4be890500262d7dc0d280a0e8d928bbdb'),
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
-    (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531');
+    (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
+    (12, 'reads', '838d62c76f768a15f14ca45693f56df61ad47bd854097f3572aed7a7e05f3a80');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -1578,11 +2048,13 @@ begin
         grant update (display_name, bio) on users to cruddur_app;
         grant select on activities to cruddur_app;
         grant insert (uuid, user_uuid, message, reply_to_activity_uuid, expires_at) on activities to cruddur_app;
-        grant update (uuid, replies_count, reposts_count, likes_count, expires_at, deleted_at) on activities to cruddur_app;
+        grant update (uuid, replies_count, reposts_count, likes_count, expires_at, deleted_at, first_expires_at) on activities to cruddur_app;
+        grant select on used_keys to cruddur_app;
         grant select, delete on likes, reposts, follows to cruddur_app;
         grant insert (user_uuid, activity_uuid), update (activity_uuid) on likes, reposts to cruddur_app;
         grant insert (follower_uuid, followed_uuid), update (followed_uuid) on follows to cruddur_app;
         grant select on notifications to cruddur_app;
+        grant select (user_uuid, created_at) on withdrawn_notifications to cruddur_app;
         grant select, insert (user_uuid, read_at), update (read_at) on notification_reads to cruddur_app;
         grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
         grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
@@ -1594,6 +2066,8 @@ begin
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
             phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
+        grant execute on function recent_twin(uuid, uuid, text, interval, integer), purge_used_keys(integer) to cruddur_app;
+        grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then

@@ -1,6 +1,8 @@
 -- One new activity of the caller, and what it looks like in the feed. Those whom it mentions are told by a trigger.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
+-- %(window_s)s: for so many seconds a post of the same caller with the same text and ttl is the one that there is (a second click);
+-- 0: not so, as for one with an Idempotency-Key, whose uuid says which one it is.
 -- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
 -- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
 -- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
@@ -10,7 +12,7 @@
 -- What is there already is never refused for this. retry_after_s: after how many seconds there is room, else null.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
 -- idempotency_key_reused (the uuid stands for another message),
--- posts_exceed_hourly_max, activity_deleted (what it stands for was deleted since).
+-- posts_exceed_hourly_max, activity_deleted (what it stands for has expired or was deleted since).
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -42,12 +44,26 @@ full_hour as (
     ) nth
     where %(most)s::integer > 0
 ),
+gone as (
+    select
+    from public.used_keys
+    where uuid = %(uuid)s::uuid
+),
+twin as (
+    select public.recent_twin(uuid, null, %(message)s, %(ttl)s::interval, %(window_s)s::integer) as uuid
+    from timely
+    where %(window_s)s::integer > 0
+),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
-    select %(uuid)s::uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
+    select coalesce((select uuid from twin), %(uuid)s::uuid), timely.uuid, %(message)s, now() + %(ttl)s::interval
     from timely
-    where not exists (select from full_hour)
-        or exists (select from public.activities where uuid = %(uuid)s::uuid)
+    where not exists (select from gone)
+        and (
+            not exists (select from full_hour)
+            or exists (select from twin where uuid is not null)
+            or exists (select from public.activities where uuid = %(uuid)s::uuid)
+        )
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -58,7 +74,7 @@ created as (
         reply_to_activity_uuid,
         expires_at,
         created_at,
-        deleted_at
+        first_expires_at
 ),
 answer as (
     select
@@ -84,14 +100,14 @@ select
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
+        when exists (select from gone) or exists (select from created where expires_at <= now()) then 'activity_deleted'
         when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
-        when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
             from created
             where message <> %(message)s
                 or reply_to_activity_uuid is not null
-                or expires_at is distinct from created_at + %(ttl)s::interval
+                or coalesce(first_expires_at, expires_at) is distinct from created_at + %(ttl)s::interval
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,

@@ -1,14 +1,13 @@
 -- The feed: top-level activities that have not expired, newest first.
 -- %(limit)s: rows, 1 to 200. %(after_us)s, %(after_uuid)s: created_at (microseconds since 1970) and uuid of the row
--- that the page starts behind; null: the first page.
+-- that the page starts behind; null: the first page. %(week4)s: whether the replies are in it, for the frontend of week 4, which
+-- has no page for one activity.
 --
 -- As a rule a short walk along activities_home_idx fills the page. It gives up after 1000 rows; then the page is made of the
 -- newest of each lifetime, see lifetime_key in schema.sql, between which nothing has expired. So a page costs the same
 -- whatever has expired in front of it or behind.
 -- Only a full page has a row number %(limit)s, and with it a next_key.
--- snapshot: which transactions the page has seen, and of which server's, by when that was started and when it last lost its
--- statistics: it does so in a crash, after which it gives the numbers of lost transactions out again. Null on a standby, which
--- is behind.
+-- seen: which transactions the page has seen, see current_view in schema.sql.
 -- The limit 1 has authors looked up one by one: no plan reads all users for them.
 select
     'ok' as outcome,
@@ -17,12 +16,7 @@ select
     || '/' || coalesce(search.last_uuid, walk.last_uuid) as next_key,
     (extract(epoch from nullif(coalesce(search.first_expires_at, walk.first_expires_at), 'infinity') - now()) * 1000000)::bigint
         as lives_us,
-    case
-        when not pg_is_in_recovery() then
-            (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
-            + (extract(epoch from coalesce(pg_stat_get_bgwriter_stat_reset_time(), 'epoch')) * 1000000)::bigint
-            || '/' || pg_current_snapshot()
-    end as snapshot
+    public.current_view() as seen
 from (
     select
         json_agg(shown) as list,
@@ -41,7 +35,10 @@ from (
             a.reply_to_activity_uuid,
             a.expires_at,
             a.created_at,
-            '[]'::json as replies
+            case
+                when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid)
+                else '[]'
+            end as replies
         from (
             select
                 uuid,
@@ -86,7 +83,10 @@ left join lateral (
             a.reply_to_activity_uuid,
             a.expires_at,
             a.created_at,
-            '[]'::json as replies
+            case
+                when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid)
+                else '[]'
+            end as replies
         from (
             select newest.*
             from public.lifetimes() lifetime

@@ -1,6 +1,6 @@
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
 -- author and those whom it mentions are told by a trigger.
--- %(parent)s: the activity. %(uuid)s, %(sub)s, %(handle)s,
+-- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,
 -- %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
@@ -15,6 +15,16 @@ allowed as (
     select *
     from me
     where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
+),
+ended as (
+    select
+    from public.used_keys
+    where uuid = %(uuid)s::uuid
+    union all
+    select
+    from public.activities
+    where uuid = %(uuid)s::uuid
+        and expires_at <= now()
 ),
 parent as (
     select uuid, expires_at, replies_count
@@ -44,14 +54,22 @@ full_hour as (
     ) nth
     where %(most)s::integer > 0
 ),
+twin as (
+    select public.recent_twin(allowed.uuid, timely.uuid, %(message)s, null, %(window_s)s::integer) as uuid
+    from allowed
+    cross join timely
+    where %(window_s)s::integer > 0
+),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
-    select %(uuid)s::uuid, allowed.uuid, %(message)s, timely.uuid, timely.expires_at
+    select coalesce((select uuid from twin), %(uuid)s::uuid), allowed.uuid, %(message)s, timely.uuid, timely.expires_at
     from allowed
     cross join timely
     where timely.has_room
+        and not exists (select from ended)
         and (
             not exists (select from full_hour)
+            or exists (select from twin where uuid is not null)
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
     on conflict (uuid) do update set uuid = excluded.uuid
@@ -64,7 +82,6 @@ created as (
         reply_to_activity_uuid,
         expires_at,
         created_at,
-        deleted_at,
         xmax = 0 as is_new
 ),
 counted as (
@@ -97,11 +114,12 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
+        when exists (select from ended) then 'activity_deleted'
         when not exists (select from parent) then 'not_found'
         when exists (select from parent) and not exists (select from timely) then 'late'
         when exists (select from timely where not has_room) then 'replies_exceed_max'
+        when exists (select from created where expires_at <= now()) then 'activity_deleted'
         when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
-        when exists (select from created where deleted_at is not null) then 'activity_deleted'
         when exists (
             select
             from created

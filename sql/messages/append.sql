@@ -1,8 +1,8 @@
--- One message of the caller's into a conversation that it belongs to, which has a newer message with it, once however
--- often it is sent. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- One message of the caller's into a conversation that it belongs to, which a trigger moves (place_message in schema.sql), once
+-- however often it is sent. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
--- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused, messages_exceed_hourly_max.
+-- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (who was deleted), user_not_found,
+-- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max.
 with me as (
     select uuid, display_name, handle
     from public.users
@@ -20,7 +20,7 @@ timely as (
     where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
 ),
 conversation as (
-    select g.uuid
+    select g.uuid, g.first_user_uuid is not null and g.second_user_uuid is not null as is_of_two
     from allowed
     join public.message_groups g on allowed.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
@@ -45,17 +45,13 @@ created as (
     select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
     from timely
     cross join conversation
-    where not exists (select from full_hour)
-        or exists (select from public.messages where uuid = %(uuid)s::uuid)
+    where conversation.is_of_two
+        and (
+            not exists (select from full_hour)
+            or exists (select from public.messages where uuid = %(uuid)s::uuid)
+        )
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning uuid, message_group_uuid, message, created_at, xmax = 0 as is_new
-),
-moved as (
-    update public.message_groups g
-    set last_message_at = greatest(g.last_message_at, created.created_at)
-    from created
-    where created.is_new
-        and g.uuid = created.message_group_uuid
+    returning uuid, message_group_uuid, message, created_at
 ),
 answer as (
     select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at
@@ -69,6 +65,7 @@ select
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
+        when exists (select from conversation where not is_of_two) then 'receiver_not_found'
         when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
         when exists (
             select

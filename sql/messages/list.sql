@@ -1,7 +1,10 @@
 -- The newest messages of one conversation of the caller's, oldest first. %(group)s: its uuid, or null: the one with the
 -- user whose handle is %(other)s, which is empty while there is none.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones.
--- Outcomes: ok, not_found (no such conversation or user, or one of others), user_not_found, user_not_registered.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones. %(since_us)s,
+-- %(since_uuid)s: null, or which message was the newest before: only those behind it. A conversation's messages become visible in
+-- the order of their times (see place_message in schema.sql), so none is missed.
+-- Outcomes: ok, not_found (no such conversation or user, or one of others), receiver_is_sender, user_not_found,
+-- user_not_registered.
 with me as (
     select uuid
     from public.users
@@ -27,7 +30,7 @@ conversation as (
         and g.second_user_uuid = greatest(me.uuid, other.uuid)
 ),
 newest as (
-    select m.uuid, sender.display_name, sender.handle, m.message, m.created_at
+    select m.uuid, coalesce(sender.display_name, 'Deleted user') as display_name, sender.handle, m.message, m.created_at
     from conversation
     cross join lateral (
         select uuid, user_uuid, message, created_at
@@ -37,15 +40,20 @@ newest as (
                 coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
                 coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             )
+            and (created_at, uuid) > (
+                coalesce('epoch'::timestamptz + %(since_us)s::bigint * interval '1 microsecond', '-infinity'),
+                coalesce(%(since_uuid)s::uuid, '00000000-0000-0000-0000-000000000000')
+            )
         order by created_at desc, uuid desc
         limit %(limit)s::integer
     ) m
-    join public.users sender on sender.uuid = m.user_uuid
+    left join lateral (select display_name, handle from public.users where uuid = m.user_uuid limit 1) sender on true
 )
 select
     case
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
+        when exists (select from other join me on me.uuid = other.uuid) then 'receiver_is_sender'
         when not exists (select from conversation) and not exists (select from other) then 'not_found'
         else 'ok'
     end as outcome,
@@ -58,4 +66,15 @@ select
             order by created_at desc, uuid desc
             offset %(limit)s::integer - 1
         ) oldest
-    ) as next_key
+    ) as next_key,
+    null as lives_us,
+    coalesce(
+        (
+            select (extract(epoch from created_at) * 1000000)::bigint || '/' || uuid
+            from newest
+            order by created_at desc, uuid desc
+            limit 1
+        ),
+        %(since_us)s::bigint || '/' || %(since_uuid)s::uuid,
+        '0/00000000-0000-0000-0000-000000000000'
+    ) as seen

@@ -65,12 +65,7 @@ conversation as (
     from pair
     where not exists (select from contradiction)
         and (not exists (select from full_hour) or exists (select from earlier))
-    on conflict (first_user_uuid, second_user_uuid)
-        do update set last_message_at =
-            case
-                when exists (select from earlier) then message_groups.last_message_at
-                else greatest(message_groups.last_message_at, excluded.last_message_at)
-            end
+    on conflict (first_user_uuid, second_user_uuid) do update set last_message_at = message_groups.last_message_at
     returning uuid
 ),
 created as (

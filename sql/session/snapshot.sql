@@ -1,5 +1,5 @@
 -- What transactions there are: another text after every commit that wrote, and the same as long as none did.
--- snapshot: as in activities/home.sql. clock_us: the server's clock, in microseconds since 1970.
+-- seen: as current_view in schema.sql has it, but never cut. clock_us: the server's clock, in microseconds since 1970.
 select
     'ok' as outcome,
     null as body,
@@ -10,5 +10,5 @@ select
             (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
             + (extract(epoch from coalesce(pg_stat_get_bgwriter_stat_reset_time(), 'epoch')) * 1000000)::bigint
             || '/' || pg_current_snapshot()
-    end as snapshot,
+    end as seen,
     (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us

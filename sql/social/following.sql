@@ -1,6 +1,8 @@
 -- What those whom the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
--- A repost is the activity with reposted_by and reposted_at, and stands where it was made; two of one activity are two rows.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(handle)s: as in activities/create.sql.
+-- A repost is the activity with reposted_by and reposted_at, and stands where it was made. An activity is shown once, at the newest
+-- of its events; reposters are all those of the page. It is left out where such an event was on an earlier page: a repost that the
+-- first page had seen already; of the reposts since then the newest 100 are looked at.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 --
 -- The work is bounded, whatever is followed and written. Who follows more than 100 others gets a walk along the newest 2000 posts
@@ -23,6 +25,10 @@ asked as (
     select
         coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity') as at,
         coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as id,
+        case
+            when split_part(%(view)s, '/', 1) = split_part(public.current_view(), '/', 1)
+                then split_part(%(view)s, '/', 2)::pg_snapshot
+        end as view,
         followed > 100 as walks,
         followed <= 1000 as may_step
     from (
@@ -306,6 +312,41 @@ newest as (
     order by at desc, id desc
     limit %(limit)s::integer
 ),
+-- Of each activity its newest event, and all who reposted it in these events.
+gathered as (
+    select
+        activity_uuid,
+        max(at) as at,
+        (array_agg(id order by at desc, id desc))[1] as id,
+        (array_agg(reposter_uuid order by at desc, id desc))[1] as reposter_uuid,
+        array_remove(array_agg(reposter_uuid order by at desc, id desc), null) as reposter_uuids
+    from newest
+    group by activity_uuid
+),
+distinct_newest as (
+    select gathered.*
+    from gathered
+    cross join asked
+    where not exists (
+            select
+            from (
+                select user_uuid, created_at, written_by
+                from public.reposts
+                where activity_uuid = gathered.activity_uuid
+                    and created_at >= asked.at
+                order by created_at desc
+                limit 100
+            ) earlier
+            where (asked.view is null or public.was_seen(earlier.written_by, asked.view))
+                and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, gathered.activity_uuid)) >= (asked.at, asked.id)
+                and (
+                    select true
+                    from public.follows
+                    where follower_uuid = (select uuid from me)
+                        and followed_uuid = earlier.user_uuid
+                )
+        )
+),
 page as (
     select
         newest.at,
@@ -337,10 +378,15 @@ page as (
                         from (select handle, display_name from public.users where uuid = newest.reposter_uuid) reposter
                     ) as reposted_by,
                     case when newest.reposter_uuid is not null then newest.at end as reposted_at,
+                    (
+                        select coalesce(json_agg(reposter order by listed.number), '[]')
+                        from unnest(newest.reposter_uuids) with ordinality listed (uuid, number)
+                        cross join lateral (select handle, display_name from public.users where uuid = listed.uuid limit 1) reposter
+                    ) as reposters,
                     '[]'::json as replies
             ) shown
         ) as body
-    from newest
+    from distinct_newest newest
     cross join me
     cross join lateral (select * from public.activities where uuid = newest.activity_uuid limit 1) a
     cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) author
@@ -357,7 +403,7 @@ select
             select (extract(epoch from last.at) * 1000000)::bigint || '/' || last.id
             from (
                 select at, id
-                from page
+                from newest
                 order by at desc, id desc
                 offset %(limit)s::integer - 1
             ) last
@@ -371,4 +417,7 @@ select
             cross join asked
             where edge.at > '-infinity'
         )
-    ) as next_key
+    )
+    || coalesce('/' || case when (select view from asked) is not null then %(view)s else public.current_view() end, '') as next_key,
+    null as lives_us,
+    public.current_view() as seen

@@ -29,7 +29,8 @@ timely as (
 ),
 kept as (
     update public.activities a
-    set expires_at = case when a.expires_at is not null then greatest(a.expires_at, now() + %(ttl)s::interval) end
+    set first_expires_at = coalesce(a.first_expires_at, a.expires_at),
+        expires_at = case when a.expires_at is not null then greatest(a.expires_at, now() + %(ttl)s::interval) end
     from allowed, timely
     where a.uuid = timely.uuid
         and a.user_uuid = allowed.uuid

@@ -1,10 +1,13 @@
 -- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and who
 -- follows; nothing from an activity that has expired. A reply that mentions the caller too is a reply.
 -- kind says what, handle and display_name who, created_at when, and read whether the caller has said since that it is known.
--- uuid is the notification's own, which for a reply or a mention is the activity's; activity_uuid is the activity that was
+-- uuid is the notification's own, which for a reply or a mention is the activity's, and leads to the activity in any case (see
+-- activities/show.sql); activity_uuid is the activity that was
 -- written, liked or reposted. The rest is that activity's; message says in words what was done to it, for frontends that know
 -- of no kinds.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(handle)s: as in activities/create.sql.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(since_us)s, %(since_uuid)s: null, or which one was the
+-- newest before: only those behind it. Of one user's notifications those with a later created_at become visible later (see
+-- next_notification_at in schema.sql), so none is missed. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 -- A walk along the primary key, which steps over what expired since the last purge.
 with me as (
@@ -36,11 +39,15 @@ newest as (
             where uuid = told.activity_uuid
             limit 1
         ) a on true
-        where told.user_uuid >= me.uuid
-            and (told.user_uuid, told.created_at, told.uuid) < (
+        where (told.user_uuid, told.created_at, told.uuid) < (
                 me.uuid,
                 coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
                 coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            )
+            and (told.user_uuid, told.created_at, told.uuid) > (
+                me.uuid,
+                coalesce('epoch'::timestamptz + %(since_us)s::bigint * interval '1 microsecond', '-infinity'),
+                coalesce(%(since_uuid)s::uuid, '00000000-0000-0000-0000-000000000000')
             )
             and coalesce(a.expires_at > now(), true)
         order by told.user_uuid desc, told.created_at desc, told.uuid desc
@@ -97,4 +104,15 @@ select
             order by created_at desc, uuid desc
             offset %(limit)s::integer - 1
         ) last
-    ) as next_key
+    ) as next_key,
+    null as lives_us,
+    coalesce(
+        (
+            select (extract(epoch from created_at) * 1000000)::bigint || '/' || uuid
+            from page
+            order by created_at desc, uuid desc
+            limit 1
+        ),
+        %(since_us)s::bigint || '/' || %(since_uuid)s::uuid,
+        '0/00000000-0000-0000-0000-000000000000'
+    ) as seen

@@ -1,4 +1,6 @@
--- The caller knows the notifications up to %(until)s, or null: up to now. What was known stays known.
+-- The caller knows the notifications up to %(until_us)s, in microseconds since 1970, or null: all that there are. What was known
+-- stays known. The mark never passes the newest notification that there is here: whatever becomes visible later lies behind it
+-- (see next_notification_at in schema.sql) and is unread.
 -- %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.
 with me as (
@@ -20,7 +22,22 @@ timely as (
 ),
 noted as (
     insert into public.notification_reads (user_uuid, read_at)
-    select uuid, least(%(until)s::timestamptz, now())
+    select
+        uuid,
+        least(
+            'epoch'::timestamptz + %(until_us)s::bigint * interval '1 microsecond',
+            greatest(
+                (
+                    select created_at
+                    from public.notifications told
+                    where told.user_uuid = timely.uuid
+                    order by created_at desc, uuid desc
+                    limit 1
+                ),
+                (select max(created_at) from public.withdrawn_notifications gone where gone.user_uuid = timely.uuid),
+                'epoch'
+            )
+        )
     from timely
     on conflict (user_uuid) do update set read_at = greatest(notification_reads.read_at, excluded.read_at)
     returning read_at

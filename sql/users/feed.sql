@@ -1,7 +1,7 @@
 -- A user's page: who it is, how many unexpired activities there are (1000 stands for more, too), and the newest of them,
 -- replies left out.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.
--- %(week4)s: whether the body is the activities alone, as the frontend of week 4 wants them.
+-- %(week4)s: whether the body is the activities alone, with their replies in them, as the frontend of week 4 wants them.
 -- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
 -- activity is in liked and reposted, which are null for nobody.
 -- So is profile.followed, whether that one follows the user.
@@ -56,7 +56,10 @@ page as (
                     false
                 )
         end as reposted,
-        '[]'::json as replies
+        case
+            when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid)
+            else '[]'
+        end as replies
     from author
     cross join public.lifetimes() lifetime
     cross join lateral (

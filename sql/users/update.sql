@@ -1,4 +1,4 @@
--- The caller's own profile. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- The caller's own profile. %(bio)s: null leaves it as it is. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.
 with me as (
     select uuid, handle
@@ -19,7 +19,7 @@ timely as (
 ),
 changed as (
     update public.users u
-    set display_name = %(display_name)s, bio = %(bio)s
+    set display_name = %(display_name)s, bio = coalesce(%(bio)s, u.bio)
     from timely
     where u.uuid = timely.uuid
     returning u.uuid, u.handle, u.display_name, u.bio

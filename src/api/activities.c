@@ -1,22 +1,59 @@
 #include "api/activities.h"
 
+#include <string.h>
+
 #include "api/author.h"
 #include "api/rules.h"
 #include "http/body.h"
+#include "http/query.h"
+
+#define FULL_WIDTH_AT "\uff20"
 
 enum decision activities_home(struct call *call, struct response *response,
                               struct statement *statement)
 {
     (void)response;
-    *statement = statement_of(STATEMENT_ACTIVITIES_HOME);
+    if (call->page.since == NULL) {
+        *statement = statement_of(STATEMENT_ACTIVITIES_HOME);
+    } else {
+        *statement = statement_of(STATEMENT_ACTIVITIES_SINCE);
+        statement_bind(statement, "since", call->page.since);
+    }
     endpoint_bind_page(statement, &call->page);
+    statement_bind(statement, "week4", call->wants_week4 ? "true" : "false");
     return DECISION_ASK;
 }
 
-static enum decision show(const struct call *call, const char *handle, const char *uuid,
-                          struct statement *statement)
+/* ?order=: whether the newest replies come first. False: it is none of the words for it. */
+static bool take_order(struct call *call, bool *newest)
 {
+    const char *order;
+
+    *newest = false;
+    if (query_value(call->request, "order", &order) != STATUS_OK) {
+        return false;
+    }
+    if (order == NULL || strcmp(order, "oldest") == 0) {
+        return true;
+    }
+    *newest = true;
+    call->page.filter = "&order=newest";
+    return strcmp(order, "newest") == 0;
+}
+
+static enum decision show(struct call *call, const char *handle, const char *uuid,
+                          struct response *response, struct statement *statement)
+{
+    struct broken broken = {0};
+    bool newest;
+
+    if (!take_order(call, &newest)) {
+        broken_add(&broken, STATUS_ORDER_INVALID);
+        return endpoint_refuse(call, &broken, response);
+    }
     *statement = statement_of(STATEMENT_ACTIVITIES_SHOW);
+    endpoint_bind_page(statement, &call->page);
+    statement_bind(statement, "newest", newest ? "true" : "false");
     author_bind_viewer(statement, call);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "handle", handle);
@@ -26,15 +63,28 @@ static enum decision show(const struct call *call, const char *handle, const cha
 enum decision activities_show(struct call *call, struct response *response,
                               struct statement *statement)
 {
-    (void)response;
-    return show(call, NULL, call->request->capture[0], statement);
+    return show(call, NULL, call->request->capture[0], response, statement);
 }
 
 enum decision activities_show_of(struct call *call, struct response *response,
                                  struct statement *statement)
 {
-    (void)response;
-    return show(call, call->request->capture[0], call->request->capture[1], statement);
+    return show(call, call->request->capture[0], call->request->capture[1], response, statement);
+}
+
+/* For how long the same post again is the one that there is. */
+static void bind_window(struct statement *statement, const struct call *call)
+{
+    bool has_key = call->request->idempotency_key != NULL;
+
+    statement_bind(statement, "window_s",
+                   arena_printf(call->request->arena, "%d", has_key ? 0 : call->repeat_window_s));
+}
+
+/* Whether a message may mention somebody, whose notifications are written under a lock. */
+static bool may_mention(const char *message)
+{
+    return strchr(message, '@') != NULL || strstr(message, FULL_WIDTH_AT) != NULL;
 }
 
 enum decision activities_create(struct call *call, struct response *response,
@@ -51,11 +101,13 @@ enum decision activities_create(struct call *call, struct response *response,
         return endpoint_refuse(call, &broken, response);
     }
     *statement = statement_of(STATEMENT_ACTIVITIES_CREATE);
+    statement->takes_locks = may_mention(message);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "message", message);
     statement_bind(statement, "ttl", ttl);
     author_bind_most(statement, call, call->posts_per_hour);
+    bind_window(statement, call);
     return DECISION_ASK;
 }
 
@@ -77,6 +129,7 @@ enum decision activities_reply(struct call *call, struct response *response,
     statement_bind(statement, "message", message);
     author_bind_most(statement, call, call->posts_per_hour);
     statement_bind(statement, "parent", call->request->capture[0]);
+    bind_window(statement, call);
     return DECISION_ASK;
 }
 

@@ -11,14 +11,15 @@ enum { IDEMPOTENCY_KEY_MAX = 255 };
 const char *author_handle(const struct call *call, const char *field, const char *other_field,
                           struct broken *broken)
 {
-    const char *handle = NULL;
+    const char *handle = NULL, *other = NULL;
 
-    if (call->body != NULL && field != NULL) {
-        handle = body_string(call->request, call->body, field);
+    if (call->body != NULL && field != NULL &&
+        (!body_take(call->request, call->body, field, &handle) ||
+         !body_take(call->request, call->body, other_field, &other))) {
+        broken_add(broken, STATUS_USER_HANDLE_INVALID);
+        return NULL;
     }
-    if (handle == NULL && call->body != NULL && other_field != NULL) {
-        handle = body_string(call->request, call->body, other_field);
-    }
+    handle = handle == NULL ? other : handle;
     if (call->caller->kind == CALLER_BY_HANDLE) {
         handle = handle == NULL ? call->default_handle : handle;
         rule_user_handle(handle, broken);

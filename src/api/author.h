@@ -7,7 +7,8 @@
 
 /* The handle that a request names for its author: `field`, or `handle` in the body (the frontends
  * differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when the caller can be
- * known by nothing else. */
+ * known by nothing else, and
+ * STATUS_USER_HANDLE_INVALID when one of the two is no text. Both fields are given, or neither. */
 const char *author_handle(const struct call *call, const char *field, const char *other_field,
                           struct broken *broken);
 

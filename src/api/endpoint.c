@@ -40,6 +40,21 @@ void endpoint_bind_page(struct statement *statement, const struct page *page)
     statement_bind(statement, "after_uuid", page->after_uuid);
 }
 
+void endpoint_bind_since(struct statement *statement, const struct page *page)
+{
+    statement_bind(statement, "since_us", page->since_us);
+    statement_bind(statement, "since_uuid", page->since_uuid);
+}
+
+enum status endpoint_check_since(const struct endpoint *endpoint, const struct page *page)
+{
+    if (page->since == NULL) {
+        return STATUS_OK;
+    }
+    enum since given = page->since_us != NULL ? SINCE_KEY : SINCE_VIEW;
+    return given == endpoint->since ? STATUS_OK : STATUS_CURSOR_INVALID;
+}
+
 enum decision endpoint_refuse(const struct call *call, const struct broken *broken,
                               struct response *response)
 {
@@ -75,5 +90,6 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
     if (endpoint->is_list) {
         page_link_next(response, call->request, router_path(call->request, endpoint->pattern),
                        &call->page, result->next_key);
+        page_tell_seen(response, call->request, &call->page, result->seen);
     }
 }

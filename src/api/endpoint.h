@@ -32,6 +32,7 @@ struct call {
     int posts_per_hour, messages_per_hour;
     const char *user_pool;       /* whose events count; NULL: any's */
     bool wants_week4;            /* the shapes of the frontend of week 4 */
+    int repeat_window_s;         /* for so long the same post again, without a key, is the same one; 0: never */
     const struct teller *teller; /* NULL: there is no pool */
 };
 
@@ -57,6 +58,13 @@ enum access {
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };
 
+/* What the value of ?since= stands for. */
+enum since {
+    SINCE_NONE, /* the list has no ?since= */
+    SINCE_KEY,  /* a row, of a list whose rows become visible in its order */
+    SINCE_VIEW  /* what had been seen, of any other list */
+};
+
 enum { ENDPOINT_OUTCOMES_MAX = 13 };
 
 struct endpoint {
@@ -66,7 +74,9 @@ struct endpoint {
     finisher *finish; /* NULL: the result is the response, and what follows here says how */
     enum access access;
     bool takes_body;
-    bool is_list; /* takes limit and cursor, answers with Link */
+    bool is_list;     /* takes limit and cursor, answers with Link */
+    int rows;         /* of a page without ?limit=; 0: PAGE_LIMIT_DEFAULT */
+    enum since since; /* what the value of ?since= is */
     /* What its statement may say besides "ok", by status_code; no row at all is missing. */
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
     enum status missing;
@@ -75,6 +85,12 @@ struct endpoint {
 
 /* Binds a list's parameters limit, after_us and after_uuid. */
 void endpoint_bind_page(struct statement *statement, const struct page *page);
+
+/* Binds the parameters since_us and since_uuid of a list whose rows become visible in its order. */
+void endpoint_bind_since(struct statement *statement, const struct page *page);
+
+/* STATUS_CURSOR_INVALID: ?since= is of another list's kind. */
+enum status endpoint_check_since(const struct endpoint *endpoint, const struct page *page);
 
 /* Answers with the rules that a request broke. */
 enum decision endpoint_refuse(const struct call *call, const struct broken *broken,

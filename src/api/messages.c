@@ -17,6 +17,8 @@ enum decision messages_groups(struct call *call, struct response *response,
     *statement = statement_of(STATEMENT_MESSAGES_GROUPS);
     author_bind(statement, call, handle);
     endpoint_bind_page(statement, &call->page);
+    statement_bind(statement, "view", call->page.view);
+    statement_bind(statement, "since", call->page.since);
     return DECISION_ASK;
 }
 
@@ -34,6 +36,7 @@ static enum decision list(struct call *call, const char *group, const char *othe
     statement_bind(statement, "group", group);
     statement_bind(statement, "other", other);
     endpoint_bind_page(statement, &call->page);
+    endpoint_bind_since(statement, &call->page);
     return DECISION_ASK;
 }
 
@@ -49,12 +52,38 @@ enum decision messages_list_of(struct call *call, struct response *response,
     return list(call, NULL, call->request->capture[0], response, statement);
 }
 
-/* Whom a first message is for: `handle` is the finished frontend's field, the other week 4's. */
-static const char *receiver_handle(const struct call *call)
-{
-    const char *handle = body_string(call->request, call->body, "handle");
+/* The conversation or the user that a message is for. */
+struct receiver {
+    const char *group;  /* a uuid; NULL: the conversation with that user */
+    const char *handle; /* not looked at where there is a group */
+};
 
-    return handle != NULL ? handle : body_string(call->request, call->body, "user_receiver_handle");
+/* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one also sends "@" and a handle
+ * as message_group_uuid, for a link to a user. */
+static struct receiver take_receiver(const struct call *call, struct broken *broken)
+{
+    struct receiver receiver = {0};
+    const char *other = NULL;
+    bool is_group_good =
+        body_take(call->request, call->body, "message_group_uuid", &receiver.group) &&
+        (receiver.group == NULL || receiver.group[0] == '@' || uuid_is_valid(receiver.group));
+
+    if (!is_group_good) {
+        broken_add(broken, STATUS_MESSAGE_GROUP_UUID_BLANK);
+    }
+    if (!body_take(call->request, call->body, "handle", &receiver.handle) ||
+        !body_take(call->request, call->body, "user_receiver_handle", &other)) {
+        broken_add(broken, STATUS_RECEIVER_HANDLE_BLANK);
+        return receiver;
+    }
+    receiver.handle = receiver.handle == NULL ? other : receiver.handle;
+    if (receiver.group != NULL && receiver.group[0] == '@') {
+        receiver = (struct receiver){.handle = receiver.group + 1};
+    }
+    if (receiver.group == NULL && is_group_good) {
+        rule_receiver_handle(receiver.handle, broken);
+    }
+    return receiver;
 }
 
 static enum decision append(const struct call *call, const char *handle, const char *uuid,
@@ -89,21 +118,15 @@ enum decision messages_send(struct call *call, struct response *response,
                             struct statement *statement)
 {
     const char *message = body_string(call->request, call->body, "message");
-    const char *group = body_string(call->request, call->body, "message_group_uuid");
-    const char *other = receiver_handle(call);
     struct broken broken = {0};
 
     rule_long_message(message, &broken);
-    if (group == NULL) {
-        rule_receiver_handle(other, &broken);
-    } else if (!uuid_is_valid(group)) {
-        broken_add(&broken, STATUS_MESSAGE_GROUP_UUID_BLANK);
-    }
+    const struct receiver receiver = take_receiver(call, &broken);
     const char *handle = author_handle(call, "user_handle", "user_sender_handle", &broken);
     const char *uuid = author_row_uuid(call, handle, "message", &broken);
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    return group != NULL ? append(call, handle, uuid, group, message, statement)
-                         : begin(call, handle, uuid, other, message, statement);
+    return receiver.group != NULL ? append(call, handle, uuid, receiver.group, message, statement)
+                                  : begin(call, handle, uuid, receiver.handle, message, statement);
 }

@@ -1,10 +1,12 @@
 #include "api/rules.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/utf8.h"
 
 void broken_add(struct broken *broken, enum status rule)
@@ -155,43 +157,99 @@ static int days_of(int year, int month)
     return DAYS[month - 1] + (month == 2 && is_leap);
 }
 
-static bool take_fraction(const char **at)
+/* A point in time as RFC 3339 writes it. */
+struct moment {
+    int year, month, day, hour, minute, second;
+    int microsecond;
+    int offset_minutes; /* east of UTC */
+};
+
+/* The digits behind the second. Of more than six the first six count. At most three of them are a time that was cut to
+ * milliseconds: it stands for all of its last one. */
+static bool take_fraction(const char **at, struct moment *moment)
 {
     if (!take_char(at, '.')) {
         return true;
     }
     size_t digits = strspn(*at, "0123456789");
-    *at += digits;
-    return digits >= 1 && digits <= 6;
-}
-
-static bool take_offset(const char **at)
-{
-    int part;
-
-    return take_char(at, 'Z') ||
-           ((take_char(at, '+') || take_char(at, '-')) && take_part(at, 2, 0, 15, ':', &part) &&
-            take_part(at, 2, 0, 59, '\0', &part));
-}
-
-static bool is_time(const char *at)
-{
-    int year, month, part;
-
-    return take_part(&at, 4, 1, 9999, '-', &year) && take_part(&at, 2, 1, 12, '-', &month) &&
-           take_part(&at, 2, 1, days_of(year, month), 'T', &part) &&
-           take_part(&at, 2, 0, 23, ':', &part) && take_part(&at, 2, 0, 59, ':', &part) &&
-           take_part(&at, 2, 0, 59, '\0', &part) && take_fraction(&at) && take_offset(&at) &&
-           *at == '\0';
-}
-
-const char *rule_time(const char *time, struct broken *broken)
-{
-    if (time == NULL || is_time(time)) {
-        return time;
+    for (size_t i = 0, unit = 100000; i < digits && unit > 0; i++, unit /= 10) {
+        moment->microsecond += ((*at)[i] - '0') * (int)unit;
     }
-    broken_add(broken, STATUS_UNTIL_INVALID);
-    return NULL;
+    moment->microsecond += digits <= 3 ? 999 : 0;
+    *at += digits;
+    return digits >= 1;
+}
+
+static bool take_offset(const char **at, struct moment *moment)
+{
+    int hours, minutes, sign = **at == '-' ? -1 : 1;
+
+    if (take_char(at, 'Z') || take_char(at, 'z')) {
+        return true;
+    }
+    if ((!take_char(at, '+') && !take_char(at, '-')) || !take_part(at, 2, 0, 23, ':', &hours) ||
+        !take_part(at, 2, 0, 59, '\0', &minutes)) {
+        return false;
+    }
+    moment->offset_minutes = sign * (60 * hours + minutes);
+    return true;
+}
+
+/* Days since 1970, by the proleptic Gregorian calendar. */
+static int64_t days_since_epoch(int year, int month, int day)
+{
+    static const int BEFORE[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    const int64_t past = year - 1;
+    bool is_behind_leap_day = month > 2 && days_of(year, 2) == 29;
+
+    return past * 365 + past / 4 - past / 100 + past / 400 - 719162 + BEFORE[month - 1] +
+           is_behind_leap_day + day - 1;
+}
+
+/* Minutes since 1970 in UTC. */
+static int64_t minutes_since_epoch(const struct moment *moment)
+{
+    return days_since_epoch(moment->year, moment->month, moment->day) * 1440 + moment->hour * 60 +
+           moment->minute - moment->offset_minutes;
+}
+
+/* A leap second is the 61st of the last minute of a UTC day. It is the last microsecond before the next day here. */
+static bool take_leap_second(struct moment *moment)
+{
+    if (moment->second == 60) {
+        moment->second = 59;
+        moment->microsecond = 999999;
+        return (minutes_since_epoch(moment) + 1) % 1440 == 0;
+    }
+    return true;
+}
+
+static bool take_moment(const char *at, struct moment *moment)
+{
+    return take_part(&at, 4, 1, 9999, '-', &moment->year) &&
+           take_part(&at, 2, 1, 12, '-', &moment->month) &&
+           take_part(&at, 2, 1, days_of(moment->year, moment->month), '\0', &moment->day) &&
+           (take_char(&at, 'T') || take_char(&at, 't')) &&
+           take_part(&at, 2, 0, 23, ':', &moment->hour) &&
+           take_part(&at, 2, 0, 59, ':', &moment->minute) &&
+           take_part(&at, 2, 0, 60, '\0', &moment->second) && take_fraction(&at, moment) &&
+           take_offset(&at, moment) && *at == '\0' && take_leap_second(moment);
+}
+
+const char *rule_time(const char *time, struct arena *arena, struct broken *broken)
+{
+    struct moment moment = {0};
+
+    if (time == NULL) {
+        return NULL;
+    }
+    if (!take_moment(time, &moment)) {
+        broken_add(broken, STATUS_UNTIL_INVALID);
+        return NULL;
+    }
+    return arena_printf(arena, "%" PRId64,
+                        (minutes_since_epoch(&moment) * 60 + moment.second) * 1000000 +
+                            moment.microsecond);
 }
 
 const char *rule_ttl(const char *ttl, struct broken *broken)

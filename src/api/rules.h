@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 
+struct arena;
+
 enum {
     MESSAGE_MAX_CHARS = 280,       /* of an activity */
     LONG_MESSAGE_MAX_CHARS = 1024, /* of a reply or a message to somebody */
@@ -36,9 +38,10 @@ void rule_time_zone(const char *name, struct broken *broken); /* it looks like o
 void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);
 
-/* The time, if it is one as the service writes them: RFC 3339 with up to six digits behind the second,
- * on a day that exists. Else NULL with STATUS_UNTIL_INVALID added. NULL breaks no rule. */
-const char *rule_time(const char *time, struct broken *broken);
+/* The microseconds since 1970 of a time as RFC 3339 writes it, on a day that exists; NULL with
+ * STATUS_UNTIL_INVALID added for what is none. NULL breaks no rule. Clients cut times to milliseconds: one
+ * with one to three digits behind the second is the end of its millisecond. */
+const char *rule_time(const char *time, struct arena *arena, struct broken *broken);
 
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with
  * STATUS_TTL_BLANK added for a word that is none. */

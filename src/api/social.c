@@ -1,5 +1,7 @@
 #include "api/social.h"
 
+#include <stdbool.h>
+
 #include "api/author.h"
 #include "api/rules.h"
 #include "http/body.h"
@@ -74,13 +76,28 @@ static enum decision list(enum statement_id id, struct call *call, struct respon
 enum decision social_following(struct call *call, struct response *response,
                                struct statement *statement)
 {
-    return list(STATEMENT_SOCIAL_FOLLOWING, call, response, statement);
+    bool has_since = call->page.since != NULL;
+    enum decision decision =
+        list(has_since ? STATEMENT_SOCIAL_FOLLOWING_SINCE : STATEMENT_SOCIAL_FOLLOWING, call,
+             response, statement);
+
+    if (decision == DECISION_ASK && has_since) {
+        statement_bind(statement, "since", call->page.since);
+    } else if (decision == DECISION_ASK) {
+        statement_bind(statement, "view", call->page.view);
+    }
+    return decision;
 }
 
 enum decision social_notifications(struct call *call, struct response *response,
                                    struct statement *statement)
 {
-    return list(STATEMENT_SOCIAL_NOTIFICATIONS, call, response, statement);
+    enum decision decision = list(STATEMENT_SOCIAL_NOTIFICATIONS, call, response, statement);
+
+    if (decision == DECISION_ASK) {
+        endpoint_bind_since(statement, &call->page);
+    }
+    return decision;
 }
 
 enum decision social_unread(struct call *call, struct response *response,
@@ -109,7 +126,13 @@ enum decision social_keep(struct call *call, struct response *response, struct s
 enum decision social_read(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};
-    const char *until = rule_time(body_string(call->request, call->body, "until"), &broken);
+    const char *until, *until_us = NULL;
+
+    if (body_take(call->request, call->body, "until", &until)) {
+        until_us = rule_time(until, call->request->arena, &broken);
+    } else {
+        broken_add(&broken, STATUS_UNTIL_INVALID);
+    }
     const char *handle = author_handle(call, "user_handle", "handle", &broken);
 
     if (broken.count > 0) {
@@ -117,6 +140,6 @@ enum decision social_read(struct call *call, struct response *response, struct s
     }
     *statement = statement_of(STATEMENT_SOCIAL_READ);
     author_bind(statement, call, handle);
-    statement_bind(statement, "until", until);
+    statement_bind(statement, "until_us", until_us);
     return DECISION_ASK;
 }

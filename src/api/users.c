@@ -1,8 +1,12 @@
 #include "api/users.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "api/author.h"
 #include "api/rules.h"
 #include "http/body.h"
+#include "http/query.h"
 
 enum decision users_short(struct call *call, struct response *response, struct statement *statement)
 {
@@ -21,10 +25,61 @@ enum decision users_suggested(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
+/* What a user's page is to have besides the user's posts. */
+struct extras {
+    bool replies;
+    bool reposts;
+};
+
+/* ?with=: a list of "replies" and "reposts" between commas. False: something else is in it. */
+static bool take_extras(struct call *call, struct extras *extras)
+{
+    const char *with;
+
+    *extras = (struct extras){0};
+    if (query_value(call->request, "with", &with) != STATUS_OK) {
+        return false;
+    }
+    while (with != NULL && *with != '\0') {
+        size_t length = strcspn(with, ",");
+
+        if (length == 7 && memcmp(with, "replies", length) == 0) {
+            extras->replies = true;
+        } else if (length == 7 && memcmp(with, "reposts", length) == 0) {
+            extras->reposts = true;
+        } else {
+            return false;
+        }
+        with += length + (with[length] == ',');
+    }
+    return true;
+}
+
+static const char *filter_of(const struct extras *extras)
+{
+    if (extras->replies) {
+        return extras->reposts ? "&with=replies,reposts" : "&with=replies";
+    }
+    return extras->reposts ? "&with=reposts" : NULL;
+}
+
 enum decision users_feed(struct call *call, struct response *response, struct statement *statement)
 {
-    (void)response;
-    *statement = statement_of(STATEMENT_USERS_FEED);
+    struct broken broken = {0};
+    struct extras extras;
+
+    if (!take_extras(call, &extras)) {
+        broken_add(&broken, STATUS_WITH_INVALID);
+        return endpoint_refuse(call, &broken, response);
+    }
+    call->page.filter = filter_of(&extras);
+    if (call->page.filter == NULL) {
+        *statement = statement_of(STATEMENT_USERS_FEED);
+    } else {
+        *statement = statement_of(STATEMENT_USERS_TIMELINE);
+        statement_bind(statement, "replies", extras.replies ? "true" : "false");
+        statement_bind(statement, "reposts", extras.reposts ? "true" : "false");
+    }
     author_bind_viewer(statement, call);
     statement_bind(statement, "handle", call->request->capture[0]);
     statement_bind(statement, "week4", call->wants_week4 ? "true" : "false");
@@ -36,11 +91,15 @@ enum decision users_update(struct call *call, struct response *response,
                            struct statement *statement)
 {
     const char *display_name = body_string(call->request, call->body, "display_name");
-    const char *bio = body_string(call->request, call->body, "bio");
+    const char *bio;
     struct broken broken = {0};
 
     rule_display_name(display_name, &broken);
-    rule_bio(bio, &broken);
+    if (body_take(call->request, call->body, "bio", &bio)) {
+        rule_bio(bio, &broken);
+    } else {
+        broken_add(&broken, STATUS_BIO_INVALID);
+    }
     const char *handle = author_handle(call, "user_handle", "handle", &broken);
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
@@ -48,6 +107,6 @@ enum decision users_update(struct call *call, struct response *response,
     *statement = statement_of(STATEMENT_USERS_UPDATE);
     author_bind(statement, call, handle);
     statement_bind(statement, "display_name", display_name);
-    statement_bind(statement, "bio", bio != NULL ? bio : "");
+    statement_bind(statement, "bio", bio);
     return DECISION_ASK;
 }

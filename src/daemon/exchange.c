@@ -106,7 +106,11 @@ static enum decision handle(struct exchange *exchange)
         status = body_open(request, (size_t)config->body_max, &body);
     }
     if (status == STATUS_OK && endpoint->is_list) {
-        status = page_from_query(request, &exchange->call.page);
+        status = page_from_query(request, endpoint->rows != 0 ? endpoint->rows : PAGE_LIMIT_DEFAULT,
+                                 &exchange->call.page);
+    }
+    if (status == STATUS_OK && endpoint->is_list) {
+        status = endpoint_check_since(endpoint, &exchange->call.page);
     }
     if (status == STATUS_OK) {
         exchange->call.body = body;
@@ -159,6 +163,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .messages_per_hour = service->config->messages_per_hour,
         .user_pool = service->config->cognito_pool,
         .wants_week4 = service->config->compat == COMPAT_WEEK4,
+        .repeat_window_s = service->config->repeat_window,
         .teller = service->teller.tell != NULL ? &service->teller : NULL,
     };
     request->body = arrival->body;

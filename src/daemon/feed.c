@@ -31,6 +31,7 @@ struct page {
     bool is_filled;
     struct buf body;
     struct buf next_key; /* empty: none */
+    struct buf seen;     /* the snapshot as text */
     char etag[ETAG_SIZE];
     struct version version;
     struct snapshot snapshot;
@@ -154,6 +155,7 @@ void feed_free(struct feed *feed)
     for (size_t i = 0; i < FEED_PAGES_MAX; i++) {
         buf_release(&feed->pages[i].body);
         buf_release(&feed->pages[i].next_key);
+        buf_release(&feed->pages[i].seen);
     }
     memory_free(feed);
 }
@@ -197,6 +199,7 @@ static struct result result_of(const struct page *page)
         .body = page->body.bytes,
         .body_length = page->body.length,
         .next_key = page->next_key.length > 0 ? page->next_key.bytes : NULL,
+        .seen = page->seen.bytes,
         .etag = page->etag,
     };
 }
@@ -285,6 +288,8 @@ static void keep(struct page *page, const struct fill *fill, const struct result
     buf_append(&page->body, result->body, result->body_length);
     buf_clear(&page->next_key);
     buf_text(&page->next_key, result->next_key != NULL ? result->next_key : "");
+    buf_clear(&page->seen);
+    buf_text(&page->seen, result->seen);
     etag_make(page->etag, result->body, result->body_length);
 }
 
@@ -310,8 +315,7 @@ static void fill_done(void *context, const struct result *result)
 
         /* One that was asked for earlier may come later; and a standby, which says nothing of what it
          * has seen, may not have yet what others have shown. */
-        if (snapshot_read(&snapshot, result->snapshot) &&
-            (!page->is_filled || is_newer(fill, page))) {
+        if (snapshot_read(&snapshot, result->seen) && (!page->is_filled || is_newer(fill, page))) {
             keep(page, fill, result, &snapshot);
             kept.etag = page->etag;
         }
@@ -360,6 +364,7 @@ static struct fill *fill_new(struct feed *feed, struct page *page)
     }
     feed->fills = fill;
     statement_bind(&fill->statement, "limit", page->limit);
+    statement_bind(&fill->statement, "week4", feed->settings->wants_week4 ? "true" : "false");
     page->fill = fill;
     page->fills++;
     return fill;

@@ -52,8 +52,9 @@ struct feed_counts {
 
 struct feed_settings {
     struct feed_mark *mark;
-    int watch_ms; /* between the watcher's looks */
-    int stale_s;  /* how long a page is served, marked as stale, while the database is away */
+    int watch_ms;     /* between the watcher's looks */
+    bool wants_week4; /* the shape of the frontend of week 4 */
+    int stale_s;      /* how long a page is served, marked as stale, while the database is away */
     struct feed_counts *counts;
 };
 

@@ -126,6 +126,7 @@ void service_init(struct service *service, const struct config *config,
     service->slow_turns =
         turns_new(&service->lanes[SERVICE_SLOW].runner, config->deadline - config->slow_timeout);
     service->feed_settings.mark = links->mark;
+    service->feed_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
         service->feed_settings.watch_ms = config->feed_watch;
         service->feed_settings.stale_s = config->feed_stale;

@@ -41,15 +41,15 @@ static void take_snapshot(void *context, const struct result *result)
     struct look *look = context;
     struct snapshot latest;
 
-    if (result->status != STATUS_OK || !snapshot_read(&latest, result->snapshot)) {
+    if (result->status != STATUS_OK || !snapshot_read(&latest, result->seen)) {
         return; /* blind; the workers see that from the time of the last look */
     }
     if (has_clock_moved(look, clock_us(), result->clock_us)) {
         feed_mark_written(look->mark);
     }
-    if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->snapshot) != 0) {
+    if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->seen) != 0) {
         buf_clear(&look->snapshot);
-        buf_text(&look->snapshot, result->snapshot);
+        buf_text(&look->snapshot, result->seen);
         feed_mark_changed(look->mark, &latest);
     }
     atomic_store(&look->mark->looked_us, look->began_us);

@@ -425,7 +425,7 @@ static void receive(struct connection *connection)
 static bool may_share(const struct connection *connection, const struct pending *pending)
 {
     return catalog_get(connection->catalog, pending->statement->id)->may_share &&
-           !pending->runs_alone;
+           !pending->statement->takes_locks && !pending->runs_alone;
 }
 
 /* The statements to be sent next. */

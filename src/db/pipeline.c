@@ -256,7 +256,7 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* From the one row (outcome, body, next_key, lives_us, snapshot, clock_us), or a write's (outcome, body,
+/* From the one row (outcome, body, next_key, lives_us, seen, clock_us), or a write's (outcome, body,
  * clock_us, retry_after_s), of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
@@ -276,7 +276,7 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->next_key = value_at(rows, 2);
     const char *lives_us = value_at(rows, 3);
     result->lives_us = lives_us != NULL ? strtoll(lives_us, NULL, 10) : -1;
-    result->snapshot = value_at(rows, 4);
+    result->seen = value_at(rows, 4);
     const char *clock_us = value_at(rows, 5);
     result->clock_us = clock_us != NULL ? strtoll(clock_us, NULL, 10) : 0;
 }

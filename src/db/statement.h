@@ -18,6 +18,7 @@ enum statement_id {
     STATEMENT_SESSION_INTRODUCE,
     STATEMENT_HEALTH_READY,
     STATEMENT_ACTIVITIES_HOME,
+    STATEMENT_ACTIVITIES_SINCE,
     STATEMENT_ACTIVITIES_SEARCH,
     STATEMENT_ACTIVITIES_TRENDS,
     STATEMENT_ACTIVITIES_SHOW,
@@ -27,6 +28,7 @@ enum statement_id {
     STATEMENT_USERS_SHORT,
     STATEMENT_USERS_SUGGESTED,
     STATEMENT_USERS_FEED,
+    STATEMENT_USERS_TIMELINE,
     STATEMENT_USERS_UPDATE,
     STATEMENT_USERS_CONFIRM,
     STATEMENT_MESSAGES_GROUPS,
@@ -37,6 +39,7 @@ enum statement_id {
     STATEMENT_SOCIAL_REPOST,
     STATEMENT_SOCIAL_FOLLOW,
     STATEMENT_SOCIAL_FOLLOWING,
+    STATEMENT_SOCIAL_FOLLOWING_SINCE,
     STATEMENT_SOCIAL_KEEP,
     STATEMENT_SOCIAL_NOTIFICATIONS,
     STATEMENT_SOCIAL_UNREAD,
@@ -53,6 +56,9 @@ struct statement {
     enum statement_id id;
     int64_t
         asked_us; /* when the request that it is for had arrived, from which its deadline counts; monotonic; 0: now */
+    bool
+        takes_locks; /* besides those of its own rows: not to be committed together with others, which may
+                         take the same in another order */
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
 
@@ -74,7 +80,9 @@ struct result {
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
     int64_t lives_us;     /* of a page or the purge: until a row expires; -1: none does */
-    const char *snapshot; /* what has been seen, as in snapshot.h; NULL: it may be kept by nobody */
+    const char
+        *seen; /* what has been seen, as in snapshot.h; or of a list whose rows become visible in
+                         its order the newest row's key; NULL: it may be kept by nobody */
     int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
     const char *etag;     /* of a kept page, else NULL */
     int retry_after_s;    /* of a write that there is no room for yet; else 0 */

@@ -57,12 +57,20 @@ enum status body_open(const struct request *request, size_t max, struct json **b
     return *body != NULL ? STATUS_OK : STATUS_BODY_NOT_JSON;
 }
 
+bool body_take(const struct request *request, const struct json *body, const char *name,
+               const char **text)
+{
+    enum json_kind kind = json_member(body, name, text);
+
+    if (*text != NULL) {
+        *text = arena_copy(request->arena, *text, strlen(*text));
+    }
+    return kind != JSON_OTHER;
+}
+
 const char *body_string(const struct request *request, const struct json *body, const char *name)
 {
     const char *text;
 
-    if (json_member(body, name, &text) != JSON_STRING) {
-        return NULL;
-    }
-    return arena_copy(request->arena, text, strlen(text));
+    return body_take(request, body, name, &text) ? text : NULL;
 }

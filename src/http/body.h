@@ -2,6 +2,7 @@
 #ifndef CRUDDUR_HTTP_BODY_H
 #define CRUDDUR_HTTP_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -14,7 +15,12 @@ struct json;
  * too), UTF-8 (400), strict JSON (400). On STATUS_OK free *body with json_free. */
 enum status body_open(const struct request *request, size_t max, struct json **body);
 
-/* The text of a member in request memory; NULL when it is missing, null or not a string. */
+/* The text of a member in request memory; NULL when it is missing or null, or not a string: for a member
+ * whose absence is refused anyway. */
 const char *body_string(const struct request *request, const struct json *body, const char *name);
+
+/* The same, for a member that may be missing. False: it is neither a string nor null. */
+bool body_take(const struct request *request, const struct json *body, const char *name,
+               const char **text);
 
 #endif

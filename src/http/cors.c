@@ -55,7 +55,7 @@ void cors_apply(const struct cors *cors, const struct request *request, struct r
     }
     response_header(response, "Access-Control-Allow-Origin", origin);
     response_header(response, "Access-Control-Expose-Headers",
-                    "Link, ETag, X-Request-Id, Retry-After");
+                    "Link, ETag, X-Request-Id, Retry-After, Cruddur-Since");
     if (cors_is_preflight(cors, request)) {
         response_header(response, "Access-Control-Allow-Methods",
                         "GET, HEAD, POST, PUT, DELETE, OPTIONS");

@@ -15,10 +15,11 @@ enum {
     /* Microseconds since 1970 up to the year 9999 have 18 digits; then '/' and a uuid. */
     KEY_DIGITS_MAX = 18,
     KEY_LENGTH_MAX = KEY_DIGITS_MAX + 1 + UUID_TEXT_SIZE - 1,
-    CURSOR_LENGTH_MAX = BASE64URL_TEXT_SIZE(KEY_LENGTH_MAX) - 1
+    VIEW_LENGTH_MAX = 500, /* current_view in sql/schema.sql gives less */
+    CURSOR_LENGTH_MAX = BASE64URL_TEXT_SIZE(KEY_LENGTH_MAX + 1 + VIEW_LENGTH_MAX) - 1
 };
 
-static enum status take_limit(const struct request *request, struct page *page)
+static enum status take_limit(const struct request *request, int rows_default, struct page *page)
 {
     const char *text;
 
@@ -26,7 +27,7 @@ static enum status take_limit(const struct request *request, struct page *page)
         return STATUS_LIMIT_INVALID;
     }
     if (text == NULL) {
-        page->limit = arena_printf(request->arena, "%d", PAGE_LIMIT_DEFAULT);
+        page->limit = arena_printf(request->arena, "%d", rows_default);
         return STATUS_OK;
     }
     size_t digits = strspn(text, "0123456789");
@@ -38,39 +39,109 @@ static enum status take_limit(const struct request *request, struct page *page)
     return rows >= 1 && rows <= PAGE_LIMIT_MAX ? STATUS_OK : STATUS_LIMIT_INVALID;
 }
 
-static enum status take_key(const struct request *request, const char *cursor, struct page *page)
+/* The text that a cursor stands for, or NULL. */
+static const char *decode(const struct request *request, const char *cursor)
 {
-    unsigned char key[BASE64URL_DECODED_MAX(CURSOR_LENGTH_MAX) + 1];
+    unsigned char text[BASE64URL_DECODED_MAX(CURSOR_LENGTH_MAX) + 1];
     size_t length = strlen(cursor);
 
-    if (length > CURSOR_LENGTH_MAX || !base64url_decode(cursor, length, key, &length) ||
-        memchr(key, '\0', length) != NULL) {
-        return STATUS_CURSOR_INVALID;
+    if (length > CURSOR_LENGTH_MAX || !base64url_decode(cursor, length, text, &length) ||
+        memchr(text, '\0', length) != NULL) {
+        return NULL;
     }
-    const char *text = arena_copy(request->arena, (char *)key, length);
+    return arena_copy(request->arena, (char *)text, length);
+}
+
+/* A server's number, '/' and the text of a pg_snapshot; PostgreSQL looks at that more closely. */
+static bool is_view(const char *text)
+{
+    size_t number = strspn(text, "0123456789");
+
+    return number > 0 && text[number] == '/' && strlen(text) <= VIEW_LENGTH_MAX &&
+           text[number + 1 + strspn(text + number + 1, "0123456789:,")] == '\0';
+}
+
+/* Reads "<number>/<uuid>" and returns what follows it; NULL: it is none. */
+static const char *take_key(const struct request *request, const char *text, const char **number,
+                            const char **uuid)
+{
     size_t digits = strspn(text, "0123456789");
+
     if (digits == 0 || digits > KEY_DIGITS_MAX || text[digits] != '/' ||
-        !uuid_is_valid(text + digits + 1)) {
+        strlen(text) < digits + UUID_TEXT_SIZE) {
+        return NULL;
+    }
+    *number = arena_copy(request->arena, text, digits);
+    *uuid = arena_copy(request->arena, text + digits + 1, UUID_TEXT_SIZE - 1);
+    return uuid_is_valid(*uuid) ? text + digits + UUID_TEXT_SIZE : NULL;
+}
+
+static enum status take_cursor(const struct request *request, const char *cursor, struct page *page)
+{
+    const char *text = decode(request, cursor);
+    const char *rest =
+        text != NULL ? take_key(request, text, &page->after_us, &page->after_uuid) : NULL;
+
+    if (rest == NULL || (*rest != '\0' && (*rest != '/' || !is_view(rest + 1)))) {
         return STATUS_CURSOR_INVALID;
     }
-    page->after_us = arena_copy(request->arena, text, digits);
-    page->after_uuid = text + digits + 1;
+    page->view = *rest != '\0' ? rest + 1 : NULL;
     return STATUS_OK;
 }
 
-enum status page_from_query(const struct request *request, struct page *page)
+static enum status take_since(const struct request *request, const char *since, struct page *page)
 {
-    const char *cursor;
+    const char *text = decode(request, since);
+
+    if (text == NULL) {
+        return STATUS_CURSOR_INVALID;
+    }
+    const char *rest = take_key(request, text, &page->since_us, &page->since_uuid);
+    if (rest == NULL || *rest != '\0') {
+        page->since_us = page->since_uuid = NULL;
+        if (!is_view(text)) {
+            return STATUS_CURSOR_INVALID;
+        }
+    }
+    page->since = text;
+    page->since_text = since;
+    return STATUS_OK;
+}
+
+enum status page_from_query(const struct request *request, int rows, struct page *page)
+{
+    const char *cursor, *since;
 
     *page = (struct page){0};
-    enum status status = take_limit(request, page);
+    enum status status = take_limit(request, rows, page);
     if (status != STATUS_OK) {
         return status;
     }
-    if (query_value(request, "cursor", &cursor) != STATUS_OK) {
+    if (query_value(request, "cursor", &cursor) != STATUS_OK ||
+        query_value(request, "since", &since) != STATUS_OK) {
         return STATUS_CURSOR_INVALID;
     }
-    return cursor == NULL ? STATUS_OK : take_key(request, cursor, page);
+    if (cursor != NULL) {
+        status = take_cursor(request, cursor, page);
+    }
+    return status == STATUS_OK && since != NULL ? take_since(request, since, page) : status;
+}
+
+static const char *encode(const struct request *request, const char *text)
+{
+    size_t length = strlen(text);
+    char *encoded = arena_alloc(request->arena, BASE64URL_TEXT_SIZE(length));
+
+    base64url_encode((const unsigned char *)text, length, encoded);
+    return encoded;
+}
+
+void page_tell_seen(struct response *response, const struct request *request,
+                    const struct page *page, const char *seen)
+{
+    if (seen != NULL && page->after_us == NULL && strlen(seen) <= VIEW_LENGTH_MAX) {
+        response_header(response, "Cruddur-Since", encode(request, seen));
+    }
 }
 
 void page_link_next(struct response *response, const struct request *request, const char *path,
@@ -79,10 +150,10 @@ void page_link_next(struct response *response, const struct request *request, co
     if (last_key == NULL) {
         return;
     }
-    size_t length = strlen(last_key);
-    char *cursor = arena_alloc(request->arena, BASE64URL_TEXT_SIZE(length));
-    base64url_encode((const unsigned char *)last_key, length, cursor);
+    const char *since =
+        page->since_text != NULL ? arena_printf(request->arena, "&since=%s", page->since_text) : "";
     response_header(response, "Link",
-                    arena_printf(request->arena, "<%s?limit=%s&cursor=%s>; rel=\"next\"", path,
-                                 page->limit, cursor));
+                    arena_printf(request->arena, "<%s?limit=%s%s%s&cursor=%s>; rel=\"next\"", path,
+                                 page->limit, page->filter != NULL ? page->filter : "", since,
+                                 encode(request, last_key)));
 }

@@ -16,11 +16,25 @@ struct page {
     const char *after_us; /* created_at of the row before this page, microseconds since 1970; NULL:
                              the first page */
     const char *after_uuid; /* and its uuid; NULL likewise */
+    const char *view;       /* what the first page had seen, of a list that needs it; or NULL */
+    const char *since;    /* what an earlier answer had seen: its newest row's key, or the text of a
+                               snapshot; NULL: ?since= was not given */
+    const char *since_us; /* of a key: its parts, else NULL */
+    const char *since_uuid;
+    const char *since_text; /* ?since= as it was given */
+    const char *
+        filter; /* further parameters that go along to the next page, "&order=newest"; NULL: none */
 };
 
-/* From ?limit= and ?cursor=. STATUS_LIMIT_INVALID: not 1 to PAGE_LIMIT_MAX; STATUS_CURSOR_INVALID:
- * not a cursor that we gave. */
-enum status page_from_query(const struct request *request, struct page *page);
+/* From ?limit=, ?cursor= and ?since=; without a limit rows. STATUS_LIMIT_INVALID: not 1 to PAGE_LIMIT_MAX;
+ * STATUS_CURSOR_INVALID: not a cursor that we gave. */
+enum status page_from_query(const struct request *request, int rows, struct page *page);
+
+/* Adds `Cruddur-Since: …`, the value of ?since= by which a client asks for what came after this
+ * answer. seen is what the statement says that the page has seen; NULL: nothing that lasts. Only the
+ * first page has the header: the later ones of a list have seen no more than it. */
+void page_tell_seen(struct response *response, const struct request *request,
+                    const struct page *page, const char *seen);
 
 /* Adds `Link: <…>; rel="next"` (RFC 8288). path is the list's own; last_key is the key of this
  * page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next page.

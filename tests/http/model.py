@@ -30,6 +30,8 @@ class Model:
         self.posts = []
         self.follows = {}  # (follower, followed) → when
         self.known = dict.fromkeys(handles, 0)
+        self.told = {}  # (what, by whom, to what) → when, of likes, reposts and follows
+        self.withdrawn = {}  # likewise → when, and whether that was known
 
     # --- what is done ---
 
@@ -37,16 +39,31 @@ class Model:
         self.posts.append(Post(uuid, author, message, mentioned, parent, next(self.clock)))
 
     def mark(self, what, handle, post):
-        getattr(post, what).setdefault(handle, next(self.clock))
+        if handle not in getattr(post, what):
+            getattr(post, what)[handle] = next(self.clock)
+            self.tell((what, handle, post.uuid), post.author)
 
     def unmark(self, what, handle, post):
-        getattr(post, what).pop(handle, None)
+        if getattr(post, what).pop(handle, None):
+            self.untell((what, handle, post.uuid), post.author)
 
     def follow(self, follower, followed):
-        self.follows.setdefault((follower, followed), next(self.clock))
+        if (follower, followed) not in self.follows:
+            self.follows[follower, followed] = next(self.clock)
+            self.tell(("follow", follower, followed), followed)
 
     def unfollow(self, follower, followed):
-        self.follows.pop((follower, followed), None)
+        if self.follows.pop((follower, followed), None):
+            self.untell(("follow", follower, followed), followed)
+
+    def tell(self, event, recipient):
+        """What was taken back returns to its place, unless that was marked as known meanwhile and it wasn't before."""
+        at, was_known = self.withdrawn.pop(event, (0, False))
+        self.told[event] = at if was_known or at > self.known[recipient] else next(self.clock)
+
+    def untell(self, event, recipient):
+        at = self.told.pop(event)
+        self.withdrawn[event] = (at, at <= self.known[recipient])
 
     def end(self, post, is_deleted=False):
         """Deleted or expired, with all below."""
@@ -80,25 +97,28 @@ class Model:
         return [post for post in self.home() if post.author == handle]
 
     def following(self, handle):
-        """(post, by whom it was reposted), newest first."""
+        """(post, by whom it was reposted), newest first; each post at its newest event."""
         events = []
         for post in self.there():
             if post.is_top and (handle, post.author) in self.follows:
                 events.append((post.at, post, None))
             events += [(at, post, reposter) for reposter, at in post.reposts.items() if (handle, reposter) in self.follows]
-        return [event[1:] for event in sorted(events, key=lambda event: event[0], reverse=True)]
+        newest = {}
+        for _, post, reposter in sorted(events, key=lambda event: event[0], reverse=True):
+            newest.setdefault(post, reposter)
+        return list(newest.items())
 
     def notifications(self, handle):
         """(kind, by whom, what, whether that is known), newest first."""
         events = []
         for post in self.there():
             if post.author == handle:
-                events += [(at, "like", liker, post.uuid) for liker, at in post.likes.items()]
-                events += [(at, "repost", reposter, post.uuid) for reposter, at in post.reposts.items()]
+                events += [(self.told["likes", liker, post.uuid], "like", liker, post.uuid) for liker in post.likes]
+                events += [(self.told["reposts", reposter, post.uuid], "repost", reposter, post.uuid) for reposter in post.reposts]
             elif post.parent is not None and post.parent.author == handle:
                 events.append((post.at, "reply", post.author, post.uuid))
             elif handle in post.mentioned:
                 events.append((post.at, "mention", post.author, post.uuid))
-        events += [(at, "follow", follower, None) for (follower, followed), at in self.follows.items() if followed == handle]
+        events += [(self.told["follow", *pair], "follow", pair[0], None) for pair in self.follows if pair[1] == handle]
         others = [event for event in events if event[2] != handle]
         return [(*event[1:], event[0] <= self.known[handle]) for event in sorted(others, key=lambda event: event[0], reverse=True)]

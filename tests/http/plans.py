@@ -99,6 +99,11 @@ from activities r
 join activities a on a.uuid = r.reply_to_activity_uuid
 where a.user_uuid <> r.user_uuid and r.expires_at > now();
 
+insert into withdrawn_notifications (key, user_uuid, created_at, uuid, kind, actor_uuid, was_read)
+select md5('withdrawn ' || n)::uuid, md5('user ' || n)::uuid, now() - interval '1 year', md5('notification ' || n)::uuid, 'follow',
+    md5('user ' || n + 1)::uuid, true
+from generate_series(1, {users} - 1) n;
+insert into used_keys (uuid) select md5('key ' || n)::uuid from generate_series(1, {users}) n;
 insert into notification_reads (user_uuid, read_at) select uuid, now() - interval '1 month' from users;
 
 insert into message_groups (uuid, first_user_uuid, second_user_uuid, last_message_at)
@@ -310,6 +315,9 @@ def cases(database):
 
     far, last, past = behind("29 days"), behind("29 days 23 hours 50 minutes"), behind("364 days")
     hello = {"uuid": new, "message": "hello"}
+    thread = {"newest": "f", "limit": 200}
+    ((server,),) = database.sql("select split_part(current_view(), '/', 1)")
+    seen = f"{server}/3:3:"  # nothing yet
 
     def term(text, limit=50):
         return {"term": text, "limit": limit}
@@ -328,9 +336,12 @@ def cases(database):
         ("activities/home", "50 rows, where most have expired", {"limit": 50} | far),
         ("activities/home", "the last page", {"limit": 50} | last),
         ("activities/home", "behind the last page", {"limit": 50} | past),
-        ("activities/show", "with more replies than are shown", {"uuid": popular}),
-        ("activities/show", "with its author's handle", {"uuid": popular, "handle": "user5"}),
-        ("activities/show", "more replies than are shown, to a user", {"uuid": popular, "sub": "sub-7"}),
+        ("activities/show", "with more replies than are shown", {"uuid": popular} | thread),
+        ("activities/show", "with its author's handle", {"uuid": popular, "handle": "user5"} | thread),
+        ("activities/show", "more replies than are shown, to a user", {"uuid": popular, "sub": "sub-7"} | thread),
+        ("activities/show", "the newest of many replies", {"uuid": popular, "newest": "t", "limit": 200}),
+        ("activities/show", "a reply", {"uuid": reply} | thread),
+        ("activities/since", "what came since yesterday", {"since": seen, "limit": 200}),
         ("activities/create", "mentioning somebody", {"uuid": new, "message": "hello @user5", "sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by subject", hello | {"sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by handle", hello | {"handle": "user7", "ttl": "1 day"}),
@@ -354,6 +365,7 @@ def cases(database):
         ("social/following", "everybody, 200 rows", {"sub": "sub-10", "limit": 200} | behind("2 hours")),
         ("social/following", "everybody, the last page", {"sub": "sub-10", "limit": 200} | last),
         ("social/following", "twenty", {"sub": "sub-8", "limit": 50}),
+        ("social/following_since", "a thousand, since the beginning", {"sub": "sub-6", "limit": 50, "since": seen}),
         ("social/notifications", "of one who has many", {"sub": "sub-5", "limit": 50}),
         ("social/notifications", "of one who has many, 200 rows", {"sub": "sub-5", "limit": 200}),
         ("social/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
@@ -386,10 +398,14 @@ def cases(database):
         ("users/feed", "with many posts, to a user", {"handle": "user1", "week4": "f", "limit": 50, "sub": "sub-7"}),
         ("users/feed", "with many posts, behind the last page", {"handle": "user1", "week4": "f", "limit": 50} | last),
         ("users/feed", "with few posts", {"handle": "user100", "week4": "f", "limit": 50}),
+        ("users/timeline", "with many posts", {"handle": "user1", "week4": "f", "replies": "t", "reposts": "t", "limit": 50}),
+        ("users/timeline", "with many posts, the last page", {"handle": "user1", "week4": "f", "replies": "t", "reposts": "t", "limit": 50} | last),
         ("users/update", "as it is", {"sub": "sub-7", "display_name": "Seven", "bio": ""}),
         ("users/confirm", "somebody new", {"uuid": new, "event": EVENT}),
         ("messages/groups", "with everyone", {"sub": "sub-2", "limit": 50}),
         ("messages/groups", "with everyone, behind the last page", {"sub": "sub-2", "limit": 50} | past),
+        ("messages/groups", "with everyone, after all of them moved", {"sub": "sub-2", "limit": 50, "view": seen} | behind("1 day")),
+        ("messages/groups", "with everyone, since the beginning", {"sub": "sub-2", "limit": 50, "since": seen}),
         ("messages/list", "of a long conversation", {"sub": "sub-3", "group": talk, "limit": 50}),
         ("messages/list", "of a long conversation, by handle", {"sub": "sub-3", "other": "user4", "limit": 50}),
         ("messages/append", "to a long conversation", hello | {"sub": "sub-3", "group": talk}),

@@ -55,19 +55,18 @@ def check_counts(database):
 
 # What everybody is told, by the rows that it comes of.
 TOLD = """
-    select a.user_uuid, l.created_at, event_uuid('like', l.user_uuid, a.uuid) as uuid, 'like' as kind, l.user_uuid as actor_uuid,
-        a.uuid as activity_uuid
+    select a.user_uuid, 'like' as kind, l.user_uuid as actor_uuid, a.uuid as activity_uuid
     from likes l join activities a on a.uuid = l.activity_uuid
     union all
-    select a.user_uuid, r.created_at, event_uuid('repost', r.user_uuid, a.uuid), 'repost', r.user_uuid, a.uuid
+    select a.user_uuid, 'repost', r.user_uuid, a.uuid
     from reposts r join activities a on a.uuid = r.activity_uuid
     union all
-    select followed_uuid, created_at, event_uuid('follow', follower_uuid, followed_uuid), 'follow', follower_uuid, null from follows
+    select followed_uuid, 'follow', follower_uuid, null from follows
     union all
-    select p.user_uuid, a.created_at, a.uuid, 'reply', a.user_uuid, a.uuid
+    select p.user_uuid, 'reply', a.user_uuid, a.uuid
     from activities a join activities p on p.uuid = a.reply_to_activity_uuid
     union all
-    select m, a.created_at, a.uuid, 'mention', a.user_uuid, a.uuid
+    select m, 'mention', a.user_uuid, a.uuid
     from activities a
     cross join mentioned_users(a.message) m
     left join activities p on p.uuid = a.reply_to_activity_uuid
@@ -78,7 +77,7 @@ TOLD = """
 def check_told(database):
     """Everybody is told what others did, once, and nothing else."""
     told = f"select * from ({TOLD}) told where user_uuid <> actor_uuid"
-    kept = "select user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid from notifications"
+    kept = "select user_uuid, kind, actor_uuid, activity_uuid from notifications"
     assert database.sql(f"({told} except all {kept}) union all ({kept} except all {told})") == []
 
 

@@ -1,9 +1,11 @@
 """Idempotency-Key: a POST that is sent again makes no second row, whoever sends it how often."""
 
 import concurrent.futures
+import json
 
 import pytest
 
+from client import Asking
 from issuer import TokenService
 
 TIMES = 50
@@ -188,3 +190,148 @@ def test_handles_in_either_case_are_one_user(start):
     )
     assert ask("londo").body == ask("LonDo").body
     assert ask("bayko").json["uuid"] != ask("londo").json["uuid"]
+
+
+# --- what became of it meanwhile ---
+
+
+def check_gone(reply):
+    assert (reply.status, reply.json) == (410, ["activity_deleted"])
+
+
+def keep(service, uuid, ttl="30-days", handle="londo"):
+    reply = service.ask_as(handle, "PUT", f"/api/activities/{uuid}/keep", {"ttl": ttl})
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def test_a_repetition_after_keep_is_the_same(service):
+    first = create(service, "kept", message="kept").json
+    for ttl in ("3-days", "30-days"):
+        kept = keep(service, first["uuid"], ttl)
+        reply = create(service, "kept", message="kept")
+        assert (reply.status, reply.json) == (200, first | {"expires_at": kept["expires_at"]})
+    check_reused(create(service, "kept", message="kept", ttl="30-days"))
+    check_reused(create(service, "kept", message="something else"))
+
+
+def test_a_reply_is_the_same_after_its_parent_was_kept(service):
+    parent = create(service, "kept-parent", "bayko", "kept parent").json["uuid"]
+    first = reply_to(service, parent, "kept-reply").json
+    kept = keep(service, parent, handle="bayko")
+    reply = reply_to(service, parent, "kept-reply")
+    assert (reply.status, reply.json) == (200, first | {"expires_at": kept["expires_at"]})
+    assert replies_count(service, parent) == 1
+
+
+def age(service, message, interval="2 days"):
+    """As if it had been posted so long ago."""
+    service.database.sql(
+        """update activities
+           set created_at = created_at - %s::interval, expires_at = expires_at - %s::interval, deleted_at = deleted_at - %s::interval
+           where message = %s""",
+        *[interval] * 3,
+        message,
+    )
+
+
+def purge(service):
+    """All that the service's own purge would do."""
+    while service.database.sql("select purge_step(100)") != [(0,)]:
+        pass
+
+
+ENDS = {
+    "expired": lambda service, uuid, message: age(service, message),
+    "purged when expired": lambda service, uuid, message: (age(service, message), purge(service)),
+    "deleted": lambda service, uuid, message: service.ask_as("londo", "DELETE", f"/api/activities/{uuid}"),
+    "purged when deleted": lambda service, uuid, message: (
+        service.ask_as("londo", "DELETE", f"/api/activities/{uuid}"), age(service, message), purge(service),
+    ),
+    "deleted by hand": lambda service, uuid, message: service.database.sql("delete from activities where uuid = %s", uuid),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_repetition_after_the_end_brings_nothing_back(service, end):
+    message = f"it has {end}"
+    key = message.replace(" ", "-")
+    first = create(service, key, message=message).json["uuid"]
+    ENDS[end](service, first, message)
+    for _ in range(2):
+        check_gone(create(service, key, message=message))
+    for reply in at_once(lambda: create(service, key, message=message), 8):
+        check_gone(reply)
+    assert service.get(f"/api/activities/{first}").status == 404
+    purge(service)
+    assert count(service, "activities", message) == (1 if end == "deleted" else 0)
+    assert create(service, key + "-new", message=message).status == 200
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("what", ["the reply", "its parent"])
+def test_a_repeated_reply_after_the_end(service, end, what):
+    """Whichever of the two has ended: nothing is counted again."""
+    message = f"{what} has {end}"
+    key = message.replace(" ", "-")
+    parent = create(service, key + "-parent", message=f"{message}, parent").json["uuid"]
+    reply = reply_to(service, parent, key, message=message).json["uuid"]
+    if what == "the reply":
+        ENDS[end](service, reply, message)
+    else:
+        ENDS[end](service, parent, f"{message}, parent")
+        if end == "expired":
+            age(service, message)  # with its parent
+    for _ in range(2):
+        check_gone(reply_to(service, parent, key, message=message))
+    assert service.get(f"/api/activities/{reply}").status == 404
+    if what == "the reply" and end in ("deleted", "purged when deleted"):
+        assert replies_count(service, parent) == 0
+
+
+def test_a_key_is_remembered_for_seven_days(service):
+    """From the purge on; then it makes a new object."""
+    first = create(service, "remembered", message="remembered").json["uuid"]
+    age(service, "remembered")
+    purge(service)
+    for days in (6, 8):
+        service.database.sql("update used_keys set gone_at = now() - %s * interval '1 day' where uuid = %s", days, first)
+        purge(service)
+        reply = create(service, "remembered", message="remembered")
+        if days == 6:
+            check_gone(reply)
+    assert (reply.status, reply.json["uuid"]) == (200, first)
+
+
+def test_what_had_no_key_leaves_none(service):
+    post = service.create_as("londo", "no key to remember")["uuid"]
+    service.database.sql("delete from activities where uuid = %s", post)
+    assert service.database.sql("select uuid from used_keys where uuid = %s", post) == []
+
+
+def test_a_repetition_that_waits_for_the_purge(service):
+    """It began before the row was gone: what it sees is older than what it waits for."""
+    first = create(service, "waits", message="waits for the purge").json["uuid"]
+    age(service, "waits for the purge")
+    with service.database.held(f"delete from activities where uuid = '{first}'") as cursor:
+        repetition = Asking(create, service, "waits", "londo", "waits for the purge")
+        service.database.wait_for_waiting()
+        cursor.connection.commit()
+        check_gone(repetition.reply())
+    assert count(service, "activities", "waits for the purge") == 0
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_an_empty_key(service, key):
+    """As a front server passes it on that does; nginx knows no difference between an empty header and none."""
+    parent = service.create_as("bayko")["uuid"]
+    asks = {
+        "/api/activities": {"message": "empty key", "ttl": "1-day"},
+        f"/api/activities/{parent}/reply": {"message": "empty key"},
+        "/api/messages": {"message": "empty key", "handle": "bayko"},
+    }
+    for target, document in asks.items():
+        with service.peer() as peer:
+            parameters = {"HTTP_AUTHORIZATION": f"Bearer {service.token('londo')}", "HTTP_IDEMPOTENCY_KEY": key}
+            reply = peer.ask("POST", target, json.dumps(document).encode(), **parameters)
+        assert (reply.status, reply.json) == (400, ["idempotency_key_invalid"])

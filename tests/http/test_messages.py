@@ -186,7 +186,8 @@ def test_who_is_not_there(service):
 
 
 def test_oneself(service):
-    assert messages(service, "londo", "@londo") == []
+    reply = service.ask_as("londo", "GET", "/api/messages/@londo")
+    assert (reply.status, reply.json) == (422, ["receiver_is_sender"])
 
 
 def test_outsiders(service):

@@ -40,11 +40,12 @@ def test_the_name_is_the_one_in_the_feed(service):
     assert {row["display_name"] for row in service.home("?limit=200").json if row["handle"] == "bayko"} == {"Somebody else"}
 
 
-@pytest.mark.parametrize("more", [{"bio": None}, {"bio": ""}, {}])
-def test_no_bio(service, more):
+@pytest.mark.parametrize("more, bio", [({"bio": None}, "something"), ({"bio": ""}, ""), ({}, "something")])
+def test_no_bio(service, more, bio):
+    """What isn't told stays as it is."""
     update(service, display_name="Londo", bio="something")
-    assert update(service, display_name="Londo", **more).json["bio"] == ""
-    assert profile(service)["bio"] == ""
+    assert update(service, display_name="Londo", **more).json["bio"] == bio
+    assert profile(service)["bio"] == bio
 
 
 @pytest.mark.parametrize("name", ["", None, 7, [], " ", "  \t\r\n ", "\v", "\f", "\x85", "\u00a0", "\u2003 \u2028", "\u3000"])

@@ -47,7 +47,8 @@ static const char *bound(const struct handled *handled, const char *parameter)
 
 static void test_home(void **state)
 {
-    static const struct page pages[] = {{"50", NULL, NULL}, {"3", "17", "some-uuid"}};
+    static const struct page pages[] = {
+        {.limit = "50"}, {.limit = "3", .after_us = "17", .after_uuid = "some-uuid"}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
@@ -155,7 +156,7 @@ static void test_create_refused(void **state)
         {"{\"message\":\"\",\"user_handle\":\"\",\"handle\":\"\",\"ttl\":\"\"}",
          "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
         {"{\"message\":null,\"user_handle\":1,\"ttl\":[\"1-day\"]}",
-         "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
+         "[\"message_blank\",\"user_handle_invalid\",\"ttl_blank\"]"},
         {"{\"user_handle\":\"a\",\"ttl\":\"1-day\"}", "[\"message_blank\"]"},
         {"{\"message\":\"m\",\"ttl\":\"1-day\"}", "[\"user_handle_blank\"]"},
         {"{\"message\":\"m\",\"handle\":\"a\"}", "[\"ttl_blank\"]"},

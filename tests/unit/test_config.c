@@ -641,6 +641,7 @@ static void test_help_lists_every_setting(void **state)
         "--posts-per-hour N   CRUDDUR_POSTS_PER_HOUR   [300]\n",
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
+        "--repeat-window SECONDS   CRUDDUR_REPEAT_WINDOW   [5]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
         "--settings-file FILE   CRUDDUR_SETTINGS_FILE\n",
         "--slow-timeout MS   CRUDDUR_SLOW_TIMEOUT   [1000]\n",
@@ -703,7 +704,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 42);
+    assert_int_equal(settings, 43);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

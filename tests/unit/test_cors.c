@@ -9,7 +9,8 @@
 
 #define FRONTEND "https://cruddur.com"
 #define BACKEND "http://localhost:4567"
-#define EXPOSED "Access-Control-Expose-Headers: Link, ETag, X-Request-Id, Retry-After"
+#define EXPOSED                                                                                    \
+    "Access-Control-Expose-Headers: Link, ETag, X-Request-Id, Retry-After, Cruddur-Since"
 
 static const struct cors CORS = {.origins = {FRONTEND, BACKEND}};
 

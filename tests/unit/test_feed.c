@@ -39,7 +39,7 @@ static void answer(int number, const char *body, const char *snapshot)
                                   .body = body,
                                   .body_length = strlen(body),
                                   .lives_us = -1,
-                                  .snapshot = snapshot};
+                                  .seen = snapshot};
 
     asked[number].done(asked[number].context, &result);
 }

@@ -13,7 +13,7 @@
 
 static enum status open_page(struct incoming *incoming, const char *uri, struct page *page)
 {
-    return page_from_query(incoming_get(incoming, uri), page);
+    return page_from_query(incoming_get(incoming, uri), PAGE_LIMIT_DEFAULT, page);
 }
 
 static void test_limits(void **state)
@@ -90,7 +90,7 @@ static const char *cursor_for(const char *key)
 
 static enum status open_cursor(struct incoming *incoming, const char *cursor, struct page *page)
 {
-    char uri[512];
+    char uri[1100];
 
     snprintf(uri, sizeof uri, "/list?cursor=%s", cursor);
     return open_page(incoming, uri, page);
@@ -123,6 +123,74 @@ static void test_cursor_round_trip(void **state)
         expect_text(rows[i].key, page.limit, "50");
         incoming_close(&incoming);
     }
+}
+
+/* A cursor that the list's view goes along in. */
+static void test_cursor_with_a_view(void **state)
+{
+    static const char key[] = KEY "/1795281438586276/740:745:740,743";
+    struct incoming incoming;
+    struct page page;
+
+    (void)state;
+    assert_int_equal(open_cursor(&incoming, cursor_for(key), &page), STATUS_OK);
+    expect_text("after_uuid", page.after_uuid, UUID);
+    expect_text("view", page.view, "1795281438586276/740:745:740,743");
+    incoming_close(&incoming);
+}
+
+/* What ?since= stands for: a row's key or a view. */
+static void test_since(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *us, *uuid; /* of a key */
+        enum status status;
+    } rows[] = {
+        {KEY, "1767225600123456", UUID, STATUS_OK},
+        {"17/740:745:740,743", NULL, NULL, STATUS_OK},
+        {"17/740:745:740,743x", NULL, NULL, STATUS_CURSOR_INVALID},
+        {"/740:745:", NULL, NULL, STATUS_CURSOR_INVALID},
+        {"-1/740:745:", NULL, NULL, STATUS_CURSOR_INVALID},
+        {KEY "/17/740:745:", NULL, NULL, STATUS_CURSOR_INVALID},
+        {"", NULL, NULL, STATUS_CURSOR_INVALID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct incoming incoming;
+        struct page page;
+        char since[256], uri[512];
+
+        base64url_encode((const unsigned char *)rows[i].text, strlen(rows[i].text), since);
+        snprintf(uri, sizeof uri, "/list?since=%s", since);
+        expect_integer(rows[i].text, open_page(&incoming, uri, &page), rows[i].status);
+        if (rows[i].status == STATUS_OK) {
+            expect_text(rows[i].text, page.since, rows[i].text);
+            expect_text(rows[i].text, page.since_us, rows[i].us);
+            expect_text(rows[i].text, page.since_uuid, rows[i].uuid);
+            expect_text(rows[i].text, page.since_text, since);
+        }
+        incoming_close(&incoming);
+    }
+}
+
+/* The first page says what it has seen, a later one doesn't. */
+static void test_what_was_seen(void **state)
+{
+    const struct page first = {.limit = "50"}, later = {.limit = "50", .after_us = "1"};
+    struct incoming incoming;
+    struct response response = {0};
+
+    (void)state;
+    incoming_get(&incoming, "/list");
+    page_tell_seen(&response, &incoming.request, &later, KEY);
+    page_tell_seen(&response, &incoming.request, &first, NULL);
+    assert_int_equal(response.headers.length, 0);
+    page_tell_seen(&response, &incoming.request, &first, "1/1:1:");
+    expect_text("header", response.headers.bytes, "Cruddur-Since: MS8xOjE6\r\n");
+    response_release(&response);
+    incoming_close(&incoming);
 }
 
 static void expect_refused(const char *cursor)
@@ -189,7 +257,7 @@ static void test_tampered_text(void **state)
 {
     static const char *const rows[] = {
         "!", "a b", "====", "%00", "%ff", "a%", "%0d%0aSet-Cookie:x"};
-    char cursor[256], changed[600];
+    char cursor[256], changed[1000];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -239,6 +307,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cursor_round_trip),
+        cmocka_unit_test(test_cursor_with_a_view),
+        cmocka_unit_test(test_since),
+        cmocka_unit_test(test_what_was_seen),
         cmocka_unit_test(test_keys_that_we_never_gave),
         cmocka_unit_test(test_nul_in_a_key),
         cmocka_unit_test(test_tampered_text),
