@@ -879,8 +879,8 @@ create index notifications_actor_idx on notifications (actor_uuid, activity_uuid
 create index notifications_follow_idx on notifications (actor_uuid, user_uuid) where kind = 'follow';
 create index notifications_uuid_idx on notifications (uuid) where kind in ('like', 'repost', 'follow');
 
--- Notifications whose like, repost or follow was taken back. When it is made again, the notification returns to its place: it is
--- told once. was_read: whether it had been marked as read when it was taken back. key: event_uuid of what was done.
+-- Notifications whose like, repost or follow was taken back. When it is made again, the notification returns, read if it was: the
+-- user is told once. was_read: whether it had been marked as read when it was taken back. key: event_uuid of what was done.
 create table withdrawn_notifications (
     key           uuid        not null,
     user_uuid     uuid        not null,
@@ -979,9 +979,10 @@ revoke all on function notification_lock(uuid) from public;
 -- has ended: of one user's notifications those with a later created_at become visible later. So what a reader marks as read, up to
 -- the newest one shown, it has been shown; and what comes after that one it has not. Each has a millisecond of its own, since
 -- clients cut times to milliseconds; a burst goes on in microseconds rather than run ahead of the clock by more than a second.
+-- earlier_at, where a notification was before, is the answer if it is behind all that the user may have seen.
 -- The triggers that notify are deferred: the lock is taken at the commit, and a transaction that stays open holds up no other. It
 -- comes last in every transaction. One that takes several locks does so in the order of notification_lock.
-create function next_notification_at(recipient uuid, event_at timestamptz) returns timestamptz
+create function next_notification_at(recipient uuid, event_at timestamptz, earlier_at timestamptz default null) returns timestamptz
     language plpgsql
 as $$
 declare
@@ -995,6 +996,9 @@ begin
         (select read_at from public.notification_reads where user_uuid = recipient),
         '-infinity'
     ) into last_at;
+    if earlier_at > last_at then
+        return earlier_at;
+    end if;
     return greatest(
         least(event_at, now()),
         case
@@ -1004,7 +1008,7 @@ begin
     );
 end
 $$;
-revoke all on function next_notification_at(uuid, timestamptz) from public;
+revoke all on function next_notification_at(uuid, timestamptz, timestamptz) from public;
 
 -- A reply tells the author of what it replies to, and a message those whom it mentions; one who is both has a reply.
 create function tell_of_activity() returns trigger
@@ -1050,8 +1054,9 @@ create constraint trigger activities_tell
     when (new.reply_to_activity_uuid is not null or new.message ~ '[@\ufe6b\uff20]')
     execute function tell_of_activity();
 
--- Notifies a user of a like, a repost or a follow. One that was taken back returns to its place, unless the user marked that place
--- as read meanwhile without having read it: then it is a new one.
+-- Notifies a user of a like, a repost or a follow. One that was taken back returns to its place if the user has read it there, and
+-- if it is still behind all others. Else a reader may have seen, or marked as read, what is behind it while it was not there: it
+-- goes to the end.
 create function notify_user(recipient uuid, what text, actor uuid, activity uuid, event_at timestamptz) returns void
     language plpgsql
 as $$
@@ -1061,11 +1066,8 @@ begin
     delete from public.withdrawn_notifications
     where key = public.event_uuid(what, actor, coalesce(activity, recipient))
     returning created_at, uuid, was_read into earlier;
-    if earlier.created_at is null
-        or not earlier.was_read
-        and earlier.created_at <= (select read_at from public.notification_reads where user_uuid = recipient)
-    then
-        earlier.created_at := public.next_notification_at(recipient, event_at);
+    if earlier.was_read is not true then
+        earlier.created_at := public.next_notification_at(recipient, event_at, earlier.created_at);
     end if;
     insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
     values (recipient, earlier.created_at, coalesce(earlier.uuid, gen_random_uuid()), what, actor, activity);
@@ -1985,7 +1987,7 @@ insert into applied_migrations (number, name, checksum) values
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
-    (12, 'reads', '838d62c76f768a15f14ca45693f56df61ad47bd854097f3572aed7a7e05f3a80');
+    (12, 'reads', '46f663f2073b9a24f9589b5ffddabee825e64a491049b4874e381fb23267f5e8');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -143,7 +143,7 @@ create trigger follows_tell
     for each row
     execute function tell_of_follow();
 
-drop function withdraw_notification(uuid, text, uuid, uuid), notify_user(uuid, text, uuid, uuid, timestamptz), next_notification_at(uuid, timestamptz), notification_lock(uuid);
+drop function withdraw_notification(uuid, text, uuid, uuid), notify_user(uuid, text, uuid, uuid, timestamptz), next_notification_at(uuid, timestamptz, timestamptz), notification_lock(uuid);
 drop table withdrawn_notifications;
 drop index notifications_uuid_idx, notifications_actor_idx, notifications_follow_idx, notifications_activity_idx;
 create index notifications_activity_idx on notifications (activity_uuid);

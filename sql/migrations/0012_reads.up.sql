@@ -142,7 +142,7 @@ as $$
 $$;
 revoke all on function notification_lock(uuid) from public;
 
-create function next_notification_at(recipient uuid, event_at timestamptz) returns timestamptz
+create function next_notification_at(recipient uuid, event_at timestamptz, earlier_at timestamptz default null) returns timestamptz
     language plpgsql
 as $$
 declare
@@ -156,6 +156,9 @@ begin
         (select read_at from public.notification_reads where user_uuid = recipient),
         '-infinity'
     ) into last_at;
+    if earlier_at > last_at then
+        return earlier_at;
+    end if;
     return greatest(
         least(event_at, now()),
         case
@@ -165,7 +168,7 @@ begin
     );
 end
 $$;
-revoke all on function next_notification_at(uuid, timestamptz) from public;
+revoke all on function next_notification_at(uuid, timestamptz, timestamptz) from public;
 
 create function notify_user(recipient uuid, what text, actor uuid, activity uuid, event_at timestamptz) returns void
     language plpgsql
@@ -176,11 +179,8 @@ begin
     delete from public.withdrawn_notifications
     where key = public.event_uuid(what, actor, coalesce(activity, recipient))
     returning created_at, uuid, was_read into earlier;
-    if earlier.created_at is null
-        or not earlier.was_read
-        and earlier.created_at <= (select read_at from public.notification_reads where user_uuid = recipient)
-    then
-        earlier.created_at := public.next_notification_at(recipient, event_at);
+    if earlier.was_read is not true then
+        earlier.created_at := public.next_notification_at(recipient, event_at, earlier.created_at);
     end if;
     insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
     values (recipient, earlier.created_at, coalesce(earlier.uuid, gen_random_uuid()), what, actor, activity);

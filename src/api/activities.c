@@ -7,8 +7,6 @@
 #include "http/body.h"
 #include "http/query.h"
 
-#define FULL_WIDTH_AT "\uff20"
-
 enum decision activities_home(struct call *call, struct response *response,
                               struct statement *statement)
 {
@@ -81,10 +79,12 @@ static void bind_window(struct statement *statement, const struct call *call)
                    arena_printf(call->request->arena, "%d", has_key ? 0 : call->repeat_window_s));
 }
 
-/* Whether a message may mention somebody, whose notifications are written under a lock. */
+/* Whether a message may mention a user, whose notifications are written under a lock: the trigger
+ * activities_tell looks for the same signs, which fold_text makes "@" of. */
 static bool may_mention(const char *message)
 {
-    return strchr(message, '@') != NULL || strstr(message, FULL_WIDTH_AT) != NULL;
+    return strchr(message, '@') != NULL || strstr(message, "\ufe6b") != NULL ||
+           strstr(message, "\uff20") != NULL;
 }
 
 enum decision activities_create(struct call *call, struct response *response,

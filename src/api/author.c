@@ -16,7 +16,7 @@ const char *author_handle(const struct call *call, const char *field, const char
     if (call->body != NULL && field != NULL &&
         (!body_take(call->request, call->body, field, &handle) ||
          !body_take(call->request, call->body, other_field, &other))) {
-        broken_add(broken, STATUS_USER_HANDLE_INVALID);
+        broken_add(broken, STATUS_USER_HANDLE_BLANK);
         return NULL;
     }
     handle = handle == NULL ? other : handle;

@@ -6,9 +6,8 @@
 #include "api/rules.h"
 
 /* The handle that a request names for its author: `field`, or `handle` in the body (the frontends
- * differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when the caller can be
- * known by nothing else, and
- * STATUS_USER_HANDLE_INVALID when one of the two is no text. Both fields are given, or neither. */
+ * differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when one of the two is neither
+ * a string nor null, and when the caller can be known by nothing else. Both fields are given, or neither. */
 const char *author_handle(const struct call *call, const char *field, const char *other_field,
                           struct broken *broken);
 

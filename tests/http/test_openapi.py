@@ -548,15 +548,8 @@ simple_attribute("cognito_user_id_blank", "sub", "")
 simple_attribute("cognito_user_id_invalid", "sub", "a b")
 simple_attribute("email_blank", "email", "")
 simple_attribute("email_invalid", "email", "none")
+simple_attribute("user_handle_invalid", "preferred_username", "a/b")
 simple_attribute("handle_taken", "preferred_username", OTHER)
-
-
-@recipe("user_handle_invalid")
-def _(call, service):
-    if call.operation.is_signed:
-        call.attributes()["preferred_username"] = "a/b"
-        return call.send(service)
-    return call.spoil(user_handle=5).send(service)
 
 
 @recipe("email_taken")

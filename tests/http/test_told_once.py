@@ -64,12 +64,29 @@ def test_what_was_read_stays_read(service, turn):
     assert rows(service) == [row | {"read": True} for row in before] and unread(service) == 0
 
 
-def test_what_was_not_read_is_there_once_and_where_it_was(service, turn):
-    turn("bayko", "PUT")
+def test_what_was_not_read_is_there_once(service, turn):
     turn("altbrown", "PUT")
+    turn("bayko", "PUT")
     before = rows(service)
     again(turn)
     assert rows(service) == before and unread(service) == 2
+    again(turn, "altbrown")
+    after = rows(service)
+    assert [row["handle"] for row in after] == ["altbrown", "bayko"] and unread(service) == 2
+    assert {row["uuid"] for row in after} == {row["uuid"] for row in before}
+
+
+def test_what_was_away_while_others_were_shown_is_shown(service, turn):
+    turn("bayko", "PUT")
+    turn("bayko", "DELETE")
+    turn("altbrown", "PUT")
+    reply = service.ask_as("londo", "GET", TARGET)
+    assert [row["handle"] for row in reply.json] == ["altbrown"]
+    turn("bayko", "PUT")
+    assert [row["handle"] for row in rows(service, query="?since=" + reply.headers["Cruddur-Since"])] == ["bayko"]
+    read(service, until=reply.json[0]["created_at"])
+    assert [(row["handle"], row["read"]) for row in rows(service)] == [("bayko", False), ("altbrown", True)]
+    assert unread(service) == 1
 
 
 def test_nobody_who_polls_is_told_again(service, turn):

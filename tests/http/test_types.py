@@ -22,12 +22,12 @@ BODIES = {
         {"message": "psst", "handle": "bayko"},
         {
             "message": "message_blank", "message_group_uuid": "message_group_uuid_blank", "handle": "user_reciever_handle_blank",
-            "user_receiver_handle": "user_reciever_handle_blank", "user_handle": "user_handle_invalid",
-            "user_sender_handle": "user_handle_invalid",
+            "user_receiver_handle": "user_reciever_handle_blank", "user_handle": "user_handle_blank",
+            "user_sender_handle": "user_handle_blank",
         },
     ),
 }  # fmt: skip
-AUTHOR = {"user_handle": "user_handle_invalid", "handle": "user_handle_invalid"}
+AUTHOR = {"user_handle": "user_handle_blank", "handle": "user_handle_blank"}
 CASES = [
     (operation, member, code)
     for operation, (_, codes) in BODIES.items()
@@ -87,14 +87,14 @@ def test_members_that_nobody_knows(service):
 
 def test_all_wrong_members_are_told(service):
     reply = ask(service, "message", {"message": 5, "message_group_uuid": 5, "handle": 5, "user_handle": 5})
-    assert reply.json == ["message_blank", "message_group_uuid_blank", "user_reciever_handle_blank", "user_handle_invalid"]
+    assert reply.json == ["message_blank", "message_group_uuid_blank", "user_reciever_handle_blank", "user_handle_blank"]
 
 
 def test_in_handle_mode(cluster):
     with TokenService(cluster, identity="handle", default_handle="londo") as service:
         for document in ({"user_handle": 5}, {"handle": []}, {"user_handle": None, "handle": False}):
             reply = service.ask_as(None, "PUT", MARK, document)
-            assert (reply.status, reply.json) == (422, ["user_handle_invalid"])
+            assert (reply.status, reply.json) == (422, ["user_handle_blank"])
 
 
 def test_a_mark_of_a_wrong_type_marks_nothing(service):

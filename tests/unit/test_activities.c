@@ -156,7 +156,7 @@ static void test_create_refused(void **state)
         {"{\"message\":\"\",\"user_handle\":\"\",\"handle\":\"\",\"ttl\":\"\"}",
          "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
         {"{\"message\":null,\"user_handle\":1,\"ttl\":[\"1-day\"]}",
-         "[\"message_blank\",\"user_handle_invalid\",\"ttl_blank\"]"},
+         "[\"message_blank\",\"user_handle_blank\",\"ttl_blank\"]"},
         {"{\"user_handle\":\"a\",\"ttl\":\"1-day\"}", "[\"message_blank\"]"},
         {"{\"message\":\"m\",\"ttl\":\"1-day\"}", "[\"user_handle_blank\"]"},
         {"{\"message\":\"m\",\"handle\":\"a\"}", "[\"ttl_blank\"]"},
