@@ -87,7 +87,7 @@ start_blocking_pool() {
 # be in one shell.
 in_blocking_checkout() {
   # shellcheck disable=SC2016 # expanded over there
-  env --unset CRUDDUR_POSTS_PER_HOUR bash -c '
+  env --unset CRUDDUR_POSTS_PER_HOUR --unset CRUDDUR_REPEAT_WINDOW bash -c '
     set -euo pipefail
     source "$1/bin/lib/quickstart.sh"
     workers=$3 dir=$4 sockets=$5 lock=$6

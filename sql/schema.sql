@@ -1383,26 +1383,18 @@ create trigger activities_used_keys
     for each statement
     execute function note_used_keys();
 
--- A statement that waited for the purge of a row doesn't see that its key was used; it is run again.
-create function refuse_used_key() returns trigger
+-- Whether what was made with an Idempotency-Key is gone. Locking the activity waits for a transaction that is deleting it, and holds
+-- up others; the second look has a snapshot of its own and sees the key that such a transaction left. The lock is as strong as that
+-- of the insert that follows, so that two of these do not wait for each other; a reply's parent is locked before.
+create function is_key_used(key uuid) returns boolean
     language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from public.used_keys where uuid = new.uuid) then
-        raise serialization_failure using message = 'what was made with this Idempotency-Key is gone';
-    end if;
-    return null;
+    perform from public.activities where uuid = key for update;
+    return exists (select from public.used_keys where uuid = key);
 end
 $$;
-revoke all on function refuse_used_key() from public;
-
-create trigger activities_refuse_used_key
-    after insert on activities
-    for each row
-    when (substr(new.uuid::text, 15, 1) = '5')
-    execute function refuse_used_key();
+revoke all on function is_key_used(uuid) from public;
 
 -- Forgets keys, "batch" of them at most; how many.
 create function purge_used_keys(batch integer) returns integer
@@ -1428,37 +1420,29 @@ end
 $$;
 revoke all on function purge_used_keys(integer) from public;
 
--- What the author posted in the last "seconds" with this text, among the author's last ten: as a top-level activity with this
--- lifetime, or as a reply to parent, which the caller has locked. Two requests with one text that come at the same time run one after the other.
-create function recent_twin(author uuid, parent uuid, text text, lifetime interval, seconds integer) returns uuid
+-- What the author posted in the last "seconds" with this text: as a top-level activity with this lifetime, or as a reply to parent.
+-- Two requests that come at the same time run one after the other: the caller holds the parent's row or a lock of author and text
+-- before the call, and passes that on as is_locked. (What is read in here is as of the call, so behind the lock.)
+create function recent_twin(
+    author uuid, parent uuid, text text, lifetime interval, seconds integer, is_locked boolean
+) returns uuid
     language plpgsql
 as $$
-declare
-    locked text;
 begin
-    if parent is null then
-        locked := pg_advisory_xact_lock(1668445542, hashtext(author::text || text)); -- quicker than perform
-    end if;
     return (
         select uuid
-        from (
-            select uuid, message, reply_to_activity_uuid, expires_at, first_expires_at, deleted_at, created_at
-            from public.activities
-            where user_uuid = author
-                and created_at > now() - seconds * interval '1 second'
-            order by created_at desc, uuid desc
-            limit 10
-        ) recent
-        where message = text
+        from public.activities
+        where user_uuid = author
+            and created_at > now() - seconds * interval '1 second'
+            and message = text
             and reply_to_activity_uuid is not distinct from parent
             and deleted_at is null
-            and (parent is not null or coalesce(first_expires_at, expires_at) = created_at + lifetime)
-        order by created_at desc, uuid desc
+            and (parent is not null or coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime)
         limit 1
     );
 end
 $$;
-revoke all on function recent_twin(uuid, uuid, text, interval, integer) from public;
+revoke all on function recent_twin(uuid, uuid, text, interval, integer, boolean) from public;
 
 -- Users: the same, but that one who is gone is taken off.
 create function note_late_user() returns trigger
@@ -1987,7 +1971,7 @@ insert into applied_migrations (number, name, checksum) values
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
-    (12, 'reads', '46f663f2073b9a24f9589b5ffddabee825e64a491049b4874e381fb23267f5e8');
+    (12, 'reads', 'f2dc6f7c578d793a1bef2aad53cffc77f68dd5353def3950e5d96cdb4a0f6c96');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2068,7 +2052,7 @@ begin
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
             phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
-        grant execute on function recent_twin(uuid, uuid, text, interval, integer), purge_used_keys(integer) to cruddur_app;
+        grant execute on function recent_twin(uuid, uuid, text, interval, integer, boolean), is_key_used(uuid), purge_used_keys(integer) to cruddur_app;
         grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;
     end if;

@@ -2,7 +2,7 @@
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
 -- %(window_s)s: for so many seconds a post of the same caller with the same text and ttl is the one that there is (a second click);
--- 0: not so, as for one with an Idempotency-Key, whose uuid says which one it is.
+-- 0: not so, as for one with an Idempotency-Key, whose uuid, of version 5, says which one it is.
 -- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
 -- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
 -- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
@@ -44,26 +44,34 @@ full_hour as (
     ) nth
     where %(most)s::integer > 0
 ),
-gone as (
-    select
-    from public.used_keys
-    where uuid = %(uuid)s::uuid
-),
-twin as (
-    select public.recent_twin(uuid, null, %(message)s, %(ttl)s::interval, %(window_s)s::integer) as uuid
-    from timely
-    where %(window_s)s::integer > 0
-),
 created as (
     insert into public.activities (uuid, user_uuid, message, expires_at)
-    select coalesce((select uuid from twin), %(uuid)s::uuid), timely.uuid, %(message)s, now() + %(ttl)s::interval
-    from timely
-    where not exists (select from gone)
-        and (
+    select wanted.uuid, wanted.user_uuid, %(message)s, now() + %(ttl)s::interval
+    from (
+        select
+            timely.uuid as user_uuid,
+            coalesce(
+                case
+                    when %(window_s)s::integer > 0 then
+                        public.recent_twin(
+                            timely.uuid,
+                            null,
+                            %(message)s,
+                            %(ttl)s::interval,
+                            %(window_s)s::integer,
+                            pg_advisory_xact_lock(1668445542, uuid_hash(timely.uuid) # hashtext(%(message)s)) is not null
+                        )
+                end,
+                %(uuid)s::uuid
+            ) as uuid
+        from timely
+    ) wanted
+    where (
             not exists (select from full_hour)
-            or exists (select from twin where uuid is not null)
+            or wanted.uuid <> %(uuid)s::uuid
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
+        and case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_key_used(%(uuid)s::uuid) else true end
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -74,7 +82,8 @@ created as (
         reply_to_activity_uuid,
         expires_at,
         created_at,
-        first_expires_at
+        first_expires_at,
+        xmax = 0 as is_new
 ),
 answer as (
     select
@@ -88,8 +97,8 @@ answer as (
         c.reply_to_activity_uuid,
         c.expires_at,
         c.created_at,
-        exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
-        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
+        not c.is_new and exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
+        not c.is_new and exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
         '[]'::json as replies
     from created c
     cross join me
@@ -99,9 +108,9 @@ select
         when not exists (select from me) and %(sub)s is null then 'user_not_found'
         when not exists (select from me) then 'user_not_registered'
         when not exists (select from allowed) then 'generic_403'
-        when exists (select from allowed) and not exists (select from timely) then 'late'
-        when exists (select from gone) or exists (select from created where expires_at <= now()) then 'activity_deleted'
+        when not exists (select from timely) then 'late'
         when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
+        when not exists (select from created where coalesce(expires_at > now(), true)) then 'activity_deleted'
         when exists (
             select
             from created

@@ -54,24 +54,32 @@ full_hour as (
     ) nth
     where %(most)s::integer > 0
 ),
-twin as (
-    select public.recent_twin(allowed.uuid, timely.uuid, %(message)s, null, %(window_s)s::integer) as uuid
-    from allowed
-    cross join timely
-    where %(window_s)s::integer > 0
-),
 created as (
     insert into public.activities (uuid, user_uuid, message, reply_to_activity_uuid, expires_at)
-    select coalesce((select uuid from twin), %(uuid)s::uuid), allowed.uuid, %(message)s, timely.uuid, timely.expires_at
-    from allowed
-    cross join timely
-    where timely.has_room
-        and not exists (select from ended)
-        and (
+    select wanted.uuid, wanted.user_uuid, %(message)s, wanted.parent_uuid, wanted.expires_at
+    from (
+        select
+            allowed.uuid as user_uuid,
+            timely.uuid as parent_uuid,
+            timely.expires_at,
+            coalesce(
+                case
+                    when %(window_s)s::integer > 0
+                        then public.recent_twin(allowed.uuid, timely.uuid, %(message)s, null, %(window_s)s::integer, true)
+                end,
+                %(uuid)s::uuid
+            ) as uuid
+        from allowed
+        cross join timely
+        where timely.has_room
+    ) wanted
+    where (
             not exists (select from full_hour)
-            or exists (select from twin where uuid is not null)
+            or wanted.uuid <> %(uuid)s::uuid
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
+        and not exists (select from ended)
+        and case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_key_used(%(uuid)s::uuid) else true end
     on conflict (uuid) do update set uuid = excluded.uuid
     returning
         uuid,
@@ -103,8 +111,8 @@ answer as (
         c.reply_to_activity_uuid,
         c.expires_at,
         c.created_at,
-        exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
-        exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
+        not c.is_new and exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
+        not c.is_new and exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
         '[]'::json as replies
     from created c
     cross join me
@@ -118,8 +126,8 @@ select
         when not exists (select from parent) then 'not_found'
         when exists (select from parent) and not exists (select from timely) then 'late'
         when exists (select from timely where not has_room) then 'replies_exceed_max'
-        when exists (select from created where expires_at <= now()) then 'activity_deleted'
         when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
+        when not exists (select from created where coalesce(expires_at > now(), true)) then 'activity_deleted'
         when exists (
             select
             from created

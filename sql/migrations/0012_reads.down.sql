@@ -18,9 +18,8 @@ drop index reposts_activity_idx, reposts_written_idx;
 alter table reposts drop column written_by;
 
 -- Notifications of likes, reposts and follows lose their places: they are told anew by their rows.
-drop trigger activities_refuse_used_key on activities;
 drop trigger activities_used_keys on activities;
-drop function refuse_used_key(), note_used_keys();
+drop function note_used_keys();
 create or replace function purge_step(batch integer) returns integer
     language plpgsql
     security definer
@@ -49,7 +48,7 @@ begin
     return 0;
 end
 $$;
-drop function purge_used_keys(integer), recent_twin(uuid, uuid, text, interval, integer);
+drop function purge_used_keys(integer), is_key_used(uuid), recent_twin(uuid, uuid, text, interval, integer, boolean);
 drop table used_keys;
 drop trigger messages_place on messages;
 drop function place_message();

@@ -474,26 +474,15 @@ create trigger activities_used_keys
     for each statement
     execute function note_used_keys();
 
--- A statement that waited for the purge of a row doesn't see that its key was used; it is run again.
-create function refuse_used_key() returns trigger
+create function is_key_used(key uuid) returns boolean
     language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from public.used_keys where uuid = new.uuid) then
-        raise serialization_failure using message = 'what was made with this Idempotency-Key is gone';
-    end if;
-    return null;
+    perform from public.activities where uuid = key for update;
+    return exists (select from public.used_keys where uuid = key);
 end
 $$;
-revoke all on function refuse_used_key() from public;
-
-create trigger activities_refuse_used_key
-    after insert on activities
-    for each row
-    when (substr(new.uuid::text, 15, 1) = '5')
-    execute function refuse_used_key();
+revoke all on function is_key_used(uuid) from public;
 
 -- Forgets keys, "batch" of them at most; how many.
 create function purge_used_keys(batch integer) returns integer
@@ -519,37 +508,26 @@ end
 $$;
 revoke all on function purge_used_keys(integer) from public;
 
--- What the author posted in the last "seconds" with this text, among the author's last ten: as a top-level activity with this
--- lifetime, or as a reply to parent, which the caller has locked. Two requests with one text that come at the same time run one after the other.
-create function recent_twin(author uuid, parent uuid, text text, lifetime interval, seconds integer) returns uuid
+create function recent_twin(
+    author uuid, parent uuid, text text, lifetime interval, seconds integer, is_locked boolean
+) returns uuid
     language plpgsql
 as $$
-declare
-    locked text;
 begin
-    if parent is null then
-        locked := pg_advisory_xact_lock(1668445542, hashtext(author::text || text)); -- quicker than perform
-    end if;
     return (
         select uuid
-        from (
-            select uuid, message, reply_to_activity_uuid, expires_at, first_expires_at, deleted_at, created_at
-            from public.activities
-            where user_uuid = author
-                and created_at > now() - seconds * interval '1 second'
-            order by created_at desc, uuid desc
-            limit 10
-        ) recent
-        where message = text
+        from public.activities
+        where user_uuid = author
+            and created_at > now() - seconds * interval '1 second'
+            and message = text
             and reply_to_activity_uuid is not distinct from parent
             and deleted_at is null
-            and (parent is not null or coalesce(first_expires_at, expires_at) = created_at + lifetime)
-        order by created_at desc, uuid desc
+            and (parent is not null or coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime)
         limit 1
     );
 end
 $$;
-revoke all on function recent_twin(uuid, uuid, text, interval, integer) from public;
+revoke all on function recent_twin(uuid, uuid, text, interval, integer, boolean) from public;
 
 create or replace function purge_step(batch integer) returns integer
     language plpgsql
@@ -589,7 +567,7 @@ begin
         grant update (first_expires_at) on activities to cruddur_app;
         grant select on used_keys to cruddur_app;
         grant select (user_uuid, created_at) on withdrawn_notifications to cruddur_app;
-        grant execute on function recent_twin(uuid, uuid, text, interval, integer), purge_used_keys(integer) to cruddur_app;
+        grant execute on function recent_twin(uuid, uuid, text, interval, integer, boolean), is_key_used(uuid), purge_used_keys(integer) to cruddur_app;
         grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
     end if;
 end

@@ -30,9 +30,9 @@ struct call {
         *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
     /* How many activities and messages their author may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour;
-    const char *user_pool;       /* whose events count; NULL: any's */
-    bool wants_week4;            /* the shapes of the frontend of week 4 */
-    int repeat_window_s;         /* for so long the same post again, without a key, is the same one; 0: never */
+    const char *user_pool; /* whose events count; NULL: any's */
+    bool wants_week4;      /* the shapes of the frontend of week 4 */
+    int repeat_window_s; /* for so long the same post again, without a key, is the same one; 0: never */
     const struct teller *teller; /* NULL: there is no pool */
 };
 
