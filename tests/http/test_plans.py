@@ -28,7 +28,7 @@ TIMES = {
     "activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5, "metrics/step": 20, "social/following_since": 2
 }
 # How far they go depends on which of their bounds is reached first, and so on how many rows there are.
-BOUNDED = {"social/following", "activities/search"}
+BOUNDED = {"social/following", "activities/search", "users/timeline"}
 SMALL = {"growth_closed", "purge_progress", "pg_authid", "pg_database", "applied_migrations"}  # of a few rows
 
 
