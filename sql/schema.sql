@@ -612,8 +612,8 @@ create table activities (
     search                 tsvector    not null, -- what it is found by, with the tags; both follow from the rest
     tags                   text[],      -- null: none
     deleted_at             timestamptz, -- null: it isn't; else expires_at is -infinity, and the purge takes the row away a day later
-    written_by             xid8 default pg_current_xact_id(), -- the transaction that made it; null: made before there was this column
-    first_expires_at       timestamptz, -- what expires_at was before it was kept for longer; null: it was not
+    written_by             xid8 default pg_current_xact_id(), -- the transaction that inserted it; null: inserted before migration 12
+    first_expires_at       timestamptz, -- expires_at before the activity was kept for longer; null: it was not
     constraint activities_pkey primary key (uuid),
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
@@ -693,10 +693,11 @@ create index activities_written_idx on activities (written_by, uuid) where reply
 create index activities_user_live_idx
     on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
 
--- Which transactions a statement has seen, and of which server: its start and its last loss of statistics, which it has in a crash,
--- after which it gives the numbers of lost transactions out again. Null on a standby, which is behind. A list of transactions
--- that is too long for a cursor is cut: then all from the first one on count as not seen. (Not stable, as pg_is_in_recovery
--- isn't: only so it is inlined.)
+-- The snapshot of the calling statement as text, behind a number that identifies the server's run: its start and its last reset of
+-- statistics, which a crash causes. After a crash the server assigns the numbers of lost transactions again, so a snapshot is valid
+-- for one run only. Null on a standby, whose snapshots lag behind. If the list of running transactions is too long for a cursor, all
+-- transactions from the oldest running one on count as not seen. (The function is volatile like pg_is_in_recovery; as stable it
+-- could not be inlined.)
 create function current_view() returns text
     language sql
 as $$
@@ -713,8 +714,8 @@ as $$
 $$;
 revoke all on function current_view() from public;
 
--- Whether a statement with that snapshot has seen what the transaction wrote. Numbers that this server hasn't given out yet come
--- from a dump of another one.
+-- Whether the rows of a transaction were visible in a snapshot. A transaction number that this server has not assigned yet comes from a
+-- dump of another server, and counts as seen.
 create function was_seen(transaction xid8, snapshot pg_snapshot) returns boolean
     language sql
     stable
@@ -725,8 +726,8 @@ as $$
 $$;
 revoke all on function was_seen(xid8, pg_snapshot) from public;
 
--- The replies of an activity as the frontend of week 4 shows them inside the feed: each with its own in "replies", the oldest
--- first. The newest 30 of the activity and the newest ten of each of them, five deep, 50 in all.
+-- The replies of an activity in the form that the frontend of week 4 shows inside the feed: each reply contains its own replies, the
+-- oldest first. Bounds: the newest 30 replies of the activity, the newest ten of each reply, five levels, 50 replies in all.
 create function embedded_replies(top uuid) returns json
     language plpgsql
     stable
@@ -856,8 +857,8 @@ $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
 
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
--- uuid is the activity's for a reply or a mention, else a random one, by which the notified user finds the activity.
--- created_at is the notification's place in the list, see next_notification_at.
+-- uuid is the activity's for a reply or a mention, else a random one; activities/show.sql takes both.
+-- created_at is the notification's position in the list, see next_notification_at.
 create table notifications (
     user_uuid     uuid        not null,
     created_at    timestamptz not null,
@@ -879,8 +880,8 @@ create index notifications_actor_idx on notifications (actor_uuid, activity_uuid
 create index notifications_follow_idx on notifications (actor_uuid, user_uuid) where kind = 'follow';
 create index notifications_uuid_idx on notifications (uuid) where kind in ('like', 'repost', 'follow');
 
--- Notifications whose like, repost or follow was taken back. When it is made again, the notification returns, read if it was: the
--- user is told once. was_read: whether it had been marked as read when it was taken back. key: event_uuid of what was done.
+-- Notifications whose like, repost or follow was taken back. If it is made again, the notification returns, read if it was read, so
+-- that the user is notified once. was_read: whether it was read when it was withdrawn. key: event_uuid of the event.
 create table withdrawn_notifications (
     key           uuid        not null,
     user_uuid     uuid        not null,
@@ -966,7 +967,8 @@ create table notification_reads (
     constraint notification_reads_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
 );
 
--- The number of the lock under which a user's notifications are written. Few, as a transaction may notify everybody.
+-- The number of the advisory lock under which a user's notifications are written. There are 1024, as one transaction may notify all
+-- users and locks are held until its end.
 create function notification_lock(recipient uuid) returns integer
     language sql
     immutable
@@ -975,13 +977,13 @@ as $$
 $$;
 revoke all on function notification_lock(uuid) from public;
 
--- The created_at of a user's next notification, which tells of what happened at "event_at". The lock is held until the transaction
--- has ended: of one user's notifications those with a later created_at become visible later. So what a reader marks as read, up to
--- the newest one shown, it has been shown; and what comes after that one it has not. Each has a millisecond of its own, since
--- clients cut times to milliseconds; a burst goes on in microseconds rather than run ahead of the clock by more than a second.
--- earlier_at, where a notification was before, is the answer if it is behind all that the user may have seen.
--- The triggers that notify are deferred: the lock is taken at the commit, and a transaction that stays open holds up no other. It
--- comes last in every transaction. One that takes several locks does so in the order of notification_lock.
+-- The created_at of a user's next notification, about an event at event_at. The lock is held until the end of the transaction, so a
+-- user's notifications become visible in the order of created_at. Therefore a reader that marks all up to the newest one shown has
+-- been shown all that it marks, and all later ones are unread. Clients cut times to milliseconds, so each notification has a
+-- millisecond of its own. In a burst they are a microsecond apart, so that created_at is at most a second ahead of the clock.
+-- earlier_at: the created_at that the notification had before it was withdrawn; returned if it is later than all others.
+-- The triggers that call this are deferred: the lock is taken at commit, so an open transaction holds it only while it commits. It is
+-- the last lock of each transaction. A transaction takes several of these locks in the order of notification_lock.
 create function next_notification_at(recipient uuid, event_at timestamptz, earlier_at timestamptz default null) returns timestamptz
     language plpgsql
 as $$
@@ -989,7 +991,7 @@ declare
     locked  text;
     last_at timestamptz;
 begin
-    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- quicker than perform
+    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- an assignment takes less time than perform
     select greatest(
         (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
         (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
@@ -1020,7 +1022,7 @@ declare
     told record;
 begin
     if not exists (select from public.activities where uuid = new.uuid) then
-        return null; -- deleted by the transaction that made it
+        return null; -- deleted by the same transaction
     end if;
     for told in
         select recipient.uuid, recipient.kind
@@ -1054,9 +1056,8 @@ create constraint trigger activities_tell
     when (new.reply_to_activity_uuid is not null or new.message ~ '[@\ufe6b\uff20]')
     execute function tell_of_activity();
 
--- Notifies a user of a like, a repost or a follow. One that was taken back returns to its place if the user has read it there, and
--- if it is still behind all others. Else a reader may have seen, or marked as read, what is behind it while it was not there: it
--- goes to the end.
+-- Notifies a user of a like, a repost or a follow. A withdrawn notification returns with its old created_at if it was read, or if it is
+-- still the newest. Otherwise an answer may have shown later notifications without it, so it gets a new created_at.
 create function notify_user(recipient uuid, what text, actor uuid, activity uuid, event_at timestamptz) returns void
     language plpgsql
 as $$
@@ -1075,7 +1076,7 @@ end
 $$;
 revoke all on function notify_user(uuid, text, uuid, uuid, timestamptz) from public;
 
--- Takes such a notification back. Nothing is kept of those whose actor is being deleted.
+-- Withdraws such a notification. It is not kept if its actor is being deleted.
 create function withdraw_notification(recipient uuid, what text, actor uuid, activity uuid) returns void
     language plpgsql
 as $$
@@ -1103,8 +1104,8 @@ end
 $$;
 revoke all on function withdraw_notification(uuid, text, uuid, uuid) from public;
 
--- A like or a repost (the trigger's argument) tells the author, until it is taken back. Of an activity that has ended nothing is
--- taken back: its notifications go with it.
+-- A like or a repost (the trigger's argument) notifies the author until it is taken back. Notifications of an expired or deleted
+-- activity are not withdrawn: they are deleted with the activity.
 create function tell_of_mark() returns trigger
     language plpgsql
     security definer
@@ -1353,8 +1354,8 @@ create trigger activities_growth_gone
     for each statement
     execute function note_gone_activities();
 
--- The uuids of rows that were made with an Idempotency-Key and are gone: for seven days a request that comes again makes none of
--- them. Such a uuid is of version 5 (RFC 9562), others are of version 4.
+-- The uuids of deleted activities that were made with an Idempotency-Key. A repeated request does not create them again for seven
+-- days. Such a uuid has version 5 (RFC 9562); all others have version 4.
 create table used_keys (
     uuid    uuid        not null,
     gone_at timestamptz not null default now(),
@@ -1383,9 +1384,9 @@ create trigger activities_used_keys
     for each statement
     execute function note_used_keys();
 
--- Whether what was made with an Idempotency-Key is gone. Locking the activity waits for a transaction that is deleting it, and holds
--- up others; the second look has a snapshot of its own and sees the key that such a transaction left. The lock is as strong as that
--- of the insert that follows, so that two of these do not wait for each other; a reply's parent is locked before.
+-- Whether the activity that was made with an Idempotency-Key has been deleted. The row lock waits for a transaction that is deleting
+-- the activity, and blocks later ones. The second query has its own snapshot and sees the key that such a transaction left. The lock
+-- is as strong as that of the following insert ... on conflict, so that two callers cannot deadlock. A reply's parent is locked first.
 create function is_key_used(key uuid) returns boolean
     language plpgsql
 as $$
@@ -1396,7 +1397,7 @@ end
 $$;
 revoke all on function is_key_used(uuid) from public;
 
--- Forgets keys, "batch" of them at most; how many.
+-- Deletes at most "batch" keys that are older than seven days. Returns their number.
 create function purge_used_keys(batch integer) returns integer
     language plpgsql
     security definer
@@ -1420,9 +1421,9 @@ end
 $$;
 revoke all on function purge_used_keys(integer) from public;
 
--- What the author posted in the last "seconds" with this text: as a top-level activity with this lifetime, or as a reply to parent.
--- Two requests that come at the same time run one after the other: the caller holds the parent's row or a lock of author and text
--- before the call, and passes that on as is_locked. (What is read in here is as of the call, so behind the lock.)
+-- The author's activity with this text in the last "seconds": a top-level activity with this lifetime (parent is null), or a reply to
+-- parent. Concurrent requests are serialized: the caller locks the parent's row, or takes an advisory lock of author and text in the
+-- argument is_locked, which is evaluated before the call. The query in the function has its own snapshot, taken after the lock.
 create function recent_twin(
     author uuid, parent uuid, text text, lifetime interval, seconds integer, is_locked boolean
 ) returns uuid
@@ -1764,8 +1765,8 @@ end
 $$;
 revoke all on function purge_step(integer) from public;
 
--- A conversation of two people; there is one for each pair, the smaller uuid first. It stays while one of the two is there: null
--- is a user who was deleted.
+-- A conversation of two people; there is one for each pair, the smaller uuid first. It is kept until both users
+-- are deleted; null is a deleted user.
 create table message_groups (
     uuid              uuid        not null default gen_random_uuid(),
     first_user_uuid   uuid,
@@ -1786,7 +1787,7 @@ create index message_groups_second_user_idx on message_groups (second_user_uuid,
 create table messages (
     uuid               uuid        not null default gen_random_uuid(),
     message_group_uuid uuid        not null,
-    user_uuid          uuid,       -- who sent it; null: a user who was deleted
+    user_uuid          uuid,       -- the sender; null: a deleted user
     message            text        not null,
     created_at         timestamptz not null default now(),
     written_by         xid8 default pg_current_xact_id(), -- as in activities
@@ -1821,8 +1822,9 @@ create trigger messages_blank
     for each row
     execute function refuse_blank_message();
 
--- Places a new message behind the last one of its conversation and moves the conversation, once however often it is sent. The
--- conversation stays locked until the transaction ends: its messages become visible in the order of their times.
+-- Gives a new message a time after the last one of its conversation and moves the conversation to the top. Nothing is changed if the
+-- message exists already. The conversation is locked until the end of the transaction, so its messages become visible in the order of
+-- their times.
 create function place_message() returns trigger
     language plpgsql
     security definer
@@ -1848,7 +1850,7 @@ end
 $$;
 revoke all on function place_message() from public;
 
--- Messages that are imported keep their times.
+-- Imported messages keep their times.
 create trigger messages_place
     before insert on messages
     for each row
@@ -1873,8 +1875,9 @@ create trigger message_groups_left
     when (new.first_user_uuid is null and new.second_user_uuid is null)
     execute function drop_left_conversation();
 
--- Takes back what a user did to others' activities, "most" of each kind at most, so that their counts are right when the user is
--- gone; how much that was. Replies go as rows, with what hangs on them. The activities are locked first, in one order.
+-- Deletes at most "most" likes, as many reposts and as many activities of a user, and corrects the counts of the activities concerned.
+-- Replies to the user's activities are deleted with them. The activities are locked first, in the order of uuid. Returns the number of
+-- rows deleted.
 create function take_back_all(actor uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -1929,7 +1932,7 @@ end
 $$;
 revoke all on function take_back_all(uuid, integer) from public;
 
--- A user who is deleted, by whatever means, leaves no counts behind. bin/user-delete has done it in steps before.
+-- Corrects the counts before a user is deleted. bin/user-delete has done the same in small transactions before.
 create function note_leaving_user() returns trigger
     language plpgsql
     security definer
@@ -1971,7 +1974,7 @@ insert into applied_migrations (number, name, checksum) values
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
-    (12, 'reads', 'f2dc6f7c578d793a1bef2aad53cffc77f68dd5353def3950e5d96cdb4a0f6c96');
+    (12, 'reads', 'a0fc460500377d13a3dc66f48a924cce91c761d9ade43d25186b338e65a3ed16');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

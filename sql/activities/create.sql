@@ -1,8 +1,8 @@
 -- One new activity of the caller, and what it looks like in the feed. Those whom it mentions are told by a trigger.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
--- %(window_s)s: for so many seconds a post of the same caller with the same text and ttl is the one that there is (a second click);
--- 0: not so, as for one with an Idempotency-Key, whose uuid, of version 5, says which one it is.
+-- %(window_s)s: a post of the same caller with the same text and ttl within the last window_s seconds is returned instead of a new
+-- one (a double click). 0: no such check, as for a request with an Idempotency-Key, whose uuid has version 5.
 -- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
 -- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
 -- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
@@ -11,8 +11,8 @@
 -- those that have expired, until they are purged. Requests of one author that run at the same moment do not count each other.
 -- What is there already is never refused for this. retry_after_s: after how many seconds there is room, else null.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
--- idempotency_key_reused (the uuid stands for another message),
--- posts_exceed_hourly_max, activity_deleted (what it stands for has expired or was deleted since).
+-- idempotency_key_reused (the uuid belongs to another message), posts_exceed_hourly_max, activity_deleted (the activity with the
+-- uuid has expired or was deleted).
 with me as (
     select uuid, display_name, handle
     from public.users

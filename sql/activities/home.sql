@@ -1,13 +1,13 @@
 -- The feed: top-level activities that have not expired, newest first.
 -- %(limit)s: rows, 1 to 200. %(after_us)s, %(after_uuid)s: created_at (microseconds since 1970) and uuid of the row
--- that the page starts behind; null: the first page. %(week4)s: whether the replies are in it, for the frontend of week 4, which
--- has no page for one activity.
+-- that the page starts behind; null: the first page. %(week4)s: whether each activity contains its replies, for the frontend of
+-- week 4, which has no page for one activity.
 --
 -- As a rule a short walk along activities_home_idx fills the page. It gives up after 1000 rows; then the page is made of the
 -- newest of each lifetime, see lifetime_key in schema.sql, between which nothing has expired. So a page costs the same
 -- whatever has expired in front of it or behind.
 -- Only a full page has a row number %(limit)s, and with it a next_key.
--- seen: which transactions the page has seen, see current_view in schema.sql.
+-- seen: the snapshot of the page, see current_view in schema.sql.
 -- The limit 1 has authors looked up one by one: no plan reads all users for them.
 select
     'ok' as outcome,

@@ -1,13 +1,14 @@
--- One activity that has not expired, a page of its replies, and what it replies to, from the top of the thread down.
--- %(uuid)s: the activity, or the notification of a like, a repost or a follow: that leads to the activity, or for a follow, which
--- has none, to itself. %(handle)s: the author's or the notifier's, or null for anyone's. No row: there is none, or it has expired.
--- %(newest)s: whether the newest replies come first, or the oldest. %(limit)s, %(after_us)s, %(after_uuid)s: as in home.sql.
+-- One activity that has not expired, a page of its replies, and its ancestors, the top of the thread first.
+-- %(uuid)s: the activity, or a notification of a like or a repost, which stands for its activity, or of a follow, which is shown
+-- itself. %(handle)s: the handle of the author or of the notification's actor; null: any. No row: there is no such activity, or it
+-- has expired. %(newest)s: true: the newest replies first; false: the oldest first.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in home.sql.
 -- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
 -- activity is in liked and reposted, which are null for nobody.
--- Of the activities above, the nearest 100 are shown; the first of these leads on by reply_to_activity_uuid.
+-- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
 -- Its replies are a range in the index's own order: for an equality the planner counts on an average activity's few, and would
 -- fetch and sort all of them where there are thousands. They expire with it: coalesce tells the planner not to expect that most
--- have, as most in the table, and (select …) not to expect to need all of a page.
+-- have, as most in the table, and (select …) not to expect that a whole page is needed.
 with recursive me as (
     select uuid
     from public.users

@@ -1,10 +1,11 @@
--- The feed for a client that has read it before: what was not visible to that answer and is now, the latest to arrive first. It
--- follows transactions and not times: an activity whose transaction began earlier and was committed later is not missed.
--- %(since)s: what that answer had seen, see current_view in schema.sql. %(limit)s: as in home.sql. %(after_us)s, %(after_uuid)s:
--- written_by and uuid of the row that the page starts behind; null: the first page.
--- %(week4)s: as in home.sql.
--- Outcomes: ok, cursor_expired (the server was restarted since, or is another one).
--- A walk along activities_written_idx, of 1000 rows at most; where it ends there the page has a next one, whatever is in it.
+-- The feed for a client that polls: the activities that were not visible to an earlier answer and are visible now, the latest
+-- transaction first. The snapshots are compared and not the times, so an activity whose transaction began before that answer and
+-- committed after it is included.
+-- %(since)s: the snapshot of the earlier answer, see current_view in schema.sql. %(limit)s, %(week4)s: as in home.sql. %(after_us)s,
+-- %(after_uuid)s: written_by and uuid of the row that the page starts behind; null: the first page.
+-- Outcomes: ok, cursor_expired (the server has been restarted, or is another one).
+-- The statement walks along at most 1000 rows of activities_written_idx. If it reads 1000, there is a next page, however few rows
+-- this page has.
 with asked as (
     select
         split_part(%(since)s, '/', 2)::pg_snapshot as seen,

@@ -1,7 +1,7 @@
--- One message of the caller's into a conversation that it belongs to, which a trigger moves (place_message in schema.sql), once
--- however often it is sent. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- One new message of the caller in an existing conversation, once however often it is sent. The trigger place_message in schema.sql
+-- moves the conversation to the top of the list. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
--- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (who was deleted), user_not_found,
+-- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (the other user was deleted), user_not_found,
 -- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max.
 with me as (
     select uuid, display_name, handle

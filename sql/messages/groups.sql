@@ -1,12 +1,12 @@
--- The caller's conversations, the one with the newest message first: who the other is, and that message. One who was deleted has
--- no handle.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message. %(view)s: what the first
--- page had seen (see current_view in schema.sql), which goes along in the cursor: all pages are in the order that held then. A
--- conversation that has moved meanwhile stands where it stood, so that it is neither skipped nor shown twice.
--- %(since)s: null, or what an earlier answer had seen: only conversations that have moved since.
+-- The caller's conversations, the one with the newest message first: the other user, and that message. The handle
+-- of a deleted user is null.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message. %(view)s: the
+-- snapshot of the first page (see current_view in schema.sql), which the cursor contains: all pages are in the order of that
+-- snapshot. A conversation that has a newer message since then keeps its position, so it is neither skipped nor shown twice.
+-- %(since)s: the snapshot of an earlier answer: only conversations with a newer message since then; null: all.
 -- Outcomes: ok, cursor_expired (see activities/since.sql), user_not_found, user_not_registered.
--- Each limit stands right at its table, so that the planner doesn't fetch and sort all conversations of a user. Of a user's
--- conversations the newest 500 are looked at for those that have moved.
+-- Each limit is directly at its table, so that the planner does not fetch and sort all conversations of a user. Conversations with
+-- newer messages are looked for among the newest 500.
 with me as (
     select uuid
     from public.users

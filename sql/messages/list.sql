@@ -1,8 +1,8 @@
 -- The newest messages of one conversation of the caller's, oldest first. %(group)s: its uuid, or null: the one with the
 -- user whose handle is %(other)s, which is empty while there is none.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones. %(since_us)s,
--- %(since_uuid)s: null, or which message was the newest before: only those behind it. A conversation's messages become visible in
--- the order of their times (see place_message in schema.sql), so none is missed.
+-- %(since_uuid)s: the newest message of an earlier answer: only later ones; null: all. The messages of a conversation become visible
+-- in the order of their times (see place_message in schema.sql), so none is missed.
 -- Outcomes: ok, not_found (no such conversation or user, or one of others), receiver_is_sender, user_not_found,
 -- user_not_registered.
 with me as (

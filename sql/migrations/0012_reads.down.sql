@@ -1,4 +1,4 @@
--- What is left of a conversation with a user who was deleted goes.
+-- Conversations with a deleted user are deleted: the columns become not null again.
 drop trigger users_leave on users;
 drop trigger message_groups_left on message_groups;
 drop function note_leaving_user(), take_back_all(uuid, integer), drop_left_conversation();
@@ -17,7 +17,6 @@ alter table message_groups
 drop index reposts_activity_idx, reposts_written_idx;
 alter table reposts drop column written_by;
 
--- Notifications of likes, reposts and follows lose their places: they are told anew by their rows.
 drop trigger activities_used_keys on activities;
 drop function note_used_keys();
 create or replace function purge_step(batch integer) returns integer

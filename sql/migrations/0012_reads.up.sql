@@ -1,6 +1,6 @@
--- Notifications, messages and polls by the order in which transactions become visible.
+-- Notifications and messages in the order in which they become visible, polling by snapshots, used keys, deleted users.
 
--- What was written before is seen by every answer: null.
+-- Rows from before this migration are visible in every snapshot: null.
 alter table activities add column written_by xid8;
 alter table activities alter column written_by set default pg_current_xact_id();
 alter table messages add column written_by xid8;
@@ -149,7 +149,7 @@ declare
     locked  text;
     last_at timestamptz;
 begin
-    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- quicker than perform
+    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- an assignment takes less time than perform
     select greatest(
         (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
         (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
@@ -224,7 +224,7 @@ declare
     told record;
 begin
     if not exists (select from public.activities where uuid = new.uuid) then
-        return null; -- deleted by the transaction that made it
+        return null; -- deleted by the same transaction
     end if;
     for told in
         select recipient.uuid, recipient.kind
@@ -370,8 +370,9 @@ create trigger message_groups_left
     when (new.first_user_uuid is null and new.second_user_uuid is null)
     execute function drop_left_conversation();
 
--- Takes back what a user did to others' activities, "most" of each kind at most, so that their counts are right when the user is
--- gone; how much that was. Replies go as rows, with what hangs on them. The activities are locked first, in one order.
+-- Deletes at most "most" likes, as many reposts and as many activities of a user, and corrects the counts of the activities concerned.
+-- Replies to the user's activities are deleted with them. The activities are locked first, in the order of uuid. Returns the number of
+-- rows deleted.
 create function take_back_all(actor uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -426,7 +427,7 @@ end
 $$;
 revoke all on function take_back_all(uuid, integer) from public;
 
--- A user who is deleted, by whatever means, leaves no counts behind. bin/user-delete has done it in steps before.
+-- Corrects the counts before a user is deleted. bin/user-delete has done the same in small transactions before.
 create function note_leaving_user() returns trigger
     language plpgsql
     security definer
@@ -484,7 +485,7 @@ end
 $$;
 revoke all on function is_key_used(uuid) from public;
 
--- Forgets keys, "batch" of them at most; how many.
+-- Deletes at most "batch" keys that are older than seven days. Returns their number.
 create function purge_used_keys(batch integer) returns integer
     language plpgsql
     security definer

@@ -1,8 +1,9 @@
 -- What those whom the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
--- A repost is the activity with reposted_by and reposted_at, and stands where it was made. An activity is shown once, at the newest
--- of its events; reposters are all those of the page. It is left out where such an event was on an earlier page: a repost that the
--- first page had seen already; of the reposts since then the newest 100 are looked at.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in activities/create.sql.
+-- A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each activity is shown once, at the time of
+-- its newest event (post or repost); reposters are all its reposters on the page. It is left out if one of its events was on an
+-- earlier page: if the first page's snapshot has a newer repost. Of the reposts after that snapshot the newest 100 are read.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in
+-- activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 --
 -- The work is bounded, whatever is followed and written. Who follows more than 100 others gets a walk along the newest 2000 posts
@@ -312,7 +313,7 @@ newest as (
     order by at desc, id desc
     limit %(limit)s::integer
 ),
--- Of each activity its newest event, and all who reposted it in these events.
+-- For each activity its newest event, and the users that reposted it in these events.
 gathered as (
     select
         activity_uuid,

@@ -1,10 +1,10 @@
--- What those whom the caller follows posted and reposted, for a client that has read that before: what was not visible to that
--- answer and is now, the latest to arrive first; see activities/since.sql. Rows are as in following.sql; an activity is once on a page.
--- %(since)s: what that answer had seen. %(limit)s: as in following.sql. %(after_us)s, %(after_uuid)s: written_by and id of the event
--- that the page starts behind; null: the first page. %(sub)s, %(handle)s: as in activities/create.sql.
+-- The posts and reposts of the users that the caller follows, for a client that polls: those that were not visible to an earlier answer
+-- and are visible now, the latest transaction first; see activities/since.sql. Rows are as in following.sql; a page has each activity
+-- once. %(since)s: the snapshot of the earlier answer. %(limit)s: as in following.sql. %(after_us)s, %(after_uuid)s: written_by and id
+-- of the event that the page starts behind; null: the first page. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, cursor_expired, user_not_found, user_not_registered.
--- Two walks, along activities_written_idx and reposts_written_idx, of 500 rows each at most. Where one ends there the page ends, too,
--- and has a next one.
+-- The statement walks along at most 500 rows of activities_written_idx and 500 of reposts_written_idx. The page ends where the first of
+-- the two ends, and then has a next page.
 with me as (
     select uuid
     from public.users
@@ -47,7 +47,7 @@ walked_reposts as (
     ) r
     where asked.is_of_this_server
 ),
--- All events of later transactions are known.
+-- The events of all later transactions have been read.
 edge as (
     select greatest(
         (select written_by from walked_posts order by written_by desc offset 499 limit 1),
@@ -151,7 +151,7 @@ select
     coalesce(
         (select written_by || '/' || id from events order by written_by desc, id desc offset %(limit)s::integer - 1),
         (
-            -- No page leads to itself: a transaction that fills a walk alone is passed over.
+            -- A transaction that fills a walk alone is passed over: otherwise the next page would be the same one.
             select
                 case
                     when edge.written_by < asked.written_by then edge.written_by

@@ -1,12 +1,11 @@
 -- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and who
 -- follows; nothing from an activity that has expired. A reply that mentions the caller too is a reply.
 -- kind says what, handle and display_name who, created_at when, and read whether the caller has said since that it is known.
--- uuid is the notification's own, which for a reply or a mention is the activity's, and leads to the activity in any case (see
--- activities/show.sql); activity_uuid is the activity that was
--- written, liked or reposted. The rest is that activity's; message says in words what was done to it, for frontends that know
--- of no kinds.
--- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(since_us)s, %(since_uuid)s: null, or which one was the
--- newest before: only those behind it. Of one user's notifications those with a later created_at become visible later (see
+-- uuid is the notification's own; for a reply or a mention it is the activity's. activities/show.sql takes both. activity_uuid is the
+-- activity that was written, liked or reposted. The other columns are that activity's; message says in words what was done to it, for
+-- frontends that do not know the kinds.
+-- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(since_us)s, %(since_uuid)s: the newest notification of
+-- an earlier answer: only later ones; null: all. The notifications of a user become visible in the order of created_at (see
 -- next_notification_at in schema.sql), so none is missed. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 -- A walk along the primary key, which steps over what expired since the last purge.

@@ -1,5 +1,5 @@
--- The caller knows the notifications up to %(until_us)s, in microseconds since 1970, or null: all that there are. What was known
--- stays known. The mark never passes the newest notification that there is here: whatever becomes visible later lies behind it
+-- Marks the caller's notifications up to %(until_us)s as read, in microseconds since 1970; null: all. Read ones stay read. The mark
+-- never passes the newest notification that this statement sees: a notification that becomes visible later has a later created_at
 -- (see next_notification_at in schema.sql) and is unread.
 -- %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.

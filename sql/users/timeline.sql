@@ -1,11 +1,11 @@
--- A user's page with the replies and the reposts on it: who it is, as in feed.sql, and the newest of what the user posted, replied
--- and reposted and has not expired. A repost is the activity with reposted_by and reposted_at, and stands where it was made.
--- %(replies)s, %(reposts)s: which of the two are wanted besides the user's posts. %(week4)s: as in feed.sql.
+-- A user's page with replies and reposts: the profile as in feed.sql, and the newest posts, replies and reposts of the user that have not
+-- expired. A repost is the activity with reposted_by and reposted_at, at the time of the repost.
+-- %(replies)s, %(reposts)s: whether the page has them besides the user's posts. %(week4)s: as in feed.sql.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(viewer)s: as in feed.sql.
 -- No row: there is no such handle.
--- Posts are the newest of each lifetime, see lifetime_key in schema.sql. Replies and reposts are walks along the user's own, of
--- 1000 rows at most. Where such a walk ends the page ends, too, and next_key is that place: so a page may have fewer rows than
--- asked for and a next one. (select 1000) is for the planner, as in activities/show.sql.
+-- Posts are the newest of each lifetime, see lifetime_key in schema.sql. For replies and reposts the statement walks along at most 1000
+-- rows of the user each. The page ends where a walk ends, and next_key is that position: a page may have fewer rows than %(limit)s
+-- and a next page. (select 1000) is for the planner, as in activities/show.sql.
 with me as (
     select uuid
     from public.users
@@ -71,7 +71,7 @@ walked_reposts as (
     ) r
     where (r.created_at, r.id) < (asked.at, asked.id)
 ),
--- All replies and reposts that are newer than this are known.
+-- All replies and reposts that are newer than this have been read.
 edge as (
     select greatest(
         (select created_at from walked_replies order by created_at desc offset 999 limit 1),

@@ -22,7 +22,7 @@ enum decision activities_home(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-/* ?order=: whether the newest replies come first. False: it is none of the words for it. */
+/* Reads ?order=. False: the value is neither "oldest" nor "newest". */
 static bool take_order(struct call *call, bool *newest)
 {
     const char *order;
@@ -70,7 +70,7 @@ enum decision activities_show_of(struct call *call, struct response *response,
     return show(call, call->request->capture[0], call->request->capture[1], response, statement);
 }
 
-/* For how long the same post again is the one that there is. */
+/* Binds the repeat window; 0 for a request with an Idempotency-Key, which alone tells repetitions apart. */
 static void bind_window(struct statement *statement, const struct call *call)
 {
     bool has_key = call->request->idempotency_key != NULL;
@@ -79,8 +79,8 @@ static void bind_window(struct statement *statement, const struct call *call)
                    arena_printf(call->request->arena, "%d", has_key ? 0 : call->repeat_window_s));
 }
 
-/* Whether a message may mention a user, whose notifications are written under a lock: the trigger
- * activities_tell looks for the same signs, which fold_text makes "@" of. */
+/* Whether a message may mention a user, whose notifications are written under a lock. The trigger
+ * activities_tell looks for the same characters, which fold_text turns into "@". */
 static bool may_mention(const char *message)
 {
     return strchr(message, '@') != NULL || strstr(message, "\ufe6b") != NULL ||

@@ -30,9 +30,9 @@ struct call {
         *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
     /* How many activities and messages their author may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour;
-    const char *user_pool; /* whose events count; NULL: any's */
-    bool wants_week4;      /* the shapes of the frontend of week 4 */
-    int repeat_window_s; /* for so long the same post again, without a key, is the same one; 0: never */
+    const char *user_pool;       /* whose events count; NULL: any's */
+    bool wants_week4;            /* the shapes of the frontend of week 4 */
+    int repeat_window_s;         /* see --repeat-window; 0: no window */
     const struct teller *teller; /* NULL: there is no pool */
 };
 
@@ -58,11 +58,11 @@ enum access {
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };
 
-/* What the value of ?since= stands for. */
+/* What the value of ?since= is. */
 enum since {
     SINCE_NONE, /* the list has no ?since= */
-    SINCE_KEY,  /* a row, of a list whose rows become visible in its order */
-    SINCE_VIEW  /* what had been seen, of any other list */
+    SINCE_KEY,  /* the key of a row, for a list whose rows become visible in its order */
+    SINCE_VIEW  /* a snapshot, for any other list */
 };
 
 enum { ENDPOINT_OUTCOMES_MAX = 13 };
@@ -76,7 +76,7 @@ struct endpoint {
     bool takes_body;
     bool is_list;     /* takes limit and cursor, answers with Link */
     int rows;         /* of a page without ?limit=; 0: PAGE_LIMIT_DEFAULT */
-    enum since since; /* what the value of ?since= is */
+    enum since since; /* the value that ?since= takes */
     /* What its statement may say besides "ok", by status_code; no row at all is missing. */
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
     enum status missing;
@@ -89,7 +89,7 @@ void endpoint_bind_page(struct statement *statement, const struct page *page);
 /* Binds the parameters since_us and since_uuid of a list whose rows become visible in its order. */
 void endpoint_bind_since(struct statement *statement, const struct page *page);
 
-/* STATUS_CURSOR_INVALID: ?since= is of another list's kind. */
+/* STATUS_CURSOR_INVALID: the list does not take ?since=, or takes the other kind of value. */
 enum status endpoint_check_since(const struct endpoint *endpoint, const struct page *page);
 
 /* Answers with the rules that a request broke. */

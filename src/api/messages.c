@@ -55,7 +55,7 @@ enum decision messages_list_of(struct call *call, struct response *response,
 /* The conversation or the user that a message is for. */
 struct receiver {
     const char *group;  /* a uuid; NULL: the conversation with that user */
-    const char *handle; /* not looked at where there is a group */
+    const char *handle; /* ignored if there is a group */
 };
 
 /* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one also sends "@" and a handle

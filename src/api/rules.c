@@ -157,15 +157,15 @@ static int days_of(int year, int month)
     return DAYS[month - 1] + (month == 2 && is_leap);
 }
 
-/* A point in time as RFC 3339 writes it. */
+/* The fields of an RFC 3339 time. */
 struct moment {
     int year, month, day, hour, minute, second;
     int microsecond;
     int offset_minutes; /* east of UTC */
 };
 
-/* The digits behind the second. Of more than six the first six count. At most three of them are a time that was cut to
- * milliseconds: it stands for all of its last one. */
+/* The digits of a second's fraction; those beyond the sixth are ignored. A time with one to three digits was cut to
+ * milliseconds and means the end of its millisecond. */
 static bool take_fraction(const char **at, struct moment *moment)
 {
     if (!take_char(at, '.')) {
@@ -213,7 +213,7 @@ static int64_t minutes_since_epoch(const struct moment *moment)
            moment->minute - moment->offset_minutes;
 }
 
-/* A leap second is the 61st of the last minute of a UTC day. It is the last microsecond before the next day here. */
+/* A leap second is second 60 of the last minute of a UTC day. It becomes the last microsecond of that day. */
 static bool take_leap_second(struct moment *moment)
 {
     if (moment->second == 60) {

@@ -25,13 +25,13 @@ enum decision users_suggested(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-/* What a user's page is to have besides the user's posts. */
+/* What a user's page contains besides the user's posts. */
 struct extras {
     bool replies;
     bool reposts;
 };
 
-/* ?with=: a list of "replies" and "reposts" between commas. False: something else is in it. */
+/* Reads ?with=, a comma-separated list of "replies" and "reposts". False: the list has another word. */
 static bool take_extras(struct call *call, struct extras *extras)
 {
     const char *with;

@@ -49,7 +49,7 @@ struct config {
     int feed_watch;                        /* ms; 0: nothing is kept */
     int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
     int purge_interval;                    /* s; 0: this pool purges nothing */
-    int repeat_window;                     /* s; 0: each post is one */
+    int repeat_window;                     /* s; 0: none */
     char *fetcher;                         /* the program */
     int listen_mode;                       /* permission bits */
     int backlog;                           /* connections */

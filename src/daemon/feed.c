@@ -31,7 +31,7 @@ struct page {
     bool is_filled;
     struct buf body;
     struct buf next_key; /* empty: none */
-    struct buf seen;     /* the snapshot as text */
+    struct buf seen;     /* the snapshot of body, as text */
     char etag[ETAG_SIZE];
     struct version version;
     struct snapshot snapshot;

@@ -54,8 +54,8 @@ static const struct setting SETTINGS[] = {
      BODY_MAX_LIMIT, .help = "largest request body; nginx's client_max_body_size is to be equal"},
     {"CRUDDUR_COMPAT", "--compat", "none|week4", KIND_CHOICE, AT(compat), "none",
      .choices = COMPATS,
-     .help = "week4: a user's page is the array that week 4's frontend wants, and home and\n"
-             "that page have the posts' replies in them"},
+     .help = "week4: a user's page is the array that week 4's frontend wants; home and that\n"
+             "page contain the replies of each post"},
     {"CRUDDUR_CORE_DUMPS", "--core-dumps", "0|1", KIND_SWITCH, AT(core_dumps), "0",
      .help =
          "1 lets a crash leave a core, which has secrets in it: the database's password, tokens"},
@@ -119,8 +119,8 @@ static const struct setting SETTINGS[] = {
              "0 leaves that to bin/db-purge"},
     {"CRUDDUR_REPEAT_WINDOW", "--repeat-window", "SECONDS", KIND_NUMBER, AT(repeat_window), "5", 0,
      60,
-     .help = "for so long a post or reply of the same author with the same text is the one that\n"
-             "there is (a double click), unless it has an Idempotency-Key; 0: never"},
+     .help = "a post or reply of the same author with the same text within this time is not made\n"
+             "again (a double click), unless it has an Idempotency-Key; 0: it is"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
      100, 60000, .help = "for a whole request to arrive once it has begun to"},
     {"CRUDDUR_SETTINGS_FILE", "--settings-file", "FILE", KIND_TEXT, AT(settings_file),

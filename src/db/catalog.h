@@ -28,9 +28,9 @@ struct prepared {
     size_t parameters; /* number of them */
     enum shape shape;
     enum lane lane;
-    /* Several may be committed as one, but for those that say that they take further locks: two of
-     * them, in another order, would wait for each other. What the same author sends twice at the same
-     * time may, too; then PostgreSQL ends one, and each is run again alone. */
+    /* Several may be committed together, except those with takes_locks: two commits that take the same
+     * locks in different orders would deadlock. Two equal posts of one author in each of two commits can
+     * deadlock, too: PostgreSQL then ends one commit, and its statements are run again one by one. */
     bool may_share;
     /* A write: it does nothing after a time of the server's clock, its parameter number not_after,
      * which connection.c sets. */

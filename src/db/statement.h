@@ -56,9 +56,9 @@ struct statement {
     enum statement_id id;
     int64_t
         asked_us; /* when the request that it is for had arrived, from which its deadline counts; monotonic; 0: now */
-    bool
-        takes_locks; /* besides those of its own rows: not to be committed together with others, which may
-                         take the same in another order */
+    /* It takes locks besides those of its own rows: it is not committed together with others, which may
+     * take the same locks in another order. */
+    bool takes_locks;
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
 
@@ -80,9 +80,9 @@ struct result {
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
     int64_t lives_us;     /* of a page or the purge: until a row expires; -1: none does */
-    const char
-        *seen; /* what has been seen, as in snapshot.h; or of a list whose rows become visible in
-                         its order the newest row's key; NULL: it may be kept by nobody */
+    /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the newest
+     * row's key; NULL: the result is not to be cached. */
+    const char *seen;
     int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
     const char *etag;     /* of a kept page, else NULL */
     int retry_after_s;    /* of a write that there is no room for yet; else 0 */

@@ -15,11 +15,11 @@ struct json;
  * too), UTF-8 (400), strict JSON (400). On STATUS_OK free *body with json_free. */
 enum status body_open(const struct request *request, size_t max, struct json **body);
 
-/* The text of a member in request memory; NULL when it is missing or null, or not a string: for a member
- * whose absence is refused anyway. */
+/* The text of a member in request memory; NULL if it is missing, null or not a string. For required members,
+ * whose absence is refused. */
 const char *body_string(const struct request *request, const struct json *body, const char *name);
 
-/* The same, for a member that may be missing. False: it is neither a string nor null. */
+/* The same for optional members. False: the member is neither a string nor null. */
 bool body_take(const struct request *request, const struct json *body, const char *name,
                const char **text);
 

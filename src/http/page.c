@@ -15,7 +15,7 @@ enum {
     /* Microseconds since 1970 up to the year 9999 have 18 digits; then '/' and a uuid. */
     KEY_DIGITS_MAX = 18,
     KEY_LENGTH_MAX = KEY_DIGITS_MAX + 1 + UUID_TEXT_SIZE - 1,
-    VIEW_LENGTH_MAX = 500, /* current_view in sql/schema.sql gives less */
+    VIEW_LENGTH_MAX = 500, /* current_view in sql/schema.sql returns less */
     CURSOR_LENGTH_MAX = BASE64URL_TEXT_SIZE(KEY_LENGTH_MAX + 1 + VIEW_LENGTH_MAX) - 1
 };
 
@@ -39,7 +39,7 @@ static enum status take_limit(const struct request *request, int rows_default, s
     return rows >= 1 && rows <= PAGE_LIMIT_MAX ? STATUS_OK : STATUS_LIMIT_INVALID;
 }
 
-/* The text that a cursor stands for, or NULL. */
+/* Decodes a cursor into request memory; NULL: it is not base64url, or too long. */
 static const char *decode(const struct request *request, const char *cursor)
 {
     unsigned char text[BASE64URL_DECODED_MAX(CURSOR_LENGTH_MAX) + 1];
@@ -52,7 +52,7 @@ static const char *decode(const struct request *request, const char *cursor)
     return arena_copy(request->arena, (char *)text, length);
 }
 
-/* A server's number, '/' and the text of a pg_snapshot; PostgreSQL looks at that more closely. */
+/* Whether the text is a number, '/' and a pg_snapshot, as of current_view in sql/schema.sql. PostgreSQL checks the rest. */
 static bool is_view(const char *text)
 {
     size_t number = strspn(text, "0123456789");
@@ -61,7 +61,7 @@ static bool is_view(const char *text)
            text[number + 1 + strspn(text + number + 1, "0123456789:,")] == '\0';
 }
 
-/* Reads "<number>/<uuid>" and returns what follows it; NULL: it is none. */
+/* Reads "<number>/<uuid>" and returns the text behind it; NULL: the text does not start with one. */
 static const char *take_key(const struct request *request, const char *text, const char **number,
                             const char **uuid)
 {

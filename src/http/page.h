@@ -16,23 +16,22 @@ struct page {
     const char *after_us; /* created_at of the row before this page, microseconds since 1970; NULL:
                              the first page */
     const char *after_uuid; /* and its uuid; NULL likewise */
-    const char *view;       /* what the first page had seen, of a list that needs it; or NULL */
-    const char *since;    /* what an earlier answer had seen: its newest row's key, or the text of a
-                               snapshot; NULL: ?since= was not given */
-    const char *since_us; /* of a key: its parts, else NULL */
+    const char *view;       /* the first page's snapshot, for a list whose cursor has it; or NULL */
+    /* The decoded ?since=: the newest row's key of an earlier answer, or its snapshot; NULL: not given. */
+    const char *since;
+    const char *since_us; /* the parts of a key; NULL: it is a snapshot */
     const char *since_uuid;
     const char *since_text; /* ?since= as it was given */
-    const char *
-        filter; /* further parameters that go along to the next page, "&order=newest"; NULL: none */
+    const char *filter; /* parameters for the link to the next page, "&order=newest"; NULL: none */
 };
 
-/* From ?limit=, ?cursor= and ?since=; without a limit rows. STATUS_LIMIT_INVALID: not 1 to PAGE_LIMIT_MAX;
- * STATUS_CURSOR_INVALID: not a cursor that we gave. */
+/* From ?limit=, ?cursor= and ?since=. rows: the limit if ?limit= is missing. STATUS_LIMIT_INVALID: not 1 to
+ * PAGE_LIMIT_MAX; STATUS_CURSOR_INVALID: not a cursor that we gave. */
 enum status page_from_query(const struct request *request, int rows, struct page *page);
 
-/* Adds `Cruddur-Since: …`, the value of ?since= by which a client asks for what came after this
- * answer. seen is what the statement says that the page has seen; NULL: nothing that lasts. Only the
- * first page has the header: the later ones of a list have seen no more than it. */
+/* Adds `Cruddur-Since: …`, the value of ?since= with which a client asks for the rows that became visible
+ * after this answer. seen is the statement's column of that name; NULL: no header. Only the first page has
+ * the header. */
 void page_tell_seen(struct response *response, const struct request *request,
                     const struct page *page, const char *seen);
 

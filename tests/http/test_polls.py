@@ -149,7 +149,7 @@ def test_what_is_committed_behind_a_mark_is_unread(service, document):
         assert ask(service, "londo", NOTIFICATIONS + "/unread").json == {"unread": 0}
 
 
-def test_an_open_transaction_holds_up_nobody(service):
+def test_an_open_transaction_blocks_no_other_writer(service):
     """It is told of when it is committed, behind what was told of meanwhile."""
     add_users(service.database)
     post = service.create_as("londo")["uuid"]
@@ -287,7 +287,7 @@ def test_a_change_is_no_new_row(service):
     assert home_since(service, value).json == []
 
 
-# --- those whom one follows ---
+# --- following ---
 
 FOLLOWING = "/api/activities/following"
 

@@ -89,7 +89,7 @@ def test_what_was_away_while_others_were_shown_is_shown(service, turn):
     assert unread(service) == 1
 
 
-def test_nobody_who_polls_is_told_again(service, turn):
+def test_a_poll_has_it_once(service, turn):
     turn("bayko", "PUT")
     reply = service.ask_as("londo", "GET", TARGET)
     again(turn)

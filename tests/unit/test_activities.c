@@ -133,6 +133,31 @@ static void test_create(void **state)
     }
 }
 
+/* A create that may mention a user takes the lock of that user's notifications. */
+static void test_creates_that_may_mention(void **state)
+{
+    static const struct {
+        const char *message;
+        bool may_mention;
+    } rows[] = {
+        {"hello", false}, {"#tag", false},       {"\u4e2d\uff21", false}, {"@londo", true},
+        {"a@b", true},    {"\uff20londo", true}, {"\ufe6blondo", true},
+    };
+    struct arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct handled handled;
+
+        create(&handled,
+               arena_printf(&arena, "{\"message\":\"%s\",\"handle\":\"a\",\"ttl\":\"1-day\"}",
+                            rows[i].message));
+        expect(rows[i].message, handled.statement.takes_locks == rows[i].may_mention);
+        done(&handled);
+    }
+    arena_release(&arena);
+}
+
 static void test_each_create_has_a_uuid_of_its_own(void **state)
 {
     static const char body[] = "{\"handle\":\"a\",\"message\":\"m\",\"ttl\":\"1-day\"}";
@@ -294,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_home),
         cmocka_unit_test(test_one_capture),
         cmocka_unit_test(test_create),
+        cmocka_unit_test(test_creates_that_may_mention),
         cmocka_unit_test(test_each_create_has_a_uuid_of_its_own),
         cmocka_unit_test(test_create_refused),
         cmocka_unit_test(test_create_with_a_message_too_long),
