@@ -119,22 +119,26 @@ answer as (
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from me) then case when %(sub)s is null then 'user_not_found' else 'user_not_registered' end
         when not exists (select from allowed) then 'generic_403'
         when exists (select from ended) then 'activity_deleted'
         when not exists (select from parent) then 'not_found'
-        when exists (select from parent) and not exists (select from timely) then 'late'
+        when not exists (select from timely) then 'late'
         when exists (select from timely where not has_room) then 'replies_exceed_max'
-        when exists (select from full_hour) and not exists (select from created) then 'posts_exceed_hourly_max'
-        when not exists (select from created where coalesce(expires_at > now(), true)) then 'activity_deleted'
-        when exists (
-            select
-            from created
-            where message <> %(message)s
-                or reply_to_activity_uuid is distinct from %(parent)s::uuid
-        ) then 'idempotency_key_reused'
-        else 'ok'
+        else coalesce(
+            (
+                select
+                    case
+                        when expires_at <= now() then 'activity_deleted'
+                        when message <> %(message)s
+                            or reply_to_activity_uuid is distinct from %(parent)s::uuid
+                            then 'idempotency_key_reused'
+                        else 'ok'
+                    end
+                from created
+            ),
+            case when exists (select from full_hour) then 'posts_exceed_hourly_max' else 'activity_deleted' end
+        )
     end as outcome,
     (select row_to_json(answer) from answer) as body,
     (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
