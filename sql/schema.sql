@@ -1839,7 +1839,7 @@ begin
     for no key update;
     if not exists (select from public.messages where uuid = new.uuid) then
         if exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
-            new.created_at := greatest(now(), date_trunc('milliseconds', last_at) + interval '1 millisecond');
+            new.created_at := greatest(now(), last_at + interval '1 microsecond');
         end if;
         update public.message_groups
         set last_message_at = new.created_at, moved_by = pg_current_xact_id()
@@ -1974,7 +1974,7 @@ insert into applied_migrations (number, name, checksum) values
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
-    (12, 'reads', 'a0fc460500377d13a3dc66f48a924cce91c761d9ade43d25186b338e65a3ed16');
+    (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

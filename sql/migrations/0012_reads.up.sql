@@ -335,7 +335,7 @@ begin
     for no key update;
     if not exists (select from public.messages where uuid = new.uuid) then
         if exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
-            new.created_at := greatest(now(), date_trunc('milliseconds', last_at) + interval '1 millisecond');
+            new.created_at := greatest(now(), last_at + interval '1 microsecond');
         end if;
         update public.message_groups
         set last_message_at = new.created_at, moved_by = pg_current_xact_id()
