@@ -98,8 +98,8 @@ PYTHON
   [[ $output == *' 404 '* && $output != *Access-Control* ]]
   signs_in andrewbrown 'Andrew Brown'
   CONNECTION_URL_FILE=$DATA/secrets/owner-url "$CLONE/bin/db-connect" -- --quiet \
-    --command "update users set display_name = E'O\\'Br\"\\\\ien\\t</b>' where handle = 'londo'"
-  signs_in londo $'O\'Br"\\ien\t</b>'
+    --command "update users set display_name = E'O\\'Br\"\\\\ien é</b>' where handle = 'londo'"
+  signs_in londo $'O\'Br"\\ien é</b>'
   run -1 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser nobody
   [[ -z $output && $stderr == *'no user nobody'* ]]
   run -0 quickstart --stop

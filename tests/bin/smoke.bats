@@ -22,7 +22,7 @@ setup() {
   run -0 "$BIN/db-connections"
 }
 
-@test "db-connect, growth, db-purge, user-confirm" {
+@test "db-connect, growth, db-purge, user-confirm, user-export, user-delete" {
   run -0 "$BIN/db-connect" -- --tuples-only --command 'select 6 * 7'
   [[ $output == *42* ]]
   run -0 "$BIN/growth" --tz Europe/Berlin
@@ -31,13 +31,16 @@ setup() {
   run -0 "$BIN/user-confirm" - <<<'{"triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": "p", "request": {"userAttributes":
     {"sub": "sub", "name": "Delenn", "preferred_username": "delenn", "email": "delenn@example.com", "email_verified": "true"}}}'
   [[ $(sql smoke "select display_name from users where handle = 'delenn'") == Delenn ]]
+  run -0 "$BIN/user-export" delenn
+  [[ $output == *delenn@example.com* ]]
+  run -0 "$BIN/user-delete" delenn
 }
 
 @test "db-rollback and db-migrate" {
   run -0 "$BIN/db-rollback" --dry-run
   run -0 "$BIN/db-rollback"
   run -0 "$BIN/db-migrate"
-  [[ $(sql smoke 'select count(*) from users') == 5 ]]
+  [[ $(sql smoke 'select count(*) from users') == 4 ]]
 }
 
 @test "db-setup and db-drop" {
