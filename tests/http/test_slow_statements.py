@@ -167,7 +167,7 @@ def test_what_a_page_reads_does_not_grow_with_the_follows(loaded, limit):
     statement = statements(loaded)["social/following"]
     plans = {}
     for follows in (1000, 1001, 5000, 20000):
-        loaded.sql(FOLLOW.format(count=follows))
+        loaded.load(FOLLOW.format(count=follows))
         with Explainer(loaded) as explainer:
             plans[follows] = explainer.explain("social/following", statement, {"sub": "sub-20001", "limit": limit})
     for follows in (1001, 5000, 20000):

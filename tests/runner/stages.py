@@ -151,7 +151,7 @@ class Stages:
     def distcheck(self):
         """Unprivileged, and without optimisation: what it compiles has been compiled before."""
         script = """
-            cp -r "$1" "$2" && cd "$2"
+            cp -a "$1" "$2" && cd "$2" # with the times: a configure that looks old is made again, where nothing may be written
             as=()
             if ((EUID == 0)); then
               chown -R nobody .
