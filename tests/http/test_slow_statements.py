@@ -33,9 +33,9 @@ def service(tokens):
 
 def follow_many(database, count, handle="bayko"):
     """So many users of the database's own, and that the user follows all of them."""
-    database.sql(
-        f"""insert into users (display_name, handle, email, cognito_user_id)
-            select n, 'many' || n, n || '@many.example', 'mock-many' || n from generate_series(1, {count}) n;
+    database.load(
+        f"""insert into users (display_name, handle, folded_handle, email, cognito_user_id)
+            select n, 'many' || n, 'many' || n, n || '@many.example', 'mock-many' || n from generate_series(1, {count}) n;
             insert into follows (follower_uuid, followed_uuid)
             select (select uuid from users where handle = '{handle}'), uuid from users where handle ~ '^many'"""
     )
@@ -82,14 +82,14 @@ def test_who_follows_more_already_loses_nobody(service):
 
 # Posts and reposts by each one followed, a long time ago, and what others wrote and reposted since. At most one in a microsecond.
 SILENT = """
-    insert into activities (user_uuid, message, created_at)
-    select uuid, 'by ' || handle, now() - interval '2 days' + substr(handle, 5)::integer * interval '1 second'
+    insert into activities (user_uuid, message, search, created_at)
+    select uuid, 'by ' || handle, '', now() - interval '2 days' + substr(handle, 5)::integer * interval '1 second'
     from users where handle ~ '^many';
     insert into reposts (user_uuid, activity_uuid, created_at)
     select u.uuid, a.uuid, now() - interval '1 day' + substr(u.handle, 5)::integer * interval '1 second'
     from users u join activities a on a.message = 'by many1' where u.handle ~ '^many[0-9]*7$';
-    insert into activities (user_uuid, message, created_at)
-    select (select uuid from users where handle = 'londo'), 'noise', now() - interval '1 hour' + n * interval '1 millisecond'
+    insert into activities (user_uuid, message, search, created_at)
+    select (select uuid from users where handle = 'londo'), 'noise', '', now() - interval '1 hour' + n * interval '1 millisecond'
     from generate_series(1, 9000) n;
     insert into reposts (user_uuid, activity_uuid, created_at)
     select (select uuid from users where handle = 'altbrown'), uuid, created_at + interval '1 microsecond'
@@ -101,7 +101,7 @@ SILENT = """
 def test_pages_that_end_early_miss_nothing(service, count, limit):
     """For 150 each one's newest is looked up; for 1500 only what is newest of all, some of it at a time."""
     follow_many(service.database, count)
-    service.database.sql(SILENT)
+    service.database.load(SILENT)
     rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")
     shown = [(row["message"], row["reposted_by"] and row["reposted_by"]["handle"]) for row in rows]
     posts, reposters = [(f"by many{n}", None) for n in range(2, count + 1)], [f"many{n}" for n in range(7, count + 1, 10)]
@@ -111,8 +111,8 @@ def test_pages_that_end_early_miss_nothing(service, count, limit):
 
 
 BURIED = """
-    insert into activities (user_uuid, message, created_at, expires_at)
-    select uuid, 'expired', now() - interval '2 hours' + n * interval '1 second', now() - interval '1 hour' + n * interval '1 second'
+    insert into activities (user_uuid, message, search, created_at, expires_at)
+    select uuid, 'expired', '', now() - interval '2 hours' + n * interval '1 second', now() - interval '1 hour' + n * interval '1 second'
     from users, generate_series(1, 12) n where handle ~ '^many';
     insert into reposts (user_uuid, activity_uuid, created_at)
     select u.uuid, a.uuid, a.created_at + interval '1 second'
@@ -121,15 +121,15 @@ BURIED = """
         where message = 'expired' and user_uuid <> u.uuid order by md5(uuid::text || u.uuid) limit 12
     ) a
     where u.handle ~ '^many[0-9]*5$';
-    insert into activities (user_uuid, message, created_at, expires_at)
-    select uuid, 'by ' || handle, now() - interval '1 day' + substr(handle, 5)::integer * interval '1 second', now() + interval '1 hour'
+    insert into activities (user_uuid, message, search, created_at, expires_at)
+    select uuid, 'by ' || handle, '', now() - interval '1 day' + substr(handle, 5)::integer * interval '1 second', now() + interval '1 hour'
     from users where handle ~ '^many'"""
 
 
 def test_below_more_than_are_looked_up(service):
     """What has expired and was not purged lies on top of everyone's; 400 are more than are looked at below that."""
     follow_many(service.database, 400)
-    service.database.sql(BURIED)
+    service.database.load(BURIED)
     rows, _ = listed(service, "bayko", f"{TARGET}?limit=50")
     assert [row["message"] for row in rows] == [f"by many{n}" for n in range(400, 0, -1)]
 
@@ -181,9 +181,9 @@ def test_what_a_page_reads_does_not_grow_with_the_follows(loaded, limit):
 
 
 def post_many(database, count, age):
-    database.sql(
-        f"""insert into activities (user_uuid, message, created_at)
-            select (select uuid from users where handle = 'londo'), 'x', now() - interval '{age}' - n * interval '1 millisecond'
+    database.load(
+        f"""insert into activities (user_uuid, message, search, created_at)
+            select (select uuid from users where handle = 'londo'), 'x', '', now() - interval '{age}' - n * interval '1 millisecond'
             from generate_series(1, {count}) n"""
     )
 

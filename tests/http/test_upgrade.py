@@ -14,7 +14,7 @@ from service import Service
 from waiting import eventually
 
 WORKERS = 3
-UPGRADES = 6
+UPGRADES = 4
 LATER = 40  # answers
 TAKEN, REFUSED, UNFIT = "has taken over", "the old one stays", "the old set stays"
 
