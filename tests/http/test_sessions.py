@@ -143,7 +143,7 @@ def test_a_statement_that_does_not_fit_fails_alone(start):
 def test_fewer_sessions_than_wanted_are_shared(start, limit):
     """Every worker has one, so every request is answered; and the log says what is missing, once a worker."""
     service = start(workers=4, feed_watch=0)
-    with Load(service, connections=8) as load:
+    with Load(service, connections=8, pause=0) as load:  # so many at once that each worker is asked
         load.wait_for_more(50)
         service.database.sql(f"alter database {service.database.name} connection limit {limit}")
         service.database.terminate_sessions()
@@ -153,7 +153,7 @@ def test_fewer_sessions_than_wanted_are_shared(start, limit):
         load.wait_for_more(200)
         assert len(load.failures) == marked
         service.database.sql(f"alter database {service.database.name} connection limit -1")
-        service.wait_for_sessions(4)
+        eventually(lambda: len(service.database.backends("writing")) == 4, what="a session for each")
     load.audit(service.database).check()
 
 

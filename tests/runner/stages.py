@@ -22,8 +22,8 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 ON_REQUEST = ("valgrind",)
 PROCESSORS = len(os.sched_getaffinity(0))
-PYTEST_WORKERS = PROCESSORS + 2  # they wait for servers half of the time
-SLOTS = PROCESSORS * 2 + 1
+PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
+SLOTS = PROCESSORS * 2
 
 # PostgreSQL makes a thousand files for each database: the tests make their folders in memory where there is that much, in bytes.
 IN_MEMORY = "/dev/shm"
