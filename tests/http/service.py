@@ -169,13 +169,17 @@ class Service(Pool, Client):
         if self.owns_database and self.database is not None:
             self.database.remove()
 
+    def ask_many(self, workers):
+        """So many reads and creates at once that each of the workers gets some."""
+        askings = [Asking(ask) for ask in (self.home, self.create) * 2 * workers]
+        for asking in askings:
+            asking.reply()
+
     def wait_for_sessions(self, count):
         """Until so many workers have both of theirs: each makes them with its first read and its first create."""
 
         def are_there():
-            askings = [Asking(ask) for ask in (self.home, self.create) * 2 * count]
-            for asking in askings:
-                asking.reply()
+            self.ask_many(count)
             return all(len(self.database.backends(lane)) >= count for lane in ("reading", "writing"))
 
         eventually(are_there, what=f"the sessions of {count} workers")
