@@ -407,8 +407,8 @@ create table users (
 create unique index users_handle_key on users (folded_handle);
 create unique index users_email_key on users (lower(email collate "und-x-icu"));
 
--- Refuses new names and handles that break the rules; names and handles that are older than the rules stay. The insert of a user
--- who exists already is not checked: a repeated event of the hook inserts first and becomes an update by its conflict clause.
+-- Refuses new names and handles that break the rules; names and handles that are older than the rules stay. The insert of an
+-- existing user is not checked: a repeated event of the hook inserts first and becomes an update by its conflict clause.
 -- Two handles from before migration 0011 can be equal by fold_text. Both stay, but only the older user is found by it: the other
 -- user's folded_handle ends with a blank and the user's uuid.
 create function set_folded_handle() returns trigger

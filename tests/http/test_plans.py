@@ -22,10 +22,10 @@ MOST_FOLLOWING = (40_000, 12_000)
 # A search for what is there often but rarely so among the newest looks at some thousand; growth counts what came in the last hour,
 # the activities in two indexes, and here the users, who all did. (PostgreSQL 18 counts a few rows more.)
 # A delete, and a keep for longer, take 200 replies along, each of which is written to all indexes of activities. A step of the
-# purge takes 500 activities out of them.
-# What came since an answer is looked at whoever wrote it, to find those whom one follows.
+# purge takes 200 activities out of them.
+# These read the rows of all users since an answer, to find those of the followed users.
 TIMES = {
-    "activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5, "metrics/step": 20, "social/following_since": 2
+    "activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5, "metrics/step": 8, "social/following_since": 2
 }
 # How far they go depends on which of their bounds is reached first, and so on how many rows there are.
 BOUNDED = {"social/following", "activities/search", "users/timeline"}

@@ -104,8 +104,8 @@ def test_a_purger_looks_when_the_pool_has_written(start):
 
 def test_a_purger_looks_when_something_ends(start, database):
     """What expires, and what was deleted a day ago."""
-    database.add_activities(2, created_at="now() - interval '2 days'", expires_at="now() + interval '8 seconds'", message="'row ' || n")
-    database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '8 seconds' where message = 'row 2'")
+    database.add_activities(2, created_at="now() - interval '2 days'", expires_at="now() + interval '12 seconds'", message="'row ' || n")
+    database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '12 seconds' where message = 'row 2'")
     service = start(database=database, **OFTEN)
     eventually(lambda: not {"row 1", "row 2"} & set(database.messages()), BEFORE_THAT, what="the purge")
     assert steps(service) <= 6  # and not every second
