@@ -113,12 +113,16 @@ class Names:
     def __init__(self, wire, folder):
         self.hosts, self.resolver = folder / "hosts", folder / "resolv.conf"
         self.resolver.write_text(f"nameserver {wire.far_address}\nsearch one.test two.test\noptions timeout:30 attempts:1\n")
-        self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n"  # nothing is at the first one
+        self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n".encode()  # nothing is at the first one
+        self.unknown = b"#" * len(self.known)
         self.wire = wire
-        self.tell()
+        self.wire.keep_far_neighbour()  # else a question that waits for an address is sent when the cable is whole again
+        self.hosts.write_bytes(self.known)
 
-    def tell(self):
-        self.hosts.write_text(self.known)
+    def tell(self, content):
+        """By one write without a truncation: no look-up sees an empty file."""
+        with self.hosts.open("r+b", buffering=0) as file:
+            file.write(content)
 
     def command(self, *program):
         """Runs the program with these files."""
@@ -130,11 +134,11 @@ class Names:
     def cut(self):
         """While the cable is whole the name is known: the far end would say at once that it has no name server."""
         with self.wire.cut("far"):
-            self.hosts.write_text("")
+            self.tell(self.unknown)
             try:
                 yield
             finally:
-                self.tell()
+                self.tell(self.known)
 
 
 @needs_root
