@@ -87,8 +87,9 @@ def parse():
     parser = argparse.ArgumentParser()
     for name in ("dir", "sockets", "results", "pgbench"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
-    for name in ("rows", "small-rows", "rounds", "seconds", "requests", "small-port", "eight-port"):
+    for name in ("rows", "small-rows", "rounds", "requests", "small-port", "eight-port"):
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
     for name in ("quick", "web-user", "log-level", "faults"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("phases", nargs="+")

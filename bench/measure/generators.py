@@ -1,10 +1,14 @@
 """The load generators: wrk, pace, pgbench. Each gives a dictionary whose "errors" says what was wrong, "" for nothing."""
 
 import json
+import math
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
+import threading
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -23,10 +27,30 @@ def errors_of(figures):
     return ", ".join(f"{figures[key]} {words}" for key, words in WRONG if figures.get(key))
 
 
+def catches_interrupts(process):
+    """Of a process that is gone too."""
+    try:
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return True
+    return bool(int(re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.MULTILINE)[1], 16) >> signal.SIGINT - 1 & 1)
+
+
+def interrupt_after(process, seconds):
+    """wrk itself only counts whole seconds. It ends with its figures at an interrupt, once it catches it."""
+    while not catches_interrupts(process):
+        time.sleep(0.005)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+
+
 def start_wrk(url, requests, connections, seconds):
-    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{math.ceil(seconds)}s"]
     command += ["--script", str(HERE.parent / "wrk.lua"), url, "--", str(requests)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if seconds != int(seconds):
+        threading.Thread(target=interrupt_after, args=(process, seconds)).start()
+    return process
 
 
 def finish_wrk(process):
@@ -68,7 +92,7 @@ def pace(bench, port, seconds, home, streams):
 def pgbench(bench, script, backends, seconds):
     settings = {"none": "none", "limit": "20", "rows": bench.rows, "ttl": "1 day", "message": "finally the release works " * 2}
     command = [str(bench.pgbench), "--no-vacuum", "--protocol", "prepared", "--client", str(backends), "--jobs", "1"]
-    command += ["--time", str(seconds), "--file", str(script)]
+    command += ["--time", str(math.ceil(seconds)), "--file", str(script)]
     for name, value in settings.items():
         command += ["--define", f"{name}={value}"]
     url = (bench.dir / "secrets/app-url").read_text().strip()

@@ -7,7 +7,7 @@ setup_file() { make_room; }
 teardown_file() { rm -rf "$ROOM"; }
 
 @test "--tune compares settings" {
-  run -0 bench --quick --tune commit --rounds 1 --seconds 1 --rows 2000
+  run -0 bench --quick --tune commit --rounds 1 --seconds 0.1 --rows 2000
   [[ $output =~ '| asynchronous | '[0-9]+ ]]
   [[ $output =~ '| commit_delay-1000 | '[0-9]+ ]]
   run ! grep '^- † .*\(failed\|broken\|no answer at all\)' "$ROOM"/results/*-tuning.md # for want of speed there may be others

@@ -5,7 +5,7 @@ load helpers/bench
 
 setup_file() {
   make_room
-  bench --quick --rounds 1 --seconds 1 --requests 1000 --rows 2000 --only cruddurd,nginx >"$ROOM/out" 2>&1 \
+  bench --quick --rounds 1 --seconds 0.1 --requests 1000 --rows 2000 --only cruddurd,nginx >"$ROOM/out" 2>&1 \
     || { cat "$ROOM/out" >&2 && return 1; }
 }
 
@@ -45,6 +45,8 @@ for verdict in targets.judge_all(measures, left_out):
   run -2 bench --only apache
   run -2 bench --rounds 0
   run -2 bench --rows
+  run -2 bench --seconds 0.09
+  run -2 bench --seconds 0
   run -2 bench --tune everything
   run -2 bench --only-faults --tune commit
   run -2 bench --only-faults --only nginx
