@@ -3,15 +3,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/cgi.h"
-#include "daemon/check.h"
-#include "daemon/config.h"
-#include "daemon/hardening.h"
-#include "daemon/settings.h"
-#include "daemon/supervisor.h"
-#include "daemon/upgrade.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/hardening.h"
+#include "config/settings.h"
+#include "master/check.h"
+#include "master/listen.h"
+#include "master/supervisor.h"
+#include "master/upgrade.h"
+#include "worker/cgi.h"
 
 enum { EXIT_USAGE = 2 };
+
+/* Whether this process was started as a CGI program (RFC 3875). */
+static bool is_cgi_program(const struct config *config)
+{
+    return config->listen == NULL && getenv("REQUEST_METHOD") != NULL && !listen_is_handed_over();
+}
 
 static int act(struct config *config, int argc, char **argv)
 {
@@ -30,7 +38,7 @@ static int act(struct config *config, int argc, char **argv)
     if (upgrade_is_trial()) {
         return upgrade_stand_trial(config);
     }
-    if (!upgrade_is_inherited() && cgi_is_meant(config)) {
+    if (!upgrade_is_inherited() && is_cgi_program(config)) {
         return cgi_serve(config, environ);
     }
     int status = supervise(config, environ, argc, argv);

@@ -21,8 +21,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "identity/keypage.h"
 #include "identity/keys.h"
+#include "shared/keypage.h"
 
 enum {
     REFRESH_MIN_MS = 5 * 60 * 1000, /* and up to three times as long, so that hosts don't come

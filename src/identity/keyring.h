@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "identity/keypage.h"
+#include "shared/keypage.h"
 
 struct keys;
 struct keyring;

@@ -1,6 +1,6 @@
 /* The input's lines as variables, as options and as a settings file: what is taken is within its bounds, what is not
  * is named, and no part of a CONNECTION_URL is. */
-#include "daemon/settings.h"
+#include "config/settings.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* The settings: ranges, precedence, contradictions, secrets. */
-#include "daemon/config.h"
-#include "daemon/settings.h"
+#include "config/config.h"
+#include "config/settings.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "db/connection.h"
+#include "identity/caller.h"
 #include "scratch.h"
 #include "unit.h"
 

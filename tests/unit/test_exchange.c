@@ -1,5 +1,5 @@
 /* A request's life from its parameters to its answer, without a database. */
-#include "daemon/exchange.h"
+#include "worker/exchange.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -8,7 +8,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "capture.h"
+#include "config/config.h"
 #include "unit.h"
+#include "worker/service.h"
 
 enum { PARAMETERS_MAX = 8, BODY_MAX = 200 };
 

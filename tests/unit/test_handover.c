@@ -1,5 +1,5 @@
 /* Open connections that change hands between workers. */
-#include "daemon/handover.h"
+#include "shared/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>

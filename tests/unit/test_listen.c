@@ -1,5 +1,5 @@
 /* The listening socket: ours, or one that was handed over. */
-#include "daemon/listen.h"
+#include "master/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "capture.h"
+#include "config/config.h"
 #include "scratch.h"
 #include "unit.h"
 

@@ -1,7 +1,8 @@
 /* Who is told of what a process writes. */
-#include "daemon/service.h"
+#include "worker/service.h"
 
 #include "base/log.h"
+#include "config/config.h"
 #include "unit.h"
 
 static uint64_t generation_after(const struct service *service, enum statement_id id)

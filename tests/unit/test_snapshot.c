@@ -1,5 +1,5 @@
 /* Whose view of the database is the newer one. */
-#include "db/snapshot.h"
+#include "home/snapshot.h"
 
 #include "unit.h"
 

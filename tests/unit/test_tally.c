@@ -1,9 +1,11 @@
 /* Requests counted by endpoint, status and time. */
-#include "daemon/tally.h"
+#include "worker/tally.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/routes.h"
+#include "base/buf.h"
 #include "base/status.h"
 #include "unit.h"
 

@@ -1,0 +1,98 @@
+/* What cruddurd runs by: the settings file's lines, environment variables over them, command-line
+ * options over those (settings.c), and what follows from them. */
+#ifndef CRUDDUR_CONFIG_CONFIG_H
+#define CRUDDUR_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct buf;
+struct connection_settings;
+struct keypage_link;
+struct keyring_settings;
+
+enum {
+    PER_HOUR_MAX = 100000,
+    WORKERS_AUTO_MIN = 4,
+    WORKERS_AUTO_MAX = 16,
+    BODY_MAX_LIMIT = 65536 /* bytes */
+};
+
+enum config_action { ACTION_SERVE, ACTION_CHECK, ACTION_HELP, ACTION_VERSION };
+
+enum compat { COMPAT_NONE, COMPAT_WEEK4 };
+
+struct config {
+    enum config_action action;
+    char *connection_url; /* NULL: from the file; both NULL: libpq's PG* variables */
+    char *connection_url_file;
+    char *listen; /* unix:/path or tcp:host:port; NULL: a socket that is handed over */
+    char *listen_group;
+    char *sql_dir;
+    char *settings_file;
+    char *aws_region; /* this and the next two: the Cognito user pool */
+    char *cognito_pool;
+    char *cognito_client;
+    char *issuer;    /* of tokens; NULL: there is none */
+    char *jwks_url;  /* where its keys are fetched; NULL: they are not */
+    char *jwks_file; /* where its keys are read instead, or kept when they are fetched */
+    char *jwks_ca_file;
+    char *frontend_url; /* origins, for CORS */
+    char *backend_url;
+    char *default_handle;
+    char *hook_secret_file;
+    char *hook_url_file; /* of the hook's login; NULL: the one for everything */
+    /* A file in memory that has the hook's secret, so that no process has it in its own memory; 0:
+     * no hook is taken. */
+    int hook_secret_fd;
+    int feed_stale;                        /* s */
+    int feed_watch;                        /* ms; 0: nothing is kept */
+    int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
+    int purge_interval;                    /* s; 0: this pool purges nothing */
+    int repeat_window;                     /* s; 0: none */
+    char *fetcher;                         /* the program */
+    int listen_mode;                       /* permission bits */
+    int backlog;                           /* connections */
+    int workers;
+    int body_max;          /* bytes */
+    int statement_timeout; /* this and the following: ms */
+    int slow_timeout;      /* PostgreSQL's limit for a statement of LANE_SLOW */
+    int deadline;
+    int request_timeout;
+    int drain_timeout;
+    int stuck_timeout;
+    int jwks_max_age; /* seconds */
+    int identity;     /* enum identity_mode */
+    int compat;       /* enum compat */
+    int log_level;    /* enum log_level */
+    int log_format;   /* enum log_format */
+    bool log_params;
+    bool core_dumps;
+    bool prepare;
+};
+
+/* Reads options, environment (as of environ) and, if they name one, the settings file. False when a
+ * setting is unknown, wrong or contradicts another; every such one was named on errors. Release in
+ * either case. */
+bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
+void config_release(struct config *config);
+
+/* Appends the hook's secret. Overwrite it after use (buf_wipe). False after logging why not. */
+bool config_hook_secret(const struct config *config, struct buf *secret);
+
+/* The part of the settings that the keys take. link: NULL when nobody fetches. */
+struct keyring_settings config_keyring(const struct config *config,
+                                       const struct keypage_link *link);
+
+/* How many sessions of the service's login the pool wants: for each worker one for reads, writes, slow
+ * reads, and the hook if that has no login of its own; one for the watcher and one for the purger. */
+int config_sessions(const struct config *config);
+
+/* The part of the settings that the database connection takes. application_name is borrowed. */
+struct connection_settings config_connection(const struct config *config,
+                                             const char *application_name);
+
+/* Makes it the hook's, if that has a login of its own. */
+void config_use_hook_login(const struct config *config, struct connection_settings *settings);
+
+#endif

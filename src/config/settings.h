@@ -1,0 +1,28 @@
+/* The settings' table: the name, variable, bounds and default of each, and how its value gets from there
+ * into struct config. What is wrong is named on errors, and false returned. */
+#ifndef CRUDDUR_CONFIG_SETTINGS_H
+#define CRUDDUR_CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct config;
+
+void settings_take_defaults(struct config *config);
+
+/* Variables as of environ; others' are passed over, but none may begin with CRUDDUR_. */
+bool settings_take_environment(struct config *config, char **environment, FILE *errors);
+
+/* Options "--name value" or "--name=value", and what to do, such as "--help". */
+bool settings_take_options(struct config *config, int argc, char **argv, FILE *errors);
+
+/* Lines "VARIABLE=value"; empty ones and comments (#) are passed over. */
+bool settings_take_file(struct config *config, const char *path, FILE *errors);
+
+/* Frees the texts among the values. */
+void settings_release(struct config *config);
+
+/* The help text, with every setting, its variable and its default. */
+void settings_help(FILE *out);
+
+#endif

@@ -1,0 +1,58 @@
+#include "helper/key_fetcher.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "config/hardening.h"
+
+bool fetcher_prepare(struct fetcher *fetcher, const struct config *config)
+{
+    struct stat about;
+
+    if (keypage_open(&fetcher->link) != 0) {
+        return false;
+    }
+    /* Keys that an earlier run fetched are as old as their file. */
+    if (config->jwks_url != NULL && stat(config->jwks_file, &about) == 0) {
+        atomic_store(&fetcher->link.page->fetched_s, (int64_t)about.st_mtime);
+    }
+    return true;
+}
+
+static void run(void *context)
+{
+    const struct fetcher *fetcher = context;
+    const struct config *config = fetcher->config;
+    char page[16], woken[16];
+
+    snprintf(page, sizeof page, "%d", fetcher->link.page_fd);
+    snprintf(woken, sizeof woken, "%d", fetcher->link.woken_fd);
+    fcntl(fetcher->link.page_fd, F_SETFD, 0);
+    fcntl(fetcher->link.woken_fd, F_SETFD, 0);
+    /* It parses what the network sends, and so gets no secret. */
+    char **environment = hardening_plain_environment(environ);
+    execle(config->fetcher, "cruddur-fetch-keys", config->jwks_url, config->jwks_file,
+           config->jwks_ca_file != NULL ? config->jwks_ca_file : "", page, woken, (char *)NULL,
+           environment);
+    memory_free(environment);
+    log_errno(LOG_ERROR, "keys", "%s", config->fetcher);
+}
+
+bool fetcher_is_wanted(const struct config *config)
+{
+    return config->jwks_url != NULL;
+}
+
+void fetcher_keep(struct fetcher *fetcher, const struct config *config)
+{
+    if (fetcher_is_wanted(config)) {
+        fetcher->config = config;
+        helper_keep(&fetcher->helper, "cruddur-fetch", run, fetcher);
+    }
+}

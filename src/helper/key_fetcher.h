@@ -1,0 +1,28 @@
+/* The pool's one process that fetches the issuer's keys (cruddur-fetch-keys), as the master sees
+ * it. */
+#ifndef CRUDDUR_HELPER_KEY_FETCHER_H
+#define CRUDDUR_HELPER_KEY_FETCHER_H
+
+#include <stdbool.h>
+
+#include "helper/helper.h"
+#include "shared/keypage.h"
+
+struct config;
+
+struct fetcher {
+    struct helper helper;
+    struct keypage_link link;
+    const struct config *config; /* of its last start */
+};
+
+/* Before the workers are forked. False: errno says why. */
+bool fetcher_prepare(struct fetcher *fetcher, const struct config *config);
+
+/* Whether it is to run. */
+bool fetcher_is_wanted(const struct config *config);
+
+/* Starts it if it is to run and doesn't. */
+void fetcher_keep(struct fetcher *fetcher, const struct config *config);
+
+#endif

@@ -1,0 +1,125 @@
+#include "helper/purger.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "db/catalog.h"
+#include "db/connection.h"
+#include "db/statement.h"
+#include "home/mark.h"
+
+/* What the steps so far came to. */
+struct progress {
+    int64_t done;    /* by the last step */
+    int64_t next_ms; /* from then on, until there is more to do; 0: at any time */
+    int busy;        /* attempts in a row that found another purge at work */
+    bool is_told;    /* that there is one */
+    int64_t told_ms;
+};
+
+/* One may hold the lock for ever, and then nothing is purged any more. */
+static void note_busy(struct progress *progress, const char *pid)
+{
+    int64_t now_ms = clock_ms();
+
+    progress->busy++;
+    if (progress->busy >= PURGER_BUSY_MAX &&
+        (!progress->is_told || now_ms - progress->told_ms >= PURGER_TELL_MS)) {
+        log_message(LOG_WARNING, "purge",
+                    "nothing is purged: the server's process %s holds the purge's lock", pid);
+        progress->is_told = true;
+        progress->told_ms = now_ms;
+    }
+}
+
+static void take_step(void *context, const struct result *result)
+{
+    struct progress *progress = context;
+
+    progress->done = 0;
+    progress->next_ms = 0;
+    if (result->status != STATUS_OK || result->outcome == NULL || result->body == NULL) {
+        return; /* the connection has logged why */
+    }
+    if (strcmp(result->outcome, "busy") == 0) {
+        note_busy(progress, result->body);
+    } else {
+        progress->busy = 0;
+        progress->is_told = false;
+        progress->done = strtoll(result->body, NULL, 10);
+        progress->next_ms = result->lives_us < 0 ? PURGER_REST_MS : result->lives_us / 1000 + 1;
+    }
+}
+
+/* Until more is to be done than at the time of that generation. */
+static void rest(const struct purger *purger, int64_t next_ms, uint64_t generation)
+{
+    int interval_ms = purger->config->purge_interval * 1000;
+    int64_t end_ms = clock_ms() + (next_ms < PURGER_REST_MS ? next_ms : PURGER_REST_MS);
+    int pause_ms = interval_ms;
+
+    do {
+        poll(NULL, 0, pause_ms);
+        int left_ms = clock_left_ms(end_ms);
+        pause_ms = left_ms < interval_ms ? left_ms : interval_ms;
+    } while (pause_ms > 0 && atomic_load(&purger->mark->generation) == generation);
+}
+
+/* After a step that began then. */
+static void pause_after(int64_t began_ms)
+{
+    int64_t pause_ms = (clock_ms() - began_ms) * PURGER_PAUSES;
+
+    if (pause_ms < PURGER_PAUSE_MS) {
+        pause_ms = PURGER_PAUSE_MS;
+    } else if (pause_ms > PURGER_REST_MS) {
+        pause_ms = PURGER_REST_MS;
+    }
+    poll(NULL, 0, (int)pause_ms);
+}
+
+static void run(void *context)
+{
+    const struct purger *purger = context;
+    struct connection_settings settings = config_connection(purger->config, "cruddurd purger");
+    struct statement statement = statement_of(STATEMENT_METRICS_STEP);
+    struct progress progress = {0};
+
+    /* It serves no request: neither the listening socket nor the hook's secret is for it. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    settings.session.lanes = LANE_PURGE;
+    settings.session.counts = purger->counts;
+    struct connection *connection = connection_new(&settings, purger->catalog, -1);
+    for (;;) {
+        uint64_t generation = atomic_load(&purger->mark->generation);
+        int64_t began_ms = clock_ms();
+
+        connection_submit(connection, &statement, take_step, &progress);
+        connection_finish(connection);
+        if (progress.done > 0) {
+            pause_after(began_ms);
+        } else {
+            rest(purger, progress.next_ms, generation);
+        }
+    }
+}
+
+bool purger_is_wanted(const struct config *config)
+{
+    return config->purge_interval > 0;
+}
+
+void purger_keep(struct purger *purger, const struct config *config, const struct catalog *catalog)
+{
+    if (purger_is_wanted(config)) {
+        purger->config = config;
+        purger->catalog = catalog;
+        helper_keep(&purger->helper, "cruddur-purge", run, purger);
+    }
+}

@@ -1,0 +1,43 @@
+/* The pool's one process that takes away what has expired or was deleted, and has replies end with what
+ * they reply to. Of all hosts' purgers and bin/db-purge one works at a time.
+ *
+ * It works in steps until one finds nothing to do. After each it pauses for PURGER_PAUSES times as long as
+ * the step took: a busy server, where steps take longer, is left alone for longer. Then it rests until the
+ * next activity expires, or until this pool has written something: which it learns from shared memory,
+ * where it looks every --purge-interval seconds, without a statement. What others write (another host,
+ * psql) is found after PURGER_REST_MS at the latest. */
+#ifndef CRUDDUR_HELPER_PURGER_H
+#define CRUDDUR_HELPER_PURGER_H
+
+#include <stdbool.h>
+
+#include "helper/helper.h"
+
+struct catalog;
+struct config;
+struct feed_mark;
+struct session_counts;
+
+enum {
+    PURGER_PAUSES = 2,      /* between two steps, by what the first of them took */
+    PURGER_PAUSE_MS = 10,   /* at least; at most PURGER_REST_MS */
+    PURGER_REST_MS = 60000, /* at most, when nothing is foreseen */
+    PURGER_BUSY_MAX = 3, /* attempts in a row that find another purge at work, before it is told */
+    PURGER_TELL_MS = 60000 /* at least, between two lines about that */
+};
+
+struct purger {
+    struct helper helper;
+    const struct feed_mark *mark; /* of what the pool writes */
+    struct session_counts *counts;
+    const struct config *config; /* of its last start, as the next */
+    const struct catalog *catalog;
+};
+
+/* Whether it is to run. */
+bool purger_is_wanted(const struct config *config);
+
+/* Starts it if it is to run and doesn't. */
+void purger_keep(struct purger *purger, const struct config *config, const struct catalog *catalog);
+
+#endif

@@ -1,0 +1,115 @@
+#include "helper/watcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "db/catalog.h"
+#include "db/connection.h"
+#include "db/statement.h"
+#include "home/mark.h"
+#include "home/snapshot.h"
+
+enum { CLOCK_TOLERANCE_US = 20000 };
+
+struct look {
+    struct feed_mark *mark;
+    int64_t began_us;
+    /* By how much the server's clock is ahead of this one's, at least and at most. */
+    bool is_clock_known;
+    int64_t least_ahead_us, most_ahead_us;
+    struct buf snapshot; /* that of the last one */
+};
+
+/* Whether the server's clock was set since it was looked at. A page's end was computed by the old one. */
+static bool has_clock_moved(struct look *look, int64_t now_us, int64_t said_us)
+{
+    int64_t least_us = said_us - now_us, most_us = said_us - look->began_us;
+    bool has_moved = look->is_clock_known && (least_us > look->most_ahead_us + CLOCK_TOLERANCE_US ||
+                                              most_us < look->least_ahead_us - CLOCK_TOLERANCE_US);
+
+    if (look->is_clock_known && !has_moved) {
+        least_us = look->least_ahead_us > least_us ? look->least_ahead_us : least_us;
+        most_us = look->most_ahead_us < most_us ? look->most_ahead_us : most_us;
+    }
+    look->is_clock_known = true;
+    look->least_ahead_us = least_us;
+    look->most_ahead_us = most_us;
+    return has_moved;
+}
+
+static void take_snapshot(void *context, const struct result *result)
+{
+    struct look *look = context;
+    struct snapshot latest;
+
+    if (result->status != STATUS_OK || !snapshot_read(&latest, result->seen)) {
+        return; /* blind; the workers see that from the time of the last look */
+    }
+    if (has_clock_moved(look, clock_us(), result->clock_us)) {
+        feed_mark_written(look->mark);
+    }
+    if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->seen) != 0) {
+        buf_clear(&look->snapshot);
+        buf_text(&look->snapshot, result->seen);
+        feed_mark_changed(look->mark, &latest);
+    }
+    atomic_store(&look->mark->looked_us, look->began_us);
+}
+
+static void sleep_until(int64_t end_us)
+{
+    struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+}
+
+static void run(void *context)
+{
+    const struct watcher *watcher = context;
+    struct connection_settings settings = config_connection(watcher->config, "cruddurd watcher");
+    struct statement statement = statement_of(STATEMENT_SESSION_SNAPSHOT);
+    struct look look = {.mark = watcher->mark};
+
+    /* It serves no request: it needs neither the listening socket nor the hook's secret. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    settings.session.lanes = LANE_WATCH;
+    settings.session.counts = watcher->counts;
+    struct connection *connection = connection_new(&settings, watcher->catalog, -1);
+    for (;;) {
+        if (feed_mark_is_idle(watcher->mark)) {
+            feed_mark_rest(watcher->mark);
+        }
+        look.began_us = clock_us();
+        connection_submit(connection, &statement, take_snapshot, &look);
+        connection_finish(connection);
+        sleep_until(look.began_us + watcher->config->feed_watch * INT64_C(1000));
+    }
+}
+
+bool watcher_prepare(struct watcher *watcher, struct session_counts *counts)
+{
+    watcher->counts = counts;
+    watcher->mark = feed_mark_new();
+    return watcher->mark != NULL;
+}
+
+bool watcher_is_wanted(const struct config *config)
+{
+    return config->feed_watch > 0;
+}
+
+void watcher_keep(struct watcher *watcher, const struct config *config,
+                  const struct catalog *catalog)
+{
+    if (watcher_is_wanted(config)) {
+        watcher->config = config;
+        watcher->catalog = catalog;
+        helper_keep(&watcher->helper, "cruddur-watch", run, watcher);
+    }
+}

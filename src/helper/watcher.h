@@ -1,0 +1,34 @@
+/* The pool's one process that looks for writes from elsewhere, another host's or psql's, so that no
+ * worker serves a kept page that is out of date. While no request comes for such a page the watcher
+ * rests and sends nothing; the first request after that asks the database itself and wakes it. */
+#ifndef CRUDDUR_HELPER_WATCHER_H
+#define CRUDDUR_HELPER_WATCHER_H
+
+#include <stdbool.h>
+
+#include "helper/helper.h"
+
+struct catalog;
+struct config;
+struct feed_mark;
+struct session_counts;
+
+struct watcher {
+    struct helper helper;
+    struct feed_mark *mark;
+    struct session_counts *counts;
+    const struct config *config; /* of its last start, as the next */
+    const struct catalog *catalog;
+};
+
+/* Before the workers are forked. False: errno says why. */
+bool watcher_prepare(struct watcher *watcher, struct session_counts *counts);
+
+/* Whether it is to run. */
+bool watcher_is_wanted(const struct config *config);
+
+/* Starts it if it is to run and doesn't. */
+void watcher_keep(struct watcher *watcher, const struct config *config,
+                  const struct catalog *catalog);
+
+#endif

@@ -1,0 +1,203 @@
+#include "master/check.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "config/config.h"
+#include "db/catalog.h"
+#include "db/connection.h"
+#include "db/pipeline.h"
+#include "db/session.h"
+#include "db/statement.h"
+#include "helper/purger.h"
+#include "helper/watcher.h"
+
+enum {
+    CHECK_MS = 60000,   /* for all addresses, each of which has its own limit */
+    MIGRATION_MAX = 128 /* bytes of a migration's name */
+};
+
+#define MIGRATION_SUFFIX ".up.sql"
+
+/* --- a login --- */
+
+/* Warns of what works but is unsafe. name: the login, as the subject of a sentence. */
+static void warn_of_login(const struct session *session, const char *name)
+{
+    if (session_is_superuser(session)) {
+        fprintf(stderr,
+                "cruddurd: %s has superuser rights, which it does not need: make the logins of "
+                "sql/roles.sql (doc/security.md)\n",
+                name);
+    }
+    if (session_is_unverified(session)) {
+        fprintf(
+            stderr,
+            "cruddurd: %s connects over TCP without verifying the server's certificate and name: "
+            "set sslmode=verify-full and sslrootcert in the URL (doc/security.md)\n",
+            name);
+    }
+}
+
+/* Whether the database fits the statements of one login and lets it run them. *is_there: whether it could be asked. */
+static bool check_login(const struct connection_settings *settings, const struct catalog *catalog,
+                        const char *name, bool *is_there)
+{
+    struct session_memory memory = {0};
+    struct session_failure failure = {.text = ""};
+    int64_t end_us = clock_us() + CHECK_MS * INT64_C(1000);
+    struct session *session = session_open(&settings->session, catalog, &memory, end_us, &failure);
+    bool good = session != NULL && session_may_run_all(session, end_us, &failure);
+
+    *is_there = session != NULL;
+    if (session != NULL) {
+        warn_of_login(session, name);
+    }
+    if (!good) {
+        fprintf(stderr, "cruddurd: %s%s\n", failure.is_unfit ? "" : "database: ", failure.text);
+    }
+    session_close(session);
+    return good;
+}
+
+/* Runs a statement that is only asked here. */
+static void ask(enum statement_id id, struct connection_settings settings,
+                const struct catalog *catalog, statement_done *done, void *context)
+{
+    settings.session.prepares = false;
+    struct connection *connection = connection_new(&settings, catalog, -1);
+    struct statement statement = statement_of(id);
+
+    connection_submit(connection, &statement, done, context);
+    connection_finish(connection);
+    connection_free(connection);
+}
+
+/* --- how many sessions there are --- */
+
+/* Says so when the database has fewer sessions for this role than the pool wants. */
+static void take_room(void *context, const struct result *result)
+{
+    const struct config *config = context;
+    long room = result->outcome != NULL ? strtol(result->outcome, NULL, 10) : LONG_MAX;
+
+    if (room < config_sessions(config)) {
+        fprintf(stderr,
+                "cruddurd: %d workers want %d database sessions, but there are %ld for all: see "
+                "--workers, CONNECTION LIMIT of role and database, and max_connections\n",
+                config->workers, config_sessions(config), room);
+    }
+}
+
+/* --- which migrations it has --- */
+
+/* Leaves the last one of the files in name; false when there are none to compare with. */
+static bool find_last_migration(const char *sql_dir, char name[static MIGRATION_MAX])
+{
+    struct buf path = {0};
+
+    buf_printf(&path, "%s/migrations", sql_dir);
+    DIR *folder = opendir(path.bytes);
+    buf_release(&path);
+    name[0] = '\0';
+    for (const struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
+         entry = readdir(folder)) {
+        const char *suffix = strstr(entry->d_name, MIGRATION_SUFFIX);
+
+        if (suffix != NULL && strcmp(suffix, MIGRATION_SUFFIX) == 0 &&
+            strcmp(entry->d_name, name) > 0) {
+            snprintf(name, MIGRATION_MAX, "%.*s", (int)(suffix - entry->d_name), entry->d_name);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return name[0] != '\0';
+}
+
+struct applied {
+    bool is_known;
+    char name[MIGRATION_MAX]; /* "": none */
+};
+
+static void take_applied(void *context, const struct result *result)
+{
+    struct applied *applied = context;
+
+    applied->is_known = result->status == STATUS_OK;
+    snprintf(applied->name, sizeof applied->name, "%s",
+             result->outcome != NULL ? result->outcome : "");
+}
+
+/* Whether the last migration of the database is the last one of the files. Prints both if not. */
+static bool migrations_fit(const char *sql_dir, const struct connection_settings *settings,
+                           const struct catalog *catalog)
+{
+    struct applied applied = {.is_known = false};
+    char last[MIGRATION_MAX];
+
+    if (!find_last_migration(sql_dir, last)) {
+        return true;
+    }
+    ask(STATEMENT_SESSION_SCHEMA, *settings, catalog, take_applied, &applied);
+    if (applied.is_known && strcmp(applied.name, last) == 0) {
+        return true;
+    }
+    if (!applied.is_known) {
+        fprintf(stderr,
+                "cruddurd: not fit: the migrations that the database has cannot be read, and %s is "
+                "the last one here: run db-migrate\n",
+                last);
+    } else if (atoi(applied.name) < atoi(last)) {
+        fprintf(stderr,
+                "cruddurd: not fit: the database is at migration %s, behind %s: run db-migrate\n",
+                *applied.name != '\0' ? applied.name : "0", last);
+    } else {
+        fprintf(stderr,
+                "cruddurd: not fit: the database is at migration %s, ahead of %s, the last one "
+                "here: install the cruddurd that has it, or go back by that one's db-rollback\n",
+                applied.name, last);
+    }
+    return false;
+}
+
+int check_run(const struct config *config)
+{
+    struct catalog *catalog = catalog_load(config->sql_dir);
+    struct connection_settings database = config_connection(config, "cruddurd --check");
+    struct connection_settings hook = database;
+    bool is_there, is_hook_there;
+
+    if (catalog == NULL) {
+        return EXIT_FAILURE;
+    }
+    if (watcher_is_wanted(config)) {
+        database.session.lanes |= LANE_WATCH;
+    }
+    if (purger_is_wanted(config)) {
+        database.session.lanes |= LANE_PURGE;
+    }
+    hook.session.lanes = LANE_HOOK;
+    config_use_hook_login(config, &hook);
+    bool good = check_login(&database, catalog, "the login of the service", &is_there);
+    if (is_there) {
+        good = migrations_fit(config->sql_dir, &database, catalog) && good;
+    }
+    if (good && config->hook_secret_fd != 0) {
+        good = check_login(&hook, catalog, "the login of the hook", &is_hook_there);
+    }
+    if (good) {
+        printf("settings, templates and schema fit\n");
+    }
+    if (good && config->prepare) { /* behind a pooler the sessions are the pooler's */
+        ask(STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
+    }
+    catalog_free(catalog);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

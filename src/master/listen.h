@@ -1,0 +1,37 @@
+/* The listening socket: our own, the one on fd 0 (spawn-fcgi, FastCGI's own convention), or the one
+ * that systemd passes (sd_listen_fds(3)). */
+#ifndef CRUDDUR_MASTER_LISTEN_H
+#define CRUDDUR_MASTER_LISTEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+
+struct listener {
+    int fd;
+    char *unlink_path;      /* our own unix socket, to be removed at the end; else NULL */
+    uint64_t device, inode; /* of its file: another server's that took its place stays */
+    bool is_shared;         /* systemd's: it goes on listening without us */
+    bool is_handed_over;    /* so does, as a rule, whatever socket another process has opened */
+};
+
+/* Whether a listening socket was handed over. */
+bool listen_is_handed_over(void);
+
+/* Opens or takes over. False after logging why: two sockets at once, none at all, an address in
+ * use by a living server (a dead one's socket file is replaced), no right to it. */
+bool listen_open(const struct config *config, struct listener *listener);
+
+/* Whether these settings may be served on the socket, however it came here: in handle mode a peer says itself which
+ * address its client has, so only processes of this host may be peers. False after logging it. */
+bool listen_allows(const struct listener *listener, const struct config *config);
+
+/* Sets unlink_path to the path that the socket is bound to; device and inode say whether it is still its file. False: errno
+ * says why. */
+bool listen_note_path(struct listener *listener);
+
+/* Closes it, and removes the socket file if it is ours. */
+void listen_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,345 @@
+#include "master/pool.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "db/catalog.h"
+#include "shared/handover.h"
+
+enum {
+    STUCK_GRACE_MS = 500,  /* for a stuck worker to end by itself */
+    LEAVE_GRACE_MS = 1000, /* beyond its own limit, for one that leaves */
+    LOG_FORK_MS = 60000
+};
+
+bool pool_open(struct pool *pool)
+{
+    struct handover handover;
+    int life[2];
+
+    return handover_open(&handover) && pipe2(life, O_CLOEXEC) == 0 &&
+           pool_take_over(pool, &handover, life[0], life[1]);
+}
+
+bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
+                    int own_life_fd)
+{
+    pool->scoreboard = scoreboard_new();
+    if (pool->scoreboard == NULL) {
+        return false;
+    }
+    pool->place.handover = *handover;
+    pool->place.scoreboard = pool->scoreboard;
+    pool->place.life_fd = life_fd;
+    pool->life_fd = own_life_fd;
+    return true;
+}
+
+/* --- generations --- */
+
+struct generation *pool_add_generation(struct pool *pool)
+{
+    struct generation *generation = memory_zeroed(sizeof *generation);
+
+    generation->older = pool->newest;
+    pool->newest = generation;
+    return generation;
+}
+
+static void free_generation(struct pool *pool, struct generation *generation)
+{
+    struct generation **link = &pool->newest;
+
+    while (*link != generation) {
+        link = &(*link)->older;
+    }
+    *link = generation->older;
+    catalog_free(generation->catalog);
+    config_release(&generation->config);
+    memory_free(generation);
+}
+
+void pool_leave_generation(struct pool *pool, struct generation *generation)
+{
+    generation->is_left = true;
+    if (generation->workers == 0) {
+        free_generation(pool, generation);
+    }
+}
+
+void pool_free(struct pool *pool)
+{
+    while (pool->newest != NULL) {
+        free_generation(pool, pool->newest);
+    }
+}
+
+/* --- who is there --- */
+
+static struct child *free_place(const struct pool *pool)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        if (pool->children[i].state == CHILD_NONE) {
+            return (struct child *)&pool->children[i];
+        }
+    }
+    return NULL;
+}
+
+bool pool_has_place(const struct pool *pool)
+{
+    return free_place(pool) != NULL;
+}
+
+struct child *pool_find(struct pool *pool, int number, const struct generation *generation)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        struct child *child = &pool->children[i];
+
+        if (child->state == CHILD_RUNNING && child->number == number &&
+            child->generation == generation) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+static int count(const struct pool *pool, enum child_state state)
+{
+    int children = 0;
+
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        children += pool->children[i].state == state;
+    }
+    return children;
+}
+
+int pool_running(const struct pool *pool)
+{
+    return count(pool, CHILD_RUNNING);
+}
+
+int pool_leaving(const struct pool *pool)
+{
+    return count(pool, CHILD_LEAVING);
+}
+
+static struct score *score_of(const struct pool *pool, const struct child *child)
+{
+    return &pool->scoreboard->scores[child - pool->children];
+}
+
+bool pool_has_begun(const struct pool *pool, const struct child *child)
+{
+    return atomic_load(&score_of(pool, child)->state) != WORKER_STARTING;
+}
+
+bool pool_has_adopted(const struct pool *pool)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        if (pool->children[i].state != CHILD_NONE && pool->children[i].is_adopted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- coming --- */
+
+void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
+                struct generation *generation)
+{
+    struct child *child = free_place(pool);
+
+    if (child == NULL) {
+        return;
+    }
+    *child =
+        (struct child){.state = is_leaving ? CHILD_LEAVING : CHILD_RUNNING,
+                       .pid = pid,
+                       .number = number,
+                       .generation = generation,
+                       .started_ms = clock_ms(),
+                       .kill_ms = clock_ms() + generation->config.drain_timeout + LEAVE_GRACE_MS,
+                       .is_adopted = true};
+    generation->workers++;
+}
+
+/* In the new process: lives as a worker and ends. */
+__attribute__((noreturn)) static void be_worker(const struct pool *pool, const struct child *child,
+                                                bool must_fit, pid_t master)
+{
+    const struct config *config = &child->generation->config;
+    struct worker_place place = pool->place;
+
+    place.config = config;
+    place.catalog = child->generation->catalog;
+    place.score = score_of(pool, child);
+    place.number = child->number;
+    place.must_fit = must_fit;
+    log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
+    close(pool->life_fd);
+    exit(getppid() == master ? worker_run(&place) : EXIT_FAILURE);
+}
+
+static void log_fork(struct pool *pool)
+{
+    int64_t now_ms = clock_ms();
+
+    if (pool->fork_logged_ms == 0 || now_ms - pool->fork_logged_ms >= LOG_FORK_MS) {
+        log_errno(LOG_ERROR, "supervisor", "fork");
+        pool->fork_logged_ms = now_ms;
+    }
+}
+
+bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit)
+{
+    struct child *child = free_place(pool);
+
+    if (child == NULL) {
+        return false; /* too many are still leaving; the next look tries again */
+    }
+    *child = (struct child){.state = CHILD_RUNNING,
+                            .number = number,
+                            .generation = generation,
+                            .started_ms = clock_ms()};
+    scoreboard_take(pool->scoreboard, (size_t)(child - pool->children));
+    pid_t master = getpid();
+    child->pid = fork();
+    if (child->pid == 0) {
+        be_worker(pool, child, must_fit, master);
+    }
+    if (child->pid < 0) {
+        log_fork(pool);
+        child->state = CHILD_NONE;
+        score_set(score_of(pool, child), WORKER_NONE, NULL);
+        return false;
+    }
+    generation->workers++;
+    log_message(LOG_DEBUG, "supervisor", "worker %d started as pid %d", number, (int)child->pid);
+    return true;
+}
+
+/* --- going --- */
+
+void pool_ask_to_leave(struct child *child, int signal_number)
+{
+    kill(child->pid, signal_number);
+    child->state = CHILD_LEAVING;
+    child->kill_ms = clock_ms() + child->generation->config.drain_timeout + LEAVE_GRACE_MS;
+}
+
+void pool_retire(struct pool *pool, const struct generation *generation)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        struct child *child = &pool->children[i];
+
+        if (child->state == CHILD_RUNNING && child->generation == generation) {
+            pool_ask_to_leave(child, SIGUSR1);
+        }
+    }
+}
+
+void pool_end(struct pool *pool, int signal_number)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        if (pool->children[i].state != CHILD_NONE) {
+            pool_ask_to_leave(&pool->children[i], signal_number);
+        }
+    }
+}
+
+static void kill_late(struct child *child)
+{
+    log_message(LOG_WARNING, "supervisor", "worker %d (pid %d) didn't leave in time", child->number,
+                (int)child->pid);
+    kill(child->pid, SIGKILL);
+    child->kill_ms = INT64_MAX;
+}
+
+static bool is_stuck(const struct child *child, const struct score *score, int64_t now_us)
+{
+    return atomic_load(&score->state) == WORKER_BUSY &&
+           now_us - atomic_load(&score->since_us) >
+               child->generation->config.stuck_timeout * INT64_C(1000);
+}
+
+static void end_stuck(struct child *child, const struct score *score)
+{
+    const char *route = atomic_load(&score->route);
+
+    log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s", child->number,
+                (int)child->pid, route != NULL ? route : "a request");
+    pool_ask_to_leave(child, SIGTERM);
+    child->kill_ms = clock_ms() + STUCK_GRACE_MS;
+}
+
+void pool_enforce(struct pool *pool)
+{
+    int64_t now_us = clock_us();
+
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        struct child *child = &pool->children[i];
+
+        if (child->state == CHILD_LEAVING && now_us / 1000 >= child->kill_ms) {
+            kill_late(child);
+        }
+        if (child->state == CHILD_RUNNING && is_stuck(child, score_of(pool, child), now_us)) {
+            end_stuck(child, score_of(pool, child));
+        }
+    }
+}
+
+static void log_end_of(const struct child *child, int wait_status)
+{
+    long long lifetime_ms = clock_ms() - child->started_ms;
+
+    if (WIFSIGNALED(wait_status)) {
+        log_message(LOG_WARNING, "supervisor",
+                    "worker %d (pid %d) was killed by signal %d after %lld ms", child->number,
+                    (int)child->pid, WTERMSIG(wait_status), lifetime_ms);
+    } else {
+        bool is_wanted = child->state == CHILD_LEAVING && WEXITSTATUS(wait_status) == 0;
+
+        log_message(is_wanted ? LOG_DEBUG : LOG_WARNING, "supervisor",
+                    "worker %d (pid %d) ended with status %d after %lld ms", child->number,
+                    (int)child->pid, WEXITSTATUS(wait_status), lifetime_ms);
+    }
+}
+
+static struct child *child_of_pid(struct pool *pool, pid_t pid)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        struct child *child = &pool->children[i];
+
+        if (child->state != CHILD_NONE && child->pid == pid) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+bool pool_ended(struct pool *pool, pid_t pid, int wait_status, struct child *who)
+{
+    struct child *child = child_of_pid(pool, pid);
+
+    if (child == NULL) {
+        return false;
+    }
+    log_end_of(child, wait_status);
+    *who = *child;
+    *child = (struct child){.state = CHILD_NONE};
+    score_set(score_of(pool, child), WORKER_NONE, NULL);
+    who->generation->workers--;
+    if (who->generation->is_left && who->generation->workers == 0) {
+        free_generation(pool, who->generation);
+        who->generation = NULL;
+    }
+    return true;
+}

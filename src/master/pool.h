@@ -1,0 +1,94 @@
+/* The worker processes: started, asked to leave, killed when they don't, forgotten when they have
+ * ended. When and why is the supervisor's affair. */
+#ifndef CRUDDUR_MASTER_POOL_H
+#define CRUDDUR_MASTER_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "shared/scoreboard.h"
+#include "worker/worker.h"
+
+/* What workers are made from. One that was left goes with its last worker. */
+struct generation {
+    struct config config;
+    struct catalog *catalog;
+    int workers;
+    bool is_left;
+    struct generation *older;
+};
+
+enum child_state { CHILD_NONE, CHILD_RUNNING, CHILD_LEAVING };
+
+/* A worker's process. Its place in the pool is its place on the scoreboard. */
+struct child {
+    enum child_state state;
+    pid_t pid;
+    int number; /* 1 to the number of workers; two children share it while one replaces the other */
+    struct generation *generation;
+    int64_t started_ms;
+    int64_t kill_ms; /* when a leaving one is killed */
+    bool is_adopted; /* of the program that this one has replaced; not on the scoreboard */
+};
+
+struct pool {
+    struct child children[SCORES_MAX];
+    struct generation *newest; /* all that there still are, by way of older */
+    struct scoreboard *scoreboard;
+    struct worker_place place; /* what all workers have in common */
+    int64_t fork_logged_ms;    /* when it was last told that fork failed; 0: it wasn't */
+    int life_fd;               /* the master's end of the pipe that tells them of its death */
+};
+
+/* Makes what the workers share. False: errno says why. */
+bool pool_open(struct pool *pool);
+
+/* The same, with what the workers of an earlier program share. life_fd is the workers' end of the pipe, own_life_fd the
+ * master's. */
+bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
+                    int own_life_fd);
+
+/* Takes a worker of the earlier program as one of that generation. */
+void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
+                struct generation *generation);
+bool pool_has_adopted(const struct pool *pool);
+
+void pool_free(struct pool *pool);
+
+/* An empty generation, to be filled in. */
+struct generation *pool_add_generation(struct pool *pool);
+void pool_leave_generation(struct pool *pool, struct generation *generation);
+
+/* Starts a worker; must_fit: as in worker_place. False: there is no place, or no process to be had, which
+ * is logged once a minute. */
+bool pool_has_place(const struct pool *pool);
+bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit);
+
+/* NULL: no such worker runs. */
+struct child *pool_find(struct pool *pool, int number, const struct generation *generation);
+
+/* Whether it has got to its loop. */
+bool pool_has_begun(const struct pool *pool, const struct child *child);
+
+int pool_running(const struct pool *pool);
+int pool_leaving(const struct pool *pool);
+
+/* Asks a worker to leave with this signal; it is killed if it is still there when its time is up. */
+void pool_ask_to_leave(struct child *child, int signal_number);
+
+/* All workers of a generation give their connections to the others and leave. */
+void pool_retire(struct pool *pool, const struct generation *generation);
+
+/* All leave, the leaving ones too. */
+void pool_end(struct pool *pool, int signal_number);
+
+/* Kills whoever should have gone by now, and workers that are stuck in one request. */
+void pool_enforce(struct pool *pool);
+
+/* A process has ended, as waitpid(2) tells. False: it was no worker; else who it was, without a
+ * generation if it was the last of one that was left. */
+bool pool_ended(struct pool *pool, pid_t pid, int wait_status, struct child *who);
+
+#endif

@@ -1,0 +1,21 @@
+/* How many workers may be started in how short a time: a few at once, then one per second, so that
+ * workers that die at birth never become a storm of forks. */
+#ifndef CRUDDUR_MASTER_RESPAWN_H
+#define CRUDDUR_MASTER_RESPAWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BUDGET_BURST = 10 /* respawns at once */, BUDGET_REFILL_MS = 1000 /* for one more */ };
+
+struct budget {
+    int left;
+    int64_t refilled_ms; /* when left was last brought up to date */
+};
+
+void budget_init(struct budget *budget, int64_t now_ms);
+
+/* Whether one more may start now; if so it is taken off. */
+bool budget_take(struct budget *budget, int64_t now_ms);
+
+#endif

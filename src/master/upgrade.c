@@ -1,0 +1,263 @@
+#include "master/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "db/catalog.h"
+#include "shared/scoreboard.h"
+
+static const char INHERITANCE[] = "_CRUDDURD_INHERITANCE", TRIAL[] = "_CRUDDURD_TRIAL";
+static const char WORD[] = "cruddurd can run\n";
+
+enum {
+    TRIAL_MS = 60000, /* for the trial to end by itself */
+    FORMAT = 1,       /* of the inheritance */
+    INHERITED_FDS = 5
+};
+
+/* --- in the old program --- */
+
+void upgrade_init(struct upgrade *upgrade)
+{
+    /* By its path, as a link to the current version is to be followed anew each time. */
+    const char *path = (const char *)getauxval(AT_EXECFN); // NOLINT(performance-no-int-to-ptr)
+    struct buf program = {0};
+    char *folder = NULL;
+
+    if (path != NULL && *path != '/') {
+        folder = getcwd(NULL, 0);
+        buf_printf(&program, "%s/", folder != NULL ? folder : "");
+        free(folder);
+    }
+    buf_text(&program, path != NULL ? path : "");
+    *upgrade = (struct upgrade){.program = program.bytes, .answer_fd = -1};
+    if (stat(upgrade->program, &upgrade->file) != 0) {
+        log_errno(LOG_WARNING, "supervisor", "%s", upgrade->program);
+    }
+}
+
+void upgrade_release(struct upgrade *upgrade)
+{
+    memory_free(upgrade->program);
+    upgrade->program = NULL;
+}
+
+bool upgrade_is_due(const struct upgrade *upgrade)
+{
+    struct stat file;
+
+    return stat(upgrade->program, &file) == 0 &&
+           (file.st_dev != upgrade->file.st_dev || file.st_ino != upgrade->file.st_ino ||
+            file.st_mtim.tv_sec != upgrade->file.st_mtim.tv_sec ||
+            file.st_mtim.tv_nsec != upgrade->file.st_mtim.tv_nsec);
+}
+
+__attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
+                                               int answer_fd)
+{
+    char number[16];
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    snprintf(number, sizeof number, "%d", answer_fd);
+    if (fcntl(answer_fd, F_SETFD, 0) == 0 && setenv(TRIAL, number, 1) == 0) {
+        execve(upgrade->program, argv, environ);
+    }
+    log_errno(LOG_ERROR, "supervisor", "%s", upgrade->program);
+    _exit(EXIT_FAILURE);
+}
+
+bool upgrade_try(struct upgrade *upgrade, char **argv)
+{
+    int answer[2];
+
+    if (pipe2(answer, O_CLOEXEC | O_NONBLOCK) != 0) {
+        log_errno(LOG_ERROR, "supervisor", "pipe");
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        be_trial(upgrade, argv, answer[1]);
+    }
+    close(answer[1]);
+    if (pid < 0) {
+        log_errno(LOG_ERROR, "supervisor", "fork");
+        close(answer[0]);
+        return false;
+    }
+    upgrade->trial = pid;
+    upgrade->answer_fd = answer[0];
+    upgrade->trial_end_ms = clock_ms() + TRIAL_MS;
+    return true;
+}
+
+void upgrade_enforce(struct upgrade *upgrade, bool is_stopping)
+{
+    if (upgrade->trial != 0 && (is_stopping || clock_ms() >= upgrade->trial_end_ms)) {
+        kill(upgrade->trial, SIGKILL);
+    }
+}
+
+bool upgrade_trial_ended(struct upgrade *upgrade, pid_t pid, bool *passed)
+{
+    char word[sizeof WORD] = "";
+
+    if (upgrade->trial != pid) {
+        return false;
+    }
+    /* The exit status says nothing: a program that does nothing ends with 0 as well. */
+    *passed = read(upgrade->answer_fd, word, sizeof word) == (ssize_t)sizeof WORD - 1 &&
+              memcmp(word, WORD, sizeof WORD - 1) == 0;
+    close(upgrade->answer_fd);
+    upgrade->trial = 0;
+    upgrade->answer_fd = -1;
+    return true;
+}
+
+/* The descriptors stay open across the execution, or are for this program alone again. */
+static void set_inherited(const int fds[static INHERITED_FDS], bool is_inherited)
+{
+    for (int i = 0; i < INHERITED_FDS; i++) {
+        fcntl(fds[i], F_SETFD, is_inherited ? 0 : FD_CLOEXEC);
+    }
+}
+
+static void write_inheritance(struct buf *text, const int fds[static INHERITED_FDS],
+                              const struct listener *listener, const struct pool *pool,
+                              pid_t fetcher)
+{
+    buf_printf(text, "%d", FORMAT);
+    for (int i = 0; i < INHERITED_FDS; i++) {
+        buf_printf(text, " %d", fds[i]);
+    }
+    buf_printf(text, " %d %d %d %" PRIu64 " %" PRIu64 " %d %d", listener->is_shared,
+               listener->is_handed_over, listener->unlink_path != NULL, listener->device,
+               listener->inode, (int)fetcher, scoreboard_has_sessions(pool->scoreboard));
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        const struct child *child = &pool->children[i];
+
+        if (child->state != CHILD_NONE) {
+            buf_printf(text, " %d %d %d", (int)child->pid, child->number,
+                       child->state == CHILD_LEAVING);
+        }
+    }
+}
+
+void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
+                     const struct pool *pool, pid_t fetcher)
+{
+    const int fds[INHERITED_FDS] = {listener->fd, pool->place.handover.give,
+                                    pool->place.handover.take, pool->place.life_fd, pool->life_fd};
+    struct buf text = {0};
+
+    write_inheritance(&text, fds, listener, pool, fetcher);
+    set_inherited(fds, true);
+    if (setenv(INHERITANCE, text.bytes, 1) == 0) {
+        execve(upgrade->program, argv, environ);
+    }
+    int failure = errno;
+    unsetenv(INHERITANCE);
+    set_inherited(fds, false);
+    buf_release(&text);
+    errno = failure;
+}
+
+/* --- in the new program --- */
+
+bool upgrade_is_trial(void)
+{
+    return getenv(TRIAL) != NULL;
+}
+
+int upgrade_stand_trial(const struct config *config)
+{
+    int answer_fd = (int)strtol(getenv(TRIAL), NULL, 10);
+    struct catalog *catalog = catalog_load(config->sql_dir);
+    bool good =
+        catalog != NULL && write(answer_fd, WORD, sizeof WORD - 1) == (ssize_t)sizeof WORD - 1;
+
+    catalog_free(catalog);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool upgrade_is_inherited(void)
+{
+    return getenv(INHERITANCE) != NULL;
+}
+
+/* The next number. False when there is none. */
+static bool next_number(const char **text, uint64_t *number)
+{
+    char *end;
+
+    *number = strtoull(*text, &end, 10);
+    bool is_one = end != *text;
+    *text = end;
+    return is_one;
+}
+
+static bool inherit_fds(const char **text, int fds[static INHERITED_FDS])
+{
+    uint64_t number;
+
+    for (int i = 0; i < INHERITED_FDS; i++) {
+        if (!next_number(text, &number) || fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0) {
+            return false;
+        }
+        fds[i] = (int)number;
+    }
+    return true;
+}
+
+static bool inherit_listener(const char **text, struct listener *listener, pid_t *fetcher)
+{
+    uint64_t is_shared, is_handed_over, has_file, pid;
+
+    if (!next_number(text, &is_shared) || !next_number(text, &is_handed_over) ||
+        !next_number(text, &has_file) || !next_number(text, &listener->device) ||
+        !next_number(text, &listener->inode) || !next_number(text, &pid)) {
+        return false;
+    }
+    listener->is_shared = is_shared != 0;
+    listener->is_handed_over = is_handed_over != 0;
+    *fetcher = (pid_t)pid;
+    return has_file == 0 || listen_note_path(listener);
+}
+
+bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,
+                     pid_t *fetcher)
+{
+    const char *text = getenv(INHERITANCE);
+    uint64_t format, has_sessions, pid, number, is_leaving;
+    int fds[INHERITED_FDS];
+
+    if (!next_number(&text, &format) || format != FORMAT || !inherit_fds(&text, fds)) {
+        errno = EINVAL;
+        return false;
+    }
+    *listener = (struct listener){.fd = fds[0]};
+    const struct handover handover = {.give = fds[1], .take = fds[2]};
+    if (!inherit_listener(&text, listener, fetcher) || !next_number(&text, &has_sessions) ||
+        !pool_take_over(pool, &handover, fds[3], fds[4])) {
+        return false;
+    }
+    atomic_store(&pool->scoreboard->has_old_sessions, has_sessions != 0);
+    while (next_number(&text, &pid) && next_number(&text, &number) &&
+           next_number(&text, &is_leaving)) {
+        pool_adopt(pool, (pid_t)pid, (int)number, is_leaving != 0, generation);
+    }
+    unsetenv(INHERITANCE);
+    return true;
+}

@@ -1,0 +1,65 @@
+/* The upgrade of the program: the master executes the installed one in place, as php-fpm does at USR2, so that it
+ * stays the same process and its workers stay its children. They serve until workers of the new program have taken
+ * their places.
+ *
+ *     HUP, and another file is installed → trial → execution → a reload, with the old workers as the old set
+ *
+ * The trial is a process that executes the new program, which reads settings and templates and says that it can run.
+ * Without its word nothing changes. The next program is told by an environment variable which descriptors and workers
+ * it inherits. What two versions have in common is the format of that variable, of the handover queue (handover.h), and
+ * the signals of a worker (worker.h). */
+#ifndef CRUDDUR_MASTER_UPGRADE_H
+#define CRUDDUR_MASTER_UPGRADE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "master/listen.h"
+#include "master/pool.h"
+
+struct upgrade {
+    char *program; /* the path by which this one was executed */
+    struct stat file;
+    pid_t trial; /* 0: there is none */
+    int answer_fd;
+    int64_t trial_end_ms;
+};
+
+void upgrade_init(struct upgrade *upgrade);
+void upgrade_release(struct upgrade *upgrade);
+
+/* Whether another file than the running program's is installed. */
+bool upgrade_is_due(const struct upgrade *upgrade);
+
+/* Starts the trial; false after logging why not. */
+bool upgrade_try(struct upgrade *upgrade, char **argv);
+
+/* Ends a trial that takes too long, or is of no use any more. */
+void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
+
+/* Whether pid was the trial, which has ended then; *passed: the new program can run. */
+bool upgrade_trial_ended(struct upgrade *upgrade, pid_t pid, bool *passed);
+
+/* Executes the new program. Returns, with errno set, only when that fails. fetcher: its process, or 0. */
+void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
+                     const struct pool *pool, pid_t fetcher);
+
+/* --- in the new program --- */
+
+/* Whether this process is a trial. */
+bool upgrade_is_trial(void);
+
+/* The trial's exit status, behind its word if the templates are right. */
+int upgrade_stand_trial(const struct config *config);
+
+/* Whether an earlier program of this process has left something. */
+bool upgrade_is_inherited(void);
+
+/* Takes it over: the socket, what the workers share, the workers themselves as of that generation, the fetcher's process.
+ * False: errno says why. */
+bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,
+                     pid_t *fetcher);
+
+#endif

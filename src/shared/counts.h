@@ -1,0 +1,37 @@
+/* The counters of a worker's score. This file has only their layout, with sizes that are fixed here, so that shared memory
+ * needs to know neither the routes nor the reasons that are counted. The code that counts and writes them is in worker/. */
+#ifndef CRUDDUR_SHARED_COUNTS_H
+#define CRUDDUR_SHARED_COUNTS_H
+
+#include "base/counter.h"
+
+enum {
+    TALLY_ENDPOINTS = 65, /* as in routes_number; the last: requests that reached no endpoint */
+    TALLY_STATUSES = 25,  /* HTTP statuses; 0: one that tally_status does not know */
+    TALLY_BUCKETS = 14,   /* of the histogram of times; the last has no upper bound */
+    REFUSALS_MAX = 16     /* reasons; at least TOKEN_VERDICTS */
+};
+
+/* Requests by endpoint, HTTP status and time. */
+struct tally {
+    struct tally_row {
+        counter statuses[TALLY_STATUSES];
+        counter buckets[TALLY_BUCKETS];
+        counter took_us;
+        counter database_us; /* the part of it spent waiting for the database */
+    } rows[TALLY_ENDPOINTS];
+};
+
+/* Refused tokens by enum token_verdict; TOKEN_GOOD is never counted. */
+struct refusals {
+    counter counts[REFUSALS_MAX];
+};
+
+/* Requests for a page that may be cached, by where the answer came from. */
+struct feed_counts {
+    counter kept;   /* it was there */
+    counter shared; /* it was being fetched for others */
+    counter asked;  /* it was fetched */
+};
+
+#endif

@@ -1,0 +1,59 @@
+#include "shared/keypage.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static struct keypage *map(int fd)
+{
+    void *memory = mmap(NULL, sizeof(struct keypage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+int keypage_open(struct keypage_link *link)
+{
+    int ends[2];
+
+    link->page_fd = memfd_create("cruddur-keys", MFD_CLOEXEC);
+    if (link->page_fd < 0 || ftruncate(link->page_fd, sizeof(struct keypage)) != 0 ||
+        pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) {
+        return -1;
+    }
+    link->woken_fd = ends[0];
+    link->wake_fd = ends[1];
+    link->page = map(link->page_fd);
+    return link->page != NULL ? 0 : -1;
+}
+
+int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd)
+{
+    *link = (struct keypage_link){
+        .page = map(page_fd), .page_fd = page_fd, .wake_fd = -1, .woken_fd = woken_fd};
+    return link->page != NULL ? 0 : -1;
+}
+
+bool keypage_ask(const struct keypage_link *link)
+{
+    int64_t now = clock_ms();
+    int64_t next = atomic_load(&link->page->next_ask_ms);
+    int64_t asked = (now + KEYS_FETCH_GAP_MS) | 1;
+
+    if (now < next) {
+        return next & 1;
+    }
+    if (atomic_compare_exchange_strong(&link->page->next_ask_ms, &next, asked)) {
+        ssize_t ignored = write(link->wake_fd, "k", 1); /* a full pipe is a woken fetcher */
+        (void)ignored;
+        return true;
+    }
+    return next & 1; /* somebody was faster: the value is theirs */
+}
+
+void keypage_fetched(const struct keypage_link *link)
+{
+    atomic_store(&link->page->next_ask_ms, (clock_ms() + KEYS_FETCH_GAP_MS) & ~INT64_C(1));
+}

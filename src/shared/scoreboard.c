@@ -1,0 +1,68 @@
+#include "shared/scoreboard.h"
+
+#include <stddef.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+struct scoreboard *scoreboard_new(void)
+{
+    void *memory = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    struct scoreboard *scoreboard = memory;
+    scoreboard->started_s = (int64_t)time(NULL);
+    return scoreboard;
+}
+
+void scoreboard_take(struct scoreboard *scoreboard, size_t place)
+{
+    struct score *score = &scoreboard->scores[place];
+
+    atomic_store(&score->open_connections, 0);
+    for (int lane = 0; lane < SCORE_LANES; lane++) {
+        atomic_store(&score->database[lane].open, 0);
+    }
+    score_set(score, WORKER_STARTING, NULL);
+    if (atomic_load(&scoreboard->places) <= place) {
+        atomic_store(&scoreboard->places, place + 1);
+    }
+}
+
+bool scoreboard_has_sessions(const void *scoreboard)
+{
+    const struct scoreboard *board = scoreboard;
+    int open = 0;
+
+    for (size_t i = 0; i < atomic_load(&board->places); i++) {
+        const struct score *score = &board->scores[i];
+        int state = atomic_load(&score->state);
+
+        for (int lane = 0; lane < SCORE_LANES; lane++) {
+            open += state == WORKER_IDLE || state == WORKER_BUSY
+                        ? atomic_load(&score->database[lane].open)
+                        : 0;
+        }
+    }
+    return open > 0 || atomic_load(&board->has_old_sessions);
+}
+
+void score_set(struct score *score, enum worker_state state, const char *route)
+{
+    atomic_store_explicit(&score->route, route, memory_order_relaxed);
+    atomic_store_explicit(&score->since_us, clock_us(), memory_order_relaxed);
+    atomic_store_explicit(&score->state, state, memory_order_release);
+}
+
+void score_turn(struct score *score, bool is_busy)
+{
+    if (is_busy) {
+        atomic_store_explicit(&score->since_us, clock_us(), memory_order_relaxed);
+    } else if (atomic_load_explicit(&score->state, memory_order_relaxed) == WORKER_BUSY) {
+        score_set(score, WORKER_IDLE, NULL);
+    }
+}

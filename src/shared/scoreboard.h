@@ -1,0 +1,73 @@
+/* What each worker is doing and has done, in memory shared by the master and its workers. A worker
+ * writes in its own place only, so that nobody waits for anybody; what was counted there stays when
+ * the worker ends, and the next one in that place counts on. */
+#ifndef CRUDDUR_SHARED_SCOREBOARD_H
+#define CRUDDUR_SHARED_SCOREBOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/counter.h"
+#include "db/session.h"
+#include "shared/counts.h"
+
+enum worker_state {
+    WORKER_NONE, /* nobody is there */
+    WORKER_STARTING,
+    WORKER_IDLE,
+    WORKER_BUSY,
+    WORKER_DRAINING,
+    WORKER_STATES
+};
+
+enum {
+    WORKERS_MAX = 64,
+    SCORE_LANES = 4,
+    SCORE_ALIGNMENT = 64 /* so that no two share a cache line */
+};
+
+struct score {
+    _Alignas(SCORE_ALIGNMENT) _Atomic int state; /* enum worker_state */
+    _Atomic(const char *) route; /* the last pattern served; static text, the same in all */
+    _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
+    counter connections;         /* accepted or taken over */
+    _Atomic int open_connections;
+    struct session_counts database[SCORE_LANES]; /* as in service.h */
+    struct feed_counts feed;
+    struct refusals refusals;
+    struct tally tally;
+};
+
+/* Two per worker: while one is replaced, the old and the new one live at the same time. */
+enum { SCORES_MAX = 2 * WORKERS_MAX };
+
+struct scoreboard {
+    struct score scores[SCORES_MAX];
+    /* The rest is the master's, and the watcher's. */
+    _Atomic size_t
+        places; /* that ever had a worker, the first ones; memory for others isn't used */
+    _Atomic int workers_wanted;
+    int64_t started_s; /* since 1970 */
+    counter restarts;  /* workers that came in the place of one that ended by itself */
+    counter reloads, reloads_refused;
+    struct session_counts watcher, purger;
+    _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
+};
+
+/* Shared with all children forked after this. NULL: no memory. */
+struct scoreboard *scoreboard_new(void);
+
+/* A worker will start in that place. */
+void scoreboard_take(struct scoreboard *scoreboard, size_t place);
+
+/* Whether a worker that serves has a session with the database at this moment. scoreboard is one. */
+bool scoreboard_has_sessions(const void *scoreboard);
+
+void score_set(struct score *score, enum worker_state state, const char *route);
+
+/* The worker's loop has come round. Busy, with a request under way, it does so again and again;
+ * else nothing is expected of it. */
+void score_turn(struct score *score, bool is_busy);
+
+#endif

@@ -1,0 +1,267 @@
+#include "worker/exchange.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "http/body.h"
+#include "http/cors.h"
+#include "http/page.h"
+#include "http/problem.h"
+#include "http/router.h"
+#include "identity/signature.h"
+#include "worker/refusals.h"
+#include "worker/service.h"
+
+enum { CLIENT_CLOSED_REQUEST = 499 /* nginx's own */ };
+
+void exchange_release(struct exchange *exchange)
+{
+    arena_release(&exchange->arena);
+    response_release(&exchange->response);
+    buf_release(&exchange->head);
+    *exchange = (struct exchange){0};
+}
+
+/* Finds the endpoint. What is answered without one: OPTIONS, 404, 405, 501. */
+static enum status route(struct exchange *exchange, const struct service *service)
+{
+    struct request *request = &exchange->request;
+    struct match match;
+    enum status status = router_find(service->router, request, &match);
+
+    exchange->route = match.pattern;
+    exchange->endpoint = match.target;
+    if (status == STATUS_METHOD_NOT_ALLOWED) {
+        response_header(&exchange->response, "Allow", router_allow(request->arena, match.allowed));
+    }
+    return status;
+}
+
+/* Who calls, for an endpoint that must know. STATUS_OK with CALLER_PENDING: not yet. */
+static enum status identify(struct exchange *exchange, bool may_wait)
+{
+    const struct request *request = &exchange->request;
+
+    exchange->caller = caller_identify(&exchange->service->identity, request->authorization,
+                                       request->remote_addr, may_wait, &exchange->arena);
+    switch (exchange->caller.kind) {
+    case CALLER_BY_HANDLE:
+    case CALLER_BY_TOKEN:
+    case CALLER_PENDING:
+        return STATUS_OK;
+    case CALLER_UNDECIDED:
+        return STATUS_KEYS_UNAVAILABLE;
+    case CALLER_REFUSED:
+        refusals_note(exchange->service->refusals, request, &exchange->caller);
+        break;
+    case CALLER_ANONYMOUS:
+        break;
+    }
+    return STATUS_UNAUTHENTICATED;
+}
+
+/* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as none. */
+static void notice(struct exchange *exchange)
+{
+    if (identify(exchange, false) != STATUS_OK) {
+        exchange->caller = (struct caller){.kind = CALLER_ANONYMOUS};
+    }
+}
+
+/* Whether the body is signed with the hook's secret. */
+static enum status check_signature(const struct exchange *exchange)
+{
+    const struct request *request = &exchange->request;
+    struct buf secret = {0};
+
+    if (!config_hook_secret(exchange->service->config, &secret)) {
+        buf_wipe(&secret);
+        return STATUS_INTERNAL;
+    }
+    enum signature_verdict verdict = signature_verify(
+        request->signature, secret.bytes, request->body, request->body_length, (int64_t)time(NULL));
+    buf_wipe(&secret);
+    switch (verdict) {
+    case SIGNATURE_GOOD:
+        return STATUS_OK;
+    case SIGNATURE_EXPIRED:
+        return STATUS_SIGNATURE_EXPIRED;
+    case SIGNATURE_REFUSED:
+        break;
+    }
+    return STATUS_SIGNATURE_INVALID;
+}
+
+/* From the known caller to the handler. */
+static enum decision handle(struct exchange *exchange)
+{
+    const struct endpoint *endpoint = exchange->endpoint;
+    const struct config *config = exchange->service->config;
+    struct request *request = &exchange->request;
+    enum status status = STATUS_OK;
+    enum decision decision = DECISION_RESPOND;
+    struct json *body = NULL;
+
+    if (endpoint->takes_body) {
+        status = body_open(request, (size_t)config->body_max, &body);
+    }
+    if (status == STATUS_OK && endpoint->is_list) {
+        status = page_from_query(request, endpoint->rows != 0 ? endpoint->rows : PAGE_LIMIT_DEFAULT,
+                                 &exchange->call.page);
+    }
+    if (status == STATUS_OK && endpoint->is_list) {
+        status = endpoint_check_since(endpoint, &exchange->call.page);
+    }
+    if (status == STATUS_OK) {
+        exchange->call.body = body;
+        decision = endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
+        exchange->call.body = NULL;
+    } else {
+        problem_respond_one(&exchange->response, request, status);
+    }
+    json_free(body);
+    return decision;
+}
+
+enum decision exchange_resume(struct exchange *exchange, bool may_wait)
+{
+    enum status status = STATUS_OK;
+
+    switch (exchange->endpoint->access) {
+    case ACCESS_ANYONE:
+        break;
+    case ACCESS_VIEWER:
+        notice(exchange);
+        break;
+    case ACCESS_CALLER:
+        status = identify(exchange, may_wait);
+        break;
+    case ACCESS_HOOK:
+        status = check_signature(exchange);
+        break;
+    }
+    if (status != STATUS_OK) {
+        problem_respond_one(&exchange->response, &exchange->request, status);
+        return DECISION_RESPOND;
+    }
+    return exchange->caller.kind == CALLER_PENDING ? DECISION_WAIT : handle(exchange);
+}
+
+enum decision exchange_begin(struct exchange *exchange, const struct service *service,
+                             char **parameters, const struct arrival *arrival)
+{
+    struct request *request = &exchange->request;
+
+    exchange->started_us = clock_us();
+    exchange->service = service;
+    enum status status = request_init(request, &exchange->arena, parameters);
+    exchange->call = (struct call){
+        .request = request,
+        .caller = &exchange->caller,
+        .default_handle = service->config->default_handle,
+        .posts_per_hour = service->config->posts_per_hour,
+        .messages_per_hour = service->config->messages_per_hour,
+        .user_pool = service->config->cognito_pool,
+        .wants_week4 = service->config->compat == COMPAT_WEEK4,
+        .repeat_window_s = service->config->repeat_window,
+        .teller = service->teller.tell != NULL ? &service->teller : NULL,
+    };
+    request->body = arrival->body;
+    request->body_length = arrival->body_length;
+    if (arrival->is_local && request->remote_addr == NULL) {
+        request->remote_addr = LOCAL_PEER;
+    }
+    if (status == STATUS_OK) {
+        status = arrival->status;
+    }
+    if (status == STATUS_OK) {
+        status = route(exchange, service);
+    }
+    if (status == STATUS_OK) {
+        return exchange_resume(exchange, true);
+    }
+    if ((status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS) ||
+        (status == STATUS_NOT_FOUND && cors_is_preflight(&service->cors, request))) {
+        response_empty(&exchange->response); /* so that the page gets to see the call's own 404 */
+    } else {
+        problem_respond_one(&exchange->response, request, status);
+    }
+    return DECISION_RESPOND;
+}
+
+const char *exchange_asker(struct exchange *exchange)
+{
+    const char *address = exchange->request.remote_addr;
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (exchange->caller.kind == CALLER_BY_TOKEN) {
+        return exchange->caller.subject;
+    }
+    if (address == NULL || inet_pton(AF_INET6, address, bytes) != 1) {
+        return address != NULL ? address : "";
+    }
+    return arena_printf(&exchange->arena, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", bytes[0],
+                        bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);
+}
+
+void exchange_result(struct exchange *exchange, const struct result *result)
+{
+    service_note_result(exchange->service, &exchange->statement);
+    exchange->database_us = result->microseconds;
+    memcpy(exchange->sqlstate, result->sqlstate, sizeof exchange->sqlstate);
+    endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);
+}
+
+/* Bytes of body that go out. */
+static size_t sent_length(const struct exchange *exchange)
+{
+    return exchange->request.method == METHOD_HEAD ? 0 : exchange->response.body_length;
+}
+
+void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
+                     const char **body, size_t *body_length)
+{
+    struct response *response = &exchange->response;
+
+    cors_apply(&exchange->service->cors, &exchange->request, response);
+    response_head(response, &exchange->request, &exchange->head);
+    *head = exchange->head.bytes;
+    *head_length = exchange->head.length;
+    *body = response->body;
+    *body_length = sent_length(exchange);
+    exchange->took_us = clock_us() - exchange->started_us;
+}
+
+void exchange_log(const struct exchange *exchange)
+{
+    const struct response *response = &exchange->response;
+
+    if (!log_wants(LOG_INFO)) {
+        return;
+    }
+    struct log_line line = log_begin(LOG_INFO, "request");
+    log_string(&line, "request_id", exchange->request.id);
+    log_string(&line, "traceparent",
+               exchange->request.traceparent[0] != '\0' ? exchange->request.traceparent : NULL);
+    log_string(&line, "method", method_name(exchange->request.method));
+    log_string(&line, "route", exchange->route != NULL ? exchange->route : "-");
+    log_integer(&line, "status", response->http);
+    log_string(&line, "code", response->failure);
+    log_integer(&line, "bytes", (int64_t)sent_length(exchange));
+    log_milliseconds(&line, "ms", exchange->took_us);
+    log_milliseconds(&line, "db_ms", exchange->database_us);
+    log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
+    log_end(&line);
+}
+
+void exchange_abandon(struct exchange *exchange)
+{
+    exchange->response.http = CLIENT_CLOSED_REQUEST;
+    exchange->took_us = clock_us() - exchange->started_us;
+    exchange_log(exchange);
+}

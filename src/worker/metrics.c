@@ -1,0 +1,120 @@
+#include "worker/metrics.h"
+
+#include "base/buf.h"
+#include "base/counter.h"
+#include "base/exposition.h"
+#include "base/memory.h"
+#include "shared/scoreboard.h"
+#include "worker/refusals.h"
+#include "worker/tally.h"
+
+static const char *const STATES[WORKER_STATES] = {[WORKER_STARTING] = "starting",
+                                                  [WORKER_IDLE] = "idle",
+                                                  [WORKER_BUSY] = "busy",
+                                                  [WORKER_DRAINING] = "draining"};
+
+/* All workers' together, and how many there are in each state. */
+struct sum {
+    struct score score;
+    uint64_t workers[WORKER_STATES];
+};
+
+static void add_sessions(struct session_counts *sum, const struct session_counts *more)
+{
+    counter_add(&sum->begun, counter_value(&more->begun));
+    counter_add(&sum->failed, counter_value(&more->failed));
+    counter_add(&sum->ended, counter_value(&more->ended));
+}
+
+static void add_score(struct sum *sum, const struct score *score)
+{
+    sum->workers[atomic_load(&score->state)]++;
+    counter_add(&sum->score.connections, counter_value(&score->connections));
+    for (int i = 0; i < SCORE_LANES; i++) {
+        add_sessions(&sum->score.database[i], &score->database[i]);
+    }
+    counter_add(&sum->score.feed.kept, counter_value(&score->feed.kept));
+    counter_add(&sum->score.feed.shared, counter_value(&score->feed.shared));
+    counter_add(&sum->score.feed.asked, counter_value(&score->feed.asked));
+    refusals_add(&sum->score.refusals, &score->refusals);
+    tally_add(&sum->score.tally, &score->tally);
+}
+
+static void write_workers(const struct scoreboard *scoreboard, const struct sum *sum,
+                          struct buf *text)
+{
+    exposition_begin(text, "cruddur_workers", "gauge", "Worker processes.");
+    for (int i = WORKER_NONE + 1; i < WORKER_STATES; i++) {
+        exposition_labelled(text, "cruddur_workers", "state", STATES[i], sum->workers[i]);
+    }
+    exposition_one(text, "cruddur_workers_wanted", "gauge", "As many as there are to be.",
+                   (uint64_t)atomic_load(&scoreboard->workers_wanted));
+    exposition_one(text, "cruddur_worker_restarts_total", "counter",
+                   "Workers that came in the place of one that had ended by itself.",
+                   counter_value(&scoreboard->restarts));
+    exposition_begin(text, "cruddur_reloads_total", "counter", "HUP.");
+    exposition_labelled(text, "cruddur_reloads_total", "result", "done",
+                        counter_value(&scoreboard->reloads));
+    exposition_labelled(text, "cruddur_reloads_total", "result", "refused",
+                        counter_value(&scoreboard->reloads_refused));
+    exposition_one(text, "cruddur_connections_total", "counter", "Connections from the web server.",
+                   counter_value(&sum->score.connections));
+}
+
+static void write_sessions(struct buf *text, const char *lane, const struct session_counts *counts)
+{
+    const struct {
+        const char *result;
+        const counter *count;
+    } rows[] = {{"begun", &counts->begun}, {"failed", &counts->failed}, {"ended", &counts->ended}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        buf_printf(text, "cruddur_database_sessions_total{lane=\"%s\",event=\"%s\"} %llu\n", lane,
+                   rows[i].result, (unsigned long long)counter_value(rows[i].count));
+    }
+}
+
+static void write_database(const struct scoreboard *scoreboard, const struct sum *sum,
+                           struct buf *text)
+{
+    exposition_begin(text, "cruddur_database_sessions_total", "counter",
+                     "Sessions that began, attempts that failed, sessions that ended.");
+    write_sessions(text, "reads", &sum->score.database[0]);
+    write_sessions(text, "writes", &sum->score.database[1]);
+    write_sessions(text, "slow", &sum->score.database[2]);
+    write_sessions(text, "hook", &sum->score.database[3]);
+    write_sessions(text, "watch", &scoreboard->watcher);
+    write_sessions(text, "purge", &scoreboard->purger);
+}
+
+static void write_feed(const struct feed_counts *feed, struct buf *text)
+{
+    static const char NAME[] = "cruddur_feed_requests_total";
+
+    exposition_begin(text, NAME, "counter",
+                     "Requests for the first page of home: it was kept, on its way, or asked for.");
+    exposition_labelled(text, NAME, "source", "kept", counter_value(&feed->kept));
+    exposition_labelled(text, NAME, "source", "shared", counter_value(&feed->shared));
+    exposition_labelled(text, NAME, "source", "asked", counter_value(&feed->asked));
+}
+
+void metrics_tell(const void *of, struct buf *text)
+{
+    const struct scoreboard *scoreboard = of;
+    struct sum *sum = memory_zeroed(sizeof *sum);
+    size_t places = atomic_load(&scoreboard->places);
+
+    for (size_t i = 0; i < places; i++) {
+        add_score(sum, &scoreboard->scores[i]);
+    }
+    exposition_begin(text, "cruddur_build_info", "gauge", "1; the version is in the label.");
+    exposition_labelled(text, "cruddur_build_info", "version", PACKAGE_VERSION, 1);
+    exposition_one(text, "process_start_time_seconds", "gauge", "Since 1970, of the master.",
+                   (uint64_t)scoreboard->started_s);
+    write_workers(scoreboard, sum, text);
+    write_database(scoreboard, sum, text);
+    write_feed(&sum->score.feed, text);
+    refusals_write(&sum->score.refusals, text);
+    tally_write(&sum->score.tally, text);
+    memory_free(sum);
+}

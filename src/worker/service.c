@@ -1,0 +1,285 @@
+#include "worker/service.h"
+
+#include <stdio.h>
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "db/catalog.h"
+#include "db/pipeline.h"
+#include "home/mark.h"
+#include "http/router.h"
+#include "worker/metrics.h"
+#include "worker/turns.h"
+
+enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
+
+static const struct {
+    enum lane lane;
+    const char *suffix; /* of application_name */
+} LANES[SERVICE_LANES] = {
+    [SERVICE_READS] = {LANE_READ, ""},
+    [SERVICE_WRITES] = {LANE_WRITE, " writing"},
+    [SERVICE_SLOW] = {LANE_SLOW, " slow"},
+    [SERVICE_HOOKS] = {LANE_HOOK, " hook"},
+};
+
+/* Whether a session of one of them may run what belongs to the other. */
+static bool share_login(const struct service *service, int lane, int other)
+{
+    return service->config->hook_url_file == NULL ||
+           (lane == SERVICE_HOOKS) == (other == SERVICE_HOOKS);
+}
+
+/* The connection that stands in for one that gets no session, as the server has as many as it takes, or
+ * NULL. The one that lacks it tries on meanwhile. */
+static struct connection *stand_in(struct service *service, int lane)
+{
+    struct connection *other = NULL;
+
+    if (!connection_lacks_slot(service->lanes[lane].connection)) {
+        return NULL;
+    }
+    for (int i = 0; i < SERVICE_LANES && other == NULL; i++) {
+        if (share_login(service, lane, i) && connection_is_ready(service->lanes[i].connection)) {
+            other = service->lanes[i].connection;
+        }
+    }
+    if (other != NULL && !service->is_sharing) {
+        log_message(LOG_WARNING, "database",
+                    "reads and writes share a session: there are fewer than the %d that %d workers "
+                    "want; see cruddurd --check",
+                    config_sessions(service->config), service->config->workers);
+        service->is_sharing = true;
+    }
+    return other;
+}
+
+static struct connection *connection_for(struct service *service, int lane)
+{
+    struct connection *own = service->lanes[lane].connection, *other = stand_in(service, lane);
+
+    if (other != NULL) {
+        connection_want(own);
+    }
+    return other != NULL ? other : own;
+}
+
+static void submit(void *context, const struct statement *statement, statement_done *done,
+                   void *done_context)
+{
+    struct service_lane *lane = context;
+    int number = (int)(lane - lane->service->lanes);
+
+    connection_submit(connection_for(lane->service, number), statement, done, done_context);
+}
+
+static bool cancel(void *context, const void *done_context)
+{
+    struct service *service = ((struct service_lane *)context)->service;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        if (connection_cancel(service->lanes[i].connection, done_context)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void open_lane(struct service *service, int number, const struct catalog *catalog,
+                      const char *name, const struct service_links *links)
+{
+    struct service_lane *lane = &service->lanes[number];
+
+    snprintf(lane->name, sizeof lane->name, "%s%s", name, LANES[number].suffix);
+    lane->settings = config_connection(service->config, lane->name);
+    lane->settings.session.lanes = LANES[number].lane;
+    if (number == SERVICE_HOOKS) {
+        config_use_hook_login(service->config, &lane->settings);
+    }
+    if (number == SERVICE_WRITES || number == SERVICE_HOOKS) {
+        lane->settings.units_max = WRITE_UNITS_MAX;
+    }
+    if (number == SERVICE_SLOW) {
+        lane->settings.session.statement_timeout_ms = service->config->slow_timeout;
+    }
+    lane->settings.session.counts = links->score != NULL ? &links->score->database[number] : NULL;
+    lane->service = service;
+    lane->runner = (struct statement_runner){submit, cancel, lane};
+    lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd);
+}
+
+void service_init(struct service *service, const struct config *config,
+                  const struct catalog *catalog, const char *name,
+                  const struct service_links *links)
+{
+    *service = (struct service){
+        .config = config,
+        .catalog = catalog,
+        .router = router_new(),
+        .keyring_settings = config_keyring(config, links->keypage),
+        .identity = {.mode = (enum identity_mode)config->identity,
+                     .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
+        .refusals = links->score != NULL ? &links->score->refusals : NULL,
+        .cors = {.origins = {config->frontend_url, config->backend_url}},
+    };
+    routes_add(service->router, config->hook_secret_fd > 0);
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        open_lane(service, i, catalog, name, links);
+    }
+    /* Waiting for a turn and running end within about one deadline. */
+    service->slow_turns =
+        turns_new(&service->lanes[SERVICE_SLOW].runner, config->deadline - config->slow_timeout);
+    service->feed_settings.mark = links->mark;
+    service->feed_settings.wants_week4 = config->compat == COMPAT_WEEK4;
+    if (links->mark != NULL && config->feed_watch > 0) {
+        service->feed_settings.watch_ms = config->feed_watch;
+        service->feed_settings.stale_s = config->feed_stale;
+        service->feed_settings.counts = &links->score->feed;
+        service->feed = feed_new(&service->feed_settings, &service->lanes[SERVICE_READS].runner);
+    }
+    if (links->scoreboard != NULL) {
+        service->teller = (struct teller){metrics_tell, links->scoreboard};
+    }
+    if (config->issuer != NULL) {
+        service->identity.keyring = keyring_new(&service->keyring_settings);
+    }
+}
+
+bool service_fits(struct service *service, const struct scoreboard *scoreboard)
+{
+    bool fits = true;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        bool is_used = i != SERVICE_HOOKS || service->config->hook_secret_fd > 0;
+
+        fits = fits && (!is_used || connection_fits(service->lanes[i].connection,
+                                                    scoreboard_has_sessions, scoreboard));
+    }
+    return fits;
+}
+
+static enum service_lane_id lane_of(const struct service *service,
+                                    const struct statement *statement)
+{
+    enum lane lane = catalog_get(service->catalog, statement->id)->lane;
+
+    switch (lane) {
+    case LANE_WRITE:
+        return SERVICE_WRITES;
+    case LANE_SLOW:
+        return SERVICE_SLOW;
+    case LANE_HOOK:
+        return SERVICE_HOOKS;
+    case LANE_READ:
+    case LANE_WATCH:
+    case LANE_PURGE:
+        break;
+    }
+    return SERVICE_READS;
+}
+
+void service_submit(struct service *service, const struct statement *statement, const char *asker,
+                    statement_done *done, void *context)
+{
+    enum service_lane_id lane = lane_of(service, statement);
+
+    if (service->feed != NULL && feed_takes(statement)) {
+        feed_submit(service->feed, statement, done, context);
+    } else if (lane == SERVICE_SLOW) {
+        turns_submit(service->slow_turns, statement, asker, done, context);
+    } else {
+        submit(&service->lanes[lane], statement, done, context);
+    }
+}
+
+bool service_cancel(struct service *service, const void *context)
+{
+    return turns_cancel(service->slow_turns, context) || cancel(&service->lanes[0], context);
+}
+
+static bool writes(const struct service *service, const struct statement *statement)
+{
+    enum service_lane_id lane = lane_of(service, statement);
+
+    return lane == SERVICE_WRITES || lane == SERVICE_HOOKS;
+}
+
+void service_note_result(const struct service *service, const struct statement *statement)
+{
+    /* This process may keep no feed, after a HUP that said so, beside older ones that do. */
+    if (service->feed_settings.mark != NULL && writes(service, statement)) {
+        feed_mark_written(service->feed_settings.mark);
+    }
+}
+
+bool service_event(struct service *service, const void *who)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        if (service->lanes[i].connection == who) {
+            service->lanes[i].is_ready = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What waited when its connection learned that it gets no session. */
+static void pass_on(struct service *service)
+{
+    bool lacks = false;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        struct connection *own = service->lanes[i].connection, *other = stand_in(service, i);
+
+        lacks = lacks || connection_lacks_slot(own);
+        if (other != NULL) {
+            connection_pass_on(own, other);
+        }
+    }
+    service->is_sharing = service->is_sharing && lacks;
+}
+
+void service_proceed(struct service *service)
+{
+    pass_on(service);
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        struct service_lane *lane = &service->lanes[i];
+        bool is_ready = lane->is_ready;
+
+        lane->is_ready = false;
+        connection_proceed(lane->connection, is_ready);
+    }
+}
+
+int service_wait_ms(const struct service *service)
+{
+    int first_ms = -1;
+
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        int lane_ms = connection_wait_ms(service->lanes[i].connection);
+
+        first_ms = clock_sooner(first_ms, lane_ms);
+    }
+    return first_ms;
+}
+
+void service_finish(struct service *service)
+{
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        connection_finish(service->lanes[i].connection);
+    }
+}
+
+void service_release(struct service *service)
+{
+    feed_free(service->feed);
+    turns_free(service->slow_turns);
+    for (int i = 0; i < SERVICE_LANES; i++) {
+        connection_free(service->lanes[i].connection);
+    }
+    router_free(service->router);
+    keyring_free(service->identity.keyring);
+    *service = (struct service){0};
+}

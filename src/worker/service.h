@@ -1,0 +1,97 @@
+/* What all requests of a process share. */
+#ifndef CRUDDUR_WORKER_SERVICE_H
+#define CRUDDUR_WORKER_SERVICE_H
+
+#include <stdbool.h>
+
+#include "api/endpoint.h"
+#include "db/connection.h"
+#include "home/cache.h"
+#include "http/cors.h"
+#include "identity/caller.h"
+#include "identity/keyring.h"
+#include "shared/scoreboard.h"
+
+struct catalog;
+struct config;
+struct keypage_link;
+struct router;
+struct turns;
+
+/* Reads, writes and slow reads go over a connection each: no read waits for a commit or for a slow
+ * one. A connection begins its session when it gets its first statement. */
+enum service_lane_id {
+    SERVICE_READS,
+    SERVICE_WRITES,
+    SERVICE_SLOW,
+    SERVICE_HOOKS, /* by a login of its own; without a hook nothing is sent there */
+    SERVICE_LANES
+};
+_Static_assert((int)SERVICE_LANES == (int)SCORE_LANES, "each is counted");
+
+struct service {
+    const struct config *config;
+    const struct catalog *catalog;
+    struct router *router;
+    struct service_lane {
+        struct service *service;
+        struct connection *connection;
+        struct statement_runner runner; /* by this connection, or one that stands in for it */
+        struct connection_settings settings;
+        char name[40]; /* application_name */
+        bool is_ready; /* its socket has something to say */
+    } lanes[SERVICE_LANES];
+    bool is_sharing;          /* one of the connections does another's work, for want of sessions */
+    struct turns *slow_turns; /* of SERVICE_SLOW */
+    struct keyring_settings keyring_settings;
+    struct feed_settings feed_settings;
+    struct feed *feed; /* NULL: none is kept */
+    struct identity identity;
+    struct refusals *refusals; /* NULL without a pool */
+    struct cors cors;
+    struct teller teller; /* tell is NULL without a pool */
+};
+
+/* How a worker hangs together with the rest of the pool. */
+struct service_links {
+    const struct keypage_link *keypage; /* as in config_keyring */
+    struct feed_mark *mark;             /* NULL: no feed is kept */
+    struct score *score;                /* NULL: there is no pool; then mark is too */
+    const struct scoreboard *scoreboard;
+    int epoll_fd; /* as in connection_new */
+};
+
+/* name is the application_name of its database connections. All must outlive the service. */
+void service_init(struct service *service, const struct config *config,
+                  const struct catalog *catalog, const char *name,
+                  const struct service_links *links);
+
+/* Whether the database takes the settings and its schema fits, as in connection_fits; others are those
+ * of the scoreboard that have sessions. */
+bool service_fits(struct service *service, const struct scoreboard *scoreboard);
+
+/* As connection_submit, on the connection that the statement belongs to, or from the kept feed. asker
+ * is who it is run for, as in turns_submit. */
+void service_submit(struct service *service, const struct statement *statement, const char *asker,
+                    statement_done *done, void *context);
+
+/* As connection_cancel, for whoever asked with that context. */
+bool service_cancel(struct service *service, const void *context);
+
+/* To be called with a statement's result before anybody is told: what was written, or may have been,
+ * is in no kept feed from then on. */
+void service_note_result(const struct service *service, const struct statement *statement);
+
+/* Notes that an epoll event is for one of the connections; false when it isn't. */
+bool service_event(struct service *service, const void *who);
+
+/* As connection_proceed and connection_wait_ms, for all connections. */
+void service_proceed(struct service *service);
+int service_wait_ms(const struct service *service);
+
+/* As connection_finish. */
+void service_finish(struct service *service);
+
+void service_release(struct service *service);
+
+#endif

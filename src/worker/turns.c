@@ -1,0 +1,169 @@
+#include "worker/turns.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "db/pipeline.h"
+
+/* A turn waits, until its statement is submitted; then it is under way, until there is the result or the turn is cancelled. */
+struct turn {
+    struct turns *turns;
+    const struct statement *statement;
+    char *asker;
+    statement_done *done;
+    void *context;
+    int64_t submitted_us;
+    bool is_under_way;
+    struct turn *next;
+};
+
+struct turns {
+    const struct statement_runner *runner;
+    int patience_ms;
+    struct turn *first; /* of all, in the order in which they came */
+};
+
+struct turns *turns_new(const struct statement_runner *runner, int patience_ms)
+{
+    struct turns *turns = memory_zeroed(sizeof *turns);
+
+    turns->runner = runner;
+    turns->patience_ms = patience_ms;
+    return turns;
+}
+
+static void turn_free(struct turn *turn)
+{
+    memory_free(turn->asker);
+    memory_free(turn);
+}
+
+void turns_free(struct turns *turns)
+{
+    if (turns == NULL) {
+        return;
+    }
+    for (struct turn *turn = turns->first, *next; turn != NULL; turn = next) {
+        next = turn->next;
+        turn_free(turn);
+    }
+    memory_free(turns);
+}
+
+static void unlink_turn(struct turn *turn)
+{
+    struct turn **link = &turn->turns->first;
+
+    while (*link != turn) {
+        link = &(*link)->next;
+    }
+    *link = turn->next;
+}
+
+static void finish(struct turn *turn, struct result *result)
+{
+    result->microseconds = clock_us() - turn->submitted_us;
+    turn->done(turn->context, result);
+    turn_free(turn);
+}
+
+static void refuse(struct turn *turn)
+{
+    struct result result = {.status = STATUS_TOO_MANY_REQUESTS};
+
+    finish(turn, &result);
+}
+
+static void turn_done(void *context, const struct result *result);
+
+static void submit(struct turn *turn)
+{
+    const struct statement_runner *runner = turn->turns->runner;
+
+    turn->is_under_way = true;
+    runner->submit(runner->context, turn->statement, turn_done, turn);
+}
+
+/* Gives the asker's next statement its turn, unless one is under way. */
+static void proceed(struct turns *turns, const char *asker)
+{
+    int64_t oldest_us = clock_us() - turns->patience_ms * INT64_C(1000);
+    struct turn *turn = turns->first;
+
+    while (turn != NULL) {
+        struct turn *next = turn->next;
+
+        if (strcmp(turn->asker, asker) != 0) {
+            turn = next;
+            continue;
+        }
+        if (turn->is_under_way) {
+            return;
+        }
+        if (turn->submitted_us >= oldest_us) {
+            submit(turn);
+            return;
+        }
+        unlink_turn(turn);
+        refuse(turn);
+        turn = turns->first; /* the callback may have changed the list */
+    }
+}
+
+static void turn_done(void *context, const struct result *result)
+{
+    struct turn *turn = context;
+    struct turns *turns = turn->turns;
+    char *asker = memory_copy(turn->asker);
+    struct result copy = *result;
+
+    unlink_turn(turn);
+    finish(turn, &copy);
+    proceed(turns, asker);
+    memory_free(asker);
+}
+
+void turns_submit(struct turns *turns, const struct statement *statement, const char *asker,
+                  statement_done *done, void *context)
+{
+    struct turn *turn = memory_zeroed(sizeof *turn);
+    struct turn **link = &turns->first;
+    int ahead = 0;
+
+    *turn = (struct turn){.turns = turns,
+                          .statement = statement,
+                          .asker = memory_copy(asker),
+                          .done = done,
+                          .context = context,
+                          .submitted_us = clock_us()};
+    for (; *link != NULL; link = &(*link)->next) {
+        ahead += strcmp((*link)->asker, asker) == 0;
+    }
+    if (ahead > TURNS_WAITING_MAX) {
+        refuse(turn);
+        return;
+    }
+    *link = turn;
+    if (ahead == 0) {
+        submit(turn);
+    }
+}
+
+bool turns_cancel(struct turns *turns, const void *context)
+{
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+        if (turn->context != context) {
+            continue;
+        }
+        if (turn->is_under_way && !turns->runner->cancel(turns->runner->context, turn)) {
+            return false;
+        }
+        unlink_turn(turn);
+        proceed(turns, turn->asker);
+        turn_free(turn);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,25 @@
+/* Slow statements, one at a time for each asker: one subject's requests never have more than one of
+ * them under way in a worker, whatever is sent. The others of the same asker wait in the order in
+ * which they came; what waits too long, or comes when too many wait, is refused. */
+#ifndef CRUDDUR_WORKER_TURNS_H
+#define CRUDDUR_WORKER_TURNS_H
+
+#include "db/connection.h"
+
+struct turns;
+
+enum { TURNS_WAITING_MAX = 4 /* of one asker, besides the statement that is under way */ };
+
+/* patience_ms is how long a statement may wait for its turn. runner must outlive it. */
+struct turns *turns_new(const struct statement_runner *runner, int patience_ms);
+void turns_free(struct turns *turns); /* NULL is allowed */
+
+/* As connection_submit. asker names the subject or the client's address; it is copied. A refused
+ * statement is done with STATUS_TOO_MANY_REQUESTS. */
+void turns_submit(struct turns *turns, const struct statement *statement, const char *asker,
+                  statement_done *done, void *context);
+
+/* As connection_cancel. */
+bool turns_cancel(struct turns *turns, const void *context);
+
+#endif

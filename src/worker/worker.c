@@ -1,0 +1,262 @@
+#include "worker/worker.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/fastcgi.h"
+#include "shared/scoreboard.h"
+#include "worker/accept.h"
+#include "worker/client.h"
+#include "worker/service.h"
+
+enum {
+    EVENTS_MAX = 64,
+    MASTER_GONE_MS = 800, /* so that all are gone within a second, on a busy machine too */
+    BUSY_TURN_MS = 200,   /* so that the master can tell waiting from being stuck */
+    GIVE_BACK_MS = 1000   /* between two times that free memory is given back */
+};
+
+struct worker {
+    const struct worker_place *place;
+    struct service service;
+    struct clients clients;
+    struct arrivals arrivals;
+    int64_t give_back_ms; /* when free memory is given back; 0: nothing was done since */
+    bool has_told;        /* that connections cannot be left for the next server */
+    int epoll_fd;
+    int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
+    enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
+};
+
+/* The kernel's word that the master died. The loop sees that too and drains; this bounds it. */
+static void end_soon(int signal_number)
+{
+    const struct itimerval once = {.it_value = {.tv_usec = MASTER_GONE_MS * 1000}};
+
+    (void)signal_number;
+    setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static int set_signals(void)
+{
+    struct sigaction end = {.sa_handler = end_soon, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t open_signals, leave_signals;
+
+    sigaction(SIGUSR2, &end, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL); /* the terminal's; the master decides */
+    sigaction(SIGINT, &ignore, NULL); /* likewise */
+    sigaction(SIGQUIT, &usual, NULL);
+    sigaction(SIGCHLD, &usual, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+
+    sigemptyset(&open_signals);
+    sigaddset(&open_signals, SIGUSR2);
+    sigaddset(&open_signals, SIGQUIT);
+    sigaddset(&open_signals, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &open_signals, NULL);
+    sigemptyset(&leave_signals);
+    sigaddset(&leave_signals, SIGTERM);
+    sigaddset(&leave_signals, SIGUSR1);
+    return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Who wakes a worker isn't interrupted for it: nginx goes on and has more for the worker by the time it
+ * runs (sched(7), SCHED_BATCH). Where somebody has chosen another policy for the pool, that stays. */
+static void run_in_batches(void)
+{
+    const struct sched_param none = {0};
+
+    if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) != 0) {
+        log_errno(LOG_DEBUG, "worker", "SCHED_BATCH");
+    }
+}
+
+static bool watch(struct worker *worker, int fd, uint32_t events, void *who)
+{
+    struct epoll_event event = {.events = events, .data.ptr = who};
+
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Milliseconds until there is something to do without an event, or -1. */
+static int wait_ms(const struct worker *worker)
+{
+    int first_ms =
+        clock_sooner(clients_wait_ms(&worker->clients), service_wait_ms(&worker->service));
+
+    first_ms = clock_sooner(first_ms, arrivals_wait_ms(&worker->arrivals));
+    if (clients_are_busy(&worker->clients)) {
+        first_ms = clock_sooner(first_ms, BUSY_TURN_MS);
+    }
+    if (worker->give_back_ms != 0) {
+        first_ms = clock_sooner(first_ms, clock_left_ms(worker->give_back_ms));
+    }
+    return first_ms;
+}
+
+/* What many requests at once took doesn't stay with the worker. */
+static void give_memory_back(struct worker *worker, bool has_worked)
+{
+    if (worker->give_back_ms == 0) {
+        worker->give_back_ms = has_worked ? clock_ms() + GIVE_BACK_MS : 0;
+    } else if (clock_ms() >= worker->give_back_ms) {
+        memory_give_back();
+        worker->give_back_ms = 0;
+    }
+}
+
+static void take_signal(struct worker *worker)
+{
+    struct signalfd_siginfo signal_info;
+
+    if (read(worker->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
+        worker->leave = signal_info.ssi_signo == SIGUSR1 ? LEAVE_HAND_OVER : LEAVE_DRAIN;
+    }
+}
+
+/* Whether the event is none of a client's. */
+static bool is_own_event(struct worker *worker, const void *who)
+{
+    if (who == &worker->signal_fd) {
+        take_signal(worker);
+    } else if (who == &worker->place->life_fd) {
+        worker->leave = LEAVE_DRAIN; /* the master is gone */
+    } else {
+        return arrivals_event(&worker->arrivals, who) || service_event(&worker->service, who);
+    }
+    return true;
+}
+
+/* Waits for events and serves them: requests first, then what the database has to say, so that what
+ * the requests ask for goes out together. */
+static void serve_events(struct worker *worker, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+
+    for (int i = 0; i < count; i++) {
+        if (!is_own_event(worker, events[i].data.ptr)) {
+            client_event(events[i].data.ptr, events[i].events);
+        }
+    }
+    arrivals_proceed(&worker->arrivals);
+    give_memory_back(worker, count > 0);
+    clients_proceed(&worker->clients);
+    service_proceed(&worker->service);
+    score_turn(worker->place->score, clients_are_busy(&worker->clients));
+}
+
+/* Gives away the connections that are not being served, where there is a process for them. */
+static void give_connections_away(struct worker *worker)
+{
+    if (worker->leave == LEAVE_HAND_OVER) {
+        clients_hand_over(&worker->clients, &worker->place->handover);
+    } else if (worker->place->is_handed_over &&
+               !clients_leave(&worker->clients, worker->place->listen_fd) && !worker->has_told) {
+        log_errno(LOG_WARNING, "worker",
+                  "the next server on the socket doesn't get this one's connections");
+        worker->has_told = true;
+    }
+}
+
+/* Serves until no request is under way. False when the time was up before. */
+static bool settle(struct worker *worker, int64_t end_ms)
+{
+    service_proceed(&worker->service);
+    while (clients_are_busy(&worker->clients)) {
+        int left = clock_left_ms(end_ms);
+
+        if (left == 0) {
+            return false;
+        }
+        serve_events(worker, clock_sooner(wait_ms(worker), left));
+        clients_unpark(&worker->clients);
+        give_connections_away(worker);
+    }
+    return true;
+}
+
+static void leave(struct worker *worker)
+{
+    int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
+
+    score_set(worker->place->score, WORKER_DRAINING, NULL);
+    arrivals_close(&worker->arrivals);
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->place->life_fd, NULL);
+    clients_unpark(&worker->clients);
+    if (worker->leave != LEAVE_HAND_OVER) {
+        arrivals_take_rest(&worker->arrivals);
+        clients_look_once_more(&worker->clients); /* among them what other workers have left */
+    }
+    give_connections_away(worker);
+    if (settle(worker, end_ms)) {
+        clients_look_once_more(&worker->clients);
+        settle(worker, end_ms);
+    }
+    clients_close(&worker->clients);
+}
+
+static bool start(struct worker *worker)
+{
+    const struct worker_place *place = worker->place;
+
+    worker->clients = (struct clients){
+        .service = &worker->service, .score = place->score, .epoll_fd = worker->epoll_fd};
+    worker->arrivals = (struct arrivals){
+        .place = place, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
+    if (worker->epoll_fd < 0 || !arrivals_open(&worker->arrivals) ||
+        !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
+        !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
+        log_errno(LOG_ERROR, "worker", "epoll");
+        return false;
+    }
+    score_set(place->score, WORKER_IDLE, NULL);
+    return true;
+}
+
+int worker_run(const struct worker_place *place)
+{
+    char name[32];
+    snprintf(name, sizeof name, "cruddurd worker %d", place->number);
+    struct worker worker = {.place = place};
+    int status = EXIT_FAILURE;
+
+    worker.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    const struct service_links links = {.keypage = place->keypage,
+                                        .mark = place->mark,
+                                        .score = place->score,
+                                        .scoreboard = place->scoreboard,
+                                        .epoll_fd = worker.epoll_fd};
+    prctl(PR_SET_NAME, "cruddur-worker");
+    run_in_batches();
+    srandom((unsigned)getpid());
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */
+    fastcgi_setup();
+    worker.signal_fd = set_signals();
+    service_init(&worker.service, place->config, place->catalog, name, &links);
+    if (place->must_fit && !service_fits(&worker.service, place->scoreboard)) {
+        status = WORKER_EXIT_UNFIT;
+    } else if (start(&worker)) {
+        while (worker.leave == LEAVE_NOT) {
+            serve_events(&worker, wait_ms(&worker));
+        }
+        leave(&worker);
+        status = EXIT_SUCCESS;
+    }
+    service_release(&worker.service);
+    return status;
+}

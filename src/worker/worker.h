@@ -1,0 +1,42 @@
+/* A worker: one epoll loop over the pool's listening socket and all connections it has accepted.
+ * It takes a request only once the whole of it waits in its socket, so that no peer, however slow,
+ * keeps it from the others. */
+#ifndef CRUDDUR_WORKER_WORKER_H
+#define CRUDDUR_WORKER_WORKER_H
+
+#include <stdbool.h>
+
+#include "shared/handover.h"
+
+struct catalog;
+struct config;
+struct feed_mark;
+struct keypage_link;
+struct score;
+struct scoreboard;
+
+/* What the master prepared for it before the fork. */
+struct worker_place {
+    const struct config *config;
+    const struct catalog *catalog;
+    struct score *score;
+    const struct scoreboard *scoreboard;
+    struct handover handover;
+    const struct keypage_link *keypage;
+    struct feed_mark *mark;
+    int listen_fd;
+    int life_fd;         /* readable (end of file) once the master is gone */
+    int number;          /* from 1, for application_name */
+    bool is_shared;      /* somebody else goes on listening when this pool ends */
+    bool is_handed_over; /* the socket: what is left in it is for the next server on it */
+    bool must_fit;       /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
+};
+
+enum { WORKER_EXIT_UNFIT = 3 };
+
+/* Signals to a worker: TERM serves what waits, closes all connections, or leaves them in a socket
+ * that was handed over, and ends; USR1 gives its connections to the other workers and ends. Returns
+ * the process's exit status. To be called in the child, with the worker's signals blocked. */
+int worker_run(const struct worker_place *place);
+
+#endif

@@ -1,0 +1,239 @@
+/* New connections, shared out between workers: two or three workers in this process, which take turns as the test says. */
+#include "worker/accept.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "shared/scoreboard.h"
+#include "unit.h"
+#include "worker/client.h"
+#include "worker/worker.h"
+
+enum { WORKERS = 3, MANY = 20, NEVER_MS = 1000000, GIVE_UP_MS = 300000 };
+
+struct side {
+    struct worker_place place;
+    struct clients clients;
+    struct arrivals arrivals;
+};
+
+static struct scoreboard *scoreboard;
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+static socklen_t address_size;
+static int listener, peers[64], peer_count;
+static struct side sides[WORKERS];
+
+static int open_side(struct side *side, struct score *score)
+{
+    const struct worker_place common = sides[0].place;
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+    *side = (struct side){.place = common};
+    side->place.score = score;
+    side->clients = (struct clients){.score = score, .epoll_fd = epoll_fd};
+    side->arrivals =
+        (struct arrivals){.place = &side->place, .clients = &side->clients, .epoll_fd = epoll_fd};
+    score_set(score, WORKER_IDLE, NULL);
+    return epoll_fd >= 0 && arrivals_open(&side->arrivals) ? 0 : -1;
+}
+
+static int set_up(void **state)
+{
+    int status;
+
+    (void)state;
+    scoreboard = scoreboard_new();
+    scoreboard->places = WORKERS;
+    address_size = sizeof address.sun_family; /* the kernel chooses a name that is no file's */
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    status = bind(listener, (const struct sockaddr *)&address, address_size);
+    address_size = sizeof address;
+    getsockname(listener, (struct sockaddr *)&address, &address_size);
+    status = status == 0 ? listen(listener, (int)COUNT_OF(peers)) : status;
+    sides[0].place = (struct worker_place){.scoreboard = scoreboard, .listen_fd = listener};
+    status = status == 0 && handover_open(&sides[0].place.handover) ? 0 : -1;
+    for (size_t i = 0; i < WORKERS && status == 0; i++) {
+        status = open_side(&sides[i], &scoreboard->scores[i]);
+    }
+    return status;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WORKERS; i++) {
+        clients_close(&sides[i].clients);
+        close(sides[i].clients.epoll_fd);
+    }
+    while (peer_count > 0) {
+        close(peers[--peer_count]);
+    }
+    close(sides[0].place.handover.give);
+    close(sides[0].place.handover.take);
+    return close(listener);
+}
+
+/* As if the worker had so many more. */
+static void have(int worker, int count)
+{
+    atomic_store(&sides[worker].place.score->open_connections, count);
+}
+
+static int connections_of(int worker)
+{
+    return atomic_load(&sides[worker].place.score->open_connections);
+}
+
+static void expect_connections(const char *label, int first, int second, int third)
+{
+    expect_integer(label, connections_of(0), first);
+    expect_integer(label, connections_of(1), second);
+    expect_integer(label, connections_of(2), third);
+}
+
+static void connect_one(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, address_size), 0);
+    peers[peer_count++] = fd;
+}
+
+/* The worker's loop comes round once. */
+static void turn(int worker)
+{
+    struct epoll_event events[8];
+    int count = epoll_wait(sides[worker].clients.epoll_fd, events, (int)COUNT_OF(events), 0);
+
+    for (int i = 0; i < count; i++) {
+        arrivals_event(&sides[worker].arrivals, events[i].data.ptr);
+    }
+    arrivals_proceed(&sides[worker].arrivals);
+}
+
+static void test_one_that_is_not_ahead_keeps_it(void **state)
+{
+    (void)state;
+    have(0, ARRIVALS_AHEAD_MAX);
+    connect_one();
+    turn(0);
+    turn(1);
+    turn(2);
+    expect_connections("kept", ARRIVALS_AHEAD_MAX + 1, 0, 0);
+}
+
+static void test_one_that_is_ahead_passes_it_on(void **state)
+{
+    (void)state;
+    have(0, ARRIVALS_AHEAD_MAX + 1);
+    connect_one();
+    turn(0);
+    sides[0].arrivals.patient_until_ms = clock_ms() + NEVER_MS;
+    turn(0);
+    expect_connections("passed on", ARRIVALS_AHEAD_MAX + 1, 0, 0);
+    turn(1);
+    expect_connections("taken", ARRIVALS_AHEAD_MAX + 1, 1, 0);
+    turn(2);
+    expect_connections("once", ARRIVALS_AHEAD_MAX + 1, 1, 0);
+}
+
+static void test_it_ends_at_the_one_with_fewest(void **state)
+{
+    (void)state;
+    have(0, 2 * MANY);
+    have(1, MANY);
+    connect_one();
+    turn(0);
+    turn(1);
+    expect_connections("passed on twice", 2 * MANY, MANY, 0);
+    turn(2);
+    expect_connections("taken", 2 * MANY, MANY, 1);
+}
+
+/* Those that have not begun or that leave take none, few as they have. */
+static void test_others_that_take_none_do_not_count(void **state)
+{
+    (void)state;
+    have(0, MANY);
+    score_set(sides[1].place.score, WORKER_STARTING, NULL);
+    score_set(sides[2].place.score, WORKER_DRAINING, NULL);
+    connect_one();
+    turn(0);
+    expect_connections("kept", MANY + 1, 0, 0);
+}
+
+static void test_what_others_do_not_take_is_taken_back(void **state)
+{
+    int64_t began_ms = clock_ms();
+
+    (void)state;
+    have(0, MANY);
+    connect_one();
+    turn(0);
+    expect_connections("passed on", MANY, 0, 0);
+    assert_true(arrivals_wait_ms(&sides[0].arrivals) >= 0); /* it comes round without an event */
+    while (connections_of(0) == MANY) {
+        assert_true(clock_ms() < began_ms + GIVE_UP_MS);
+        turn(0);
+    }
+    assert_true(clock_ms() >= began_ms + ARRIVALS_PATIENCE_MS);
+    expect_connections("taken back", MANY + 1, 0, 0);
+    assert_true(sides[0].arrivals.pass_again_ms >=
+                began_ms + ARRIVALS_PATIENCE_MS + ARRIVALS_KEEP_MS);
+}
+
+/* Until when it keeps all is set here, so that it doesn't depend on this machine when that is over. */
+static void test_then_it_keeps_all_for_a_while(void **state)
+{
+    (void)state;
+    have(0, MANY);
+    sides[0].arrivals.pass_again_ms = clock_ms() + NEVER_MS;
+    connect_one();
+    turn(0);
+    expect_connections("kept", MANY + 1, 0, 0);
+    sides[0].arrivals.pass_again_ms = clock_ms();
+    connect_one();
+    turn(0);
+    turn(1);
+    expect_connections("passed on again", MANY + 1, 1, 0);
+}
+
+/* However many follow: one that waits is taken back in between. */
+static void test_more_that_come_do_not_keep_it_waiting(void **state)
+{
+    int64_t began_ms = clock_ms();
+
+    (void)state;
+    have(0, MANY);
+    connect_one();
+    turn(0);
+    expect_connections("passed on", MANY, 0, 0);
+    while (handover_waits(&sides[0].place.handover)) {
+        assert_true(clock_ms() < began_ms + GIVE_UP_MS);
+        if (peer_count < (int)COUNT_OF(peers)) {
+            connect_one();
+        }
+        turn(0);
+    }
+    expect_connections("none waits", MANY + peer_count, 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_that_is_not_ahead_keeps_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_is_ahead_passes_it_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_ends_at_the_one_with_fewest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_others_that_take_none_do_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_others_do_not_take_is_taken_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_then_it_keeps_all_for_a_while, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_more_that_come_do_not_keep_it_waiting, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests_name("arrivals", tests, NULL, NULL);
+}

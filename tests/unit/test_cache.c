@@ -1,0 +1,267 @@
+/* When a kept page is served and when it is asked for anew: the database here is whoever answers. */
+#include "home/cache.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "unit.h"
+
+enum { ASKED_MAX = 8, WATCH_MS = 1000 };
+
+static struct {
+    statement_done *done;
+    void *context;
+} asked[ASKED_MAX];
+static int asked_count;
+static char told[32]; /* what the last one who asked was told; "" while he waits */
+static struct feed_mark mark;
+static struct feed_settings settings;
+static struct feed *feed;
+
+static void submit(void *context, const struct statement *statement, statement_done *done,
+                   void *done_context)
+{
+    (void)context;
+    (void)statement;
+    assert_true(asked_count < ASKED_MAX);
+    asked[asked_count].done = done;
+    asked[asked_count++].context = done_context;
+}
+
+static const struct statement_runner database = {.submit = submit};
+
+static void answer(int number, const char *body, const char *snapshot)
+{
+    const struct result result = {.status = STATUS_OK,
+                                  .outcome = "ok",
+                                  .body = body,
+                                  .body_length = strlen(body),
+                                  .lives_us = -1,
+                                  .seen = snapshot};
+
+    asked[number].done(asked[number].context, &result);
+}
+
+static void fail_to_answer(int number)
+{
+    const struct result result = {.status = STATUS_DATABASE_UNAVAILABLE};
+
+    asked[number].done(asked[number].context, &result);
+}
+
+static void take(void *context, const struct result *result)
+{
+    (void)context;
+    snprintf(told, sizeof told, "%s", result->body);
+}
+
+static void ask(void)
+{
+    struct statement statement = statement_of(STATEMENT_ACTIVITIES_HOME);
+
+    statement_bind(&statement, "limit", "20");
+    told[0] = '\0';
+    feed_submit(feed, &statement, take, NULL);
+}
+
+/* Whoever asks now is told that at once. */
+static void assert_kept(const char *body)
+{
+    int before = asked_count;
+
+    ask();
+    assert_string_equal(told, body);
+    assert_int_equal(asked_count, before);
+}
+
+static void assert_asked_anew(void)
+{
+    int before = asked_count;
+
+    ask();
+    assert_string_equal(told, "");
+    assert_int_equal(asked_count, before + 1);
+}
+
+/* The watcher looks. */
+static void see(int64_t server, uint64_t xmax)
+{
+    const struct snapshot latest = {.server = server, .xmin = xmax, .xmax = xmax};
+
+    feed_mark_changed(&mark, &latest);
+    atomic_store(&mark.looked_us, clock_us());
+}
+
+/* The watcher has seen the transactions below 740 of server 1; nothing is kept yet. */
+static int begin(void **state)
+{
+    static struct feed_counts counts;
+
+    (void)state;
+    settings = (struct feed_settings){
+        .mark = &mark, .watch_ms = WATCH_MS, .stale_s = 1, .counts = &counts};
+    memset(&mark, 0, sizeof mark);
+    asked_count = 0;
+    feed = feed_new(&settings, &database);
+    see(1, 740);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    feed_free(feed);
+    return 0;
+}
+
+static void keep(const char *body, const char *snapshot)
+{
+    assert_asked_anew();
+    answer(asked_count - 1, body, snapshot);
+    assert_string_equal(told, body);
+}
+
+static void test_it_is_asked_for_once(void **state)
+{
+    (void)state;
+    assert_asked_anew();
+    ask(); /* shares what comes */
+    assert_int_equal(asked_count, 1);
+    answer(0, "page", "1/740:740:");
+    assert_string_equal(told, "page");
+    assert_kept("page");
+}
+
+static void test_what_the_pool_writes(void **state)
+{
+    (void)state;
+    keep("old", "1/740:740:");
+    feed_mark_written(&mark);
+    keep("new", "1/741:741:");
+    assert_kept("new");
+}
+
+static void test_what_the_watcher_sees(void **state)
+{
+    (void)state;
+    keep("page", "1/745:750:745,747");
+    see(1, 744);
+    assert_kept("page");
+    see(1, 745);
+    assert_kept("page");
+    see(1, 746); /* 745 may have ended since */
+    keep("later", "1/750:750:");
+    assert_kept("later");
+}
+
+static void test_another_server(void **state)
+{
+    (void)state;
+    keep("page", "1/900:900:");
+    see(2, 740);
+    keep("page", "1/900:900:"); /* the watcher is there already, this session isn't */
+    assert_asked_anew();
+    answer(asked_count - 1, "page", "2/740:740:");
+    assert_kept("page");
+}
+
+static void test_what_comes_without_a_snapshot(void **state)
+{
+    (void)state;
+    keep("of a standby", NULL);
+    keep("unreadable", "740");
+    assert_asked_anew();
+}
+
+/* Nor does it take the place of what is kept. */
+static void test_what_is_stale(void **state)
+{
+    (void)state;
+    keep("page", "1/740:740:");
+    feed_mark_written(&mark);
+    keep("of a standby", NULL);
+    assert_asked_anew();
+    fail_to_answer(asked_count - 1);
+    assert_string_equal(told, "page");
+}
+
+static void test_nobody_watches(void **state)
+{
+    (void)state;
+    keep("page", "1/740:740:");
+    assert_kept("page");
+    atomic_store(&mark.looked_us, clock_us() - (FEED_LOOKS_MISSED + 1) * WATCH_MS * INT64_C(1000));
+    assert_asked_anew();
+}
+
+/* For so long somebody elsewhere may have written: who asks then doesn't share an old question. */
+static void test_nobody_watches_while_it_is_fetched(void **state)
+{
+    const struct timespec pause = {.tv_nsec = (FEED_LOOKS_MISSED + 5) * 1000000};
+
+    (void)state;
+    settings.watch_ms = 1;
+    assert_asked_anew();
+    nanosleep(&pause, NULL);
+    assert_asked_anew();
+}
+
+/* A query that began before may miss it. */
+static void test_nobody_shares_across_a_write(void **state)
+{
+    (void)state;
+    assert_asked_anew();
+    feed_mark_written(&mark);
+    assert_asked_anew();
+    see(1, 741);
+    assert_asked_anew();
+    ask();
+    assert_int_equal(asked_count, 3);
+}
+
+static void test_an_older_answer_comes_later(void **state)
+{
+    (void)state;
+    assert_asked_anew();
+    feed_mark_written(&mark);
+    assert_asked_anew();
+    see(1, 742);
+    assert_asked_anew();
+    answer(2, "newest", "1/742:742:");
+    answer(0, "oldest", "1/740:740:");
+    answer(1, "old", "1/741:741:");
+    assert_kept("newest");
+}
+
+/* What is read meanwhile belongs to no look, or to the next one. */
+static void test_a_change_that_is_being_noted(void **state)
+{
+    (void)state;
+    keep("page", "1/745:745:");
+    atomic_store(&mark.changes, atomic_load(&mark.changes) + 1);
+    assert_asked_anew();
+    see(1, 741); /* its watcher died in there: this is the next one */
+    assert_int_equal(atomic_load(&mark.changes) % 2, 0);
+    assert_kept("page");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_it_is_asked_for_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_the_pool_writes, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_the_watcher_sees, begin, end),
+        cmocka_unit_test_setup_teardown(test_another_server, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_comes_without_a_snapshot, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_stale, begin, end),
+        cmocka_unit_test_setup_teardown(test_nobody_watches, begin, end),
+        cmocka_unit_test_setup_teardown(test_nobody_watches_while_it_is_fetched, begin, end),
+        cmocka_unit_test_setup_teardown(test_nobody_shares_across_a_write, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_older_answer_comes_later, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_change_that_is_being_noted, begin, end),
+    };
+
+    return cmocka_run_group_tests_name("feed", tests, NULL, NULL);
+}
