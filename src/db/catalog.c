@@ -15,6 +15,7 @@ static const struct {
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1];
     enum lane lane; /* 0: LANE_READ */
     bool may_share;
+    bool takes_turns;
 } STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_SESSION_BEGIN] = {"session/begin", SHAPE_PLAIN, {"statement_timeout", "is_local"}},
     [STATEMENT_SESSION_ROOM] = {"session/room", SHAPE_OUTCOME, {NULL}, LANE_WATCH},
@@ -54,7 +55,8 @@ static const struct {
     [STATEMENT_ACTIVITIES_DELETE] = {"activities/delete",
                                      SHAPE_OUTCOME,
                                      {"uuid", "sub", "handle", "not_after"},
-                                     .lane = LANE_WRITE},
+                                     .lane = LANE_WRITE,
+                                     .takes_turns = true},
     [STATEMENT_USERS_SHORT] = {"users/short", SHAPE_OBJECT, {"handle"}},
     [STATEMENT_USERS_SUGGESTED] = {"users/suggested", SHAPE_ARRAY, {"sub", "viewer"}},
     [STATEMENT_USERS_FEED] = {"users/feed",
@@ -115,7 +117,8 @@ static const struct {
     [STATEMENT_SOCIAL_KEEP] = {"social/keep",
                                SHAPE_OUTCOME,
                                {"uuid", "ttl", "sub", "handle", "not_after"},
-                               .lane = LANE_WRITE},
+                               .lane = LANE_WRITE,
+                               .takes_turns = true},
     [STATEMENT_SOCIAL_NOTIFICATIONS] = {"social/notifications",
                                         SHAPE_OUTCOME,
                                         {"sub", "handle", "limit", "after_us", "after_uuid",
@@ -222,6 +225,7 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         .shape = STATEMENTS[id].shape,
         .lane = STATEMENTS[id].lane != 0 ? STATEMENTS[id].lane : LANE_READ,
         .may_share = STATEMENTS[id].may_share,
+        .takes_turns = STATEMENTS[id].takes_turns,
         .not_after = find_parameter(id, "not_after"),
     };
     catalog->entries[id].prepared.expires =

@@ -32,6 +32,9 @@ struct prepared {
      * locks in different orders would deadlock. Two equal posts of one author in each of two commits can
      * deadlock, too: PostgreSQL then ends one commit, and its statements are run again one by one. */
     bool may_share;
+    /* Its work grows with a thread, up to a bound. One asker's run one at a time in a worker, as they wait
+     * for each other's locks, and what others write waits behind them. */
+    bool takes_turns;
     /* A write: it does nothing after a time of the server's clock, its parameter number not_after,
      * which connection.c sets. */
     bool expires;

@@ -484,12 +484,26 @@ static void set_not_after(const struct connection *connection, struct pending_li
     }
 }
 
+/* What is to be sent next, or NULL. The statements before it fail, as their deadlines have passed. A
+ * statement behind it can have an earlier deadline, by as much as it has waited for its turn
+ * (worker/turns.h); it fails when it comes to be the first. */
+static const struct pending *next_in_time(struct connection *connection)
+{
+    int64_t now_us = clock_us();
+
+    while (connection->queue.first != NULL &&
+           deadline_of(connection, connection->queue.first) <= now_us) {
+        complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
+    }
+    return connection->queue.first;
+}
+
 static void send_queue(struct connection *connection)
 {
     bool is_alive = true;
 
-    while (is_alive && connection->queue.first != NULL &&
-           connection->pipeline.units < connection->settings->units_max) {
+    while (is_alive && connection->pipeline.units < connection->settings->units_max &&
+           next_in_time(connection) != NULL) {
         struct pending_list unit = {0};
 
         if (!expires(connection, connection->queue.first)) {
@@ -542,16 +556,11 @@ static void expire_sent(struct connection *connection, int64_t now_us)
 
 static void expire(struct connection *connection)
 {
-    int64_t now_us = clock_us();
-
     if (!link_expire(&connection->link)) {
         attempt_failed(connection);
     }
-    expire_sent(connection, now_us);
-    while (connection->queue.first != NULL &&
-           deadline_of(connection, connection->queue.first) <= now_us) {
-        complete_without(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
-    }
+    expire_sent(connection, clock_us());
+    next_in_time(connection);
 }
 
 /* --- what the worker calls --- */

@@ -56,7 +56,7 @@ static void put_back_one(struct pending_list *list, struct pending *pending)
 {
     struct pending **at = &list->first;
 
-    while (*at != NULL && (*at)->asked_us <= pending->asked_us) {
+    while (*at != NULL && (*at)->submitted_us <= pending->submitted_us) {
         at = &(*at)->next;
     }
     pending->next = *at;
@@ -67,7 +67,7 @@ static void put_back_one(struct pending_list *list, struct pending *pending)
 
 void pending_insert(struct pending_list *list, struct pending *pending)
 {
-    if (list->last == NULL || list->last->asked_us <= pending->asked_us) {
+    if (list->last == NULL || list->last->submitted_us <= pending->submitted_us) {
         pending_append(list, pending);
     } else {
         put_back_one(list, pending);

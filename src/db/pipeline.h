@@ -18,8 +18,8 @@ struct pending {
     const struct statement *statement;
     statement_done *done;
     void *context;
-    int64_t asked_us; /* as in struct statement: its deadline counts from it */
-    int64_t submitted_us;
+    int64_t asked_us;        /* as in struct statement: its deadline counts from it */
+    int64_t submitted_us;    /* its place in a queue */
     int64_t sent_us;         /* last; 0: never */
     char not_after[24];      /* of a write: the parameter of that name */
     struct pg_result *reply; /* the last that the server said of it */
@@ -46,10 +46,10 @@ struct pending *pending_take(struct pending_list *list); /* the first; NULL when
 /* Takes this one out, wherever in the list it is. */
 void pending_remove(struct pending_list *list, const struct pending *pending);
 
-/* Puts it where it belongs by its deadline: as a rule that is the end. */
+/* Puts it where it belongs by the time of its submission: as a rule that is the end. */
 void pending_insert(struct pending_list *list, struct pending *pending);
 
-/* Puts each of more back where it belongs in list by its deadline. more is empty
+/* Puts each of more back where it belongs in list by the time of its submission. more is empty
  * afterwards. */
 void pending_put_back(struct pending_list *list, struct pending_list *more);
 

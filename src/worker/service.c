@@ -130,7 +130,11 @@ void service_init(struct service *service, const struct config *config,
     }
     /* Waiting for a turn and running end within about one deadline. */
     service->slow_turns =
-        turns_new(&service->lanes[SERVICE_SLOW].runner, config->deadline - config->slow_timeout);
+        turns_new(&service->lanes[SERVICE_SLOW].runner, config->deadline - config->slow_timeout,
+                  TURNS_SLOW_WAITING_MAX);
+    service->write_turns =
+        turns_new(&service->lanes[SERVICE_WRITES].runner,
+                  config->deadline - config->statement_timeout, TURNS_WRITES_WAITING_MAX);
     service->feed_settings.mark = links->mark;
     service->feed_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
@@ -189,6 +193,8 @@ void service_submit(struct service *service, const struct statement *statement, 
         feed_submit(service->feed, statement, done, context);
     } else if (lane == SERVICE_SLOW) {
         turns_submit(service->slow_turns, statement, asker, done, context);
+    } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
+        turns_submit(service->write_turns, statement, asker, done, context);
     } else {
         submit(&service->lanes[lane], statement, done, context);
     }
@@ -196,7 +202,8 @@ void service_submit(struct service *service, const struct statement *statement, 
 
 bool service_cancel(struct service *service, const void *context)
 {
-    return turns_cancel(service->slow_turns, context) || cancel(&service->lanes[0], context);
+    return turns_cancel(service->slow_turns, context) ||
+           turns_cancel(service->write_turns, context) || cancel(&service->lanes[0], context);
 }
 
 static bool writes(const struct service *service, const struct statement *statement)
@@ -276,6 +283,7 @@ void service_release(struct service *service)
 {
     feed_free(service->feed);
     turns_free(service->slow_turns);
+    turns_free(service->write_turns);
     for (int i = 0; i < SERVICE_LANES; i++) {
         connection_free(service->lanes[i].connection);
     }

@@ -43,6 +43,7 @@ struct service {
     } lanes[SERVICE_LANES];
     bool is_sharing;          /* one of the connections does another's work, for want of sessions */
     struct turns *slow_turns; /* of SERVICE_SLOW */
+    struct turns *write_turns; /* of SERVICE_WRITES, for the statements that take turns */
     struct keyring_settings keyring_settings;
     struct feed_settings feed_settings;
     struct feed *feed; /* NULL: none is kept */

@@ -22,15 +22,17 @@ struct turn {
 struct turns {
     const struct statement_runner *runner;
     int patience_ms;
+    int waiting_max;
     struct turn *first; /* of all, in the order in which they came */
 };
 
-struct turns *turns_new(const struct statement_runner *runner, int patience_ms)
+struct turns *turns_new(const struct statement_runner *runner, int patience_ms, int waiting_max)
 {
     struct turns *turns = memory_zeroed(sizeof *turns);
 
     turns->runner = runner;
     turns->patience_ms = patience_ms;
+    turns->waiting_max = waiting_max;
     return turns;
 }
 
@@ -141,7 +143,7 @@ void turns_submit(struct turns *turns, const struct statement *statement, const 
     for (; *link != NULL; link = &(*link)->next) {
         ahead += strcmp((*link)->asker, asker) == 0;
     }
-    if (ahead > TURNS_WAITING_MAX) {
+    if (ahead > turns->waiting_max) {
         refuse(turn);
         return;
     }

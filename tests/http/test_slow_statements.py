@@ -209,15 +209,17 @@ def test_growth_where_the_purge_has_not_run(service):
 class Crowd:
     """Requests of one asker, each over a connection of its own past nginx. To be used by `with`, while a statement is held up."""
 
-    def __init__(self, service, target=TARGET, **parameters):
+    def __init__(self, service, target=TARGET, method="GET", waiting_max=WAITING_MAX, **parameters):
         self.service = service
         self.target = target
+        self.method = method
+        self.waiting_max = waiting_max
         self.parameters = parameters
         self.peers = []
 
     def __enter__(self):
         eventually(self.is_refused, what="a refusal")
-        eventually(lambda: len(self.waiting()) == 1 + WAITING_MAX, what="as many as may wait")
+        eventually(lambda: len(self.waiting()) == 1 + self.waiting_max, what="as many as may wait")
         return self
 
     def __exit__(self, *_):
@@ -227,7 +229,7 @@ class Crowd:
     def is_refused(self):
         """Sends one more."""
         peer = self.service.peer()
-        peer.send(request("GET", self.target, **self.parameters))
+        peer.send(request(self.method, self.target, **self.parameters))
         self.peers.append(peer)
         return any(peer.has_answer() for peer in self.peers)
 
@@ -310,6 +312,30 @@ def test_clients_that_leave_give_their_turns_up(service):
         last = Asking(service.ask_as, "bayko", "GET", TARGET)
         assert service.get("/livez").status == 200
     assert last.reply().status == 200
+
+
+WRITES_WAITING_MAX = 32
+
+
+def test_deletes_of_one_account_let_others_write_between_them(service):
+    """The first holds the writing session up. What others write meanwhile runs before the second."""
+    uuid = service.ask_as("bayko", "POST", "/api/activities", {"message": "mine", "ttl": "1-day"}).json["uuid"]
+    target = f"/api/activities/{uuid}"
+    before = len(service.log.entries("statement"))
+    with contextlib.ExitStack() as stack:
+        with service.database.held(f"select from activities where uuid = '{uuid}' for update"):
+            crowd = stack.enter_context(Crowd(service, target, "DELETE", WRITES_WAITING_MAX, **token_of(service, "bayko")))
+            waiting = crowd.waiting()
+            refused = {(reply.status, *reply.json, reply.headers["Retry-After"]) for reply in crowd.refused()}
+            assert refused == {(429, "too_many_requests", "1")}
+            other = stack.enter_context(service.peer())
+            other.send(request("POST", "/api/activities", b'{"message":"in between","ttl":"1-day"}', **token_of(service, "londo")))
+            assert service.get("/livez").status == 200
+            assert not other.has_answer()
+        assert other.read_reply().status == 200
+        assert [peer.read_reply().status for peer in waiting] == [200] * len(waiting)
+    templates = [line["template"] for line in service.log.entries("statement")[before:]]
+    assert templates.index("activities/create") == 1 and templates.count("activities/delete") == 1 + WRITES_WAITING_MAX
 
 
 # --- how long ---

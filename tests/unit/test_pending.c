@@ -9,7 +9,7 @@ enum { COUNT = 5 };
 static void make(struct pending pendings[static COUNT])
 {
     for (int i = 0; i < COUNT; i++) {
-        pendings[i] = (struct pending){.asked_us = i};
+        pendings[i] = (struct pending){.submitted_us = i};
     }
 }
 
@@ -22,7 +22,7 @@ static const char *numbers(struct pending_list *list)
 
     expect_integer("last", list->last != NULL, list->first != NULL);
     while ((pending = pending_take(list)) != NULL) {
-        text[length++] = (char)('0' + pending->asked_us);
+        text[length++] = (char)('0' + pending->submitted_us);
         expect("next", pending->next == NULL);
     }
     text[length] = '\0';
