@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# README.md's blocks for the frontends: each, pasted whole, leaves a running backend with the settings that it names.
+# The blocks of doc/frontends.md: each, pasted whole, leaves a running backend with the settings that it names.
 
 load helpers/quickstart
 load helpers/build
@@ -11,10 +11,9 @@ setup_file() {
 
 teardown_file() { remove_room; }
 
-# blocks: every ```sh block of the section, each with a NUL behind it.
+# blocks: every ```sh block of the page, each with a NUL behind it.
 blocks() {
-  awk '/^## / { here = /^## Connecting a Cruddur frontend/ } here && /^```sh$/ { on = 1; next } /^```/ { if (on) printf "%c", 0; on = 0 } on' \
-    "$CLONE/README.md"
+  awk '/^```sh$/ { on = 1; next } /^```/ { if (on) printf "%c", 0; on = 0 } on' "$CLONE/doc/frontends.md"
 }
 
 # paste BLOCK: into a shell of the operator's, line by line, at the port that is free here.
@@ -33,7 +32,10 @@ allows_origin() {
   ((${#all[@]} >= 5))
   for block in "${all[@]}"; do
     [[ $block != *'--detach'*'--stop'* ]]
-    [[ $block == *'bin/quickstart --detach'* ]] || continue
+    if [[ $block != *'bin/quickstart --detach'* ]]; then
+      paste "$block"
+      continue
+    fi
     "$CLONE/bin/quickstart" --stop
     paste "$block"
     "$CLONE/bin/quickstart" --status
@@ -45,8 +47,8 @@ allows_origin() {
   "$CLONE/bin/quickstart" --stop
 }
 
-@test "no command of the README has a secret among its arguments" {
-  run ! grep -nE '(-hmac|-macopt|key:|--password|PGPASSWORD=)' "$CLONE/README.md"
+@test "no command of the README or a page has a secret among its arguments" {
+  run ! grep -nE '(-hmac|-macopt|key:|--password|PGPASSWORD=)' "$CLONE"/README.md "$CLONE"/doc/*.md
   # shellcheck disable=SC2016 # as it stands there
-  run ! grep -nF '"$(<var/secrets' "$CLONE/README.md"
+  run ! grep -nF '"$(<var/secrets' "$CLONE"/README.md "$CLONE"/doc/*.md
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# README.md's commands, in a copy of the checkout as a fresh clone would have it.
+# The commands of README.md and of the pages that it names, in a copy of the checkout as a fresh clone would have it.
 
 load helpers/quickstart
 load helpers/build
@@ -11,14 +11,23 @@ setup_file() {
 
 teardown_file() { remove_room; }
 
-# Every ```sh block of README.md, in order, as one script in the clone; its port 8080 is one that is free here, and the pool that
-# it starts by hand has the time that it needs.
-@test "the README's commands work and leave nothing running" {
+PAGES=(README.md doc/by-hand.md doc/database.md doc/api.md doc/user-pool.md doc/production.md)
+# These are tried by frontends.bats, tests/http/test_roles.py and tests/http/test_plans.py.
+OTHERS=(doc/frontends.md doc/security.md doc/sql.md)
+
+@test "no page has a command that no test runs" {
+  cd "$CLONE"
+  [[ $(grep -l '^```sh$' README.md doc/*.md | sort) == "$(printf '%s\n' "${PAGES[@]}" "${OTHERS[@]}" | sort)" ]]
+}
+
+# Every ```sh block, page by page in their order, as one script in the clone. The port 8080 is one that is free here, and the pool
+# that is started by hand has the time that it needs.
+@test "the pages' commands work and leave nothing running" {
   local script=$BATS_TEST_TMPDIR/readme
-  awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "$CLONE/README.md" \
+  cd "$CLONE"
+  awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "${PAGES[@]}" \
     | sed "s/\b8080\b/$PORT/g; s/^sleep 1\$/until pgrep --parent \"\$pool\"; do sleep 0.1; done/" >"$script"
   grep -q spawn-fcgi "$script"
-  cd "$CLONE"
   QUICKSTART_PORT=$PORT CFLAGS=-O0 MAKEFLAGS=--jobs run -0 bash -euo pipefail "$script" 3>&-
   [[ $output == *'This was imported as seed data!'*'"success":true'*'"display_name":"Ada Lovelace"'* ]]
   [[ $output == *'"liked":true'*'"followed":true'*'"kind":"follow"'*'"kind":"like"'*'{"unread":0}'* ]]

@@ -48,7 +48,7 @@ refuses() {
   before=$(users)
   run -1 --separate-stderr confirm event.json
   echo "$stderr"
-  [[ -z $output && $stderr == *"no user was made: $1 (README.md has "* && $stderr != *@* ]]
+  [[ -z $output && $stderr == *"no user was made: $1 (doc/user-pool.md has "* && $stderr != *@* ]]
   [[ $(users) == "$before" ]]
 }
 
