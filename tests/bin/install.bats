@@ -45,6 +45,21 @@ configure() {
   [[ -e $ROOM/own/share/cruddur/infra/grafana/cruddur.json ]]
 }
 
+@test "every SQL file is installed, and uninstall removes it" {
+  local folder
+  folder=$(mktemp -d "$ROOM/build.XXXXXX")
+  cd "$folder"
+  "$ROOM/data/src/configure" --quiet --prefix=/usr
+  make --silent install-data DESTDIR="$ROOM/other place"
+  (cd "$ROOM/data/src" && find sql -name '*.sql' -exec sha256sum {} + | sort) >"$ROOM/shipped"
+  (cd "$ROOM/other place/usr/share/cruddur" && find sql -type f -exec sha256sum {} + | sort) >"$ROOM/installed"
+  grep -q sql/social/follow.sql "$ROOM/installed"
+  diff "$ROOM/shipped" "$ROOM/installed"
+  mkdir -p "$ROOM/other place/usr/sbin" "$ROOM/other place/usr/libexec/cruddur" # of programs, which are not built here
+  make --silent uninstall DESTDIR="$ROOM/other place"
+  [[ -z $(find "$ROOM/other place" -type f -o -name sql) ]]
+}
+
 @test "promtool and systemd-analyze take what is installed" {
   command -v promtool >/dev/null || skip 'promtool is missing'
   promtool check config "$ROOM/own/share/cruddur/infra/prometheus/prometheus.yml"
