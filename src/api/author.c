@@ -1,4 +1,5 @@
 #include "api/author.h"
+#include "api/status.h"
 
 #include <ctype.h>
 #include <string.h>

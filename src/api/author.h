@@ -4,6 +4,7 @@
 
 #include "api/endpoint.h"
 #include "api/rules.h"
+#include "api/status.h"
 
 /* The handle that a request names for its author: `field`, or `handle` in the body (the frontends
  * differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when one of the two is neither

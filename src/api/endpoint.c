@@ -3,9 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/problem.h"
+#include "api/status.h"
 #include "base/log.h"
 #include "http/etag.h"
-#include "http/problem.h"
 #include "http/router.h"
 
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)

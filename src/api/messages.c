@@ -2,6 +2,7 @@
 
 #include "api/author.h"
 #include "api/rules.h"
+#include "api/status.h"
 #include "base/ids.h"
 #include "http/body.h"
 

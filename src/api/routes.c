@@ -11,6 +11,7 @@
 #include "api/metrics.h"
 #include "api/search.h"
 #include "api/social.h"
+#include "api/status.h"
 #include "api/users.h"
 
 /* What a statement may say of its caller. */

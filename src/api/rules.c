@@ -1,4 +1,5 @@
 #include "api/rules.h"
+#include "api/status.h"
 
 #include <ctype.h>
 #include <inttypes.h>

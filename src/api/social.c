@@ -4,6 +4,7 @@
 
 #include "api/author.h"
 #include "api/rules.h"
+#include "api/status.h"
 #include "http/body.h"
 
 /* What the caller does, or with on "false" takes back. The path's capture is what it is done to. */

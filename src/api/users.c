@@ -5,6 +5,7 @@
 
 #include "api/author.h"
 #include "api/rules.h"
+#include "api/status.h"
 #include "http/body.h"
 #include "http/query.h"
 

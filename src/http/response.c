@@ -30,6 +30,42 @@ void response_not_modified(struct response *response)
     response->http = 304;
 }
 
+const char *response_reason(int http)
+{
+    static const struct {
+        int http;
+        const char *reason;
+    } REASONS[] = {
+        {200, "OK"},
+        {304, "Not Modified"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+
+    for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++) {
+        if (REASONS[i].http == http) {
+            return REASONS[i].reason;
+        }
+    }
+    return "Unknown";
+}
+
 static void add_line(struct buf *head, const char *begin, const char *value)
 {
     buf_text(head, begin);
@@ -48,7 +84,7 @@ void response_head(const struct response *response, const struct request *reques
     buf_text(head, "Status: ");
     buf_integer(head, response->http);
     buf_char(head, ' ');
-    buf_text(head, status_reason(response->http));
+    buf_text(head, response_reason(response->http));
     if (response->content_type != NULL) {
         add_line(head, "\r\nContent-Type: ", response->content_type);
         buf_text(head, "Content-Length: ");

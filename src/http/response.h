@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "base/status.h"
 
 struct request;
 
@@ -34,6 +33,9 @@ void response_not_modified(struct response *response);
 
 /* Adds a header line. Values come from us, never from the client as sent. */
 void response_header(struct response *response, const char *name, const char *value);
+
+/* The reason phrase of an HTTP status code (RFC 9110); "Unknown" for a code that cruddurd does not send. */
+const char *response_reason(int http);
 
 /* Appends the head as it goes to the front server: Status line, headers, empty line. */
 void response_head(const struct response *response, const struct request *request,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "api/endpoint.h"
+#include "api/status.h"
 #include "base/arena.h"
-#include "base/status.h"
 #include "config/config.h"
 #include "db/catalog.h"
 #include "worker/exchange.h"

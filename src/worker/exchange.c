@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/problem.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -11,7 +12,6 @@
 #include "http/body.h"
 #include "http/cors.h"
 #include "http/page.h"
-#include "http/problem.h"
 #include "http/router.h"
 #include "identity/signature.h"
 #include "worker/refusals.h"

@@ -2,11 +2,11 @@
  * text. */
 #include "http/request.h"
 
+#include "api/problem.h"
 #include "api/routes.h"
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "fuzz.h"
-#include "http/problem.h"
 #include "http/query.h"
 #include "http/response.h"
 #include "http/router.h"

@@ -774,7 +774,7 @@ def source(name):
 
 # The service's own failures: the name that C has for one -> its code and status.
 STATUSES = {
-    name: (code, int(status)) for name, status, code in re.findall(r"\[(STATUS_\w+)\] = \{(\d+),\s*\"(\w+)\"\}", source("base/status.c"))
+    name: (code, int(status)) for name, status, code in re.findall(r"\[(STATUS_\w+)\] = \{(\d+),\s*\"(\w+)\"\}", source("api/status.c"))
 }  # fmt: skip
 
 

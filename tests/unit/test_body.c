@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/status.h"
 #include "base/json.h"
 #include "incoming.h"
 #include "unit.h"

@@ -1,5 +1,6 @@
 /* Error answers in both of their forms. */
-#include "http/problem.h"
+#include "api/problem.h"
+#include "api/status.h"
 
 #include <stdio.h>
 

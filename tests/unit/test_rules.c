@@ -1,5 +1,6 @@
 /* The rules for what people send. */
 #include "api/rules.h"
+#include "api/status.h"
 
 #include "base/arena.h"
 #include "unit.h"

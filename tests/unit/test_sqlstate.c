@@ -1,6 +1,7 @@
 /* What PostgreSQL's error codes mean for a request. */
 #include "db/sqlstate.h"
 
+#include "api/status.h"
 #include "unit.h"
 
 static void test_verdicts(void **state)

@@ -1,5 +1,7 @@
 /* The table of everything that can come of a request. */
-#include "base/status.h"
+#include "api/status.h"
+
+#include "http/response.h"
 
 #include "unit.h"
 
@@ -11,12 +13,12 @@ static void test_every_status_has_its_row(void **state)
 
         assert_non_null(code);
         expect_integer(code, status_from_code(code), status); /* so no code is there twice */
-        assert_string_not_equal(status_reason(status_http(status)), "Unknown");
+        assert_string_not_equal(response_reason(status_http(status)), "Unknown");
         assert_int_equal(strspn(code, "abcdefghijklmnopqrstuvwxyz_0123456789"), strlen(code));
     }
     expect_integer("unknown", status_from_code("no_such_code"), STATUS_COUNT);
     expect_integer("empty", status_from_code(""), STATUS_COUNT);
-    expect_text("a status of nobody's", status_reason(299), "Unknown");
+    expect_text("a status of nobody's", response_reason(299), "Unknown");
 }
 
 static void test_contract(void **state)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "api/routes.h"
+#include "api/status.h"
 #include "base/buf.h"
-#include "base/status.h"
 #include "unit.h"
 
 static void test_every_status_has_its_place(void **state)

@@ -1,4 +1,4 @@
-#include "base/status.h"
+#include "api/status.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -104,40 +104,4 @@ bool status_is_passing(enum status status)
     int http = STATUSES[status].http;
 
     return http == 429 || http == 503 || http == 504;
-}
-
-const char *status_reason(int http)
-{
-    static const struct {
-        int http;
-        const char *reason;
-    } REASONS[] = {
-        {200, "OK"},
-        {304, "Not Modified"},
-        {204, "No Content"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-    };
-
-    for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++) {
-        if (REASONS[i].http == http) {
-            return REASONS[i].reason;
-        }
-    }
-    return "Unknown";
 }

@@ -1,8 +1,9 @@
-#include "http/problem.h"
+#include "api/problem.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+#include "api/status.h"
 #include "base/arena.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -23,7 +24,7 @@ static const char *problem_document(const struct request *request, int http, con
     return arena_printf(request->arena,
                         "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
                         "\"codes\":%s,\"request_id\":\"%s\"}",
-                        status_reason(http), http, codes, request->id);
+                        response_reason(http), http, codes, request->id);
 }
 
 /* Of the two forms the document only if it is asked for by name, and not less than the other one. */

@@ -1,7 +1,7 @@
 /* Error answers: a JSON array of codes, which is what the frontends show, or a problem document
  * (RFC 9457) for clients whose Accept header names application/problem+json. */
-#ifndef CRUDDUR_HTTP_PROBLEM_H
-#define CRUDDUR_HTTP_PROBLEM_H
+#ifndef CRUDDUR_API_PROBLEM_H
+#define CRUDDUR_API_PROBLEM_H
 
 #include <stddef.h>
 
