@@ -475,12 +475,12 @@ create table confirmations (
 );
 
 -- Makes the user whom an event of Cognito's PostConfirmation trigger is about: the outcome word, for which see
--- sql/users/confirm.sql. All rules for it are here and in the table's constraints; what breaks them is caught, so that no
+-- sql/hooks/confirm.sql. All rules for it are here and in the table's constraints; what breaks them is caught, so that no
 -- value gets into the server's log. The identity (handle, e-mail) is the pool's, so an event that comes again writes it
 -- again; the display name is the user's own from then on. pool: null takes any.
 -- event_time: when the event was signed; null: by hand, which always counts. An event that is older than the last one that was
 -- applied to its user, or was applied already, changes nothing, so that a captured one writes no old handle back. Events of one
--- user are to be applied one after the other, see sql/users/confirm.sql.
+-- user are to be applied one after the other, see sql/hooks/confirm.sql.
 create function confirm_user(new_uuid uuid, event json, pool text, event_time timestamptz default null) returns text
     language plpgsql
     security definer

@@ -143,3 +143,52 @@ enum decision activities_delete(struct call *call, struct response *response,
     statement_bind(statement, "uuid", call->request->capture[0]);
     return DECISION_ASK;
 }
+
+enum decision activities_keep(struct call *call, struct response *response,
+                              struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *ttl = rule_ttl(body_string(call->request, call->body, "ttl"), &broken);
+    const char *handle = author_handle(call, "user_handle", "handle", &broken);
+
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(STATEMENT_ACTIVITIES_KEEP);
+    author_bind(statement, call, handle);
+    statement_bind(statement, "uuid", call->request->capture[0]);
+    statement_bind(statement, "ttl", ttl);
+    return DECISION_ASK;
+}
+
+enum decision activities_trends(struct call *call, struct response *response,
+                                struct statement *statement)
+{
+    (void)call;
+    (void)response;
+    *statement = statement_of(STATEMENT_ACTIVITIES_TRENDS);
+    return DECISION_ASK;
+}
+
+enum decision activities_search(struct call *call, struct response *response,
+                                struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *term;
+
+    if (query_text(call->request, "term", &term) != STATUS_OK) {
+        broken_add(&broken, STATUS_MALFORMED_REQUEST);
+    } else {
+        rule_search_term(term, &broken);
+    }
+    if (call->page.after_us != NULL) {
+        broken_add(&broken, STATUS_CURSOR_INVALID); /* there is one page */
+    }
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(STATEMENT_ACTIVITIES_SEARCH);
+    statement_bind(statement, "limit", call->page.limit);
+    statement_bind(statement, "term", term);
+    return DECISION_ASK;
+}

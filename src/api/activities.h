@@ -10,5 +10,8 @@ handler activities_show_of; /* the same below its author's handle */
 handler activities_create;  /* message, ttl */
 handler activities_reply;   /* message */
 handler activities_delete;  /* one's own */
+handler activities_keep;    /* one's own for longer: ttl */
+handler activities_search;  /* ?term=, the best of the newest; a list of one page */
+handler activities_trends;  /* the tags of the last day */
 
 #endif

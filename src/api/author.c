@@ -1,9 +1,9 @@
 #include "api/author.h"
-#include "api/status.h"
 
 #include <ctype.h>
 #include <string.h>
 
+#include "api/status.h"
 #include "base/ids.h"
 #include "http/body.h"
 

@@ -19,7 +19,7 @@ enum decision hooks_post_confirmation(struct call *call, struct response *respon
     }
     char *uuid = arena_alloc(request->arena, UUID_TEXT_SIZE);
     uuid_make(uuid);
-    *statement = statement_of(STATEMENT_USERS_CONFIRM);
+    *statement = statement_of(STATEMENT_HOOKS_CONFIRM);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "event", request->body);
     statement_bind(statement, "pool", call->user_pool);

@@ -1,6 +1,9 @@
 #include "api/metrics.h"
 
+#include "api/rules.h"
+#include "api/status.h"
 #include "base/exposition.h"
+#include "http/query.h"
 
 enum decision metrics_show(struct call *call, struct response *response,
                            struct statement *statement)
@@ -27,4 +30,27 @@ void metrics_finish(const struct call *call, const struct result *result, struct
     response_text(response, "text/plain; version=0.0.4; charset=utf-8",
                   arena_copy(call->request->arena, text.bytes, text.length), text.length);
     buf_release(&text);
+}
+
+static const char DEFAULT_ZONE[] = "UTC";
+
+enum decision metrics_growth(struct call *call, struct response *response,
+                             struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *zone;
+
+    if (query_value(call->request, "tz", &zone) != STATUS_OK) {
+        broken_add(&broken, STATUS_MALFORMED_REQUEST);
+    } else if (zone == NULL) {
+        zone = DEFAULT_ZONE;
+    } else {
+        rule_time_zone(zone, &broken);
+    }
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(STATEMENT_METRICS_GROWTH);
+    statement_bind(statement, "zone", zone);
+    return DECISION_ASK;
 }

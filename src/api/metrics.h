@@ -1,4 +1,4 @@
-/* /metrics, for Prometheus: the pool's, and what only the database knows. */
+/* /metrics, for Prometheus: the pool's, and what only the database knows. And how the service grows. */
 #ifndef CRUDDUR_API_METRICS_H
 #define CRUDDUR_API_METRICS_H
 
@@ -6,5 +6,7 @@
 
 handler metrics_show;
 finisher metrics_finish; /* also without a database: that is one of the metrics */
+
+handler metrics_growth; /* users, posts and replies: in all, and on each of the last days of ?tz= */
 
 #endif

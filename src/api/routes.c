@@ -4,12 +4,10 @@
 
 #include "api/activities.h"
 #include "api/endpoint.h"
-#include "api/growth.h"
 #include "api/health.h"
 #include "api/hooks.h"
 #include "api/messages.h"
 #include "api/metrics.h"
-#include "api/search.h"
 #include "api/social.h"
 #include "api/status.h"
 #include "api/users.h"
@@ -76,7 +74,7 @@ static const struct endpoint ENDPOINTS[] = {
      .missing = STATUS_INTERNAL},
     {.method = METHOD_GET,
      .pattern = "/api/activities/search",
-     .handle = search_activities,
+     .handle = activities_search,
      .is_list = true,
      .missing = STATUS_INTERNAL},
     {.method = METHOD_POST,
@@ -124,7 +122,7 @@ static const struct endpoint ENDPOINTS[] = {
      MARK},
     {.method = METHOD_PUT,
      .pattern = "/api/activities/{uuid}/keep",
-     .handle = social_keep,
+     .handle = activities_keep,
      .access = ACCESS_CALLER,
      .takes_body = true,
      .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_NOT_YOURS,
@@ -165,7 +163,7 @@ static const struct endpoint ENDPOINTS[] = {
      .missing = STATUS_INTERNAL},
     {.method = METHOD_GET,
      .pattern = "/api/trends",
-     .handle = search_trends,
+     .handle = activities_trends,
      .missing = STATUS_INTERNAL},
     {.method = METHOD_POST, .pattern = "/api/profile/update", PROFILE_UPDATE},
     {.method = METHOD_PUT, .pattern = "/api/profile/update", PROFILE_UPDATE},
@@ -208,7 +206,7 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_GET, .pattern = "/metrics", .handle = metrics_show, .finish = metrics_finish},
     {.method = METHOD_GET,
      .pattern = "/api/metrics/growth",
-     .handle = growth_days,
+     .handle = metrics_growth,
      .outcomes = {STATUS_GROWTH_BEHIND},
      .refused = STATUS_TIME_ZONE_UNKNOWN,
      .missing = STATUS_INTERNAL},

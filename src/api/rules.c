@@ -1,5 +1,4 @@
 #include "api/rules.h"
-#include "api/status.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -7,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/status.h"
 #include "base/arena.h"
 #include "base/utf8.h"
 

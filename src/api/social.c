@@ -108,22 +108,6 @@ enum decision social_unread(struct call *call, struct response *response,
                                                                             : DECISION_RESPOND;
 }
 
-enum decision social_keep(struct call *call, struct response *response, struct statement *statement)
-{
-    struct broken broken = {0};
-    const char *ttl = rule_ttl(body_string(call->request, call->body, "ttl"), &broken);
-    const char *handle = author_handle(call, "user_handle", "handle", &broken);
-
-    if (broken.count > 0) {
-        return endpoint_refuse(call, &broken, response);
-    }
-    *statement = statement_of(STATEMENT_SOCIAL_KEEP);
-    author_bind(statement, call, handle);
-    statement_bind(statement, "uuid", call->request->capture[0]);
-    statement_bind(statement, "ttl", ttl);
-    return DECISION_ASK;
-}
-
 enum decision social_read(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};

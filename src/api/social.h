@@ -14,7 +14,6 @@ handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
 handler social_following;     /* what those post and repost whom the caller follows, a list */
-handler social_keep;          /* one's own post for longer: ttl */
 handler social_notifications; /* what others did that concerns the caller, a list */
 handler social_unread;        /* how much of it is new */
 handler social_read;          /* none of it is, up to a time: until */

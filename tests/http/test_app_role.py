@@ -214,7 +214,7 @@ def test_check_tells_a_hook_without_its_login(database, tmp_path):
     settings = {"environment": {"CONNECTION_URL": database.url("cruddur", APP_PASSWORD)}}
     run = run_once("--check", "--sql-dir", SQL, "--hook-secret-file", secret, **settings)
     assert run.returncode == 1
-    assert "sql/users/confirm.sql" in run.stderr and "permission denied for function confirm_user" in run.stderr
+    assert "sql/hooks/confirm.sql" in run.stderr and "permission denied for function confirm_user" in run.stderr
     run = run_once("--check", "--sql-dir", SQL, "--hook-secret-file", secret, "--hook-connection-url-file", url, **settings)
     assert (run.returncode, run.stderr) == (0, "")
 

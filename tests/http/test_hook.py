@@ -65,7 +65,7 @@ class HookService(Service):
         return rows[0] if rows else None
 
     def statements(self):
-        return [line for line in self.log.entries("statement") if line["template"] == "users/confirm"]
+        return [line for line in self.log.entries("statement") if line["template"] == "hooks/confirm"]
 
 
 def raw(event):

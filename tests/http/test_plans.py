@@ -25,7 +25,7 @@ MOST_FOLLOWING = (40_000, 12_000)
 # purge takes 200 activities out of them.
 # These read the rows of all users since an answer, to find those of the followed users.
 TIMES = {
-    "activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "social/keep": 5, "metrics/step": 8, "social/following_since": 2
+    "activities/search": 3, "metrics/growth": 13, "activities/delete": 5, "activities/keep": 5, "metrics/step": 8, "social/following_since": 2
 }
 # How far they go depends on which of their bounds is reached first, and so on how many rows there are.
 BOUNDED = {"social/following", "activities/search", "users/timeline"}

@@ -1,7 +1,7 @@
 /* From a statement's result to the response. */
 #include "api/endpoint.h"
-#include "api/status.h"
 
+#include "api/status.h"
 #include "base/log.h"
 #include "capture.h"
 #include "incoming.h"

@@ -67,7 +67,7 @@ static void test_asks(void **state)
 
         handle(&handled, bodies[i], pools[i % 2]);
         expect_integer(bodies[i], handled.decision, DECISION_ASK);
-        expect_integer(bodies[i], handled.statement.id, STATEMENT_USERS_CONFIRM);
+        expect_integer(bodies[i], handled.statement.id, STATEMENT_HOOKS_CONFIRM);
         expect_text("the body as it came", bound(&handled, "event"), bodies[i]);
         expect_text("pool", bound(&handled, "pool"), pools[i % 2]);
         expect("uuid", uuid_is_valid(bound(&handled, "uuid")));

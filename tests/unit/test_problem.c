@@ -1,9 +1,9 @@
 /* Error answers in both of their forms. */
 #include "api/problem.h"
-#include "api/status.h"
 
 #include <stdio.h>
 
+#include "api/status.h"
 #include "base/json.h"
 #include "http/request.h"
 #include "http/response.h"

@@ -1,7 +1,7 @@
 /* The rules for what people send. */
 #include "api/rules.h"
-#include "api/status.h"
 
+#include "api/status.h"
 #include "base/arena.h"
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* A search's term, and what is refused. */
-#include "api/search.h"
+#include "api/activities.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void search(struct handled *handled, const char *query, struct page page)
     incoming_get(&handled->incoming, arena_printf(&arena, "/api/activities/search%s", query));
     handled->response = (struct response){0};
     struct call call = {.request = &handled->incoming.request, .caller = &caller, .page = page};
-    handled->decision = search_activities(&call, &handled->response, &handled->statement);
+    handled->decision = activities_search(&call, &handled->response, &handled->statement);
     arena_release(&arena);
 }
 
