@@ -13,7 +13,8 @@ static const struct {
     const char *name;
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1];
-    enum lane lane; /* 0: LANE_READ */
+    enum lane lane;
+    unsigned more_lanes; /* set of lanes that run it, too */
     bool may_share;
     bool takes_turns;
 } STATEMENTS[STATEMENT_COUNT] = {
@@ -24,7 +25,8 @@ static const struct {
     [STATEMENT_SESSION_INTRODUCE] = {"session/introduce",
                                      SHAPE_PLAIN,
                                      {"lost", "patience_ms"},
-                                     LANE_WRITE | LANE_HOOK},
+                                     LANE_WRITE,
+                                     LANE_SET(LANE_HOOK)},
     [STATEMENT_HEALTH_READY] = {"health/ready", SHAPE_OUTCOME, {NULL}},
     [STATEMENT_ACTIVITIES_HOME] = {"activities/home",
                                    SHAPE_OUTCOME,
@@ -223,7 +225,8 @@ static bool load_entry(struct catalog *catalog, enum statement_id id, const char
         .sql = sql->bytes,
         .parameters = count_names(STATEMENTS[id].parameters),
         .shape = STATEMENTS[id].shape,
-        .lane = STATEMENTS[id].lane != 0 ? STATEMENTS[id].lane : LANE_READ,
+        .lane = STATEMENTS[id].lane,
+        .lanes = LANE_SET(STATEMENTS[id].lane) | STATEMENTS[id].more_lanes,
         .may_share = STATEMENTS[id].may_share,
         .takes_turns = STATEMENTS[id].takes_turns,
         .not_after = find_parameter(id, "not_after"),

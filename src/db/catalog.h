@@ -9,18 +9,15 @@
 
 struct catalog;
 
-/* The session that runs a statement. Each worker has a session for reads, which so do not wait for a
- * commit, one for writes, and one for slow reads, which so do not hold up the others and have a time
- * limit of their own. The watcher and the purger have a session of their own each, and so has the hook,
- * whose login may do what no other one may. A statement may belong to several. */
-enum lane {
-    LANE_READ = 1,
-    LANE_WRITE = 2,
-    LANE_WATCH = 4,
-    LANE_SLOW = 8,
-    LANE_HOOK = 16,
-    LANE_PURGE = 32
-};
+/* The session that runs a statement. Each worker has one session for each of the first four lanes: reads
+ * do not wait for commits, and neither waits for slow reads, which have a time limit of their own. The
+ * hook has a session of its own because its login has rights that the other logins do not have. The
+ * watcher and the purger are processes with one session each. */
+enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE };
+enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
+
+/* The lane as a set of lanes, for bitwise or. */
+#define LANE_SET(lane) (1U << (lane))
 
 struct prepared {
     const char *name;  /* "activities/home" */
@@ -28,6 +25,7 @@ struct prepared {
     size_t parameters; /* number of them */
     enum shape shape;
     enum lane lane;
+    unsigned lanes; /* set of the lanes that run it: lane, and others if several do */
     /* Several may be committed together, except those with takes_locks: two commits that take the same
      * locks in different orders would deadlock. Two equal posts of one author in each of two commits can
      * deadlock, too: PostgreSQL then ends one commit, and its statements are run again one by one. */

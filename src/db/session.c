@@ -386,7 +386,7 @@ static bool send_set_up(struct session *session)
 static enum statement_id next_mine(const struct session *session, enum statement_id id)
 {
     while (id < STATEMENT_COUNT &&
-           (catalog_get(session->catalog, id)->lane & session->settings->lanes) == 0) {
+           (catalog_get(session->catalog, id)->lanes & session->settings->lanes) == 0) {
         id++;
     }
     return id;

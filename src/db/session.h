@@ -30,7 +30,7 @@ struct session_settings {
     int statement_timeout_ms; /* the server's own limit */
     bool prepares;            /* false: send the text each time and set each transaction up, for a
                                  pooler in transaction mode, whose sessions are not ours */
-    unsigned lanes;           /* whose statements it is for */
+    unsigned lanes;           /* set (LANE_SET) of those whose statements it runs */
     struct session_counts *counts; /* NULL: nobody counts */
 };
 

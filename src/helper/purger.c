@@ -93,7 +93,7 @@ static void run(void *context)
 
     /* It serves no request: neither the listening socket nor the hook's secret is for it. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    settings.session.lanes = LANE_PURGE;
+    settings.session.lanes = LANE_SET(LANE_PURGE);
     settings.session.counts = purger->counts;
     struct connection *connection = connection_new(&settings, purger->catalog, -1);
     for (;;) {

@@ -78,7 +78,7 @@ static void run(void *context)
 
     /* It serves no request: it needs neither the listening socket nor the hook's secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    settings.session.lanes = LANE_WATCH;
+    settings.session.lanes = LANE_SET(LANE_WATCH);
     settings.session.counts = watcher->counts;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1);
     for (;;) {

@@ -178,12 +178,12 @@ int check_run(const struct config *config)
         return EXIT_FAILURE;
     }
     if (watcher_is_wanted(config)) {
-        database.session.lanes |= LANE_WATCH;
+        database.session.lanes |= LANE_SET(LANE_WATCH);
     }
     if (purger_is_wanted(config)) {
-        database.session.lanes |= LANE_PURGE;
+        database.session.lanes |= LANE_SET(LANE_PURGE);
     }
-    hook.session.lanes = LANE_HOOK;
+    hook.session.lanes = LANE_SET(LANE_HOOK);
     config_use_hook_login(config, &hook);
     bool good = check_login(&database, catalog, "the login of the service", &is_there);
     if (is_there) {

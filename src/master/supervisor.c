@@ -27,7 +27,6 @@
 #include "master/respawn.h"
 #include "master/systemd.h"
 #include "master/upgrade.h"
-#include "worker/service.h"
 
 enum {
     FORK_RETRY_MS = 1000,
@@ -35,7 +34,7 @@ enum {
     TICK_IDLE_MS = 1000, /* otherwise */
     /* For a new worker to get to its loop, before the reload is given up. It tries its sessions one
      * after the other, each for up to LINK_FITS_MS. */
-    READY_WAIT_MS = SERVICE_LANES * LINK_FITS_MS + 10000
+    READY_WAIT_MS = LANE_WORKER_COUNT * LINK_FITS_MS + 10000
 };
 
 struct supervisor {

@@ -24,8 +24,8 @@ void scoreboard_take(struct scoreboard *scoreboard, size_t place)
     struct score *score = &scoreboard->scores[place];
 
     atomic_store(&score->open_connections, 0);
-    for (int lane = 0; lane < SCORE_LANES; lane++) {
-        atomic_store(&score->database[lane].open, 0);
+    for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
+        atomic_store(&score->sessions[lane].open, 0);
     }
     score_set(score, WORKER_STARTING, NULL);
     if (atomic_load(&scoreboard->places) <= place) {
@@ -42,9 +42,9 @@ bool scoreboard_has_sessions(const void *scoreboard)
         const struct score *score = &board->scores[i];
         int state = atomic_load(&score->state);
 
-        for (int lane = 0; lane < SCORE_LANES; lane++) {
+        for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
             open += state == WORKER_IDLE || state == WORKER_BUSY
-                        ? atomic_load(&score->database[lane].open)
+                        ? atomic_load(&score->sessions[lane].open)
                         : 0;
         }
     }

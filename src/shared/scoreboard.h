@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/counter.h"
+#include "db/catalog.h"
 #include "db/session.h"
 #include "shared/counts.h"
 
@@ -23,7 +24,6 @@ enum worker_state {
 
 enum {
     WORKERS_MAX = 64,
-    SCORE_LANES = 4,
     SCORE_ALIGNMENT = 64 /* so that no two share a cache line */
 };
 
@@ -33,7 +33,7 @@ struct score {
     _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
     counter connections;         /* accepted or taken over */
     _Atomic int open_connections;
-    struct session_counts database[SCORE_LANES]; /* as in service.h */
+    struct session_counts sessions[LANE_WORKER_COUNT]; /* by enum lane */
     struct feed_counts feed;
     struct refusals refusals;
     struct tally tally;

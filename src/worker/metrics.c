@@ -4,6 +4,7 @@
 #include "base/counter.h"
 #include "base/exposition.h"
 #include "base/memory.h"
+#include "db/catalog.h"
 #include "shared/scoreboard.h"
 #include "worker/refusals.h"
 #include "worker/tally.h"
@@ -12,6 +13,10 @@ static const char *const STATES[WORKER_STATES] = {[WORKER_STARTING] = "starting"
                                                   [WORKER_IDLE] = "idle",
                                                   [WORKER_BUSY] = "busy",
                                                   [WORKER_DRAINING] = "draining"};
+
+static const char *const LANES[] = {
+    [LANE_READ] = "reads", [LANE_WRITE] = "writes", [LANE_SLOW] = "slow",
+    [LANE_HOOK] = "hook",  [LANE_WATCH] = "watch",  [LANE_PURGE] = "purge"};
 
 /* All workers' together, and how many there are in each state. */
 struct sum {
@@ -30,8 +35,8 @@ static void add_score(struct sum *sum, const struct score *score)
 {
     sum->workers[atomic_load(&score->state)]++;
     counter_add(&sum->score.connections, counter_value(&score->connections));
-    for (int i = 0; i < SCORE_LANES; i++) {
-        add_sessions(&sum->score.database[i], &score->database[i]);
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+        add_sessions(&sum->score.sessions[i], &score->sessions[i]);
     }
     counter_add(&sum->score.feed.kept, counter_value(&score->feed.kept));
     counter_add(&sum->score.feed.shared, counter_value(&score->feed.shared));
@@ -79,12 +84,11 @@ static void write_database(const struct scoreboard *scoreboard, const struct sum
 {
     exposition_begin(text, "cruddur_database_sessions_total", "counter",
                      "Sessions that began, attempts that failed, sessions that ended.");
-    write_sessions(text, "reads", &sum->score.database[0]);
-    write_sessions(text, "writes", &sum->score.database[1]);
-    write_sessions(text, "slow", &sum->score.database[2]);
-    write_sessions(text, "hook", &sum->score.database[3]);
-    write_sessions(text, "watch", &scoreboard->watcher);
-    write_sessions(text, "purge", &scoreboard->purger);
+    for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
+        write_sessions(text, LANES[lane], &sum->score.sessions[lane]);
+    }
+    write_sessions(text, LANES[LANE_WATCH], &scoreboard->watcher);
+    write_sessions(text, LANES[LANE_PURGE], &scoreboard->purger);
 }
 
 static void write_feed(const struct feed_counts *feed, struct buf *text)

@@ -15,21 +15,14 @@
 
 enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
 
-static const struct {
-    enum lane lane;
-    const char *suffix; /* of application_name */
-} LANES[SERVICE_LANES] = {
-    [SERVICE_READS] = {LANE_READ, ""},
-    [SERVICE_WRITES] = {LANE_WRITE, " writing"},
-    [SERVICE_SLOW] = {LANE_SLOW, " slow"},
-    [SERVICE_HOOKS] = {LANE_HOOK, " hook"},
-};
+/* What application_name ends with. */
+static const char *const SUFFIXES[LANE_WORKER_COUNT] = {
+    [LANE_READ] = "", [LANE_WRITE] = " writing", [LANE_SLOW] = " slow", [LANE_HOOK] = " hook"};
 
 /* Whether a session of one of them may run what belongs to the other. */
 static bool share_login(const struct service *service, int lane, int other)
 {
-    return service->config->hook_url_file == NULL ||
-           (lane == SERVICE_HOOKS) == (other == SERVICE_HOOKS);
+    return service->config->hook_url_file == NULL || (lane == LANE_HOOK) == (other == LANE_HOOK);
 }
 
 /* The connection that stands in for one that gets no session, as the server has as many as it takes, or
@@ -41,7 +34,7 @@ static struct connection *stand_in(struct service *service, int lane)
     if (!connection_lacks_slot(service->lanes[lane].connection)) {
         return NULL;
     }
-    for (int i = 0; i < SERVICE_LANES && other == NULL; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT && other == NULL; i++) {
         if (share_login(service, lane, i) && connection_is_ready(service->lanes[i].connection)) {
             other = service->lanes[i].connection;
         }
@@ -79,7 +72,7 @@ static bool cancel(void *context, const void *done_context)
 {
     struct service *service = ((struct service_lane *)context)->service;
 
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         if (connection_cancel(service->lanes[i].connection, done_context)) {
             return true;
         }
@@ -92,19 +85,19 @@ static void open_lane(struct service *service, int number, const struct catalog 
 {
     struct service_lane *lane = &service->lanes[number];
 
-    snprintf(lane->name, sizeof lane->name, "%s%s", name, LANES[number].suffix);
+    snprintf(lane->name, sizeof lane->name, "%s%s", name, SUFFIXES[number]);
     lane->settings = config_connection(service->config, lane->name);
-    lane->settings.session.lanes = LANES[number].lane;
-    if (number == SERVICE_HOOKS) {
+    lane->settings.session.lanes = LANE_SET(number);
+    if (number == LANE_HOOK) {
         config_use_hook_login(service->config, &lane->settings);
     }
-    if (number == SERVICE_WRITES || number == SERVICE_HOOKS) {
+    if (number == LANE_WRITE || number == LANE_HOOK) {
         lane->settings.units_max = WRITE_UNITS_MAX;
     }
-    if (number == SERVICE_SLOW) {
+    if (number == LANE_SLOW) {
         lane->settings.session.statement_timeout_ms = service->config->slow_timeout;
     }
-    lane->settings.session.counts = links->score != NULL ? &links->score->database[number] : NULL;
+    lane->settings.session.counts = links->score != NULL ? &links->score->sessions[number] : NULL;
     lane->service = service;
     lane->runner = (struct statement_runner){submit, cancel, lane};
     lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd);
@@ -125,23 +118,23 @@ void service_init(struct service *service, const struct config *config,
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
     routes_add(service->router, config->hook_secret_fd > 0);
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         open_lane(service, i, catalog, name, links);
     }
     /* Waiting for a turn and running end within about one deadline. */
     service->slow_turns =
-        turns_new(&service->lanes[SERVICE_SLOW].runner, config->deadline - config->slow_timeout,
+        turns_new(&service->lanes[LANE_SLOW].runner, config->deadline - config->slow_timeout,
                   TURNS_SLOW_WAITING_MAX);
     service->write_turns =
-        turns_new(&service->lanes[SERVICE_WRITES].runner,
-                  config->deadline - config->statement_timeout, TURNS_WRITES_WAITING_MAX);
+        turns_new(&service->lanes[LANE_WRITE].runner, config->deadline - config->statement_timeout,
+                  TURNS_WRITES_WAITING_MAX);
     service->feed_settings.mark = links->mark;
     service->feed_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
         service->feed_settings.watch_ms = config->feed_watch;
         service->feed_settings.stale_s = config->feed_stale;
         service->feed_settings.counts = &links->score->feed;
-        service->feed = feed_new(&service->feed_settings, &service->lanes[SERVICE_READS].runner);
+        service->feed = feed_new(&service->feed_settings, &service->lanes[LANE_READ].runner);
     }
     if (links->scoreboard != NULL) {
         service->teller = (struct teller){metrics_tell, links->scoreboard};
@@ -155,8 +148,8 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
 {
     bool fits = true;
 
-    for (int i = 0; i < SERVICE_LANES; i++) {
-        bool is_used = i != SERVICE_HOOKS || service->config->hook_secret_fd > 0;
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+        bool is_used = i != LANE_HOOK || service->config->hook_secret_fd > 0;
 
         fits = fits && (!is_used || connection_fits(service->lanes[i].connection,
                                                     scoreboard_has_sessions, scoreboard));
@@ -164,34 +157,20 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
     return fits;
 }
 
-static enum service_lane_id lane_of(const struct service *service,
-                                    const struct statement *statement)
+static enum lane lane_of(const struct service *service, const struct statement *statement)
 {
-    enum lane lane = catalog_get(service->catalog, statement->id)->lane;
-
-    switch (lane) {
-    case LANE_WRITE:
-        return SERVICE_WRITES;
-    case LANE_SLOW:
-        return SERVICE_SLOW;
-    case LANE_HOOK:
-        return SERVICE_HOOKS;
-    case LANE_READ:
-    case LANE_WATCH:
-    case LANE_PURGE:
-        break;
-    }
-    return SERVICE_READS;
+    /* Handlers have no statement of the watcher or the purger: it is below LANE_WORKER_COUNT. */
+    return catalog_get(service->catalog, statement->id)->lane;
 }
 
 void service_submit(struct service *service, const struct statement *statement, const char *asker,
                     statement_done *done, void *context)
 {
-    enum service_lane_id lane = lane_of(service, statement);
+    enum lane lane = lane_of(service, statement);
 
     if (service->feed != NULL && feed_takes(statement)) {
         feed_submit(service->feed, statement, done, context);
-    } else if (lane == SERVICE_SLOW) {
+    } else if (lane == LANE_SLOW) {
         turns_submit(service->slow_turns, statement, asker, done, context);
     } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
         turns_submit(service->write_turns, statement, asker, done, context);
@@ -208,9 +187,9 @@ bool service_cancel(struct service *service, const void *context)
 
 static bool writes(const struct service *service, const struct statement *statement)
 {
-    enum service_lane_id lane = lane_of(service, statement);
+    enum lane lane = lane_of(service, statement);
 
-    return lane == SERVICE_WRITES || lane == SERVICE_HOOKS;
+    return lane == LANE_WRITE || lane == LANE_HOOK;
 }
 
 void service_note_result(const struct service *service, const struct statement *statement)
@@ -223,7 +202,7 @@ void service_note_result(const struct service *service, const struct statement *
 
 bool service_event(struct service *service, const void *who)
 {
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         if (service->lanes[i].connection == who) {
             service->lanes[i].is_ready = true;
             return true;
@@ -237,7 +216,7 @@ static void pass_on(struct service *service)
 {
     bool lacks = false;
 
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         struct connection *own = service->lanes[i].connection, *other = stand_in(service, i);
 
         lacks = lacks || connection_lacks_slot(own);
@@ -251,7 +230,7 @@ static void pass_on(struct service *service)
 void service_proceed(struct service *service)
 {
     pass_on(service);
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         struct service_lane *lane = &service->lanes[i];
         bool is_ready = lane->is_ready;
 
@@ -264,7 +243,7 @@ int service_wait_ms(const struct service *service)
 {
     int first_ms = -1;
 
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         int lane_ms = connection_wait_ms(service->lanes[i].connection);
 
         first_ms = clock_sooner(first_ms, lane_ms);
@@ -274,7 +253,7 @@ int service_wait_ms(const struct service *service)
 
 void service_finish(struct service *service)
 {
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         connection_finish(service->lanes[i].connection);
     }
 }
@@ -284,7 +263,7 @@ void service_release(struct service *service)
     feed_free(service->feed);
     turns_free(service->slow_turns);
     turns_free(service->write_turns);
-    for (int i = 0; i < SERVICE_LANES; i++) {
+    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         connection_free(service->lanes[i].connection);
     }
     router_free(service->router);

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 
 #include "api/endpoint.h"
+#include "db/catalog.h"
 #include "db/connection.h"
+#include "db/pipeline.h"
 #include "home/cache.h"
 #include "http/cors.h"
 #include "identity/caller.h"
@@ -18,32 +20,23 @@ struct keypage_link;
 struct router;
 struct turns;
 
-/* Reads, writes and slow reads go over a connection each: no read waits for a commit or for a slow
- * one. A connection begins its session when it gets its first statement. */
-enum service_lane_id {
-    SERVICE_READS,
-    SERVICE_WRITES,
-    SERVICE_SLOW,
-    SERVICE_HOOKS, /* by a login of its own; without a hook nothing is sent there */
-    SERVICE_LANES
-};
-_Static_assert((int)SERVICE_LANES == (int)SCORE_LANES, "each is counted");
-
 struct service {
     const struct config *config;
     const struct catalog *catalog;
     struct router *router;
+    /* A connection for each lane, which begins its session when it gets its first statement. No statement
+     * is sent to LANE_HOOK unless there is a hook. */
     struct service_lane {
         struct service *service;
         struct connection *connection;
         struct statement_runner runner; /* by this connection, or one that stands in for it */
         struct connection_settings settings;
         char name[40]; /* application_name */
-        bool is_ready; /* its socket has something to say */
-    } lanes[SERVICE_LANES];
+        bool is_ready; /* its socket is readable or writable */
+    } lanes[LANE_WORKER_COUNT];
     bool is_sharing;          /* one of the connections does another's work, for want of sessions */
-    struct turns *slow_turns; /* of SERVICE_SLOW */
-    struct turns *write_turns; /* of SERVICE_WRITES, for the statements that take turns */
+    struct turns *slow_turns; /* of LANE_SLOW */
+    struct turns *write_turns; /* of LANE_WRITE, for the statements that take turns */
     struct keyring_settings keyring_settings;
     struct feed_settings feed_settings;
     struct feed *feed; /* NULL: none is kept */
