@@ -8,7 +8,8 @@ struct sockaddr;
 
 enum { ADDRESS_HOST_SIZE = 256 };
 
-/* The parts of host:port; an IPv6 host is in brackets. *port points into address. False: it has another form. */
+/* The parts of host:port; an IPv6 host is in brackets. *port points into address. False: it has
+ * another form. */
 bool address_split(const char *address, char host[static ADDRESS_HOST_SIZE], const char **port);
 
 enum reach {
@@ -20,7 +21,8 @@ enum reach {
 /* Which peers host:port lets in. Does not resolve names. */
 enum reach address_reach(const char *address);
 
-/* Whether only processes of this host can connect to the address: a unix socket or a loopback address. */
+/* Whether only processes of this host can connect to the address: a unix socket or a loopback
+ * address. */
 bool address_is_local(const struct sockaddr *address);
 
 #endif

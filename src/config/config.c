@@ -136,7 +136,8 @@ static void derive(struct config *config)
     }
 }
 
-/* Whether an address is given beyond loopback. What a name means is seen when the socket is open (listen.h). */
+/* Whether an address is given beyond loopback. What a name means is seen when the socket is open
+ * (listen.h). */
 static bool listens_beyond_loopback(const char *listen)
 {
     return listen != NULL && strncmp(listen, "tcp:", 4) == 0 &&

@@ -84,8 +84,9 @@ bool config_hook_secret(const struct config *config, struct buf *secret);
 struct keyring_settings config_keyring(const struct config *config,
                                        const struct keypage_link *link);
 
-/* How many sessions of the service's login the pool wants: for each worker one for reads, writes, slow
- * reads, and the hook if that has no login of its own; one for the watcher and one for the purger. */
+/* How many sessions of the service's login the pool wants: for each worker one for reads, writes,
+ * slow reads, and the hook if that has no login of its own; one for the watcher and one for the
+ * purger. */
 int config_sessions(const struct config *config);
 
 /* The part of the settings that the database connection takes. application_name is borrowed. */

@@ -11,7 +11,8 @@ static const char *const SECRETS[] = {
     "CONNECTION_URL=",        "PROD_CONNECTION_URL=",    "PGPASSWORD=", "CRUDDUR_APP_PASSWORD=",
     "CRUDDUR_HOOK_PASSWORD=", "CRUDDUR_OWNER_PASSWORD=", NULL};
 
-/* Names, or with "_" or "=" at the end beginnings. Sanitizers have their options in variables too. */
+/* Names, or with "_" or "=" at the end beginnings. Sanitizers have their options in variables
+ * too. */
 static const char *const PLAIN[] = {"ASAN_OPTIONS=",
                                     "HOME=",
                                     "LANG=",
@@ -60,7 +61,8 @@ void hardening_apply(bool allows_core)
     if (allows_core) {
         return;
     }
-    /* The limit doesn't count where cores go to a program (core(5)); that the process isn't dumpable does. */
+    /* The limit doesn't count where cores go to a program (core(5)); that the process isn't
+     * dumpable does. */
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         log_errno(LOG_WARNING, "supervisor", "no core");
     }

@@ -273,8 +273,8 @@ static bool is_of_others(const char *variable, size_t name_length)
     return strncmp(variable, "CRUDDUR_", 8) != 0;
 }
 
-/* "NAME=value". An empty value leaves the setting as it is: Docker Compose passes a variable that was not given in this form. A
- * name that isn't ours is passed over when strangers are allowed. */
+/* "NAME=value". An empty value leaves the setting as it is: Docker Compose passes a variable that
+ * was not given in this form. A name that isn't ours is passed over when strangers are allowed. */
 static bool take_variable(struct config *config, const char *variable, bool allows_strangers,
                           FILE *errors)
 {

@@ -45,7 +45,8 @@ static void warn_of_login(const struct session *session, const char *name)
     }
 }
 
-/* Whether the database fits the statements of one login and lets it run them. *is_there: whether it could be asked. */
+/* Whether the database fits the statements of one login and lets it run them. *is_there: whether it
+ * could be asked. */
 static bool check_login(const struct connection_settings *settings, const struct catalog *catalog,
                         const char *name, bool *is_there)
 {

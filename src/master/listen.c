@@ -277,7 +277,8 @@ bool listen_open(const struct config *config, struct listener *listener)
     return false;
 }
 
-/* Another server may have made a socket of its own in the place of ours, once somebody had removed that. */
+/* Another server may have made a socket of its own in the place of ours, once somebody had removed
+ * that. */
 static void remove_own_file(const struct listener *listener)
 {
     struct stat about;

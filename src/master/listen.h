@@ -23,12 +23,13 @@ bool listen_is_handed_over(void);
  * use by a living server (a dead one's socket file is replaced), no right to it. */
 bool listen_open(const struct config *config, struct listener *listener);
 
-/* Whether these settings may be served on the socket, however it came here: in handle mode a peer says itself which
- * address its client has, so only processes of this host may be peers. False after logging it. */
+/* Whether these settings may be served on the socket, however it came here: in handle mode a peer
+ * says itself which address its client has, so only processes of this host may be peers. False
+ * after logging it. */
 bool listen_allows(const struct listener *listener, const struct config *config);
 
-/* Sets unlink_path to the path that the socket is bound to; device and inode say whether it is still its file. False: errno
- * says why. */
+/* Sets unlink_path to the path that the socket is bound to; device and inode say whether it is
+ * still its file. False: errno says why. */
 bool listen_note_path(struct listener *listener);
 
 /* Closes it, and removes the socket file if it is ours. */

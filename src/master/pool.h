@@ -45,8 +45,8 @@ struct pool {
 /* Makes what the workers share. False: errno says why. */
 bool pool_open(struct pool *pool);
 
-/* The same, with what the workers of an earlier program share. life_fd is the workers' end of the pipe, own_life_fd the
- * master's. */
+/* The same, with what the workers of an earlier program share. life_fd is the workers' end of the
+ * pipe, own_life_fd the master's. */
 bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
                     int own_life_fd);
 
@@ -61,8 +61,8 @@ void pool_free(struct pool *pool);
 struct generation *pool_add_generation(struct pool *pool);
 void pool_leave_generation(struct pool *pool, struct generation *generation);
 
-/* Starts a worker; must_fit: as in worker_place. False: there is no place, or no process to be had, which
- * is logged once a minute. */
+/* Starts a worker; must_fit: as in worker_place. False: there is no place, or no process to be had,
+ * which is logged once a minute. */
 bool pool_has_place(const struct pool *pool);
 bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit);
 
@@ -75,7 +75,8 @@ bool pool_has_begun(const struct pool *pool, const struct child *child);
 int pool_running(const struct pool *pool);
 int pool_leaving(const struct pool *pool);
 
-/* Asks a worker to leave with this signal; it is killed if it is still there when its time is up. */
+/* Asks a worker to leave with this signal; it is killed if it is still there when its time is
+ * up. */
 void pool_ask_to_leave(struct child *child, int signal_number);
 
 /* All workers of a generation give their connections to the others and leave. */

@@ -1,13 +1,14 @@
-/* The upgrade of the program: the master executes the installed one in place, as php-fpm does at USR2, so that it
- * stays the same process and its workers stay its children. They serve until workers of the new program have taken
- * their places.
+/* The upgrade of the program: the master executes the installed one in place, as php-fpm does at
+ * USR2, so that it stays the same process and its workers stay its children. They serve until
+ * workers of the new program have taken their places.
  *
  *     HUP, and another file is installed → trial → execution → a reload, with the old workers as the old set
  *
- * The trial is a process that executes the new program, which reads settings and templates and says that it can run.
- * Without its word nothing changes. The next program is told by an environment variable which descriptors and workers
- * it inherits. What two versions have in common is the format of that variable, of the handover queue (handover.h), and
- * the signals of a worker (worker.h). */
+ * The trial is a process that executes the new program, which reads settings and templates and says
+ * that it can run. Without its word nothing changes. The next program is told by an environment
+ * variable which descriptors and workers it inherits. What two versions have in common is the
+ * format of that variable, of the handover queue (handover.h), and the signals of a worker
+ * (worker.h). */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
 
@@ -42,7 +43,8 @@ void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
 /* Whether pid was the trial, which has ended then; *passed: the new program can run. */
 bool upgrade_trial_ended(struct upgrade *upgrade, pid_t pid, bool *passed);
 
-/* Executes the new program. Returns, with errno set, only when that fails. fetcher: its process, or 0. */
+/* Executes the new program. Returns, with errno set, only when that fails. fetcher: its process, or
+ * 0. */
 void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
                      const struct pool *pool, pid_t fetcher);
 
@@ -57,8 +59,8 @@ int upgrade_stand_trial(const struct config *config);
 /* Whether an earlier program of this process has left something. */
 bool upgrade_is_inherited(void);
 
-/* Takes it over: the socket, what the workers share, the workers themselves as of that generation, the fetcher's process.
- * False: errno says why. */
+/* Takes it over: the socket, what the workers share, the workers themselves as of that generation,
+ * the fetcher's process. False: errno says why. */
 bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,
                      pid_t *fetcher);
 

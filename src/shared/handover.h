@@ -16,8 +16,8 @@ struct handover {
 /* Before the workers are forked. */
 bool handover_open(struct handover *handover);
 
-/* Queues a connection, with what was taken out of it and not served; false when that didn't work within timeout_ms. The descriptor stays open
- * here and is to be closed. */
+/* Queues a connection, with what was taken out of it and not served; false when that didn't work
+ * within timeout_ms. The descriptor stays open here and is to be closed. */
 bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
                    int timeout_ms);
 

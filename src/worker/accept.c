@@ -84,8 +84,8 @@ static bool passes_on(const struct arrivals *arrivals)
     return arrivals->is_open && clock_ms() >= arrivals->pass_again_ms && is_ahead(arrivals);
 }
 
-/* To whoever is first in the other row, where this one doesn't stand for a moment. Who is ahead too passes
- * it on again, until it comes to the one that has fewest. */
+/* To whoever is first in the other row, where this one doesn't stand for a moment. Who is ahead too
+ * passes it on again, until it comes to the one that has fewest. */
 static bool pass_on(struct arrivals *arrivals, int fd, const struct buf *arrived)
 {
     if (arrivals->patient_until_ms == 0) {
@@ -206,8 +206,8 @@ static void take_over_in_turn(struct arrivals *arrivals)
     }
 }
 
-/* Stands in the other row again once all that was passed on is taken, or somebody else has most; or if
- * neither comes true: those that have fewer are too busy then, or stuck. */
+/* Stands in the other row again once all that was passed on is taken, or somebody else has most; or
+ * if neither comes true: those that have fewer are too busy then, or stuck. */
 static void look_after_others(struct arrivals *arrivals)
 {
     if (is_ahead(arrivals) && handover_waits(&arrivals->place->handover)) {

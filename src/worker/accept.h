@@ -1,9 +1,10 @@
-/* New connections, from the listening socket and from workers that leave, shared out so that no worker
- * has many more than another.
+/* New connections, from the listening socket and from workers that leave, shared out so that no
+ * worker has many more than another.
  *
  * Left to itself a pool isn't fair: a worker that is busy comes round to the socket before the ones
- * that the kernel wakes for it have begun to run, and who has most to do gets still more. Two of four
- * workers had nearly all connections then, and requests waited behind each other twice as long. */
+ * that the kernel wakes for it have begun to run, and who has most to do gets still more. Two of
+ * four workers had nearly all connections then, and requests waited behind each other twice as
+ * long. */
 #ifndef CRUDDUR_WORKER_ACCEPT_H
 #define CRUDDUR_WORKER_ACCEPT_H
 

@@ -95,8 +95,8 @@ static void close_gently(struct client *client)
 
 /* --- answering --- */
 
-/* Waits for the next request. One that has been taken already is looked at in a turn of its own, which an event
- * brings about that is always there. */
+/* Waits for the next request. One that has been taken already is looked at in a turn of its own,
+ * which an event brings about that is always there. */
 static void wait_for_next(struct client *client)
 {
     bool was_answering = client->stage == CLIENT_ANSWERING;
@@ -207,7 +207,8 @@ static enum fastcgi_state look(struct client *client, bool *answerable)
                         answerable);
 }
 
-/* What is no FastCGI may be a connection that the server before this one has left. False when it is none. */
+/* What is no FastCGI may be a connection that the server before this one has left. False when it is
+ * none. */
 static bool take_left(struct client *client)
 {
     struct buf arrived = {0};
@@ -269,7 +270,8 @@ static bool is_cancelled(struct client *client)
     return client->stage == CLIENT_PARKED || service_cancel(client->clients->service, client);
 }
 
-/* The peer has left, or doesn't want its answer: a request that nothing was done for yet is dropped. */
+/* The peer has left, or doesn't want its answer: a request that nothing was done for yet is
+ * dropped. */
 static void abandon(struct client *client, bool has_left)
 {
     if (!is_cancelled(client)) {

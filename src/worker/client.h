@@ -38,7 +38,8 @@ struct clients {
     int epoll_fd;
 };
 
-/* Takes a connected socket over, and what another worker has taken out of it. Its events come with the client's address as data.ptr. */
+/* Takes a connected socket over, and what another worker has taken out of it. Its events come with
+ * the client's address as data.ptr. */
 void clients_add(struct clients *clients, int fd, const struct buf *arrived);
 
 /* Events of its socket. The client may be gone afterwards. */
@@ -58,7 +59,8 @@ void clients_look_once_more(struct clients *clients); /* at what has arrived wit
 void clients_unpark(struct clients *clients);         /* whoever waits for keys waits no longer */
 /* Gives all connections away that are not being served. What has come of a request goes with it. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
-/* Likewise, to the next server on the listening socket. False, errno says why: those for which that doesn't work stay. */
+/* Likewise, to the next server on the listening socket. False, errno says why: those for which that
+ * doesn't work stay. */
 bool clients_leave(struct clients *clients, int listen_fd);
 void clients_close(struct clients *clients);
 

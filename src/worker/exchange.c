@@ -65,7 +65,8 @@ static enum status identify(struct exchange *exchange, bool may_wait)
     return STATUS_UNAUTHENTICATED;
 }
 
-/* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as none. */
+/* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as
+ * none. */
 static void notice(struct exchange *exchange)
 {
     if (identify(exchange, false) != STATUS_OK) {

@@ -8,9 +8,9 @@ struct buf;
 struct caller;
 struct request;
 
-/* Counts a caller of the kind CALLER_REFUSED, unless refusals is NULL (there is no pool), and logs it as
- * repeats.h limits it: once a minute for a reason and a subject. The line has the subject's pseudonym,
- * and nothing else of the request but its id. */
+/* Counts a caller of the kind CALLER_REFUSED, unless refusals is NULL (there is no pool), and logs
+ * it as repeats.h limits it: once a minute for a reason and a subject. The line has the subject's
+ * pseudonym, and nothing else of the request but its id. */
 void refusals_note(struct refusals *refusals, const struct request *request,
                    const struct caller *caller);
 

@@ -20,8 +20,8 @@ size_t tally_status(int http);
 /* Adds one to the other. */
 void tally_add(struct tally *sum, const struct tally *more);
 
-/* As cruddur_requests_total and cruddur_request_seconds, in Prometheus's text format; what was never
- * asked is left out. */
+/* As cruddur_requests_total and cruddur_request_seconds, in Prometheus's text format; what was
+ * never asked is left out. */
 void tally_write(const struct tally *tally, struct buf *text);
 
 #endif

@@ -7,7 +7,8 @@
 #include "base/status.h"
 #include "db/pipeline.h"
 
-/* A turn waits, until its statement is submitted; then it is under way, until there is the result or the turn is cancelled. */
+/* A turn waits, until its statement is submitted; then it is under way, until there is the result
+ * or the turn is cancelled. */
 struct turn {
     struct turns *turns;
     const struct statement *statement;

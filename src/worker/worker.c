@@ -74,8 +74,9 @@ static int set_signals(void)
     return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Who wakes a worker isn't interrupted for it: nginx goes on and has more for the worker by the time it
- * runs (sched(7), SCHED_BATCH). Where somebody has chosen another policy for the pool, that stays. */
+/* Who wakes a worker isn't interrupted for it: nginx goes on and has more for the worker by the
+ * time it runs (sched(7), SCHED_BATCH). Where somebody has chosen another policy for the pool, that
+ * stays. */
 static void run_in_batches(void)
 {
     const struct sched_param none = {0};
