@@ -17,8 +17,8 @@ struct helper {
     int64_t fork_logged_ms; /* when it was last told that fork failed; 0: it wasn't */
 };
 
-/* What it does, in a child with the usual signal handling. It ends when the master does; to return is
- * to fail. */
+/* What it does, in a child with the usual signal handling. It ends when the master does; to return
+ * is to fail. */
 typedef void helper_run(void *context);
 
 /* Starts it if it doesn't run. name is what ps shows, 15 bytes at most. */

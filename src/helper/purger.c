@@ -57,8 +57,8 @@ static void take_step(void *context, const struct result *result)
     }
 }
 
-/* Until more is to be done than at the time of that generation. */
-static void rest(const struct purger *purger, int64_t next_ms, uint64_t generation)
+/* Until the next activity expires, the pool has written something, or PURGER_REST_MS are over. */
+static void rest(const struct purger *purger, int64_t next_ms, uint64_t writes)
 {
     int interval_ms = purger->config->purge_interval * 1000;
     int64_t end_ms = clock_ms() + (next_ms < PURGER_REST_MS ? next_ms : PURGER_REST_MS);
@@ -68,7 +68,7 @@ static void rest(const struct purger *purger, int64_t next_ms, uint64_t generati
         poll(NULL, 0, pause_ms);
         int left_ms = clock_left_ms(end_ms);
         pause_ms = left_ms < interval_ms ? left_ms : interval_ms;
-    } while (pause_ms > 0 && atomic_load(&purger->mark->generation) == generation);
+    } while (pause_ms > 0 && atomic_load(&purger->mark->writes) == writes);
 }
 
 /* After a step that began then. */
@@ -97,7 +97,7 @@ static void run(void *context)
     settings.session.counts = purger->counts;
     struct connection *connection = connection_new(&settings, purger->catalog, -1);
     for (;;) {
-        uint64_t generation = atomic_load(&purger->mark->generation);
+        uint64_t writes = atomic_load(&purger->mark->writes);
         int64_t began_ms = clock_ms();
 
         connection_submit(connection, &statement, take_step, &progress);
@@ -105,7 +105,7 @@ static void run(void *context)
         if (progress.done > 0) {
             pause_after(began_ms);
         } else {
-            rest(purger, progress.next_ms, generation);
+            rest(purger, progress.next_ms, writes);
         }
     }
 }

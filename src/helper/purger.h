@@ -1,11 +1,11 @@
-/* The pool's one process that takes away what has expired or was deleted, and has replies end with what
- * they reply to. Of all hosts' purgers and bin/db-purge one works at a time.
+/* The pool's one process that takes away what has expired or was deleted, and has replies end with
+ * what they reply to. Of all hosts' purgers and bin/db-purge one works at a time.
  *
- * It works in steps until one finds nothing to do. After each it pauses for PURGER_PAUSES times as long as
- * the step took: a busy server, where steps take longer, is left alone for longer. Then it rests until the
- * next activity expires, or until this pool has written something: which it learns from shared memory,
- * where it looks every --purge-interval seconds, without a statement. What others write (another host,
- * psql) is found after PURGER_REST_MS at the latest. */
+ * It works in steps until one finds nothing to do. After each it pauses for PURGER_PAUSES times as
+ * long as the step took: a busy server, where steps take longer, is left alone for longer. Then it
+ * rests until the next activity expires, or until this pool has written something: which it learns
+ * from shared memory, where it looks every --purge-interval seconds, without a statement. What
+ * others write (another host, psql) is found after PURGER_REST_MS at the latest. */
 #ifndef CRUDDUR_HELPER_PURGER_H
 #define CRUDDUR_HELPER_PURGER_H
 
@@ -15,7 +15,7 @@
 
 struct catalog;
 struct config;
-struct feed_mark;
+struct mark;
 struct session_counts;
 
 enum {
@@ -28,7 +28,7 @@ enum {
 
 struct purger {
     struct helper helper;
-    const struct feed_mark *mark; /* of what the pool writes */
+    const struct mark *mark; /* of what the pool writes */
     struct session_counts *counts;
     const struct config *config; /* of its last start, as the next */
     const struct catalog *catalog;

@@ -18,7 +18,7 @@
 enum { CLOCK_TOLERANCE_US = 20000 };
 
 struct look {
-    struct feed_mark *mark;
+    struct mark *mark;
     int64_t began_us;
     /* By how much the server's clock is ahead of this one's, at least and at most. */
     bool is_clock_known;
@@ -26,7 +26,8 @@ struct look {
     struct buf snapshot; /* that of the last one */
 };
 
-/* Whether the server's clock was set since it was looked at. A page's end was computed by the old one. */
+/* Whether the server's clock was set since it was looked at. A page's end was computed by the old
+ * one. */
 static bool has_clock_moved(struct look *look, int64_t now_us, int64_t said_us)
 {
     int64_t least_us = said_us - now_us, most_us = said_us - look->began_us;
@@ -52,14 +53,14 @@ static void take_snapshot(void *context, const struct result *result)
         return; /* blind; the workers see that from the time of the last look */
     }
     if (has_clock_moved(look, clock_us(), result->clock_us)) {
-        feed_mark_written(look->mark);
+        mark_add_write(look->mark);
     }
     if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->seen) != 0) {
         buf_clear(&look->snapshot);
         buf_text(&look->snapshot, result->seen);
-        feed_mark_changed(look->mark, &latest);
+        mark_publish(look->mark, &latest);
     }
-    atomic_store(&look->mark->looked_us, look->began_us);
+    mark_set_polled(look->mark, look->began_us);
 }
 
 static void sleep_until(int64_t end_us)
@@ -82,8 +83,8 @@ static void run(void *context)
     settings.session.counts = watcher->counts;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1);
     for (;;) {
-        if (feed_mark_is_idle(watcher->mark)) {
-            feed_mark_rest(watcher->mark);
+        if (mark_is_idle(watcher->mark)) {
+            mark_wait_for_request(watcher->mark);
         }
         look.began_us = clock_us();
         connection_submit(connection, &statement, take_snapshot, &look);
@@ -95,7 +96,7 @@ static void run(void *context)
 bool watcher_prepare(struct watcher *watcher, struct session_counts *counts)
 {
     watcher->counts = counts;
-    watcher->mark = feed_mark_new();
+    watcher->mark = mark_new();
     return watcher->mark != NULL;
 }
 

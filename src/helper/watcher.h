@@ -10,12 +10,12 @@
 
 struct catalog;
 struct config;
-struct feed_mark;
+struct mark;
 struct session_counts;
 
 struct watcher {
     struct helper helper;
-    struct feed_mark *mark;
+    struct mark *mark;
     struct session_counts *counts;
     const struct config *config; /* of its last start, as the next */
     const struct catalog *catalog;

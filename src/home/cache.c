@@ -10,64 +10,70 @@
 #include "base/status.h"
 #include "db/pipeline.h"
 #include "db/statement.h"
+#include "home/mark.h"
 #include "home/snapshot.h"
 #include "http/etag.h"
+#include "shared/counts.h"
 
-/* Somebody who waits for a page. */
+/* A request that waits for a fill. */
 struct waiter {
     statement_done *done;
     void *context;
     struct waiter *next;
 };
 
-/* Two counters of the mark, read before the database is asked: a write in between is seen by the next
- * look at them. */
+/* The two counters of the mark, read before the database is asked. A write that happens in between
+ * changes them, so that the page is out of date when it arrives. */
 struct version {
-    uint64_t generation;
-    uint64_t changes;
+    uint64_t writes;
+    uint64_t sequence;
 };
 
-struct page {
-    char limit[8]; /* rows, as the statement has it; "" while unused */
+/* A page is unused (limit is ""), empty (a fill is under way or has failed), or filled. It belongs
+ * to one limit until another one needs its slot. A filled page stays filled, fresh or not, because
+ * it may be served stale; only the next result that is at least as new replaces it. */
+struct cached_page {
+    char limit[8]; /* rows, as the statement has it */
     bool is_filled;
     struct buf body;
-    struct buf next_key; /* empty: none */
+    struct buf next_key; /* empty: this is the last page */
     struct buf seen;     /* the snapshot of body, as text */
     char etag[ETAG_SIZE];
     struct version version;
     struct snapshot snapshot;
-    int64_t dies_us;  /* when the first activity in it expires */
-    int64_t fresh_us; /* when it was last known to be what the database has */
+    int64_t expires_us; /* when the first of its activities expires */
+    int64_t fresh_us;   /* when it was last known to have what the database has */
     int64_t used_us;
-    struct fill *fill; /* the newest that is under way */
-    int fills;         /* all that are */
+    struct fill *fill; /* the newest one under way, which requests may join; NULL: none */
+    int fills;         /* number of all under way: while it is not 0 the slot cannot be reused */
 };
 
-/* A page that the database was asked for. */
+/* A statement that was sent for a page, with the requests that wait for it. It frees itself when it
+ * is done. */
 struct fill {
-    struct feed *feed;
-    struct page *page;
+    struct cache *cache;
+    struct cached_page *page;
     struct statement statement;
     struct version version;
     int64_t asked_us;
     struct waiter *waiters;
-    struct fill *next, **link; /* of all */
+    struct fill *next, **link; /* in the list of all */
 };
 
-struct feed {
-    const struct feed_settings *settings;
+struct cache {
+    const struct cache_settings *settings;
     const struct statement_runner *reads;
-    struct page pages[FEED_PAGES_MAX];
+    struct cached_page pages[CACHE_PAGES_MAX];
     struct fill *fills;
 };
 
-struct feed *feed_new(const struct feed_settings *settings, const struct statement_runner *reads)
+struct cache *cache_new(const struct cache_settings *settings, const struct statement_runner *reads)
 {
-    struct feed *feed = memory_zeroed(sizeof *feed);
+    struct cache *cache = memory_zeroed(sizeof *cache);
 
-    feed->settings = settings;
-    feed->reads = reads;
-    return feed;
+    cache->settings = settings;
+    cache->reads = reads;
+    return cache;
 }
 
 static void fill_free(struct fill *fill)
@@ -85,36 +91,36 @@ static void fill_free(struct fill *fill)
     memory_free(fill);
 }
 
-void feed_free(struct feed *feed)
+void cache_free(struct cache *cache)
 {
-    if (feed == NULL) {
+    if (cache == NULL) {
         return;
     }
-    while (feed->fills != NULL) {
-        fill_free(feed->fills);
+    while (cache->fills != NULL) {
+        fill_free(cache->fills);
     }
-    for (size_t i = 0; i < FEED_PAGES_MAX; i++) {
-        buf_release(&feed->pages[i].body);
-        buf_release(&feed->pages[i].next_key);
-        buf_release(&feed->pages[i].seen);
+    for (size_t i = 0; i < CACHE_PAGES_MAX; i++) {
+        buf_release(&cache->pages[i].body);
+        buf_release(&cache->pages[i].next_key);
+        buf_release(&cache->pages[i].seen);
     }
-    memory_free(feed);
+    memory_free(cache);
 }
 
-bool feed_takes(const struct statement *statement)
+bool cache_accepts(const struct statement *statement)
 {
     return statement->id == STATEMENT_ACTIVITIES_HOME &&
            statement_value(statement, "after_us") == NULL;
 }
 
-/* The place of the page of that length: its own, or that of one that was not asked for for longer
- * than the others. NULL: all are being filled just now. */
-static struct page *page_of(struct feed *feed, const char *limit)
+/* The page of that length, in a slot of its own or in that of the least recently used page. NULL:
+ * all slots are being filled. */
+static struct cached_page *page_of(struct cache *cache, const char *limit)
 {
-    struct page *oldest = NULL;
+    struct cached_page *oldest = NULL;
 
-    for (size_t i = 0; i < FEED_PAGES_MAX; i++) {
-        struct page *page = &feed->pages[i];
+    for (size_t i = 0; i < CACHE_PAGES_MAX; i++) {
+        struct cached_page *page = &cache->pages[i];
 
         if (strcmp(page->limit, limit) == 0) {
             return page;
@@ -130,9 +136,61 @@ static struct page *page_of(struct feed *feed, const char *limit)
     return oldest;
 }
 
-/* --- serving what is kept --- */
+/* --- freshness --- */
 
-static struct result result_of(const struct page *page)
+static struct version version_of(const struct mark_view *view)
+{
+    return (struct version){view->writes, view->sequence};
+}
+
+/* Whether that is so short a time ago that a write from elsewhere may still be unseen. */
+static bool is_recent(const struct cache *cache, int64_t then_us, int64_t now_us)
+{
+    return now_us - then_us <= cache->settings->watch_ms * INT64_C(1000) * CACHE_POLLS_MISSED;
+}
+
+/* Whether the page has all changes that the watcher saw. What the watcher sees is mostly what this
+ * pool wrote, and the page was filled anew for that. */
+static bool has_changes(const struct cached_page *page, const struct mark_view *view)
+{
+    const struct snapshot latest = {.server = view->server, .xmax = view->xmax};
+
+    return page->version.sequence == view->sequence || snapshot_covers(&page->snapshot, &latest);
+}
+
+/* The server differs where the read session has moved to another server and the watcher's has
+ * not. */
+static bool is_fresh(const struct cache *cache, const struct cached_page *page,
+                     const struct mark_view *view, int64_t now_us)
+{
+    return page->is_filled && now_us < page->expires_us &&
+           is_recent(cache, view->polled_us, now_us) && view->is_consistent &&
+           page->version.writes == view->writes && page->snapshot.server == view->server &&
+           has_changes(page, view);
+}
+
+/* Whether a statement that is sent now could see nothing that this one may miss. */
+static bool is_joinable(const struct cache *cache, const struct fill *fill,
+                        const struct mark_view *view, int64_t now_us)
+{
+    return (is_recent(cache, view->polled_us, now_us) ||
+            is_recent(cache, fill->asked_us, now_us)) &&
+           fill->version.writes == view->writes && fill->version.sequence == view->sequence;
+}
+
+/* Whether the page may be served in place of an error, because the database is away. */
+static bool is_servable_stale(const struct cache *cache, const struct cached_page *page,
+                              const struct result *result, int64_t now_us)
+{
+    return (result->status == STATUS_DATABASE_UNAVAILABLE ||
+            result->status == STATUS_DATABASE_TIMEOUT) &&
+           page->is_filled && now_us < page->expires_us &&
+           now_us - page->fresh_us < cache->settings->stale_s * INT64_C(1000000);
+}
+
+/* --- filling --- */
+
+static struct result result_of(const struct cached_page *page)
 {
     return (struct result){
         .status = STATUS_OK,
@@ -145,86 +203,14 @@ static struct result result_of(const struct page *page)
     };
 }
 
-static struct version version_now(const struct feed *feed)
-{
-    return (struct version){atomic_load(&feed->settings->mark->generation),
-                            atomic_load(&feed->settings->mark->changes)};
-}
-
-static bool is_same(const struct version *version, const struct version *other)
-{
-    return version->generation == other->generation && version->changes == other->changes;
-}
-
-/* Whether the page has what the watcher saw: as a rule what it sees is what the pool wrote, for which
- * the page was fetched anew already. */
-static bool has_changes(const struct feed *feed, struct page *page, uint64_t changes)
-{
-    const struct feed_mark *mark = feed->settings->mark;
-    const struct snapshot latest = {.server = atomic_load(&mark->server),
-                                    .xmax = atomic_load(&mark->xmax)};
-
-    if (changes % 2 != 0 || !snapshot_covers(&page->snapshot, &latest) ||
-        atomic_load(&mark->changes) != changes) {
-        return false;
-    }
-    page->version.changes = changes;
-    return true;
-}
-
-/* Whether that is so short a time ago that a write from elsewhere may still be unseen. */
-static bool is_recent(const struct feed *feed, int64_t then_us, int64_t now_us)
-{
-    return now_us - then_us <= feed->settings->watch_ms * INT64_C(1000) * FEED_LOOKS_MISSED;
-}
-
-static bool is_watched(const struct feed *feed, int64_t now_us)
-{
-    return is_recent(feed, atomic_load(&feed->settings->mark->looked_us), now_us);
-}
-
-/* Not so where one session was moved to another server and the watcher's wasn't. */
-static bool is_of_watched_server(const struct feed *feed, const struct page *page)
-{
-    return page->snapshot.server == atomic_load(&feed->settings->mark->server);
-}
-
-static bool is_current(const struct feed *feed, struct page *page, int64_t now_us)
-{
-    if (!page->is_filled || now_us >= page->dies_us || !is_watched(feed, now_us)) {
-        return false;
-    }
-    /* After the time of the look, which is noted behind what it saw. */
-    const struct version now = version_now(feed);
-
-    if (page->version.generation != now.generation || !is_of_watched_server(feed, page) ||
-        (page->version.changes != now.changes && !has_changes(feed, page, now.changes))) {
-        return false;
-    }
-    page->fresh_us = now_us;
-    return true;
-}
-
-/* Instead of the news that there is no database, for a while. */
-static bool may_be_stale(const struct feed *feed, const struct page *page,
-                         const struct result *result, int64_t now_us)
-{
-    return (result->status == STATUS_DATABASE_UNAVAILABLE ||
-            result->status == STATUS_DATABASE_TIMEOUT) &&
-           page->is_filled && now_us < page->dies_us &&
-           now_us - page->fresh_us < feed->settings->stale_s * INT64_C(1000000);
-}
-
-/* --- filling --- */
-
-static void keep(struct page *page, const struct fill *fill, const struct result *result,
-                 const struct snapshot *snapshot)
+static void store(struct cached_page *page, const struct fill *fill, const struct result *result,
+                  const struct snapshot *snapshot)
 {
     page->is_filled = true;
     page->version = fill->version;
     page->snapshot = *snapshot;
     page->fresh_us = fill->asked_us;
-    page->dies_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
+    page->expires_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
     buf_clear(&page->body);
     buf_append(&page->body, result->body, result->body_length);
     buf_clear(&page->next_key);
@@ -234,18 +220,19 @@ static void keep(struct page *page, const struct fill *fill, const struct result
     etag_make(page->etag, result->body, result->body_length);
 }
 
-static bool is_newer(const struct fill *fill, const struct page *page)
+/* A fill that was begun earlier may end later. */
+static bool is_newer(const struct fill *fill, const struct cached_page *page)
 {
-    return fill->version.generation >= page->version.generation &&
-           fill->version.changes >= page->version.changes;
+    return !page->is_filled || (fill->version.writes >= page->version.writes &&
+                                fill->version.sequence >= page->version.sequence);
 }
 
 static void fill_done(void *context, const struct result *result)
 {
     struct fill *fill = context;
-    struct page *page = fill->page;
+    struct cached_page *page = fill->page;
     int64_t now_us = clock_us();
-    struct result kept = *result;
+    struct result answer = *result;
 
     page->fills--;
     if (page->fill == fill) {
@@ -254,31 +241,22 @@ static void fill_done(void *context, const struct result *result)
     if (result->status == STATUS_OK && result->body != NULL) {
         struct snapshot snapshot;
 
-        /* One that was asked for earlier may come later; and a standby, which says nothing of what it
-         * has seen, may not have yet what others have shown. */
-        if (snapshot_read(&snapshot, result->seen) && (!page->is_filled || is_newer(fill, page))) {
-            keep(page, fill, result, &snapshot);
-            kept.etag = page->etag;
+        /* A standby gives no snapshot: it may lack what other servers have shown, so its pages are
+         * not stored. */
+        if (snapshot_read(&snapshot, result->seen) && is_newer(fill, page)) {
+            store(page, fill, result, &snapshot);
+            answer.etag = page->etag;
         }
-    } else if (may_be_stale(fill->feed, page, result, now_us)) {
-        kept = result_of(page);
-        kept.stale_s = (int)((now_us - page->fresh_us) / 1000000) + 1;
-        kept.microseconds = result->microseconds;
-        memcpy(kept.sqlstate, result->sqlstate, sizeof kept.sqlstate);
+    } else if (is_servable_stale(fill->cache, page, result, now_us)) {
+        answer = result_of(page);
+        answer.stale_s = (int)((now_us - page->fresh_us) / 1000000) + 1;
+        answer.microseconds = result->microseconds;
+        memcpy(answer.sqlstate, result->sqlstate, sizeof answer.sqlstate);
     }
     for (const struct waiter *waiter = fill->waiters; waiter != NULL; waiter = waiter->next) {
-        waiter->done(waiter->context, &kept);
+        waiter->done(waiter->context, &answer);
     }
     fill_free(fill);
-}
-
-/* Whether a query begun now could see nothing that this one may miss. */
-static bool is_as_good_as_new(const struct feed *feed, const struct fill *fill, int64_t now_us)
-{
-    const bool is_bounded = is_watched(feed, now_us) || is_recent(feed, fill->asked_us, now_us);
-    const struct version now = version_now(feed);
-
-    return is_bounded && is_same(&fill->version, &now);
 }
 
 static void wait_for(struct fill *fill, statement_done *done, void *context)
@@ -289,54 +267,68 @@ static void wait_for(struct fill *fill, statement_done *done, void *context)
     fill->waiters = waiter;
 }
 
-static struct fill *fill_new(struct feed *feed, struct page *page)
+static struct fill *fill_new(struct cache *cache, struct cached_page *page,
+                             const struct mark_view *view)
 {
     struct fill *fill = memory_zeroed(sizeof *fill);
 
-    *fill = (struct fill){.feed = feed,
+    *fill = (struct fill){.cache = cache,
                           .page = page,
                           .statement = statement_of(STATEMENT_ACTIVITIES_HOME),
-                          .version = version_now(feed),
+                          .version = version_of(view),
                           .asked_us = clock_us(),
-                          .next = feed->fills,
-                          .link = &feed->fills};
+                          .next = cache->fills,
+                          .link = &cache->fills};
     if (fill->next != NULL) {
         fill->next->link = &fill->next;
     }
-    feed->fills = fill;
+    cache->fills = fill;
     statement_bind(&fill->statement, "limit", page->limit);
-    statement_bind(&fill->statement, "week4", feed->settings->wants_week4 ? "true" : "false");
+    statement_bind(&fill->statement, "week4", cache->settings->wants_week4 ? "true" : "false");
     page->fill = fill;
     page->fills++;
     return fill;
 }
 
-void feed_submit(struct feed *feed, const struct statement *statement, statement_done *done,
-                 void *context)
+/* --- requests --- */
+
+static void serve_hit(struct cached_page *page, const struct mark_view *view, int64_t now_us,
+                      statement_done *done, void *context)
 {
-    struct page *page = page_of(feed, statement_value(statement, "limit"));
+    struct result result = result_of(page);
+
+    /* It covers what the watcher saw up to here, so the next request need not compare snapshots. */
+    page->version = version_of(view);
+    page->fresh_us = now_us;
+    done(context, &result);
+}
+
+void cache_submit(struct cache *cache, const struct statement *statement, statement_done *done,
+                  void *context)
+{
+    struct cached_page *page = page_of(cache, statement_value(statement, "limit"));
+    struct cache_counts *counts = cache->settings->counts;
     int64_t now_us = clock_us();
 
-    feed_mark_wanted(feed->settings->mark, now_us);
+    mark_request(cache->settings->mark, now_us);
     if (page == NULL) {
-        counter_add(&feed->settings->counts->asked, 1);
-        feed->reads->submit(feed->reads->context, statement, done, context);
+        counter_add(&counts->misses, 1);
+        cache->reads->submit(cache->reads->context, statement, done, context);
         return;
     }
+    const struct mark_view view = mark_read(cache->settings->mark);
     page->used_us = now_us;
-    if (is_current(feed, page, now_us)) {
-        struct result result = result_of(page);
-
-        counter_add(&feed->settings->counts->kept, 1);
-        done(context, &result);
-    } else if (page->fill != NULL && is_as_good_as_new(feed, page->fill, now_us)) {
-        counter_add(&feed->settings->counts->shared, 1);
+    if (is_fresh(cache, page, &view, now_us)) {
+        counter_add(&counts->hits, 1);
+        serve_hit(page, &view, now_us, done, context);
+    } else if (page->fill != NULL && is_joinable(cache, page->fill, &view, now_us)) {
+        counter_add(&counts->coalesced, 1);
         wait_for(page->fill, done, context);
     } else {
-        struct fill *fill = fill_new(feed, page);
+        struct fill *fill = fill_new(cache, page, &view);
 
-        counter_add(&feed->settings->counts->asked, 1);
+        counter_add(&counts->misses, 1);
         wait_for(fill, done, context);
-        feed->reads->submit(feed->reads->context, &fill->statement, fill_done, fill);
+        cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
     }
 }

@@ -1,41 +1,60 @@
-/* The newest page of the home feed, kept as the database gave it and served without asking again
- * while nothing can have changed: no write went out from this host, the watcher saw none that isn't in
- * it, and nothing in it has expired. One copy per worker and page length. */
+/* The cached first page of home: a worker keeps the bytes that the database gave and serves them
+ * again without a statement while they are fresh. There is one page for each length (?limit=) that
+ * is requested, CACHE_PAGES_MAX of them.
+ *
+ * A request is one of
+ *     hit        the page is fresh: it is answered at once
+ *     coalesced  the page is being filled, by a statement that sees all that a new one would see:
+ *                the request waits for its result
+ *     miss       a statement is sent, and its result becomes the page
+ * and while the database is away a page that is no longer fresh is served for stale_s seconds,
+ * marked as stale.
+ *
+ * A page is fresh while all of these hold:
+ * - no write of this pool was counted since before it was requested from the database (mark.h);
+ * - the watcher's last successful poll began less than CACHE_POLLS_MISSED intervals ago, on the
+ *   same server as the page;
+ * - the watcher saw no change since before the page was requested, or only changes that the page's
+ *   snapshot covers;
+ * - the first of its activities has not expired. */
 #ifndef CRUDDUR_HOME_CACHE_H
 #define CRUDDUR_HOME_CACHE_H
 
 #include <stdbool.h>
 
 #include "db/connection.h"
-#include "home/mark.h"
-#include "shared/counts.h"
 
-struct feed_settings {
-    struct feed_mark *mark;
-    int watch_ms;     /* between the watcher's looks */
-    bool wants_week4; /* the shape of the frontend of week 4 */
-    int stale_s;      /* how long a page is served, marked as stale, while the database is away */
-    struct feed_counts *counts;
+struct cache_counts;
+struct mark;
+struct statement;
+
+struct cache_settings {
+    struct mark *mark;
+    int watch_ms;     /* the watcher's interval */
+    bool wants_week4; /* the page has the form that the frontend of week 4 needs */
+    int stale_s;      /* how long a page is served while the database is away */
+    struct cache_counts *counts;
 };
 
 enum {
-    FEED_PAGES_MAX = 4,   /* lengths for which a page is kept; further ones ask the database */
-    FEED_LOOKS_MISSED = 5 /* of the watcher, before nothing is served without asking: a write from
-                             elsewhere is seen after so many times watch_ms at the latest */
+    CACHE_PAGES_MAX = 4, /* requests for further lengths go to the database */
+    CACHE_POLLS_MISSED =
+        5 /* polls that may fail or be late before no page is fresh. So a write from
+                              elsewhere is in the answers after so many times watch_ms at the latest */
 };
 
-struct feed;
+struct cache;
 
-/* All must outlive it. */
-struct feed *feed_new(const struct feed_settings *settings, const struct statement_runner *reads);
-void feed_free(struct feed *feed); /* NULL is allowed */
+/* settings, reads and what they point to must outlive the cache. */
+struct cache *cache_new(const struct cache_settings *settings,
+                        const struct statement_runner *reads);
+void cache_free(struct cache *cache); /* NULL is allowed */
 
-/* Whether the statement asks for a page that may be kept. */
-bool feed_takes(const struct statement *statement);
+/* Whether the statement requests a page that may be cached. */
+bool cache_accepts(const struct statement *statement);
 
-/* As connection_submit, for such a statement. Whoever asks while the page is being fetched gets what
- * comes, if nothing was written in between. */
-void feed_submit(struct feed *feed, const struct statement *statement, statement_done *done,
-                 void *context);
+/* As connection_submit, for such a statement. */
+void cache_submit(struct cache *cache, const struct statement *statement, statement_done *done,
+                  void *context);
 
 #endif

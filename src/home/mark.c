@@ -7,63 +7,84 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "home/snapshot.h"
 
-struct feed_mark *feed_mark_new(void)
+/* Between two updates of requested_us. With a store for each request the workers would take the
+ * cache line from each other. */
+enum { REQUEST_RESOLUTION_US = 100000 };
+
+struct mark *mark_new(void)
 {
-    void *memory = mmap(NULL, sizeof(struct feed_mark), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, sizeof(struct mark), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-void feed_mark_written(struct feed_mark *mark)
+void mark_add_write(struct mark *mark)
 {
-    atomic_fetch_add(&mark->generation, 1);
+    atomic_fetch_add(&mark->writes, 1);
 }
 
-void feed_mark_blind(struct feed_mark *mark)
+void mark_publish(struct mark *mark, const struct snapshot *latest)
 {
-    atomic_store(&mark->looked_us, 0);
-}
+    /* It is odd already if a watcher was killed in this function. */
+    uint64_t odd = atomic_load(&mark->sequence) | 1;
 
-void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest)
-{
-    /* Odd already after a watcher's death in here. */
-    uint64_t meanwhile = atomic_load(&mark->changes) | 1;
-
-    atomic_store(&mark->changes, meanwhile);
+    atomic_store(&mark->sequence, odd);
     atomic_store(&mark->server, latest->server);
     atomic_store(&mark->xmax, latest->xmax);
-    atomic_store(&mark->changes, meanwhile + 1);
+    atomic_store(&mark->sequence, odd + 1);
 }
 
-/* Between two notes of requests: a store for each would have the workers take the cache line from each
- * other. */
-enum { NOTE_WANTED_US = 100000 };
-
-void feed_mark_wanted(struct feed_mark *mark, int64_t now_us)
+void mark_set_polled(struct mark *mark, int64_t began_us)
 {
-    if (now_us - atomic_load_explicit(&mark->wanted_us, memory_order_relaxed) > NOTE_WANTED_US) {
-        atomic_store(&mark->wanted_us, now_us);
+    atomic_store(&mark->polled_us, began_us);
+}
+
+void mark_invalidate(struct mark *mark)
+{
+    atomic_store(&mark->polled_us, 0);
+}
+
+struct mark_view mark_read(const struct mark *mark)
+{
+    struct mark_view view = {.polled_us = atomic_load(&mark->polled_us),
+                             .writes = atomic_load(&mark->writes),
+                             .sequence = atomic_load(&mark->sequence)};
+
+    view.server = atomic_load(&mark->server);
+    view.xmax = atomic_load(&mark->xmax);
+    view.is_consistent = view.sequence % 2 == 0 && atomic_load(&mark->sequence) == view.sequence;
+    return view;
+}
+
+void mark_request(struct mark *mark, int64_t now_us)
+{
+    int64_t then_us = atomic_load_explicit(&mark->requested_us, memory_order_relaxed);
+
+    if (now_us - then_us > REQUEST_RESOLUTION_US) {
+        atomic_store(&mark->requested_us, now_us);
     }
-    /* Looked at behind the store; feed_mark_rest does both the other way round, so that one of the two
-     * sees the other. */
-    if (atomic_load(&mark->is_resting) != 0) {
-        atomic_store(&mark->is_resting, 0);
-        syscall(SYS_futex, &mark->is_resting, FUTEX_WAKE, 1, NULL, NULL, 0);
+    /* This stores the time and then reads the flag; mark_wait_for_request() stores the flag and
+     * then reads the time. So at least one of the two sees what the other stored, and no wake-up is
+     * lost. */
+    if (atomic_load(&mark->is_watcher_asleep) != 0) {
+        atomic_store(&mark->is_watcher_asleep, 0);
+        syscall(SYS_futex, &mark->is_watcher_asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
     }
 }
 
-bool feed_mark_is_idle(const struct feed_mark *mark)
+bool mark_is_idle(const struct mark *mark)
 {
-    return clock_us() - atomic_load(&mark->wanted_us) > FEED_REST_MS * INT64_C(1000);
+    return clock_us() - atomic_load(&mark->requested_us) > MARK_IDLE_MS * INT64_C(1000);
 }
 
-void feed_mark_rest(struct feed_mark *mark)
+void mark_wait_for_request(struct mark *mark)
 {
-    atomic_store(&mark->is_resting, 1);
-    while (atomic_load(&mark->is_resting) != 0 && feed_mark_is_idle(mark)) {
-        syscall(SYS_futex, &mark->is_resting, FUTEX_WAIT, 1, NULL, NULL, 0);
+    atomic_store(&mark->is_watcher_asleep, 1);
+    while (atomic_load(&mark->is_watcher_asleep) != 0 && mark_is_idle(mark)) {
+        syscall(SYS_futex, &mark->is_watcher_asleep, FUTEX_WAIT, 1, NULL, NULL, 0);
     }
-    atomic_store(&mark->is_resting, 0);
+    atomic_store(&mark->is_watcher_asleep, 0);
 }

@@ -1,5 +1,15 @@
-/* What the pool's processes tell each other about changes of the home feed, in shared memory: the workers that a write
- * went out, the watcher that it saw one from elsewhere, the workers that a page was asked for. */
+/* What the processes of a pool tell each other about changes of the home page, in shared memory
+ * without locks. Each worker has a cached page of its own (cache.h) and decides by the mark whether
+ * the page still has what the database has.
+ *
+ *     worker   counts the writes of the pool   writes, before the response is sent
+ *     watcher  publishes what it saw           sequence, server, xmax, then polled_us
+ *     worker   wakes the watcher               requested_us, is_watcher_asleep
+ *
+ * sequence, server and xmax are a seqlock with one writer, the watcher: sequence is odd while the
+ * writer changes the other two, and a reader that finds it odd or changed has no consistent values.
+ * A reader does not retry, since a watcher that was killed leaves the sequence odd until the next
+ * watcher publishes; it takes its page for stale instead. */
 #ifndef CRUDDUR_HOME_MARK_H
 #define CRUDDUR_HOME_MARK_H
 
@@ -7,41 +17,62 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "home/snapshot.h"
+struct snapshot;
 
-enum { FEED_REST_MS = 5000 /* without a request, before the watcher rests */ };
+enum { MARK_IDLE_MS = 5000 /* without a request, before the watcher sleeps */ };
 
-struct feed_mark {
-    _Atomic uint64_t generation; /* another one after each write of the pool */
-    _Atomic uint64_t changes;    /* another one after each change that the watcher saw; odd while it
-                                    notes what it saw then, as in struct snapshot: */
-    _Atomic int64_t server;
+struct mark {
+    _Atomic uint64_t writes;   /* of the pool, committed or possibly committed */
+    _Atomic uint64_t sequence; /* of the seqlock; grows with each change that the watcher saw */
+    _Atomic int64_t server;    /* this and xmax as in struct snapshot */
     _Atomic uint64_t xmax;
-    _Atomic int64_t looked_us; /* when its last successful look began, monotonic */
-    _Atomic int64_t
-        wanted_us; /* when a page that may be kept was last asked for, about; monotonic */
-    _Atomic uint32_t is_resting; /* the watcher sleeps until this is 0; a futex (futex(2)) */
+    _Atomic int64_t polled_us;    /* when the watcher's last successful poll began; monotonic */
+    _Atomic int64_t requested_us; /* when a page was last requested, to 100 ms; monotonic */
+    _Atomic uint32_t is_watcher_asleep; /* a futex (futex(2)): the watcher sleeps until it is 0 */
+};
+
+/* One reading of the mark. */
+struct mark_view {
+    int64_t polled_us;
+    uint64_t writes;
+    uint64_t sequence;
+    int64_t server;
+    uint64_t xmax;
+    bool is_consistent; /* false: server and xmax belong to no one moment */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
-struct feed_mark *feed_mark_new(void);
+struct mark *mark_new(void);
 
-/* To be called when a write of the pool is committed, or may be, before anybody is told. */
-void feed_mark_written(struct feed_mark *mark);
+/* --- for workers --- */
 
-/* Nothing kept counts until the watcher has looked again. Call this after the watcher has ended. */
-void feed_mark_blind(struct feed_mark *mark);
+/* Call this after a write of this pool has committed, or may have committed, and before its
+ * response is sent. */
+void mark_add_write(struct mark *mark);
 
-/* To be called by the watcher when it saw a change: whoever doesn't cover the snapshot is out of date. */
-void feed_mark_changed(struct feed_mark *mark, const struct snapshot *latest);
+/* Reads polled_us first: what a poll saw is published before its time. */
+struct mark_view mark_read(const struct mark *mark);
 
-/* To be called when a page that may be kept is asked for: wakes the watcher if it rests. */
-void feed_mark_wanted(struct feed_mark *mark, int64_t now_us);
+/* Call this when a page is requested: keeps the watcher awake, or wakes it. */
+void mark_request(struct mark *mark, int64_t now_us);
 
-/* Whether no page has been asked for, for FEED_REST_MS: nothing needs to be watched for. */
-bool feed_mark_is_idle(const struct feed_mark *mark);
+/* --- for the watcher --- */
 
-/* Returns when a page is asked for again. For the watcher. */
-void feed_mark_rest(struct feed_mark *mark);
+/* Publishes what the last poll saw, if it differs from the poll before. */
+void mark_publish(struct mark *mark, const struct snapshot *latest);
+
+/* Publishes that a poll that began at this time has succeeded, after mark_publish(). */
+void mark_set_polled(struct mark *mark, int64_t began_us);
+
+/* Whether no page has been requested for MARK_IDLE_MS. */
+bool mark_is_idle(const struct mark *mark);
+
+/* Sleeps until a page is requested. */
+void mark_wait_for_request(struct mark *mark);
+
+/* --- for the master --- */
+
+/* Makes all cached pages stale until the watcher polls again. The watcher must have ended. */
+void mark_invalidate(struct mark *mark);
 
 #endif

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Transactions are numbered as they begin to write, by each server for itself. {0} has seen nothing. */
+/* Transactions are numbered as they begin to write, by each server for itself. {0} has seen
+ * nothing. */
 struct snapshot {
     int64_t
         server; /* another one for each server, and for each time that it was started or crashed */
@@ -14,8 +15,8 @@ struct snapshot {
     uint64_t xmax; /* it has seen none from it on */
 };
 
-/* From "SERVER/" and the text of a pg_snapshot, XMIN:XMAX:XIP_LIST. False, and {0}: text is something
- * else, or NULL. */
+/* From "SERVER/" and the text of a pg_snapshot, XMIN:XMAX:XIP_LIST. False, and {0}: text is
+ * something else, or NULL. */
 bool snapshot_read(struct snapshot *snapshot, const char *text);
 
 /* Whether it has certainly seen all that the other one has. */

@@ -136,13 +136,13 @@ static void try_program(struct supervisor *supervisor)
     }
 }
 
-/* The old workers and the new ones have different counters of writes: no page that the old ones keep may count any
- * more, and the new ones keep none while there are old ones (keep_helpers). */
+/* The old workers and the new ones have different counters of writes: no page that the old ones
+ * keep may count any more, and the new ones keep none while there are old ones (keep_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
-    feed_mark_blind(supervisor->watcher.mark);
+    mark_invalidate(supervisor->watcher.mark);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
                     &supervisor->pool, supervisor->fetcher.helper.pid);
     log_errno(LOG_ERROR, "supervisor", "%s", supervisor->upgrade.program);
@@ -220,8 +220,9 @@ static void finish_reload(struct supervisor *supervisor)
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }
 
-/* The first worker decides: without a process for it the reload is given up. Later ones are tried again
- * once a second, with both generations serving: those that would have to go back had no process either. */
+/* The first worker decides: without a process for it the reload is given up. Later ones are tried
+ * again once a second, with both generations serving: those that would have to go back had no
+ * process either. */
 static void start_replacement(struct supervisor *supervisor, int number)
 {
     if (clock_ms() < supervisor->retry_ms || !pool_has_place(&supervisor->pool)) {
@@ -462,7 +463,8 @@ static void block_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN); /* likewise, a log that may not grow on costs lines */
 }
 
-/* The socket and what the workers share: this program's own, or what an earlier one of this process has left. */
+/* The socket and what the workers share: this program's own, or what an earlier one of this process
+ * has left. */
 static bool open_pool(struct supervisor *supervisor)
 {
     if (upgrade_is_inherited()) {

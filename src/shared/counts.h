@@ -1,5 +1,6 @@
-/* The counters of a worker's score. This file has only their layout, with sizes that are fixed here, so that shared memory
- * needs to know neither the routes nor the reasons that are counted. The code that counts and writes them is in worker/. */
+/* The counters of a worker's score. This file has only their layout, with sizes that are fixed
+ * here, so that shared memory needs to know neither the routes nor the reasons that are counted.
+ * The code that counts and writes them is in worker/. */
 #ifndef CRUDDUR_SHARED_COUNTS_H
 #define CRUDDUR_SHARED_COUNTS_H
 
@@ -27,11 +28,11 @@ struct refusals {
     counter counts[REFUSALS_MAX];
 };
 
-/* Requests for a page that may be cached, by where the answer came from. */
-struct feed_counts {
-    counter kept;   /* it was there */
-    counter shared; /* it was being fetched for others */
-    counter asked;  /* it was fetched */
+/* Requests for a page that may be cached; see home/cache.h. */
+struct cache_counts {
+    counter hits;
+    counter coalesced;
+    counter misses;
 };
 
 #endif

@@ -34,7 +34,7 @@ struct score {
     counter connections;         /* accepted or taken over */
     _Atomic int open_connections;
     struct session_counts sessions[LANE_WORKER_COUNT]; /* by enum lane */
-    struct feed_counts feed;
+    struct cache_counts cache;
     struct refusals refusals;
     struct tally tally;
 };
@@ -61,7 +61,8 @@ struct scoreboard *scoreboard_new(void);
 /* A worker will start in that place. */
 void scoreboard_take(struct scoreboard *scoreboard, size_t place);
 
-/* Whether a worker that serves has a session with the database at this moment. scoreboard is one. */
+/* Whether a worker that serves has a session with the database at this moment. scoreboard is
+ * one. */
 bool scoreboard_has_sessions(const void *scoreboard);
 
 void score_set(struct score *score, enum worker_state state, const char *route);

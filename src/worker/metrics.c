@@ -38,9 +38,9 @@ static void add_score(struct sum *sum, const struct score *score)
     for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         add_sessions(&sum->score.sessions[i], &score->sessions[i]);
     }
-    counter_add(&sum->score.feed.kept, counter_value(&score->feed.kept));
-    counter_add(&sum->score.feed.shared, counter_value(&score->feed.shared));
-    counter_add(&sum->score.feed.asked, counter_value(&score->feed.asked));
+    counter_add(&sum->score.cache.hits, counter_value(&score->cache.hits));
+    counter_add(&sum->score.cache.coalesced, counter_value(&score->cache.coalesced));
+    counter_add(&sum->score.cache.misses, counter_value(&score->cache.misses));
     refusals_add(&sum->score.refusals, &score->refusals);
     tally_add(&sum->score.tally, &score->tally);
 }
@@ -91,15 +91,15 @@ static void write_database(const struct scoreboard *scoreboard, const struct sum
     write_sessions(text, LANES[LANE_PURGE], &scoreboard->purger);
 }
 
-static void write_feed(const struct feed_counts *feed, struct buf *text)
+static void write_cache(const struct cache_counts *cache, struct buf *text)
 {
     static const char NAME[] = "cruddur_feed_requests_total";
 
     exposition_begin(text, NAME, "counter",
                      "Requests for the first page of home: it was kept, on its way, or asked for.");
-    exposition_labelled(text, NAME, "source", "kept", counter_value(&feed->kept));
-    exposition_labelled(text, NAME, "source", "shared", counter_value(&feed->shared));
-    exposition_labelled(text, NAME, "source", "asked", counter_value(&feed->asked));
+    exposition_labelled(text, NAME, "source", "kept", counter_value(&cache->hits));
+    exposition_labelled(text, NAME, "source", "shared", counter_value(&cache->coalesced));
+    exposition_labelled(text, NAME, "source", "asked", counter_value(&cache->misses));
 }
 
 void metrics_tell(const void *of, struct buf *text)
@@ -117,7 +117,7 @@ void metrics_tell(const void *of, struct buf *text)
                    (uint64_t)scoreboard->started_s);
     write_workers(scoreboard, sum, text);
     write_database(scoreboard, sum, text);
-    write_feed(&sum->score.feed, text);
+    write_cache(&sum->score.cache, text);
     refusals_write(&sum->score.refusals, text);
     tally_write(&sum->score.tally, text);
     memory_free(sum);

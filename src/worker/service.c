@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "db/catalog.h"
-#include "db/pipeline.h"
 #include "home/mark.h"
 #include "http/router.h"
 #include "worker/metrics.h"
@@ -25,8 +23,8 @@ static bool share_login(const struct service *service, int lane, int other)
     return service->config->hook_url_file == NULL || (lane == LANE_HOOK) == (other == LANE_HOOK);
 }
 
-/* The connection that stands in for one that gets no session, as the server has as many as it takes, or
- * NULL. The one that lacks it tries on meanwhile. */
+/* The connection that stands in for one that gets no session, as the server has as many as it
+ * takes, or NULL. The one that lacks it tries on meanwhile. */
 static struct connection *stand_in(struct service *service, int lane)
 {
     struct connection *other = NULL;
@@ -128,13 +126,13 @@ void service_init(struct service *service, const struct config *config,
     service->write_turns =
         turns_new(&service->lanes[LANE_WRITE].runner, config->deadline - config->statement_timeout,
                   TURNS_WRITES_WAITING_MAX);
-    service->feed_settings.mark = links->mark;
-    service->feed_settings.wants_week4 = config->compat == COMPAT_WEEK4;
+    service->cache_settings.mark = links->mark;
+    service->cache_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
-        service->feed_settings.watch_ms = config->feed_watch;
-        service->feed_settings.stale_s = config->feed_stale;
-        service->feed_settings.counts = &links->score->feed;
-        service->feed = feed_new(&service->feed_settings, &service->lanes[LANE_READ].runner);
+        service->cache_settings.watch_ms = config->feed_watch;
+        service->cache_settings.stale_s = config->feed_stale;
+        service->cache_settings.counts = &links->score->cache;
+        service->cache = cache_new(&service->cache_settings, &service->lanes[LANE_READ].runner);
     }
     if (links->scoreboard != NULL) {
         service->teller = (struct teller){metrics_tell, links->scoreboard};
@@ -168,8 +166,8 @@ void service_submit(struct service *service, const struct statement *statement, 
 {
     enum lane lane = lane_of(service, statement);
 
-    if (service->feed != NULL && feed_takes(statement)) {
-        feed_submit(service->feed, statement, done, context);
+    if (service->cache != NULL && cache_accepts(statement)) {
+        cache_submit(service->cache, statement, done, context);
     } else if (lane == LANE_SLOW) {
         turns_submit(service->slow_turns, statement, asker, done, context);
     } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
@@ -194,9 +192,10 @@ static bool writes(const struct service *service, const struct statement *statem
 
 void service_note_result(const struct service *service, const struct statement *statement)
 {
-    /* This process may keep no feed, after a HUP that said so, beside older ones that do. */
-    if (service->feed_settings.mark != NULL && writes(service, statement)) {
-        feed_mark_written(service->feed_settings.mark);
+    /* This worker may have no cache, after a HUP with that setting, while older workers have
+     * one. */
+    if (service->cache_settings.mark != NULL && writes(service, statement)) {
+        mark_add_write(service->cache_settings.mark);
     }
 }
 
@@ -260,7 +259,7 @@ void service_finish(struct service *service)
 
 void service_release(struct service *service)
 {
-    feed_free(service->feed);
+    cache_free(service->cache);
     turns_free(service->slow_turns);
     turns_free(service->write_turns);
     for (int i = 0; i < LANE_WORKER_COUNT; i++) {

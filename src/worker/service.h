@@ -24,8 +24,8 @@ struct service {
     const struct config *config;
     const struct catalog *catalog;
     struct router *router;
-    /* A connection for each lane, which begins its session when it gets its first statement. No statement
-     * is sent to LANE_HOOK unless there is a hook. */
+    /* A connection for each lane, which begins its session when it gets its first statement. No
+     * statement is sent to LANE_HOOK unless there is a hook. */
     struct service_lane {
         struct service *service;
         struct connection *connection;
@@ -38,8 +38,8 @@ struct service {
     struct turns *slow_turns; /* of LANE_SLOW */
     struct turns *write_turns; /* of LANE_WRITE, for the statements that take turns */
     struct keyring_settings keyring_settings;
-    struct feed_settings feed_settings;
-    struct feed *feed; /* NULL: none is kept */
+    struct cache_settings cache_settings;
+    struct cache *cache; /* NULL: nothing is cached */
     struct identity identity;
     struct refusals *refusals; /* NULL without a pool */
     struct cors cors;
@@ -49,7 +49,7 @@ struct service {
 /* How a worker hangs together with the rest of the pool. */
 struct service_links {
     const struct keypage_link *keypage; /* as in config_keyring */
-    struct feed_mark *mark;             /* NULL: no feed is kept */
+    struct mark *mark;                  /* NULL: nothing is cached */
     struct score *score;                /* NULL: there is no pool; then mark is too */
     const struct scoreboard *scoreboard;
     int epoll_fd; /* as in connection_new */
@@ -60,11 +60,11 @@ void service_init(struct service *service, const struct config *config,
                   const struct catalog *catalog, const char *name,
                   const struct service_links *links);
 
-/* Whether the database takes the settings and its schema fits, as in connection_fits; others are those
- * of the scoreboard that have sessions. */
+/* Whether the database takes the settings and its schema fits, as in connection_fits; others are
+ * those of the scoreboard that have sessions. */
 bool service_fits(struct service *service, const struct scoreboard *scoreboard);
 
-/* As connection_submit, on the connection that the statement belongs to, or from the kept feed. asker
+/* As connection_submit, on the connection that the statement belongs to, or from the cache. asker
  * is who it is run for, as in turns_submit. */
 void service_submit(struct service *service, const struct statement *statement, const char *asker,
                     statement_done *done, void *context);
@@ -72,8 +72,8 @@ void service_submit(struct service *service, const struct statement *statement, 
 /* As connection_cancel, for whoever asked with that context. */
 bool service_cancel(struct service *service, const void *context);
 
-/* To be called with a statement's result before anybody is told: what was written, or may have been,
- * is in no kept feed from then on. */
+/* To be called with a statement's result before anybody is told: what was written, or may have
+ * been, is in no cached page from then on. */
 void service_note_result(const struct service *service, const struct statement *statement);
 
 /* Notes that an epoll event is for one of the connections; false when it isn't. */

@@ -10,7 +10,7 @@
 
 struct catalog;
 struct config;
-struct feed_mark;
+struct mark;
 struct keypage_link;
 struct score;
 struct scoreboard;
@@ -23,7 +23,7 @@ struct worker_place {
     const struct scoreboard *scoreboard;
     struct handover handover;
     const struct keypage_link *keypage;
-    struct feed_mark *mark;
+    struct mark *mark;
     int listen_fd;
     int life_fd;         /* readable (end of file) once the master is gone */
     int number;          /* from 1, for application_name */

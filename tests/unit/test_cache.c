@@ -1,4 +1,4 @@
-/* When a kept page is served and when it is asked for anew: the database here is whoever answers. */
+/* When a cached page is a hit, coalesced or a miss. The test answers in place of the database. */
 #include "home/cache.h"
 
 #include <stdio.h>
@@ -6,6 +6,9 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "home/mark.h"
+#include "home/snapshot.h"
+#include "shared/counts.h"
 #include "unit.h"
 
 enum { ASKED_MAX = 8, WATCH_MS = 1000 };
@@ -15,10 +18,10 @@ static struct {
     void *context;
 } asked[ASKED_MAX];
 static int asked_count;
-static char told[32]; /* what the last one who asked was told; "" while he waits */
-static struct feed_mark mark;
-static struct feed_settings settings;
-static struct feed *feed;
+static char told[32]; /* the answer to the last request; "" while it waits */
+static struct mark mark;
+static struct cache_settings settings;
+static struct cache *cache;
 
 static void submit(void *context, const struct statement *statement, statement_done *done,
                    void *done_context)
@@ -63,11 +66,11 @@ static void ask(void)
 
     statement_bind(&statement, "limit", "20");
     told[0] = '\0';
-    feed_submit(feed, &statement, take, NULL);
+    cache_submit(cache, &statement, take, NULL);
 }
 
-/* Whoever asks now is told that at once. */
-static void assert_kept(const char *body)
+/* The next request is answered at once, with this body. */
+static void assert_hit(const char *body)
 {
     int before = asked_count;
 
@@ -76,7 +79,7 @@ static void assert_kept(const char *body)
     assert_int_equal(asked_count, before);
 }
 
-static void assert_asked_anew(void)
+static void assert_miss(void)
 {
     int before = asked_count;
 
@@ -90,21 +93,21 @@ static void see(int64_t server, uint64_t xmax)
 {
     const struct snapshot latest = {.server = server, .xmin = xmax, .xmax = xmax};
 
-    feed_mark_changed(&mark, &latest);
-    atomic_store(&mark.looked_us, clock_us());
+    mark_publish(&mark, &latest);
+    atomic_store(&mark.polled_us, clock_us());
 }
 
 /* The watcher has seen the transactions below 740 of server 1; nothing is kept yet. */
 static int begin(void **state)
 {
-    static struct feed_counts counts;
+    static struct cache_counts counts;
 
     (void)state;
-    settings = (struct feed_settings){
+    settings = (struct cache_settings){
         .mark = &mark, .watch_ms = WATCH_MS, .stale_s = 1, .counts = &counts};
     memset(&mark, 0, sizeof mark);
     asked_count = 0;
-    feed = feed_new(&settings, &database);
+    cache = cache_new(&settings, &database);
     see(1, 740);
     return 0;
 }
@@ -112,13 +115,13 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    feed_free(feed);
+    cache_free(cache);
     return 0;
 }
 
 static void keep(const char *body, const char *snapshot)
 {
-    assert_asked_anew();
+    assert_miss();
     answer(asked_count - 1, body, snapshot);
     assert_string_equal(told, body);
 }
@@ -126,21 +129,21 @@ static void keep(const char *body, const char *snapshot)
 static void test_it_is_asked_for_once(void **state)
 {
     (void)state;
-    assert_asked_anew();
+    assert_miss();
     ask(); /* shares what comes */
     assert_int_equal(asked_count, 1);
     answer(0, "page", "1/740:740:");
     assert_string_equal(told, "page");
-    assert_kept("page");
+    assert_hit("page");
 }
 
 static void test_what_the_pool_writes(void **state)
 {
     (void)state;
     keep("old", "1/740:740:");
-    feed_mark_written(&mark);
+    mark_add_write(&mark);
     keep("new", "1/741:741:");
-    assert_kept("new");
+    assert_hit("new");
 }
 
 static void test_what_the_watcher_sees(void **state)
@@ -148,12 +151,12 @@ static void test_what_the_watcher_sees(void **state)
     (void)state;
     keep("page", "1/745:750:745,747");
     see(1, 744);
-    assert_kept("page");
+    assert_hit("page");
     see(1, 745);
-    assert_kept("page");
+    assert_hit("page");
     see(1, 746); /* 745 may have ended since */
     keep("later", "1/750:750:");
-    assert_kept("later");
+    assert_hit("later");
 }
 
 static void test_another_server(void **state)
@@ -162,9 +165,9 @@ static void test_another_server(void **state)
     keep("page", "1/900:900:");
     see(2, 740);
     keep("page", "1/900:900:"); /* the watcher is there already, this session isn't */
-    assert_asked_anew();
+    assert_miss();
     answer(asked_count - 1, "page", "2/740:740:");
-    assert_kept("page");
+    assert_hit("page");
 }
 
 static void test_what_comes_without_a_snapshot(void **state)
@@ -172,51 +175,51 @@ static void test_what_comes_without_a_snapshot(void **state)
     (void)state;
     keep("of a standby", NULL);
     keep("unreadable", "740");
-    assert_asked_anew();
+    assert_miss();
 }
 
-/* Nor does it take the place of what is kept. */
+/* It does not replace the cached page either. */
 static void test_what_is_stale(void **state)
 {
     (void)state;
     keep("page", "1/740:740:");
-    feed_mark_written(&mark);
+    mark_add_write(&mark);
     keep("of a standby", NULL);
-    assert_asked_anew();
+    assert_miss();
     fail_to_answer(asked_count - 1);
     assert_string_equal(told, "page");
 }
 
-static void test_nobody_watches(void **state)
+static void test_no_watcher(void **state)
 {
     (void)state;
     keep("page", "1/740:740:");
-    assert_kept("page");
-    atomic_store(&mark.looked_us, clock_us() - (FEED_LOOKS_MISSED + 1) * WATCH_MS * INT64_C(1000));
-    assert_asked_anew();
+    assert_hit("page");
+    atomic_store(&mark.polled_us, clock_us() - (CACHE_POLLS_MISSED + 1) * WATCH_MS * INT64_C(1000));
+    assert_miss();
 }
 
-/* For so long somebody elsewhere may have written: who asks then doesn't share an old question. */
-static void test_nobody_watches_while_it_is_fetched(void **state)
+/* A write from elsewhere may be unseen for so long: a request does not join a fill that is older. */
+static void test_no_watcher_while_it_is_filled(void **state)
 {
-    const struct timespec pause = {.tv_nsec = (FEED_LOOKS_MISSED + 5) * 1000000};
+    const struct timespec pause = {.tv_nsec = (CACHE_POLLS_MISSED + 5) * 1000000};
 
     (void)state;
     settings.watch_ms = 1;
-    assert_asked_anew();
+    assert_miss();
     nanosleep(&pause, NULL);
-    assert_asked_anew();
+    assert_miss();
 }
 
-/* A query that began before may miss it. */
-static void test_nobody_shares_across_a_write(void **state)
+/* A statement that began before the write may miss it. */
+static void test_no_coalescing_across_a_write(void **state)
 {
     (void)state;
-    assert_asked_anew();
-    feed_mark_written(&mark);
-    assert_asked_anew();
+    assert_miss();
+    mark_add_write(&mark);
+    assert_miss();
     see(1, 741);
-    assert_asked_anew();
+    assert_miss();
     ask();
     assert_int_equal(asked_count, 3);
 }
@@ -224,15 +227,15 @@ static void test_nobody_shares_across_a_write(void **state)
 static void test_an_older_answer_comes_later(void **state)
 {
     (void)state;
-    assert_asked_anew();
-    feed_mark_written(&mark);
-    assert_asked_anew();
+    assert_miss();
+    mark_add_write(&mark);
+    assert_miss();
     see(1, 742);
-    assert_asked_anew();
+    assert_miss();
     answer(2, "newest", "1/742:742:");
     answer(0, "oldest", "1/740:740:");
     answer(1, "old", "1/741:741:");
-    assert_kept("newest");
+    assert_hit("newest");
 }
 
 /* What is read meanwhile belongs to no look, or to the next one. */
@@ -240,11 +243,11 @@ static void test_a_change_that_is_being_noted(void **state)
 {
     (void)state;
     keep("page", "1/745:745:");
-    atomic_store(&mark.changes, atomic_load(&mark.changes) + 1);
-    assert_asked_anew();
+    atomic_store(&mark.sequence, atomic_load(&mark.sequence) + 1);
+    assert_miss();
     see(1, 741); /* its watcher died in there: this is the next one */
-    assert_int_equal(atomic_load(&mark.changes) % 2, 0);
-    assert_kept("page");
+    assert_int_equal(atomic_load(&mark.sequence) % 2, 0);
+    assert_hit("page");
 }
 
 int main(void)
@@ -256,12 +259,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_server, begin, end),
         cmocka_unit_test_setup_teardown(test_what_comes_without_a_snapshot, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_stale, begin, end),
-        cmocka_unit_test_setup_teardown(test_nobody_watches, begin, end),
-        cmocka_unit_test_setup_teardown(test_nobody_watches_while_it_is_fetched, begin, end),
-        cmocka_unit_test_setup_teardown(test_nobody_shares_across_a_write, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_watcher, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_watcher_while_it_is_filled, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_coalescing_across_a_write, begin, end),
         cmocka_unit_test_setup_teardown(test_an_older_answer_comes_later, begin, end),
         cmocka_unit_test_setup_teardown(test_a_change_that_is_being_noted, begin, end),
     };
 
-    return cmocka_run_group_tests_name("feed", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
 }

@@ -3,14 +3,15 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "home/mark.h"
 #include "unit.h"
 
-static uint64_t generation_after(const struct service *service, enum statement_id id)
+static uint64_t writes_after(const struct service *service, enum statement_id id)
 {
     const struct statement statement = statement_of(id);
 
     service_note_result(service, &statement);
-    return atomic_load(&service->feed_settings.mark->generation);
+    return atomic_load(&service->cache_settings.mark->writes);
 }
 
 /* One that keeps a feed tells the others; so does one that keeps none any more, beside older ones that
@@ -27,18 +28,17 @@ static void test_what_is_written_is_told(void **state)
         char *options[] = {(char[]){"cruddurd"}, (char[]){"--feed-watch"}, (char *)watches[i],
                            NULL};
         struct config config;
-        struct feed_mark mark = {0};
+        struct mark mark = {0};
         struct score score = {0};
         struct service service;
 
         assert_true(config_read(&config, environment, 3, options, stderr));
         service_init(&service, &config, catalog, "test",
                      &(struct service_links){.mark = &mark, .score = &score, .epoll_fd = -1});
-        expect(watches[i], (service.feed != NULL) == (i == 0));
-        expect_integer(watches[i], (long long)generation_after(&service, STATEMENT_ACTIVITIES_SHOW),
-                       0);
-        expect_integer(watches[i],
-                       (long long)generation_after(&service, STATEMENT_ACTIVITIES_CREATE), 1);
+        expect(watches[i], (service.cache != NULL) == (i == 0));
+        expect_integer(watches[i], (long long)writes_after(&service, STATEMENT_ACTIVITIES_SHOW), 0);
+        expect_integer(watches[i], (long long)writes_after(&service, STATEMENT_ACTIVITIES_CREATE),
+                       1);
         service_release(&service);
         config_release(&config);
     }
