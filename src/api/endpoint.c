@@ -6,7 +6,6 @@
 #include "api/problem.h"
 #include "api/status.h"
 #include "base/log.h"
-#include "http/etag.h"
 #include "http/router.h"
 
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)
@@ -63,13 +62,6 @@ enum decision endpoint_refuse(const struct call *call, const struct broken *brok
     return DECISION_RESPOND;
 }
 
-/* RFC 9211: kept bytes that are out of date, for want of the database. */
-static void say_stale(const struct request *request, int seconds, struct response *response)
-{
-    response_header(response, "Cache-Status",
-                    arena_printf(request->arena, "cruddurd; hit; ttl=-%d", seconds));
-}
-
 void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
                      const struct result *result, struct response *response)
 {
@@ -83,11 +75,6 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
         return;
     }
     response_json(response, result->body, result->body_length);
-    if (result->stale_s > 0) {
-        say_stale(call->request, result->stale_s, response);
-    } else if (result->etag != NULL) {
-        etag_apply(response, call->request, result->etag);
-    }
     if (endpoint->is_list) {
         page_link_next(response, call->request, router_path(call->request, endpoint->pattern),
                        &call->page, result->next_key);

@@ -84,9 +84,7 @@ struct result {
      * row's key; NULL: the result is not to be cached. */
     const char *seen;
     int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
-    const char *etag;     /* of a kept page, else NULL */
     int retry_after_s;    /* of a write that there is no room for yet; else 0 */
-    int stale_s;          /* its age when it was served for want of a database; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };

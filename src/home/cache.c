@@ -17,7 +17,7 @@
 
 /* A request that waits for a fill. */
 struct waiter {
-    statement_done *done;
+    cache_done *done;
     void *context;
     struct waiter *next;
 };
@@ -199,7 +199,6 @@ static struct result result_of(const struct cached_page *page)
         .body_length = page->body.length,
         .next_key = page->next_key.length > 0 ? page->next_key.bytes : NULL,
         .seen = page->seen.bytes,
-        .etag = page->etag,
     };
 }
 
@@ -233,6 +232,7 @@ static void fill_done(void *context, const struct result *result)
     struct cached_page *page = fill->page;
     int64_t now_us = clock_us();
     struct result answer = *result;
+    struct cache_info info = {.etag = NULL};
 
     page->fills--;
     if (page->fill == fill) {
@@ -245,21 +245,21 @@ static void fill_done(void *context, const struct result *result)
          * not stored. */
         if (snapshot_read(&snapshot, result->seen) && is_newer(fill, page)) {
             store(page, fill, result, &snapshot);
-            answer.etag = page->etag;
+            info.etag = page->etag;
         }
     } else if (is_servable_stale(fill->cache, page, result, now_us)) {
         answer = result_of(page);
-        answer.stale_s = (int)((now_us - page->fresh_us) / 1000000) + 1;
+        info = (struct cache_info){page->etag, (int)((now_us - page->fresh_us) / 1000000) + 1};
         answer.microseconds = result->microseconds;
         memcpy(answer.sqlstate, result->sqlstate, sizeof answer.sqlstate);
     }
     for (const struct waiter *waiter = fill->waiters; waiter != NULL; waiter = waiter->next) {
-        waiter->done(waiter->context, &answer);
+        waiter->done(waiter->context, &answer, info.etag != NULL ? &info : NULL);
     }
     fill_free(fill);
 }
 
-static void wait_for(struct fill *fill, statement_done *done, void *context)
+static void wait_for(struct fill *fill, cache_done *done, void *context)
 {
     struct waiter *waiter = memory_zeroed(sizeof *waiter);
 
@@ -293,17 +293,18 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
 /* --- requests --- */
 
 static void serve_hit(struct cached_page *page, const struct mark_view *view, int64_t now_us,
-                      statement_done *done, void *context)
+                      cache_done *done, void *context)
 {
-    struct result result = result_of(page);
+    const struct result result = result_of(page);
+    const struct cache_info info = {.etag = page->etag};
 
     /* It covers what the watcher saw up to here, so the next request need not compare snapshots. */
     page->version = version_of(view);
     page->fresh_us = now_us;
-    done(context, &result);
+    done(context, &result, &info);
 }
 
-void cache_submit(struct cache *cache, const struct statement *statement, statement_done *done,
+bool cache_submit(struct cache *cache, const struct statement *statement, cache_done *done,
                   void *context)
 {
     struct cached_page *page = page_of(cache, statement_value(statement, "limit"));
@@ -313,8 +314,7 @@ void cache_submit(struct cache *cache, const struct statement *statement, statem
     mark_request(cache->settings->mark, now_us);
     if (page == NULL) {
         counter_add(&counts->misses, 1);
-        cache->reads->submit(cache->reads->context, statement, done, context);
-        return;
+        return false;
     }
     const struct mark_view view = mark_read(cache->settings->mark);
     page->used_us = now_us;
@@ -331,4 +331,5 @@ void cache_submit(struct cache *cache, const struct statement *statement, statem
         wait_for(fill, done, context);
         cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
     }
+    return true;
 }

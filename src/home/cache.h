@@ -38,10 +38,19 @@ struct cache_settings {
 
 enum {
     CACHE_PAGES_MAX = 4, /* requests for further lengths go to the database */
-    CACHE_POLLS_MISSED =
-        5 /* polls that may fail or be late before no page is fresh. So a write from
-                              elsewhere is in the answers after so many times watch_ms at the latest */
+    /* Polls that may fail or be late before no page is fresh. A write from elsewhere is in the
+     * answers after this number times watch_ms at the latest. */
+    CACHE_POLLS_MISSED = 5
 };
+
+/* What HTTP's caches need to know of an answer that is in the cache. */
+struct cache_info {
+    const char *etag; /* of the body */
+    int stale_s; /* seconds since it was fresh, if it is served because the database is away; else 0 */
+};
+
+/* As statement_done. info: NULL if the answer is not in the cache. */
+typedef void cache_done(void *context, const struct result *result, const struct cache_info *info);
 
 struct cache;
 
@@ -53,8 +62,9 @@ void cache_free(struct cache *cache); /* NULL is allowed */
 /* Whether the statement requests a page that may be cached. */
 bool cache_accepts(const struct statement *statement);
 
-/* As connection_submit, for such a statement. */
-void cache_submit(struct cache *cache, const struct statement *statement, statement_done *done,
+/* Answers such a statement, at once or when the page is filled. False: all slots are being filled
+ * with pages of other lengths, so the caller must send the statement itself. */
+bool cache_submit(struct cache *cache, const struct statement *statement, cache_done *done,
                   void *context);
 
 #endif

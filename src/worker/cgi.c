@@ -24,14 +24,14 @@ static void read_body(struct exchange *exchange, size_t max, struct arrival *arr
     arrival->body = body;
 }
 
-static void finish(void *context, const struct result *result)
+static void finish(void *context, const struct result *result, const struct cache_info *info)
 {
     struct exchange *exchange = context;
     const char *head, *body;
     size_t head_length, body_length;
 
     if (result != NULL) {
-        exchange_result(exchange, result);
+        exchange_result(exchange, result, info);
     }
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
     fwrite(head, 1, head_length, stdout);
@@ -56,10 +56,16 @@ int cgi_serve(const struct config *config, char **environment)
     service_init(&service, config, catalog, "cruddurd cgi", &links);
     read_body(&exchange, (size_t)config->body_max, &arrival);
     if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
-        service_submit(&service, &exchange.statement, exchange_asker(&exchange), finish, &exchange);
+        exchange.submission = (struct submission){
+            .statement = &exchange.statement,
+            .requester = exchange_requester(&exchange),
+            .done = finish,
+            .context = &exchange,
+        };
+        service_submit(&service, &exchange.submission);
         service_finish(&service);
     } else {
-        finish(&exchange, NULL);
+        finish(&exchange, NULL, NULL);
     }
     exchange_release(&exchange);
     service_release(&service);

@@ -148,11 +148,11 @@ static void answer(struct client *client)
     sent(client, how);
 }
 
-static void take_result(void *context, const struct result *result)
+static void take_result(void *context, const struct result *result, const struct cache_info *info)
 {
     struct client *client = context;
 
-    exchange_result(&client->exchange, result);
+    exchange_result(&client->exchange, result, info);
     answer(client);
 }
 
@@ -165,8 +165,13 @@ static void proceed(struct client *client, enum decision decision)
     case DECISION_ASK:
         enter(client, CLIENT_ASKING, 0);
         client->exchange.statement.asked_us = client->exchange.started_us;
-        service_submit(client->clients->service, &client->exchange.statement,
-                       exchange_asker(&client->exchange), take_result, client);
+        client->exchange.submission = (struct submission){
+            .statement = &client->exchange.statement,
+            .requester = exchange_requester(&client->exchange),
+            .done = take_result,
+            .context = client,
+        };
+        service_submit(client->clients->service, &client->exchange.submission);
         break;
     case DECISION_WAIT:
         if (client->stage != CLIENT_PARKED) {
@@ -267,7 +272,8 @@ static void look_and_serve(struct client *client)
  * is answered. */
 static bool is_cancelled(struct client *client)
 {
-    return client->stage == CLIENT_PARKED || service_cancel(client->clients->service, client);
+    return client->stage == CLIENT_PARKED ||
+           service_cancel(client->clients->service, &client->exchange.submission);
 }
 
 /* The peer has left, or doesn't want its answer: a request that nothing was done for yet is

@@ -11,11 +11,11 @@
 #include "config/config.h"
 #include "http/body.h"
 #include "http/cors.h"
+#include "http/etag.h"
 #include "http/page.h"
 #include "http/router.h"
 #include "identity/signature.h"
 #include "worker/refusals.h"
-#include "worker/service.h"
 
 enum { CLIENT_CLOSED_REQUEST = 499 /* nginx's own */ };
 
@@ -195,7 +195,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     return DECISION_RESPOND;
 }
 
-const char *exchange_asker(struct exchange *exchange)
+const char *exchange_requester(struct exchange *exchange)
 {
     const char *address = exchange->request.remote_addr;
     unsigned char bytes[sizeof(struct in6_addr)];
@@ -210,12 +210,27 @@ const char *exchange_asker(struct exchange *exchange)
                         bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);
 }
 
-void exchange_result(struct exchange *exchange, const struct result *result)
+/* A stale page has no entity tag: it would say that the page is current. (Cache-Status: RFC
+ * 9211.) */
+static void add_cache_headers(struct exchange *exchange, const struct cache_info *info)
 {
-    service_note_result(exchange->service, &exchange->statement);
+    if (info->stale_s > 0) {
+        response_header(&exchange->response, "Cache-Status",
+                        arena_printf(&exchange->arena, "cruddurd; hit; ttl=-%d", info->stale_s));
+    } else {
+        etag_apply(&exchange->response, &exchange->request, info->etag);
+    }
+}
+
+void exchange_result(struct exchange *exchange, const struct result *result,
+                     const struct cache_info *info)
+{
     exchange->database_us = result->microseconds;
     memcpy(exchange->sqlstate, result->sqlstate, sizeof exchange->sqlstate);
     endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);
+    if (info != NULL) {
+        add_cache_headers(exchange, info);
+    }
 }
 
 /* Bytes of body that go out. */

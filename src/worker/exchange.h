@@ -15,8 +15,9 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "identity/caller.h"
+#include "worker/service.h"
 
-struct service;
+struct cache_info;
 
 struct exchange {
     struct arena arena;
@@ -25,6 +26,7 @@ struct exchange {
     struct caller caller;
     struct call call;
     struct statement statement; /* to be run when exchange_begin says DECISION_ASK */
+    struct submission submission;
     const struct service *service;
     const struct endpoint *endpoint;
     const char *route; /* the pattern, static text; NULL when the path has none */
@@ -53,11 +55,12 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
 /* Who the statement is run for, as far as fairness goes: the token's subject, else the client's
  * address, of which IPv6 counts the network (/64). */
-const char *exchange_asker(struct exchange *exchange);
+const char *exchange_requester(struct exchange *exchange);
 
-/* Makes the response from the statement's result. Its body may point into the result: take the
- * answer before the result is gone. */
-void exchange_result(struct exchange *exchange, const struct result *result);
+/* Makes the response from the statement's result; info as in cache_done. The body may point into
+ * the result: take the answer before the result is gone. */
+void exchange_result(struct exchange *exchange, const struct result *result,
+                     const struct cache_info *info);
 
 /* The finished answer's two parts. The body is empty for HEAD. */
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,

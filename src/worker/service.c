@@ -161,42 +161,52 @@ static enum lane lane_of(const struct service *service, const struct statement *
     return catalog_get(service->catalog, statement->id)->lane;
 }
 
-void service_submit(struct service *service, const struct statement *statement, const char *asker,
-                    statement_done *done, void *context)
-{
-    enum lane lane = lane_of(service, statement);
-
-    if (service->cache != NULL && cache_accepts(statement)) {
-        cache_submit(service->cache, statement, done, context);
-    } else if (lane == LANE_SLOW) {
-        turns_submit(service->slow_turns, statement, asker, done, context);
-    } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
-        turns_submit(service->write_turns, statement, asker, done, context);
-    } else {
-        submit(&service->lanes[lane], statement, done, context);
-    }
-}
-
-bool service_cancel(struct service *service, const void *context)
-{
-    return turns_cancel(service->slow_turns, context) ||
-           turns_cancel(service->write_turns, context) || cancel(&service->lanes[0], context);
-}
-
-static bool writes(const struct service *service, const struct statement *statement)
+static bool is_write(const struct service *service, const struct statement *statement)
 {
     enum lane lane = lane_of(service, statement);
 
     return lane == LANE_WRITE || lane == LANE_HOOK;
 }
 
-void service_note_result(const struct service *service, const struct statement *statement)
+/* The result of a statement that was sent. */
+static void submission_done(void *context, const struct result *result)
 {
+    const struct submission *submission = context;
+    struct mark *mark = submission->service->cache_settings.mark;
+
     /* This worker may have no cache, after a HUP with that setting, while older workers have
      * one. */
-    if (service->cache_settings.mark != NULL && writes(service, statement)) {
-        mark_add_write(service->cache_settings.mark);
+    if (mark != NULL && is_write(submission->service, submission->statement)) {
+        mark_add_write(mark);
     }
+    submission->done(submission->context, result, NULL);
+}
+
+void service_submit(struct service *service, struct submission *submission)
+{
+    const struct statement *statement = submission->statement;
+    enum lane lane = lane_of(service, statement);
+
+    submission->service = service;
+    if (service->cache != NULL && cache_accepts(statement) &&
+        cache_submit(service->cache, statement, submission->done, submission->context)) {
+        return;
+    }
+    if (lane == LANE_SLOW) {
+        turns_submit(service->slow_turns, statement, submission->requester, submission_done,
+                     submission);
+    } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
+        turns_submit(service->write_turns, statement, submission->requester, submission_done,
+                     submission);
+    } else {
+        submit(&service->lanes[lane], statement, submission_done, submission);
+    }
+}
+
+bool service_cancel(struct service *service, const struct submission *submission)
+{
+    return turns_cancel(service->slow_turns, submission) ||
+           turns_cancel(service->write_turns, submission) || cancel(&service->lanes[0], submission);
 }
 
 bool service_event(struct service *service, const void *who)

@@ -64,17 +64,24 @@ void service_init(struct service *service, const struct config *config,
  * those of the scoreboard that have sessions. */
 bool service_fits(struct service *service, const struct scoreboard *scoreboard);
 
-/* As connection_submit, on the connection that the statement belongs to, or from the cache. asker
- * is who it is run for, as in turns_submit. */
-void service_submit(struct service *service, const struct statement *statement, const char *asker,
-                    statement_done *done, void *context);
+/* A statement that is to be run for a request. The caller owns it and leaves it as it is until done
+ * is called or service_cancel() has returned true. */
+struct submission {
+    const struct statement *statement;
+    const char *requester; /* as in turns_submit */
+    cache_done *done;
+    void *context;           /* of done */
+    struct service *service; /* service_submit() sets it */
+};
 
-/* As connection_cancel, for whoever asked with that context. */
-bool service_cancel(struct service *service, const void *context);
+/* Has the statement run on the connection of its lane, or answered from the cache, and then calls
+ * done, exactly once; that may be before this returns. The result of a write makes all cached pages
+ * of the pool stale before done is called, whatever it is, because a write that failed may have
+ * been committed. */
+void service_submit(struct service *service, struct submission *submission);
 
-/* To be called with a statement's result before anybody is told: what was written, or may have
- * been, is in no cached page from then on. */
-void service_note_result(const struct service *service, const struct statement *statement);
+/* As connection_cancel. */
+bool service_cancel(struct service *service, const struct submission *submission);
 
 /* Notes that an epoll event is for one of the connections; false when it isn't. */
 bool service_event(struct service *service, const void *who);

@@ -12,7 +12,7 @@
 struct turn {
     struct turns *turns;
     const struct statement *statement;
-    char *asker;
+    char *requester;
     statement_done *done;
     void *context;
     int64_t submitted_us;
@@ -39,7 +39,7 @@ struct turns *turns_new(const struct statement_runner *runner, int patience_ms, 
 
 static void turn_free(struct turn *turn)
 {
-    memory_free(turn->asker);
+    memory_free(turn->requester);
     memory_free(turn);
 }
 
@@ -89,8 +89,8 @@ static void submit(struct turn *turn)
     runner->submit(runner->context, turn->statement, turn_done, turn);
 }
 
-/* Gives the asker's next statement its turn, unless one is under way. */
-static void proceed(struct turns *turns, const char *asker)
+/* Gives the requester's next statement its turn, unless one is under way. */
+static void proceed(struct turns *turns, const char *requester)
 {
     int64_t oldest_us = clock_us() - turns->patience_ms * INT64_C(1000);
     struct turn *turn = turns->first;
@@ -98,7 +98,7 @@ static void proceed(struct turns *turns, const char *asker)
     while (turn != NULL) {
         struct turn *next = turn->next;
 
-        if (strcmp(turn->asker, asker) != 0) {
+        if (strcmp(turn->requester, requester) != 0) {
             turn = next;
             continue;
         }
@@ -119,16 +119,16 @@ static void turn_done(void *context, const struct result *result)
 {
     struct turn *turn = context;
     struct turns *turns = turn->turns;
-    char *asker = memory_copy(turn->asker);
+    char *requester = memory_copy(turn->requester);
     struct result copy = *result;
 
     unlink_turn(turn);
     finish(turn, &copy);
-    proceed(turns, asker);
-    memory_free(asker);
+    proceed(turns, requester);
+    memory_free(requester);
 }
 
-void turns_submit(struct turns *turns, const struct statement *statement, const char *asker,
+void turns_submit(struct turns *turns, const struct statement *statement, const char *requester,
                   statement_done *done, void *context)
 {
     struct turn *turn = memory_zeroed(sizeof *turn);
@@ -137,12 +137,12 @@ void turns_submit(struct turns *turns, const struct statement *statement, const 
 
     *turn = (struct turn){.turns = turns,
                           .statement = statement,
-                          .asker = memory_copy(asker),
+                          .requester = memory_copy(requester),
                           .done = done,
                           .context = context,
                           .submitted_us = clock_us()};
     for (; *link != NULL; link = &(*link)->next) {
-        ahead += strcmp((*link)->asker, asker) == 0;
+        ahead += strcmp((*link)->requester, requester) == 0;
     }
     if (ahead > turns->waiting_max) {
         refuse(turn);
@@ -164,7 +164,7 @@ bool turns_cancel(struct turns *turns, const void *context)
             return false;
         }
         unlink_turn(turn);
-        proceed(turns, turn->asker);
+        proceed(turns, turn->requester);
         turn_free(turn);
         return true;
     }

@@ -54,9 +54,10 @@ static void fail_to_answer(int number)
     asked[number].done(asked[number].context, &result);
 }
 
-static void take(void *context, const struct result *result)
+static void take(void *context, const struct result *result, const struct cache_info *info)
 {
     (void)context;
+    (void)info;
     snprintf(told, sizeof told, "%s", result->body);
 }
 
@@ -66,7 +67,7 @@ static void ask(void)
 
     statement_bind(&statement, "limit", "20");
     told[0] = '\0';
-    cache_submit(cache, &statement, take, NULL);
+    assert_true(cache_submit(cache, &statement, take, NULL));
 }
 
 /* The next request is answered at once, with this body. */

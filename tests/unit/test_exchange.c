@@ -326,13 +326,13 @@ static void test_result(void **state)
 
     (void)state;
     begin_as(&asked, STATUS_OK);
-    exchange_result(&exchange, &found);
+    exchange_result(&exchange, &found, NULL);
     expect_answer("found", "Status: 200 OK\r\n", "Content-Length: 7\r\n", "{\"a\":1}");
     begin_as(&asked, STATUS_OK);
-    exchange_result(&exchange, &missing);
+    exchange_result(&exchange, &missing, NULL);
     expect_answer("missing", "Status: 404 ", "", "[\"not_found\"]");
     begin_as(&asked, STATUS_OK);
-    exchange_result(&exchange, &late);
+    exchange_result(&exchange, &late, NULL);
     expect_answer("late", "Status: 504 ", "Retry-After: 1\r\n", "[\"database_timeout\"]");
     expect_text("sqlstate", exchange.sqlstate, "57014");
 }
@@ -397,7 +397,7 @@ static void test_nothing_is_left_of_the_one_before(void **state)
 
     (void)state;
     begin_as(&(struct asked){"GET", "/api/activities/home?limit=3", NULL, {NULL}}, STATUS_OK);
-    exchange_result(&exchange, &late);
+    exchange_result(&exchange, &late, NULL);
     begin_as(&(struct asked){"GET", "/livez", NULL, {NULL}}, STATUS_OK);
     const char *body;
     size_t length;
