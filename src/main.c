@@ -27,6 +27,9 @@ static int act(struct config *config, int argc, char **argv)
     case ACTION_HELP:
         settings_help(stdout);
         return EXIT_SUCCESS;
+    case ACTION_PRINT_SETTINGS:
+        settings_print(stdout);
+        return EXIT_SUCCESS;
     case ACTION_VERSION:
         puts("cruddurd " PACKAGE_VERSION);
         return EXIT_SUCCESS;

@@ -9,6 +9,7 @@ declare -rA PACKAGES=(
   [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime nftables openapi-specification pgbouncer
     procps prometheus python3 python3-cryptography python3-hypothesis python3-jsonschema python3-psycopg2 python3-pytest
     python3-pytest-xdist shellcheck shfmt spawn-fcgi xz-utils'
+  [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
   # Those whom bin/bench compares with; where one cannot be had, its row says so.
   [bench_blocking]='git'

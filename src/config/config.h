@@ -18,7 +18,13 @@ enum {
     BODY_MAX_LIMIT = 65536 /* bytes */
 };
 
-enum config_action { ACTION_SERVE, ACTION_CHECK, ACTION_HELP, ACTION_VERSION };
+enum config_action {
+    ACTION_SERVE,
+    ACTION_CHECK,
+    ACTION_HELP,
+    ACTION_PRINT_SETTINGS,
+    ACTION_VERSION
+};
 
 enum compat { COMPAT_NONE, COMPAT_WEEK4 };
 

@@ -160,6 +160,7 @@ static const struct {
 } ACTIONS[] = {
     {"--check", ACTION_CHECK, "check settings, templates and the database's schema, then end"},
     {"--help", ACTION_HELP, "this text"},
+    {"--print-settings", ACTION_PRINT_SETTINGS, "a settings file with all defaults, to edit"},
     {"--version", ACTION_VERSION, "the version"},
 };
 
@@ -397,12 +398,12 @@ void settings_release(struct config *config)
     }
 }
 
-static void print_help_lines(FILE *out, const char *help)
+static void print_help_lines(FILE *out, const char *prefix, const char *help)
 {
     for (const char *line = help; *line != '\0'; line += *line == '\n') {
         size_t length = strcspn(line, "\n");
 
-        fprintf(out, "        %.*s\n", (int)length, line);
+        fprintf(out, "%s%.*s\n", prefix, (int)length, line);
         line += length;
     }
 }
@@ -415,7 +416,7 @@ void settings_help(FILE *out)
             "--listen's, or handed over on fd 0 (spawn-fcgi) or by systemd. With REQUEST_METHOD\n"
             "and REQUEST_URI in the environment it answers that one CGI request instead.\n\n");
     for (size_t i = 0; i < sizeof ACTIONS / sizeof ACTIONS[0]; i++) {
-        fprintf(out, "  %-12s %s\n", ACTIONS[i].option, ACTIONS[i].help);
+        fprintf(out, "  %-17s %s\n", ACTIONS[i].option, ACTIONS[i].help);
     }
     fprintf(out,
             "\nSettings, each with its environment variable and default; the option wins:\n\n");
@@ -430,10 +431,29 @@ void settings_help(FILE *out)
             fprintf(out, "   [%s]", setting->initial);
         }
         fprintf(out, "\n");
-        print_help_lines(out, setting->help);
+        print_help_lines(out, "        ", setting->help);
     }
     fprintf(out, "\nSignals: TERM finishes and ends, HUP reads settings and templates again and\n"
                  "replaces the workers one by one, executing the program anew when another one is\n"
                  "installed; QUIT ends at once.\n"
                  "Exit status: 0 done, 1 failure, 2 a wrong setting.\n");
+}
+
+void settings_print(FILE *out)
+{
+    fprintf(
+        out,
+        "# Settings of cruddurd, read at the start and at HUP (systemctl reload cruddurd). See\n"
+        "# cruddurd(8). The environment and options win over this file.\n");
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *setting = &SETTINGS[i];
+
+        if (setting->offset == offsetof(struct config, settings_file)) {
+            continue;
+        }
+        fprintf(out, "\n");
+        print_help_lines(out, "# ", setting->help);
+        fprintf(out, "#%s=%s\n", setting->variable,
+                setting->initial != NULL ? setting->initial : "");
+    }
 }

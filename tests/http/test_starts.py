@@ -360,6 +360,22 @@ def test_help():
         assert word in told.stdout
 
 
+def test_the_settings_that_it_prints(tmp_path):
+    """A file that sets nothing as it is; with its comment signs off, each default is what it is anyway."""
+    printed = run_once("--print-settings")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    wanted = set(re.findall(r"^  (?:--\S+ \S+   )?([A-Z_]{6,})\b", run_once("--help").stdout, re.M)) - {"CRUDDUR_SETTINGS_FILE"}
+    named = re.findall(r"^#([A-Z_]+)=", printed.stdout, re.M)
+    assert len(named) == len(set(named)) and set(named) == wanted
+    assert all(line.startswith("#") for line in printed.stdout.splitlines() if line)
+    for text in (printed.stdout, re.sub(r"^#(?=[A-Z_]+=)", "", printed.stdout, flags=re.M)):
+        file = tmp_path / "settings"
+        file.write_text(text)
+        file.chmod(0o600)
+        refused = run_once("--settings-file", file, "--check")
+        assert "settings" not in refused.stderr, refused.stderr
+
+
 def test_version():
     told = run_once("--version")
     assert (told.returncode, told.stderr) == (0, "")

@@ -20,7 +20,7 @@ PYTHON = "/usr/bin/python3"
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
-ON_REQUEST = ("valgrind",)
+ON_REQUEST = ("valgrind", "package")
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
 SLOTS = PROCESSORS * 2
@@ -103,7 +103,7 @@ class Stages:
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools)
             for name, (seconds, command, tools) in tools.items()
@@ -191,6 +191,11 @@ class Stages:
         build = self.build("valgrind", "build/memcheck", folder, "--enable-werror", "CFLAGS=-O1 -g", tools=("gcc", "valgrind"))
         run = self.pytest("valgrind", "valgrind", pytest_files(), folder / "cruddurd", needs=("build/wrapper",), finish=count_reports(folder / "reports"))
         return [build, wrap_job, run]
+
+    def package(self):
+        command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
+        tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian")
+        return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, seconds=300)]
 
     # --- scripts ---
 

@@ -543,7 +543,10 @@ static void test_actions(void **state)
     static const struct {
         const char *option;
         enum config_action action;
-    } rows[] = {{"--help", ACTION_HELP}, {"--version", ACTION_VERSION}, {"--check", ACTION_CHECK}};
+    } rows[] = {{"--help", ACTION_HELP},
+                {"--print-settings", ACTION_PRINT_SETTINGS},
+                {"--version", ACTION_VERSION},
+                {"--check", ACTION_CHECK}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
