@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/activities.h"
+#include "api/routes.h"
 #include "db/catalog.h"
 
 static const struct {
-    enum statement_id id;
+    const struct statement_def *def;
     const char *file;
 } SHARED[] = {
-    {STATEMENT_ACTIVITIES_HOME, "home.sql"},
-    {STATEMENT_ACTIVITIES_SHOW, "show.sql"},
-    {STATEMENT_ACTIVITIES_CREATE, "create.sql"},
+    {&ACTIVITIES_HOME, "home.sql"},
+    {&ACTIVITIES_SHOW, "show.sql"},
+    {&ACTIVITIES_CREATE, "create.sql"},
 };
 
 /* No limit for an author, and a write is never late. They are a create's last parameters. */
@@ -47,8 +49,7 @@ static bool write_sql(FILE *file, const char *sql, const char *const *parameters
     return true;
 }
 
-static bool write_statement(const struct prepared *prepared, enum statement_id id,
-                            const char *folder, const char *name)
+static bool write_statement(const struct prepared *prepared, const char *folder, const char *name)
 {
     char path[4096];
 
@@ -58,7 +59,7 @@ static bool write_statement(const struct prepared *prepared, enum statement_id i
         perror(path);
         return false;
     }
-    bool good = write_sql(file, prepared->sql, catalog_parameters(id));
+    bool good = write_sql(file, prepared->sql, prepared->def->parameters);
     good = fclose(file) == 0 && good;
     if (!good) {
         perror(path);
@@ -72,15 +73,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: statements SQL-DIR FOLDER\n");
         return 2;
     }
-    struct catalog *catalog = catalog_load(argv[1]);
+    struct catalog *catalog = routes_load_catalog(argv[1]);
     if (catalog == NULL) {
         return EXIT_FAILURE;
     }
     bool good = true;
     for (size_t i = 0; i < sizeof SHARED / sizeof SHARED[0]; i++) {
-        good = write_statement(catalog_get(catalog, SHARED[i].id), SHARED[i].id, argv[2],
-                               SHARED[i].file) &&
-               good;
+        good =
+            write_statement(catalog_get(catalog, SHARED[i].def), argv[2], SHARED[i].file) && good;
     }
     catalog_free(catalog);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

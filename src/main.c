@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/route_table.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "config/hardening.h"
@@ -29,6 +30,9 @@ static int act(struct config *config, int argc, char **argv)
         return EXIT_SUCCESS;
     case ACTION_PRINT_SETTINGS:
         settings_print(stdout);
+        return EXIT_SUCCESS;
+    case ACTION_ROUTES:
+        route_table_print(stdout);
         return EXIT_SUCCESS;
     case ACTION_VERSION:
         puts("cruddurd " PACKAGE_VERSION);

@@ -8,14 +8,24 @@
 #include "http/body.h"
 #include "http/query.h"
 
+const struct statement_def ACTIVITIES_HOME = {
+    .name = "activities/home",
+    .parameters = {"limit", "after_us", "after_uuid", "week4"},
+};
+
+const struct statement_def ACTIVITIES_SINCE = {
+    .name = "activities/since",
+    .parameters = {"since", "limit", "after_us", "after_uuid", "week4"},
+};
+
 enum decision activities_home(struct call *call, struct response *response,
                               struct statement *statement)
 {
     (void)response;
     if (call->page.since == NULL) {
-        *statement = statement_of(STATEMENT_ACTIVITIES_HOME);
+        *statement = statement_of(&ACTIVITIES_HOME);
     } else {
-        *statement = statement_of(STATEMENT_ACTIVITIES_SINCE);
+        *statement = statement_of(&ACTIVITIES_SINCE);
         statement_bind(statement, "since", call->page.since);
     }
     endpoint_bind_page(statement, &call->page);
@@ -40,6 +50,11 @@ static bool take_order(struct call *call, bool *newest)
     return strcmp(order, "newest") == 0;
 }
 
+const struct statement_def ACTIVITIES_SHOW = {
+    .name = "activities/show",
+    .parameters = {"uuid", "handle", "newest", "sub", "viewer", "limit", "after_us", "after_uuid"},
+};
+
 static enum decision show(struct call *call, const char *handle, const char *uuid,
                           struct response *response, struct statement *statement)
 {
@@ -50,7 +65,7 @@ static enum decision show(struct call *call, const char *handle, const char *uui
         broken_add(&broken, STATUS_ORDER_INVALID);
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_SHOW);
+    *statement = statement_of(&ACTIVITIES_SHOW);
     endpoint_bind_page(statement, &call->page);
     statement_bind(statement, "newest", newest ? "true" : "false");
     author_bind_viewer(statement, call);
@@ -88,6 +103,13 @@ static bool may_mention(const char *message)
            strstr(message, "\uff20") != NULL;
 }
 
+const struct statement_def ACTIVITIES_CREATE = {
+    .name = "activities/create",
+    .parameters = {"uuid", "sub", "handle", "message", "ttl", "most", "window_s", "not_after"},
+    .lane = LANE_WRITE,
+    .may_share = true,
+};
+
 enum decision activities_create(struct call *call, struct response *response,
                                 struct statement *statement)
 {
@@ -101,7 +123,7 @@ enum decision activities_create(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_CREATE);
+    *statement = statement_of(&ACTIVITIES_CREATE);
     statement->takes_locks = may_mention(message);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
@@ -111,6 +133,12 @@ enum decision activities_create(struct call *call, struct response *response,
     bind_window(statement, call);
     return DECISION_ASK;
 }
+
+const struct statement_def ACTIVITIES_REPLY = {
+    .name = "activities/reply",
+    .parameters = {"uuid", "sub", "handle", "message", "parent", "most", "window_s", "not_after"},
+    .lane = LANE_WRITE,
+};
 
 enum decision activities_reply(struct call *call, struct response *response,
                                struct statement *statement)
@@ -124,7 +152,7 @@ enum decision activities_reply(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_REPLY);
+    *statement = statement_of(&ACTIVITIES_REPLY);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "message", message);
@@ -134,15 +162,29 @@ enum decision activities_reply(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
+const struct statement_def ACTIVITIES_DELETE = {
+    .name = "activities/delete",
+    .parameters = {"uuid", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+    .takes_turns = true,
+};
+
 enum decision activities_delete(struct call *call, struct response *response,
                                 struct statement *statement)
 {
-    if (!author_begin(statement, STATEMENT_ACTIVITIES_DELETE, call, response)) {
+    if (!author_begin(statement, &ACTIVITIES_DELETE, call, response)) {
         return DECISION_RESPOND;
     }
     statement_bind(statement, "uuid", call->request->capture[0]);
     return DECISION_ASK;
 }
+
+const struct statement_def ACTIVITIES_KEEP = {
+    .name = "activities/keep",
+    .parameters = {"uuid", "ttl", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+    .takes_turns = true,
+};
 
 enum decision activities_keep(struct call *call, struct response *response,
                               struct statement *statement)
@@ -154,21 +196,33 @@ enum decision activities_keep(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_KEEP);
+    *statement = statement_of(&ACTIVITIES_KEEP);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", call->request->capture[0]);
     statement_bind(statement, "ttl", ttl);
     return DECISION_ASK;
 }
 
+const struct statement_def ACTIVITIES_TRENDS = {
+    .name = "activities/trends",
+    .shape = SHAPE_ARRAY,
+};
+
 enum decision activities_trends(struct call *call, struct response *response,
                                 struct statement *statement)
 {
     (void)call;
     (void)response;
-    *statement = statement_of(STATEMENT_ACTIVITIES_TRENDS);
+    *statement = statement_of(&ACTIVITIES_TRENDS);
     return DECISION_ASK;
 }
+
+const struct statement_def ACTIVITIES_SEARCH = {
+    .name = "activities/search",
+    .shape = SHAPE_ARRAY,
+    .parameters = {"term", "limit"},
+    .lane = LANE_SLOW,
+};
 
 enum decision activities_search(struct call *call, struct response *response,
                                 struct statement *statement)
@@ -187,7 +241,7 @@ enum decision activities_search(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_ACTIVITIES_SEARCH);
+    *statement = statement_of(&ACTIVITIES_SEARCH);
     statement_bind(statement, "limit", call->page.limit);
     statement_bind(statement, "term", term);
     return DECISION_ASK;

@@ -14,4 +14,14 @@ handler activities_keep;    /* one's own for longer: ttl */
 handler activities_search;  /* ?term=, the best of the newest; a list of one page */
 handler activities_trends;  /* the tags of the last day */
 
+extern const struct statement_def ACTIVITIES_HOME;
+extern const struct statement_def ACTIVITIES_SINCE;
+extern const struct statement_def ACTIVITIES_SEARCH;
+extern const struct statement_def ACTIVITIES_TRENDS;
+extern const struct statement_def ACTIVITIES_SHOW;
+extern const struct statement_def ACTIVITIES_CREATE;
+extern const struct statement_def ACTIVITIES_REPLY;
+extern const struct statement_def ACTIVITIES_DELETE;
+extern const struct statement_def ACTIVITIES_KEEP;
+
 #endif

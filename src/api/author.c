@@ -39,13 +39,13 @@ void author_bind_most(struct statement *statement, const struct call *call, int 
     statement_bind(statement, "most", arena_printf(call->request->arena, "%d", most));
 }
 
-bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,
-                  struct response *response)
+bool author_begin(struct statement *statement, const struct statement_def *def,
+                  const struct call *call, struct response *response)
 {
     struct broken broken = {0};
     const char *handle = author_handle(call, NULL, NULL, &broken);
 
-    *statement = statement_of(id);
+    *statement = statement_of(def);
     author_bind(statement, call, handle);
     if (broken.count > 0) {
         endpoint_refuse(call, &broken, response);

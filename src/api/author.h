@@ -20,8 +20,8 @@ void author_bind_most(struct statement *statement, const struct call *call, int 
 
 /* *statement becomes one of the caller's, whom no body names: its sub and handle are bound. False:
  * the caller isn't known by anything, and the response says so. */
-bool author_begin(struct statement *statement, enum statement_id id, const struct call *call,
-                  struct response *response);
+bool author_begin(struct statement *statement, const struct statement_def *def,
+                  const struct call *call, struct response *response);
 
 /* Binds the parameters sub and viewer of an endpoint with ACCESS_VIEWER. */
 void author_bind_viewer(struct statement *statement, const struct call *call);

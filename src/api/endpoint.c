@@ -8,6 +8,11 @@
 #include "base/log.h"
 #include "http/router.h"
 
+enum status endpoint_missing(const struct endpoint *endpoint)
+{
+    return endpoint->missing != STATUS_OK ? endpoint->missing : STATUS_INTERNAL;
+}
+
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)
 {
     if (result->status == STATUS_VALUE_REFUSED && endpoint->refused != STATUS_OK) {
@@ -17,7 +22,7 @@ static enum status status_of(const struct endpoint *endpoint, const struct resul
         return result->status;
     }
     if (result->outcome == NULL) {
-        return endpoint->missing;
+        return endpoint_missing(endpoint);
     }
     enum status said = status_from_code(result->outcome);
     if (said == STATUS_OK) {

@@ -65,12 +65,14 @@ enum since {
     SINCE_VIEW  /* a snapshot, for any other list */
 };
 
-enum { ENDPOINT_OUTCOMES_MAX = 13 };
+enum { ENDPOINT_OUTCOMES_MAX = 13, ENDPOINT_STATEMENTS_MAX = 2 };
 
 struct endpoint {
     enum method method;
     const char *pattern;
     handler *handle;
+    /* All that the handler may ask for; NULL: none, or no more. */
+    const struct statement_def *statements[ENDPOINT_STATEMENTS_MAX];
     finisher *finish; /* NULL: the result is the response, and what follows here says how */
     enum access access;
     bool takes_body;
@@ -79,9 +81,12 @@ struct endpoint {
     enum since since; /* the value that ?since= takes */
     /* What its statement may say besides "ok", by status_code; no row at all is missing. */
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
-    enum status missing;
+    enum status missing; /* STATUS_OK: STATUS_INTERNAL, as the statement always has a row */
     enum status refused; /* a value that PostgreSQL doesn't take; STATUS_OK: there is none such */
 };
+
+/* The status for a statement that gave no row. */
+enum status endpoint_missing(const struct endpoint *endpoint);
 
 /* Binds a list's parameters limit, after_us and after_uuid. */
 void endpoint_bind_page(struct statement *statement, const struct page *page);

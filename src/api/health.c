@@ -10,11 +10,15 @@ enum decision health_live(struct call *call, struct response *response, struct s
     return DECISION_RESPOND;
 }
 
+const struct statement_def HEALTH_READY = {
+    .name = "health/ready",
+};
+
 enum decision health_ready(struct call *call, struct response *response,
                            struct statement *statement)
 {
     (void)call;
     (void)response;
-    *statement = statement_of(STATEMENT_HEALTH_READY);
+    *statement = statement_of(&HEALTH_READY);
     return DECISION_ASK;
 }

@@ -7,4 +7,6 @@
 handler health_live;  /* this process answers; the database isn't asked */
 handler health_ready; /* the database answers and its schema fits */
 
+extern const struct statement_def HEALTH_READY;
+
 #endif

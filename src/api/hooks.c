@@ -6,6 +6,12 @@
 #include "http/body.h"
 #include "identity/signature.h"
 
+const struct statement_def HOOKS_CONFIRM = {
+    .name = "hooks/confirm",
+    .parameters = {"uuid", "event", "pool", "signed_at", "not_after"},
+    .lane = LANE_HOOK,
+};
+
 enum decision hooks_post_confirmation(struct call *call, struct response *response,
                                       struct statement *statement)
 {
@@ -19,7 +25,7 @@ enum decision hooks_post_confirmation(struct call *call, struct response *respon
     }
     char *uuid = arena_alloc(request->arena, UUID_TEXT_SIZE);
     uuid_make(uuid);
-    *statement = statement_of(STATEMENT_HOOKS_CONFIRM);
+    *statement = statement_of(&HOOKS_CONFIRM);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "event", request->body);
     statement_bind(statement, "pool", call->user_pool);

@@ -6,6 +6,11 @@
 #include "base/ids.h"
 #include "http/body.h"
 
+const struct statement_def MESSAGES_GROUPS = {
+    .name = "messages/groups",
+    .parameters = {"sub", "handle", "limit", "after_us", "after_uuid", "view", "since"},
+};
+
 enum decision messages_groups(struct call *call, struct response *response,
                               struct statement *statement)
 {
@@ -15,13 +20,19 @@ enum decision messages_groups(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_MESSAGES_GROUPS);
+    *statement = statement_of(&MESSAGES_GROUPS);
     author_bind(statement, call, handle);
     endpoint_bind_page(statement, &call->page);
     statement_bind(statement, "view", call->page.view);
     statement_bind(statement, "since", call->page.since);
     return DECISION_ASK;
 }
+
+const struct statement_def MESSAGES_LIST = {
+    .name = "messages/list",
+    .parameters = {"sub", "handle", "group", "other", "limit", "after_us", "after_uuid", "since_us",
+                   "since_uuid"},
+};
 
 static enum decision list(struct call *call, const char *group, const char *other,
                           struct response *response, struct statement *statement)
@@ -32,7 +43,7 @@ static enum decision list(struct call *call, const char *group, const char *othe
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_MESSAGES_LIST);
+    *statement = statement_of(&MESSAGES_LIST);
     author_bind(statement, call, handle);
     statement_bind(statement, "group", group);
     statement_bind(statement, "other", other);
@@ -87,10 +98,16 @@ static struct receiver take_receiver(const struct call *call, struct broken *bro
     return receiver;
 }
 
+const struct statement_def MESSAGES_APPEND = {
+    .name = "messages/append",
+    .parameters = {"uuid", "sub", "handle", "group", "message", "most", "not_after"},
+    .lane = LANE_WRITE,
+};
+
 static enum decision append(const struct call *call, const char *handle, const char *uuid,
                             const char *group, const char *message, struct statement *statement)
 {
-    *statement = statement_of(STATEMENT_MESSAGES_APPEND);
+    *statement = statement_of(&MESSAGES_APPEND);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
     author_bind_most(statement, call, call->messages_per_hour);
@@ -99,13 +116,19 @@ static enum decision append(const struct call *call, const char *handle, const c
     return DECISION_ASK;
 }
 
+const struct statement_def MESSAGES_START = {
+    .name = "messages/start",
+    .parameters = {"uuid", "sub", "handle", "group", "other", "message", "most", "not_after"},
+    .lane = LANE_WRITE,
+};
+
 static enum decision begin(const struct call *call, const char *handle, const char *uuid,
                            const char *other, const char *message, struct statement *statement)
 {
     char *group = arena_alloc(call->request->arena, UUID_TEXT_SIZE);
 
     uuid_make(group);
-    *statement = statement_of(STATEMENT_MESSAGES_START);
+    *statement = statement_of(&MESSAGES_START);
     author_bind(statement, call, handle);
     statement_bind(statement, "uuid", uuid);
     statement_bind(statement, "group", group);

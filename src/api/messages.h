@@ -9,4 +9,9 @@ handler messages_list;    /* one conversation by its uuid, a list */
 handler messages_list_of; /* the one with a user, a list */
 handler messages_send;    /* message, and message_group_uuid or handle or user_receiver_handle */
 
+extern const struct statement_def MESSAGES_GROUPS;
+extern const struct statement_def MESSAGES_LIST;
+extern const struct statement_def MESSAGES_APPEND;
+extern const struct statement_def MESSAGES_START;
+
 #endif

@@ -5,12 +5,16 @@
 #include "base/exposition.h"
 #include "http/query.h"
 
+const struct statement_def METRICS_PURGE = {
+    .name = "metrics/purge",
+};
+
 enum decision metrics_show(struct call *call, struct response *response,
                            struct statement *statement)
 {
     (void)call;
     (void)response;
-    *statement = statement_of(STATEMENT_METRICS_PURGE);
+    *statement = statement_of(&METRICS_PURGE);
     return DECISION_ASK;
 }
 
@@ -34,6 +38,12 @@ void metrics_finish(const struct call *call, const struct result *result, struct
 
 static const char DEFAULT_ZONE[] = "UTC";
 
+const struct statement_def METRICS_GROWTH = {
+    .name = "metrics/growth",
+    .parameters = {"zone"},
+    .lane = LANE_SLOW,
+};
+
 enum decision metrics_growth(struct call *call, struct response *response,
                              struct statement *statement)
 {
@@ -50,7 +60,7 @@ enum decision metrics_growth(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_METRICS_GROWTH);
+    *statement = statement_of(&METRICS_GROWTH);
     statement_bind(statement, "zone", zone);
     return DECISION_ASK;
 }

@@ -9,4 +9,7 @@ finisher metrics_finish; /* also without a database: that is one of the metrics 
 
 handler metrics_growth; /* users, posts and replies: in all, and on each of the last days of ?tz= */
 
+extern const struct statement_def METRICS_GROWTH;
+extern const struct statement_def METRICS_PURGE;
+
 #endif

@@ -11,83 +11,76 @@
 #include "api/social.h"
 #include "api/status.h"
 #include "api/users.h"
+#include "db/catalog.h"
 
-/* What a statement may say of its caller. */
-#define WHO STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED
+/* The outcomes of a statement that looks the caller up. */
+#define CALLER_UNKNOWN STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED
 
-/* What is done to an activity, or taken back; the same again is nothing more. */
-#define MARK                                                                                       \
-    .access = ACCESS_CALLER, .outcomes = {WHO, STATUS_NOT_FOUND}, .missing = STATUS_INTERNAL
-#define FOLLOW .access = ACCESS_CALLER, .missing = STATUS_INTERNAL
-
-/* The frontends differ in the method. */
-#define PROFILE_UPDATE                                                                             \
-    .handle = users_update, .access = ACCESS_CALLER, .takes_body = true,                           \
-    .outcomes = {WHO, STATUS_FORBIDDEN}, .missing = STATUS_INTERNAL
-
-/* HEAD is answered wherever GET is, OPTIONS everywhere. */
+/* One row for each method of a path. HEAD is answered wherever GET is, OPTIONS everywhere. */
 static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_GET, .pattern = "/api/health-check", .handle = health_live},
     {.method = METHOD_GET, .pattern = "/livez", .handle = health_live},
     {.method = METHOD_GET,
      .pattern = "/readyz",
      .handle = health_ready,
+     .statements = {&HEALTH_READY},
      .missing = STATUS_DATABASE_UNAVAILABLE},
 
     {.method = METHOD_GET,
      .pattern = "/api/activities/home",
      .handle = activities_home,
+     .statements = {&ACTIVITIES_HOME, &ACTIVITIES_SINCE},
      .is_list = true,
      .since = SINCE_VIEW,
      .outcomes = {STATUS_CURSOR_EXPIRED},
-     .refused = STATUS_CURSOR_INVALID,
-     .missing = STATUS_INTERNAL},
+     .refused = STATUS_CURSOR_INVALID},
     {.method = METHOD_GET,
      .pattern = "/api/activities/following",
      .handle = social_following,
+     .statements = {&SOCIAL_FOLLOWING, &SOCIAL_FOLLOWING_SINCE},
      .access = ACCESS_CALLER,
      .is_list = true,
      .since = SINCE_VIEW,
-     .outcomes = {WHO, STATUS_CURSOR_EXPIRED},
-     .refused = STATUS_CURSOR_INVALID,
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_CURSOR_EXPIRED},
+     .refused = STATUS_CURSOR_INVALID},
     {.method = METHOD_GET,
      .pattern = "/api/activities/notifications",
      .handle = social_notifications,
+     .statements = {&SOCIAL_NOTIFICATIONS},
      .access = ACCESS_CALLER,
      .is_list = true,
      .since = SINCE_KEY,
-     .outcomes = {WHO},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN}},
     {.method = METHOD_GET,
      .pattern = "/api/activities/notifications/unread",
      .handle = social_unread,
+     .statements = {&SOCIAL_UNREAD},
      .access = ACCESS_CALLER,
-     .outcomes = {WHO},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN}},
     {.method = METHOD_PUT,
      .pattern = "/api/activities/notifications/read",
      .handle = social_read,
+     .statements = {&SOCIAL_READ},
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN}},
     {.method = METHOD_GET,
      .pattern = "/api/activities/search",
      .handle = activities_search,
-     .is_list = true,
-     .missing = STATUS_INTERNAL},
+     .statements = {&ACTIVITIES_SEARCH},
+     .is_list = true},
     {.method = METHOD_POST,
      .pattern = "/api/activities",
      .handle = activities_create,
+     .statements = {&ACTIVITIES_CREATE},
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_IDEMPOTENCY_KEY_REUSED, STATUS_ACTIVITY_DELETED,
-                  STATUS_POSTS_EXCEED_HOURLY_MAX},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN, STATUS_IDEMPOTENCY_KEY_REUSED,
+                  STATUS_ACTIVITY_DELETED, STATUS_POSTS_EXCEED_HOURLY_MAX}},
     {.method = METHOD_GET,
      .pattern = "/api/activities/{uuid}",
      .handle = activities_show,
+     .statements = {&ACTIVITIES_SHOW},
      .access = ACCESS_VIEWER,
      .is_list = true,
      .rows = PAGE_LIMIT_MAX,
@@ -95,48 +88,61 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_DELETE,
      .pattern = "/api/activities/{uuid}",
      .handle = activities_delete,
+     .statements = {&ACTIVITIES_DELETE},
      .access = ACCESS_CALLER,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_NOT_YOURS},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND, STATUS_NOT_YOURS}},
     {.method = METHOD_POST,
      .pattern = "/api/activities/{uuid}/reply",
      .handle = activities_reply,
+     .statements = {&ACTIVITIES_REPLY},
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED,
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_IDEMPOTENCY_KEY_REUSED,
                   STATUS_ACTIVITY_DELETED, STATUS_REPLIES_EXCEED_MAX,
-                  STATUS_POSTS_EXCEED_HOURLY_MAX},
-     .missing = STATUS_INTERNAL},
-    {.method = METHOD_PUT, .pattern = "/api/activities/{uuid}/like", .handle = social_like, MARK},
+                  STATUS_POSTS_EXCEED_HOURLY_MAX}},
+    {.method = METHOD_PUT,
+     .pattern = "/api/activities/{uuid}/like",
+     .handle = social_like,
+     .statements = {&SOCIAL_LIKE},
+     .access = ACCESS_CALLER,
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND}},
     {.method = METHOD_DELETE,
      .pattern = "/api/activities/{uuid}/like",
      .handle = social_unlike,
-     MARK},
+     .statements = {&SOCIAL_LIKE},
+     .access = ACCESS_CALLER,
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND}},
     {.method = METHOD_PUT,
      .pattern = "/api/activities/{uuid}/repost",
      .handle = social_repost,
-     MARK},
+     .statements = {&SOCIAL_REPOST},
+     .access = ACCESS_CALLER,
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND}},
     {.method = METHOD_DELETE,
      .pattern = "/api/activities/{uuid}/repost",
      .handle = social_unrepost,
-     MARK},
+     .statements = {&SOCIAL_REPOST},
+     .access = ACCESS_CALLER,
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND}},
     {.method = METHOD_PUT,
      .pattern = "/api/activities/{uuid}/keep",
      .handle = activities_keep,
+     .statements = {&ACTIVITIES_KEEP},
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_NOT_YOURS,
-                  STATUS_REPLY_EXPIRES_WITH_PARENT},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_NOT_YOURS,
+                  STATUS_REPLY_EXPIRES_WITH_PARENT}},
     {.method = METHOD_GET,
      .pattern = "/api/activities/@{handle}",
      .handle = users_feed,
+     .statements = {&USERS_FEED, &USERS_TIMELINE},
      .access = ACCESS_VIEWER,
      .is_list = true,
      .missing = STATUS_NOT_FOUND},
     {.method = METHOD_GET,
      .pattern = "/api/activities/@{handle}/status/{uuid}",
      .handle = activities_show_of,
+     .statements = {&ACTIVITIES_SHOW},
      .access = ACCESS_VIEWER,
      .is_list = true,
      .rows = PAGE_LIMIT_MAX,
@@ -145,75 +151,96 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_GET,
      .pattern = "/api/users/@{handle}/short",
      .handle = users_short,
+     .statements = {&USERS_SHORT},
      .missing = STATUS_NOT_FOUND},
     {.method = METHOD_PUT,
      .pattern = "/api/users/@{handle}/follow",
      .handle = social_follow,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER, STATUS_FOLLOWS_EXCEED_MAX},
-     FOLLOW},
+     .statements = {&SOCIAL_FOLLOW},
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER,
+                  STATUS_FOLLOWS_EXCEED_MAX},
+     .access = ACCESS_CALLER},
     {.method = METHOD_DELETE,
      .pattern = "/api/users/@{handle}/follow",
      .handle = social_unfollow,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER},
-     FOLLOW},
+     .statements = {&SOCIAL_FOLLOW},
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND, STATUS_FOLLOWED_IS_FOLLOWER},
+     .access = ACCESS_CALLER},
     {.method = METHOD_GET,
      .pattern = "/api/users/suggested",
      .handle = users_suggested,
-     .access = ACCESS_VIEWER,
-     .missing = STATUS_INTERNAL},
+     .statements = {&USERS_SUGGESTED},
+     .access = ACCESS_VIEWER},
     {.method = METHOD_GET,
      .pattern = "/api/trends",
      .handle = activities_trends,
-     .missing = STATUS_INTERNAL},
-    {.method = METHOD_POST, .pattern = "/api/profile/update", PROFILE_UPDATE},
-    {.method = METHOD_PUT, .pattern = "/api/profile/update", PROFILE_UPDATE},
+     .statements = {&ACTIVITIES_TRENDS}},
+    {.method = METHOD_POST,
+     .pattern = "/api/profile/update", /* the frontends differ in the method */
+     .handle = users_update,
+     .statements = {&USERS_UPDATE},
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN}},
+    {.method = METHOD_PUT,
+     .pattern = "/api/profile/update",
+     .handle = users_update,
+     .statements = {&USERS_UPDATE},
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN}},
 
     {.method = METHOD_GET,
      .pattern = "/api/message_groups",
      .handle = messages_groups,
+     .statements = {&MESSAGES_GROUPS},
      .access = ACCESS_CALLER,
      .is_list = true,
      .since = SINCE_VIEW,
-     .outcomes = {WHO, STATUS_CURSOR_EXPIRED},
-     .refused = STATUS_CURSOR_INVALID,
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_CURSOR_EXPIRED},
+     .refused = STATUS_CURSOR_INVALID},
     {.method = METHOD_GET,
      .pattern = "/api/messages/{uuid}",
      .handle = messages_list,
+     .statements = {&MESSAGES_LIST},
      .access = ACCESS_CALLER,
      .is_list = true,
      .since = SINCE_KEY,
-     .outcomes = {WHO, STATUS_NOT_FOUND},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND}},
     {.method = METHOD_GET,
      .pattern = "/api/messages/@{handle}",
      .handle = messages_list_of,
+     .statements = {&MESSAGES_LIST},
      .access = ACCESS_CALLER,
      .is_list = true,
      .since = SINCE_KEY,
-     .outcomes = {WHO, STATUS_NOT_FOUND, STATUS_RECEIVER_IS_SENDER},
-     .missing = STATUS_INTERNAL},
+     .outcomes = {CALLER_UNKNOWN, STATUS_NOT_FOUND, STATUS_RECEIVER_IS_SENDER}},
     {.method = METHOD_POST,
      .pattern = "/api/messages",
      .handle = messages_send,
+     .statements = {&MESSAGES_APPEND, &MESSAGES_START},
      .access = ACCESS_CALLER,
      .takes_body = true,
-     .outcomes = {WHO, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND,
+     .outcomes = {CALLER_UNKNOWN, STATUS_FORBIDDEN, STATUS_NOT_FOUND, STATUS_RECEIVER_NOT_FOUND,
                   STATUS_RECEIVER_IS_SENDER, STATUS_IDEMPOTENCY_KEY_REUSED,
-                  STATUS_MESSAGES_EXCEED_HOURLY_MAX},
-     .missing = STATUS_INTERNAL},
+                  STATUS_MESSAGES_EXCEED_HOURLY_MAX}},
 
-    {.method = METHOD_GET, .pattern = "/metrics", .handle = metrics_show, .finish = metrics_finish},
+    {.method = METHOD_GET,
+     .pattern = "/metrics",
+     .handle = metrics_show,
+     .statements = {&METRICS_PURGE},
+     .finish = metrics_finish},
     {.method = METHOD_GET,
      .pattern = "/api/metrics/growth",
      .handle = metrics_growth,
+     .statements = {&METRICS_GROWTH},
      .outcomes = {STATUS_GROWTH_BEHIND},
-     .refused = STATUS_TIME_ZONE_UNKNOWN,
-     .missing = STATUS_INTERNAL},
+     .refused = STATUS_TIME_ZONE_UNKNOWN},
 
     {.method = METHOD_POST,
      .pattern = "/api/hooks/cognito/post-confirmation",
      .handle = hooks_post_confirmation,
+     .statements = {&HOOKS_CONFIRM},
      .access = ACCESS_HOOK,
      .takes_body = true,
      .outcomes = {STATUS_TRIGGER_SOURCE_BLANK, STATUS_USER_POOL_MISMATCH,
@@ -221,8 +248,7 @@ static const struct endpoint ENDPOINTS[] = {
                   STATUS_USER_HANDLE_BLANK, STATUS_USER_HANDLE_INVALID, STATUS_DISPLAY_NAME_BLANK,
                   STATUS_DISPLAY_NAME_EXCEED_MAX_CHARS, STATUS_DISPLAY_NAME_INVALID,
                   STATUS_EMAIL_BLANK, STATUS_EMAIL_INVALID, STATUS_HANDLE_TAKEN,
-                  STATUS_EMAIL_TAKEN},
-     .missing = STATUS_INTERNAL},
+                  STATUS_EMAIL_TAKEN}},
 };
 
 enum { ENDPOINTS_COUNT = sizeof ENDPOINTS / sizeof ENDPOINTS[0] };
@@ -245,4 +271,33 @@ void routes_add(struct router *router, bool with_hooks)
             router_add(router, ENDPOINTS[i].method, ENDPOINTS[i].pattern, &ENDPOINTS[i]);
         }
     }
+}
+
+/* Adds a definition to a list of count, unless the list has it. */
+static size_t add_once(const struct statement_def **list, size_t count,
+                       const struct statement_def *def)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == def) {
+            return count;
+        }
+    }
+    list[count] = def;
+    return count + 1;
+}
+
+struct catalog *routes_load_catalog(const char *sql_dir)
+{
+    const struct statement_def *list[ENDPOINTS_COUNT * ENDPOINT_STATEMENTS_MAX + 1];
+    size_t count = 0;
+
+    for (size_t i = 0; i < ENDPOINTS_COUNT; i++) {
+        const struct statement_def *const *named = ENDPOINTS[i].statements;
+
+        for (size_t k = 0; k < ENDPOINT_STATEMENTS_MAX && named[k] != NULL; k++) {
+            count = add_once(list, count, named[k]);
+        }
+    }
+    list[count] = NULL;
+    return catalog_load(sql_dir, list);
 }

@@ -7,11 +7,17 @@
 #include "api/endpoint.h"
 #include "http/router.h"
 
+struct catalog;
+
 enum { ROUTES_MAX = 64 };
 
 /* Adds every endpoint, those with ACCESS_HOOK only when there is a secret to know their callers by.
  * What router_find gives back is a const struct endpoint *. */
 void routes_add(struct router *router, bool with_hooks);
+
+/* The catalog of all statements that a route names. NULL when a template is missing or wrong, which was
+ * logged then. */
+struct catalog *routes_load_catalog(const char *sql_dir);
 
 /* The endpoints have numbers from 0 up, below ROUTES_MAX. */
 size_t routes_number(const struct endpoint *endpoint);

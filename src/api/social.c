@@ -8,10 +8,10 @@
 #include "http/body.h"
 
 /* What the caller does, or with on "false" takes back. The path's capture is what it is done to. */
-static enum decision turn(enum statement_id id, const char *what, const char *on, struct call *call,
-                          struct response *response, struct statement *statement)
+static enum decision turn(const struct statement_def *def, const char *what, const char *on,
+                          struct call *call, struct response *response, struct statement *statement)
 {
-    if (!author_begin(statement, id, call, response)) {
+    if (!author_begin(statement, def, call, response)) {
         return DECISION_RESPOND;
     }
     statement_bind(statement, what, call->request->capture[0]);
@@ -19,34 +19,51 @@ static enum decision turn(enum statement_id id, const char *what, const char *on
     return DECISION_ASK;
 }
 
+const struct statement_def SOCIAL_LIKE = {
+    .name = "social/like",
+    .parameters = {"uuid", "on", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
 enum decision social_like(struct call *call, struct response *response, struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_LIKE, "uuid", "true", call, response, statement);
+    return turn(&SOCIAL_LIKE, "uuid", "true", call, response, statement);
 }
 
 enum decision social_unlike(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_LIKE, "uuid", "false", call, response, statement);
+    return turn(&SOCIAL_LIKE, "uuid", "false", call, response, statement);
 }
+
+const struct statement_def SOCIAL_REPOST = {
+    .name = "social/repost",
+    .parameters = {"uuid", "on", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
 
 enum decision social_repost(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_REPOST, "uuid", "true", call, response, statement);
+    return turn(&SOCIAL_REPOST, "uuid", "true", call, response, statement);
 }
 
 enum decision social_unrepost(struct call *call, struct response *response,
                               struct statement *statement)
 {
-    return turn(STATEMENT_SOCIAL_REPOST, "uuid", "false", call, response, statement);
+    return turn(&SOCIAL_REPOST, "uuid", "false", call, response, statement);
 }
+
+const struct statement_def SOCIAL_FOLLOW = {
+    .name = "social/follow",
+    .parameters = {"followed", "on", "most", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
 
 static enum decision turn_follow(const char *on, struct call *call, struct response *response,
                                  struct statement *statement)
 {
-    enum decision decision =
-        turn(STATEMENT_SOCIAL_FOLLOW, "followed", on, call, response, statement);
+    enum decision decision = turn(&SOCIAL_FOLLOW, "followed", on, call, response, statement);
 
     statement_bind(statement, "most", FOLLOWS_MAX);
     return decision;
@@ -64,23 +81,34 @@ enum decision social_unfollow(struct call *call, struct response *response,
     return turn_follow("false", call, response, statement);
 }
 
-static enum decision list(enum statement_id id, struct call *call, struct response *response,
-                          struct statement *statement)
+static enum decision list(const struct statement_def *def, struct call *call,
+                          struct response *response, struct statement *statement)
 {
-    if (!author_begin(statement, id, call, response)) {
+    if (!author_begin(statement, def, call, response)) {
         return DECISION_RESPOND;
     }
     endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;
 }
 
+const struct statement_def SOCIAL_FOLLOWING = {
+    .name = "social/following",
+    .parameters = {"sub", "handle", "limit", "after_us", "after_uuid", "view"},
+    .lane = LANE_SLOW,
+};
+
+const struct statement_def SOCIAL_FOLLOWING_SINCE = {
+    .name = "social/following_since",
+    .parameters = {"sub", "handle", "since", "limit", "after_us", "after_uuid"},
+    .lane = LANE_SLOW,
+};
+
 enum decision social_following(struct call *call, struct response *response,
                                struct statement *statement)
 {
     bool has_since = call->page.since != NULL;
     enum decision decision =
-        list(has_since ? STATEMENT_SOCIAL_FOLLOWING_SINCE : STATEMENT_SOCIAL_FOLLOWING, call,
-             response, statement);
+        list(has_since ? &SOCIAL_FOLLOWING_SINCE : &SOCIAL_FOLLOWING, call, response, statement);
 
     if (decision == DECISION_ASK && has_since) {
         statement_bind(statement, "since", call->page.since);
@@ -90,10 +118,15 @@ enum decision social_following(struct call *call, struct response *response,
     return decision;
 }
 
+const struct statement_def SOCIAL_NOTIFICATIONS = {
+    .name = "social/notifications",
+    .parameters = {"sub", "handle", "limit", "after_us", "after_uuid", "since_us", "since_uuid"},
+};
+
 enum decision social_notifications(struct call *call, struct response *response,
                                    struct statement *statement)
 {
-    enum decision decision = list(STATEMENT_SOCIAL_NOTIFICATIONS, call, response, statement);
+    enum decision decision = list(&SOCIAL_NOTIFICATIONS, call, response, statement);
 
     if (decision == DECISION_ASK) {
         endpoint_bind_since(statement, &call->page);
@@ -101,12 +134,23 @@ enum decision social_notifications(struct call *call, struct response *response,
     return decision;
 }
 
+const struct statement_def SOCIAL_UNREAD = {
+    .name = "social/unread",
+    .parameters = {"sub", "handle"},
+};
+
 enum decision social_unread(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return author_begin(statement, STATEMENT_SOCIAL_UNREAD, call, response) ? DECISION_ASK
-                                                                            : DECISION_RESPOND;
+    return author_begin(statement, &SOCIAL_UNREAD, call, response) ? DECISION_ASK
+                                                                   : DECISION_RESPOND;
 }
+
+const struct statement_def SOCIAL_READ = {
+    .name = "social/read",
+    .parameters = {"until_us", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
 
 enum decision social_read(struct call *call, struct response *response, struct statement *statement)
 {
@@ -123,7 +167,7 @@ enum decision social_read(struct call *call, struct response *response, struct s
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_SOCIAL_READ);
+    *statement = statement_of(&SOCIAL_READ);
     author_bind(statement, call, handle);
     statement_bind(statement, "until_us", until_us);
     return DECISION_ASK;

@@ -18,4 +18,13 @@ handler social_notifications; /* what others did that concerns the caller, a lis
 handler social_unread;        /* how much of it is new */
 handler social_read;          /* none of it is, up to a time: until */
 
+extern const struct statement_def SOCIAL_LIKE;
+extern const struct statement_def SOCIAL_REPOST;
+extern const struct statement_def SOCIAL_FOLLOW;
+extern const struct statement_def SOCIAL_FOLLOWING;
+extern const struct statement_def SOCIAL_FOLLOWING_SINCE;
+extern const struct statement_def SOCIAL_NOTIFICATIONS;
+extern const struct statement_def SOCIAL_UNREAD;
+extern const struct statement_def SOCIAL_READ;
+
 #endif

@@ -9,19 +9,31 @@
 #include "http/body.h"
 #include "http/query.h"
 
+const struct statement_def USERS_SHORT = {
+    .name = "users/short",
+    .shape = SHAPE_OBJECT,
+    .parameters = {"handle"},
+};
+
 enum decision users_short(struct call *call, struct response *response, struct statement *statement)
 {
     (void)response;
-    *statement = statement_of(STATEMENT_USERS_SHORT);
+    *statement = statement_of(&USERS_SHORT);
     statement_bind(statement, "handle", call->request->capture[0]);
     return DECISION_ASK;
 }
+
+const struct statement_def USERS_SUGGESTED = {
+    .name = "users/suggested",
+    .shape = SHAPE_ARRAY,
+    .parameters = {"sub", "viewer"},
+};
 
 enum decision users_suggested(struct call *call, struct response *response,
                               struct statement *statement)
 {
     (void)response;
-    *statement = statement_of(STATEMENT_USERS_SUGGESTED);
+    *statement = statement_of(&USERS_SUGGESTED);
     author_bind_viewer(statement, call);
     return DECISION_ASK;
 }
@@ -64,6 +76,17 @@ static const char *filter_of(const struct extras *extras)
     return extras->reposts ? "&with=reposts" : NULL;
 }
 
+const struct statement_def USERS_FEED = {
+    .name = "users/feed",
+    .parameters = {"handle", "week4", "sub", "viewer", "limit", "after_us", "after_uuid"},
+};
+
+const struct statement_def USERS_TIMELINE = {
+    .name = "users/timeline",
+    .parameters = {"handle", "week4", "replies", "reposts", "sub", "viewer", "limit", "after_us",
+                   "after_uuid"},
+};
+
 enum decision users_feed(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};
@@ -75,9 +98,9 @@ enum decision users_feed(struct call *call, struct response *response, struct st
     }
     call->page.filter = filter_of(&extras);
     if (call->page.filter == NULL) {
-        *statement = statement_of(STATEMENT_USERS_FEED);
+        *statement = statement_of(&USERS_FEED);
     } else {
-        *statement = statement_of(STATEMENT_USERS_TIMELINE);
+        *statement = statement_of(&USERS_TIMELINE);
         statement_bind(statement, "replies", extras.replies ? "true" : "false");
         statement_bind(statement, "reposts", extras.reposts ? "true" : "false");
     }
@@ -87,6 +110,12 @@ enum decision users_feed(struct call *call, struct response *response, struct st
     endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;
 }
+
+const struct statement_def USERS_UPDATE = {
+    .name = "users/update",
+    .parameters = {"sub", "handle", "display_name", "bio", "not_after"},
+    .lane = LANE_WRITE,
+};
 
 enum decision users_update(struct call *call, struct response *response,
                            struct statement *statement)
@@ -105,7 +134,7 @@ enum decision users_update(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    *statement = statement_of(STATEMENT_USERS_UPDATE);
+    *statement = statement_of(&USERS_UPDATE);
     author_bind(statement, call, handle);
     statement_bind(statement, "display_name", display_name);
     statement_bind(statement, "bio", bio);

@@ -9,4 +9,10 @@ handler users_suggested; /* whom to look at */
 handler users_feed;      /* profile and activities, a list */
 handler users_update;    /* one's own display_name and bio */
 
+extern const struct statement_def USERS_SHORT;
+extern const struct statement_def USERS_SUGGESTED;
+extern const struct statement_def USERS_FEED;
+extern const struct statement_def USERS_TIMELINE;
+extern const struct statement_def USERS_UPDATE;
+
 #endif

@@ -218,8 +218,7 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
     settings_take_defaults(config);
     bool good = settings_take_environment(config, environment, errors);
     good = settings_take_options(config, argc, argv, errors) && good;
-    if (config->action == ACTION_HELP || config->action == ACTION_PRINT_SETTINGS ||
-        config->action == ACTION_VERSION) {
+    if (config->action != ACTION_SERVE && config->action != ACTION_CHECK) {
         return good;
     }
     if (good && config->settings_file != NULL) {

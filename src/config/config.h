@@ -23,6 +23,7 @@ enum config_action {
     ACTION_CHECK,
     ACTION_HELP,
     ACTION_PRINT_SETTINGS,
+    ACTION_ROUTES,
     ACTION_VERSION
 };
 

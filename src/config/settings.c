@@ -161,6 +161,7 @@ static const struct {
     {"--check", ACTION_CHECK, "check settings, templates and the database's schema, then end"},
     {"--help", ACTION_HELP, "this text"},
     {"--print-settings", ACTION_PRINT_SETTINGS, "a settings file with all defaults, to edit"},
+    {"--routes", ACTION_ROUTES, "the routes of the API, with their statements and codes"},
     {"--version", ACTION_VERSION, "the version"},
 };
 

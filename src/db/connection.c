@@ -48,7 +48,7 @@ struct connection *connection_new(const struct connection_settings *settings,
 
     connection->settings = settings;
     connection->catalog = catalog;
-    connection->introduction.statement = statement_of(STATEMENT_SESSION_INTRODUCE);
+    connection->introduction.statement = statement_of(&STATEMENT_SESSION_INTRODUCE);
     link_init(&connection->link, &settings->session, settings->deadline_ms, catalog, epoll_fd,
               connection);
     return connection;
@@ -87,13 +87,13 @@ void connection_free(struct connection *connection)
 static void log_statement(const struct connection *connection, const struct statement *statement,
                           const struct result *result)
 {
-    const char *const *names = catalog_parameters(statement->id);
+    const char *const *names = statement->def->parameters;
 
-    if (!log_wants(LOG_DEBUG) || statement->id == STATEMENT_SESSION_SNAPSHOT /* too many */) {
+    if (!log_wants(LOG_DEBUG) || statement->def == &STATEMENT_SESSION_SNAPSHOT /* too many */) {
         return;
     }
     struct log_line line = log_begin(LOG_DEBUG, "statement");
-    log_string(&line, "template", catalog_get(connection->catalog, statement->id)->name);
+    log_string(&line, "template", catalog_get(connection->catalog, statement->def)->name);
     log_string(&line, "outcome", result->outcome);
     log_integer(&line, "rows", result->outcome != NULL);
     log_integer(&line, "bytes", (int64_t)result->body_length);
@@ -148,7 +148,7 @@ static void put_back(struct connection *connection, struct pending *pending)
 
 static bool expires(const struct connection *connection, const struct pending *pending)
 {
-    return catalog_get(connection->catalog, pending->statement->id)->expires;
+    return catalog_get(connection->catalog, pending->statement->def)->expires;
 }
 
 /* The backend of a session that ends may still run the writes that it was sent. */
@@ -214,7 +214,7 @@ static void lose_session(struct connection *connection)
     const char *why = session_error(connection->link.session);
 
     log_message(running != NULL ? LOG_WARNING : LOG_INFO, "database", "%s: session lost: %.*s",
-                running != NULL ? catalog_get(connection->catalog, running->statement->id)->name
+                running != NULL ? catalog_get(connection->catalog, running->statement->def)->name
                                 : "idle",
                 (int)strcspn(why, "\n"), why);
     bool is_given_up = running != NULL && running != &connection->introduction.pending &&
@@ -253,7 +253,7 @@ static void fail_what_may_run(struct connection *connection)
     connection->queue = (struct pending_list){0};
     while ((pending = pending_take(&queued)) != NULL) {
         if (pending->sent_us != 0 &&
-            !catalog_get(connection->catalog, pending->statement->id)->may_share) {
+            !catalog_get(connection->catalog, pending->statement->def)->may_share) {
             complete_without(connection, pending, STATUS_DATABASE_TIMEOUT);
         } else {
             pending_append(&connection->queue, pending);
@@ -424,7 +424,7 @@ static void receive(struct connection *connection)
 
 static bool may_share(const struct connection *connection, const struct pending *pending)
 {
-    return catalog_get(connection->catalog, pending->statement->id)->may_share &&
+    return catalog_get(connection->catalog, pending->statement->def)->may_share &&
            !pending->statement->takes_locks && !pending->runs_alone;
 }
 
@@ -545,7 +545,7 @@ static void expire_sent(struct connection *connection, int64_t now_us)
         return;
     }
     log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
-                catalog_get(connection->catalog, late->statement->id)->name);
+                catalog_get(connection->catalog, late->statement->def)->name);
     drop_session(connection, false);
     if (late == &connection->introduction.pending) {
         return; /* the write behind it has the same deadline */

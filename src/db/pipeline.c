@@ -98,26 +98,26 @@ void pipeline_forget(struct pending *pending)
  * sets it up, before the first statement of a unit. */
 static bool send_prelude(struct session *session, struct pending *pending, bool begins_unit)
 {
-    enum statement_id id = pending->statement->id;
-    const struct prepared *prepared = catalog_get(session_catalog(session), id);
+    const struct prepared *prepared =
+        catalog_get(session_catalog(session), pending->statement->def);
 
     if (!session_settings(session)->prepares) {
         pending->has_prelude = begins_unit;
         return !begins_unit || session_send_begin(session, true);
     }
-    if (session_has_prepared(session, id)) {
+    if (session_has_prepared(session, prepared)) {
         return true;
     }
     pending->has_prelude = true;
     pending->is_prepared = true;
-    session_note_prepared(session, id, true);
+    session_note_prepared(session, prepared, true);
     return PQsendPrepare(session_pg(session), prepared->name, prepared->sql, 0, NULL);
 }
 
 static bool send_statement(const struct session *session, struct pending *pending)
 {
     const struct statement *statement = pending->statement;
-    const struct prepared *prepared = catalog_get(session_catalog(session), statement->id);
+    const struct prepared *prepared = catalog_get(session_catalog(session), statement->def);
     const char *values[TEMPLATE_PARAMETERS_MAX];
     PGconn *pg = session_pg(session);
     int count = (int)prepared->parameters;
@@ -191,7 +191,9 @@ static void end_prelude(struct pipeline *pipeline, struct pending *about)
 
     about->has_prelude = false;
     if (about->is_prepared && !good) {
-        session_note_prepared(pipeline->session, about->statement->id, false);
+        session_note_prepared(
+            pipeline->session,
+            catalog_get(session_catalog(pipeline->session), about->statement->def), false);
         about->is_unfit = PQresultStatus(about->reply) == PGRES_FATAL_ERROR;
     }
     if (good) {
@@ -301,7 +303,7 @@ static bool take_unfit(struct session *session, const struct pending *pending,
                        struct result *result)
 {
     const struct catalog *catalog = session_catalog(session);
-    enum statement_id id = pending->statement->id;
+    const struct statement_def *def = pending->statement->def;
     const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
     const char *position = PQresultErrorField(pending->reply, PG_DIAG_STATEMENT_POSITION);
 
@@ -310,9 +312,9 @@ static bool take_unfit(struct session *session, const struct pending *pending,
         return false;
     }
     snprintf(result->sqlstate, sizeof result->sqlstate, "%s", sqlstate);
-    if (session_note_unfit(session, id)) {
+    if (session_note_unfit(session, catalog_get(catalog, def))) {
         log_message(LOG_ERROR, "database", "the schema doesn't fit: %s: %s (SQLSTATE %s)",
-                    catalog_place(catalog, id, position != NULL ? atoi(position) : 0),
+                    catalog_place(catalog, def, position != NULL ? atoi(position) : 0),
                     PQresultErrorField(pending->reply, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
     }
     return true;
@@ -329,7 +331,7 @@ void pipeline_result(const struct pipeline *pipeline, const struct pending *pend
                      struct result *result)
 {
     const struct prepared *prepared =
-        catalog_get(session_catalog(pipeline->session), pending->statement->id);
+        catalog_get(session_catalog(pipeline->session), pending->statement->def);
 
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
     if (pending->is_unfit && take_unfit(pipeline->session, pending, result)) {

@@ -19,6 +19,9 @@
 #include "db/notices.h"
 #include "db/sqlstate.h"
 
+/* Numbers of statements in the catalog: that of STATEMENT_SESSION_BEGIN, and that of none. */
+enum { BEGIN_STATEMENT = 0, NO_STATEMENT = CATALOG_MAX };
+
 /* A session goes through the stages in their order; an address that fails takes it back to
  * STAGE_CONNECT with the next one. */
 struct session {
@@ -37,11 +40,11 @@ struct session {
     const struct catalog *catalog;
     enum { STAGE_LOOK_UP, STAGE_CONNECT, STAGE_SET_UP, STAGE_READY } stage;
     bool wants_to_write;
-    bool is_in_doubt;             /* see session_take_doubt */
-    enum statement_id setting_up; /* whose Sync comes next; STATEMENT_COUNT: none does */
-    PGresult *refused;            /* the error that it met */
-    bool prepared[STATEMENT_COUNT];
-    bool unfit[STATEMENT_COUNT]; /* was told of already */
+    bool is_in_doubt;  /* see session_take_doubt */
+    size_t setting_up; /* number of the statement whose Sync comes next; NO_STATEMENT: none does */
+    PGresult *refused; /* the error that it met */
+    bool prepared[CATALOG_MAX]; /* by the statement's number */
+    bool unfit[CATALOG_MAX];    /* was logged already */
 };
 
 static bool is_error(const PGresult *result)
@@ -347,7 +350,7 @@ cleanup:
 /* --- setting up --- */
 
 /* Adds a line for a statement that the database refuses. */
-static void note_refused(const struct session *session, enum statement_id id, const PGresult *error,
+static void note_refused(const struct session *session, size_t number, const PGresult *error,
                          struct session_failure *failure)
 {
     const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
@@ -357,7 +360,8 @@ static void note_refused(const struct session *session, enum statement_id id, co
 
     snprintf(failure->text + used, sizeof failure->text - used, "%s%s: %s (SQLSTATE %s)",
              used > 0 ? "\n" : "",
-             catalog_place(session->catalog, id, position != NULL ? atoi(position) : 0),
+             catalog_place(session->catalog, catalog_at(session->catalog, number)->def,
+                           position != NULL ? atoi(position) : 0),
              PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
     if (sqlstate_verdict(sqlstate).status == STATUS_INTERNAL) {
         failure->is_unfit = true; /* not just a server that shuts down, say */
@@ -368,7 +372,7 @@ bool session_send_begin(const struct session *session, bool is_local)
 {
     char timeout[16];
     const char *values[] = {timeout, is_local ? "true" : "false"};
-    const struct prepared *begin = catalog_get(session->catalog, STATEMENT_SESSION_BEGIN);
+    const struct prepared *begin = catalog_get(session->catalog, &STATEMENT_SESSION_BEGIN);
 
     snprintf(timeout, sizeof timeout, "%d", session->settings->statement_timeout_ms);
     return PQsendQueryParams(session->pg, begin->sql, (int)begin->parameters, NULL, values, NULL,
@@ -382,44 +386,45 @@ static bool send_set_up(struct session *session)
             (session_send_begin(session, false) && PQpipelineSync(session->pg)));
 }
 
-/* The first statement from id on that is of this session's lanes. */
-static enum statement_id next_mine(const struct session *session, enum statement_id id)
+/* The number of the first statement, from number on, that is of this session's lanes. */
+static size_t next_of_lanes(const struct session *session, size_t number)
 {
-    while (id < STATEMENT_COUNT &&
-           (catalog_get(session->catalog, id)->lanes & session->settings->lanes) == 0) {
-        id++;
+    while (number < catalog_count(session->catalog) &&
+           (catalog_at(session->catalog, number)->lanes & session->settings->lanes) == 0) {
+        number++;
     }
-    return id;
+    return number < catalog_count(session->catalog) ? number : NO_STATEMENT;
 }
 
 /* A Sync was reached: what stood before it is done. */
 static void statement_is_set_up(struct session *session, struct session_failure *failure)
 {
-    bool is_begin = session->setting_up == STATEMENT_SESSION_BEGIN;
+    bool is_begin = session->setting_up == BEGIN_STATEMENT;
 
     if (session->refused != NULL) {
         note_refused(session, session->setting_up, session->refused, failure);
         PQclear(session->refused);
         session->refused = NULL;
     }
-    session->setting_up = is_begin ? STATEMENT_COUNT : next_mine(session, session->setting_up + 1);
+    session->setting_up = is_begin ? NO_STATEMENT : next_of_lanes(session, session->setting_up + 1);
 }
 
-bool session_has_prepared(const struct session *session, enum statement_id id)
+bool session_has_prepared(const struct session *session, const struct prepared *statement)
 {
-    return session->prepared[id];
+    return session->prepared[statement->number];
 }
 
-void session_note_prepared(struct session *session, enum statement_id id, bool is_prepared)
+void session_note_prepared(struct session *session, const struct prepared *statement,
+                           bool is_prepared)
 {
-    session->prepared[id] = is_prepared;
+    session->prepared[statement->number] = is_prepared;
 }
 
-bool session_note_unfit(struct session *session, enum statement_id id)
+bool session_note_unfit(struct session *session, const struct prepared *statement)
 {
-    bool is_new = !session->unfit[id];
+    bool is_new = !session->unfit[statement->number];
 
-    session->unfit[id] = true;
+    session->unfit[statement->number] = true;
     return is_new;
 }
 
@@ -448,8 +453,7 @@ bool session_flush(struct session *session)
 
 /* Reads the answers to the set-up, as many as have come, until those about the statement `last`.
  * False when the session is lost. */
-static bool read_set_up(struct session *session, enum statement_id last,
-                        struct session_failure *failure)
+static bool read_set_up(struct session *session, size_t last, struct session_failure *failure)
 {
     if (!session_receive(session)) {
         return false;
@@ -490,13 +494,13 @@ static void forget_targets(struct session *session)
 
 static enum session_state set_up(struct session *session, struct session_failure *failure)
 {
-    if (!read_set_up(session, STATEMENT_COUNT - 1, failure) || !session_flush(session)) {
+    if (!read_set_up(session, NO_STATEMENT - 1, failure) || !session_flush(session)) {
         /* What the server said first is the reason. */
         add_failure(failure, session->refused != NULL ? PQresultErrorMessage(session->refused)
                                                       : session_error(session));
         return leave_address(session, failure);
     }
-    if (session->setting_up < STATEMENT_COUNT) {
+    if (session->setting_up < NO_STATEMENT) {
         wait_for_word(session);
         return SESSION_CONNECTING;
     }
@@ -513,7 +517,7 @@ static enum session_state set_up(struct session *session, struct session_failure
 static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
 {
     session->stage = STAGE_SET_UP;
-    session->setting_up = session->settings->prepares ? STATEMENT_SESSION_BEGIN : STATEMENT_COUNT;
+    session->setting_up = session->settings->prepares ? BEGIN_STATEMENT : NO_STATEMENT;
     PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT);
     *failure = (struct session_failure){.text = ""}; /* of other addresses */
     if (!send_set_up(session)) {
@@ -682,9 +686,8 @@ struct session *session_open(const struct session_settings *settings, const stru
 }
 
 /* Plans a statement as it would be run, which checks the rights to it. */
-static bool send_explain(struct session *session, enum statement_id id)
+static bool send_explain(struct session *session, const struct prepared *statement)
 {
-    const struct prepared *statement = catalog_get(session->catalog, id);
     struct buf sql = {0};
 
     buf_printf(&sql, "explain execute \"%s\"", statement->name);
@@ -699,22 +702,21 @@ static bool send_explain(struct session *session, enum statement_id id)
 }
 
 /* A Sync follows each, so that one statement's error doesn't hide the next one's. */
-static bool send_prepare(struct session *session, enum statement_id id)
+static bool send_prepare(struct session *session, const struct prepared *statement)
 {
-    const struct prepared *statement = catalog_get(session->catalog, id);
     const char *name = session->settings->prepares ? statement->name : "";
 
-    if (session->prepared[id]) {
+    if (session->prepared[statement->number]) {
         return PQpipelineSync(session->pg);
     }
-    session->prepared[id] = session->settings->prepares;
+    session->prepared[statement->number] = session->settings->prepares;
     return PQsendPrepare(session->pg, name, statement->sql, 0, NULL) && PQpipelineSync(session->pg);
 }
 
 /* Waits for the answers to what was sent, until those about the statement `last` have come. Stops at
  * an error that says nothing about the statement, such as a lock that is held: the next statements
  * would meet it too, each for its time limit. */
-static bool wait_until_past(struct session *session, enum statement_id last, int64_t deadline_us,
+static bool wait_until_past(struct session *session, size_t last, int64_t deadline_us,
                             struct session_failure *failure)
 {
     while (session->setting_up <= last) {
@@ -731,21 +733,24 @@ static bool wait_until_past(struct session *session, enum statement_id last, int
 
 /* Sends something for every statement and waits for the answers. Behind a pooler it waits for each:
  * PgBouncer before 1.21 takes the answer to one Sync for the end of all that the client has sent. */
-static bool for_all(struct session *session, bool (*send)(struct session *, enum statement_id),
-                    int64_t deadline_us, struct session_failure *failure)
+static bool for_all(struct session *session,
+                    bool (*send)(struct session *, const struct prepared *), int64_t deadline_us,
+                    struct session_failure *failure)
 {
-    enum statement_id first = next_mine(session, STATEMENT_SESSION_BEGIN + 1);
+    const size_t first = next_of_lanes(session, BEGIN_STATEMENT + 1);
 
     session->setting_up = first;
-    for (enum statement_id id = first; id < STATEMENT_COUNT; id = next_mine(session, id + 1)) {
-        if (!send(session, id)) {
+    for (size_t number = first; number < NO_STATEMENT;
+         number = next_of_lanes(session, number + 1)) {
+        if (!send(session, catalog_at(session->catalog, number))) {
             return fail(failure, session_error(session));
         }
-        if (!session->settings->prepares && !wait_until_past(session, id, deadline_us, failure)) {
+        if (!session->settings->prepares &&
+            !wait_until_past(session, number, deadline_us, failure)) {
             return false;
         }
     }
-    return wait_until_past(session, STATEMENT_COUNT - 1, deadline_us, failure) &&
+    return wait_until_past(session, NO_STATEMENT - 1, deadline_us, failure) &&
            failure->text[0] == '\0';
 }
 

@@ -119,11 +119,12 @@ const struct session_settings *session_settings(const struct session *session);
 const struct catalog *session_catalog(const struct session *session);
 
 /* Whether a statement of that name was sent to be prepared, and wasn't refused. */
-bool session_has_prepared(const struct session *session, enum statement_id id);
-void session_note_prepared(struct session *session, enum statement_id id, bool is_prepared);
+bool session_has_prepared(const struct session *session, const struct prepared *statement);
+void session_note_prepared(struct session *session, const struct prepared *statement,
+                           bool is_prepared);
 
 /* The schema doesn't fit the statement. Whether that is new to this session. */
-bool session_note_unfit(struct session *session, enum statement_id id);
+bool session_note_unfit(struct session *session, const struct prepared *statement);
 
 /* Sends the statement that sets a session, or a transaction, up. False when the session is lost. */
 bool session_send_begin(const struct session *session, bool is_local);

@@ -1,4 +1,5 @@
-/* One statement with its values: all that a handler says to the database. */
+/* Statements: their definitions, and one statement with its values, which is all that a handler says to the
+ * database. */
 #ifndef CRUDDUR_DB_STATEMENT_H
 #define CRUDDUR_DB_STATEMENT_H
 
@@ -9,51 +10,46 @@
 #include "base/status.h"
 #include "db/template.h"
 
-/* Every statement there is; catalog.c says which template and which parameters each one has. */
-enum statement_id {
-    STATEMENT_SESSION_BEGIN,
-    STATEMENT_SESSION_ROOM,
-    STATEMENT_SESSION_SCHEMA,
-    STATEMENT_SESSION_SNAPSHOT,
-    STATEMENT_SESSION_INTRODUCE,
-    STATEMENT_HEALTH_READY,
-    STATEMENT_ACTIVITIES_HOME,
-    STATEMENT_ACTIVITIES_SINCE,
-    STATEMENT_ACTIVITIES_SEARCH,
-    STATEMENT_ACTIVITIES_TRENDS,
-    STATEMENT_ACTIVITIES_SHOW,
-    STATEMENT_ACTIVITIES_CREATE,
-    STATEMENT_ACTIVITIES_REPLY,
-    STATEMENT_ACTIVITIES_DELETE,
-    STATEMENT_ACTIVITIES_KEEP,
-    STATEMENT_USERS_SHORT,
-    STATEMENT_USERS_SUGGESTED,
-    STATEMENT_USERS_FEED,
-    STATEMENT_USERS_TIMELINE,
-    STATEMENT_USERS_UPDATE,
-    STATEMENT_HOOKS_CONFIRM,
-    STATEMENT_MESSAGES_GROUPS,
-    STATEMENT_MESSAGES_LIST,
-    STATEMENT_MESSAGES_APPEND,
-    STATEMENT_MESSAGES_START,
-    STATEMENT_SOCIAL_LIKE,
-    STATEMENT_SOCIAL_REPOST,
-    STATEMENT_SOCIAL_FOLLOW,
-    STATEMENT_SOCIAL_FOLLOWING,
-    STATEMENT_SOCIAL_FOLLOWING_SINCE,
-    STATEMENT_SOCIAL_NOTIFICATIONS,
-    STATEMENT_SOCIAL_UNREAD,
-    STATEMENT_SOCIAL_READ,
-    STATEMENT_METRICS_GROWTH,
-    STATEMENT_METRICS_PURGE,
-    STATEMENT_METRICS_STEP,
-    STATEMENT_COUNT
+/* The session that runs a statement. Each worker has one session for each of the first four lanes: reads
+ * do not wait for commits, and neither waits for slow reads, which have a time limit of their own. The
+ * hook has a session of its own because its login has rights that the other logins do not have. The
+ * watcher and the purger are processes with one session each. */
+enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE };
+enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
+
+/* The lane as a set of lanes, for bitwise or. */
+#define LANE_SET(lane) (1U << (lane))
+
+/* The definition of a statement: which template it is and how it is run. A definition is a constant that
+ * stands beside its only user: for a route that is the handler, whose row in api/routes.c names it. Its
+ * address is its identity. The SQL text is not part of it: the catalog reads it from the template. */
+struct statement_def {
+    const char *name; /* of the template below the SQL folder, without .sql: "activities/home" */
+    enum shape shape;
+    const char *parameters[TEMPLATE_PARAMETERS_MAX + 1]; /* in the order of $1, $2, …; then NULL */
+    enum lane lane;
+    unsigned more_lanes; /* set of lanes that run it, too */
+    /* Several may be committed together, except those with takes_locks: two commits that take the same
+     * locks in different orders would deadlock. Two equal posts of one author in each of two commits can
+     * deadlock, too: PostgreSQL then ends one commit, and its statements are run again one by one. */
+    bool may_share;
+    /* Its work grows with a thread, up to a bound. One asker's run one at a time in a worker, as they wait
+     * for each other's locks, and what others write waits behind them. */
+    bool takes_turns;
 };
+
+/* The statements that no route has: cruddurd runs them for itself. Every catalog has them. */
+extern const struct statement_def STATEMENT_SESSION_BEGIN;     /* sets a session up */
+extern const struct statement_def STATEMENT_SESSION_INTRODUCE; /* reads the server's clock */
+extern const struct statement_def STATEMENT_SESSION_ROOM;     /* counts the sessions of the login */
+extern const struct statement_def STATEMENT_SESSION_SCHEMA;   /* reads the last migration */
+extern const struct statement_def STATEMENT_SESSION_SNAPSHOT; /* reads the running transactions */
+extern const struct statement_def STATEMENT_METRICS_STEP;     /* does a step of the purge */
 
 /* A value is NUL-terminated UTF-8 that lives until the statement is done; NULL is SQL's NULL.
  * Sending a statement a second time must be safe: what it creates carries its UUID already. */
 struct statement {
-    enum statement_id id;
+    const struct statement_def *def;
     int64_t
         asked_us; /* when the request that it is for had arrived, from which its deadline counts; monotonic; 0: now */
     /* It takes locks besides those of its own rows: it is not committed together with others, which may
@@ -63,7 +59,7 @@ struct statement {
 };
 
 /* An empty statement: every parameter NULL. */
-struct statement statement_of(enum statement_id id);
+struct statement statement_of(const struct statement_def *def);
 
 /* Sets a parameter by its name in the template. A name that the statement doesn't have is a
  * programming error and ends the process. */
@@ -71,6 +67,10 @@ void statement_bind(struct statement *statement, const char *parameter, const ch
 
 /* The value that a parameter was set to. */
 const char *statement_value(const struct statement *statement, const char *parameter);
+
+/* The index of a parameter among the values; TEMPLATE_PARAMETERS_MAX: the statement has none of that
+ * name. */
+size_t statement_find(const struct statement_def *def, const char *parameter);
 
 /* What came back. The text lives until the callback that gets it returns. */
 struct result {

@@ -88,7 +88,7 @@ static void run(void *context)
 {
     const struct purger *purger = context;
     struct connection_settings settings = config_connection(purger->config, "cruddurd purger");
-    struct statement statement = statement_of(STATEMENT_METRICS_STEP);
+    struct statement statement = statement_of(&STATEMENT_METRICS_STEP);
     struct progress progress = {0};
 
     /* It serves no request: neither the listening socket nor the hook's secret is for it. */

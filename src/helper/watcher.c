@@ -74,7 +74,7 @@ static void run(void *context)
 {
     const struct watcher *watcher = context;
     struct connection_settings settings = config_connection(watcher->config, "cruddurd watcher");
-    struct statement statement = statement_of(STATEMENT_SESSION_SNAPSHOT);
+    struct statement statement = statement_of(&STATEMENT_SESSION_SNAPSHOT);
     struct look look = {.mark = watcher->mark};
 
     /* It serves no request: it needs neither the listening socket nor the hook's secret. */

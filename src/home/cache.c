@@ -107,9 +107,9 @@ void cache_free(struct cache *cache)
     memory_free(cache);
 }
 
-bool cache_accepts(const struct statement *statement)
+bool cache_accepts(const struct cache *cache, const struct statement *statement)
 {
-    return statement->id == STATEMENT_ACTIVITIES_HOME &&
+    return statement->def == cache->settings->home &&
            statement_value(statement, "after_us") == NULL;
 }
 
@@ -274,7 +274,7 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
 
     *fill = (struct fill){.cache = cache,
                           .page = page,
-                          .statement = statement_of(STATEMENT_ACTIVITIES_HOME),
+                          .statement = statement_of(cache->settings->home),
                           .version = version_of(view),
                           .asked_us = clock_us(),
                           .next = cache->fills,

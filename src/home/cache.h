@@ -27,8 +27,10 @@
 struct cache_counts;
 struct mark;
 struct statement;
+struct statement_def;
 
 struct cache_settings {
+    const struct statement_def *home; /* the statement whose pages are cached */
     struct mark *mark;
     int watch_ms;     /* the watcher's interval */
     bool wants_week4; /* the page has the form that the frontend of week 4 needs */
@@ -60,7 +62,7 @@ struct cache *cache_new(const struct cache_settings *settings,
 void cache_free(struct cache *cache); /* NULL is allowed */
 
 /* Whether the statement requests a page that may be cached. */
-bool cache_accepts(const struct statement *statement);
+bool cache_accepts(const struct cache *cache, const struct statement *statement);
 
 /* Answers such a statement, at once or when the page is filled. False: all slots are being filled
  * with pages of other lengths, so the caller must send the statement itself. */

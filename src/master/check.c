@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/routes.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -68,12 +69,12 @@ static bool check_login(const struct connection_settings *settings, const struct
 }
 
 /* Runs a statement that is only asked here. */
-static void ask(enum statement_id id, struct connection_settings settings,
+static void ask(const struct statement_def *def, struct connection_settings settings,
                 const struct catalog *catalog, statement_done *done, void *context)
 {
     settings.session.prepares = false;
     struct connection *connection = connection_new(&settings, catalog, -1);
-    struct statement statement = statement_of(id);
+    struct statement statement = statement_of(def);
 
     connection_submit(connection, &statement, done, context);
     connection_finish(connection);
@@ -146,7 +147,7 @@ static bool migrations_fit(const char *sql_dir, const struct connection_settings
     if (!find_last_migration(sql_dir, last)) {
         return true;
     }
-    ask(STATEMENT_SESSION_SCHEMA, *settings, catalog, take_applied, &applied);
+    ask(&STATEMENT_SESSION_SCHEMA, *settings, catalog, take_applied, &applied);
     if (applied.is_known && strcmp(applied.name, last) == 0) {
         return true;
     }
@@ -170,7 +171,7 @@ static bool migrations_fit(const char *sql_dir, const struct connection_settings
 
 int check_run(const struct config *config)
 {
-    struct catalog *catalog = catalog_load(config->sql_dir);
+    struct catalog *catalog = routes_load_catalog(config->sql_dir);
     struct connection_settings database = config_connection(config, "cruddurd --check");
     struct connection_settings hook = database;
     bool is_there, is_hook_there;
@@ -197,7 +198,7 @@ int check_run(const struct config *config)
         printf("settings, templates and schema fit\n");
     }
     if (good && config->prepare) { /* behind a pooler the sessions are the pooler's */
-        ask(STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
+        ask(&STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
     }
     catalog_free(catalog);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

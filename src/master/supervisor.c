@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/routes.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
@@ -93,7 +94,7 @@ static struct generation *read_generation(struct supervisor *supervisor)
 
     if (reread_settings(supervisor, &generation->config) &&
         listen_allows(&supervisor->listener, &generation->config)) {
-        generation->catalog = catalog_load(generation->config.sql_dir);
+        generation->catalog = routes_load_catalog(generation->config.sql_dir);
     }
     if (generation->catalog == NULL) {
         pool_leave_generation(&supervisor->pool, generation);
@@ -480,7 +481,7 @@ static bool prepare(struct supervisor *supervisor)
     const struct config *config = &supervisor->current->config;
     struct pool *pool = &supervisor->pool;
 
-    supervisor->current->catalog = catalog_load(config->sql_dir);
+    supervisor->current->catalog = routes_load_catalog(config->sql_dir);
     if (supervisor->current->catalog == NULL ||
         (!upgrade_is_inherited() && !listen_open(config, &supervisor->listener))) {
         return false;

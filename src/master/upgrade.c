@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "api/routes.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -184,7 +185,7 @@ bool upgrade_is_trial(void)
 int upgrade_stand_trial(const struct config *config)
 {
     int answer_fd = (int)strtol(getenv(TRIAL), NULL, 10);
-    struct catalog *catalog = catalog_load(config->sql_dir);
+    struct catalog *catalog = routes_load_catalog(config->sql_dir);
     bool good =
         catalog != NULL && write(answer_fd, WORD, sizeof WORD - 1) == (ssize_t)sizeof WORD - 1;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/endpoint.h"
+#include "api/routes.h"
 #include "api/status.h"
 #include "base/arena.h"
 #include "config/config.h"
@@ -41,7 +42,7 @@ static void finish(void *context, const struct result *result, const struct cach
 
 int cgi_serve(const struct config *config, char **environment)
 {
-    struct catalog *catalog = catalog_load(config->sql_dir);
+    struct catalog *catalog = routes_load_catalog(config->sql_dir);
     struct arrival arrival = {.status = STATUS_OK, .is_local = true};
     struct exchange exchange = {0};
     const struct service_links links = {.epoll_fd = -1};

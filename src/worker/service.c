@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "api/activities.h"
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -129,6 +130,7 @@ void service_init(struct service *service, const struct config *config,
     service->cache_settings.mark = links->mark;
     service->cache_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
+        service->cache_settings.home = &ACTIVITIES_HOME;
         service->cache_settings.watch_ms = config->feed_watch;
         service->cache_settings.stale_s = config->feed_stale;
         service->cache_settings.counts = &links->score->cache;
@@ -158,7 +160,7 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
 static enum lane lane_of(const struct service *service, const struct statement *statement)
 {
     /* Handlers have no statement of the watcher or the purger: it is below LANE_WORKER_COUNT. */
-    return catalog_get(service->catalog, statement->id)->lane;
+    return catalog_get(service->catalog, statement->def)->lane;
 }
 
 static bool is_write(const struct service *service, const struct statement *statement)
@@ -188,14 +190,14 @@ void service_submit(struct service *service, struct submission *submission)
     enum lane lane = lane_of(service, statement);
 
     submission->service = service;
-    if (service->cache != NULL && cache_accepts(statement) &&
+    if (service->cache != NULL && cache_accepts(service->cache, statement) &&
         cache_submit(service->cache, statement, submission->done, submission->context)) {
         return;
     }
     if (lane == LANE_SLOW) {
         turns_submit(service->slow_turns, statement, submission->requester, submission_done,
                      submission);
-    } else if (catalog_get(service->catalog, statement->id)->takes_turns) {
+    } else if (catalog_get(service->catalog, statement->def)->takes_turns) {
         turns_submit(service->write_turns, statement, submission->requester, submission_done,
                      submission);
     } else {

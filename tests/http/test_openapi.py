@@ -14,6 +14,7 @@ import pytest
 
 from client import PROBLEM, Asking, Client, request_bytes
 from cluster import HOOK_PASSWORD, Database, frozen
+from daemon import run_once
 from fcgi import STDIN, record, request
 from front import Front, lone_front
 from issuer import TokenService, bearer
@@ -768,54 +769,41 @@ def test_the_shape_of_week_4(cluster, service):
 # --- nothing beside it ---
 
 
-def source(name):
-    return (TOP / "src" / name).read_text()
+def tables():
+    """What cruddurd says of itself: its routes, and all codes with their statuses. Of each line a dictionary by the header's names."""
+    for part in run_once("--routes").stdout.split("\n\n"):
+        header, *lines = (line.split() for line in part.splitlines())
+        yield [dict(zip(header, line, strict=True)) for line in lines]
 
 
-# The service's own failures: the name that C has for one -> its code and status.
-STATUSES = {
-    name: (code, int(status)) for name, status, code in re.findall(r"\[(STATUS_\w+)\] = \{(\d+),\s*\"(\w+)\"\}", source("api/status.c"))
-}  # fmt: skip
-
-
-def routes():
-    """(method, path) -> the row of the table of routes, its macros expanded."""
-    text = source("api/routes.c").replace("\\\n", " ")
-    macros = dict(re.findall(r"^#define (\w+) +(.+)$", text, re.M))
-    rows = text.split("ENDPOINTS[] = {")[1].split("\n};")[0].split("{.method = METHOD_")[1:]
-    found = {}
-    for row in rows:
-        for _ in macros:
-            row = re.sub(r"\b\w+\b", lambda word: macros.get(word[0], word[0]), row)
-        found[row.split(",")[0], re.search(r"\.pattern = \"([^\"]+)\"", row)[1]] = row
-    return found
+ROUTES, CODES = tables()
 
 
 def test_the_routes_are_these():
     documented = {(operation.method, operation.path) for operation in OPERATIONS if operation.method != "OPTIONS"}
-    assert documented == routes().keys()
+    assert documented == {(route["METHOD"], route["PATH"]) for route in ROUTES}
 
 
-# What a row brings with it, besides the outcomes that it names.
+# What a route brings with it, besides the codes of its own.
 # fmt: off
 IMPLIED = {
-    "ACCESS_CALLER": {"generic_401", "keys_unavailable"},
-    "ACCESS_HOOK": {"signature_invalid", "signature_expired"},
-    ".takes_body = true": {
+    ("ACCESS", "caller"): {"generic_401", "keys_unavailable"},
+    ("ACCESS", "hook"): {"signature_invalid", "signature_expired"},
+    ("TAKES", "body"): {
         "body_not_json", "body_not_utf8", "body_truncated", "body_too_large", "content_type_unsupported", "content_encoding_unsupported",
     },
-    ".is_list = true": {"limit_invalid", "cursor_invalid"},
-    ".missing = ": {"database_unavailable", "database_timeout"},  # it has a statement
+    ("TAKES", "page"): {"limit_invalid", "cursor_invalid"},
 }
 # fmt: on
 
 
-@pytest.mark.parametrize("route", routes(), ids=" ".join)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route['METHOD']} {route['PATH']}")
 def test_no_outcome_of_a_route_is_missing(route):
-    row = routes()[route]
-    codes = {STATUSES[name][0] for name in re.findall(r"\bSTATUS_\w+", row)}
-    codes = codes.union(*(implied for text, implied in IMPLIED.items() if text in row))
-    (operation,) = [each for each in OPERATIONS if (each.method, each.path) == route]
+    codes = set(route["CODES"].split(",")) - {"-"}
+    if codes:  # of a statement
+        codes |= {"database_unavailable", "database_timeout"}
+    codes = codes.union(*(implied for (column, word), implied in IMPLIED.items() if word in route[column].split(",")))
+    (operation,) = [each for each in OPERATIONS if (each.method, each.path) == (route["METHOD"], route["PATH"])]
     assert codes <= {code for _, code in operation.failures()}
 
 
@@ -862,7 +850,7 @@ def test_paths_that_are_not_there(service, path):
 
 def test_the_codes_are_these():
     """Those of the service, with their statuses; beside them only some that nginx has."""
-    of_service = {code: status for code, status in STATUSES.values() if code != "ok"}
+    of_service = {row["CODE"]: int(row["STATUS"]) for row in CODES if row["CODE"] != "ok"}
     of_nginx = {
         code: int(status)
         for status, code in re.findall(r"^error_page (?:\d+ )*?=?(\d+) \"/\.error/(\w+)", (TOP / "nginx/cruddur.conf").read_text(), re.M)

@@ -35,7 +35,7 @@ static void done(struct handled *handled)
 /* The value that was bound to a parameter. */
 static const char *bound(const struct handled *handled, const char *parameter)
 {
-    const char *const *names = catalog_parameters(handled->statement.id);
+    const char *const *names = handled->statement.def->parameters;
     size_t i = 0;
 
     while (names[i] != NULL && strcmp(names[i], parameter) != 0) {
@@ -57,7 +57,7 @@ static void test_home(void **state)
         incoming_get(&handled.incoming, "/api/activities/home");
         handle(&handled, activities_home, (struct call){.page = pages[i]});
         assert_int_equal(handled.decision, DECISION_ASK);
-        assert_int_equal(handled.statement.id, STATEMENT_ACTIVITIES_HOME);
+        assert_ptr_equal(handled.statement.def, &ACTIVITIES_HOME);
         expect_text("limit", bound(&handled, "limit"), pages[i].limit);
         expect_text("after_us", bound(&handled, "after_us"), pages[i].after_us);
         expect_text("after_uuid", bound(&handled, "after_uuid"), pages[i].after_uuid);
@@ -66,7 +66,8 @@ static void test_home(void **state)
 }
 
 /* A handler whose statement has one parameter, which is the path's capture. */
-static void expect_capture(handler *function, enum statement_id id, const char *parameter)
+static void expect_capture(handler *function, const struct statement_def *def,
+                           const char *parameter)
 {
     struct handled handled;
 
@@ -74,7 +75,7 @@ static void expect_capture(handler *function, enum statement_id id, const char *
     handled.incoming.request.capture[0] = "the capture";
     handle(&handled, function, (struct call){0});
     assert_int_equal(handled.decision, DECISION_ASK);
-    assert_int_equal(handled.statement.id, id);
+    assert_ptr_equal(handled.statement.def, def);
     expect_text(parameter, bound(&handled, parameter), "the capture");
     done(&handled);
 }
@@ -82,8 +83,8 @@ static void expect_capture(handler *function, enum statement_id id, const char *
 static void test_one_capture(void **state)
 {
     (void)state;
-    expect_capture(activities_show, STATEMENT_ACTIVITIES_SHOW, "uuid");
-    expect_capture(users_short, STATEMENT_USERS_SHORT, "handle");
+    expect_capture(activities_show, &ACTIVITIES_SHOW, "uuid");
+    expect_capture(users_short, &USERS_SHORT, "handle");
 }
 
 /* Posts a body, which is gone when the statement is looked at. */
@@ -124,7 +125,7 @@ static void test_create(void **state)
 
         create(&handled, rows[i].body);
         expect_integer(rows[i].body, handled.decision, DECISION_ASK);
-        expect_integer(rows[i].body, handled.statement.id, STATEMENT_ACTIVITIES_CREATE);
+        expect(rows[i].body, handled.statement.def == &ACTIVITIES_CREATE);
         expect_text(rows[i].body, bound(&handled, "handle"), rows[i].handle);
         expect_text(rows[i].body, bound(&handled, "message"), rows[i].message);
         expect_text(rows[i].body, bound(&handled, "ttl"), rows[i].ttl);
@@ -238,7 +239,7 @@ static void test_health(void **state)
     assert_int_equal(handled.response.body_length, strlen(handled.response.body));
     handle(&handled, health_ready, (struct call){0});
     assert_int_equal(handled.decision, DECISION_ASK);
-    assert_int_equal(handled.statement.id, STATEMENT_HEALTH_READY);
+    assert_ptr_equal(handled.statement.def, &HEALTH_READY);
     done(&handled);
 }
 
@@ -247,15 +248,15 @@ static void test_marks(void **state)
 {
     static const struct {
         handler *function;
-        enum statement_id id;
+        const struct statement_def *def;
         const char *what, *on;
     } rows[] = {
-        {social_like, STATEMENT_SOCIAL_LIKE, "uuid", "true"},
-        {social_unlike, STATEMENT_SOCIAL_LIKE, "uuid", "false"},
-        {social_repost, STATEMENT_SOCIAL_REPOST, "uuid", "true"},
-        {social_unrepost, STATEMENT_SOCIAL_REPOST, "uuid", "false"},
-        {social_follow, STATEMENT_SOCIAL_FOLLOW, "followed", "true"},
-        {social_unfollow, STATEMENT_SOCIAL_FOLLOW, "followed", "false"},
+        {social_like, &SOCIAL_LIKE, "uuid", "true"},
+        {social_unlike, &SOCIAL_LIKE, "uuid", "false"},
+        {social_repost, &SOCIAL_REPOST, "uuid", "true"},
+        {social_unrepost, &SOCIAL_REPOST, "uuid", "false"},
+        {social_follow, &SOCIAL_FOLLOW, "followed", "true"},
+        {social_unfollow, &SOCIAL_FOLLOW, "followed", "false"},
     };
 
     (void)state;
@@ -266,7 +267,7 @@ static void test_marks(void **state)
         handled.incoming.request.capture[0] = "the capture";
         handle(&handled, rows[i].function, (struct call){.default_handle = "bayko"});
         assert_int_equal(handled.decision, DECISION_ASK);
-        assert_int_equal(handled.statement.id, rows[i].id);
+        assert_ptr_equal(handled.statement.def, rows[i].def);
         expect_text("capture", bound(&handled, rows[i].what), "the capture");
         expect_text("on", bound(&handled, "on"), rows[i].on);
         expect_text("handle", bound(&handled, "handle"), "bayko");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/activities.h"
 #include "base/clock.h"
 #include "home/mark.h"
 #include "home/snapshot.h"
@@ -63,7 +64,7 @@ static void take(void *context, const struct result *result, const struct cache_
 
 static void ask(void)
 {
-    struct statement statement = statement_of(STATEMENT_ACTIVITIES_HOME);
+    struct statement statement = statement_of(&ACTIVITIES_HOME);
 
     statement_bind(&statement, "limit", "20");
     told[0] = '\0';
@@ -104,8 +105,11 @@ static int begin(void **state)
     static struct cache_counts counts;
 
     (void)state;
-    settings = (struct cache_settings){
-        .mark = &mark, .watch_ms = WATCH_MS, .stale_s = 1, .counts = &counts};
+    settings = (struct cache_settings){.home = &ACTIVITIES_HOME,
+                                       .mark = &mark,
+                                       .watch_ms = WATCH_MS,
+                                       .stale_s = 1,
+                                       .counts = &counts};
     memset(&mark, 0, sizeof mark);
     asked_count = 0;
     cache = cache_new(&settings, &database);

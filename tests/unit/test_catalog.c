@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/activities.h"
+#include "api/health.h"
+#include "api/routes.h"
+#include "api/users.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "capture.h"
@@ -18,7 +22,7 @@ static int load_shipped(void **state)
 {
     (void)state;
     log_setup(LOG_ERROR, LOG_FORMAT_TEXT);
-    shipped = catalog_load(TOP_SRCDIR "/sql");
+    shipped = routes_load_catalog(TOP_SRCDIR "/sql");
     return shipped != NULL ? 0 : -1;
 }
 
@@ -29,11 +33,11 @@ static int free_shipped(void **state)
     return 0;
 }
 
-static const char *file_of(enum statement_id id)
+static const char *file_of(const struct statement_def *def)
 {
     static char name[128];
 
-    snprintf(name, sizeof name, "%s.sql", catalog_get(shipped, id)->name);
+    snprintf(name, sizeof name, "%s.sql", catalog_get(shipped, def)->name);
     return name;
 }
 
@@ -42,14 +46,16 @@ static int copy_shipped(void **state)
 {
     (void)state;
     scratch_open(&scratch);
-    for (enum statement_id id = 0; id < STATEMENT_COUNT; id++) {
+    for (size_t i = 0; i < catalog_count(shipped); i++) {
+        const struct statement_def *def = catalog_at(shipped, i)->def;
+
         struct buf text = {0};
         char path[512];
         const char *why;
 
-        snprintf(path, sizeof path, "%s/sql/%s", TOP_SRCDIR, file_of(id));
+        snprintf(path, sizeof path, "%s/sql/%s", TOP_SRCDIR, file_of(def));
         assert_true(file_read(path, &text, &why));
-        scratch_text(&scratch, file_of(id), text.bytes);
+        scratch_text(&scratch, file_of(def), text.bytes);
         buf_release(&text);
     }
     return 0;
@@ -65,9 +71,11 @@ static int remove_copy(void **state)
 static void test_shipped_templates(void **state)
 {
     (void)state;
-    for (enum statement_id id = 0; id < STATEMENT_COUNT; id++) {
-        const struct prepared *prepared = catalog_get(shipped, id);
-        const char *const *names = catalog_parameters(id);
+    for (size_t i = 0; i < catalog_count(shipped); i++) {
+        const struct statement_def *def = catalog_at(shipped, i)->def;
+
+        const struct prepared *prepared = catalog_get(shipped, def);
+        const char *const *names = def->parameters;
         size_t count = 0;
 
         for (; names[count] != NULL; count++) {
@@ -82,12 +90,14 @@ static void test_shipped_templates(void **state)
 
 static void test_from_another_folder(void **state)
 {
-    struct catalog *catalog = catalog_load(scratch.dir);
+    struct catalog *catalog = routes_load_catalog(scratch.dir);
 
     (void)state;
     assert_non_null(catalog);
-    for (enum statement_id id = 0; id < STATEMENT_COUNT; id++) {
-        expect_text(file_of(id), catalog_get(catalog, id)->sql, catalog_get(shipped, id)->sql);
+    for (size_t i = 0; i < catalog_count(shipped); i++) {
+        const struct statement_def *def = catalog_at(shipped, i)->def;
+
+        expect_text(file_of(def), catalog_get(catalog, def)->sql, catalog_get(shipped, def)->sql);
     }
     catalog_free(catalog);
     catalog_free(NULL);
@@ -99,7 +109,7 @@ static void expect_refused(const char *const *wanted, size_t lines)
     struct buf said = {0};
 
     capture_start();
-    struct catalog *catalog = catalog_load(scratch.dir);
+    struct catalog *catalog = routes_load_catalog(scratch.dir);
     size_t writes = capture_stop(&said);
     assert_null(catalog);
     assert_int_equal(writes, lines);
@@ -114,7 +124,7 @@ static void test_missing_file(void **state)
     static const char *const wanted[] = {"/activities/home.sql: No such file"};
 
     (void)state;
-    unlink(scratch_path(&scratch, file_of(STATEMENT_ACTIVITIES_HOME)));
+    unlink(scratch_path(&scratch, file_of(&ACTIVITIES_HOME)));
     expect_refused(wanted, 1);
 }
 
@@ -124,9 +134,9 @@ static void test_every_wrong_file_is_named(void **state)
                                          "/users/short.sql: it has a NUL byte"};
 
     (void)state;
-    scratch_text(&scratch, file_of(STATEMENT_ACTIVITIES_HOME), "select\n%(nobody)s");
-    scratch_text(&scratch, file_of(STATEMENT_ACTIVITIES_SHOW), "");
-    scratch_write(&scratch, file_of(STATEMENT_USERS_SHORT), "select %(handle)s\0", 18, 0600);
+    scratch_text(&scratch, file_of(&ACTIVITIES_HOME), "select\n%(nobody)s");
+    scratch_text(&scratch, file_of(&ACTIVITIES_SHOW), "");
+    scratch_write(&scratch, file_of(&USERS_SHORT), "select %(handle)s\0", 18, 0600);
     expect_refused(wanted, 3);
 }
 
@@ -136,10 +146,10 @@ static void test_no_folder(void **state)
 
     (void)state;
     capture_start();
-    struct catalog *catalog = catalog_load("/nowhere");
+    struct catalog *catalog = routes_load_catalog("/nowhere");
     size_t writes = capture_stop(&said);
     assert_null(catalog);
-    assert_int_equal(writes, STATEMENT_COUNT);
+    assert_int_equal(writes, catalog_count(shipped));
     buf_release(&said);
 }
 
@@ -157,13 +167,13 @@ static int position_of(const char *sql, const char *word)
     return position;
 }
 
-static void expect_place(const struct catalog *catalog, enum statement_id id, int position,
-                         int line)
+static void expect_place(const struct catalog *catalog, const struct statement_def *def,
+                         int position, int line)
 {
     char wanted[256];
 
-    snprintf(wanted, sizeof wanted, "%s/%s:%d", scratch.dir, file_of(id), line);
-    expect_text("place", catalog_place(catalog, id, position), wanted);
+    snprintf(wanted, sizeof wanted, "%s/%s:%d", scratch.dir, file_of(def), line);
+    expect_text("place", catalog_place(catalog, def, position), wanted);
 }
 
 static void test_places(void **state)
@@ -175,40 +185,40 @@ static void test_places(void **state)
                                "from nowhere";
 
     (void)state;
-    scratch_text(&scratch, file_of(STATEMENT_USERS_SHORT), text);
-    struct catalog *catalog = catalog_load(scratch.dir);
+    scratch_text(&scratch, file_of(&USERS_SHORT), text);
+    struct catalog *catalog = routes_load_catalog(scratch.dir);
     assert_non_null(catalog);
-    const char *sql = catalog_get(catalog, STATEMENT_USERS_SHORT)->sql;
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, "-- "), 1);
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, "select '\xc3\xbc"), 2);
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, ",\n    wrong"), 2);
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, "    wrong"), 3);
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, "\nfrom"), 3);
-    expect_place(catalog, STATEMENT_USERS_SHORT, position_of(sql, "from nowhere"), 4);
+    const char *sql = catalog_get(catalog, &USERS_SHORT)->sql;
+    expect_place(catalog, &USERS_SHORT, position_of(sql, "-- "), 1);
+    expect_place(catalog, &USERS_SHORT, position_of(sql, "select '\xc3\xbc"), 2);
+    expect_place(catalog, &USERS_SHORT, position_of(sql, ",\n    wrong"), 2);
+    expect_place(catalog, &USERS_SHORT, position_of(sql, "    wrong"), 3);
+    expect_place(catalog, &USERS_SHORT, position_of(sql, "\nfrom"), 3);
+    expect_place(catalog, &USERS_SHORT, position_of(sql, "from nowhere"), 4);
     /* None, one in the wrapping before it, one beyond the end. */
-    expect_place(catalog, STATEMENT_USERS_SHORT, 0, 1);
-    expect_place(catalog, STATEMENT_USERS_SHORT, 1, 1);
-    expect_place(catalog, STATEMENT_USERS_SHORT, 100000, 5);
+    expect_place(catalog, &USERS_SHORT, 0, 1);
+    expect_place(catalog, &USERS_SHORT, 1, 1);
+    expect_place(catalog, &USERS_SHORT, 100000, 5);
     catalog_free(catalog);
 }
 
 static void test_place_in_a_template_without_wrapping(void **state)
 {
     (void)state;
-    scratch_text(&scratch, file_of(STATEMENT_HEALTH_READY), "select\n'\xe2\x82\xac',\nwrong");
-    struct catalog *catalog = catalog_load(scratch.dir);
+    scratch_text(&scratch, file_of(&HEALTH_READY), "select\n'\xe2\x82\xac',\nwrong");
+    struct catalog *catalog = routes_load_catalog(scratch.dir);
     assert_non_null(catalog);
-    const char *sql = catalog_get(catalog, STATEMENT_HEALTH_READY)->sql;
-    expect_place(catalog, STATEMENT_HEALTH_READY, 1, 1);
-    expect_place(catalog, STATEMENT_HEALTH_READY, position_of(sql, "'\xe2\x82\xac"), 2);
-    expect_place(catalog, STATEMENT_HEALTH_READY, position_of(sql, "wrong"), 3);
+    const char *sql = catalog_get(catalog, &HEALTH_READY)->sql;
+    expect_place(catalog, &HEALTH_READY, 1, 1);
+    expect_place(catalog, &HEALTH_READY, position_of(sql, "'\xe2\x82\xac"), 2);
+    expect_place(catalog, &HEALTH_READY, position_of(sql, "wrong"), 3);
     catalog_free(catalog);
 }
 
 static void test_binding(void **state)
 {
-    struct statement statement = statement_of(STATEMENT_ACTIVITIES_HOME);
-    const char *const *names = catalog_parameters(STATEMENT_ACTIVITIES_HOME);
+    struct statement statement = statement_of(&ACTIVITIES_HOME);
+    const char *const *names = ACTIVITIES_HOME.parameters;
 
     (void)state;
     for (size_t i = 0; i < TEMPLATE_PARAMETERS_MAX; i++) {

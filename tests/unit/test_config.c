@@ -545,6 +545,7 @@ static void test_actions(void **state)
         enum config_action action;
     } rows[] = {{"--help", ACTION_HELP},
                 {"--print-settings", ACTION_PRINT_SETTINGS},
+                {"--routes", ACTION_ROUTES},
                 {"--version", ACTION_VERSION},
                 {"--check", ACTION_CHECK}};
 

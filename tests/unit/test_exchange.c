@@ -5,6 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "api/activities.h"
+#include "api/health.h"
+#include "api/users.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "capture.h"
@@ -175,34 +178,32 @@ static void test_asks_the_database(void **state)
 {
     static const struct {
         struct asked asked;
-        enum statement_id statement;
+        const struct statement_def *statement;
         const char *route;
     } rows[] = {
-        {{"GET", "/readyz", NULL, {NULL}}, STATEMENT_HEALTH_READY, "/readyz"},
+        {{"GET", "/readyz", NULL, {NULL}}, &HEALTH_READY, "/readyz"},
         {{"GET", "/api/activities/home?limit=200", NULL, {NULL}},
-         STATEMENT_ACTIVITIES_HOME,
+         &ACTIVITIES_HOME,
          "/api/activities/home"},
         /* A bad token counts as none where anyone may ask. */
         {{"HEAD", "/api/activities/home", NULL, {"HTTP_AUTHORIZATION=Bearer null"}},
-         STATEMENT_ACTIVITIES_HOME,
+         &ACTIVITIES_HOME,
          "/api/activities/home"},
         {{"GET", "/api/activities/" UUID, NULL, {NULL}},
-         STATEMENT_ACTIVITIES_SHOW,
+         &ACTIVITIES_SHOW,
          "/api/activities/{uuid}"},
         {{"GET", "/api/users/@bayko/short", NULL, {NULL}},
-         STATEMENT_USERS_SHORT,
+         &USERS_SHORT,
          "/api/users/@{handle}/short"},
-        {{"POST", "/api/activities", POST, {LOCAL, JSON}},
-         STATEMENT_ACTIVITIES_CREATE,
-         "/api/activities"},
+        {{"POST", "/api/activities", POST, {LOCAL, JSON}}, &ACTIVITIES_CREATE, "/api/activities"},
         /* A body that nobody asked for is passed over. */
-        {{"GET", "/readyz", "\xff", {NULL}}, STATEMENT_HEALTH_READY, "/readyz"},
+        {{"GET", "/readyz", "\xff", {NULL}}, &HEALTH_READY, "/readyz"},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         expect_integer(rows[i].asked.uri, begin_as(&rows[i].asked, STATUS_OK), DECISION_ASK);
-        expect_integer(rows[i].asked.uri, exchange.statement.id, rows[i].statement);
+        expect(rows[i].asked.uri, exchange.statement.def == rows[i].statement);
         expect_text(rows[i].asked.uri, exchange.route, rows[i].route);
     }
 }

@@ -39,7 +39,7 @@ static void done(struct handled *handled)
 
 static const char *bound(const struct handled *handled, const char *parameter)
 {
-    const char *const *names = catalog_parameters(handled->statement.id);
+    const char *const *names = handled->statement.def->parameters;
     size_t i = 0;
 
     while (names[i] != NULL && strcmp(names[i], parameter) != 0) {
@@ -67,7 +67,7 @@ static void test_asks(void **state)
 
         handle(&handled, bodies[i], pools[i % 2]);
         expect_integer(bodies[i], handled.decision, DECISION_ASK);
-        expect_integer(bodies[i], handled.statement.id, STATEMENT_HOOKS_CONFIRM);
+        expect(bodies[i], handled.statement.def == &HOOKS_CONFIRM);
         expect_text("the body as it came", bound(&handled, "event"), bodies[i]);
         expect_text("pool", bound(&handled, "pool"), pools[i % 2]);
         expect("uuid", uuid_is_valid(bound(&handled, "uuid")));

@@ -67,7 +67,7 @@ static void test_terms(void **state)
         snprintf(query, sizeof query, "?term=%s", rows[i].term);
         search(&handled, query, (struct page){.limit = "7"});
         expect_integer(query, handled.decision, DECISION_ASK);
-        expect_integer(query, handled.statement.id, STATEMENT_ACTIVITIES_SEARCH);
+        expect(query, handled.statement.def == &ACTIVITIES_SEARCH);
         expect_bound(&handled, query, "term", rows[i].value);
         expect_bound(&handled, query, "limit", "7");
         done(&handled);

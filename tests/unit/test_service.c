@@ -1,6 +1,8 @@
 /* The effects of a write on the cached pages of a pool. */
 #include "worker/service.h"
 
+#include "api/activities.h"
+#include "api/routes.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "home/mark.h"
@@ -22,9 +24,9 @@ static void take(void *context, const struct result *result, const struct cache_
 }
 
 /* No database is there, but a write might have reached one. */
-static uint64_t writes_after(struct service *service, enum statement_id id)
+static uint64_t writes_after(struct service *service, const struct statement_def *def)
 {
-    const struct statement statement = statement_of(id);
+    const struct statement statement = statement_of(def);
     struct taken taken = {.mark = service->cache_settings.mark};
     struct submission submission = {
         .statement = &statement, .requester = "", .done = take, .context = &taken};
@@ -39,7 +41,7 @@ static uint64_t writes_after(struct service *service, enum statement_id id)
 static void test_writes_are_counted_before_their_result(void **state)
 {
     static const char *const watches[] = {"20", "0"};
-    struct catalog *catalog = catalog_load(TOP_SRCDIR "/sql");
+    struct catalog *catalog = routes_load_catalog(TOP_SRCDIR "/sql");
 
     (void)state;
     assert_non_null(catalog);
@@ -59,9 +61,8 @@ static void test_writes_are_counted_before_their_result(void **state)
         service_init(&service, &config, catalog, "test",
                      &(struct service_links){.mark = &mark, .score = &score, .epoll_fd = -1});
         expect(watches[i], (service.cache != NULL) == (i == 0));
-        expect_integer(watches[i], (long long)writes_after(&service, STATEMENT_ACTIVITIES_SHOW), 0);
-        expect_integer(watches[i], (long long)writes_after(&service, STATEMENT_ACTIVITIES_CREATE),
-                       1);
+        expect_integer(watches[i], (long long)writes_after(&service, &ACTIVITIES_SHOW), 0);
+        expect_integer(watches[i], (long long)writes_after(&service, &ACTIVITIES_CREATE), 1);
         service_release(&service);
         config_release(&config);
     }
