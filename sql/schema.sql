@@ -824,6 +824,7 @@ create table follows (
 );
 
 create index follows_followed_idx on follows (followed_uuid, follower_uuid);
+create index follows_newest_idx on follows (followed_uuid, created_at, follower_uuid);
 
 -- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
 -- lock doesn't see what was written meanwhile; a function that it calls once it has the lock does.
@@ -1974,7 +1975,8 @@ insert into applied_migrations (number, name, checksum) values
     (9, 'case_and_rights', '5e11c188d742a299528ae7e6ee8bd8eb06f5857a6b8aa453b954f022eb5fb73a'),
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
-    (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db');
+    (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
+    (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -81,6 +81,21 @@ enum decision social_unfollow(struct call *call, struct response *response,
     return turn_follow("false", call, response, statement);
 }
 
+const struct statement_def SOCIAL_FOLLOWERS = {
+    .name = "social/followers",
+    .parameters = {"followed", "limit", "after_us", "after_uuid"},
+};
+
+enum decision social_followers(struct call *call, struct response *response,
+                               struct statement *statement)
+{
+    (void)response;
+    *statement = statement_of(&SOCIAL_FOLLOWERS);
+    statement_bind(statement, "followed", call->request->capture[0]);
+    endpoint_bind_page(statement, &call->page);
+    return DECISION_ASK;
+}
+
 static enum decision list(const struct statement_def *def, struct call *call,
                           struct response *response, struct statement *statement)
 {

@@ -13,6 +13,7 @@ handler social_repost; /* an activity, to those who follow the caller */
 handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
+handler social_followers;     /* the users who follow a user, a list */
 handler social_following;     /* what those post and repost whom the caller follows, a list */
 handler social_notifications; /* what others did that concerns the caller, a list */
 handler social_unread;        /* how much of it is new */
@@ -21,6 +22,7 @@ handler social_read;          /* none of it is, up to a time: until */
 extern const struct statement_def SOCIAL_LIKE;
 extern const struct statement_def SOCIAL_REPOST;
 extern const struct statement_def SOCIAL_FOLLOW;
+extern const struct statement_def SOCIAL_FOLLOWERS;
 extern const struct statement_def SOCIAL_FOLLOWING;
 extern const struct statement_def SOCIAL_FOLLOWING_SINCE;
 extern const struct statement_def SOCIAL_NOTIFICATIONS;

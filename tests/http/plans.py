@@ -322,6 +322,17 @@ def microseconds(database, when):
     return us
 
 
+# A case of cases(), in the comment at the head of its template.
+TRIED = re.compile(r"^-- Plan \"(.+?)\": (\{.*\})$", re.M)
+
+
+def cases_of_templates():
+    """Those that need nothing of the database: a statement's own, in the comment at the head of its template."""
+    for path in sorted(SQL.glob("*/*.sql")):
+        for what, values in TRIED.findall(path.read_text()):
+            yield str(path.relative_to(SQL).with_suffix("")), what, json.loads(values)
+
+
 def cases(database):
     """(statement, what is asked, its values by parameter), at least one for every statement, and those above all whose cost
     would grow first."""
@@ -341,6 +352,7 @@ def cases(database):
         return {"term": text, "limit": limit}
 
     return [
+        *cases_of_templates(),
         ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
         ("session/room", "as it is", {}),
         ("session/schema", "as it is", {}),

@@ -73,9 +73,11 @@ def add_rows(database):
     database.add_activities(2, handle=CALLER)
     database.sql(
         """insert into follows (follower_uuid, followed_uuid)
-           select a.uuid, b.uuid from users a, users b where a.handle = %s and b.handle = 'londo'""",
-        CALLER,
-    )
+           select a.uuid, b.uuid
+           from users a, users b
+           where (a.handle = %s and b.handle = 'londo') or (a.handle in ('londo', 'altbrown') and b.handle = %s)""",
+        CALLER, CALLER,
+    )  # fmt: skip
     database.add_activities(2, handle="londo")
 
 
