@@ -312,7 +312,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
         if (is_write) {
             take_clock(connection, pending);
         }
-        pipeline_result(&connection->pipeline, pending, &result);
+        pipeline_result(connection->link.session, pending, &result);
         if (is_in_doubt) {
             result.status = STATUS_DATABASE_UNAVAILABLE; /* not acknowledged */
         } else if (is_write && was_late(&result)) {
@@ -328,7 +328,7 @@ static void statement_failed(struct connection *connection, struct pending *pend
 {
     struct result result;
 
-    pipeline_result(&connection->pipeline, pending, &result);
+    pipeline_result(connection->link.session, pending, &result);
     switch (sqlstate_verdict(result.sqlstate).remedy) {
     case REMEDY_AGAIN:
         if (pending->repeats++ < CONNECTION_REPEATS_MAX) {
@@ -356,7 +356,7 @@ static void introduction_failed(struct connection *connection)
     struct introduction *introduction = &connection->introduction;
     struct result result;
 
-    pipeline_result(&connection->pipeline, &introduction->pending, &result);
+    pipeline_result(connection->link.session, &introduction->pending, &result);
     introduction->is_under_way = false;
     switch (sqlstate_verdict(result.sqlstate).remedy) {
     case REMEDY_AGAIN:
@@ -400,7 +400,7 @@ static void receive(struct connection *connection)
     while (connection->link.is_ready) {
         struct pending_list unit = {0};
 
-        switch (pipeline_next(&connection->pipeline, &unit)) {
+        switch (pipeline_next(&connection->pipeline, connection->link.session, &unit)) {
         case UNIT_DONE:
             unit_done(connection, &unit, session_take_doubt(connection->link.session));
             continue;
@@ -516,7 +516,7 @@ static void send_queue(struct connection *connection)
             next_unit(connection, &unit);
             set_not_after(connection, &unit);
         }
-        is_alive = pipeline_send(&connection->pipeline, &unit);
+        is_alive = pipeline_send(&connection->pipeline, connection->link.session, &unit);
     }
     if (!is_alive || !session_flush(connection->link.session)) {
         lose_session(connection);
@@ -611,7 +611,6 @@ static void go_on_connecting(struct connection *connection)
     if (!link_go_on_connecting(&connection->link)) {
         attempt_failed(connection);
     } else if (connection->link.is_ready) {
-        connection->pipeline.session = connection->link.session;
         connection->is_wanted = false;
     }
 }
@@ -701,8 +700,5 @@ void connection_finish(struct connection *connection)
 bool connection_fits(struct connection *connection, bool (*is_reached)(const void *context),
                      const void *context)
 {
-    bool fits = link_fits(&connection->link, is_reached, context);
-
-    connection->pipeline.session = connection->link.session;
-    return fits;
+    return link_fits(&connection->link, is_reached, context);
 }

@@ -9,80 +9,6 @@
 #include "base/log.h"
 #include "db/sqlstate.h"
 
-void pending_append(struct pending_list *list, struct pending *pending)
-{
-    pending->next = NULL;
-    if (list->last != NULL) {
-        list->last->next = pending;
-    } else {
-        list->first = pending;
-    }
-    list->last = pending;
-    list->count++;
-}
-
-struct pending *pending_take(struct pending_list *list)
-{
-    struct pending *pending = list->first;
-
-    if (pending != NULL) {
-        list->first = pending->next;
-        list->last = list->first != NULL ? list->last : NULL;
-        list->count--;
-        pending->next = NULL;
-    }
-    return pending;
-}
-
-void pending_remove(struct pending_list *list, const struct pending *pending)
-{
-    struct pending *before = NULL, *at = list->first;
-
-    while (at != pending) {
-        before = at;
-        at = at->next;
-    }
-    if (before == NULL) {
-        pending_take(list);
-        return;
-    }
-    before->next = at->next;
-    list->last = at->next != NULL ? list->last : before;
-    list->count--;
-    at->next = NULL;
-}
-
-static void put_back_one(struct pending_list *list, struct pending *pending)
-{
-    struct pending **at = &list->first;
-
-    while (*at != NULL && (*at)->submitted_us <= pending->submitted_us) {
-        at = &(*at)->next;
-    }
-    pending->next = *at;
-    *at = pending;
-    list->last = pending->next != NULL ? list->last : pending;
-    list->count++;
-}
-
-void pending_insert(struct pending_list *list, struct pending *pending)
-{
-    if (list->last == NULL || list->last->submitted_us <= pending->submitted_us) {
-        pending_append(list, pending);
-    } else {
-        put_back_one(list, pending);
-    }
-}
-
-void pending_put_back(struct pending_list *list, struct pending_list *more)
-{
-    struct pending *pending;
-
-    while ((pending = pending_take(more)) != NULL) {
-        put_back_one(list, pending);
-    }
-}
-
 void pipeline_forget(struct pending *pending)
 {
     PQclear(pending->reply);
@@ -132,14 +58,14 @@ static bool send_statement(const struct session *session, struct pending *pendin
                : PQsendQueryParams(pg, prepared->sql, count, NULL, values, NULL, NULL, 0);
 }
 
-bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit)
+bool pipeline_send(struct pipeline *pipeline, struct session *session, struct pending_list *unit)
 {
     bool is_sent = true, is_first = true;
     struct pending *pending;
 
     while ((pending = pending_take(unit)) != NULL) {
-        is_sent = is_sent && send_prelude(pipeline->session, pending, is_first) &&
-                  send_statement(pipeline->session, pending);
+        is_sent =
+            is_sent && send_prelude(session, pending, is_first) && send_statement(session, pending);
         pending->ends_unit = unit->first == NULL;
         is_first = false;
         pending_append(&pipeline->sent, pending);
@@ -148,7 +74,7 @@ bool pipeline_send(struct pipeline *pipeline, struct pending_list *unit)
         }
     }
     pipeline->units++;
-    return is_sent && PQpipelineSync(session_pg(pipeline->session));
+    return is_sent && PQpipelineSync(session_pg(session));
 }
 
 /* A statement ran only if its reply is there and neither an error nor word of another's error. */
@@ -185,15 +111,14 @@ static bool tells_of_loss(const PGresult *result)
 }
 
 /* The prelude's replies have ended. An error of it stays as the statement's own. */
-static void end_prelude(struct pipeline *pipeline, struct pending *about)
+static void end_prelude(struct session *session, struct pending *about)
 {
     bool good = about->reply != NULL && !has_failed(about);
 
     about->has_prelude = false;
     if (about->is_prepared && !good) {
-        session_note_prepared(
-            pipeline->session,
-            catalog_get(session_catalog(pipeline->session), about->statement->def), false);
+        session_note_prepared(session, catalog_get(session_catalog(session), about->statement->def),
+                              false);
         about->is_unfit = PQresultStatus(about->reply) == PGRES_FATAL_ERROR;
     }
     if (good) {
@@ -212,9 +137,10 @@ static void take_reply(struct pending *about, PGresult *reply)
     }
 }
 
-enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *unit)
+enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session,
+                              struct pending_list *unit)
 {
-    PGconn *pg = session_pg(pipeline->session);
+    PGconn *pg = session_pg(session);
 
     /* By our own count, as no NULL says that there is nothing more after a Sync. */
     while (pipeline->units > 0 && !PQisBusy(pg)) {
@@ -228,7 +154,7 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct pending_list *un
             /* The end of one statement's replies. What still comes before the Sync, such as an error
              * at commit, is about the unit's last. */
             if (about->has_prelude) {
-                end_prelude(pipeline, about);
+                end_prelude(session, about);
             } else if (about->reply != NULL && !about->ends_unit) {
                 pipeline->answered_to = about->next;
             }
@@ -327,14 +253,13 @@ bool pipeline_timed_out(const struct pending *pending)
     return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
 }
 
-void pipeline_result(const struct pipeline *pipeline, const struct pending *pending,
-                     struct result *result)
+void pipeline_result(struct session *session, const struct pending *pending, struct result *result)
 {
     const struct prepared *prepared =
-        catalog_get(session_catalog(pipeline->session), pending->statement->def);
+        catalog_get(session_catalog(session), pending->statement->def);
 
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
-    if (pending->is_unfit && take_unfit(pipeline->session, pending, result)) {
+    if (pending->is_unfit && take_unfit(session, pending, result)) {
         return;
     }
     if (has_failed(pending)) {
