@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/trial.h"
 
 enum { LOG_FAILURE_MS = 60000 };
 
@@ -150,14 +151,14 @@ bool link_connect_if_due(struct link *link)
     if (link->session != NULL || now_us < link->backoff.next_us) {
         return true;
     }
-    link->session = session_start(link->settings, link->catalog, &link->memory, &link->failure);
+    link->session = dial_start(link->settings, link->catalog, &link->memory, &link->failure);
     return link->session != NULL || attempt_failed(link);
 }
 
 static bool advance(struct link *link, bool is_ready)
 {
     unwatch(link); /* the socket may change, behind the same number even */
-    switch (session_advance(link->session, is_ready, &link->failure)) {
+    switch (dial_advance(link->session, is_ready, &link->failure)) {
     case SESSION_READY:
         attempt_succeeded(link);
         break;
@@ -179,7 +180,7 @@ bool link_go_on_connecting(struct link *link)
 
 bool link_expire(struct link *link)
 {
-    return link->session == NULL || link->is_ready || clock_us() < session_next_us(link->session) ||
+    return link->session == NULL || link->is_ready || clock_us() < dial_next_us(link->session) ||
            advance(link, false);
 }
 
@@ -188,7 +189,7 @@ int64_t link_next_us(const struct link *link)
     if (link->session == NULL) {
         return link->backoff.next_us;
     }
-    return link->is_ready ? INT64_MAX : session_next_us(link->session);
+    return link->is_ready ? INT64_MAX : dial_next_us(link->session);
 }
 
 /* Gives false. */
@@ -206,7 +207,7 @@ static bool connect_now(struct link *link, bool (*is_reached)(const void *contex
 
     while (link->session == NULL) {
         link->session =
-            session_open(link->settings, link->catalog, &link->memory, end_us, &link->failure);
+            dial_open(link->settings, link->catalog, &link->memory, end_us, &link->failure);
         if (link->session != NULL) {
             attempt_succeeded(link);
             break;
@@ -230,8 +231,8 @@ bool link_fits(struct link *link, bool (*is_reached)(const void *context), const
                 (failure->lacks_slot || !is_reached(context))) ||
                refuse(link);
     }
-    if (!session_may_run_all(link->session, clock_us() + LINK_FITS_MS * INT64_C(1000),
-                             &link->failure)) {
+    if (!trial_may_run_all(link->session, clock_us() + LINK_FITS_MS * INT64_C(1000),
+                           &link->failure)) {
         link_drop(link); /* answers to that may still come */
         return !link->failure.is_unfit || refuse(link);
     }

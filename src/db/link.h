@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "db/backoff.h"
+#include "db/dial.h"
 #include "db/session.h"
 
 enum {

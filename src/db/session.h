@@ -34,77 +34,11 @@ struct session_settings {
     struct session_counts *counts; /* NULL: nobody counts */
 };
 
-/* Why there is no session: a line of text, or a line for each statement that the database refuses,
- * with file and line. May name host and user, never the password. */
-struct session_failure {
-    char text[4096];
-    bool is_unfit;   /* the database answered, but its schema doesn't fit the statements */
-    bool is_refused; /* the server refuses the settings: the log-in, the database, a parameter */
-    bool lacks_slot; /* the server has as many sessions as it takes */
-};
-
-enum session_state {
-    SESSION_CONNECTING,
-    SESSION_HELD_UP, /* connecting; an address has failed, or the server has been silent for long */
-    SESSION_READY,
-    SESSION_FAILED /* every address has failed */
-};
-
-enum {
-    /* For the resolver, whose queries end by themselves (RES_OPTIONS), one after the other. */
-    SESSION_LOOK_UP_MS = 5000,
-    /* For an address to accept the connection, unless connect_timeout says otherwise; and for a
-     * server to say its next word of the log-in while there are other addresses to try. */
-    SESSION_ADDRESS_MS = 2000,
-    /* For a server that has accepted the connection to say its next word, when there is no other
-     * address left: a log-in may take its time, where the server asks a directory, say. */
-    SESSION_WORD_MS = 15000
-};
-
-/* What attempts to connect know of those before. Zeroed: nothing. Addresses stand in it by a hash. */
-struct session_memory {
-    uint64_t last;      /* the address of the last session or attempt: the next starts behind it */
-    uint64_t silent[8]; /* gave no answer: they come last. A ring. */
-    unsigned silent_next;
-};
-
-/* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
- * service, the environment. Every address is tried once, those that memory advises against last;
- * memory is brought up to date and must outlive the session. NULL when all fail at once. */
-struct session *session_start(const struct session_settings *settings,
-                              const struct catalog *catalog, struct session_memory *memory,
-                              struct session_failure *failure);
-
-/* Goes on connecting; to be called when the socket is ready, or at session_next_us. The socket may be
- * another one afterwards, even with the same number: take it out of any epoll set before. failure is
- * filled in with SESSION_HELD_UP and SESSION_FAILED, and for nothing else. */
-enum session_state session_advance(struct session *session, bool is_ready,
-                                   struct session_failure *failure);
-
-/* When a session that connects is to be advanced though its socket isn't ready. Monotonic, in µs. */
-int64_t session_next_us(const struct session *session);
-
 int session_fd(const struct session *session);
 bool session_wants_to_write(const struct session *session); /* else only to read */
 
 /* Waits for the socket. False at the deadline (monotonic, as all of them). */
 bool session_wait(const struct session *session, int64_t deadline_us);
-
-/* Connects and waits until that is done. NULL when it didn't work by the deadline. */
-struct session *session_open(const struct session_settings *settings, const struct catalog *catalog,
-                             struct session_memory *memory, int64_t deadline_us,
-                             struct session_failure *failure);
-
-/* Whether the schema fits every statement of the session's lanes and the database lets this role run it.
- * What it refuses is added to failure. Rights to unprepared statements are not looked at. */
-bool session_may_run_all(struct session *session, int64_t deadline_us,
-                         struct session_failure *failure);
-
-/* Whether the role has superuser rights. */
-bool session_is_superuser(const struct session *session);
-
-/* Whether the connection goes over TCP and the server's certificate and name are not verified (sslmode is not verify-full). */
-bool session_is_unverified(const struct session *session);
 
 /* Has session_close end the connection at once: over TCP nothing that was sent and not received is
  * sent again. */

@@ -13,9 +13,11 @@
 #include "config/config.h"
 #include "db/catalog.h"
 #include "db/connection.h"
-#include "db/pipeline.h"
+#include "db/dial.h"
+#include "db/pending.h"
 #include "db/session.h"
 #include "db/statement.h"
+#include "db/trial.h"
 #include "helper/purger.h"
 #include "helper/watcher.h"
 
@@ -31,13 +33,13 @@ enum {
 /* Warns of what works but is unsafe. name: the login, as the subject of a sentence. */
 static void warn_of_login(const struct session *session, const char *name)
 {
-    if (session_is_superuser(session)) {
+    if (trial_is_superuser(session)) {
         fprintf(stderr,
                 "cruddurd: %s has superuser rights, which it does not need: make the logins of "
                 "sql/roles.sql (doc/security.md)\n",
                 name);
     }
-    if (session_is_unverified(session)) {
+    if (trial_is_unverified(session)) {
         fprintf(
             stderr,
             "cruddurd: %s connects over TCP without verifying the server's certificate and name: "
@@ -54,8 +56,8 @@ static bool check_login(const struct connection_settings *settings, const struct
     struct session_memory memory = {0};
     struct session_failure failure = {.text = ""};
     int64_t end_us = clock_us() + CHECK_MS * INT64_C(1000);
-    struct session *session = session_open(&settings->session, catalog, &memory, end_us, &failure);
-    bool good = session != NULL && session_may_run_all(session, end_us, &failure);
+    struct session *session = dial_open(&settings->session, catalog, &memory, end_us, &failure);
+    bool good = session != NULL && trial_may_run_all(session, end_us, &failure);
 
     *is_there = session != NULL;
     if (session != NULL) {

@@ -1,0 +1,78 @@
+/* Addresses are remembered by a hash: targets are looked up anew for each attempt, so there is nothing else
+ * that lives longer than an attempt. If two addresses have the same hash, one of them is tried later than
+ * it should be, but it is tried. */
+#include "db/addresses.h"
+
+#include "db/lookup.h"
+
+static uint64_t add_hash(uint64_t hash, const char *text) /* FNV-1a */
+{
+    for (; text != NULL && *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    }
+    return (hash ^ ',') * UINT64_C(0x100000001b3);
+}
+
+static uint64_t hash_of(const struct target *target)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    hash = add_hash(hash, target->host);
+    hash = add_hash(hash, target->address);
+    return add_hash(hash, target->port);
+}
+
+/* Where the address stands among the silent ones; NULL: it isn't one. */
+static uint64_t *silent_entry(struct session_memory *memory, uint64_t hash)
+{
+    for (size_t i = 0; i < sizeof memory->silent / sizeof memory->silent[0]; i++) {
+        if (memory->silent[i] == hash) {
+            return &memory->silent[i];
+        }
+    }
+    return NULL;
+}
+
+void addresses_note_silent(struct session_memory *memory, const struct target *target)
+{
+    uint64_t hash = hash_of(target);
+
+    if (silent_entry(memory, hash) == NULL) {
+        memory->silent[memory->silent_next++ % (sizeof memory->silent / sizeof hash)] = hash;
+    }
+}
+
+void addresses_note_good(struct session_memory *memory, const struct target *target)
+{
+    uint64_t *silent = silent_entry(memory, hash_of(target));
+
+    if (silent != NULL) {
+        *silent = 0;
+    }
+    memory->last = hash_of(target);
+}
+
+void addresses_note_all_failed(struct session_memory *memory, const struct target *first)
+{
+    memory->last = hash_of(first);
+}
+
+void addresses_sort(struct session_memory *memory, const struct target *targets, size_t count,
+                    size_t *order)
+{
+    size_t first = 0, placed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        first = hash_of(&targets[i]) == memory->last ? i + 1 : first;
+    }
+    for (int is_silent = 0; is_silent <= 1; is_silent++) {
+        for (size_t i = 0; i < count; i++) {
+            size_t index = (first + i) % count;
+            uint64_t hash = hash_of(&targets[index]);
+
+            if ((silent_entry(memory, hash) != NULL) == is_silent) {
+                order[placed++] = index;
+            }
+        }
+    }
+}

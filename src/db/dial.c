@@ -1,0 +1,369 @@
+/* Dialling goes through three stages:
+ *
+ *     STAGE_LOOK_UP  a thread resolves the host names      -> the targets, sorted by addresses.c
+ *     STAGE_CONNECT  libpq connects to the current target  -> a server that has accepted the log-in
+ *     STAGE_SET_UP   one round trip (set_up.c)             -> the session is ready, its dial is freed
+ *
+ * A target that fails, or is silent until its time is over, takes the session back to STAGE_CONNECT with the
+ * next target; after the last one the attempt has failed. libpq is given one address at a time, because
+ * its own walk along several addresses waits for each without a limit that we could set, and does not say
+ * which one it is at. */
+#include "db/dial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "db/addresses.h"
+#include "db/conninfo.h"
+#include "db/failure.h"
+#include "db/lookup.h"
+#include "db/session_private.h"
+
+struct dial {
+    enum { STAGE_LOOK_UP, STAGE_CONNECT, STAGE_SET_UP } stage;
+    struct conninfo conninfo;
+    struct lookup *lookup;        /* whose targets these are: */
+    const struct target *targets; /* NULL until the look-up is done */
+    size_t *order;                /* their indexes, in the order in which they are tried */
+    size_t target_count, tried;   /* the last one tried is the current one */
+    struct session_memory *memory;
+    int64_t limit_us; /* for a target from its start; 0: none, but of silence */
+    int64_t began_us; /* the current target */
+    int64_t end_us;   /* of the stage, or of the server's silence in it */
+    int64_t told_us;  /* when the silence is reported, though it is waited on; INT64_MAX: never */
+};
+
+static const struct target *current(const struct session *session)
+{
+    return &session->dial->targets[session->dial->order[session->dial->tried - 1]];
+}
+
+static void wait_for(struct session *session, int milliseconds)
+{
+    session->dial->end_us = clock_us() + milliseconds * INT64_C(1000);
+    session->dial->told_us = INT64_MAX;
+}
+
+/* Waits for the server's next word. */
+static void wait_for_word(struct session *session)
+{
+    bool is_last = session->dial->tried == session->dial->target_count;
+    bool is_connected =
+        session->dial->stage != STAGE_CONNECT || PQstatus(session->pg) != CONNECTION_STARTED;
+
+    wait_for(session, is_last && is_connected ? SESSION_WORD_MS : SESSION_ADDRESS_MS);
+    if (session->dial->stage == STAGE_CONNECT && session->dial->limit_us > 0) {
+        session->dial->end_us = session->dial->began_us + session->dial->limit_us;
+    }
+    int64_t told_us = clock_us() + SESSION_ADDRESS_MS * INT64_C(1000);
+    session->dial->told_us = told_us < session->dial->end_us ? told_us : INT64_MAX;
+}
+
+int64_t dial_next_us(const struct session *session)
+{
+    return session->dial->told_us < session->dial->end_us ? session->dial->told_us
+                                                          : session->dial->end_us;
+}
+
+/* By libpq's rules for connect_timeout: seconds, 2 at least, for each address. */
+static int64_t limit_of(const struct conninfo *conninfo)
+{
+    const char *value = conninfo_value(conninfo, "connect_timeout");
+    long seconds = value != NULL ? strtol(value, NULL, 10) : 0;
+
+    return seconds <= 0 ? 0 : (seconds < 2 ? 2 : seconds) * INT64_C(1000000);
+}
+
+static bool start_connect(struct session *session, struct session_failure *failure)
+{
+    struct conninfo *conninfo = &session->dial->conninfo;
+
+    session->dial->tried++;
+    session->dial->stage = STAGE_CONNECT;
+    session->wants_to_write = true;
+    session->dial->began_us = clock_us();
+    conninfo_set(conninfo, "host", current(session)->host);
+    conninfo_set(conninfo, "hostaddr", current(session)->address);
+    conninfo_set(conninfo, "port", current(session)->port);
+    session->pg = PQconnectStartParams((const char *const *)conninfo->keywords,
+                                       (const char *const *)conninfo->values, 0);
+    if (session->pg == NULL) {
+        return failure_add(failure, "out of memory");
+    }
+    PQsetNoticeReceiver(session->pg, session_take_notice, session);
+    PQsetErrorVerbosity(session->pg, PQERRORS_VERBOSE); /* for add_refusal */
+    if (PQstatus(session->pg) == CONNECTION_BAD) {
+        return failure_add(failure, PQerrorMessage(session->pg));
+    }
+    wait_for_word(session);
+    return true;
+}
+
+/* False when every address has failed; then the next attempt starts with the second, so that each is the
+ * last one some time, for which there is more time. */
+static bool connect_next(struct session *session, struct session_failure *failure)
+{
+    while (session->dial->tried < session->dial->target_count) {
+        PQfinish(session->pg);
+        session->pg = NULL;
+        if (start_connect(session, failure)) {
+            return true;
+        }
+    }
+    addresses_note_all_failed(session->dial->memory,
+                              &session->dial->targets[session->dial->order[0]]);
+    return false;
+}
+
+/* The current address has failed, for a reason that is in failure. */
+static enum session_state leave_address(struct session *session, struct session_failure *failure)
+{
+    PQclear(session->refused);
+    session->refused = NULL;
+    return connect_next(session, failure) ? SESSION_HELD_UP : SESSION_FAILED;
+}
+
+static bool take_targets(struct session *session, struct session_failure *failure)
+{
+    const char *why;
+
+    if (!lookup_take(session->dial->lookup, &session->dial->targets, &session->dial->target_count,
+                     &why)) {
+        return failure_set(failure, why);
+    }
+    session->dial->order =
+        memory_alloc(session->dial->target_count * sizeof session->dial->order[0]);
+    addresses_sort(session->dial->memory, session->dial->targets, session->dial->target_count,
+                   session->dial->order);
+    return connect_next(session, failure);
+}
+
+/* Begins with the names of the hosts, if there are any. */
+static bool start_look_up(struct session *session, struct session_failure *failure)
+{
+    struct conninfo *conninfo = &session->dial->conninfo;
+
+    conninfo_complete(conninfo);
+    session->dial->limit_us = limit_of(conninfo);
+    session->dial->lookup =
+        lookup_start(conninfo_value(conninfo, "host"), conninfo_value(conninfo, "hostaddr"),
+                     conninfo_value(conninfo, "port"));
+    if (session->dial->lookup == NULL) {
+        return failure_set(failure, "no thread for the look-up of its host");
+    }
+    wait_for(session, SESSION_LOOK_UP_MS);
+    return !lookup_is_done(session->dial->lookup) || take_targets(session, failure);
+}
+
+static bool start(struct session *session, struct session_failure *failure)
+{
+    const struct session_settings *settings = session->settings;
+    struct buf url = {0};
+    char parse_failure[256];
+    const char *why;
+    bool good = false;
+
+    if (settings->url != NULL) {
+        buf_text(&url, settings->url);
+    } else if (!file_read_secret(settings->url_file, &url, &why)) {
+        failure_set(failure, why);
+        goto cleanup;
+    }
+    if (!conninfo_parse(url.length > 0 ? url.bytes : "", settings->application_name,
+                        &session->dial->conninfo, parse_failure)) {
+        failure_set(failure, parse_failure);
+        goto cleanup;
+    }
+    good = start_look_up(session, failure);
+cleanup:
+    buf_release(&url);
+    return good;
+}
+
+void dial_free(struct dial *dial)
+{
+    if (dial != NULL) {
+        conninfo_release(&dial->conninfo);
+        lookup_free(dial->lookup);
+        memory_free(dial->order);
+        memory_free(dial);
+    }
+}
+
+static enum session_state set_up(struct session *session, struct session_failure *failure)
+{
+    if (!set_up_read(session, NO_STATEMENT - 1, failure) || !session_flush(session)) {
+        /* What the server said first is the reason. */
+        failure_add(failure, session->refused != NULL ? PQresultErrorMessage(session->refused)
+                                                      : session_error(session));
+        return leave_address(session, failure);
+    }
+    if (session->setting_up < NO_STATEMENT) {
+        wait_for_word(session);
+        return SESSION_CONNECTING;
+    }
+    if (failure->text[0] != '\0') {
+        return SESSION_FAILED;
+    }
+    addresses_note_good(session->dial->memory, current(session));
+    dial_free(session->dial);
+    session->dial = NULL;
+    session->is_in_doubt = false;
+    return SESSION_READY;
+}
+
+static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
+{
+    session->dial->stage = STAGE_SET_UP;
+    session->setting_up = session->settings->prepares ? BEGIN_STATEMENT : NO_STATEMENT;
+    PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT);
+    *failure = (struct session_failure){.text = ""}; /* of other addresses */
+    if (!set_up_send(session)) {
+        failure_add(failure, PQerrorMessage(session->pg));
+        return leave_address(session, failure);
+    }
+    return set_up(session, failure);
+}
+
+/* Whether the server lacks what the schema and the statements need. */
+static bool is_too_old(const struct session *session, struct session_failure *failure)
+{
+    const char *version = PQparameterStatus(session->pg, "server_version");
+
+    if (PQserverVersion(session->pg) >= SESSION_SERVER_VERSION_MIN) {
+        return false;
+    }
+    snprintf(failure->text, sizeof failure->text,
+             "this is PostgreSQL %s: Cruddur needs %d or later",
+             version != NULL ? version : "of unknown version", SESSION_SERVER_VERSION_MIN / 10000);
+    failure->is_unfit = true;
+    return true;
+}
+
+static enum session_state go_on_connecting(struct session *session, struct session_failure *failure)
+{
+    switch (PQconnectPoll(session->pg)) {
+    case PGRES_POLLING_OK:
+        return is_too_old(session, failure) ? SESSION_FAILED : begin_set_up(session, failure);
+    case PGRES_POLLING_READING:
+        session->wants_to_write = false;
+        break;
+    case PGRES_POLLING_WRITING:
+        session->wants_to_write = true;
+        break;
+    default:
+        failure_add_refusal(failure, PQerrorMessage(session->pg));
+        return leave_address(session, failure);
+    }
+    wait_for_word(session);
+    return SESSION_CONNECTING;
+}
+
+static void add_silence(const struct session *session, struct session_failure *failure)
+{
+    const struct target *target = current(session);
+    struct buf text = {0};
+
+    buf_printf(&text, "connection to server at \"%s\"",
+               target->host != NULL ? target->host : "its default");
+    if (target->address != NULL && target->host != NULL) {
+        buf_printf(&text, " (%s)", target->address);
+    }
+    buf_text(&text, ": no answer in time");
+    failure_add(failure, text.bytes);
+    buf_release(&text);
+}
+
+/* The socket isn't ready. */
+static enum session_state look_at_time(struct session *session, struct session_failure *failure)
+{
+    int64_t now_us = clock_us();
+
+    if (now_us < dial_next_us(session)) {
+        return SESSION_CONNECTING;
+    }
+    if (session->dial->targets == NULL) {
+        failure_set(failure, "no answer of the resolver in time");
+        return SESSION_FAILED;
+    }
+    add_silence(session, failure);
+    if (now_us < session->dial->end_us) {
+        session->dial->told_us = INT64_MAX;
+        return SESSION_HELD_UP;
+    }
+    addresses_note_silent(session->dial->memory, current(session));
+    return leave_address(session, failure);
+}
+
+enum session_state dial_advance(struct session *session, bool is_ready,
+                                struct session_failure *failure)
+{
+    if (session->dial == NULL) {
+        return SESSION_READY;
+    }
+    if (!is_ready) {
+        return look_at_time(session, failure);
+    }
+    switch (session->dial->stage) {
+    case STAGE_LOOK_UP:
+        return take_targets(session, failure) ? SESSION_CONNECTING : SESSION_FAILED;
+    case STAGE_CONNECT:
+        return go_on_connecting(session, failure);
+    case STAGE_SET_UP:
+        return set_up(session, failure);
+    }
+    return SESSION_READY;
+}
+
+struct session *dial_start(const struct session_settings *settings, const struct catalog *catalog,
+                           struct session_memory *memory, struct session_failure *failure)
+{
+    struct session *session = memory_zeroed(sizeof *session);
+
+    *failure = (struct session_failure){.text = ""};
+    session->settings = settings;
+    session->catalog = catalog;
+    session->dial = memory_zeroed(sizeof *session->dial);
+    session->dial->memory = memory;
+    if (start(session, failure)) {
+        return session;
+    }
+    session_close(session);
+    return NULL;
+}
+
+struct session *dial_open(const struct session_settings *settings, const struct catalog *catalog,
+                          struct session_memory *memory, int64_t deadline_us,
+                          struct session_failure *failure)
+{
+    struct session *session = dial_start(settings, catalog, memory, failure);
+
+    while (session != NULL) {
+        int64_t next_us = dial_next_us(session);
+        bool is_ready = session_wait(session, next_us < deadline_us ? next_us : deadline_us);
+        if (!is_ready && clock_us() >= deadline_us) {
+            failure_add(failure, "no answer in time");
+            break;
+        }
+        enum session_state state = dial_advance(session, is_ready, failure);
+        if (state == SESSION_READY) {
+            return session;
+        }
+        if (state == SESSION_FAILED) {
+            break;
+        }
+    }
+    session_close(session);
+    return NULL;
+}
+
+int dial_fd(const struct session *session)
+{
+    return session->dial->stage == STAGE_LOOK_UP ? lookup_fd(session->dial->lookup)
+                                                 : PQsocket(session->pg);
+}

@@ -1,0 +1,50 @@
+/* Connecting a session, from the connection string to a session that is set up. */
+#ifndef CRUDDUR_DB_DIAL_H
+#define CRUDDUR_DB_DIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/addresses.h"
+#include "db/failure.h"
+#include "db/session.h"
+
+enum session_state {
+    SESSION_CONNECTING,
+    SESSION_HELD_UP, /* connecting; an address has failed, or the server has been silent for long */
+    SESSION_READY,
+    SESSION_FAILED /* every address has failed */
+};
+
+enum {
+    /* For the resolver, whose queries end by themselves (RES_OPTIONS), one after the other. */
+    SESSION_LOOK_UP_MS = 5000,
+    /* For an address to accept the connection, unless connect_timeout says otherwise; and for a
+     * server to say its next word of the log-in while there are other addresses to try. */
+    SESSION_ADDRESS_MS = 2000,
+    /* For a server that has accepted the connection to say its next word, when there is no other
+     * address left: a log-in may take its time, where the server asks a directory, say. */
+    SESSION_WORD_MS = 15000
+};
+
+/* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
+ * service, the environment. Every address is tried once, those that memory advises against last;
+ * memory is brought up to date and must outlive the session. NULL when all fail at once. */
+struct session *dial_start(const struct session_settings *settings, const struct catalog *catalog,
+                           struct session_memory *memory, struct session_failure *failure);
+
+/* Goes on connecting; to be called when the socket is ready, or at session_next_us. The socket may be
+ * another one afterwards, even with the same number: take it out of any epoll set before. failure is
+ * filled in with SESSION_HELD_UP and SESSION_FAILED, and for nothing else. */
+enum session_state dial_advance(struct session *session, bool is_ready,
+                                struct session_failure *failure);
+
+/* When a session that connects is to be advanced though its socket isn't ready. Monotonic, in µs. */
+int64_t dial_next_us(const struct session *session);
+
+/* Connects and waits until that is done. NULL when it didn't work by the deadline. */
+struct session *dial_open(const struct session_settings *settings, const struct catalog *catalog,
+                          struct session_memory *memory, int64_t deadline_us,
+                          struct session_failure *failure);
+
+#endif

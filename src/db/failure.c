@@ -1,0 +1,84 @@
+/* The text says for each address why it gave no session, so it grows until the last address has failed; it is
+ * one line, as it becomes one line of the log. Only a schema that does not fit has a line for each
+ * statement: --check prints them all. */
+#include "db/failure.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "db/catalog.h"
+#include "db/sqlstate.h"
+
+/* Adds to the reasons why there is no session yet, on the same line. */
+bool failure_add(struct session_failure *failure, const char *text)
+{
+    size_t used = strlen(failure->text), length = strlen(text);
+
+    while (length > 0 && text[length - 1] == '\n') {
+        length--;
+    }
+    snprintf(failure->text + used, sizeof failure->text - used, "%s%.*s", used > 0 ? "; " : "",
+             (int)length, text);
+    for (char *c = failure->text + used; *c != '\0'; c++) {
+        *c = *c == '\n' || *c == '\t' ? ' ' : *c;
+    }
+    return false;
+}
+
+/* Says why there is no session. */
+bool failure_set(struct session_failure *failure, const char *text)
+{
+    failure->text[0] = '\0';
+    return failure_add(failure, text);
+}
+
+/* The server's own words about a log-in come as text alone. libpq's verbose form has the SQLSTATE in it,
+ * "FATAL:  28P01: …", which is taken out, as is the last line, a place in PostgreSQL's source. */
+void failure_add_refusal(struct session_failure *failure, const char *verbose)
+{
+    const char *severity = strstr(verbose, ":  ");
+    const char *end = strstr(verbose, "\nLOCATION:");
+    struct buf text = {0};
+    char sqlstate[6] = "";
+
+    if (severity != NULL && strspn(severity + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+        strncmp(severity + 8, ": ", 2) == 0) {
+        memcpy(sqlstate, severity + 3, 5);
+        enum status status = sqlstate_verdict(sqlstate).status;
+
+        failure->is_refused |= status == STATUS_INTERNAL || status == STATUS_VALUE_REFUSED;
+        failure->lacks_slot |= strcmp(sqlstate, "53300") == 0;
+        buf_printf(&text, "%.*s", (int)(severity + 3 - verbose), verbose);
+        verbose = severity + 10;
+    }
+    buf_printf(&text, "%.*s", (int)(end != NULL ? end - verbose : (ptrdiff_t)strlen(verbose)),
+               verbose);
+    if (sqlstate[0] != '\0') {
+        buf_printf(&text, " (SQLSTATE %s)", sqlstate);
+    }
+    failure_add(failure, text.bytes);
+    buf_release(&text);
+}
+
+/* Adds a line for a statement that the database refuses. */
+void failure_add_statement(struct session_failure *failure, const struct catalog *catalog,
+                           size_t number, const PGresult *error)
+{
+    const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
+    const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+    size_t used = strlen(failure->text);
+    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+    snprintf(failure->text + used, sizeof failure->text - used, "%s%s: %s (SQLSTATE %s)",
+             used > 0 ? "\n" : "",
+             catalog_place(catalog, catalog_at(catalog, number)->def,
+                           position != NULL ? atoi(position) : 0),
+             message != NULL ? message : "no message", sqlstate != NULL ? sqlstate : "none");
+    if (sqlstate_verdict(sqlstate).status == STATUS_INTERNAL) {
+        failure->is_unfit = true; /* not just a server that shuts down, say */
+    }
+}

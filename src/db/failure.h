@@ -1,0 +1,33 @@
+/* Why there is no session. */
+#ifndef CRUDDUR_DB_FAILURE_H
+#define CRUDDUR_DB_FAILURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct catalog;
+struct pg_result;
+
+/* Why there is no session: a line of text, or a line for each statement that the database refuses,
+ * with file and line. May name host and user, never the password. */
+struct session_failure {
+    char text[4096];
+    bool is_unfit;   /* the database answered, but its schema doesn't fit the statements */
+    bool is_refused; /* the server refuses the settings: the log-in, the database, a parameter */
+    bool lacks_slot; /* the server has as many sessions as it takes */
+};
+
+/* Sets the text, or adds to it behind a semicolon. Both give false. */
+bool failure_set(struct session_failure *failure, const char *text);
+bool failure_add(struct session_failure *failure, const char *text);
+
+/* Adds what the server said when it refused the log-in, in libpq's verbose form, and sets is_refused and
+ * lacks_slot by its SQLSTATE. */
+void failure_add_refusal(struct session_failure *failure, const char *verbose);
+
+/* Adds a line for a statement that the database refuses, by its number in the catalog. Sets is_unfit,
+ * unless the error says nothing about the schema. */
+void failure_add_statement(struct session_failure *failure, const struct catalog *catalog,
+                           size_t number, const struct pg_result *error);
+
+#endif

@@ -1,0 +1,48 @@
+/* The body of a session, for the files that make it: dial.c connects it, set_up.c sets it up, trial.c tries its
+ * statements, and session.c has it in use. No other file includes this one. */
+#ifndef CRUDDUR_DB_SESSION_PRIVATE_H
+#define CRUDDUR_DB_SESSION_PRIVATE_H
+
+#include <libpq-fe.h>
+
+#include "db/catalog.h"
+#include "db/session.h"
+
+struct dial;
+struct session_failure;
+
+/* Numbers of statements in the catalog: that of STATEMENT_SESSION_BEGIN, and that of none. */
+enum { BEGIN_STATEMENT = 0, NO_STATEMENT = CATALOG_MAX };
+
+struct session {
+    struct dial
+        *dial;  /* while the session is not ready: all that only connecting needs; then NULL */
+    PGconn *pg; /* NULL until there is an address */
+    const struct session_settings *settings;
+    const struct catalog *catalog;
+    bool wants_to_write;
+    bool is_in_doubt;  /* see session_take_doubt */
+    size_t setting_up; /* number of the statement whose Sync comes next; NO_STATEMENT: none does */
+    PGresult *refused; /* the error that it met */
+    bool prepared[CATALOG_MAX]; /* by the statement's number */
+    bool unfit[CATALOG_MAX];    /* was logged already */
+};
+
+/* dial.c: the descriptor that a session which connects waits for. */
+int dial_fd(const struct session *session);
+void dial_free(struct dial *dial); /* NULL is allowed */
+
+/* session.c: libpq's receiver of notices; context is the session. */
+void session_take_notice(void *context, const PGresult *notice);
+
+/* set_up.c. Sends what sets the session up. */
+bool set_up_send(const struct session *session);
+
+/* Reads the answers to the set-up, or to a trial, as many as have come, until those about the statement
+ * `last`. False when the session is lost. */
+bool set_up_read(struct session *session, size_t last, struct session_failure *failure);
+
+/* The number of the first statement, from number on, that is of this session's lanes; else NO_STATEMENT. */
+size_t set_up_next(const struct session *session, size_t number);
+
+#endif
