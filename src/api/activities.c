@@ -1,3 +1,7 @@
+/* Handlers of posts. They check what a request says and name a statement; whether the activity
+ * exists, whose it is and whether there is room for another one is decided in the statement, in
+ * the same transaction as the write. So two requests at the same time cannot both pass a check
+ * that only one of them may pass. */
 #include "api/activities.h"
 
 #include <string.h>

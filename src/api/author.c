@@ -1,3 +1,10 @@
+/* The caller has two names. With a token it is the token's subject, and a handle in the body has
+ * to be the same user's (the statement compares them). In handle mode, which is for development,
+ * it is the handle that the request names. A statement gets both, sub and handle, and one of them
+ * is null; it looks the user up by the one that is not.
+ *
+ * A row that a request creates gets its UUID here and not from the database, so that the
+ * statement can be sent again after a lost session: the second run finds the row of the first. */
 #include "api/author.h"
 
 #include <ctype.h>
@@ -60,6 +67,7 @@ void author_bind_viewer(struct statement *statement, const struct call *call)
                    call->caller->kind == CALLER_BY_HANDLE ? call->default_handle : NULL);
 }
 
+/* Visible ASCII without blanks, as in RFC 9110's token, but with separators. */
 static bool key_is_valid(const char *key)
 {
     size_t length = strlen(key);

@@ -18,8 +18,8 @@ void author_bind(struct statement *statement, const struct call *call, const cha
 /* Binds the parameter most: how many rows of its kind the author may make within an hour; 0: any number. */
 void author_bind_most(struct statement *statement, const struct call *call, int most);
 
-/* *statement becomes one of the caller's, whom no body names: its sub and handle are bound. False:
- * the caller isn't known by anything, and the response says so. */
+/* Makes *statement one of the caller's, for a request without a body, and binds sub and handle. False:
+ * the request names no caller, and the response says so. */
 bool author_begin(struct statement *statement, const struct statement_def *def,
                   const struct call *call, struct response *response);
 

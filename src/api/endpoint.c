@@ -1,3 +1,9 @@
+/* Turns a statement's result into a response. The order of the checks matters: a value that
+ * PostgreSQL refused comes before the other errors, as a route may have a code of its own for it;
+ * then errors of the database; then the missing row; then the outcome word.
+ *
+ * A word that the route's row does not list is answered with 500 and logged as a bug. The list is
+ * therefore the contract of a statement, and the tests compare it with the OpenAPI document. */
 #include "api/endpoint.h"
 
 #include <stddef.h>
@@ -13,6 +19,7 @@ enum status endpoint_missing(const struct endpoint *endpoint)
     return endpoint->missing != STATUS_OK ? endpoint->missing : STATUS_INTERNAL;
 }
 
+/* The reason for an error, or STATUS_OK with a body to send. */
 static enum status status_of(const struct endpoint *endpoint, const struct result *result)
 {
     if (result->status == STATUS_VALUE_REFUSED && endpoint->refused != STATUS_OK) {

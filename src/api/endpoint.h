@@ -1,4 +1,4 @@
-/* What stands behind a route, and what its handler may say. */
+/* An endpoint: what a route leads to, and the interface of its handler. */
 #ifndef CRUDDUR_API_ENDPOINT_H
 #define CRUDDUR_API_ENDPOINT_H
 
@@ -14,7 +14,7 @@
 struct json;
 struct buf;
 
-/* What the process can say of the pool that it belongs to. */
+/* Writes the metrics of the pool that the process belongs to. */
 struct teller {
     void (*tell)(const void *of, struct buf *text); /* metrics in Prometheus's text format */
     const void *of;
@@ -25,9 +25,9 @@ struct call {
     struct request *request;
     const struct caller *caller;
     const struct json *body; /* NULL unless the endpoint takes one */
-    struct page page;        /* for lists */
-    const char
-        *default_handle; /* whom a request is for that names nobody, in handle mode; or NULL */
+    struct page page;
+        /* for lists */ /* handle mode: the user of requests that name no user; NULL if not set */
+    const char *default_handle;
     /* How many activities and messages their author may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour;
     const char *user_pool;       /* whose events count; NULL: any's */
@@ -39,7 +39,7 @@ struct call {
 enum decision {
     DECISION_RESPOND, /* the response is finished */
     DECISION_ASK,     /* the statement is to be run; its result makes the response */
-    DECISION_WAIT     /* who calls isn't known yet; no handler says this */
+    DECISION_WAIT     /* for the issuer's keys; no handler returns this */
 };
 
 /* A handler is a pure function: from the call to a finished response or one statement. It never
@@ -52,9 +52,9 @@ typedef void finisher(const struct call *call, const struct result *result,
                       struct response *response);
 
 enum access {
-    ACCESS_ANYONE, /* a token isn't looked at */
-    ACCESS_VIEWER, /* anyone; who it is, if that can be told at once, makes a difference */
-    ACCESS_CALLER, /* 401 for whoever isn't known */
+    ACCESS_ANYONE, /* the token is not read */
+    ACCESS_VIEWER, /* every caller; the response differs for a caller whose token is verified at once */
+    ACCESS_CALLER, /* 401 for a request without an identity */
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };
 

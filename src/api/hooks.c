@@ -1,3 +1,7 @@
+/* The hook has no user. Its caller is a program that signs each request with a shared secret, and
+ * the signature was checked before the handler runs. The event goes to the database as it came:
+ * the function confirm_user reads it, and PostgreSQL's privileges allow the hook's login nothing
+ * but that function. */
 #include "api/hooks.h"
 
 #include <string.h>

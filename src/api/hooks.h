@@ -4,7 +4,7 @@
 
 #include "api/endpoint.h"
 
-/* Cognito's PostConfirmation trigger: whoever has confirmed a sign-up becomes a user. Answers with the
+/* Cognito's PostConfirmation trigger: a confirmed sign-up becomes a user. Answers with the
  * event, as a trigger must. */
 handler hooks_post_confirmation;
 

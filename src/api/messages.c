@@ -1,3 +1,6 @@
+/* Conversations and messages. A message names its receiver by the conversation's UUID or by a
+ * handle. The first way appends to a conversation, which must exist and include the caller; the
+ * second one begins a conversation if there is none. Both frontends' field names are accepted. */
 #include "api/messages.h"
 
 #include "api/author.h"

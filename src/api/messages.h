@@ -1,4 +1,4 @@
-/* Messages between two users, seen by nobody else. */
+/* Messages between two users, which only these two can read. */
 #ifndef CRUDDUR_API_MESSAGES_H
 #define CRUDDUR_API_MESSAGES_H
 

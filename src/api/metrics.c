@@ -1,3 +1,6 @@
+/* Metrics have to be there when the database is not, so the result of the statement is one of
+ * them and never an error. What the processes count comes from the metrics source in the call;
+ * only the purge's state comes from the database. */
 #include "api/metrics.h"
 
 #include "api/rules.h"

@@ -1,3 +1,6 @@
+/* Both forms of an error have the same codes. The array is what the frontends show. The problem
+ * document has the request's id as well, for clients that ask for it by name; a client that
+ * accepts anything gets the array. */
 #include "api/problem.h"
 
 #include <stdbool.h>

@@ -1,3 +1,8 @@
+/* The table of contents of the API. A row holds everything that differs between routes, and what
+ * a row leaves out is the default: every caller is served, there is no body and no page, a
+ * missing row is an internal error. The address of a row is the identity of its endpoint, and its
+ * position is the endpoint's number in the counters of a worker, which outlive the worker: rows
+ * may be added anywhere, because a pool with another table has other counters. */
 #include "api/routes.h"
 
 #include <stddef.h>

@@ -1,3 +1,7 @@
+/* The rules for values that people send. Lengths count code points, as the columns of the schema
+ * do, and not bytes. A rule adds the code of what is wrong to a list and returns; a request that
+ * breaks several rules is answered with all of them at once, in the order of the checks. Rules
+ * that need rows are not here but in the statements. */
 #include "api/rules.h"
 
 #include <ctype.h>

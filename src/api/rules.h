@@ -10,7 +10,7 @@ struct arena;
 
 enum {
     MESSAGE_MAX_CHARS = 280,       /* of an activity */
-    LONG_MESSAGE_MAX_CHARS = 1024, /* of a reply or a message to somebody */
+    LONG_MESSAGE_MAX_CHARS = 1024, /* of a reply or a message */
     DISPLAY_NAME_MAX_CHARS = 255,
     BIO_MAX_CHARS = 1024,
     SEARCH_TERM_MAX_CHARS = 300,

@@ -1,3 +1,6 @@
+/* Follows, likes, reposts and notifications. PUT says that something is so and DELETE that it is
+ * not; both are the same statement with another value of its parameter on, and sending one again
+ * changes nothing. */
 #include "api/social.h"
 
 #include <stdbool.h>

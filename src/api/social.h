@@ -1,4 +1,4 @@
-/* What people do with each other and with each other's posts. */
+/* Likes, reposts, follows and notifications. */
 #ifndef CRUDDUR_API_SOCIAL_H
 #define CRUDDUR_API_SOCIAL_H
 
@@ -9,15 +9,15 @@
 
 handler social_like; /* an activity */
 handler social_unlike;
-handler social_repost; /* an activity, to those who follow the caller */
+handler social_repost; /* an activity, to the caller's followers */
 handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
-handler social_followers;     /* the users who follow a user, a list */
-handler social_following;     /* what those post and repost whom the caller follows, a list */
+handler social_followers;     /* the followers of a user, a list */
+handler social_following;     /* posts and reposts by the users that the caller follows, a list */
 handler social_notifications; /* what others did that concerns the caller, a list */
-handler social_unread;        /* how much of it is new */
-handler social_read;          /* none of it is, up to a time: until */
+handler social_unread;        /* how many of them are new */
+handler social_read;          /* marks them as read up to a time: until */
 
 extern const struct statement_def SOCIAL_LIKE;
 extern const struct statement_def SOCIAL_REPOST;

@@ -1,3 +1,6 @@
+/* One row for each reason. The codes are part of the API: clients compare them, so a code never
+ * changes its meaning, and user_reciever_handle_blank keeps the spelling that the frontends have.
+ */
 #include "api/status.h"
 
 #include <stddef.h>

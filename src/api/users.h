@@ -1,11 +1,11 @@
-/* Users: who posts. */
+/* Users. */
 #ifndef CRUDDUR_API_USERS_H
 #define CRUDDUR_API_USERS_H
 
 #include "api/endpoint.h"
 
 handler users_short;     /* uuid, handle and display name */
-handler users_suggested; /* whom to look at */
+handler users_suggested; /* users that the caller does not follow yet */
 handler users_feed;      /* profile and activities, a list */
 handler users_update;    /* one's own display_name and bio */
 

@@ -1,3 +1,7 @@
+/* Memory of one request. Blocks come from chunks that are released together, so nothing that
+ * lives as long as the request needs a free of its own, and no error path can leak. The first
+ * chunk in the list is the one with room; a block that is larger than a chunk gets a chunk for
+ * itself. An arena is never shared between requests. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -8,6 +12,7 @@
 
 enum { CHUNK_BYTES = 4096 };
 
+/* Chunks form a list with the newest first. used is a multiple of the strictest alignment. */
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size;

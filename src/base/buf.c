@@ -1,3 +1,6 @@
+/* A text that grows. It is always NUL-terminated once something was added, and size is a power of
+ * two times the first one, so that many small additions cost linear time. Growth ends the process
+ * if there is no memory (see memory.h): no caller has to check. */
 #include "base/buf.h"
 
 #include <stdarg.h>

@@ -1,3 +1,6 @@
+/* Deadlines use the monotonic clock, which no administrator and no time server sets. The real
+ * time is for the log only, and its text is kept for the second that it shows, as there may be
+ * thousands of lines in one second. */
 #include "base/clock.h"
 
 #include <string.h>

@@ -1,3 +1,7 @@
+/* Identifiers from outside are checked before they go into a header, a log or a statement; the
+ * checks are the grammars of UUIDs, of our request ids, and of W3C's traceparent (version 00). A
+ * derived UUID is version 5 in a name space of ours: the same key of the same author always gives
+ * the same row, whichever process answers. */
 #include "base/ids.h"
 
 #include <stddef.h>
@@ -14,7 +18,7 @@ void uuid_make(char text[static UUID_TEXT_SIZE])
 
 void uuid_derive(const char *text, char uuid[static UUID_TEXT_SIZE])
 {
-    /* Ours alone, so that nobody else's version 5 UUIDs can meet these. */
+    /* A name space of ours: version 5 UUIDs of other programs cannot be equal to these. */
     static const uuid_t space = {0x6d, 0x1f, 0x0c, 0x55, 0x3a, 0x9e, 0x4b, 0x62,
                                  0x9c, 0x07, 0xe4, 0x81, 0x2b, 0xd0, 0x57, 0xaf};
     uuid_t id;

@@ -1,3 +1,7 @@
+/* json-c behind a small interface, so that no other file knows it. json-c accepts more than RFC
+ * 8259 allows, so a text is checked against the grammar first (json_grammar.c); then members are
+ * counted, as json-c silently keeps the last of two members with one name, which two readers of a
+ * token could read differently. */
 #include "base/json.h"
 
 #include <json.h>

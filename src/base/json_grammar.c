@@ -1,3 +1,6 @@
+/* A recursive descent over RFC 8259 that builds nothing. Each function takes one production at
+ * scan->at and returns whether it was there; on false the position is of no use any more.
+ * depth_left bounds the recursion, and so the stack. Member counts include nested objects. */
 #include "base/json_grammar.h"
 
 #include <stdint.h>
@@ -5,6 +8,7 @@
 
 #include "base/hex.h"
 
+/* The position in the text, and what may still come. */
 struct scan {
     const char *at;
     const char *end;

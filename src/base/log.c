@@ -1,3 +1,10 @@
+/* A line is built in one static buffer and written with one call, so lines of several processes
+ * do not mix. The log must not stop the service: if standard error is a pipe or socket whose
+ * reader is slow, the line is dropped and counted, and the next line that is written says how
+ * many were lost. Values are escaped as JSON in both formats, because some come from requests.
+ *
+ * The process id is cached. Every line has it, and without the cache the system call would be the
+ * only one of some lines; a fork clears the cache. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -24,6 +31,8 @@ static const struct {
     [LOG_DEBUG] = {"debug", "\033[36m"},
 };
 
+/* Of the process. log_setup is called before the first line, and again in a forked child whose
+ * settings differ. */
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
@@ -167,7 +176,7 @@ static bool is_written(ssize_t written, size_t length)
     return written >= 0;
 }
 
-/* A log that nobody reads must not stop the service: a full pipe costs lines, which are counted. */
+/* A log without a reader must not stop the service: with a full pipe lines are dropped and counted. */
 static bool write_line(const char *bytes, size_t length)
 {
     struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};

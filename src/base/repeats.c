@@ -1,3 +1,7 @@
+/* Limits log lines of one kind, with a fixed amount of memory: a table of keys, each with the
+ * time of its last line and a count of lines that were left out since. If every entry is in use,
+ * further keys share the last entry, so that an attacker that makes up keys gets one line an
+ * interval and not one for each. */
 #include "base/repeats.h"
 
 #include <stddef.h>

@@ -1,3 +1,6 @@
+/* Validation by the table of RFC 3629, so overlong forms and surrogates are no UTF-8. The lists
+ * of blank and control characters are the same as those in sql/schema.sql, since PostgreSQL
+ * checks the same rules by constraints; a test compares them. */
 #include "base/utf8.h"
 
 #include <stdint.h>

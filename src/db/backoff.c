@@ -1,3 +1,6 @@
+/* The pause doubles with each failure up to a limit that the caller gives, because the limit
+ * depends on whether the outage is known to last. The jitter of 75 to 125 % keeps the workers,
+ * which lose their sessions at the same moment, from connecting at the same moment. */
 #include "db/backoff.h"
 
 void backoff_failed(struct backoff *backoff, int64_t now_us, int max_ms, uint32_t random)

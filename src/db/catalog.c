@@ -1,3 +1,7 @@
+/* A catalog belongs to a generation of workers: it is read before they are forked, shared by
+ * copy-on-write, and freed with the generation at the next reload. SQL on disk can therefore
+ * change under a running pool without an effect before HUP. Numbers of statements are positions
+ * in one catalog and mean nothing in another one. */
 #include "db/catalog.h"
 
 #include <stdio.h>
@@ -13,6 +17,8 @@ static const struct statement_def *const OWN[] = {
     &STATEMENT_SESSION_SCHEMA, &STATEMENT_SESSION_SNAPSHOT,  &STATEMENT_METRICS_STEP,
 };
 
+/* entries[number] is of defs[number]. The definitions are constants of other files; the texts are
+ * owned here. */
 struct catalog {
     size_t count;
     const struct statement_def *defs[CATALOG_MAX]; /* dense: catalog_get searches it */

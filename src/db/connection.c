@@ -1,3 +1,22 @@
+/* What a worker does with its session, from a submitted statement to its result. A statement is
+ * in one of these states, by the list that it is on:
+ *
+ *     queued  on connection->queue, in the order of submission; it has a deadline
+ *     sent    on pipeline.sent, behind a Sync of its own or of its unit
+ *     done    its callback was called, once, and it was freed
+ *
+ * From sent it goes back to queued if the session is lost, if the server was too late for it, or
+ * if a statement of its unit failed; each of these has a limit, so every statement is done in the
+ * end. Nothing is done before the Sync of its unit was answered, as a commit can fail after its
+ * statements succeeded.
+ *
+ * Writes are sent again after a loss, and that is safe for three reasons. A statement can be
+ * repeated: what it creates has its UUID already. The old backend may still run: the introduction
+ * waits for its end before the first write of the new session. And a write does nothing after its
+ * parameter not_after, a time of the server's clock, so an attempt that was given up cannot take
+ * effect later.
+ *
+ * The session belongs to the link: after a call that may have lost it, link.is_ready says so. */
 #include "db/connection.h"
 
 #include <poll.h>
@@ -115,6 +134,7 @@ static void complete(struct connection *connection, struct pending *pending, str
     memory_free(pending);
 }
 
+/* Without a result of the server. */
 static void complete_without(struct connection *connection, struct pending *pending,
                              enum status status)
 {
@@ -135,6 +155,8 @@ static void fail_queue(struct connection *connection)
     }
 }
 
+/* To its place by the time of its submission, so that a retry does not go behind later
+ * statements. */
 static void put_back(struct connection *connection, struct pending *pending)
 {
     struct pending_list one = {0};
@@ -170,19 +192,19 @@ static void note_loss(struct connection *connection)
 
 /* What was sent is to be sent again. Whatever the old session answers later must not be taken for an
  * answer to something else. */
-static void drop_session(struct connection *connection, bool is_useless)
+static void drop_session(struct connection *connection, bool is_suspect)
 {
     withdraw_introduction(connection);
     note_loss(connection);
-    if (is_useless) {
-        link_drop_useless(&connection->link);
+    if (is_suspect) {
+        link_drop_and_wait(&connection->link);
     } else {
         link_drop(&connection->link);
     }
     pipeline_abandon(&connection->pipeline, &connection->queue);
 }
 
-/* In an outage nobody waits for one more attempt. */
+/* In a known outage no statement waits for one more attempt. */
 static void attempt_failed(struct connection *connection)
 {
     connection->is_wanted = false;
@@ -191,13 +213,14 @@ static void attempt_failed(struct connection *connection)
     }
 }
 
-/* The first unit of what was sent is what the server was at when the session was lost. Of several
- * statements each gets a unit of its own, as it isn't said which one it was; a single one has had its
- * chances when that has happened too often. */
-static bool has_had_its_chances(struct pending *running)
+/* The first unit that was sent is the one that the server ran when the session was lost; a statement of it may
+ * be what crashes the server. Of several statements each gets a unit of its own for the next session,
+ * as it is not known which one it was. A single one counts the loss. */
+static void note_crash_suspects(struct pending *running)
 {
     if (running->ends_unit) {
-        return running->losses++ == CONNECTION_RESENDS_MAX;
+        running->losses++;
+        return;
     }
     for (struct pending *pending = running; pending != NULL; pending = pending->next) {
         pending->runs_alone = true;
@@ -205,7 +228,6 @@ static bool has_had_its_chances(struct pending *running)
             break;
         }
     }
-    return false;
 }
 
 static void lose_session(struct connection *connection)
@@ -217,8 +239,11 @@ static void lose_session(struct connection *connection)
                 running != NULL ? catalog_get(connection->catalog, running->statement->def)->name
                                 : "idle",
                 (int)strcspn(why, "\n"), why);
-    bool is_given_up = running != NULL && running != &connection->introduction.pending &&
-                       has_had_its_chances(running);
+    bool is_statement = running != NULL && running != &connection->introduction.pending;
+    if (is_statement) {
+        note_crash_suspects(running);
+    }
+    bool is_given_up = is_statement && running->losses > CONNECTION_RESENDS_MAX;
     drop_session(connection, true);
     if (is_given_up) {
         pending_remove(&connection->queue, running);
@@ -233,6 +258,7 @@ static int64_t deadline_of(const struct connection *connection, const struct pen
     return pending->asked_us + connection->settings->deadline_ms * INT64_C(1000);
 }
 
+/* Every write and the introduction say what the server's clock showed. */
 static void take_clock(struct connection *connection, const struct pending *pending)
 {
     const char *said = pipeline_column(pending, "clock_us");
@@ -261,6 +287,8 @@ static void fail_what_may_run(struct connection *connection)
     }
 }
 
+/* The introduction's unit was committed: the session has a name, and the backend before it is
+ * gone or was waited for in vain. */
 static void introduced(struct connection *connection)
 {
     struct introduction *introduction = &connection->introduction;
@@ -285,6 +313,7 @@ static bool was_late(const struct result *result)
     return result->outcome != NULL && strcmp(result->outcome, "late") == 0;
 }
 
+/* Another attempt has a new not_after, by the clock that this answer brought. */
 static void statement_was_late(struct connection *connection, struct pending *pending)
 {
     if (pending->late_repeats++ < LATE_REPEATS_MAX &&
@@ -295,6 +324,7 @@ static void statement_was_late(struct connection *connection, struct pending *pe
     }
 }
 
+/* The unit was committed. is_in_doubt: it may not have reached the synchronous standby. */
 static void unit_done(struct connection *connection, struct pending_list *unit, bool is_in_doubt)
 {
     struct pending *pending;
@@ -308,7 +338,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
             introduced(connection);
             continue;
         }
-        connection->link.was_of_use = true;
+        connection->link.served_any = true;
         if (is_write) {
             take_clock(connection, pending);
         }
@@ -392,6 +422,7 @@ static void unit_failed(struct connection *connection, struct pending_list *unit
     }
 }
 
+/* Takes all complete units. A callback may submit statements, which are only queued here. */
 static void receive(struct connection *connection)
 {
     bool is_alive = session_receive(connection->link.session);
@@ -498,6 +529,8 @@ static const struct pending *next_in_time(struct connection *connection)
     return connection->queue.first;
 }
 
+/* Sends units up to the limit. A write needs a recent introduction first; reads do not wait for
+ * it. */
 static void send_queue(struct connection *connection)
 {
     bool is_alive = true;
@@ -554,6 +587,8 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     complete_without(connection, late, STATUS_DATABASE_TIMEOUT);
 }
 
+/* What has run out of time: an attempt to connect, a statement that was sent, statements in the
+ * queue. */
 static void expire(struct connection *connection)
 {
     if (!link_expire(&connection->link)) {
@@ -565,6 +600,8 @@ static void expire(struct connection *connection)
 
 /* --- what the worker calls --- */
 
+/* The queue is bounded, and in a known outage it is short: what comes then fails at once, but for
+ * a few statements that make the next attempt happen. */
 static bool is_refused(const struct connection *connection)
 {
     const struct link *link = &connection->link;
@@ -606,6 +643,7 @@ bool connection_cancel(struct connection *connection, const void *context)
     return false;
 }
 
+/* The socket of a session that connects is ready. */
 static void go_on_connecting(struct connection *connection)
 {
     if (!link_go_on_connecting(&connection->link)) {

@@ -1,6 +1,6 @@
 /* A worker's persistent connection to the database, as its requests see it: statements go in,
- * results come out, many at a time, and nobody waits. That the server restarted, failed over,
- * deadlocked or hung in between is dealt with here, once for every route. */
+ * results come out, many at a time, and no call blocks. A server that restarts, fails over, deadlocks or hangs is dealt
+ * with here, once for every route. */
 #ifndef CRUDDUR_DB_CONNECTION_H
 #define CRUDDUR_DB_CONNECTION_H
 
@@ -70,8 +70,8 @@ struct statement_runner {
     void *context;
 };
 
-/* Does what there is to do: sends what was submitted, takes what has come if the socket is ready,
- * looks at deadlines. Never waits. */
+/* Sends queued statements, reads results if the socket is readable, and fails statements whose deadline has
+ * passed. Does not block. */
 void connection_proceed(struct connection *connection, bool is_ready);
 
 /* Milliseconds until connection_proceed has something to do without the socket being ready; -1:

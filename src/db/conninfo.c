@@ -1,3 +1,7 @@
+/* libpq's own parser reads the string, as its rules are long and change. What is added: values
+ * that make a dead network show within seconds, unless the string has them; and a check for
+ * characters in a password that should have been percent-encoded, because libpq takes what
+ * follows them for a host, and would quote a part of the password in its error. */
 #include "db/conninfo.h"
 
 #include <libpq-fe.h>

@@ -38,6 +38,7 @@ struct dial {
     int64_t told_us;  /* when the silence is reported, though it is waited on; INT64_MAX: never */
 };
 
+/* Valid from the first start_connect on, when tried is at least 1. */
 static const struct target *current(const struct session *session)
 {
     return &session->dial->targets[session->dial->order[session->dial->tried - 1]];
@@ -64,6 +65,8 @@ static void wait_for_word(struct session *session)
     session->dial->told_us = told_us < session->dial->end_us ? told_us : INT64_MAX;
 }
 
+/* The earlier of two moments: when the silence is reported, so that requests need not wait for
+ * this address, and when the address is given up. */
 int64_t dial_next_us(const struct session *session)
 {
     return session->dial->told_us < session->dial->end_us ? session->dial->told_us
@@ -79,6 +82,8 @@ static int64_t limit_of(const struct conninfo *conninfo)
     return seconds <= 0 ? 0 : (seconds < 2 ? 2 : seconds) * INT64_C(1000000);
 }
 
+/* Gives libpq one address. It is asked for verbose errors until the log-in is done, because only
+ * those have the SQLSTATE. */
 static bool start_connect(struct session *session, struct session_failure *failure)
 {
     struct conninfo *conninfo = &session->dial->conninfo;
@@ -160,6 +165,7 @@ static bool start_look_up(struct session *session, struct session_failure *failu
     return !lookup_is_done(session->dial->lookup) || take_targets(session, failure);
 }
 
+/* The URL's file is read at each attempt, so that a new password needs no reload. */
 static bool start(struct session *session, struct session_failure *failure)
 {
     const struct session_settings *settings = session->settings;
@@ -195,6 +201,7 @@ void dial_free(struct dial *dial)
     }
 }
 
+/* Goes on when the server's answer has come. Ready only if no statement was refused. */
 static enum session_state set_up(struct session *session, struct session_failure *failure)
 {
     if (!set_up_read(session, NO_STATEMENT - 1, failure) || !session_flush(session)) {
@@ -217,6 +224,7 @@ static enum session_state set_up(struct session *session, struct session_failure
     return SESSION_READY;
 }
 
+/* The log-in is done. From here on an error is not libpq's but the server's about a statement. */
 static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
 {
     session->dial->stage = STAGE_SET_UP;
@@ -264,6 +272,7 @@ static enum session_state go_on_connecting(struct session *session, struct sessi
     return SESSION_CONNECTING;
 }
 
+/* In the form of libpq's own messages, so that all addresses of a line look alike. */
 static void add_silence(const struct session *session, struct session_failure *failure)
 {
     const struct target *target = current(session);

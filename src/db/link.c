@@ -1,3 +1,12 @@
+/* A link owns the session, and is in one of three states:
+ *
+ *     no session   session is NULL; the next attempt is not before backoff.next_us
+ *     connecting   session is set, is_ready is false; dial.c goes on when the socket is ready or at dial_next_us
+ *     ready        is_ready is true; the user sends and receives
+ *
+ * Failures short of the patience are retried after LINK_RETRY_MS, because a restart or a failover
+ * takes about a second. After that the outage is known: link_is_away is true, the user fails its
+ * statements at once, and the pauses grow. The log has one line a minute about it. */
 #include "db/link.h"
 
 #include <poll.h>
@@ -12,15 +21,15 @@
 enum { LOG_FAILURE_MS = 60000 };
 
 void link_init(struct link *link, const struct session_settings *settings, int patience_ms,
-               const struct catalog *catalog, int epoll_fd, void *who)
+               const struct catalog *catalog, int epoll_fd, void *event_data)
 {
-    static struct session_counts nobodys;
+    static struct session_counts uncounted;
 
     *link = (struct link){.settings = settings,
-                          .counts = settings->counts != NULL ? settings->counts : &nobodys,
+                          .counts = settings->counts != NULL ? settings->counts : &uncounted,
                           .patience_ms = patience_ms,
                           .catalog = catalog,
-                          .who = who,
+                          .event_data = event_data,
                           .epoll_fd = epoll_fd,
                           .watched_fd = -1};
 }
@@ -41,7 +50,7 @@ static void unwatch(struct link *link)
 
 void link_watch(struct link *link)
 {
-    struct epoll_event event = {.data.ptr = link->who};
+    struct epoll_event event = {.data.ptr = link->event_data};
 
     if (link->epoll_fd < 0 || link->session == NULL) {
         return;
@@ -70,10 +79,10 @@ void link_drop(struct link *link)
 }
 
 /* A server that crashes takes new sessions for a moment before it ends them all. */
-void link_drop_useless(struct link *link)
+void link_drop_and_wait(struct link *link)
 {
     link_drop(link);
-    if (!link->was_of_use) {
+    if (!link->served_any) {
         link->backoff.next_us = clock_us() + LINK_RETRY_MS * INT64_C(1000);
     }
 }
@@ -141,7 +150,7 @@ static void attempt_succeeded(struct link *link)
     link->away_since_us = 0;
     link->lacks_slot = false;
     link->is_ready = true;
-    link->was_of_use = false;
+    link->served_any = false;
 }
 
 bool link_connect_if_due(struct link *link)

@@ -21,7 +21,7 @@ struct link {
     const struct catalog *catalog;
     struct session *session; /* NULL while there is none */
     bool is_ready;           /* else it is still connecting */
-    bool was_of_use;         /* for its user to say of a ready one */
+    bool served_any;         /* set by the user: the session has answered a statement */
     struct session_memory memory;
     int64_t away_since_us; /* the first address that failed; 0: the last attempt went well */
     int patience_ms;       /* until that is an outage */
@@ -31,7 +31,7 @@ struct link {
     bool is_logged;                 /* that there is no session */
     bool is_unfit;                  /* because the schema doesn't fit */
     int64_t logged_ms;
-    void *who; /* data.ptr of its events */
+    void *event_data; /* data.ptr of its events */
     int epoll_fd;
     int watched_fd; /* -1: none */
     uint32_t watched_events;
@@ -39,7 +39,7 @@ struct link {
 
 /* With epoll_fd -1 the socket is in no set. All must outlive the link. */
 void link_init(struct link *link, const struct session_settings *settings, int patience_ms,
-               const struct catalog *catalog, int epoll_fd, void *who);
+               const struct catalog *catalog, int epoll_fd, void *event_data);
 void link_release(struct link *link);
 
 /* Each is false when an attempt to connect has come to nothing, or has got no further for a while. */
@@ -47,9 +47,11 @@ bool link_connect_if_due(struct link *link); /* begins one, without a session an
 bool link_go_on_connecting(struct link *link); /* the socket is ready */
 bool link_expire(struct link *link);           /* goes on to the next address when it is time */
 
-/* Gives the session up. Not of use: before it is clear that the next one will be, it is waited for. */
+/* Closes the session. link_drop_and_wait() also delays the next attempt by LINK_RETRY_MS if the session never
+ * answered a statement: a crashing server accepts connections for a moment before it closes all of
+ * them. */
 void link_drop(struct link *link);
-void link_drop_useless(struct link *link);
+void link_drop_and_wait(struct link *link);
 
 /* After anything that may have changed what there is to wait for. */
 void link_watch(struct link *link);

@@ -1,3 +1,10 @@
+/* getaddrinfo blocks and has no descriptor, so a thread calls it, and an eventfd says that it is
+ * done. The caller may give up before: then the thread still runs, and the last of the two frees
+ * the memory (holders). All signals are blocked in the thread, since the handlers are the
+ * worker's.
+ *
+ * While the thread runs it owns `found` and `failure`; the caller reads them after the eventfd
+ * was readable. `wanted` is written before the thread starts and read by both. */
 #include "db/lookup.h"
 
 #include <arpa/inet.h>

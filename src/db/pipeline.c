@@ -1,3 +1,12 @@
+/* libpq's pipeline mode gives the results of all statements in the order in which they were sent,
+ * and nothing says which statement a result is of but the count. So the invariant of this file
+ * is: answered_to is the statement that libpq's next result is of, and units is the number of
+ * Syncs that are not answered yet. Both change only in pipeline_send and pipeline_next.
+ *
+ * The results of a statement end with a NULL; those of a unit end with the result of its Sync. A
+ * statement that is run for the first time has a prelude, Parse by its name, whose results come first; where a pooler may be, the prelude sets the transaction up. After an error the server skips the rest of the unit, and libpq gives
+ * PGRES_PIPELINE_ABORTED for each skipped statement: these are no results, and the whole unit was
+ * rolled back. */
 #include "db/pipeline.h"
 
 #include <libpq-fe.h>
@@ -40,6 +49,8 @@ static bool send_prelude(struct session *session, struct pending *pending, bool 
     return PQsendPrepare(session_pg(session), prepared->name, prepared->sql, 0, NULL);
 }
 
+/* Values are passed as text; PostgreSQL knows their types from the statement. not_after is the
+ * last value to be set, as it depends on the clock of the server that this session is with. */
 static bool send_statement(const struct session *session, struct pending *pending)
 {
     const struct statement *statement = pending->statement;
@@ -104,7 +115,7 @@ static enum unit_state take_unit(struct pipeline *pipeline, struct pending_list 
 }
 
 /* Whether libpq made this result itself, for want of a connection. */
-static bool tells_of_loss(const PGresult *result)
+static bool is_connection_loss(const PGresult *result)
 {
     return PQresultStatus(result) == PGRES_FATAL_ERROR &&
            PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
@@ -127,6 +138,7 @@ static void end_prelude(struct session *session, struct pending *about)
     }
 }
 
+/* Keeps the reason: the prelude's error, or else the last result. */
 static void take_reply(struct pending *about, PGresult *reply)
 {
     if (about->reply != NULL && PQresultStatus(reply) == PGRES_PIPELINE_ABORTED) {
@@ -161,7 +173,7 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session
         } else if (PQresultStatus(reply) == PGRES_PIPELINE_SYNC) {
             PQclear(reply);
             return take_unit(pipeline, unit);
-        } else if (tells_of_loss(reply)) {
+        } else if (is_connection_loss(reply)) {
             PQclear(reply);
             return UNIT_LOST;
         } else {

@@ -1,3 +1,7 @@
+/* A sample says: at some moment between sent and received the server's clock showed said. So the
+ * difference of the clocks is between said - received and said - sent, and the lower bound is
+ * kept, as not_after must not be later than the deadline. The bound gets worse with time, by the
+ * drift that the two clocks may have. */
 #include "db/server_clock.h"
 
 /* By how much the two clocks may have moved apart since a sample. */

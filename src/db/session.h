@@ -31,7 +31,7 @@ struct session_settings {
     bool prepares;            /* false: send the text each time and set each transaction up, for a
                                  pooler in transaction mode, whose sessions are not ours */
     unsigned lanes;           /* set (LANE_SET) of those whose statements it runs */
-    struct session_counts *counts; /* NULL: nobody counts */
+    struct session_counts *counts; /* NULL: they are not counted */
 };
 
 int session_fd(const struct session *session);

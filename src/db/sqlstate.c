@@ -1,3 +1,6 @@
+/* The one place that knows SQLSTATEs. A class is taken as a whole where PostgreSQL's appendix A
+ * gives all its codes the same cause; codes that differ from their class stand before it. What is
+ * not listed is an error of ours: a statement that PostgreSQL does not accept. */
 #include "db/sqlstate.h"
 
 #include <stddef.h>
@@ -24,6 +27,7 @@ static const struct {
     {"58", {STATUS_DATABASE_UNAVAILABLE, REMEDY_NONE}},         /* input/output errors */
 };
 
+/* sqlstate has five characters, prefix two or five. */
 static bool has_prefix(const char *sqlstate, const char *prefix)
 {
     return strncmp(sqlstate, prefix, strlen(prefix)) == 0;

@@ -1,3 +1,7 @@
+/* The statements that cruddurd runs for itself, and how values get into a statement. Names are
+ * compared at run time, which costs some nanoseconds a value and keeps handlers independent of
+ * the order of parameters; a name that is wrong is found by the first request of the route, so by
+ * its test. */
 #include "db/statement.h"
 
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/* Turns named parameters into $1, $2, … and passes everything else on. To find a parameter the
+ * scanner must know what is no SQL: string literals in their three forms, quoted identifiers and
+ * comments. It knows no more of SQL than that, so errors of the SQL itself are found by
+ * PostgreSQL and reported with the line of the template.
+ *
+ * The wrapping of a shape stands on one line before the text, so line numbers can be counted
+ * back. */
 #include "db/template.h"
 
 #include <ctype.h>
@@ -17,6 +24,7 @@ struct scanner {
     struct template_error *error;
 };
 
+/* Lines are counted when there is an error to report, not while scanning. */
 static int line_of(const struct scanner *scanner, const char *place)
 {
     int line = 1;

@@ -93,6 +93,8 @@ bool trial_is_superuser(const struct session *session)
     return is_superuser != NULL && strcmp(is_superuser, "on") == 0;
 }
 
+/* The value that libpq has used, whichever way it was set: by the string, a service or the
+ * environment. */
 static bool verifies_certificate(const struct session *session)
 {
     PQconninfoOption *options = PQconninfo(session->pg);

@@ -1,3 +1,7 @@
+/* The caller is decided by the Authorization header alone. In handle mode a request without that
+ * header is trusted to name its user, if it comes from this host: that mode is for development,
+ * and listen.c refuses to open it to the network. A token whose key is unknown may be of a new
+ * key, so the request is parked (CALLER_PENDING) until the keys were fetched once more. */
 #include "identity/caller.h"
 
 #include <stddef.h>

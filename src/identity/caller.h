@@ -1,4 +1,4 @@
-/* Who is calling. */
+/* The identity of a request's caller. */
 #ifndef CRUDDUR_IDENTITY_CALLER_H
 #define CRUDDUR_IDENTITY_CALLER_H
 
@@ -8,8 +8,8 @@
 #include "identity/token.h"
 
 enum identity_mode {
-    IDENTITY_TOKEN, /* callers are who their token says */
-    IDENTITY_HANDLE /* for learning, on loopback: without a token, whoever the request names */
+    IDENTITY_TOKEN, /* the token says which user the caller is */
+    IDENTITY_HANDLE /* for development, on loopback: without a token the request names the user */
 };
 
 struct identity {

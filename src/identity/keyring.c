@@ -1,3 +1,7 @@
+/* Keys come from a file. With an issuer the file is written by the key fetcher, and keypage's
+ * generation counter says that it has changed; without one it is read once. Keys that could not
+ * be renewed for longer than max_age_s count as none: a key that the issuer has withdrawn must
+ * not stay good for ever because the network is down. */
 #include "identity/keyring.h"
 
 #include <stddef.h>
@@ -7,6 +11,7 @@
 #include "base/memory.h"
 #include "identity/keys.h"
 
+/* keys is replaced as a whole, so that a verification never sees half of a set. */
 struct keyring {
     const struct keyring_settings *settings;
     struct keys *keys;

@@ -12,7 +12,7 @@ struct keyring;
 
 struct keyring_settings {
     const char *file;
-    const struct keypage_link *link; /* NULL: nobody fetches, the file is all there is */
+    const struct keypage_link *link; /* NULL: there is no fetcher, only the file */
     int max_age_s;                   /* of fetched keys; older ones are as good as none */
 };
 
@@ -24,7 +24,7 @@ void keyring_free(struct keyring *keyring); /* NULL is allowed */
 const struct keys *keyring_current(struct keyring *keyring, int64_t now_s);
 
 /* Asks for fresh keys because a token named one that isn't there. Whether to wait for them: not when
- * nobody fetches, or the last fetch was just now. */
+ * there is no fetcher, or the last fetch was a moment ago. */
 bool keyring_ask(const struct keyring *keyring);
 
 /* Changes whenever keyring_current may give other keys. */

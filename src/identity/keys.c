@@ -1,3 +1,7 @@
+/* RSA public keys from a JWKS (RFC 7517). A key that is not for RS256 signatures is passed over,
+ * so a set may have keys of other kinds. Two keys with one kid make that kid ambiguous, and no
+ * token with it is good: to try both would let the one vouch for the other. Sizes are bounded,
+ * since a huge modulus makes each check slow. */
 #include "identity/keys.h"
 
 #include <openssl/bn.h>
@@ -16,6 +20,7 @@
 
 enum { NUMBER_TEXT_MAX = BASE64URL_TEXT_SIZE(KEY_BITS_MAX / 8 + 1) };
 
+/* A key of the set. is_ambiguous: another key of the set has the same kid. */
 struct key {
     char *kid;
     EVP_PKEY *pkey;

@@ -1,3 +1,7 @@
+/* HMAC-SHA256 over the time, a dot and the body, in a header "t=TIME,v1=HEX". Several v1 are
+ * accepted, so that the secret can be changed without a gap. All of them are compared, in
+ * constant time, before the time is looked at: an answer must not tell an unsigned request
+ * whether its time would have been good. */
 #include "identity/signature.h"
 
 #include <openssl/core_names.h>

@@ -1,3 +1,6 @@
+/* Access tokens of one issuer (RFC 7519, RS256). The order of the checks is a rule: nothing of
+ * the payload is believed before the signature was verified, and the header is read only for its algorithm, its kid, and extensions, all of which are refused. The algorithm is fixed; a token that names another one, none included, is
+ * refused before a key is looked up. */
 #include "identity/token.h"
 
 #include <stdbool.h>
