@@ -90,7 +90,8 @@ enum decision activities_show_of(struct call *call, struct response *response,
     return show(call, call->request->capture[0], call->request->capture[1], response, statement);
 }
 
-/* Binds the repeat window; 0 for a request with an Idempotency-Key, which alone tells repetitions apart. */
+/* Binds the repeat window; 0 for a request with an Idempotency-Key, which alone tells
+ * repetitions apart. */
 static void bind_window(struct statement *statement, const struct call *call)
 {
     bool has_key = call->request->idempotency_key != NULL;

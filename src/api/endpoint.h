@@ -26,7 +26,7 @@ struct call {
     const struct caller *caller;
     const struct json *body; /* NULL unless the endpoint takes one */
     struct page page;
-        /* for lists */ /* handle mode: the user of requests that name no user; NULL if not set */
+    /* for lists */ /* handle mode: the user of requests that name no user; NULL if not set */
     const char *default_handle;
     /* How many activities and messages their author may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour;
@@ -53,7 +53,7 @@ typedef void finisher(const struct call *call, const struct result *result,
 
 enum access {
     ACCESS_ANYONE, /* the token is not read */
-    ACCESS_VIEWER, /* every caller; the response differs for a caller whose token is verified at once */
+    ACCESS_VIEWER, /* every caller; a token that is verified at once makes a difference */
     ACCESS_CALLER, /* 401 for a request without an identity */
     ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
 };

@@ -37,8 +37,8 @@ const struct statement_def MESSAGES_LIST = {
                    "since_uuid"},
 };
 
-static enum decision list(struct call *call, const char *group, const char *other,
-                          struct response *response, struct statement *statement)
+static enum decision list_messages(struct call *call, const char *group, const char *other,
+                                   struct response *response, struct statement *statement)
 {
     struct broken broken = {0};
     const char *handle = author_handle(call, NULL, NULL, &broken);
@@ -58,13 +58,13 @@ static enum decision list(struct call *call, const char *group, const char *othe
 enum decision messages_list(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return list(call, call->request->capture[0], NULL, response, statement);
+    return list_messages(call, call->request->capture[0], NULL, response, statement);
 }
 
 enum decision messages_list_of(struct call *call, struct response *response,
                                struct statement *statement)
 {
-    return list(call, NULL, call->request->capture[0], response, statement);
+    return list_messages(call, NULL, call->request->capture[0], response, statement);
 }
 
 /* The conversation or the user that a message is for. */
@@ -73,8 +73,8 @@ struct receiver {
     const char *handle; /* ignored if there is a group */
 };
 
-/* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one also sends "@" and a handle
- * as message_group_uuid, for a link to a user. */
+/* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one
+ * also sends "@" and a handle as message_group_uuid, for a link to a user. */
 static struct receiver take_receiver(const struct call *call, struct broken *broken)
 {
     struct receiver receiver = {0};
@@ -107,8 +107,9 @@ const struct statement_def MESSAGES_APPEND = {
     .lane = LANE_WRITE,
 };
 
-static enum decision append(const struct call *call, const char *handle, const char *uuid,
-                            const char *group, const char *message, struct statement *statement)
+static enum decision append_message(const struct call *call, const char *handle, const char *uuid,
+                                    const char *group, const char *message,
+                                    struct statement *statement)
 {
     *statement = statement_of(&MESSAGES_APPEND);
     author_bind(statement, call, handle);
@@ -125,8 +126,9 @@ const struct statement_def MESSAGES_START = {
     .lane = LANE_WRITE,
 };
 
-static enum decision begin(const struct call *call, const char *handle, const char *uuid,
-                           const char *other, const char *message, struct statement *statement)
+static enum decision begin_conversation(const struct call *call, const char *handle,
+                                        const char *uuid, const char *other, const char *message,
+                                        struct statement *statement)
 {
     char *group = arena_alloc(call->request->arena, UUID_TEXT_SIZE);
 
@@ -154,6 +156,7 @@ enum decision messages_send(struct call *call, struct response *response,
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    return receiver.group != NULL ? append(call, handle, uuid, receiver.group, message, statement)
-                                  : begin(call, handle, uuid, receiver.handle, message, statement);
+    return receiver.group != NULL
+               ? append_message(call, handle, uuid, receiver.group, message, statement)
+               : begin_conversation(call, handle, uuid, receiver.handle, message, statement);
 }

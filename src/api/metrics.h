@@ -1,4 +1,5 @@
-/* /metrics, for Prometheus: the pool's, and what only the database knows. And how the service grows. */
+/* /metrics, for Prometheus: the pool's, and what only the database knows. And how the service
+ * grows. */
 #ifndef CRUDDUR_API_METRICS_H
 #define CRUDDUR_API_METRICS_H
 

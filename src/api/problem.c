@@ -30,7 +30,8 @@ static const char *problem_document(const struct request *request, int http, con
                         response_reason(http), http, codes, request->id);
 }
 
-/* Of the two forms the document only if it is asked for by name, and not less than the other one. */
+/* Of the two forms the document only if it is asked for by name, and not less than the other
+ * one. */
 static bool wants_document(const struct request *request)
 {
     int weight = request_weight(request, "application/problem+json");

@@ -1,6 +1,6 @@
-/* The table of routes as text, for readers and for tests/http/test_openapi.py. It says what the rows of
- * routes.c say and adds nothing: what every route with a body may answer, for instance, is not repeated
- * here. */
+/* The table of routes as text, for readers and for tests/http/test_openapi.py. It says what the
+ * rows of routes.c say and adds nothing: what every route with a body may answer, for instance,
+ * is not repeated here. */
 #include "api/route_table.h"
 
 #include <stddef.h>

@@ -15,8 +15,8 @@ enum { ROUTES_MAX = 64 };
  * What router_find gives back is a const struct endpoint *. */
 void routes_add(struct router *router, bool with_hooks);
 
-/* The catalog of all statements that a route names. NULL when a template is missing or wrong, which was
- * logged then. */
+/* The catalog of all statements that a route names. NULL when a template is missing or wrong,
+ * which was logged then. */
 struct catalog *routes_load_catalog(const char *sql_dir);
 
 /* The endpoints have numbers from 0 up, below ROUTES_MAX. */

@@ -73,7 +73,8 @@ static size_t fixed_zone_length(const char *name)
     return is_one ? sizeof START + digits : 0;
 }
 
-/* Whether it is one of the IANA database's names with digits, other than those of fixed_zone_length. */
+/* Whether it is one of the IANA database's names with digits, other than those of
+ * fixed_zone_length. */
 static bool is_zone_with_digits(const char *name)
 {
     static const char *const ZONES[] = {"CST6CDT", "EST5EDT", "Etc/GMT0", "GMT+0",
@@ -169,8 +170,8 @@ struct moment {
     int offset_minutes; /* east of UTC */
 };
 
-/* The digits of a second's fraction; those beyond the sixth are ignored. A time with one to three digits was cut to
- * milliseconds and means the end of its millisecond. */
+/* The digits of a second's fraction; those beyond the sixth are ignored. A time with one to
+ * three digits was cut to milliseconds and means the end of its millisecond. */
 static bool take_fraction(const char **at, struct moment *moment)
 {
     if (!take_char(at, '.')) {
@@ -218,7 +219,8 @@ static int64_t minutes_since_epoch(const struct moment *moment)
            moment->minute - moment->offset_minutes;
 }
 
-/* A leap second is second 60 of the last minute of a UTC day. It becomes the last microsecond of that day. */
+/* A leap second is second 60 of the last minute of a UTC day. It becomes the last microsecond of
+ * that day. */
 static bool take_leap_second(struct moment *moment)
 {
     if (moment->second == 60) {

@@ -26,8 +26,8 @@ struct broken {
 
 void broken_add(struct broken *broken, enum status rule);
 
-/* Each adds the rules that the value breaks to broken. NULL is a value that was not sent. Blank is what
- * utf8_is_blank says. */
+/* Each adds the rules that the value breaks to broken. NULL is a value that was not sent. Blank
+ * is what utf8_is_blank says. */
 void rule_message(const char *message, struct broken *broken);
 void rule_long_message(const char *message, struct broken *broken);
 void rule_display_name(const char *display_name, struct broken *broken); /* one line, too */
@@ -39,8 +39,8 @@ void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);
 
 /* The microseconds since 1970 of a time as RFC 3339 writes it, on a day that exists; NULL with
- * STATUS_UNTIL_INVALID added for what is none. NULL breaks no rule. Clients cut times to milliseconds: one
- * with one to three digits behind the second is the end of its millisecond. */
+ * STATUS_UNTIL_INVALID added for what is none. NULL breaks no rule. Clients cut times to
+ * milliseconds: one with one to three digits behind the second is the end of its millisecond. */
 const char *rule_time(const char *time, struct arena *arena, struct broken *broken);
 
 /* The interval that a ttl word such as "7-days" stands for, in PostgreSQL's input syntax; NULL with

@@ -99,8 +99,8 @@ enum decision social_followers(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-static enum decision list(const struct statement_def *def, struct call *call,
-                          struct response *response, struct statement *statement)
+static enum decision list_for_caller(const struct statement_def *def, struct call *call,
+                                     struct response *response, struct statement *statement)
 {
     if (!author_begin(statement, def, call, response)) {
         return DECISION_RESPOND;
@@ -125,8 +125,8 @@ enum decision social_following(struct call *call, struct response *response,
                                struct statement *statement)
 {
     bool has_since = call->page.since != NULL;
-    enum decision decision =
-        list(has_since ? &SOCIAL_FOLLOWING_SINCE : &SOCIAL_FOLLOWING, call, response, statement);
+    enum decision decision = list_for_caller(
+        has_since ? &SOCIAL_FOLLOWING_SINCE : &SOCIAL_FOLLOWING, call, response, statement);
 
     if (decision == DECISION_ASK && has_since) {
         statement_bind(statement, "since", call->page.since);
@@ -144,7 +144,7 @@ const struct statement_def SOCIAL_NOTIFICATIONS = {
 enum decision social_notifications(struct call *call, struct response *response,
                                    struct statement *statement)
 {
-    enum decision decision = list(&SOCIAL_NOTIFICATIONS, call, response, statement);
+    enum decision decision = list_for_caller(&SOCIAL_NOTIFICATIONS, call, response, statement);
 
     if (decision == DECISION_ASK) {
         endpoint_bind_since(statement, &call->page);

@@ -1,7 +1,7 @@
-/* The reasons for which the API refuses a request, and the table of all reasons: one row for each has
- * the HTTP status and the code that the client is told. The values continue enum status of
- * base/status.h, so that a variable of that type holds any of them and there is one error type on the
- * request path. */
+/* The reasons for which the API refuses a request, and the table of all reasons: one row for
+ * each has the HTTP status and the code that the client is told. The values continue enum status
+ * of base/status.h, so that a variable of that type holds any of them and there is one error
+ * type on the request path. */
 #ifndef CRUDDUR_API_STATUS_H
 #define CRUDDUR_API_STATUS_H
 
@@ -9,8 +9,8 @@
 
 #include "base/status.h"
 
-/* One number for each reason, without gaps. These are macros because C has no way to continue an enum,
- * and a constant of a second enum is not accepted for the first one (-Wenum-conversion). */
+/* One number for each reason, without gaps. These are macros because C has no way to continue an
+ * enum, and a constant of a second enum is not accepted for the first one (-Wenum-conversion). */
 #define STATUS_OF_API(number) ((enum status)(STATUS_COMMON_COUNT + (number)))
 
 /* The caller, or the row that the request names. */

@@ -47,7 +47,8 @@ struct extras {
     bool reposts;
 };
 
-/* Reads ?with=, a comma-separated list of "replies" and "reposts". False: the list has another word. */
+/* Reads ?with=, a comma-separated list of "replies" and "reposts". False: the list has another
+ * word. */
 static bool take_extras(struct call *call, struct extras *extras)
 {
     const char *with;

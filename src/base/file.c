@@ -1,5 +1,6 @@
 /* Files of settings, templates and secrets are small and read as a whole. A limit on their size
- * keeps a wrong path, such as a device, from filling the memory. Blocks on the stack are overwritten, as the file may be a secret. */
+ * keeps a wrong path, such as a device, from filling the memory. Blocks on the stack are
+ * overwritten, as the file may be a secret. */
 #include "base/file.h"
 
 #include <errno.h>

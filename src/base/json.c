@@ -64,9 +64,9 @@ static void put_code_point(char *bytes, const char *pair)
     bytes[3] = (char)(0x80 | (point & 0x3f));
 }
 
-/* Writes strict JSON text with code points instead of escaped surrogate pairs; the length of what it
- * wrote, at most that of the text. json-c takes some code points that pairs name, the first is U+1D800,
- * for surrogates again and makes U+FFFD of them (its pull request 893). */
+/* Writes strict JSON text with code points instead of escaped surrogate pairs; the length of
+ * what it wrote, at most that of the text. json-c takes some code points that pairs name, the
+ * first is U+1D800, for surrogates again and makes U+FFFD of them (its pull request 893). */
 static size_t resolve_pairs(char *resolved, const char *text, size_t length)
 {
     const char *end = text + length;

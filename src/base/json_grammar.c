@@ -23,7 +23,7 @@ static bool next_is(const struct scan *scan, char c)
     return scan->at < scan->end && *scan->at == c;
 }
 
-static bool take(struct scan *scan, char c)
+static bool accept(struct scan *scan, char c)
 {
     bool there = next_is(scan, c);
 
@@ -38,7 +38,7 @@ static void skip_space(struct scan *scan)
     }
 }
 
-static bool word(struct scan *scan, const char *text)
+static bool literal(struct scan *scan, const char *text)
 {
     size_t length = strlen(text);
 
@@ -66,16 +66,16 @@ static bool digits(struct scan *scan)
 
 static bool number(struct scan *scan)
 {
-    take(scan, '-');
-    if (!take(scan, '0') && !digits(scan)) {
+    accept(scan, '-');
+    if (!accept(scan, '0') && !digits(scan)) {
         return false;
     }
-    if (take(scan, '.') && !digits(scan)) {
+    if (accept(scan, '.') && !digits(scan)) {
         return false;
     }
-    if (take(scan, 'e') || take(scan, 'E')) {
-        if (!take(scan, '+')) {
-            take(scan, '-');
+    if (accept(scan, 'e') || accept(scan, 'E')) {
+        if (!accept(scan, '+')) {
+            accept(scan, '-');
         }
         return digits(scan);
     }
@@ -105,14 +105,14 @@ static bool unicode_escape(struct scan *scan)
         return false;
     }
     if (unit >= 0xd800 && unit <= 0xdbff) {
-        return word(scan, "\\u") && four_hex(scan, &low) && low >= 0xdc00 && low <= 0xdfff;
+        return literal(scan, "\\u") && four_hex(scan, &low) && low >= 0xdc00 && low <= 0xdfff;
     }
     return unit < 0xdc00 || unit > 0xdfff;
 }
 
 static bool escape(struct scan *scan)
 {
-    if (take(scan, 'u')) {
+    if (accept(scan, 'u')) {
         return unicode_escape(scan);
     }
     if (scan->at == scan->end || memchr("\"\\/bfnrt", *scan->at, 8) == NULL) {
@@ -124,7 +124,7 @@ static bool escape(struct scan *scan)
 
 static bool string(struct scan *scan)
 {
-    if (!take(scan, '"')) {
+    if (!accept(scan, '"')) {
         return false;
     }
     while (scan->at < scan->end) {
@@ -148,22 +148,22 @@ static bool member(struct scan *scan)
         return false;
     }
     skip_space(scan);
-    return take(scan, ':') && value(scan);
+    return accept(scan, ':') && value(scan);
 }
 
 /* Behind the opening bracket: items up to the closing one. */
 static bool items(struct scan *scan, bool (*item)(struct scan *), char closing)
 {
     skip_space(scan);
-    if (take(scan, closing)) {
+    if (accept(scan, closing)) {
         return true;
     }
     do {
         if (!item(scan)) {
             return false;
         }
-    } while (take(scan, ','));
-    return take(scan, closing);
+    } while (accept(scan, ','));
+    return accept(scan, closing);
 }
 
 static bool container(struct scan *scan)
@@ -190,7 +190,8 @@ static bool value(struct scan *scan)
     } else if (next_is(scan, '"')) {
         good = string(scan);
     } else {
-        good = word(scan, "true") || word(scan, "false") || word(scan, "null") || number(scan);
+        good = literal(scan, "true") || literal(scan, "false") || literal(scan, "null") ||
+               number(scan);
     }
     skip_space(scan);
     return good;

@@ -155,7 +155,8 @@ static void look_at_sink(void)
     }
 }
 
-/* Takes the first part of a line back that found no room, unless another process has written behind it. */
+/* Takes the first part of a line back that found no room, unless another process has written
+ * behind it. */
 static bool take_back(ssize_t written)
 {
     struct stat about;
@@ -176,7 +177,8 @@ static bool is_written(ssize_t written, size_t length)
     return written >= 0;
 }
 
-/* A log without a reader must not stop the service: with a full pipe lines are dropped and counted. */
+/* A log without a reader must not stop the service: with a full pipe lines are dropped and
+ * counted. */
 static bool write_line(const char *bytes, size_t length)
 {
     struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};

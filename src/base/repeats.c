@@ -14,7 +14,7 @@ static bool is_over(const struct repeat *entry, int64_t now_ms)
 }
 
 /* The key's own entry, one whose interval is over, or the shared one. */
-static struct repeat *find(struct repeats *repeats, const char *key, int64_t now_ms)
+static struct repeat *find_entry(struct repeats *repeats, const char *key, int64_t now_ms)
 {
     struct repeat *found = NULL;
 
@@ -34,7 +34,7 @@ bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms, uns
     char own_key[REPEATS_KEY_SIZE];
 
     snprintf(own_key, sizeof own_key, "%s", *key != '\0' ? key : "?");
-    struct repeat *entry = find(repeats, own_key, now_ms);
+    struct repeat *entry = find_entry(repeats, own_key, now_ms);
     if (!is_over(entry, now_ms)) {
         entry->unlogged++;
         return false;

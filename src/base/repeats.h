@@ -1,4 +1,5 @@
-/* A limit on log lines: one line in REPEATS_INTERVAL_MS for each key, however often its event occurs. */
+/* A limit on log lines: one line in REPEATS_INTERVAL_MS for each key, however often its event
+ * occurs. */
 #ifndef CRUDDUR_BASE_REPEATS_H
 #define CRUDDUR_BASE_REPEATS_H
 
@@ -20,8 +21,8 @@ struct repeats {
     } entries[REPEATS_MAX + 1]; /* the last one is for the keys that found no entry */
 };
 
-/* Whether the event is to be logged. Then *unlogged is how many of its key were not, before it. key is
- * cut to REPEATS_KEY_SIZE - 1 bytes, and may be empty; now_ms is monotonic. */
+/* Whether the event is to be logged. Then *unlogged is how many of its key were not, before it.
+ * key is cut to REPEATS_KEY_SIZE - 1 bytes, and may be empty; now_ms is monotonic. */
 bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms, unsigned *unlogged);
 
 #endif

@@ -81,8 +81,9 @@ struct range {
     uint32_t first, last;
 };
 
-/* White_Space, controls, Default_Ignorable_Code_Point and U+2800, in ascending order, as blank_characters and
- * invisible_characters in sql/schema.sql; tests/http/test_texts.py compares them. */
+/* White_Space, controls, Default_Ignorable_Code_Point and U+2800, in ascending order, as
+ * blank_characters and invisible_characters in sql/schema.sql; tests/http/test_texts.py compares
+ * them. */
 static const struct range BLANKS[] = {
     {0x1, 0x20},        {0x7f, 0xa0},      {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
     {0x115f, 0x1160},   {0x1680, 0x1680},  {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},

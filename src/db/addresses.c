@@ -1,6 +1,6 @@
-/* Addresses are remembered by a hash: targets are looked up anew for each attempt, so there is nothing else
- * that lives longer than an attempt. If two addresses have the same hash, one of them is tried later than
- * it should be, but it is tried. */
+/* Addresses are remembered by a hash: targets are looked up anew for each attempt, so there is
+ * nothing else that lives longer than an attempt. If two addresses have the same hash, one of
+ * them is tried later than it should be, but it is tried. */
 #include "db/addresses.h"
 
 #include "db/lookup.h"

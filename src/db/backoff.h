@@ -12,8 +12,8 @@ struct backoff {
     int wait_ms;     /* 0 after a success */
 };
 
-/* Notes a failure at now_us; random is any number, its low bits the jitter: the wait is between 3/4 and
- * 5/4 of twice the one before, and max_ms * 5/4 at most. */
+/* Notes a failure at now_us; random is any number, its low bits the jitter: the wait is between
+ * 3/4 and 5/4 of twice the one before, and max_ms * 5/4 at most. */
 void backoff_failed(struct backoff *backoff, int64_t now_us, int max_ms, uint32_t random);
 
 void backoff_succeeded(struct backoff *backoff);

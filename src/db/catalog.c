@@ -85,7 +85,7 @@ static bool load_entry(struct catalog *catalog, size_t number, const char *dir)
     return good;
 }
 
-static void add(struct catalog *catalog, const struct statement_def *def)
+static void add_statement(struct catalog *catalog, const struct statement_def *def)
 {
     if (catalog->count == CATALOG_MAX) {
         log_message(LOG_ERROR, "bug", "the catalog has no room for %s", def->name);
@@ -100,10 +100,10 @@ struct catalog *catalog_load(const char *dir, const struct statement_def *const 
     bool good = true;
 
     for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
-        add(catalog, OWN[i]);
+        add_statement(catalog, OWN[i]);
     }
     for (size_t i = 0; defs[i] != NULL; i++) {
-        add(catalog, defs[i]);
+        add_statement(catalog, defs[i]);
     }
     for (size_t number = 0; number < catalog->count; number++) {
         good = load_entry(catalog, number, dir) && good;
@@ -128,7 +128,7 @@ void catalog_free(struct catalog *catalog)
 }
 
 /* Some forty pointers in a row: a search takes about as long as a hash would. */
-static size_t number_of(const struct catalog *catalog, const struct statement_def *def)
+static size_t number_in(const struct catalog *catalog, const struct statement_def *def)
 {
     for (size_t number = 0; number < catalog->count; number++) {
         if (catalog->defs[number] == def) {
@@ -141,7 +141,7 @@ static size_t number_of(const struct catalog *catalog, const struct statement_de
 
 const struct prepared *catalog_get(const struct catalog *catalog, const struct statement_def *def)
 {
-    return &catalog->entries[number_of(catalog, def)].prepared;
+    return &catalog->entries[number_in(catalog, def)].prepared;
 }
 
 size_t catalog_count(const struct catalog *catalog)
@@ -158,7 +158,7 @@ const char *catalog_place(const struct catalog *catalog, const struct statement_
                           int position)
 {
     static char place[512];
-    const size_t number = number_of(catalog, def);
+    const size_t number = number_in(catalog, def);
     const char *at = catalog->entries[number].sql.bytes;
     int line = 1;
 

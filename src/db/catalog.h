@@ -30,9 +30,9 @@ struct prepared {
     size_t not_after;
 };
 
-/* Reads <dir>/<name>.sql for every statement: those that no route has, STATEMENT_SESSION_BEGIN first, then
- * those of defs, a list that NULL ends. NULL when a file is missing or wrong; every such file was logged
- * then, with its line. */
+/* Reads <dir>/<name>.sql for every statement: those that no route has, STATEMENT_SESSION_BEGIN
+ * first, then those of defs, a list that NULL ends. NULL when a file is missing or wrong; every
+ * such file was logged then, with its line. */
 struct catalog *catalog_load(const char *dir, const struct statement_def *const *defs);
 void catalog_free(struct catalog *catalog); /* NULL is allowed */
 

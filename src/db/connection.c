@@ -32,8 +32,8 @@
 #include "db/sqlstate.h"
 
 enum {
-    /* Of a statement whose attempt was within its deadline by this process's clock and too late by the
-     * server's, which so was set: the next one goes by the new time. */
+    /* Of a statement whose attempt was within its deadline by this process's clock and too late
+     * by the server's, which so was set: the next one goes by the new time. */
     LATE_REPEATS_MAX = 3,
     FENCE_PATIENCE_MS = 500 /* for the end of a backend that may still run what is sent again */
 };
@@ -190,8 +190,8 @@ static void note_loss(struct connection *connection)
     introduction->name[0] = '\0';
 }
 
-/* What was sent is to be sent again. Whatever the old session answers later must not be taken for an
- * answer to something else. */
+/* What was sent is to be sent again. Whatever the old session answers later must not be taken
+ * for an answer to something else. */
 static void drop_session(struct connection *connection, bool is_suspect)
 {
     withdraw_introduction(connection);
@@ -205,7 +205,7 @@ static void drop_session(struct connection *connection, bool is_suspect)
 }
 
 /* In a known outage no statement waits for one more attempt. */
-static void attempt_failed(struct connection *connection)
+static void note_failed_attempt(struct connection *connection)
 {
     connection->is_wanted = false;
     if (link_is_away(&connection->link)) {
@@ -213,9 +213,9 @@ static void attempt_failed(struct connection *connection)
     }
 }
 
-/* The first unit that was sent is the one that the server ran when the session was lost; a statement of it may
- * be what crashes the server. Of several statements each gets a unit of its own for the next session,
- * as it is not known which one it was. A single one counts the loss. */
+/* The first unit that was sent is the one that the server ran when the session was lost; a
+ * statement of it may be what crashes the server. Of several statements each gets a unit of its
+ * own for the next session, as it is not known which one it was. A single one counts the loss. */
 static void note_crash_suspects(struct pending *running)
 {
     if (running->ends_unit) {
@@ -269,8 +269,9 @@ static void take_clock(struct connection *connection, const struct pending *pend
     }
 }
 
-/* What may still be run by a session that is not gone for certain isn't sent again: not both could be
- * told of. Creates are, as the one row that they make is the same whichever attempt is the later. */
+/* What may still be run by a session that is not gone for certain isn't sent again: not both
+ * could be told of. Creates are, as the one row that they make is the same whichever attempt is
+ * the later. */
 static void fail_what_may_run(struct connection *connection)
 {
     struct pending_list queued = connection->queue;
@@ -403,8 +404,9 @@ static void introduction_failed(struct connection *connection)
     pipeline_forget(&introduction->pending);
 }
 
-/* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that the
- * others would fail too; but not the one that took so long that for another try there is no time. */
+/* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that
+ * the others would fail too; but not the one that took so long that for another try there is no
+ * time. */
 static void unit_failed(struct connection *connection, struct pending_list *unit)
 {
     bool is_shared = unit->count > 1;
@@ -423,7 +425,7 @@ static void unit_failed(struct connection *connection, struct pending_list *unit
 }
 
 /* Takes all complete units. A callback may submit statements, which are only queued here. */
-static void receive(struct connection *connection)
+static void take_results(struct connection *connection)
 {
     bool is_alive = session_receive(connection->link.session);
 
@@ -515,9 +517,9 @@ static void set_not_after(const struct connection *connection, struct pending_li
     }
 }
 
-/* What is to be sent next, or NULL. The statements before it fail, as their deadlines have passed. A
- * statement behind it can have an earlier deadline, by as much as it has waited for its turn
- * (worker/turns.h); it fails when it comes to be the first. */
+/* What is to be sent next, or NULL. The statements before it fail, as their deadlines have
+ * passed. A statement behind it can have an earlier deadline, by as much as it has waited for
+ * its turn (worker/turns.h); it fails when it comes to be the first. */
 static const struct pending *next_in_time(struct connection *connection)
 {
     int64_t now_us = clock_us();
@@ -592,7 +594,7 @@ static void expire_sent(struct connection *connection, int64_t now_us)
 static void expire(struct connection *connection)
 {
     if (!link_expire(&connection->link)) {
-        attempt_failed(connection);
+        note_failed_attempt(connection);
     }
     expire_sent(connection, clock_us());
     next_in_time(connection);
@@ -644,10 +646,10 @@ bool connection_cancel(struct connection *connection, const void *context)
 }
 
 /* The socket of a session that connects is ready. */
-static void go_on_connecting(struct connection *connection)
+static void advance_attempt(struct connection *connection)
 {
     if (!link_go_on_connecting(&connection->link)) {
-        attempt_failed(connection);
+        note_failed_attempt(connection);
     } else if (connection->link.is_ready) {
         connection->is_wanted = false;
     }
@@ -677,14 +679,14 @@ void connection_pass_on(struct connection *connection, struct connection *other)
 void connection_proceed(struct connection *connection, bool is_ready)
 {
     if (is_ready && connection->link.is_ready) {
-        receive(connection);
+        take_results(connection);
     } else if (is_ready && connection->link.session != NULL) {
-        go_on_connecting(connection);
+        advance_attempt(connection);
     }
     expire(connection);
     if ((connection->queue.first != NULL || connection->is_wanted) &&
         !link_connect_if_due(&connection->link)) {
-        attempt_failed(connection);
+        note_failed_attempt(connection);
     }
     if (connection->link.is_ready) {
         send_queue(connection);

@@ -1,6 +1,6 @@
 /* A worker's persistent connection to the database, as its requests see it: statements go in,
- * results come out, many at a time, and no call blocks. A server that restarts, fails over, deadlocks or hangs is dealt
- * with here, once for every route. */
+ * results come out, many at a time, and no call blocks. A server that restarts, fails over,
+ * deadlocks or hangs is dealt with here, once for every route. */
 #ifndef CRUDDUR_DB_CONNECTION_H
 #define CRUDDUR_DB_CONNECTION_H
 
@@ -20,8 +20,8 @@ struct connection_settings {
 
 enum {
     CONNECTION_UNITS_MAX = 8, /* as a rule */
-    /* Where a pooler may be: PgBouncer before 1.21 loses its place in a statement that comes while the
-     * one before it is answered. */
+    /* Where a pooler may be: PgBouncer before 1.21 loses its place in a statement that comes
+     * while the one before it is answered. */
     CONNECTION_UNPREPARED_UNITS_MAX = 1,
     /* Of a statement whose session was lost: a server that crashes takes new sessions for a moment
      * before it ends them all. */
@@ -34,9 +34,9 @@ enum {
     CONNECTION_AWAY_MAX = 8 /* that wait for an attempt to connect in a known outage */
 };
 
-/* Connects at the first statement. settings and catalog must outlive it. Its socket is in the set
- * epoll_fd, with the connection's address as data.ptr, whenever there is something to wait for; with
- * -1 it is in none. */
+/* Connects at the first statement. settings and catalog must outlive it. Its socket is in the
+ * set epoll_fd, with the connection's address as data.ptr, whenever there is something to wait
+ * for; with -1 it is in none. */
 struct connection *connection_new(const struct connection_settings *settings,
                                   const struct catalog *catalog, int epoll_fd);
 
@@ -58,8 +58,8 @@ bool connection_fits(struct connection *connection, bool (*is_reached)(const voi
 void connection_submit(struct connection *connection, const struct statement *statement,
                        statement_done *done, void *context);
 
-/* Forgets a statement by its context, without calling done, if nothing of it is under way. False: it
- * is done in any case. */
+/* Forgets a statement by its context, without calling done, if nothing of it is under way.
+ * False: it is done in any case. */
 bool connection_cancel(struct connection *connection, const void *context);
 
 /* What runs statements, one connection or another: as connection_submit and connection_cancel. */
@@ -70,8 +70,8 @@ struct statement_runner {
     void *context;
 };
 
-/* Sends queued statements, reads results if the socket is readable, and fails statements whose deadline has
- * passed. Does not block. */
+/* Sends queued statements, reads results if the socket is readable, and fails statements whose
+ * deadline has passed. Does not block. */
 void connection_proceed(struct connection *connection, bool is_ready);
 
 /* Milliseconds until connection_proceed has something to do without the socket being ready; -1:
@@ -85,8 +85,8 @@ bool connection_is_ready(const struct connection *connection);
 /* Connects when it is time, as if there were a statement. */
 void connection_want(struct connection *connection);
 
-/* Has what waits in one connection run by another, which is ready. Where it was submitted it counts as
- * submitted still, and connecting goes on. */
+/* Has what waits in one connection run by another, which is ready. Where it was submitted it
+ * counts as submitted still, and connecting goes on. */
 void connection_pass_on(struct connection *connection, struct connection *other);
 
 /* Waits until everything submitted is done. */

@@ -10,13 +10,14 @@
 
 #include "base/memory.h"
 
-/* Only where the URL is silent. With them a peer that vanished is noticed within 3 s. */
+/* Only where the URL is silent. With them a peer that vanished is noticed within 3 s. GSS is off
+ * because libpq may keep packets of it back, which no poll shows. */
 static const struct {
     const char *keyword;
     const char *value;
 } DEFAULTS[] = {
     {"tcp_user_timeout", "3000"}, {"keepalives_idle", "1"},  {"keepalives_interval", "1"},
-    {"keepalives_count", "3"},    {"gssencmode", "disable"}, /* of whose packets libpq may keep some back, unseen by any poll */
+    {"keepalives_count", "3"},    {"gssencmode", "disable"},
 };
 
 #define ENCODE                                                                                     \
@@ -58,8 +59,8 @@ const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
     return NULL;
 }
 
-/* An unencoded character in a password makes libpq see the rest as host or port, and quote it in its
- * errors. So those must look like what they are. */
+/* An unencoded character in a password makes libpq see the rest as host or port, and quote it in
+ * its errors. So those must look like what they are. */
 static bool is_plausible(const PQconninfoOption *option)
 {
     if (strcmp(option->keyword, "port") == 0) {
@@ -72,7 +73,8 @@ static bool is_plausible(const PQconninfoOption *option)
     return true;
 }
 
-/* Whether the URL has a second "@", or one in its path: an "@" or "/" in the password ends it for libpq. */
+/* Whether the URL has a second "@", or one in its path: an "@" or "/" in the password ends it
+ * for libpq. */
 static bool has_stray_at(const char *url)
 {
     const char *start = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
@@ -129,9 +131,9 @@ bool conninfo_parse(const char *url, const char *application_name, struct connin
     return true;
 }
 
-/* What counts where libpq looks for it: the string, its service, the environment, the defaults. Only
- * libpq knows all of the order, and it says so only of a connection. So this one is given a value that
- * libpq refuses before it connects, or resolves a name. */
+/* What counts where libpq looks for it: the string, its service, the environment, the defaults.
+ * Only libpq knows all of the order, and it says so only of a connection. So this one is given a
+ * value that libpq refuses before it connects, or resolves a name. */
 void conninfo_complete(struct conninfo *conninfo)
 {
     static const char *const wanted[] = {"host", "hostaddr", "port", "connect_timeout"};

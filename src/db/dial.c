@@ -4,10 +4,10 @@
  *     STAGE_CONNECT  libpq connects to the current target  -> a server that has accepted the log-in
  *     STAGE_SET_UP   one round trip (set_up.c)             -> the session is ready, its dial is freed
  *
- * A target that fails, or is silent until its time is over, takes the session back to STAGE_CONNECT with the
- * next target; after the last one the attempt has failed. libpq is given one address at a time, because
- * its own walk along several addresses waits for each without a limit that we could set, and does not say
- * which one it is at. */
+ * A target that fails, or is silent until its time is over, takes the session back to
+ * STAGE_CONNECT with the next target; after the last one the attempt has failed. libpq is given
+ * one address at a time, because its own walk along several addresses waits for each without a
+ * limit that we could set, and does not say which one it is at. */
 #include "db/dial.h"
 
 #include <stdio.h>
@@ -44,7 +44,7 @@ static const struct target *current(const struct session *session)
     return &session->dial->targets[session->dial->order[session->dial->tried - 1]];
 }
 
-static void wait_for(struct session *session, int milliseconds)
+static void set_limit(struct session *session, int milliseconds)
 {
     session->dial->end_us = clock_us() + milliseconds * INT64_C(1000);
     session->dial->told_us = INT64_MAX;
@@ -57,7 +57,7 @@ static void wait_for_word(struct session *session)
     bool is_connected =
         session->dial->stage != STAGE_CONNECT || PQstatus(session->pg) != CONNECTION_STARTED;
 
-    wait_for(session, is_last && is_connected ? SESSION_WORD_MS : SESSION_ADDRESS_MS);
+    set_limit(session, is_last && is_connected ? SESSION_WORD_MS : SESSION_ADDRESS_MS);
     if (session->dial->stage == STAGE_CONNECT && session->dial->limit_us > 0) {
         session->dial->end_us = session->dial->began_us + session->dial->limit_us;
     }
@@ -109,8 +109,8 @@ static bool start_connect(struct session *session, struct session_failure *failu
     return true;
 }
 
-/* False when every address has failed; then the next attempt starts with the second, so that each is the
- * last one some time, for which there is more time. */
+/* False when every address has failed; then the next attempt starts with the second, so that
+ * each is the last one some time, for which there is more time. */
 static bool connect_next(struct session *session, struct session_failure *failure)
 {
     while (session->dial->tried < session->dial->target_count) {
@@ -161,12 +161,12 @@ static bool start_look_up(struct session *session, struct session_failure *failu
     if (session->dial->lookup == NULL) {
         return failure_set(failure, "no thread for the look-up of its host");
     }
-    wait_for(session, SESSION_LOOK_UP_MS);
+    set_limit(session, SESSION_LOOK_UP_MS);
     return !lookup_is_done(session->dial->lookup) || take_targets(session, failure);
 }
 
 /* The URL's file is read at each attempt, so that a new password needs no reload. */
-static bool start(struct session *session, struct session_failure *failure)
+static bool start_dial(struct session *session, struct session_failure *failure)
 {
     const struct session_settings *settings = session->settings;
     struct buf url = {0};
@@ -253,7 +253,7 @@ static bool is_too_old(const struct session *session, struct session_failure *fa
     return true;
 }
 
-static enum session_state go_on_connecting(struct session *session, struct session_failure *failure)
+static enum session_state poll_libpq(struct session *session, struct session_failure *failure)
 {
     switch (PQconnectPoll(session->pg)) {
     case PGRES_POLLING_OK:
@@ -289,7 +289,7 @@ static void add_silence(const struct session *session, struct session_failure *f
 }
 
 /* The socket isn't ready. */
-static enum session_state look_at_time(struct session *session, struct session_failure *failure)
+static enum session_state expire_target(struct session *session, struct session_failure *failure)
 {
     int64_t now_us = clock_us();
 
@@ -316,13 +316,13 @@ enum session_state dial_advance(struct session *session, bool is_ready,
         return SESSION_READY;
     }
     if (!is_ready) {
-        return look_at_time(session, failure);
+        return expire_target(session, failure);
     }
     switch (session->dial->stage) {
     case STAGE_LOOK_UP:
         return take_targets(session, failure) ? SESSION_CONNECTING : SESSION_FAILED;
     case STAGE_CONNECT:
-        return go_on_connecting(session, failure);
+        return poll_libpq(session, failure);
     case STAGE_SET_UP:
         return set_up(session, failure);
     }
@@ -339,7 +339,7 @@ struct session *dial_start(const struct session_settings *settings, const struct
     session->catalog = catalog;
     session->dial = memory_zeroed(sizeof *session->dial);
     session->dial->memory = memory;
-    if (start(session, failure)) {
+    if (start_dial(session, failure)) {
         return session;
     }
     session_close(session);

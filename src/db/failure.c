@@ -1,6 +1,6 @@
-/* The text says for each address why it gave no session, so it grows until the last address has failed; it is
- * one line, as it becomes one line of the log. Only a schema that does not fit has a line for each
- * statement: --check prints them all. */
+/* The text says for each address why it gave no session, so it grows until the last address has
+ * failed; it is one line, as it becomes one line of the log. Only a schema that does not fit has
+ * a line for each statement: --check prints them all. */
 #include "db/failure.h"
 
 #include <libpq-fe.h>
@@ -36,8 +36,9 @@ bool failure_set(struct session_failure *failure, const char *text)
     return failure_add(failure, text);
 }
 
-/* The server's own words about a log-in come as text alone. libpq's verbose form has the SQLSTATE in it,
- * "FATAL:  28P01: …", which is taken out, as is the last line, a place in PostgreSQL's source. */
+/* The server's own words about a log-in come as text alone. libpq's verbose form has the
+ * SQLSTATE in it, "FATAL:  28P01: …", which is taken out, as is the last line, a place in
+ * PostgreSQL's source. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose)
 {
     const char *severity = strstr(verbose, ":  ");

@@ -21,12 +21,12 @@ struct session_failure {
 bool failure_set(struct session_failure *failure, const char *text);
 bool failure_add(struct session_failure *failure, const char *text);
 
-/* Adds what the server said when it refused the log-in, in libpq's verbose form, and sets is_refused and
- * lacks_slot by its SQLSTATE. */
+/* Adds what the server said when it refused the log-in, in libpq's verbose form, and sets
+ * is_refused and lacks_slot by its SQLSTATE. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose);
 
-/* Adds a line for a statement that the database refuses, by its number in the catalog. Sets is_unfit,
- * unless the error says nothing about the schema. */
+/* Adds a line for a statement that the database refuses, by its number in the catalog. Sets
+ * is_unfit, unless the error says nothing about the schema. */
 void failure_add_statement(struct session_failure *failure, const struct catalog *catalog,
                            size_t number, const struct pg_result *error);
 

@@ -4,9 +4,9 @@
  *     connecting   session is set, is_ready is false; dial.c goes on when the socket is ready or at dial_next_us
  *     ready        is_ready is true; the user sends and receives
  *
- * Failures short of the patience are retried after LINK_RETRY_MS, because a restart or a failover
- * takes about a second. After that the outage is known: link_is_away is true, the user fails its
- * statements at once, and the pauses grow. The log has one line a minute about it. */
+ * Failures short of the patience are retried after LINK_RETRY_MS, because a restart or a
+ * failover takes about a second. After that the outage is known: link_is_away is true, the user
+ * fails its statements at once, and the pauses grow. The log has one line a minute about it. */
 #include "db/link.h"
 
 #include <poll.h>
@@ -40,7 +40,7 @@ void link_release(struct link *link)
     session_close(link->session);
 }
 
-static void unwatch(struct link *link)
+static void unwatch_socket(struct link *link)
 {
     if (link->watched_fd >= 0) {
         epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, link->watched_fd, NULL);
@@ -72,7 +72,7 @@ void link_drop(struct link *link)
 {
     counter_add(&link->counts->ended, link->is_ready);
     atomic_fetch_sub(&link->counts->open, link->is_ready);
-    unwatch(link);
+    unwatch_socket(link);
     session_close(link->session);
     link->session = NULL;
     link->is_ready = false;
@@ -87,8 +87,8 @@ void link_drop_and_wait(struct link *link)
     }
 }
 
-/* One line a minute; one more when what is wrong is no longer the way to the database but its schema,
- * or the other way round. */
+/* One line a minute; one more when what is wrong is no longer the way to the database but its
+ * schema, or the other way round. */
 static void log_failure(struct link *link)
 {
     const struct session_failure *failure = &link->failure;
@@ -128,7 +128,7 @@ static void note_failure(struct link *link)
 }
 
 /* Gives false. */
-static bool attempt_failed(struct link *link)
+static bool end_attempt(struct link *link)
 {
     link_drop(link);
     link->lacks_slot = link->failure.lacks_slot;
@@ -161,18 +161,18 @@ bool link_connect_if_due(struct link *link)
         return true;
     }
     link->session = dial_start(link->settings, link->catalog, &link->memory, &link->failure);
-    return link->session != NULL || attempt_failed(link);
+    return link->session != NULL || end_attempt(link);
 }
 
 static bool advance(struct link *link, bool is_ready)
 {
-    unwatch(link); /* the socket may change, behind the same number even */
+    unwatch_socket(link); /* the socket may change, behind the same number even */
     switch (dial_advance(link->session, is_ready, &link->failure)) {
     case SESSION_READY:
         attempt_succeeded(link);
         break;
     case SESSION_FAILED:
-        return attempt_failed(link);
+        return end_attempt(link);
     case SESSION_HELD_UP:
         note_failure(link);
         return false;
@@ -202,7 +202,7 @@ int64_t link_next_us(const struct link *link)
 }
 
 /* Gives false. */
-static bool refuse(const struct link *link)
+static bool refuse_settings(const struct link *link)
 {
     log_message(LOG_ERROR, "database", "the new settings don't work: %s", link->failure.text);
     return false;
@@ -221,7 +221,7 @@ static bool connect_now(struct link *link, bool (*is_reached)(const void *contex
             attempt_succeeded(link);
             break;
         }
-        attempt_failed(link);
+        end_attempt(link);
         if (link->failure.is_unfit || link->failure.is_refused || clock_us() >= end_us ||
             link->failure.lacks_slot || !is_reached(context)) {
             break;
@@ -238,12 +238,12 @@ bool link_fits(struct link *link, bool (*is_reached)(const void *context), const
 
         return (!failure->is_unfit && !failure->is_refused &&
                 (failure->lacks_slot || !is_reached(context))) ||
-               refuse(link);
+               refuse_settings(link);
     }
     if (!trial_may_run_all(link->session, clock_us() + LINK_FITS_MS * INT64_C(1000),
                            &link->failure)) {
         link_drop(link); /* answers to that may still come */
-        return !link->failure.is_unfit || refuse(link);
+        return !link->failure.is_unfit || refuse_settings(link);
     }
     link_watch(link);
     return true;

@@ -1,5 +1,5 @@
-/* The way to the database: a session that is made anew, with pauses, whenever one is wanted and there
- * is none, and its socket in an epoll set. What is said over it is its user's business. */
+/* The way to the database: a session that is made anew, with pauses, whenever one is wanted and
+ * there is none, and its socket in an epoll set. What is said over it is its user's business. */
 #ifndef CRUDDUR_DB_LINK_H
 #define CRUDDUR_DB_LINK_H
 
@@ -42,14 +42,15 @@ void link_init(struct link *link, const struct session_settings *settings, int p
                const struct catalog *catalog, int epoll_fd, void *event_data);
 void link_release(struct link *link);
 
-/* Each is false when an attempt to connect has come to nothing, or has got no further for a while. */
+/* Each is false when an attempt to connect has come to nothing, or has got no further for a
+ * while. */
 bool link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
 bool link_go_on_connecting(struct link *link); /* the socket is ready */
 bool link_expire(struct link *link);           /* goes on to the next address when it is time */
 
-/* Closes the session. link_drop_and_wait() also delays the next attempt by LINK_RETRY_MS if the session never
- * answered a statement: a crashing server accepts connections for a moment before it closes all of
- * them. */
+/* Closes the session. link_drop_and_wait() also delays the next attempt by LINK_RETRY_MS if the
+ * session never answered a statement: a crashing server accepts connections for a moment before
+ * it closes all of them. */
 void link_drop(struct link *link);
 void link_drop_and_wait(struct link *link);
 
@@ -65,10 +66,10 @@ bool link_is_pausing(const struct link *link);
 /* When there is something to do without the socket being ready, if a session is wanted. */
 int64_t link_next_us(const struct link *link);
 
-/* Connects now and waits for it. False, with the reason in the log: the database refuses the settings,
- * or its schema doesn't fit the statements, or there is no session to be had while is_reached says that
- * others have theirs. A database that is away for all says nothing against the settings; nor does one
- * that has no slot left, as those that are replaced make room. */
+/* Connects now and waits for it. False, with the reason in the log: the database refuses the
+ * settings, or its schema doesn't fit the statements, or there is no session to be had while
+ * is_reached says that others have theirs. A database that is away for all says nothing against
+ * the settings; nor does one that has no slot left, as those that are replaced make room. */
 bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context);
 
 #endif

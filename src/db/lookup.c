@@ -24,7 +24,8 @@
 /* What an empty item of a list of ports means to libpq. */
 #define DEFAULT_PORT "5432"
 
-/* wanted is what the lists say, found what came of it; the thread writes found, until it is done. */
+/* wanted is what the lists say, found what came of it; the thread writes found, until it is
+ * done. */
 struct lookup {
     struct targets {
         struct target *items;
@@ -38,16 +39,17 @@ struct lookup {
 
 /* --- lists --- */
 
-static char *copy(const char *text)
+static char *copy_text(const char *text)
 {
     return text != NULL ? memory_copy(text) : NULL;
 }
 
-static void add(struct targets *targets, const char *host, const char *address, const char *port)
+static void add_target(struct targets *targets, const char *host, const char *address,
+                       const char *port)
 {
     targets->items = memory_resize(targets->items, (targets->count + 1) * sizeof targets->items[0]);
-    targets->items[targets->count++] =
-        (struct target){.host = copy(host), .address = copy(address), .port = copy(port)};
+    targets->items[targets->count++] = (struct target){
+        .host = copy_text(host), .address = copy_text(address), .port = copy_text(port)};
 }
 
 static void release_targets(struct targets *targets)
@@ -107,24 +109,25 @@ static void add_wanted(struct lookup *lookup, const char *host, const char *addr
     if (address == NULL || *address == '\0') {
         address = host != NULL && is_numeric(host) ? host : NULL;
     }
-    add(&lookup->wanted, host, address, port != NULL && *port == '\0' ? DEFAULT_PORT : port);
+    add_target(&lookup->wanted, host, address, port != NULL && *port == '\0' ? DEFAULT_PORT : port);
 }
 
 /* The n-th of each list is one target, but a single port is that of all. Lists that don't fit each
  * other stay as they are: libpq refuses them in words of its own. */
-static void split(struct lookup *lookup, const char *hosts, const char *addresses,
-                  const char *ports)
+static void split_lists(struct lookup *lookup, const char *hosts, const char *addresses,
+                        const char *ports)
 {
     size_t host_count = count_items(hosts), address_count = count_items(addresses);
     size_t port_count = count_items(ports);
     size_t count = address_count > 0 ? address_count : host_count > 0 ? host_count : 1;
     bool fit = (host_count == 0 || host_count == count) && (port_count <= 1 || port_count == count);
-    char *rest_hosts = copy(hosts), *rest_addresses = copy(addresses), *rest_ports = copy(ports);
+    char *rest_hosts = copy_text(hosts), *rest_addresses = copy_text(addresses),
+         *rest_ports = copy_text(ports);
     char *host = rest_hosts, *address = rest_addresses, *port = rest_ports;
     const char *last_port = ports;
 
     if (!fit) {
-        add(&lookup->wanted, hosts, addresses != NULL ? addresses : hosts, ports);
+        add_target(&lookup->wanted, hosts, addresses != NULL ? addresses : hosts, ports);
     }
     for (size_t i = 0; fit && i < count; i++) {
         if (port != NULL) {
@@ -168,13 +171,13 @@ static void look_up(struct lookup *lookup, const struct target *target)
     for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
         if (getnameinfo(one->ai_addr, one->ai_addrlen, address, sizeof address, NULL, 0,
                         NI_NUMERICHOST) == 0) {
-            add(&lookup->found, target->host, address, target->port);
+            add_target(&lookup->found, target->host, address, target->port);
         }
     }
     freeaddrinfo(found);
 }
 
-static void *run(void *context)
+static void *resolve_all(void *context)
 {
     struct lookup *lookup = context;
     const uint64_t done = 1;
@@ -185,7 +188,7 @@ static void *run(void *context)
         if (is_name(target)) {
             look_up(lookup, target);
         } else {
-            add(&lookup->found, target->host, target->address, target->port);
+            add_target(&lookup->found, target->host, target->address, target->port);
         }
     }
     ssize_t ignored = write(lookup->done_fd, &done, sizeof done);
@@ -202,7 +205,7 @@ static bool start_thread(struct lookup *lookup)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&thread, NULL, run, lookup) == 0;
+    bool is_started = pthread_create(&thread, NULL, resolve_all, lookup) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (is_started) {
         pthread_detach(thread);
@@ -216,7 +219,7 @@ struct lookup *lookup_start(const char *hosts, const char *addresses, const char
 
     lookup->done_fd = -1;
     atomic_store(&lookup->holders, 1);
-    split(lookup, hosts, addresses, ports);
+    split_lists(lookup, hosts, addresses, ports);
     if (!has_names(&lookup->wanted)) {
         lookup->is_done = true;
         lookup->found = lookup->wanted;

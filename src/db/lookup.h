@@ -1,5 +1,5 @@
-/* The addresses behind the hosts of a connection, one target for each. The resolver blocks its caller,
- * for seconds when no name server answers, so a thread asks it. */
+/* The addresses behind the hosts of a connection, one target for each. The resolver blocks its
+ * caller, for seconds when no name server answers, so a thread asks it. */
 #ifndef CRUDDUR_DB_LOOKUP_H
 #define CRUDDUR_DB_LOOKUP_H
 
@@ -8,15 +8,17 @@
 
 struct lookup;
 
-/* One way to the server, each member as libpq takes it. NULL leaves a member to libpq's defaults. */
+/* One way to the server, each member as libpq takes it. NULL leaves a member to libpq's
+ * defaults. */
 struct target {
     char *host;    /* also what a certificate and a password file are compared with */
     char *address; /* numeric; NULL: the host is a folder of sockets */
     char *port;
 };
 
-/* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not set. A
- * host that has a numeric address already is not looked up. NULL: no thread or descriptor is left. */
+/* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not
+ * set. A host that has a numeric address already is not looked up. NULL: no thread or descriptor
+ * is left. */
 struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports);
 
 /* Readable when the look-up is done. */
@@ -25,8 +27,8 @@ int lookup_fd(const struct lookup *lookup);
 /* Whether no name had to be looked up, so that the look-up was done when lookup_start returned. */
 bool lookup_is_done(const struct lookup *lookup);
 
-/* The targets of a look-up that is done, in the order of the lists; they live as long as the look-up.
- * False: there is none, and *why says so, as long as the look-up lives. */
+/* The targets of a look-up that is done, in the order of the lists; they live as long as the
+ * look-up. False: there is none, and *why says so, as long as the look-up lives. */
 bool lookup_take(const struct lookup *lookup, const struct target **targets, size_t *count,
                  const char **why);
 

@@ -1,6 +1,7 @@
-/* Lists of pending statements. A statement is on one list at a time, and a list owns nothing: a function that takes a statement out frees it or puts it into the next list (queue -> unit -> sent -> queue again or done).
- * Within the queue statements are ordered by the time of their submission, also those that come back to
- * it. */
+/* Lists of pending statements. A statement is on one list at a time, and a list owns nothing: a
+ * function that takes a statement out frees it or puts it into the next list (queue -> unit ->
+ * sent -> queue again or done). Within the queue statements are ordered by the time of their
+ * submission, also those that come back to it. */
 #include "db/pending.h"
 
 #include <stddef.h>

@@ -1,12 +1,13 @@
-/* libpq's pipeline mode gives the results of all statements in the order in which they were sent,
- * and nothing says which statement a result is of but the count. So the invariant of this file
- * is: answered_to is the statement that libpq's next result is of, and units is the number of
- * Syncs that are not answered yet. Both change only in pipeline_send and pipeline_next.
+/* libpq's pipeline mode gives the results of all statements in the order in which they were
+ * sent, and nothing says which statement a result is of but the count. So the invariant of this
+ * file is: answered_to is the statement that libpq's next result is of, and units is the number
+ * of Syncs that are not answered yet. Both change only in pipeline_send and pipeline_next.
  *
  * The results of a statement end with a NULL; those of a unit end with the result of its Sync. A
- * statement that is run for the first time has a prelude, Parse by its name, whose results come first; where a pooler may be, the prelude sets the transaction up. After an error the server skips the rest of the unit, and libpq gives
- * PGRES_PIPELINE_ABORTED for each skipped statement: these are no results, and the whole unit was
- * rolled back. */
+ * statement that is run for the first time has a prelude, Parse by its name, whose results come
+ * first; where a pooler may be, the prelude sets the transaction up. After an error the server
+ * skips the rest of the unit, and libpq gives PGRES_PIPELINE_ABORTED for each skipped statement:
+ * these are no results, and the whole unit was rolled back. */
 #include "db/pipeline.h"
 
 #include <libpq-fe.h>
@@ -163,8 +164,8 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session
             if (PQstatus(pg) == CONNECTION_BAD) {
                 return UNIT_LOST;
             }
-            /* The end of one statement's replies. What still comes before the Sync, such as an error
-             * at commit, is about the unit's last. */
+            /* The end of one statement's replies. What still comes before the Sync, such as an
+             * error at commit, is about the unit's last. */
             if (about->has_prelude) {
                 end_prelude(session, about);
             } else if (about->reply != NULL && !about->ends_unit) {
@@ -196,8 +197,8 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* From the one row (outcome, body, next_key, lives_us, seen, clock_us), or a write's (outcome, body,
- * clock_us, retry_after_s), of which the last ones may be missing. */
+/* From the one row (outcome, body, next_key, lives_us, seen, clock_us), or a write's (outcome,
+ * body, clock_us, retry_after_s), of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
@@ -235,8 +236,8 @@ static void take_error(const char *template_name, const PGresult *error, struct 
                                                                          : said);
 }
 
-/* A statement that can't be prepared, for want of a column, say, is logged once by file and line. False:
- * the reason is another one, such as a lock on its tables. */
+/* A statement that can't be prepared, for want of a column, say, is logged once by file and
+ * line. False: the reason is another one, such as a lock on its tables. */
 static bool take_unfit(struct session *session, const struct pending *pending,
                        struct result *result)
 {

@@ -1,5 +1,6 @@
-/* A session in use. libpq's connection is in pipeline mode and not blocking: what is sent stays in libpq's
- * buffer until the socket takes it, and what has come is read when the socket is readable. */
+/* A session in use. libpq's connection is in pipeline mode and not blocking: what is sent stays
+ * in libpq's buffer until the socket takes it, and what has come is read when the socket is
+ * readable. */
 #include "db/session.h"
 
 #include <errno.h>
@@ -63,8 +64,8 @@ bool session_receive(struct session *session)
 {
     SSL *tls;
 
-    /* What libpq leaves of a TLS record is no longer in the socket, which so doesn't become readable
-     * for it. */
+    /* What libpq leaves of a TLS record is no longer in the socket, which so doesn't become
+     * readable for it. */
     do {
         if (!PQconsumeInput(session->pg)) {
             return false;

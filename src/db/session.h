@@ -1,7 +1,7 @@
-/* One PostgreSQL session: connected and set up, or not at all. Then it is in libpq's pipeline mode, for
- * db/pipeline.h, which prepares each statement when the session first runs it: what a session never
- * runs costs nothing, and set-up is one round trip. Nothing here waits for the server, the network or
- * the resolver unless it is given a deadline. */
+/* One PostgreSQL session: connected and set up, or not at all. Then it is in libpq's pipeline
+ * mode, for db/pipeline.h, which prepares each statement when the session first runs it: what a
+ * session never runs costs nothing, and set-up is one round trip. Nothing here waits for the
+ * server, the network or the resolver unless it is given a deadline. */
 #ifndef CRUDDUR_DB_SESSION_H
 #define CRUDDUR_DB_SESSION_H
 

@@ -1,5 +1,5 @@
-/* The body of a session, for the files that make it: dial.c connects it, set_up.c sets it up, trial.c tries its
- * statements, and session.c has it in use. No other file includes this one. */
+/* The body of a session, for the files that make it: dial.c connects it, set_up.c sets it up,
+ * trial.c tries its statements, and session.c has it in use. No other file includes this one. */
 #ifndef CRUDDUR_DB_SESSION_PRIVATE_H
 #define CRUDDUR_DB_SESSION_PRIVATE_H
 
@@ -38,11 +38,12 @@ void session_take_notice(void *context, const PGresult *notice);
 /* set_up.c. Sends what sets the session up. */
 bool set_up_send(const struct session *session);
 
-/* Reads the answers to the set-up, or to a trial, as many as have come, until those about the statement
- * `last`. False when the session is lost. */
+/* Reads the answers to the set-up, or to a trial, as many as have come, until those about the
+ * statement `last`. False when the session is lost. */
 bool set_up_read(struct session *session, size_t last, struct session_failure *failure);
 
-/* The number of the first statement, from number on, that is of this session's lanes; else NO_STATEMENT. */
+/* The number of the first statement, from number on, that is of this session's lanes; else
+ * NO_STATEMENT. */
 size_t set_up_next(const struct session *session, size_t number);
 
 #endif

@@ -1,6 +1,7 @@
-/* Set-up is one statement and one Sync, so one round trip. A trial of all statements (trial.c) goes the same way:
- * one Sync behind each of them, and session->setting_up says which statement the next Sync is of. The error
- * that comes before a Sync is kept in session->refused until the Sync has come. */
+/* Set-up is one statement and one Sync, so one round trip. A trial of all statements (trial.c)
+ * goes the same way: one Sync behind each of them, and session->setting_up says which statement
+ * the next Sync is of. The error that comes before a Sync is kept in session->refused until the
+ * Sync has come. */
 #include <stdio.h>
 
 #include "db/failure.h"

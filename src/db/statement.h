@@ -1,5 +1,5 @@
-/* Statements: their definitions, and one statement with its values, which is all that a handler says to the
- * database. */
+/* Statements: their definitions, and one statement with its values, which is all that a handler
+ * says to the database. */
 #ifndef CRUDDUR_DB_STATEMENT_H
 #define CRUDDUR_DB_STATEMENT_H
 
@@ -10,31 +10,33 @@
 #include "base/status.h"
 #include "db/template.h"
 
-/* The session that runs a statement. Each worker has one session for each of the first four lanes: reads
- * do not wait for commits, and neither waits for slow reads, which have a time limit of their own. The
- * hook has a session of its own because its login has rights that the other logins do not have. The
- * watcher and the purger are processes with one session each. */
+/* The session that runs a statement. Each worker has one session for each of the first four
+ * lanes: reads do not wait for commits, and neither waits for slow reads, which have a time
+ * limit of their own. The hook has a session of its own because its login has rights that the
+ * other logins do not have. The watcher and the purger are processes with one session each. */
 enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE };
 enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
 
 /* The lane as a set of lanes, for bitwise or. */
 #define LANE_SET(lane) (1U << (lane))
 
-/* The definition of a statement: which template it is and how it is run. A definition is a constant that
- * stands beside its only user: for a route that is the handler, whose row in api/routes.c names it. Its
- * address is its identity. The SQL text is not part of it: the catalog reads it from the template. */
+/* The definition of a statement: which template it is and how it is run. A definition is a
+ * constant that stands beside its only user: for a route that is the handler, whose row in
+ * api/routes.c names it. Its address is its identity. The SQL text is not part of it: the
+ * catalog reads it from the template. */
 struct statement_def {
     const char *name; /* of the template below the SQL folder, without .sql: "activities/home" */
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1]; /* in the order of $1, $2, …; then NULL */
     enum lane lane;
     unsigned more_lanes; /* set of lanes that run it, too */
-    /* Several may be committed together, except those with takes_locks: two commits that take the same
-     * locks in different orders would deadlock. Two equal posts of one author in each of two commits can
-     * deadlock, too: PostgreSQL then ends one commit, and its statements are run again one by one. */
+    /* Several may be committed together, except those with takes_locks: two commits that take
+     * the same locks in different orders would deadlock. Two equal posts of one author in each
+     * of two commits can deadlock, too: PostgreSQL then ends one commit, and its statements are
+     * run again one by one. */
     bool may_share;
-    /* Its work grows with a thread, up to a bound. One asker's run one at a time in a worker, as they wait
-     * for each other's locks, and what others write waits behind them. */
+    /* Its work grows with a thread, up to a bound. One asker's run one at a time in a worker, as
+     * they wait for each other's locks, and what others write waits behind them. */
     bool takes_turns;
 };
 
@@ -50,10 +52,11 @@ extern const struct statement_def STATEMENT_METRICS_STEP;     /* does a step of 
  * Sending a statement a second time must be safe: what it creates carries its UUID already. */
 struct statement {
     const struct statement_def *def;
-    int64_t
-        asked_us; /* when the request that it is for had arrived, from which its deadline counts; monotonic; 0: now */
-    /* It takes locks besides those of its own rows: it is not committed together with others, which may
-     * take the same locks in another order. */
+    /* Monotonic: when the request that it is for had arrived. Its deadline counts from then. 0:
+     * now. */
+    int64_t asked_us;
+    /* It takes locks besides those of its own rows: it is not committed together with others,
+     * which may take the same locks in another order. */
     bool takes_locks;
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
@@ -68,8 +71,8 @@ void statement_bind(struct statement *statement, const char *parameter, const ch
 /* The value that a parameter was set to. */
 const char *statement_value(const struct statement *statement, const char *parameter);
 
-/* The index of a parameter among the values; TEMPLATE_PARAMETERS_MAX: the statement has none of that
- * name. */
+/* The index of a parameter among the values; TEMPLATE_PARAMETERS_MAX: the statement has none of
+ * that name. */
 size_t statement_find(const struct statement_def *def, const char *parameter);
 
 /* What came back. The text lives until the callback that gets it returns. */
@@ -80,8 +83,8 @@ struct result {
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
     int64_t lives_us;     /* of a page or the purge: until a row expires; -1: none does */
-    /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the newest
-     * row's key; NULL: the result is not to be cached. */
+    /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the
+     * newest row's key; NULL: the result is not to be cached. */
     const char *seen;
     int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
     int retry_after_s;    /* of a write that there is no room for yet; else 0 */

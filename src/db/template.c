@@ -47,7 +47,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, 
     return false;
 }
 
-static void copy(struct scanner *scanner, size_t length)
+static void pass_on(struct scanner *scanner, size_t length)
 {
     buf_append(scanner->sql, scanner->at, length);
     scanner->at += length;
@@ -72,7 +72,7 @@ static bool continues(struct scanner *scanner)
     if (scanner->at[space] != '\'' || memchr(scanner->at, '\n', space) == NULL) {
         return false;
     }
-    copy(scanner, space + 1);
+    pass_on(scanner, space + 1);
     return true;
 }
 
@@ -82,16 +82,16 @@ static bool quoted(struct scanner *scanner, bool has_backslashes)
     const char *opening = scanner->at;
     char quote = *opening;
 
-    copy(scanner, 1);
+    pass_on(scanner, 1);
     while (*scanner->at != '\0') {
         if (has_backslashes && *scanner->at == '\\' && scanner->at[1] != '\0') {
-            copy(scanner, 2);
+            pass_on(scanner, 2);
         } else if (*scanner->at != quote) {
-            copy(scanner, 1);
+            pass_on(scanner, 1);
         } else if (scanner->at[1] == quote) {
-            copy(scanner, 2);
+            pass_on(scanner, 2);
         } else {
-            copy(scanner, 1);
+            pass_on(scanner, 1);
             if (quote == '"' || !continues(scanner)) {
                 return true;
             }
@@ -119,14 +119,14 @@ static bool dollar_quoted(struct scanner *scanner, size_t tag)
 {
     const char *opening = scanner->at;
 
-    copy(scanner, tag);
+    pass_on(scanner, tag);
     while (*scanner->at != '\0' && strncmp(scanner->at, opening, tag) != 0) {
-        copy(scanner, 1);
+        pass_on(scanner, 1);
     }
     if (*scanner->at == '\0') {
         return fail(scanner, opening, "this dollar quote is never closed");
     }
-    copy(scanner, tag);
+    pass_on(scanner, tag);
     return true;
 }
 
@@ -141,12 +141,12 @@ static bool block_comment(struct scanner *scanner)
         }
         if (starts(scanner, "/*")) {
             depth++;
-            copy(scanner, 2);
+            pass_on(scanner, 2);
         } else if (starts(scanner, "*/")) {
             depth--;
-            copy(scanner, 2);
+            pass_on(scanner, 2);
         } else {
-            copy(scanner, 1);
+            pass_on(scanner, 1);
         }
     } while (depth > 0);
     return true;
@@ -160,7 +160,7 @@ static bool percent(struct scanner *scanner)
 
     if (scanner->at[1] == '%') {
         scanner->at++;
-        copy(scanner, 1);
+        pass_on(scanner, 1);
         return true;
     }
     if (scanner->at[1] == '(') {
@@ -196,7 +196,7 @@ static bool word(struct scanner *scanner)
     while (is_name_char(start[length]) || (length > 0 && start[length] == '$')) {
         length++;
     }
-    copy(scanner, length);
+    pass_on(scanner, length);
     if (*scanner->at == '\'') {
         return quoted(scanner, length == 1 && (*start == 'e' || *start == 'E'));
     }
@@ -208,11 +208,11 @@ enum passed { PASSED_NOTHING, PASSED, PASSED_WRONG };
 static enum passed space_or_comment(struct scanner *scanner)
 {
     if (isspace((unsigned char)*scanner->at)) {
-        copy(scanner, 1);
+        pass_on(scanner, 1);
         return PASSED;
     }
     if (starts(scanner, "--")) {
-        copy(scanner, strcspn(scanner->at, "\n"));
+        pass_on(scanner, strcspn(scanner->at, "\n"));
         return PASSED;
     }
     if (starts(scanner, "/*")) {
@@ -253,7 +253,7 @@ static bool token(struct scanner *scanner)
     if (is_name_char(c)) {
         return word(scanner);
     }
-    copy(scanner, 1);
+    pass_on(scanner, 1);
     return true;
 }
 

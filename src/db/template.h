@@ -7,15 +7,16 @@
 
 #include "base/buf.h"
 
-/* What a template's rows become. Every statement gives columns outcome, body, next_key, lives_us,
- * seen, clock_us: an outcome word, JSON text, the key of a full page's last row, the microseconds until a
- * page's first row expires, what snapshot.h reads, and the server's clock. A write gives outcome, body, clock_us,
- * retry_after_s: the last is in how many seconds there is room for what it did not write. */
+/* What a template's rows become. Every statement gives columns outcome, body, next_key,
+ * lives_us, seen, clock_us: an outcome word, JSON text, the key of a full page's last row, the
+ * microseconds until a page's first row expires, what snapshot.h reads, and the server's clock.
+ * A write gives outcome, body, clock_us, retry_after_s: the last is in how many seconds there is
+ * room for what it did not write. */
 enum shape {
-    SHAPE_OUTCOME, /* gives the columns outcome and body itself, maybe the others (so it may write) */
-    SHAPE_OBJECT, /* its row as an object with the outcome "ok"; no row stays no row */
-    SHAPE_ARRAY,  /* its rows as an array, [] when there are none */
-    SHAPE_PLAIN   /* left as it is: no columns are looked at */
+    SHAPE_OUTCOME, /* gives outcome and body itself, maybe the others (so it may write) */
+    SHAPE_OBJECT,  /* its row as an object with the outcome "ok"; no row stays no row */
+    SHAPE_ARRAY,   /* its rows as an array, [] when there are none */
+    SHAPE_PLAIN    /* left as it is: no columns are looked at */
 };
 
 enum { TEMPLATE_PARAMETERS_MAX = 12 };

@@ -1,6 +1,6 @@
-/* Every statement is prepared and then explained. To prepare one finds columns and types that the schema does
- * not have; to explain it plans it, and PostgreSQL checks the rights to tables and functions then. Neither
- * runs it. */
+/* Every statement is prepared and then explained. To prepare one finds columns and types that
+ * the schema does not have; to explain it plans it, and PostgreSQL checks the rights to tables
+ * and functions then. Neither runs it. */
 #include "db/trial.h"
 
 #include <string.h>
@@ -38,9 +38,9 @@ static bool send_prepare(struct session *session, const struct prepared *stateme
     return PQsendPrepare(session->pg, name, statement->sql, 0, NULL) && PQpipelineSync(session->pg);
 }
 
-/* Waits for the answers to what was sent, until those about the statement `last` have come. Stops at
- * an error that says nothing about the statement, such as a lock that is held: the next statements
- * would meet it too, each for its time limit. */
+/* Waits for the answers to what was sent, until those about the statement `last` have come.
+ * Stops at an error that says nothing about the statement, such as a lock that is held: the next
+ * statements would meet it too, each for its time limit. */
 static bool wait_until_past(struct session *session, size_t last, int64_t deadline_us,
                             struct session_failure *failure)
 {
@@ -56,8 +56,9 @@ static bool wait_until_past(struct session *session, size_t last, int64_t deadli
     return true;
 }
 
-/* Sends something for every statement and waits for the answers. Behind a pooler it waits for each:
- * PgBouncer before 1.21 takes the answer to one Sync for the end of all that the client has sent. */
+/* Sends something for every statement and waits for the answers. Behind a pooler it waits for
+ * each: PgBouncer before 1.21 takes the answer to one Sync for the end of all that the client
+ * has sent. */
 static bool for_all(struct session *session,
                     bool (*send)(struct session *, const struct prepared *), int64_t deadline_us,
                     struct session_failure *failure)

@@ -9,15 +9,17 @@
 
 struct session;
 
-/* Whether the schema fits every statement of the session's lanes and the database lets this role run it.
- * What it refuses is added to failure. Rights to unprepared statements are not looked at. */
+/* Whether the schema fits every statement of the session's lanes and the database lets this role
+ * run it. What it refuses is added to failure. Rights to unprepared statements are not looked
+ * at. */
 bool trial_may_run_all(struct session *session, int64_t deadline_us,
                        struct session_failure *failure);
 
 /* Whether the role has superuser rights. */
 bool trial_is_superuser(const struct session *session);
 
-/* Whether the connection goes over TCP and the server's certificate and name are not verified (sslmode is not verify-full). */
+/* Whether the connection goes over TCP and the server's certificate and name are not verified
+ * (sslmode is not verify-full). */
 bool trial_is_unverified(const struct session *session);
 
 #endif

@@ -42,8 +42,8 @@ struct caller {
 struct caller caller_identify(const struct identity *identity, const char *authorization,
                               const char *remote_addr, bool may_wait, struct arena *arena);
 
-/* The subject that the token of a refused Authorization header claims, without proof, or NULL. In arena
- * memory. */
+/* The subject that the token of a refused Authorization header claims, without proof, or NULL.
+ * In arena memory. */
 const char *caller_claimed_subject(const char *authorization, struct arena *arena);
 
 #endif

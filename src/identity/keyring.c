@@ -25,7 +25,7 @@ uint32_t keyring_generation(const struct keyring *keyring)
 }
 
 /* A file that holds no usable key changes nothing. */
-static void read_file(struct keyring *keyring)
+static void read_keys(struct keyring *keyring)
 {
     struct buf text = {0};
     const char *why = "it holds no usable key";
@@ -49,7 +49,7 @@ struct keyring *keyring_new(const struct keyring_settings *settings)
     struct keyring *keyring = memory_zeroed(sizeof *keyring);
 
     keyring->settings = settings;
-    read_file(keyring);
+    read_keys(keyring);
     return keyring;
 }
 
@@ -66,7 +66,7 @@ const struct keys *keyring_current(struct keyring *keyring, int64_t now_s)
     const struct keypage_link *link = keyring->settings->link;
 
     if (keyring->generation != keyring_generation(keyring)) {
-        read_file(keyring);
+        read_keys(keyring);
     }
     if (link != NULL &&
         now_s - atomic_load(&link->page->fetched_s) > keyring->settings->max_age_s) {

@@ -23,8 +23,8 @@ void keyring_free(struct keyring *keyring); /* NULL is allowed */
 /* The keys to use now; NULL while there are none that may be used. */
 const struct keys *keyring_current(struct keyring *keyring, int64_t now_s);
 
-/* Asks for fresh keys because a token named one that isn't there. Whether to wait for them: not when
- * there is no fetcher, or the last fetch was a moment ago. */
+/* Asks for fresh keys because a token named one that isn't there. Whether to wait for them: not
+ * when there is no fetcher, or the last fetch was a moment ago. */
 bool keyring_ask(const struct keyring *keyring);
 
 /* Changes whenever keyring_current may give other keys. */

@@ -87,7 +87,7 @@ static EVP_PKEY *pkey_of(const struct json *jwk)
     return pkey;
 }
 
-static struct key *find(const struct keys *keys, const char *kid)
+static struct key *find_key(const struct keys *keys, const char *kid)
 {
     for (size_t i = 0; i < keys->count; i++) {
         if (strcmp(keys->key[i].kid, kid) == 0) {
@@ -97,7 +97,7 @@ static struct key *find(const struct keys *keys, const char *kid)
     return NULL;
 }
 
-static void take(struct keys *keys, const struct json *jwk)
+static void add_key(struct keys *keys, const struct json *jwk)
 {
     const char *kty = text_of(jwk, "kty");
     const char *kid = text_of(jwk, "kid");
@@ -106,7 +106,7 @@ static void take(struct keys *keys, const struct json *jwk)
         !is_absent_or(jwk, "use", "sig") || !is_absent_or(jwk, "alg", "RS256")) {
         return;
     }
-    struct key *twin = find(keys, kid);
+    struct key *twin = find_key(keys, kid);
     if (twin != NULL) {
         twin->is_ambiguous = true;
         return;
@@ -136,7 +136,7 @@ struct keys *keys_parse(const char *text, size_t length)
         const struct json *jwk = json_array_object(set, "keys", i);
 
         if (jwk != NULL) {
-            take(keys, jwk);
+            add_key(keys, jwk);
         }
     }
     json_free(set);
@@ -164,7 +164,7 @@ void keys_free(struct keys *keys)
 
 bool keys_have(const struct keys *keys, const char *kid)
 {
-    const struct key *key = keys != NULL ? find(keys, kid) : NULL;
+    const struct key *key = keys != NULL ? find_key(keys, kid) : NULL;
 
     return key != NULL && !key->is_ambiguous;
 }
@@ -172,7 +172,7 @@ bool keys_have(const struct keys *keys, const char *kid)
 bool keys_verify(const struct keys *keys, const char *kid, const char *text, size_t text_length,
                  const unsigned char *signature, size_t signature_length)
 {
-    const struct key *key = find(keys, kid);
+    const struct key *key = find_key(keys, kid);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *pkey_context;
     bool good = false;

@@ -1,5 +1,6 @@
 /* The log names callers by a digest of their subject: lines of one caller can be found together,
- * and the log does not identify a person by itself. A reader that has the list of subjects can compute the digests. */
+ * and the log does not identify a person by itself. A reader that has the list of subjects can
+ * compute the digests. */
 #include "identity/pseudonym.h"
 
 #include <openssl/err.h>

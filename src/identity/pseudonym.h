@@ -4,8 +4,8 @@
 
 enum { PSEUDONYM_SIZE = 17 /* with the NUL */ };
 
-/* The first 16 hexadecimal digits of the subject's SHA-256; an operator that has a subject finds its
- * lines with sha256sum. "" if OpenSSL has no memory. */
+/* The first 16 hexadecimal digits of the subject's SHA-256; an operator that has a subject finds
+ * its lines with sha256sum. "" if OpenSSL has no memory. */
 void pseudonym_make(char pseudonym[static PSEUDONYM_SIZE], const char *subject);
 
 #endif

@@ -23,7 +23,7 @@ struct parts {
     size_t time_length;
 };
 
-static bool split(const char *header, struct parts *parts)
+static bool split_header(const char *header, struct parts *parts)
 {
     if (strncmp(header, "t=", 2) != 0) {
         return false;
@@ -103,7 +103,7 @@ enum signature_verdict signature_verify(const char *header, const char *secret, 
     struct parts parts;
     unsigned char wanted[MAC_SIZE];
 
-    if (header == NULL || !split(header, &parts) ||
+    if (header == NULL || !split_header(header, &parts) ||
         !make_mac(secret, &parts, body, body_length, wanted) || !have_mac(parts.macs, wanted)) {
         return SIGNATURE_REFUSED;
     }

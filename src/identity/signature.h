@@ -1,5 +1,5 @@
-/* Signed bodies: the header "t=<seconds since 1970>,v1=<hex>", whose v1 is the HMAC-SHA256 (RFC 2104)
- * of "<t>.<body>" with a secret that sender and receiver share. */
+/* Signed bodies: the header "t=<seconds since 1970>,v1=<hex>", whose v1 is the HMAC-SHA256 (RFC
+ * 2104) of "<t>.<body>" with a secret that sender and receiver share. */
 #ifndef CRUDDUR_IDENTITY_SIGNATURE_H
 #define CRUDDUR_IDENTITY_SIGNATURE_H
 

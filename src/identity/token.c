@@ -1,6 +1,7 @@
 /* Access tokens of one issuer (RFC 7519, RS256). The order of the checks is a rule: nothing of
- * the payload is believed before the signature was verified, and the header is read only for its algorithm, its kid, and extensions, all of which are refused. The algorithm is fixed; a token that names another one, none included, is
- * refused before a key is looked up. */
+ * the payload is believed before the signature was verified, and the header is read only for its
+ * algorithm, its kid, and extensions, all of which are refused. The algorithm is fixed; a token
+ * that names another one, none included, is refused before a key is looked up. */
 #include "identity/token.h"
 
 #include <stdbool.h>
@@ -38,7 +39,7 @@ struct parts {
     size_t signed_length; /* header, dot and payload */
 };
 
-static bool split(const char *token, struct parts *parts)
+static bool split_token(const char *token, struct parts *parts)
 {
     size_t length = strnlen(token, TOKEN_LENGTH_MAX + 1);
     const char *first = memchr(token, '.', length);
@@ -83,8 +84,8 @@ static bool lacks(const struct json *object, const char *name)
     return json_member(object, name, &text) == JSON_ABSENT;
 }
 
-/* Whether the header is one that a token of the issuer has: RS256, no extensions to understand, a kid.
- * Keys that the header itself brings (jku, jwk, x5u, x5c) are never looked at. */
+/* Whether the header is one that a token of the issuer has: RS256, no extensions to understand,
+ * a kid. Keys that the header itself brings (jku, jwk, x5u, x5c) are never looked at. */
 static enum token_verdict check_header(const struct json *header, struct arena *arena,
                                        const char **kid)
 {
@@ -102,8 +103,8 @@ static enum token_verdict check_header(const struct json *header, struct arena *
     return TOKEN_GOOD;
 }
 
-static enum token_verdict check_signature(const struct parts *parts, const struct keys *keys,
-                                          struct arena *arena)
+static enum token_verdict check_token_signature(const struct parts *parts, const struct keys *keys,
+                                                struct arena *arena)
 {
     unsigned char *signature = arena_alloc(arena, BASE64URL_DECODED_MAX(parts->signature_length));
     struct json *header = open_part(arena, parts->header, parts->header_length);
@@ -188,10 +189,10 @@ enum token_verdict token_verify(const char *token, const struct keys *keys,
 {
     struct parts parts;
 
-    if (!split(token, &parts)) {
+    if (!split_token(token, &parts)) {
         return TOKEN_MALFORMED;
     }
-    enum token_verdict verdict = check_signature(&parts, keys, arena);
+    enum token_verdict verdict = check_token_signature(&parts, keys, arena);
     if (verdict != TOKEN_GOOD) {
         return verdict;
     }
@@ -207,7 +208,7 @@ const char *token_claimed_subject(const char *token, struct arena *arena)
     const char *subject = NULL;
     struct parts parts;
 
-    if (!split(token, &parts)) {
+    if (!split_token(token, &parts)) {
         return NULL;
     }
     struct json *payload = open_part(arena, parts.payload, parts.payload_length);

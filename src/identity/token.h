@@ -40,9 +40,9 @@ enum token_verdict {
 /* "expired" …; "good". Static text. */
 const char *token_verdict_name(enum token_verdict verdict);
 
-/* Verifies a token at now_s (seconds since 1970). The signature is checked before anything of the
- * payload is looked at, the algorithm before any key; of several faults the first is the verdict. On
- * TOKEN_GOOD *subject is the claim sub, in arena memory. */
+/* Verifies a token at now_s (seconds since 1970). The signature is checked before anything of
+ * the payload is looked at, the algorithm before any key; of several faults the first is the
+ * verdict. On TOKEN_GOOD *subject is the claim sub, in arena memory. */
 enum token_verdict token_verify(const char *token, const struct keys *keys,
                                 const struct token_rules *rules, int64_t now_s, struct arena *arena,
                                 const char **subject);
