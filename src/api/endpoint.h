@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "api/rules.h"
+#include "base/error.h"
 #include "db/statement.h"
 #include "http/page.h"
 #include "http/request.h"
@@ -95,7 +96,8 @@ void endpoint_bind_page(struct statement *statement, const struct page *page);
 void endpoint_bind_since(struct statement *statement, const struct page *page);
 
 /* STATUS_CURSOR_INVALID: the list does not take ?since=, or takes the other kind of value. */
-enum status endpoint_check_since(const struct endpoint *endpoint, const struct page *page);
+MUST_CHECK enum status endpoint_check_since(const struct endpoint *endpoint,
+                                            const struct page *page);
 
 /* Answers with the rules that a request broke. */
 enum decision endpoint_refuse(const struct call *call, const struct broken *broken,

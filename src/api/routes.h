@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "api/endpoint.h"
+#include "base/error.h"
 #include "http/router.h"
 
 struct catalog;
@@ -17,7 +18,7 @@ void routes_add(struct router *router, bool with_hooks);
 
 /* The catalog of all statements that a route names. NULL when a template is missing or wrong,
  * which was logged then. */
-struct catalog *routes_load_catalog(const char *sql_dir);
+MUST_CHECK struct catalog *routes_load_catalog(const char *sql_dir);
 
 /* The endpoints have numbers from 0 up, below ROUTES_MAX. */
 size_t routes_number(const struct endpoint *endpoint);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 /* Bytes that the text of length encoded bytes decodes to, at most. */
 #define BASE64URL_DECODED_MAX(encoded) ((encoded) / 4 * 3 + 2)
 /* Size of the text for length bytes, its NUL included. */
@@ -15,6 +17,7 @@ void base64url_encode(const unsigned char *bytes, size_t length, char *text);
 
 /* False for other characters, padding, a length that cannot be, or stray bits at the end.
  * bytes has room for BASE64URL_DECODED_MAX(length). */
-bool base64url_decode(const char *text, size_t length, unsigned char *bytes, size_t *decoded);
+MUST_CHECK bool base64url_decode(const char *text, size_t length, unsigned char *bytes,
+                                 size_t *decoded);
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* block is overwritten by its caller: it may have a secret in it. */
-static bool read_blocks(int fd, char *block, size_t size, struct buf *text, const char **why)
+static bool read_blocks(int fd, char *block, size_t size, struct buf *text, struct error *error)
 {
     ssize_t got;
 
@@ -19,26 +19,23 @@ static bool read_blocks(int fd, char *block, size_t size, struct buf *text, cons
             continue;
         }
         if (got < 0) {
-            *why = strerror(errno);
-            return false;
+            return error_set(error, "%s", strerror(errno));
         }
         if (text->length + (size_t)got > FILE_TEXT_MAX) {
-            *why = "it is larger than 256 KiB";
-            return false;
+            return error_set(error, "it is larger than 256 KiB");
         }
         buf_append(text, block, (size_t)got);
     }
     if (text->length > 0 && memchr(text->bytes, '\0', text->length) != NULL) {
-        *why = "it has a NUL byte";
-        return false;
+        return error_set(error, "it has a NUL byte");
     }
     return true;
 }
 
-static bool read_all(int fd, struct buf *text, const char **why)
+static bool read_all(int fd, struct buf *text, struct error *error)
 {
     char block[4096];
-    bool good = read_blocks(fd, block, sizeof block, text, why);
+    bool good = read_blocks(fd, block, sizeof block, text, error);
 
     explicit_bzero(block, sizeof block);
     return good;
@@ -51,32 +48,31 @@ static bool is_private(int fd)
     return fstat(fd, &about) == 0 && (about.st_mode & (S_IRWXO | S_IWGRP)) == 0;
 }
 
-static bool read_path(const char *path, bool is_secret, struct buf *text, const char **why)
+static bool read_path(const char *path, bool is_secret, struct buf *text, struct error *error)
 {
     bool good = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
-        *why = strerror(errno);
-        return false;
+        return error_set(error, "%s", strerror(errno));
     }
     if (is_secret && !is_private(fd)) {
-        *why = "others can read it or more than its owner can write it (chmod 600)";
+        error_set(error, "others can read it or more than its owner can write it (chmod 600)");
     } else {
-        good = read_all(fd, text, why);
+        good = read_all(fd, text, error);
     }
     close(fd);
     return good;
 }
 
-bool file_read(const char *path, struct buf *text, const char **why)
+bool file_read(const char *path, struct buf *text, struct error *error)
 {
-    return read_path(path, false, text, why);
+    return read_path(path, false, text, error);
 }
 
-bool file_read_secret(const char *path, struct buf *text, const char **why)
+bool file_read_secret(const char *path, struct buf *text, struct error *error)
 {
-    if (!read_path(path, true, text, why)) {
+    if (!read_path(path, true, text, error)) {
         return false;
     }
     while (text->length > 0 && strchr(" \t\r\n", text->bytes[text->length - 1]) != NULL) {

@@ -6,14 +6,15 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 
 enum { FILE_TEXT_MAX = 256 * 1024 /* bytes */ };
 
-/* Appends a file's bytes. On false *why is a constant or strerror text that names no path. */
-bool file_read(const char *path, struct buf *text, const char **why);
+/* Appends a file's bytes. */
+MUST_CHECK bool file_read(const char *path, struct buf *text, struct error *error);
 
 /* The same for a file with a secret in it: refused when others than its owner and group can read
  * it or others than its owner can write it. White space at the end is left out. */
-bool file_read_secret(const char *path, struct buf *text, const char **why);
+MUST_CHECK bool file_read_secret(const char *path, struct buf *text, struct error *error);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 struct json;
 
 enum { JSON_DEPTH_MAX = 16 };
@@ -17,7 +19,7 @@ enum { JSON_DEPTH_MAX = 16 };
 /* The document, or NULL when the text is not one JSON object by the strict rules: well-formed
  * UTF-8, nesting of at most JSON_DEPTH_MAX, no duplicate names in an object, no NUL or lone
  * surrogate escape, nothing behind it. Free with json_free. */
-struct json *json_parse(const char *text, size_t length);
+MUST_CHECK struct json *json_parse(const char *text, size_t length);
 void json_free(struct json *document); /* NULL is allowed */
 
 enum json_kind { JSON_ABSENT, JSON_NULL, JSON_STRING, JSON_OTHER };

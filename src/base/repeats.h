@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum {
     REPEATS_MAX = 8, /* keys within an interval; further keys share an entry */
     REPEATS_KEY_SIZE = 64,
@@ -23,6 +25,7 @@ struct repeats {
 
 /* Whether the event is to be logged. Then *unlogged is how many of its key were not, before it.
  * key is cut to REPEATS_KEY_SIZE - 1 bytes, and may be empty; now_ms is monotonic. */
-bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms, unsigned *unlogged);
+MUST_CHECK bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms,
+                              unsigned *unlogged);
 
 #endif

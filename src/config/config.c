@@ -23,10 +23,10 @@
 static bool url_is_good(const char *url, const char *name, FILE *errors)
 {
     struct conninfo conninfo;
-    char why[256];
+    struct error error;
 
-    if (!conninfo_parse(url, "", &conninfo, why)) {
-        fprintf(errors, "cruddurd: %s: %s\n", name, why);
+    if (!conninfo_parse(url, "", &conninfo, &error)) {
+        fprintf(errors, "cruddurd: %s: %s\n", name, error.text);
         return false;
     }
     conninfo_release(&conninfo);
@@ -36,11 +36,11 @@ static bool url_is_good(const char *url, const char *name, FILE *errors)
 static bool url_file_is_good(const char *file, const char *name, FILE *errors)
 {
     struct buf text = {0};
-    const char *why;
-    bool good = file_read_secret(file, &text, &why);
+    struct error error;
+    bool good = file_read_secret(file, &text, &error);
 
     if (!good) {
-        fprintf(errors, "cruddurd: %s: %s: %s\n", name, file, why);
+        fprintf(errors, "cruddurd: %s: %s: %s\n", name, file, error.text);
     } else {
         good = url_is_good(text.bytes != NULL ? text.bytes : "", name, errors);
     }
@@ -68,20 +68,21 @@ static int keep_secret(const struct buf *text)
 static bool take_hook_secret(struct config *config, FILE *errors)
 {
     struct buf text = {0};
-    const char *why = "it has fewer than 32 bytes";
+    struct error error = {"it has fewer than 32 bytes"};
 
     if (config->hook_secret_file == NULL) {
         return true;
     }
-    bool good = file_read_secret(config->hook_secret_file, &text, &why) &&
+    bool good = file_read_secret(config->hook_secret_file, &text, &error) &&
                 text.length >= SIGNATURE_SECRET_MIN;
     if (good) {
         config->hook_secret_fd = keep_secret(&text);
         good = config->hook_secret_fd > 0;
-        why = "no memory for it";
+        error_set(&error, "no memory for it");
     }
     if (!good) {
-        fprintf(errors, "cruddurd: --hook-secret-file: %s: %s\n", config->hook_secret_file, why);
+        fprintf(errors, "cruddurd: --hook-secret-file: %s: %s\n", config->hook_secret_file,
+                error.text);
     }
     buf_wipe(&text);
     return good;

@@ -312,12 +312,12 @@ bool settings_take_environment(struct config *config, char **environment, FILE *
 bool settings_take_file(struct config *config, const char *path, FILE *errors)
 {
     struct buf text = {0};
-    const char *why;
+    struct error error;
     char *rest = NULL;
-    bool good = file_read_secret(path, &text, &why);
+    bool good = file_read_secret(path, &text, &error);
 
     if (!good) {
-        fprintf(errors, "cruddurd: --settings-file: %s: %s\n", path, why);
+        fprintf(errors, "cruddurd: --settings-file: %s: %s\n", path, error.text);
     }
     char *lines = good && text.length > 0 ? text.bytes : NULL;
     for (char *line = lines ? strtok_r(lines, "\n", &rest) : NULL; line != NULL;

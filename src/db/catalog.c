@@ -66,18 +66,17 @@ static bool load_entry(struct catalog *catalog, size_t number, const char *dir)
     struct buf *file = &catalog->entries[number].file;
     struct buf *sql = &catalog->entries[number].sql;
     struct buf text = {0};
-    struct template_error error;
-    const char *why;
+    struct error error;
 
     buf_printf(file, "%s/%s.sql", dir, def->name);
-    bool good = file_read(file->bytes, &text, &why);
+    bool good = file_read(file->bytes, &text, &error);
     if (!good) {
-        log_message(LOG_ERROR, "template", "%s: %s", file->bytes, why);
+        log_message(LOG_ERROR, "template", "%s: %s", file->bytes, error.text);
     } else {
         good = template_compile(text.bytes != NULL ? text.bytes : "", def->shape, def->parameters,
                                 sql, &catalog->entries[number].lines_before, &error);
         if (!good) {
-            log_message(LOG_ERROR, "template", "%s:%d: %s", file->bytes, error.line, error.message);
+            log_message(LOG_ERROR, "template", "%s:%s", file->bytes, error.text);
         }
     }
     buf_release(&text);

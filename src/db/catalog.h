@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
 #include "db/statement.h"
 
 enum { CATALOG_MAX = 64 }; /* statements */
@@ -33,7 +34,7 @@ struct prepared {
 /* Reads <dir>/<name>.sql for every statement: those that no route has, STATEMENT_SESSION_BEGIN
  * first, then those of defs, a list that NULL ends. NULL when a file is missing or wrong; every
  * such file was logged then, with its line. */
-struct catalog *catalog_load(const char *dir, const struct statement_def *const *defs);
+MUST_CHECK struct catalog *catalog_load(const char *dir, const struct statement_def *const *defs);
 void catalog_free(struct catalog *catalog); /* NULL is allowed */
 
 /* A definition that the catalog does not have is a programming error and ends the process. */

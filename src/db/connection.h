@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "db/pipeline.h"
 
 struct connection;
@@ -44,8 +45,8 @@ struct connection *connection_new(const struct connection_settings *settings,
 void connection_free(struct connection *connection);
 
 /* As link_fits. */
-bool connection_fits(struct connection *connection, bool (*is_reached)(const void *context),
-                     const void *context);
+MUST_CHECK bool connection_fits(struct connection *connection,
+                                bool (*is_reached)(const void *context), const void *context);
 
 /* Has the statement run and then calls done, exactly once, also when nothing works; that may be
  * before this returns. The statement and its values must live until then.

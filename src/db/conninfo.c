@@ -5,7 +5,6 @@
 #include "db/conninfo.h"
 
 #include <libpq-fe.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -90,7 +89,7 @@ static bool has_stray_at(const char *url)
 }
 
 bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
-                    char why[static 256])
+                    struct error *error)
 {
     char *message = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &message);
@@ -98,20 +97,19 @@ bool conninfo_parse(const char *url, const char *application_name, struct connin
     *conninfo = (struct conninfo){0};
     if (options != NULL && has_stray_at(url)) {
         PQconninfoFree(options);
-        snprintf(why, 256, "it has an @ too many: " ENCODE);
-        return false;
+        return error_set(error, "it has an @ too many: " ENCODE);
     }
     if (options == NULL) {
         /* libpq quotes the string it cannot parse, password and all: say only what it is. */
-        snprintf(why, 256, "%s",
-                 message == NULL ? "out of memory"
-                                 : "it is no connection string, or not percent-encoded");
+        error_set(error, "%s",
+                  message == NULL ? "out of memory"
+                                  : "it is no connection string, or not percent-encoded");
         PQfreemem(message);
         return false;
     }
     for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
         if (o->val != NULL && !is_plausible(o)) {
-            snprintf(why, 256, "its %s is none: " ENCODE, o->keyword);
+            error_set(error, "its %s is none: " ENCODE, o->keyword);
             PQconninfoFree(options);
             conninfo_release(conninfo);
             return false;

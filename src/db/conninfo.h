@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
+
 enum { CONNINFO_KEYWORDS_MAX = 64 };
 
 struct conninfo {
@@ -14,10 +16,10 @@ struct conninfo {
 
 /* Parses any connection string of libpq: both schemes, several hosts, key=value. Adds, where it
  * doesn't say otherwise, tcp_user_timeout and keep-alives so that a dead network shows in seconds;
- * sets client_encoding and application_name. On false *why is text without the string's password;
- * the caller frees nothing. */
-bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
-                    char why[static 256]);
+ * sets client_encoding and application_name. The error has nothing of the string's
+ * password, and then the caller frees nothing. */
+MUST_CHECK bool conninfo_parse(const char *url, const char *application_name,
+                               struct conninfo *conninfo, struct error *error);
 
 /* Sets host, hostaddr, port and connect_timeout to what libpq would take for them where the string
  * doesn't have them: from its service, the environment and the defaults. Without effect when libpq

@@ -135,11 +135,9 @@ static enum session_state leave_address(struct session *session, struct session_
 
 static bool take_targets(struct session *session, struct session_failure *failure)
 {
-    const char *why;
-
     if (!lookup_take(session->dial->lookup, &session->dial->targets, &session->dial->target_count,
-                     &why)) {
-        return failure_set(failure, why);
+                     &failure->error)) {
+        return false;
     }
     session->dial->order =
         memory_alloc(session->dial->target_count * sizeof session->dial->order[0]);
@@ -170,19 +168,15 @@ static bool start_dial(struct session *session, struct session_failure *failure)
 {
     const struct session_settings *settings = session->settings;
     struct buf url = {0};
-    char parse_failure[256];
-    const char *why;
     bool good = false;
 
     if (settings->url != NULL) {
         buf_text(&url, settings->url);
-    } else if (!file_read_secret(settings->url_file, &url, &why)) {
-        failure_set(failure, why);
+    } else if (!file_read_secret(settings->url_file, &url, &failure->error)) {
         goto cleanup;
     }
     if (!conninfo_parse(url.length > 0 ? url.bytes : "", settings->application_name,
-                        &session->dial->conninfo, parse_failure)) {
-        failure_set(failure, parse_failure);
+                        &session->dial->conninfo, &failure->error)) {
         goto cleanup;
     }
     good = start_look_up(session, failure);
@@ -214,7 +208,7 @@ static enum session_state set_up(struct session *session, struct session_failure
         wait_for_word(session);
         return SESSION_CONNECTING;
     }
-    if (failure->text[0] != '\0') {
+    if (failure->error.text[0] != '\0') {
         return SESSION_FAILED;
     }
     addresses_note_good(session->dial->memory, current(session));
@@ -230,7 +224,7 @@ static enum session_state begin_set_up(struct session *session, struct session_f
     session->dial->stage = STAGE_SET_UP;
     session->setting_up = session->settings->prepares ? BEGIN_STATEMENT : NO_STATEMENT;
     PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT);
-    *failure = (struct session_failure){.text = ""}; /* of other addresses */
+    *failure = (struct session_failure){.error = {""}}; /* of other addresses */
     if (!set_up_send(session)) {
         failure_add(failure, PQerrorMessage(session->pg));
         return leave_address(session, failure);
@@ -246,7 +240,7 @@ static bool is_too_old(const struct session *session, struct session_failure *fa
     if (PQserverVersion(session->pg) >= SESSION_SERVER_VERSION_MIN) {
         return false;
     }
-    snprintf(failure->text, sizeof failure->text,
+    snprintf(failure->error.text, sizeof failure->error.text,
              "this is PostgreSQL %s: Cruddur needs %d or later",
              version != NULL ? version : "of unknown version", SESSION_SERVER_VERSION_MIN / 10000);
     failure->is_unfit = true;
@@ -334,7 +328,7 @@ struct session *dial_start(const struct session_settings *settings, const struct
 {
     struct session *session = memory_zeroed(sizeof *session);
 
-    *failure = (struct session_failure){.text = ""};
+    *failure = (struct session_failure){.error = {""}};
     session->settings = settings;
     session->catalog = catalog;
     session->dial = memory_zeroed(sizeof *session->dial);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "db/addresses.h"
 #include "db/failure.h"
 #include "db/session.h"
@@ -30,22 +31,23 @@ enum {
 /* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
  * service, the environment. Every address is tried once, those that memory advises against last;
  * memory is brought up to date and must outlive the session. NULL when all fail at once. */
-struct session *dial_start(const struct session_settings *settings, const struct catalog *catalog,
-                           struct session_memory *memory, struct session_failure *failure);
+MUST_CHECK struct session *dial_start(const struct session_settings *settings,
+                                      const struct catalog *catalog, struct session_memory *memory,
+                                      struct session_failure *failure);
 
 /* Goes on connecting; to be called when the socket is ready, or at session_next_us. The socket
  * may be another one afterwards, even with the same number: take it out of any epoll set before.
  * failure is filled in with SESSION_HELD_UP and SESSION_FAILED, and for nothing else. */
-enum session_state dial_advance(struct session *session, bool is_ready,
-                                struct session_failure *failure);
+MUST_CHECK enum session_state dial_advance(struct session *session, bool is_ready,
+                                           struct session_failure *failure);
 
 /* When a session that connects is to be advanced though its socket isn't ready. Monotonic, in
  * µs. */
 int64_t dial_next_us(const struct session *session);
 
 /* Connects and waits until that is done. NULL when it didn't work by the deadline. */
-struct session *dial_open(const struct session_settings *settings, const struct catalog *catalog,
-                          struct session_memory *memory, int64_t deadline_us,
-                          struct session_failure *failure);
+MUST_CHECK struct session *dial_open(const struct session_settings *settings,
+                                     const struct catalog *catalog, struct session_memory *memory,
+                                     int64_t deadline_us, struct session_failure *failure);
 
 #endif

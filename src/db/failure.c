@@ -16,14 +16,14 @@
 /* Adds to the reasons why there is no session yet, on the same line. */
 bool failure_add(struct session_failure *failure, const char *text)
 {
-    size_t used = strlen(failure->text), length = strlen(text);
+    size_t used = strlen(failure->error.text), length = strlen(text);
 
     while (length > 0 && text[length - 1] == '\n') {
         length--;
     }
-    snprintf(failure->text + used, sizeof failure->text - used, "%s%.*s", used > 0 ? "; " : "",
-             (int)length, text);
-    for (char *c = failure->text + used; *c != '\0'; c++) {
+    snprintf(failure->error.text + used, sizeof failure->error.text - used, "%s%.*s",
+             used > 0 ? "; " : "", (int)length, text);
+    for (char *c = failure->error.text + used; *c != '\0'; c++) {
         *c = *c == '\n' || *c == '\t' ? ' ' : *c;
     }
     return false;
@@ -32,7 +32,7 @@ bool failure_add(struct session_failure *failure, const char *text)
 /* Says why there is no session. */
 bool failure_set(struct session_failure *failure, const char *text)
 {
-    failure->text[0] = '\0';
+    failure->error.text[0] = '\0';
     return failure_add(failure, text);
 }
 
@@ -71,11 +71,11 @@ void failure_add_statement(struct session_failure *failure, const struct catalog
 {
     const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
     const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
-    size_t used = strlen(failure->text);
+    size_t used = strlen(failure->error.text);
     const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 
-    snprintf(failure->text + used, sizeof failure->text - used, "%s%s: %s (SQLSTATE %s)",
-             used > 0 ? "\n" : "",
+    snprintf(failure->error.text + used, sizeof failure->error.text - used,
+             "%s%s: %s (SQLSTATE %s)", used > 0 ? "\n" : "",
              catalog_place(catalog, catalog_at(catalog, number)->def,
                            position != NULL ? atoi(position) : 0),
              message != NULL ? message : "no message", sqlstate != NULL ? sqlstate : "none");

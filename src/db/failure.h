@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 struct catalog;
 struct pg_result;
 
 /* Why there is no session: a line of text, or a line for each statement that the database refuses,
  * with file and line. May name host and user, never the password. */
 struct session_failure {
-    char text[4096];
+    struct error error;
     bool is_unfit;   /* the database answered, but its schema doesn't fit the statements */
     bool is_refused; /* the server refuses the settings: the log-in, the database, a parameter */
     bool lacks_slot; /* the server has as many sessions as it takes */

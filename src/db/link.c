@@ -101,8 +101,8 @@ static void log_failure(struct link *link)
     link->is_logged = true;
     link->is_unfit = failure->is_unfit;
     link->logged_ms = now;
-    log_message(LOG_WARNING, "database", "no connection: %.*s", (int)strcspn(failure->text, "\n"),
-                failure->text);
+    log_message(LOG_WARNING, "database", "no connection: %.*s",
+                (int)strcspn(failure->error.text, "\n"), failure->error.text);
 }
 
 bool link_is_away(const struct link *link)
@@ -204,7 +204,7 @@ int64_t link_next_us(const struct link *link)
 /* Gives false. */
 static bool refuse_settings(const struct link *link)
 {
-    log_message(LOG_ERROR, "database", "the new settings don't work: %s", link->failure.text);
+    log_message(LOG_ERROR, "database", "the new settings don't work: %s", link->failure.error.text);
     return false;
 }
 

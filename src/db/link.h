@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "db/backoff.h"
 #include "db/dial.h"
 #include "db/session.h"
@@ -44,9 +45,10 @@ void link_release(struct link *link);
 
 /* Each is false when an attempt to connect has come to nothing, or has got no further for a
  * while. */
-bool link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
-bool link_go_on_connecting(struct link *link); /* the socket is ready */
-bool link_expire(struct link *link);           /* goes on to the next address when it is time */
+MUST_CHECK bool
+link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
+MUST_CHECK bool link_go_on_connecting(struct link *link); /* the socket is ready */
+MUST_CHECK bool link_expire(struct link *link); /* goes on to the next address when it is time */
 
 /* Closes the session. link_drop_and_wait() also delays the next attempt by LINK_RETRY_MS if the
  * session never answered a statement: a crashing server accepts connections for a moment before
@@ -70,6 +72,7 @@ int64_t link_next_us(const struct link *link);
  * settings, or its schema doesn't fit the statements, or there is no session to be had while
  * is_reached says that others have theirs. A database that is away for all says nothing against
  * the settings; nor does one that has no slot left, as those that are replaced make room. */
-bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context);
+MUST_CHECK bool link_fits(struct link *link, bool (*is_reached)(const void *context),
+                          const void *context);
 
 #endif

@@ -31,7 +31,7 @@ struct lookup {
         struct target *items;
         size_t count;
     } wanted, found;
-    char failure[512];
+    struct error failure;
     int done_fd;
     bool is_done;       /* from the start */
     atomic_int holders; /* the caller and the thread: the last one frees it */
@@ -160,12 +160,11 @@ static void look_up(struct lookup *lookup, const struct target *target)
     const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     char address[INET6_ADDRSTRLEN + 32 /* the interface of a link-local one */];
-    int error = getaddrinfo(target->host, NULL, &wanted, &found);
+    int failed = getaddrinfo(target->host, NULL, &wanted, &found);
 
-    if (error != 0) {
-        snprintf(lookup->failure, sizeof lookup->failure,
-                 "could not translate host name \"%s\" to address: %s", target->host,
-                 gai_strerror(error));
+    if (failed != 0) {
+        error_set(&lookup->failure, "could not translate host name \"%s\" to address: %s",
+                  target->host, gai_strerror(failed));
         return;
     }
     for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
@@ -247,11 +246,11 @@ bool lookup_is_done(const struct lookup *lookup)
 }
 
 bool lookup_take(const struct lookup *lookup, const struct target **targets, size_t *count,
-                 const char **why)
+                 struct error *error)
 {
     *targets = lookup->found.items;
     *count = lookup->found.count;
-    *why = lookup->failure;
+    *error = lookup->failure;
     return lookup->found.count > 0;
 }
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 struct lookup;
 
 /* One way to the server, each member as libpq takes it. NULL leaves a member to libpq's
@@ -19,7 +21,7 @@ struct target {
 /* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not
  * set. A host that has a numeric address already is not looked up. NULL: no thread or descriptor
  * is left. */
-struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports);
+MUST_CHECK struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports);
 
 /* Readable when the look-up is done. */
 int lookup_fd(const struct lookup *lookup);
@@ -28,9 +30,9 @@ int lookup_fd(const struct lookup *lookup);
 bool lookup_is_done(const struct lookup *lookup);
 
 /* The targets of a look-up that is done, in the order of the lists; they live as long as the
- * look-up. False: there is none, and *why says so, as long as the look-up lives. */
-bool lookup_take(const struct lookup *lookup, const struct target **targets, size_t *count,
-                 const char **why);
+ * look-up. False: there is none, and error says why. */
+MUST_CHECK bool lookup_take(const struct lookup *lookup, const struct target **targets,
+                            size_t *count, struct error *error);
 
 /* Frees the look-up, done or not. NULL is allowed. */
 void lookup_free(struct lookup *lookup);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "db/pending.h"
 #include "db/session.h"
 
@@ -18,7 +19,8 @@ struct pipeline {
 
 /* Sends the statements, none of them NULL, with a Sync behind the last. unit is empty afterwards.
  * False when the session is lost, as with all functions here. */
-bool pipeline_send(struct pipeline *pipeline, struct session *session, struct pending_list *unit);
+MUST_CHECK bool pipeline_send(struct pipeline *pipeline, struct session *session,
+                              struct pending_list *unit);
 
 enum unit_state {
     UNIT_NONE, /* no further unit is complete */
@@ -29,8 +31,8 @@ enum unit_state {
 
 /* Takes the next complete unit out. UNIT_FAILED: nothing of it was done; the statement that met the
  * error has it as its reply. */
-enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session,
-                              struct pending_list *unit);
+MUST_CHECK enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session,
+                                         struct pending_list *unit);
 
 /* Makes the result from the reply of a statement. Its text lives until pipeline_forget. */
 void pipeline_result(struct session *session, const struct pending *pending, struct result *result);

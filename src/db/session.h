@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/counter.h"
+#include "base/error.h"
 #include "db/catalog.h"
 
 struct pg_conn;
@@ -61,13 +62,13 @@ void session_note_prepared(struct session *session, const struct prepared *state
 bool session_note_unfit(struct session *session, const struct prepared *statement);
 
 /* Sends the statement that sets a session, or a transaction, up. False when the session is lost. */
-bool session_send_begin(const struct session *session, bool is_local);
+MUST_CHECK bool session_send_begin(const struct session *session, bool is_local);
 
 /* Reads what has arrived, without waiting for more. False when the session is lost. */
-bool session_receive(struct session *session);
+MUST_CHECK bool session_receive(struct session *session);
 
 /* Sends what the socket didn't take before. False when the session is lost. */
-bool session_flush(struct session *session);
+MUST_CHECK bool session_flush(struct session *session);
 
 /* What libpq has to say of a session that is lost. */
 const char *session_error(const struct session *session);

@@ -5,6 +5,7 @@
 
 #include <libpq-fe.h>
 
+#include "base/error.h"
 #include "db/catalog.h"
 #include "db/session.h"
 
@@ -36,11 +37,11 @@ void dial_free(struct dial *dial); /* NULL is allowed */
 void session_take_notice(void *context, const PGresult *notice);
 
 /* set_up.c. Sends what sets the session up. */
-bool set_up_send(const struct session *session);
+MUST_CHECK bool set_up_send(const struct session *session);
 
 /* Reads the answers to the set-up, or to a trial, as many as have come, until those about the
  * statement `last`. False when the session is lost. */
-bool set_up_read(struct session *session, size_t last, struct session_failure *failure);
+MUST_CHECK bool set_up_read(struct session *session, size_t last, struct session_failure *failure);
 
 /* The number of the first statement, from number on, that is of this session's lanes; else
  * NO_STATEMENT. */

@@ -21,7 +21,7 @@ struct scanner {
     bool has_ended; /* a semicolon was seen: only space and comments may follow */
     bool has_words;
     struct buf *sql;
-    struct template_error *error;
+    struct error *error;
 };
 
 /* Lines are counted when there is an error to report, not while scanning. */
@@ -39,12 +39,12 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, 
                                                        const char *format, ...)
 {
     va_list arguments;
+    char message[160];
 
-    scanner->error->line = line_of(scanner, place);
     va_start(arguments, format);
-    vsnprintf(scanner->error->message, sizeof scanner->error->message, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return false;
+    return error_set(scanner->error, "%d: %s", line_of(scanner, place), message);
 }
 
 static void pass_on(struct scanner *scanner, size_t length)
@@ -302,12 +302,12 @@ static void after(enum shape shape, struct buf *sql)
 }
 
 bool template_compile(const char *text, enum shape shape, const char *const *parameters,
-                      struct buf *sql, int *lines_before, struct template_error *error)
+                      struct buf *sql, int *lines_before, struct error *error)
 {
     struct scanner scanner = {
         .start = text, .at = text, .parameters = parameters, .sql = sql, .error = error};
 
-    *error = (struct template_error){0};
+    *error = (struct error){0};
     before(shape, sql);
     *lines_before = sql->length > 0 ? 1 : 0;
     while (*scanner.at != '\0') {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 
 /* What a template's rows become. Every statement gives columns outcome, body, next_key,
  * lives_us, seen, clock_us: an outcome word, JSON text, the key of a full page's last row, the
@@ -21,17 +22,12 @@ enum shape {
 
 enum { TEMPLATE_PARAMETERS_MAX = 12 };
 
-struct template_error {
-    int line; /* from 1 */
-    char message[160];
-};
-
 /* Turns template text into SQL. parameters are the names it may use, in the order of $1, $2, …, up
  * to a NULL; each must be used. Knows string literals ('', E'', $tag$), quoted identifiers,
  * comments (nested too) and casts, where nothing is a parameter; %% is a percent sign everywhere
  * else. One statement, a semicolon behind it allowed. The template's lines stay lines: line n of it
- * is line n + *lines_before of sql. */
-bool template_compile(const char *text, enum shape shape, const char *const *parameters,
-                      struct buf *sql, int *lines_before, struct template_error *error);
+ * is line n + *lines_before of sql. An error begins with its line of the template: "2: …". */
+MUST_CHECK bool template_compile(const char *text, enum shape shape, const char *const *parameters,
+                                 struct buf *sql, int *lines_before, struct error *error);
 
 #endif

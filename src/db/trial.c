@@ -49,7 +49,7 @@ static bool wait_until_past(struct session *session, size_t last, int64_t deadli
             !set_up_read(session, last, failure)) {
             return failure_set(failure, session_error(session));
         }
-        if (failure->text[0] != '\0' && !failure->is_unfit) {
+        if (failure->error.text[0] != '\0' && !failure->is_unfit) {
             return false;
         }
     }
@@ -76,13 +76,13 @@ static bool for_all(struct session *session,
         }
     }
     return wait_until_past(session, NO_STATEMENT - 1, deadline_us, failure) &&
-           failure->text[0] == '\0';
+           failure->error.text[0] == '\0';
 }
 
 bool trial_may_run_all(struct session *session, int64_t deadline_us,
                        struct session_failure *failure)
 {
-    *failure = (struct session_failure){.text = ""};
+    *failure = (struct session_failure){.error = {""}};
     return for_all(session, send_prepare, deadline_us, failure) &&
            (!session->settings->prepares || for_all(session, send_explain, deadline_us, failure));
 }

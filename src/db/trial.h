@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "db/failure.h"
 
 struct session;
@@ -12,8 +13,8 @@ struct session;
 /* Whether the schema fits every statement of the session's lanes and the database lets this role
  * run it. What it refuses is added to failure. Rights to unprepared statements are not looked
  * at. */
-bool trial_may_run_all(struct session *session, int64_t deadline_us,
-                       struct session_failure *failure);
+MUST_CHECK bool trial_may_run_all(struct session *session, int64_t deadline_us,
+                                  struct session_failure *failure);
 
 /* Whether the role has superuser rights. */
 bool trial_is_superuser(const struct session *session);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
 #include "identity/keyring.h"
 #include "identity/token.h"
 
@@ -39,8 +40,9 @@ struct caller {
 /* authorization is the header, NULL without one; remote_addr the client's address as the front
  * server gives it; NULL, if it doesn't, counts as a stranger's. CALLER_PENDING only if the caller
  * may wait. */
-struct caller caller_identify(const struct identity *identity, const char *authorization,
-                              const char *remote_addr, bool may_wait, struct arena *arena);
+MUST_CHECK struct caller caller_identify(const struct identity *identity, const char *authorization,
+                                         const char *remote_addr, bool may_wait,
+                                         struct arena *arena);
 
 /* The subject that the token of a refused Authorization header claims, without proof, or NULL.
  * In arena memory. */

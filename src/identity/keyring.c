@@ -28,11 +28,11 @@ uint32_t keyring_generation(const struct keyring *keyring)
 static void read_keys(struct keyring *keyring)
 {
     struct buf text = {0};
-    const char *why = "it holds no usable key";
+    struct error error = {"it holds no usable key"};
     struct keys *keys = NULL;
 
     keyring->generation = keyring_generation(keyring);
-    if (file_read(keyring->settings->file, &text, &why) && text.length > 0) {
+    if (file_read(keyring->settings->file, &text, &error) && text.length > 0) {
         keys = keys_parse(text.bytes, text.length);
     }
     buf_release(&text);
@@ -40,7 +40,7 @@ static void read_keys(struct keyring *keyring)
         keys_free(keyring->keys);
         keyring->keys = keys;
     } else if (keyring->settings->link == NULL || keyring->generation > 0) {
-        log_message(LOG_ERROR, "keys", "%s: %s", keyring->settings->file, why);
+        log_message(LOG_ERROR, "keys", "%s: %s", keyring->settings->file, error.text);
     }
 }
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 struct keys;
 
 enum {
@@ -21,14 +23,15 @@ void keys_prepare(void);
 /* The set's usable keys: kty RSA, use "sig" or absent, alg "RS256" or absent, a kid of its own, a
  * modulus of KEY_BITS_MIN to KEY_BITS_MAX. A kid that stands twice is used by neither. NULL when no
  * key is left. */
-struct keys *keys_parse(const char *text, size_t length);
+MUST_CHECK struct keys *keys_parse(const char *text, size_t length);
 void keys_free(struct keys *keys); /* NULL is allowed */
 
 /* keys may be NULL: then it has none. */
 bool keys_have(const struct keys *keys, const char *kid);
 
 /* Whether signature is the key's RSASSA-PKCS1-v1_5 with SHA-256 (RS256) over text. */
-bool keys_verify(const struct keys *keys, const char *kid, const char *text, size_t text_length,
-                 const unsigned char *signature, size_t signature_length);
+MUST_CHECK bool keys_verify(const struct keys *keys, const char *kid, const char *text,
+                            size_t text_length, const unsigned char *signature,
+                            size_t signature_length);
 
 #endif

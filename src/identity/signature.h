@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum {
     SIGNATURE_WINDOW_S = 300,  /* how far a sender's time may be from ours, either way */
     SIGNATURE_SECRET_MIN = 32, /* bytes, as many as the MAC has */
@@ -21,8 +23,9 @@ enum signature_verdict {
  * carry several v1, so that a sender can sign with the old and the new secret while it changes; one
  * of them must be right, all must be well-formed. Whether a MAC is equal takes the same time for
  * every wrong one. */
-enum signature_verdict signature_verify(const char *header, const char *secret, const char *body,
-                                        size_t body_length, int64_t now_s);
+MUST_CHECK enum signature_verdict signature_verify(const char *header, const char *secret,
+                                                   const char *body, size_t body_length,
+                                                   int64_t now_s);
 
 /* When a body was signed, in seconds since 1970, by a header that signature_verify took. */
 int64_t signature_time(const char *header);

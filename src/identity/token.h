@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 
 struct keys;
 
@@ -43,9 +44,9 @@ const char *token_verdict_name(enum token_verdict verdict);
 /* Verifies a token at now_s (seconds since 1970). The signature is checked before anything of
  * the payload is looked at, the algorithm before any key; of several faults the first is the
  * verdict. On TOKEN_GOOD *subject is the claim sub, in arena memory. */
-enum token_verdict token_verify(const char *token, const struct keys *keys,
-                                const struct token_rules *rules, int64_t now_s, struct arena *arena,
-                                const char **subject);
+MUST_CHECK enum token_verdict token_verify(const char *token, const struct keys *keys,
+                                           const struct token_rules *rules, int64_t now_s,
+                                           struct arena *arena, const char **subject);
 
 /* The claim sub of a token that was refused: whatever its sender wrote there. NULL if it has none.
  * In arena memory. */

@@ -54,7 +54,7 @@ static bool check_login(const struct connection_settings *settings, const struct
                         const char *name, bool *is_there)
 {
     struct session_memory memory = {0};
-    struct session_failure failure = {.text = ""};
+    struct session_failure failure = {.error = {""}};
     int64_t end_us = clock_us() + CHECK_MS * INT64_C(1000);
     struct session *session = dial_open(&settings->session, catalog, &memory, end_us, &failure);
     bool good = session != NULL && trial_may_run_all(session, end_us, &failure);
@@ -64,7 +64,7 @@ static bool check_login(const struct connection_settings *settings, const struct
         warn_of_login(session, name);
     }
     if (!good) {
-        fprintf(stderr, "cruddurd: %s%s\n", failure.is_unfit ? "" : "database: ", failure.text);
+        fprintf(stderr, "cruddurd: %s%s\n", failure.is_unfit ? "" : "database: ", failure.error.text);
     }
     session_close(session);
     return good;

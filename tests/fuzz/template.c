@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const parameters[] = {"limit", "uuid", "handle", NULL};
     char *text = malloc(size + 1);
     struct buf sql = {0};
-    struct template_error error;
+    struct error error;
     int lines_before;
 
     MUST(text != NULL);
@@ -29,8 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (good) {
         MUST(lines_of(sql.bytes) >= lines_of(text) + lines_before);
     } else {
-        MUST(error.line >= 1 && error.line <= lines_of(text));
-        MUST(error.message[0] != '\0' && strlen(error.message) < sizeof error.message);
+        char *message;
+        long line = strtol(error.text, &message, 10);
+
+        MUST(line >= 1 && line <= lines_of(text));
+        MUST(strncmp(message, ": ", 2) == 0 && message[2] != '\0');
     }
     buf_release(&sql);
     free(text);

@@ -51,10 +51,10 @@ static int copy_shipped(void **state)
 
         struct buf text = {0};
         char path[512];
-        const char *why;
+        struct error error;
 
         snprintf(path, sizeof path, "%s/sql/%s", TOP_SRCDIR, file_of(def));
-        assert_true(file_read(path, &text, &why));
+        assert_true(file_read(path, &text, &error));
         scratch_text(&scratch, file_of(def), text.bytes);
         buf_release(&text);
     }

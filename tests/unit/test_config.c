@@ -696,11 +696,11 @@ static void test_manual_lists_the_same(void **state)
 {
     char *help = help_text();
     struct buf manual = {0};
-    const char *why;
+    struct error error;
     int settings = 0;
 
     (void)state;
-    assert_true(file_read(TOP_SRCDIR "/man/cruddurd.8", &manual, &why));
+    assert_true(file_read(TOP_SRCDIR "/man/cruddurd.8", &manual, &error));
     for (const char *line = help; line != NULL; line = strchr(line, '\n')) {
         char option[32], shape[32], variable[64], initial[256] = "";
 

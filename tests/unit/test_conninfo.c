@@ -60,9 +60,9 @@ static void test_parsed(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct conninfo conninfo;
-        char why[256] = "";
+        struct error error = {""};
 
-        expect(rows[i].url, conninfo_parse(rows[i].url, "app", &conninfo, why));
+        expect(rows[i].url, conninfo_parse(rows[i].url, "app", &conninfo, &error));
         for (const struct pair *pair = rows[i].pairs; pair->keyword != NULL; pair++) {
             expect_text(pair->keyword, value_of(&conninfo, pair->keyword), pair->value);
         }
@@ -75,9 +75,9 @@ static void test_parsed(void **state)
 static void expect_keep_alive(const char *url, const struct pair *pairs)
 {
     struct conninfo conninfo;
-    char why[256];
+    struct error error;
 
-    assert_true(conninfo_parse(url, "app", &conninfo, why));
+    assert_true(conninfo_parse(url, "app", &conninfo, &error));
     for (; pairs->keyword != NULL; pairs++) {
         expect_text(pairs->keyword, value_of(&conninfo, pairs->keyword), pairs->value);
     }
@@ -140,12 +140,12 @@ static void test_completed(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct conninfo conninfo;
-        char why[256];
+        struct error error;
 
         for (const struct pair *set = rows[i].environment; set->keyword != NULL; set++) {
             setenv(set->keyword, set->value, 1);
         }
-        assert_true(conninfo_parse(rows[i].url, "app", &conninfo, why));
+        assert_true(conninfo_parse(rows[i].url, "app", &conninfo, &error));
         conninfo_complete(&conninfo);
         for (const struct pair *pair = rows[i].pairs; pair->keyword != NULL; pair++) {
             expect_text(pair->keyword, value_of(&conninfo, pair->keyword), pair->value);
@@ -185,12 +185,12 @@ static void test_bad_string_keeps_its_password(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct conninfo conninfo;
-        char why[256] = "";
+        struct error error = {""};
 
-        expect(rows[i], !conninfo_parse(rows[i], "app", &conninfo, why));
-        expect(rows[i], why[0] != '\0');
-        expect_not_within(rows[i], why, "s3cret");
-        expect_not_within(rows[i], why, "user");
+        expect(rows[i], !conninfo_parse(rows[i], "app", &conninfo, &error));
+        expect(rows[i], error.text[0] != '\0');
+        expect_not_within(rows[i], error.text, "s3cret");
+        expect_not_within(rows[i], error.text, "user");
     }
 }
 

@@ -24,19 +24,19 @@ static int close_scratch(void **state)
 }
 
 /* Reads it; wanted is its text, or NULL and why it cannot be read. */
-static void expect_file(bool (*reads)(const char *, struct buf *, const char **), const char *path,
+static void expect_file(bool (*reads)(const char *, struct buf *, struct error *), const char *path,
                         const char *wanted, const char *wanted_why)
 {
     struct buf text = {0};
-    const char *why = NULL;
-    bool good = reads(path, &text, &why);
+    struct error error = {""};
+    bool good = reads(path, &text, &error);
 
     expect(path, good == (wanted != NULL));
     if (good) {
         expect_text(path, text.bytes != NULL ? text.bytes : "", wanted);
     } else {
-        expect_within(path, why, wanted_why);
-        expect_not_within("no path in the reason", why, scratch.dir);
+        expect_within(path, error.text, wanted_why);
+        expect_not_within("no path in the reason", error.text, scratch.dir);
     }
     buf_release(&text);
 }
@@ -55,18 +55,18 @@ static void test_size_limit(void **state)
 {
     char *bytes = malloc(FILE_TEXT_MAX + 1);
     struct buf text = {0};
-    const char *why;
+    struct error error;
 
     (void)state;
     assert_non_null(bytes);
     memset(bytes, 'a', FILE_TEXT_MAX + 1);
     const char *path = scratch_write(&scratch, "large", bytes, FILE_TEXT_MAX, 0600);
-    assert_true(file_read(path, &text, &why));
+    assert_true(file_read(path, &text, &error));
     assert_int_equal(text.length, FILE_TEXT_MAX);
     buf_clear(&text);
     path = scratch_write(&scratch, "large", bytes, FILE_TEXT_MAX + 1, 0600);
-    assert_false(file_read(path, &text, &why));
-    expect_within("too large", why, "256 KiB");
+    assert_false(file_read(path, &text, &error));
+    expect_within("too large", error.text, "256 KiB");
     buf_release(&text);
     free(bytes);
 }

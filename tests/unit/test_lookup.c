@@ -68,10 +68,10 @@ static void test_lists(void **state)
         struct lookup *lookup = looked_up(rows[i].hosts, rows[i].addresses, rows[i].ports);
         const struct target *targets;
         size_t count;
-        const char *why;
+        struct error error;
 
         expect(name, lookup_is_done(lookup) == rows[i].is_done);
-        expect(name, lookup_take(lookup, &targets, &count, &why));
+        expect(name, lookup_take(lookup, &targets, &count, &error));
         for (size_t at = 0; at < count; at++) {
             expect_text(name, targets[at].host, rows[i].found[at].host);
             expect_text(name, targets[at].address, rows[i].found[at].address);
@@ -87,11 +87,11 @@ static void test_nothing_found(void **state)
     struct lookup *lookup = looked_up("no..name", NULL, NULL);
     const struct target *targets;
     size_t count;
-    const char *why;
+    struct error error;
 
     (void)state;
-    assert_false(lookup_take(lookup, &targets, &count, &why));
-    assert_non_null(strstr(why, "could not translate host name \"no..name\""));
+    assert_false(lookup_take(lookup, &targets, &count, &error));
+    assert_non_null(strstr(error.text, "could not translate host name \"no..name\""));
     lookup_free(lookup);
 }
 

@@ -13,7 +13,7 @@ struct compiled {
     bool good;
     struct buf sql;
     int lines_before;
-    struct template_error error;
+    struct error error;
 };
 
 static struct compiled compile(const char *text, enum shape shape, const char *const *parameters)
@@ -35,7 +35,7 @@ static void expect_sql(const struct good *rows, size_t count, const char *const 
     for (size_t i = 0; i < count; i++) {
         struct compiled compiled = compile(rows[i].text, SHAPE_PLAIN, parameters);
 
-        expect_text(rows[i].text, compiled.error.message, "");
+        expect_text(rows[i].text, compiled.error.text, "");
         expect(rows[i].text, compiled.good);
         expect_text(rows[i].text, compiled.sql.bytes, rows[i].sql);
         assert_int_equal(compiled.lines_before, 0);
@@ -55,8 +55,8 @@ static void expect_errors(const struct bad *rows, size_t count, const char *cons
         struct compiled compiled = compile(rows[i].text, SHAPE_PLAIN, parameters);
 
         expect(rows[i].text, !compiled.good);
-        expect_within(rows[i].text, compiled.error.message, rows[i].message);
-        expect_integer(rows[i].text, compiled.error.line, rows[i].line);
+        expect_within(rows[i].text, compiled.error.text, rows[i].message);
+        expect_integer(rows[i].text, strtol(compiled.error.text, NULL, 10), rows[i].line);
         buf_release(&compiled.sql);
     }
 }
@@ -289,7 +289,7 @@ static void test_a_long_name_fits_the_message(void **state)
     memcpy(text + sizeof text - 3, ")s", 3);
     struct compiled compiled = compile(text, SHAPE_PLAIN, NONE);
     assert_false(compiled.good);
-    expect_within("cut", compiled.error.message, "nnn)s here");
+    expect_within("cut", compiled.error.text, "nnn)s here");
     buf_release(&compiled.sql);
 }
 
@@ -356,7 +356,7 @@ static void test_error_line_in_a_wrapped_template(void **state)
 
     (void)state;
     assert_false(compiled.good);
-    assert_int_equal(compiled.error.line, 2);
+    assert_int_equal(strtol(compiled.error.text, NULL, 10), 2);
     buf_release(&compiled.sql);
 }
 
