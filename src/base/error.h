@@ -1,6 +1,7 @@
-/* Why something failed, as text, while a process starts or a session connects. There is no status code there: the
- * reader of the text is a person. On the path of a request it is enum status (base/status.h), and errno
- * only inside a function that has just made a system call. These are all the ways there are. */
+/* Why something failed, as text, while a process starts or a session connects. There is no
+ * status code there: the reader of the text is a person. On the path of a request it is enum
+ * status (base/status.h), and errno only inside a function that has just made a system call.
+ * These are all the ways there are. */
 #ifndef CRUDDUR_BASE_ERROR_H
 #define CRUDDUR_BASE_ERROR_H
 

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "db/introduction.h"
 #include "db/link.h"
 #include "db/server_clock.h"
 #include "db/sqlstate.h"
@@ -34,19 +35,7 @@
 enum {
     /* Of a statement whose attempt was within its deadline by this process's clock and too late
      * by the server's, which so was set: the next one goes by the new time. */
-    LATE_REPEATS_MAX = 3,
-    FENCE_PATIENCE_MS = 500 /* for the end of a backend that may still run what is sent again */
-};
-
-/* What a session says and is told before its first write; see sql/session/introduce.sql. */
-struct introduction {
-    struct statement statement;
-    struct pending pending; /* not on the heap, and on no list but the pipeline's */
-    bool is_under_way;
-    bool is_done;  /* of the present session */
-    char name[48]; /* of the present session; "": not known */
-    char lost[48]; /* of one before it that may still run what it was sent; "": none */
-    char patience_ms[8];
+    LATE_REPEATS_MAX = 3
 };
 
 struct connection {
@@ -56,7 +45,6 @@ struct connection {
     struct pipeline pipeline;  /* what was sent on the link's session */
     bool is_wanted;            /* a session, though nothing is queued */
     struct link link;
-    struct server_clock clock; /* of the link's server */
     struct introduction introduction;
 };
 
@@ -67,22 +55,10 @@ struct connection *connection_new(const struct connection_settings *settings,
 
     connection->settings = settings;
     connection->catalog = catalog;
-    connection->introduction.statement = statement_of(&STATEMENT_SESSION_INTRODUCE);
+    introduction_init(&connection->introduction);
     link_init(&connection->link, &settings->session, settings->deadline_ms, catalog, epoll_fd,
               connection);
     return connection;
-}
-
-/* Before what was sent goes back to the queue, where it doesn't belong. */
-static void withdraw_introduction(struct connection *connection)
-{
-    struct introduction *introduction = &connection->introduction;
-
-    if (introduction->is_under_way) {
-        pending_remove(&connection->pipeline.sent, &introduction->pending);
-        pipeline_forget(&introduction->pending);
-        introduction->is_under_way = false;
-    }
 }
 
 void connection_free(struct connection *connection)
@@ -92,7 +68,7 @@ void connection_free(struct connection *connection)
     if (connection == NULL) {
         return;
     }
-    withdraw_introduction(connection);
+    introduction_withdraw(&connection->introduction, &connection->pipeline.sent);
     pipeline_abandon(&connection->pipeline, &connection->queue);
     while ((pending = pending_take(&connection->queue)) != NULL) {
         memory_free(pending);
@@ -176,7 +152,6 @@ static bool expires(const struct connection *connection, const struct pending *p
 /* The backend of a session that ends may still run the writes that it was sent. */
 static void note_loss(struct connection *connection)
 {
-    struct introduction *introduction = &connection->introduction;
     const struct pending *pending = connection->pipeline.sent.first;
 
     while (pending != NULL && !expires(connection, pending)) {
@@ -184,17 +159,15 @@ static void note_loss(struct connection *connection)
     }
     if (pending != NULL) {
         session_abandon(connection->link.session);
-        snprintf(introduction->lost, sizeof introduction->lost, "%s", introduction->name);
     }
-    introduction->is_done = false;
-    introduction->name[0] = '\0';
+    introduction_note_loss(&connection->introduction, pending != NULL);
 }
 
 /* What was sent is to be sent again. Whatever the old session answers later must not be taken
  * for an answer to something else. */
 static void drop_session(struct connection *connection, bool is_suspect)
 {
-    withdraw_introduction(connection);
+    introduction_withdraw(&connection->introduction, &connection->pipeline.sent);
     note_loss(connection);
     if (is_suspect) {
         link_drop_and_wait(&connection->link);
@@ -258,17 +231,6 @@ static int64_t deadline_of(const struct connection *connection, const struct pen
     return pending->asked_us + connection->settings->deadline_ms * INT64_C(1000);
 }
 
-/* Every write and the introduction say what the server's clock showed. */
-static void take_clock(struct connection *connection, const struct pending *pending)
-{
-    const char *said = pipeline_column(pending, "clock_us");
-
-    if (said != NULL) {
-        server_clock_take(&connection->clock, pending->sent_us, clock_us(),
-                          strtoll(said, NULL, 10));
-    }
-}
-
 /* What may still be run by a session that is not gone for certain isn't sent again: not both
  * could be told of. Creates are, as the one row that they make is the same whichever attempt is
  * the later. */
@@ -288,23 +250,14 @@ static void fail_what_may_run(struct connection *connection)
     }
 }
 
-/* The introduction's unit was committed: the session has a name, and the backend before it is
- * gone or was waited for in vain. */
 static void introduced(struct connection *connection)
 {
     struct introduction *introduction = &connection->introduction;
-    const char *name = pipeline_column(&introduction->pending, "name");
-    const char *is_gone = pipeline_column(&introduction->pending, "is_gone");
 
-    if (connection->settings->session.prepares && name != NULL) {
-        snprintf(introduction->name, sizeof introduction->name, "%s", name);
-    }
-    if (introduction->lost[0] != '\0' && is_gone != NULL && *is_gone != 't') {
+    introduction_take_clock(introduction, &introduction->pending);
+    if (!introduction_end(introduction, connection->settings->session.prepares)) {
         fail_what_may_run(connection);
     }
-    introduction->lost[0] = '\0';
-    introduction->is_under_way = false;
-    introduction->is_done = true;
     pipeline_forget(&introduction->pending);
 }
 
@@ -335,13 +288,12 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
         struct result result;
 
         if (pending == &connection->introduction.pending) {
-            take_clock(connection, pending);
             introduced(connection);
             continue;
         }
         connection->link.served_any = true;
         if (is_write) {
-            take_clock(connection, pending);
+            introduction_take_clock(&connection->introduction, pending);
         }
         pipeline_result(connection->link.session, pending, &result);
         if (is_in_doubt) {
@@ -472,12 +424,6 @@ static void next_unit(struct connection *connection, struct pending_list *unit)
              may_share(connection, connection->queue.first));
 }
 
-static bool needs_introduction(const struct connection *connection)
-{
-    return !connection->introduction.is_done ||
-           !server_clock_is_recent(&connection->clock, clock_us());
-}
-
 static bool was_sent_before(const struct connection *connection)
 {
     const struct pending *pending = connection->queue.first;
@@ -488,30 +434,12 @@ static bool was_sent_before(const struct connection *connection)
     return pending != NULL;
 }
 
-/* As the unit that goes before the first write; it has the time that is left for that one. */
-static void introduce(struct connection *connection, struct pending_list *unit)
-{
-    struct introduction *introduction = &connection->introduction;
-    bool has_lost = introduction->lost[0] != '\0';
-
-    if (!introduction->is_done) {
-        connection->clock = (struct server_clock){0}; /* that may have been another server's */
-    }
-    snprintf(introduction->patience_ms, sizeof introduction->patience_ms, "%d",
-             has_lost && was_sent_before(connection) ? FENCE_PATIENCE_MS : 0);
-    statement_bind(&introduction->statement, "lost", has_lost ? introduction->lost : NULL);
-    statement_bind(&introduction->statement, "patience_ms", introduction->patience_ms);
-    introduction->pending = (struct pending){.statement = &introduction->statement,
-                                             .asked_us = connection->queue.first->asked_us};
-    introduction->is_under_way = true;
-    pending_append(unit, &introduction->pending);
-}
-
 /* An attempt counts for nothing once this process has given it up. */
 static void set_not_after(const struct connection *connection, struct pending_list *unit)
 {
     for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {
-        int64_t at_us = server_clock_at_least(&connection->clock, deadline_of(connection, pending));
+        int64_t at_us = server_clock_at_least(&connection->introduction.clock,
+                                              deadline_of(connection, pending));
 
         snprintf(pending->not_after, sizeof pending->not_after, "%lld", (long long)at_us);
     }
@@ -545,8 +473,9 @@ static void send_queue(struct connection *connection)
             next_unit(connection, &unit);
         } else if (connection->introduction.is_under_way) {
             break;
-        } else if (needs_introduction(connection)) {
-            introduce(connection, &unit);
+        } else if (introduction_is_needed(&connection->introduction, clock_us())) {
+            introduction_begin(&connection->introduction, &unit, connection->queue.first->asked_us,
+                               was_sent_before(connection));
         } else {
             next_unit(connection, &unit);
             set_not_after(connection, &unit);
