@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/http
 
 from cluster import Cluster, Database  # noqa: E402
 from places import CRUDDURD, SQL  # noqa: E402
-from plans import Explainer, cases, load, statements  # noqa: E402
+from plans import Explainer, cases, load, statements, table  # noqa: E402
 
 LEAST_ROWS = 1000
 SETTINGS = "shared_buffers = 1GB\nmax_wal_size = 4GB\n"  # nothing is read from disk
@@ -30,9 +30,12 @@ def arguments():
     parser.add_argument("--plans", action="store_true", help="the plans over most rows, too")
     parser.add_argument("--only", nargs="+", metavar="STATEMENT", default=[], help="such as activities/home")
     parser.add_argument("--worst", action="store_true", help="one line for each statement: the case that takes longest over most rows")
+    parser.add_argument("--table", action="store_true", help="only what each statement does, from the head of its template")
     parser.add_argument("--sql-dir", type=pathlib.Path, default=SQL, help="a copy of sql/, to compare what is changed in it")
     parser.add_argument("--after", metavar="SQL", help="to run once the rows are there, such as 'drop index …'")
     given = parser.parse_args()
+    if given.table:
+        return given
     if not os.access(CRUDDURD, os.X_OK):
         parser.error(f"there is no {CRUDDURD}: run make, or say where it is by CRUDDURD")
     if given.runs < 1:
@@ -84,6 +87,9 @@ def report(rows, found, with_plans):
 
 def main():
     given = arguments()
+    if given.table:
+        print(table(given.sql_dir), end="")
+        return
     cluster = Cluster()
     try:
         cluster.make()

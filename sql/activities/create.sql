@@ -1,3 +1,5 @@
+-- Summary: a new activity
+-- Cost: its author's activities of the last hour, at most as many as one may make (300)
 -- One new activity of the caller, and what it looks like in the feed. Those whom it mentions are told by a trigger.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.

@@ -1,3 +1,5 @@
+-- Summary: a mark on one's own, and its parent's count
+-- Cost: its replies, 50 at most, which go too
 -- Marks an activity of the caller's own as deleted; a reply is taken off its parent's count. deleted_at is when; expires_at becomes
 -- -infinity, so that no statement shows it any more. The row stays for a day: the same request again gets the same answer, and a create
 -- that comes again brings nothing back. The purge takes it away then, with all that others did with it.

@@ -1,3 +1,5 @@
+-- Summary: a page of all top-level activities, newest first
+-- Cost: the page, at most 200 rows
 -- The feed: top-level activities that have not expired, newest first.
 -- %(limit)s: rows, 1 to 200. %(after_us)s, %(after_uuid)s: created_at (microseconds since 1970) and uuid of the row
 -- that the page starts behind; null: the first page. %(week4)s: whether each activity contains its replies, for the frontend of

@@ -1,3 +1,5 @@
+-- Summary: a later end of one's own
+-- Cost: its replies, 50 at most, which move along
 -- Keeps a post of the caller's own, and so its replies, until %(ttl)s from now if it would expire before. Up to 50 replies are
 -- moved along at once, those of a longer thread by the purge, see settle_replies in schema.sql.
 -- %(uuid)s: the post. %(sub)s, %(handle)s, %(ttl)s, %(not_after)s: as in activities/create.sql.

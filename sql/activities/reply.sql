@@ -1,3 +1,5 @@
+-- Summary: a new reply, and its parent's count
+-- Cost: its author's activities of the last hour, at most as many as one may make (300)
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
 -- author and those whom it mentions are told by a trigger.
 -- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,

@@ -1,3 +1,5 @@
+-- Summary: what fits a term, the newest of it, the best first
+-- Cost: how little of it there is among the newest, see below
 -- Unexpired activities that fit a search, replies too: the newest of them, best first.
 -- %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
 --

@@ -1,3 +1,5 @@
+-- Summary: one activity with a page of its replies, from either end, and the way to the top
+-- Cost: the page, and at most 100 activities above
 -- One activity that has not expired, a page of its replies, and its ancestors, the top of the thread first.
 -- %(uuid)s: the activity, or a notification of a like or a repost, which stands for its activity, or of a follow, which is shown
 -- itself. %(handle)s: the handle of the author or of the notification's actor; null: any. No row: there is no such activity, or it

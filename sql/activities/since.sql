@@ -1,3 +1,5 @@
+-- Summary: what of home has become visible since an answer
+-- Cost: the page, and up to 1000 rows written since
 -- The feed for a client that polls: the activities that were not visible to an earlier answer and are visible now, the latest
 -- transaction first. The snapshots are compared and not the times, so an activity whose transaction began before that answer and
 -- committed after it is included.

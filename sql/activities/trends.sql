@@ -1,3 +1,5 @@
+-- Summary: the tags of the last day
+-- Cost: the newest 2000 activities with tags
 -- The tags that most people used within the last day, of what hasn't expired: in the newest 2000 activities that have any
 -- (the expired ones are soon purged), the first ten of each.
 select substring(tag from 2) as hashtag, count(*) as count

@@ -1,3 +1,5 @@
+-- Summary: whether the database answers and has the tables
+-- Cost: nothing
 -- That this statement runs says that the database answers and has the service's tables; whether every template fits them
 -- says --check. The tables are named, not read.
 select 'ok' as outcome, '{"success":true,"ver":1}' as body

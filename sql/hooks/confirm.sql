@@ -1,3 +1,5 @@
+-- Summary: a new user, by the function `confirm_user`, unless a newer event has said who it is
+-- Cost: nothing
 -- The user whom an event of Cognito's PostConfirmation trigger is about; the answer is the event, byte for byte.
 -- %(event)s: its JSON. %(pool)s: the user pool that it must be of; null: any. %(uuid)s: for a user who is new. Sent again
 -- it writes the same once more, see confirm_user in schema.sql, where the rules are.

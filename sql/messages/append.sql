@@ -1,3 +1,5 @@
+-- Summary: a new message
+-- Cost: its sender's messages of the last hour, at most as many as one may send (600)
 -- One new message of the caller in an existing conversation, once however often it is sent. The trigger place_message in schema.sql
 -- moves the conversation to the top of the list. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.

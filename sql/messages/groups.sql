@@ -1,3 +1,5 @@
+-- Summary: a page of the caller's conversations with each one's last message
+-- Cost: the page; behind the first one also the newest 500 conversations, and up to 200 messages of each that moved
 -- The caller's conversations, the one with the newest message first: the other user, and that message. The handle
 -- of a deleted user is null.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message. %(view)s: the

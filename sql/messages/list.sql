@@ -1,3 +1,5 @@
+-- Summary: a page of a conversation
+-- Cost: the page
 -- The newest messages of one conversation of the caller's, oldest first. %(group)s: its uuid, or null: the one with the
 -- user whose handle is %(other)s, which is empty while there is none.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones. %(since_us)s,

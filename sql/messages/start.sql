@@ -1,3 +1,5 @@
+-- Summary: a new message to a user, and the conversation if there is none
+-- Cost: its sender's messages of the last hour, at most as many as one may send (600)
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
 -- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
 -- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s: as in append.sql.

@@ -1,3 +1,5 @@
+-- Summary: users, posts and replies in all and for seven days
+-- Cost: what came since growth was closed, an hour or so, and up to 50,000 rows (more are refused); and a row for every quarter of an hour
 -- How many users there are and how many posts and replies there ever were, and how many of each came on each of the last
 -- seven days, today the last of them. %(zone)s: the time zone whose days these are; one that is none fails with SQLSTATE
 -- 22023.

@@ -1,3 +1,5 @@
+-- Summary: how far the purge has come
+-- Cost: nothing
 -- How far bin/db-purge has come, in Prometheus's text format.
 select
     'ok' as outcome,

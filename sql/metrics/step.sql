@@ -1,3 +1,5 @@
+-- Summary: a step of the purge, or of the renewal after a migration
+-- Cost: 200 activities, and 20 likes and 20 reposts for each
 -- One step of the purge, unless another purge is at work on this database, of whatever host; see purge_step in schema.sql.
 -- Outcomes: ok, busy. The body is how much was done, or which process of the server holds the lock.
 -- lives_us: the microseconds until there is more to do, as far as can be foreseen: until the next activity expires, or has been

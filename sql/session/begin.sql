@@ -1,3 +1,5 @@
+-- Summary: how a session starts, with the time limit and the planner's mode
+-- Cost: nothing
 -- What every session of the service starts with; behind a pooler, whose sessions are others' too, every transaction.
 -- Times leave the database in UTC, with their offset. %(statement_timeout)s: milliseconds; %(is_local)s: for this
 -- transaction alone. Plans are made once for any parameters, as doc/sql.md has them: a page of home was

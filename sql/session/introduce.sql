@@ -1,3 +1,5 @@
+-- Summary: the server's clock, and the end of a lost session
+-- Cost: the server's sessions
 -- What a worker asks for before the first write of a session, and again when it has not heard of the server's clock for a minute.
 -- %(lost)s: the name of a session that was lost with writes under way, or null. If its backend is still there it is ended, so
 -- that it runs nothing of what it was sent; is_gone says whether that is so for certain. %(patience_ms)s: how long to wait for

@@ -1,3 +1,5 @@
+-- Summary: how many sessions the login may have
+-- Cost: the server's roles and databases
 -- How many sessions this role may have in this database at a time, its own and all others' alike.
 select least(
         nullif((select rolconnlimit from pg_roles where rolname = current_user), -1),

@@ -1,3 +1,5 @@
+-- Summary: which transactions there are, for the watcher
+-- Cost: nothing
 -- What transactions there are: another text after every commit that wrote, and the same as long as none did.
 -- seen: as current_view in schema.sql has it, but never cut. clock_us: the server's clock, in microseconds since 1970.
 select

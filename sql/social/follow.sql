@@ -1,3 +1,5 @@
+-- Summary: the row, and that the followed is told
+-- Cost: what one follows, at most 5000, to count it
 -- The caller follows a user, or no longer does, and who that is.
 -- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
 -- %(not_after)s: as in activities/create.sql.

@@ -1,3 +1,5 @@
+-- Summary: a page of the users who follow a user
+-- Cost: the page
 -- The users who follow a user, newest first.
 -- %(followed)s: the user's handle. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a follower's.
 -- Outcomes: ok. No row: there is no such handle.

@@ -1,3 +1,5 @@
+-- Summary: a page of posts and reposts by the users that the caller follows
+-- Cost: the page; where the newest posts are by other users, the followed users, at most 1000 of them
 -- What those whom the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
 -- A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each activity is shown once, at the time of
 -- its newest event (post or repost); reposters are all its reposters on the page. It is left out if one of its events was on an

@@ -1,3 +1,5 @@
+-- Summary: what of social/following has become visible since an answer
+-- Cost: the page, and up to 500 posts and 500 reposts written since
 -- The posts and reposts of the users that the caller follows, for a client that polls: those that were not visible to an earlier answer
 -- and are visible now, the latest transaction first; see activities/since.sql. Rows are as in following.sql; a page has each activity
 -- once. %(since)s: the snapshot of the earlier answer. %(limit)s: as in following.sql. %(after_us)s, %(after_uuid)s: written_by and id

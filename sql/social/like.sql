@@ -1,3 +1,5 @@
+-- Summary: the row, the activity's count, and that its author is told
+-- Cost: nothing
 -- The caller likes an activity, or takes that back, and the activity as it is then. What is so already
 -- is not counted again.
 -- %(uuid)s: the activity. %(on)s: whether it is to be liked. %(sub)s, %(handle)s, %(not_after)s: as in

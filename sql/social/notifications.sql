@@ -1,3 +1,5 @@
+-- Summary: a page of what the caller was told
+-- Cost: the page, and what of it expired since the last purge
 -- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and who
 -- follows; nothing from an activity that has expired. A reply that mentions the caller too is a reply.
 -- kind says what, handle and display_name who, created_at when, and read whether the caller has said since that it is known.

@@ -1,3 +1,5 @@
+-- Summary: a user's page, and how many unexpired activities there are
+-- Cost: the page; the count ends at 1000
 -- A user's page: who it is, how many unexpired activities there are (1000 stands for more, too), and the newest of them,
 -- replies left out.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.

@@ -1,3 +1,5 @@
+-- Summary: a handle's name
+-- Cost: nothing
 -- A user in short. No row: there is no such handle.
 select uuid, handle, display_name
 from public.users

@@ -1,3 +1,5 @@
+-- Summary: ten users whom one doesn't follow
+-- Cost: what is looked at, at most 50 × 20 follows, 500 activities and 100 users
 -- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
 -- first 20 are looked at), then those who posted last, then the newest.
 -- %(sub)s, %(viewer)s: who asks, as in activities/show.sql.

@@ -1,3 +1,5 @@
+-- Summary: a user's page with replies and reposts
+-- Cost: the page, and up to 1000 replies and 1000 reposts of the user; the count ends at 1000
 -- A user's page with replies and reposts: the profile as in feed.sql, and the newest posts, replies and reposts of the user that have not
 -- expired. A repost is the activity with reposted_by and reposted_at, at the time of the repost.
 -- %(replies)s, %(reposts)s: whether the page has them besides the user's posts. %(week4)s: as in feed.sql.

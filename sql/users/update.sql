@@ -1,3 +1,5 @@
+-- Summary: name and bio
+-- Cost: nothing
 -- The caller's own profile. %(bio)s: null leaves it as it is. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.
 with me as (

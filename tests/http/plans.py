@@ -326,11 +326,29 @@ def microseconds(database, when):
 TRIED = re.compile(r"^-- Plan \"(.+?)\": (\{.*\})$", re.M)
 
 
+# The first two lines of a template: what the statement does, and what its cost grows with.
+SUMMARY = re.compile(r"-- Summary: (.+)\n-- Cost: (.+)\n")
+
+
+def templates(sql_dir=SQL):
+    """The files of all statements, by name."""
+    return {f"{path.parent.name}/{path.stem}": path for path in sorted(sql_dir.glob("*/*.sql")) if path.parent.name != "migrations"}
+
+
+def table(sql_dir=SQL):
+    """What each statement does and what that costs, as doc/sql.md has it."""
+    rows = ["| statement | what | what its cost grows with |", "|---|---|---|"]
+    for name, path in templates(sql_dir).items():
+        what, cost = SUMMARY.match(path.read_text()).groups()
+        rows.append(f"| `{name}` | {what} | {cost} |")
+    return "\n".join(rows) + "\n"
+
+
 def cases_of_templates():
     """Those that need nothing of the database: a statement's own, in the comment at the head of its template."""
-    for path in sorted(SQL.glob("*/*.sql")):
+    for name, path in templates().items():
         for what, values in TRIED.findall(path.read_text()):
-            yield str(path.relative_to(SQL).with_suffix("")), what, json.loads(values)
+            yield name, what, json.loads(values)
 
 
 def cases(database):

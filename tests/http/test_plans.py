@@ -9,7 +9,7 @@ import pytest
 
 from cluster import Database
 from places import CRUDDURD, TOP
-from plans import Explainer, cases, load, statements
+from plans import Explainer, cases, load, statements, table
 
 DOC = (TOP / "doc/sql.md").read_text()
 
@@ -96,6 +96,10 @@ def test_the_doc_has_every_statement_with_its_indexes(database, prepared):
             found = indexes(", ".join(explainer.explain(name, prepared[name], values).path))
             assert found <= listed[name] if name in BOUNDED else found == listed[name, what], (name, what, found)
         assert set(prepared) <= set(re.findall(r"\| `(\w+/\w+)` \|", DOC))
+
+
+def test_the_doc_s_table_is_that_of_the_templates():
+    assert f"\n\n{table()}\n" in DOC
 
 
 def test_the_doc_s_commands(tmp_path):
