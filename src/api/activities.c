@@ -59,6 +59,7 @@ const struct statement_def ACTIVITIES_SHOW = {
     .parameters = {"uuid", "handle", "newest", "sub", "viewer", "limit", "after_us", "after_uuid"},
 };
 
+/* By the activity's UUID alone, or below the handle of its author, which must then be right. */
 static enum decision show(struct call *call, const char *handle, const char *uuid,
                           struct response *response, struct statement *statement)
 {
@@ -115,6 +116,7 @@ const struct statement_def ACTIVITIES_CREATE = {
     .may_share = true,
 };
 
+/* All rules are checked before the refusal, so that a client sees every broken rule at once. */
 enum decision activities_create(struct call *call, struct response *response,
                                 struct statement *statement)
 {
@@ -229,6 +231,7 @@ const struct statement_def ACTIVITIES_SEARCH = {
     .lane = LANE_SLOW,
 };
 
+/* One page only: the best of the newest have no order in which one could go on. */
 enum decision activities_search(struct call *call, struct response *response,
                                 struct statement *statement)
 {

@@ -60,6 +60,7 @@ bool author_begin(struct statement *statement, const struct statement_def *def,
     return broken.count == 0;
 }
 
+/* Here an unknown user is no error; the statement then answers as to a stranger. */
 void author_bind_viewer(struct statement *statement, const struct call *call)
 {
     statement_bind(statement, "sub", call->caller->subject);
@@ -90,6 +91,8 @@ static const char *lower_case(struct arena *arena, const char *text)
     return lower;
 }
 
+/* The key is bound to its author and to the kind of row: the same key of another user, or for a
+ * message, gives another row. */
 const char *author_row_uuid(const struct call *call, const char *handle, const char *kind,
                             struct broken *broken)
 {

@@ -58,6 +58,7 @@ void endpoint_bind_since(struct statement *statement, const struct page *page)
     statement_bind(statement, "since_uuid", page->since_uuid);
 }
 
+/* The two kinds of values look different, so a value of another list is noticed. */
 enum status endpoint_check_since(const struct endpoint *endpoint, const struct page *page)
 {
     if (page->since == NULL) {

@@ -16,6 +16,7 @@ const struct statement_def HOOKS_CONFIRM = {
     .lane = LANE_HOOK,
 };
 
+/* The answer to a trigger must be its event: an event of another kind is sent back unread. */
 enum decision hooks_post_confirmation(struct call *call, struct response *response,
                                       struct statement *statement)
 {

@@ -143,6 +143,8 @@ static enum decision begin_conversation(const struct call *call, const char *han
     return DECISION_ASK;
 }
 
+/* The new conversation's UUID is made here as well, so that a repeated statement finds both rows.
+ */
 enum decision messages_send(struct call *call, struct response *response,
                             struct statement *statement)
 {

@@ -21,6 +21,7 @@ enum decision metrics_show(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
+/* The status is 200 in any case: a scrape that failed would look like a dead process. */
 void metrics_finish(const struct call *call, const struct result *result, struct response *response)
 {
     bool has_answered = result->status == STATUS_OK && result->body != NULL;
@@ -47,6 +48,8 @@ const struct statement_def METRICS_GROWTH = {
     .lane = LANE_SLOW,
 };
 
+/* A name of a time zone that PostgreSQL does not know is refused there; the rule here keeps what
+ * cannot be one. */
 enum decision metrics_growth(struct call *call, struct response *response,
                              struct statement *statement)
 {

@@ -16,6 +16,7 @@ static const char *const ACCESS[] = {[ACCESS_ANYONE] = "anyone",
                                      [ACCESS_CALLER] = "caller",
                                      [ACCESS_HOOK] = "hook"};
 
+/* Comma-separated, so that a column holds no blank. */
 static void add_value(struct buf *list, const char *value)
 {
     buf_printf(list, "%s%s", list->length > 0 ? "," : "", value);
@@ -67,6 +68,7 @@ static const char *or_dash(const struct buf *list)
     return list->length > 0 ? list->bytes : "-";
 }
 
+/* The widths fit the longest value of today; a longer one only moves its line. */
 static void print_route(const struct endpoint *endpoint, FILE *out)
 {
     struct buf takes = {0}, statements = {0}, codes = {0};

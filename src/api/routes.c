@@ -275,6 +275,7 @@ const struct endpoint *routes_at(size_t number)
     return number < ENDPOINTS_COUNT ? &ENDPOINTS[number] : NULL;
 }
 
+/* Without a secret there is no hook: the path then does not exist. */
 void routes_add(struct router *router, bool with_hooks)
 {
     for (size_t i = 0; i < ENDPOINTS_COUNT; i++) {

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/utf8.h"
 
+/* Rules beyond RULES_BROKEN_MAX are left out: the first ones are enough to go on with. */
 void broken_add(struct broken *broken, enum status rule)
 {
     if (broken->count < RULES_BROKEN_MAX) {
@@ -21,6 +22,7 @@ void broken_add(struct broken *broken, enum status rule)
     }
 }
 
+/* Blank is what a reader cannot see, such as spaces of any kind; it is told apart from too long. */
 static void rule_length(const char *text, size_t max_chars, enum status blank, enum status too_long,
                         struct broken *broken)
 {
@@ -43,6 +45,7 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
+/* Shown in one line, so control characters and line breaks are refused. */
 void rule_display_name(const char *display_name, struct broken *broken)
 {
     rule_length(display_name, DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
@@ -140,6 +143,7 @@ static int take_number(const char **at, int digits)
     return number;
 }
 
+/* Moves behind the character if it is there. */
 static bool take_char(const char **at, char c)
 {
     bool is_there = **at == c;
@@ -155,6 +159,7 @@ static bool take_part(const char **at, int digits, int first, int last, char sep
     return *part >= first && *part <= last && (separator == '\0' || take_char(at, separator));
 }
 
+/* Days of a month, from 1. */
 static int days_of(int year, int month)
 {
     static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -186,6 +191,7 @@ static bool take_fraction(const char **at, struct moment *moment)
     return digits >= 1;
 }
 
+/* Z or a difference from UTC. -00:00 is UTC of an unknown place, which is UTC here. */
 static bool take_offset(const char **at, struct moment *moment)
 {
     int hours, minutes, sign = **at == '-' ? -1 : 1;
@@ -231,6 +237,8 @@ static bool take_leap_second(struct moment *moment)
     return true;
 }
 
+/* The whole grammar of RFC 3339 in its order; a field's range is checked as soon as it is read,
+ * as the next one may depend on it. */
 static bool take_moment(const char *at, struct moment *moment)
 {
     return take_part(&at, 4, 1, 9999, '-', &moment->year) &&
@@ -243,6 +251,8 @@ static bool take_moment(const char *at, struct moment *moment)
            take_offset(&at, moment) && *at == '\0' && take_leap_second(moment);
 }
 
+/* Computed here and not by PostgreSQL, whose input of times accepts much more than RFC 3339,
+ * words such as "now" included. */
 const char *rule_time(const char *time, struct arena *arena, struct broken *broken)
 {
     struct moment moment = {0};
@@ -259,6 +269,8 @@ const char *rule_time(const char *time, struct arena *arena, struct broken *brok
                             moment.microsecond);
 }
 
+/* A closed list: the database keeps an index for each lifetime (lifetimes() in schema.sql), and
+ * another lifetime would not be in it. */
 const char *rule_ttl(const char *ttl, struct broken *broken)
 {
     /* The choices of the frontends' form. */

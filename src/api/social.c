@@ -170,6 +170,7 @@ const struct statement_def SOCIAL_READ = {
     .lane = LANE_WRITE,
 };
 
+/* A client sends the time of its list's first row, so what became visible later stays unread. */
 enum decision social_read(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};

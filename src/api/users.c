@@ -91,6 +91,7 @@ const struct statement_def USERS_TIMELINE = {
                    "after_uuid"},
 };
 
+/* The filter goes into the page's Link, so the next page is of the same kind. */
 enum decision users_feed(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};

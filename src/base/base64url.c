@@ -26,6 +26,7 @@ void base64url_encode(const unsigned char *bytes, size_t length, char *text)
     *text = '\0';
 }
 
+/* The value of a digit, or -1. */
 static int digit(char c)
 {
     if (c >= 'A' && c <= 'Z') {

@@ -13,6 +13,7 @@
 
 enum { FIRST_SIZE = 256 };
 
+/* One byte more than asked for, for the NUL. */
 static void reserve(struct buf *buf, size_t more)
 {
     size_t needed = buf->length + more + 1;
@@ -46,6 +47,7 @@ void buf_char(struct buf *buf, char c)
     buf_append(buf, &c, 1);
 }
 
+/* The first try usually fits; then the text is formatted once. */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list arguments, again;
@@ -64,6 +66,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf->length += length > 0 ? (size_t)length : 0;
 }
 
+/* Without printf: the log and the head of each response have several numbers. */
 void buf_integer(struct buf *buf, int64_t value)
 {
     char digits[24];

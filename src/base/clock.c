@@ -40,6 +40,7 @@ void clock_text(char text[static CLOCK_TEXT_SIZE])
     milliseconds[2] = (char)('0' + now.tv_nsec / 1000000 % 10);
 }
 
+/* For poll and epoll_wait: never negative, as that would mean for ever. */
 int clock_left_ms(int64_t time_ms)
 {
     int64_t left = time_ms - clock_ms();
@@ -47,6 +48,7 @@ int clock_left_ms(int64_t time_ms)
     return left > 0 ? (int)left : 0;
 }
 
+/* A negative wait is for ever. */
 int clock_sooner(int one_ms, int other_ms)
 {
     return one_ms < 0 || (other_ms >= 0 && other_ms < one_ms) ? other_ms : one_ms;

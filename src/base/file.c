@@ -41,6 +41,7 @@ static bool read_all(int fd, struct buf *text, struct error *error)
     return good;
 }
 
+/* Group read is allowed: a secret may belong to root and the service's group. */
 static bool is_private(int fd)
 {
     struct stat about;

@@ -87,6 +87,8 @@ static size_t resolve_pairs(char *resolved, const char *text, size_t length)
     return (size_t)(to - resolved);
 }
 
+/* Depth is bounded twice: the grammar refuses deeper texts, and json-c is given a little more
+ * than that. */
 static struct json_object *parse(const char *text, size_t length)
 {
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
@@ -140,6 +142,7 @@ enum json_kind json_member(const struct json *document, const char *name, const 
     }
 }
 
+/* Of JSON's numbers json-c makes an integer only of those without fraction and exponent. */
 bool json_integer(const struct json *document, const char *name, int64_t *value)
 {
     struct json_object *member;

@@ -38,6 +38,7 @@ static void skip_space(struct scan *scan)
     }
 }
 
+/* true, false or null. */
 static bool literal(struct scan *scan, const char *text)
 {
     size_t length = strlen(text);
@@ -64,6 +65,7 @@ static bool digits(struct scan *scan)
     return scan->at > start;
 }
 
+/* No leading zeros, no leading plus, digits on both sides of a point. */
 static bool number(struct scan *scan)
 {
     accept(scan, '-');
@@ -82,6 +84,7 @@ static bool number(struct scan *scan)
     return true;
 }
 
+/* The unit of a \u escape; surrogates are paired by the caller. */
 static bool four_hex(struct scan *scan, uint32_t *unit)
 {
     *unit = 0;
@@ -122,6 +125,7 @@ static bool escape(struct scan *scan)
     return true;
 }
 
+/* Bytes below 0x20 are refused; UTF-8 was checked before. */
 static bool string(struct scan *scan)
 {
     if (!accept(scan, '"')) {
@@ -166,6 +170,7 @@ static bool items(struct scan *scan, bool (*item)(struct scan *), char closing)
     return accept(scan, closing);
 }
 
+/* One level deeper, if there is one left. */
 static bool container(struct scan *scan)
 {
     bool is_object = *scan->at++ == '{';
@@ -197,6 +202,7 @@ static bool value(struct scan *scan)
     return good;
 }
 
+/* White space around the value is part of the text; anything else behind it is an error. */
 bool json_grammar(const char *text, size_t length, unsigned depth_max, size_t *members)
 {
     struct scan scan = {.at = text, .end = text + length, .depth_left = depth_max};

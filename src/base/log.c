@@ -58,6 +58,8 @@ bool log_wants(enum log_level level)
     return level <= threshold;
 }
 
+/* A process that was forked without pthread_atfork would log its parent's id, so then the id is
+ * asked for each time. */
 static pid_t pid(void)
 {
     static bool is_watching;
@@ -69,6 +71,8 @@ static pid_t pid(void)
     return own_pid != 0 ? own_pid : getpid();
 }
 
+/* The line starts with a line break if the last one was cut, so that at most one line is lost to
+ * a reader of JSON. */
 struct log_line log_begin(enum log_level level, const char *event)
 {
     char now[CLOCK_TEXT_SIZE];
@@ -98,6 +102,7 @@ struct log_line log_begin(enum log_level level, const char *event)
     return line;
 }
 
+/* Keys are constants of ours and need no escapes. */
 static void begin_value(struct log_line *line, const char *key)
 {
     buf_text(line->text, as_text ? " " : ",\"");
@@ -105,6 +110,7 @@ static void begin_value(struct log_line *line, const char *key)
     buf_text(line->text, as_text ? "=" : "\":");
 }
 
+/* Text that needs no quotes has none, for readers; NULL leaves the key out, for both formats. */
 void log_string(struct log_line *line, const char *key, const char *value)
 {
     if (value == NULL) {
@@ -131,6 +137,7 @@ void log_integer(struct log_line *line, const char *key, int64_t value)
     buf_integer(line->text, value);
 }
 
+/* With three digits behind the point, whatever the locale. */
 void log_milliseconds(struct log_line *line, const char *key, int64_t microseconds)
 {
     int64_t rest = microseconds % 1000;
@@ -143,6 +150,9 @@ void log_milliseconds(struct log_line *line, const char *key, int64_t microsecon
     buf_char(line->text, (char)('0' + rest % 10));
 }
 
+/* The kind of standard error decides how to write without blocking: a file never blocks, a socket
+ * has MSG_DONTWAIT, and a pipe is polled first, as O_NONBLOCK would change it for every process
+ * that shares it. */
 static void look_at_sink(void)
 {
     struct stat about;
@@ -196,6 +206,7 @@ static bool write_line(const char *bytes, size_t length)
     }
 }
 
+/* A line that was not written counts as dropped, and the next one says how many were. */
 void log_end(struct log_line *line)
 {
     buf_text(line->text, as_text ? "\n" : "}\n");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An empty entry counts as one whose interval is over. */
 static bool is_over(const struct repeat *entry, int64_t now_ms)
 {
     return entry->key[0] == '\0' || now_ms - entry->logged_ms >= REPEATS_INTERVAL_MS;

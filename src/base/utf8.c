@@ -21,6 +21,8 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0) == 0x80;
 }
 
+/* The ranges of the second byte exclude overlong forms, surrogates, and code points beyond
+ * U+10FFFF. */
 size_t utf8_sequence(const char *bytes, size_t available)
 {
     const unsigned char *b = (const unsigned char *)bytes;

@@ -5,6 +5,7 @@
 
 #include "db/lookup.h"
 
+/* Zero ends a string, and a comma the part: "a", "bc" and "ab", "c" differ. */
 static uint64_t add_hash(uint64_t hash, const char *text) /* FNV-1a */
 {
     for (; text != NULL && *text != '\0'; text++) {

@@ -3,6 +3,7 @@
  * which lose their sessions at the same moment, from connecting at the same moment. */
 #include "db/backoff.h"
 
+/* random is given by the caller, so that a test knows the result. */
 void backoff_failed(struct backoff *backoff, int64_t now_us, int max_ms, uint32_t random)
 {
     int64_t jitter_percent = 75 + random % 51;

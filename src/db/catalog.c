@@ -60,6 +60,7 @@ static struct prepared prepared_of(const struct statement_def *def, size_t numbe
     };
 }
 
+/* Goes on after an error: every wrong file is named in one run. */
 static bool load_entry(struct catalog *catalog, size_t number, const char *dir)
 {
     const struct statement_def *def = catalog->defs[number];
@@ -153,6 +154,8 @@ const struct prepared *catalog_at(const struct catalog *catalog, size_t number)
     return &catalog->entries[number].prepared;
 }
 
+/* PostgreSQL counts characters from the beginning of the statement that it was sent; the wrapping
+ * before the template is taken off. */
 const char *catalog_place(const struct catalog *catalog, const struct statement_def *def,
                           int position)
 {

@@ -144,6 +144,7 @@ static void put_back(struct connection *connection, struct pending *pending)
 
 /* --- the session --- */
 
+/* True for writes: they have a parameter not_after. */
 static bool expires(const struct connection *connection, const struct pending *pending)
 {
     return catalog_get(connection->catalog, pending->statement->def)->expires;
@@ -203,6 +204,7 @@ static void note_crash_suspects(struct pending *running)
     }
 }
 
+/* The session broke, and libpq or the server has said so. */
 static void lose_session(struct connection *connection)
 {
     struct pending *running = connection->pipeline.sent.first;
@@ -407,6 +409,8 @@ static void take_results(struct connection *connection)
 
 /* --- what goes out --- */
 
+/* Alone run statements that take further locks, and those of a unit that failed: to find out
+ * which one it was, and because two units in the order of their locks could deadlock. */
 static bool may_share(const struct connection *connection, const struct pending *pending)
 {
     return catalog_get(connection->catalog, pending->statement->def)->may_share &&
@@ -424,6 +428,7 @@ static void next_unit(struct connection *connection, struct pending_list *unit)
              may_share(connection, connection->queue.first));
 }
 
+/* Only a statement that is sent again can meet its own first run. */
 static bool was_sent_before(const struct connection *connection)
 {
     const struct pending *pending = connection->queue.first;
@@ -599,6 +604,8 @@ void connection_want(struct connection *connection)
     connection->is_wanted = true;
 }
 
+/* The pointers of the queue move; a statement keeps the time of its submission, and so its place
+ * among those of the other connection. */
 void connection_pass_on(struct connection *connection, struct connection *other)
 {
     connection->is_wanted = connection->is_wanted || connection->queue.first != NULL;
@@ -623,11 +630,13 @@ void connection_proceed(struct connection *connection, bool is_ready)
     link_watch(&connection->link);
 }
 
+/* No statement is under way. A session may still be connecting. */
 static bool is_idle(const struct connection *connection)
 {
     return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
 }
 
+/* The earlier one of a moment and a statement's deadline. */
 static int64_t sooner(int64_t first_us, const struct connection *connection,
                       const struct pending *pending)
 {
@@ -636,6 +645,8 @@ static int64_t sooner(int64_t first_us, const struct connection *connection,
     return end_us < first_us ? end_us : first_us;
 }
 
+/* What ends a wait besides the socket: the next attempt or the end of the present one, and the
+ * deadlines of the first queued statement and of the oldest that was sent. */
 int connection_wait_ms(const struct connection *connection)
 {
     bool is_connecting = connection->link.session != NULL && !connection->link.is_ready;
@@ -650,6 +661,7 @@ int connection_wait_ms(const struct connection *connection)
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
 
+/* For CGI, --check and a worker that leaves: there is no epoll loop, so this waits itself. */
 void connection_finish(struct connection *connection)
 {
     connection_proceed(connection, false);

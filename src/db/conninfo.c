@@ -88,6 +88,8 @@ static bool has_stray_at(const char *url)
     return memchr(rest, '@', (size_t)(start + 3 + length - rest)) != NULL;
 }
 
+/* The order matters: what libpq cannot parse is never quoted, and what it can parse is checked
+ * before a value of it may get into a message of libpq. */
 bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
                     struct error *error)
 {

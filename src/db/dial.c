@@ -2,7 +2,7 @@
  *
  *     STAGE_LOOK_UP  a thread resolves the host names      -> the targets, sorted by addresses.c
  *     STAGE_CONNECT  libpq connects to the current target  -> a server that has accepted the log-in
- *     STAGE_SET_UP   one round trip (set_up.c)             -> the session is ready, its dial is freed
+ *     STAGE_SET_UP   one round trip (set_up.c)             -> a ready session, without its dial
  *
  * A target that fails, or is silent until its time is over, takes the session back to
  * STAGE_CONNECT with the next target; after the last one the attempt has failed. libpq is given

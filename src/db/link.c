@@ -1,7 +1,8 @@
 /* A link owns the session, and is in one of three states:
  *
  *     no session   session is NULL; the next attempt is not before backoff.next_us
- *     connecting   session is set, is_ready is false; dial.c goes on when the socket is ready or at dial_next_us
+ *     connecting   session is set, is_ready is false; dial.c goes on when the socket is ready or at
+ *                  dial_next_us
  *     ready        is_ready is true; the user sends and receives
  *
  * Failures short of the patience are retried after LINK_RETRY_MS, because a restart or a
@@ -40,6 +41,8 @@ void link_release(struct link *link)
     session_close(link->session);
 }
 
+/* Before libpq may close the socket: a closed descriptor leaves the set by itself, but its number
+ * may come back. */
 static void unwatch_socket(struct link *link)
 {
     if (link->watched_fd >= 0) {
@@ -48,6 +51,8 @@ static void unwatch_socket(struct link *link)
     }
 }
 
+/* epoll_ctl is only called when the wanted events have changed, so in the usual case there is no
+ * system call. */
 void link_watch(struct link *link)
 {
     struct epoll_event event = {.data.ptr = link->event_data};
@@ -138,6 +143,7 @@ static bool end_attempt(struct link *link)
     return false;
 }
 
+/* Ends an outage: pauses and the log start again from the beginning. */
 static void attempt_succeeded(struct link *link)
 {
     if (link->is_logged) {
@@ -153,6 +159,7 @@ static void attempt_succeeded(struct link *link)
     link->served_any = false;
 }
 
+/* Not due: there is a session already, or the pause is not over. */
 bool link_connect_if_due(struct link *link)
 {
     int64_t now_us = clock_us();
@@ -164,6 +171,8 @@ bool link_connect_if_due(struct link *link)
     return link->session != NULL || end_attempt(link);
 }
 
+/* One step of an attempt. HELD_UP is a failure of one address, so waiting requests are told,
+ * while the attempt goes on. */
 static bool advance(struct link *link, bool is_ready)
 {
     unwatch_socket(link); /* the socket may change, behind the same number even */
@@ -193,6 +202,7 @@ bool link_expire(struct link *link)
            advance(link, false);
 }
 
+/* A session that is ready has no moment of its own; its statements have. */
 int64_t link_next_us(const struct link *link)
 {
     if (link->session == NULL) {
@@ -231,6 +241,9 @@ static bool connect_now(struct link *link, bool (*is_reached)(const void *contex
     return link->session != NULL;
 }
 
+/* A reload asks with the new settings. An outage is no reason to refuse them, since the old ones
+ * would not help either; but a server that refuses this login or lacks a column would go on doing
+ * so. */
 bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context)
 {
     if (!connect_now(link, is_reached, context)) {

@@ -72,11 +72,13 @@ static size_t count_items(const char *list)
     return items;
 }
 
+/* As libpq decides: a path, an abstract socket, or its default. */
 static bool is_folder(const char *host)
 {
     return host == NULL || *host == '\0' || *host == '/' || *host == '@';
 }
 
+/* Such a host needs no resolver. */
 static bool is_numeric(const char *host)
 {
     struct in6_addr any;
@@ -84,6 +86,7 @@ static bool is_numeric(const char *host)
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
+/* Only these are looked up. */
 static bool is_name(const struct target *target)
 {
     return target->address == NULL && !is_folder(target->host);
@@ -155,6 +158,8 @@ static void release(struct lookup *lookup)
     memory_free(lookup);
 }
 
+/* A name that fails is not the end: another one of the list may have addresses. Its reason is
+ * kept for the case that none has. */
 static void look_up(struct lookup *lookup, const struct target *target)
 {
     const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -176,6 +181,7 @@ static void look_up(struct lookup *lookup, const struct target *target)
     freeaddrinfo(found);
 }
 
+/* The thread. It owns found and failure until it has written to done_fd. */
 static void *resolve_all(void *context)
 {
     struct lookup *lookup = context;

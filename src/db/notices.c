@@ -24,6 +24,7 @@ static void make_key(char key[REPEATS_KEY_SIZE], const char *text)
     key[length] = '\0';
 }
 
+/* The count of lines that were left out is in the next line of that kind. */
 void notices_note(const char *text)
 {
     static struct repeats repeats;

@@ -150,6 +150,7 @@ static void take_reply(struct pending *about, PGresult *reply)
     }
 }
 
+/* Goes on from where it was: libpq may have given only a part of a unit's results so far. */
 enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session,
                               struct pending_list *unit)
 {
@@ -184,6 +185,8 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session
     return UNIT_NONE;
 }
 
+/* NULL for SQL's null and for a column that the statement does not have: statements leave out the
+ * last columns that they do not need. */
 static const char *value_at(const PGresult *rows, int column)
 {
     return column >= PQnfields(rows) || PQgetisnull(rows, 0, column) ? NULL
@@ -282,6 +285,8 @@ void pipeline_result(struct session *session, const struct pending *pending, str
     }
 }
 
+/* The replies that came are forgotten with the session: their Sync was not answered, so they say
+ * nothing. */
 void pipeline_abandon(struct pipeline *pipeline, struct pending_list *unanswered)
 {
     for (struct pending *pending = pipeline->sent.first; pending != NULL; pending = pending->next) {

@@ -30,6 +30,7 @@ void server_clock_take(struct server_clock *clock, int64_t sent_us, int64_t rece
     *clock = (struct server_clock){.is_known = true, .ahead_us = least_us, .taken_us = received_us};
 }
 
+/* An old sample is still right, but its bound has become worse by the drift. */
 bool server_clock_is_recent(const struct server_clock *clock, int64_t now_us)
 {
     return clock->is_known && now_us - clock->taken_us < SERVER_CLOCK_RECENT_S * INT64_C(1000000);

@@ -93,6 +93,7 @@ bool session_wants_to_write(const struct session *session)
     return session->wants_to_write;
 }
 
+/* For processes and moments without an epoll loop: --check, a trial, the end of a process. */
 bool session_wait(const struct session *session, int64_t deadline_us)
 {
     struct pollfd waiting = {.fd = session_fd(session),
@@ -110,6 +111,8 @@ bool session_wait(const struct session *session, int64_t deadline_us)
     }
 }
 
+/* A reset instead of an orderly end, so that the kernel does not go on sending a write that is
+ * given up. */
 void session_abandon(const struct session *session)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -142,6 +145,7 @@ const struct catalog *session_catalog(const struct session *session)
     return session->catalog;
 }
 
+/* libpq has no text if it is we who gave up. */
 const char *session_error(const struct session *session)
 {
     const char *text = PQerrorMessage(session->pg);

@@ -15,6 +15,8 @@ static bool is_error(const PGresult *result)
     return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_PIPELINE_SYNC;
 }
 
+/* With is_local the settings end with the transaction: behind a pooler the session belongs to
+ * others afterwards. */
 bool session_send_begin(const struct session *session, bool is_local)
 {
     char timeout[16];

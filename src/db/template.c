@@ -47,17 +47,20 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, 
     return error_set(scanner->error, "%d: %s", line_of(scanner, place), message);
 }
 
+/* Every byte of the template goes through here or is replaced, so the text keeps its lines. */
 static void pass_on(struct scanner *scanner, size_t length)
 {
     buf_append(scanner->sql, scanner->at, length);
     scanner->at += length;
 }
 
+/* Never beyond the text: it is NUL-terminated. */
 static bool starts(const struct scanner *scanner, const char *text)
 {
     return strncmp(scanner->at, text, strlen(text)) == 0;
 }
 
+/* As PostgreSQL's lexer: every byte of a character beyond ASCII is a letter. */
 static bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
@@ -205,6 +208,7 @@ static bool word(struct scanner *scanner)
 
 enum passed { PASSED_NOTHING, PASSED, PASSED_WRONG };
 
+/* What PostgreSQL's lexer treats as white space. It may also follow the semicolon. */
 static enum passed space_or_comment(struct scanner *scanner)
 {
     if (isspace((unsigned char)*scanner->at)) {
@@ -221,6 +225,8 @@ static enum passed space_or_comment(struct scanner *scanner)
     return PASSED_NOTHING;
 }
 
+/* One step: a literal, a parameter, a word or a single character. Operators need no care, as no
+ * operator contains a quote; a percent sign that is one is written twice. */
 static bool token(struct scanner *scanner)
 {
     enum passed passed = space_or_comment(scanner);
@@ -257,6 +263,8 @@ static bool token(struct scanner *scanner)
     return true;
 }
 
+/* A parameter that no text uses is a mistake of the definition or of the template; PostgreSQL
+ * would not know its type. */
 static bool all_used(struct scanner *scanner)
 {
     for (size_t i = 0; scanner->parameters[i] != NULL; i++) {
@@ -268,6 +276,7 @@ static bool all_used(struct scanner *scanner)
     return true;
 }
 
+/* One line, so that the template's own lines are counted from the next one on. */
 static void before(enum shape shape, struct buf *sql)
 {
     switch (shape) {

@@ -87,6 +87,7 @@ bool trial_may_run_all(struct session *session, int64_t deadline_us,
            (!session->settings->prepares || for_all(session, send_explain, deadline_us, failure));
 }
 
+/* The server reports this parameter at the log-in, so it costs no statement. */
 bool trial_is_superuser(const struct session *session)
 {
     const char *is_superuser = PQparameterStatus(session->pg, "is_superuser");

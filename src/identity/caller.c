@@ -30,6 +30,8 @@ static const char *bearer_token(const char *authorization)
     return *authorization != '\0' && strpbrk(authorization, " \t,") == NULL ? authorization : NULL;
 }
 
+/* With a key that is not known the answer depends on whether more can be found out: wait for a
+ * fetch, or say that it is undecided, or refuse the token. */
 static struct caller by_token(const struct identity *identity, const char *token, bool may_wait,
                               struct arena *arena)
 {
@@ -66,6 +68,8 @@ struct caller caller_identify(const struct identity *identity, const char *autho
     return by_token(identity, token, may_wait, arena);
 }
 
+/* Unverified: only for counting and queueing, where a wrong claim harms only the one that makes
+ * it. */
 const char *caller_claimed_subject(const char *authorization, struct arena *arena)
 {
     const char *token = bearer_token(authorization);

@@ -61,6 +61,7 @@ void keyring_free(struct keyring *keyring)
     }
 }
 
+/* Called for each token. The check for a new file is a load of a counter in shared memory. */
 const struct keys *keyring_current(struct keyring *keyring, int64_t now_s)
 {
     const struct keypage_link *link = keyring->settings->link;

@@ -61,6 +61,7 @@ static BIGNUM *number_of(const struct json *jwk, const char *name)
     return BN_bin2bn(bytes, (int)length, NULL);
 }
 
+/* The bounds are checked before the key is made: odd modulus and exponent, 2048 bits at least. */
 static EVP_PKEY *pkey_of(const struct json *jwk)
 {
     BIGNUM *n = number_of(jwk, "n");
@@ -87,6 +88,7 @@ static EVP_PKEY *pkey_of(const struct json *jwk)
     return pkey;
 }
 
+/* At most KEYS_MAX: a search is shorter than a hash. */
 static struct key *find_key(const struct keys *keys, const char *kid)
 {
     for (size_t i = 0; i < keys->count; i++) {
@@ -117,6 +119,8 @@ static void add_key(struct keys *keys, const struct json *jwk)
     }
 }
 
+/* Before the fork: loading OpenSSL's providers takes milliseconds, and the workers share the
+ * pages. */
 void keys_prepare(void)
 {
     unsigned char byte;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Empty if there is no SHA-256, as in a build of OpenSSL without it: the log then has no name
+ * instead of the subject. */
 void pseudonym_make(char pseudonym[static PSEUDONYM_SIZE], const char *subject)
 {
     static const char digits[] = "0123456789abcdef";

@@ -97,6 +97,7 @@ static bool have_mac(const char *macs, const unsigned char wanted[static MAC_SIZ
     return false;
 }
 
+/* The body is the bytes as they came, before they were parsed. */
 enum signature_verdict signature_verify(const char *header, const char *secret, const char *body,
                                         size_t body_length, int64_t now_s)
 {

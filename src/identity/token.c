@@ -70,6 +70,7 @@ static struct json *open_part(struct arena *arena, const char *part, size_t leng
                                                                           : NULL;
 }
 
+/* A member with exactly this string. */
 static bool says(const struct json *object, const char *name, const char *wanted)
 {
     const char *text;
@@ -77,6 +78,7 @@ static bool says(const struct json *object, const char *name, const char *wanted
     return json_member(object, name, &text) == JSON_STRING && strcmp(text, wanted) == 0;
 }
 
+/* Absent, and not only null: null would be a value that we do not understand. */
 static bool lacks(const struct json *object, const char *name)
 {
     const char *text;
@@ -128,6 +130,8 @@ static enum token_verdict check_token_signature(const struct parts *parts, const
                : TOKEN_BAD_SIGNATURE;
 }
 
+/* NumericDate of RFC 7519: seconds since 1970. Fractions are not used by the issuers that we
+ * know. */
 static bool is_date(const struct json *payload, const char *name, int64_t *date)
 {
     return json_integer(payload, name, date) && *date > 0 && *date < DATE_END;
