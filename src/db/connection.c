@@ -49,7 +49,7 @@ struct connection {
 };
 
 struct connection *connection_new(const struct connection_settings *settings,
-                                  const struct catalog *catalog, int epoll_fd)
+                                  const struct catalog *catalog, int epoll_fd, void *event_data)
 {
     struct connection *connection = memory_zeroed(sizeof *connection);
 
@@ -57,7 +57,7 @@ struct connection *connection_new(const struct connection_settings *settings,
     connection->catalog = catalog;
     introduction_init(&connection->introduction);
     link_init(&connection->link, &settings->session, settings->deadline_ms, catalog, epoll_fd,
-              connection);
+              event_data);
     return connection;
 }
 

@@ -35,11 +35,11 @@ enum {
     CONNECTION_AWAY_MAX = 8 /* that wait for an attempt to connect in a known outage */
 };
 
-/* Connects at the first statement. settings and catalog must outlive it. Its socket is in the
- * set epoll_fd, with the connection's address as data.ptr, whenever there is something to wait
- * for; with -1 it is in none. */
+/* Connects at the first statement. settings and catalog must outlive it. Its socket is in the set
+ * epoll_fd, with event_data as data.ptr, whenever there is something to wait for; with -1 it is in
+ * none. */
 struct connection *connection_new(const struct connection_settings *settings,
-                                  const struct catalog *catalog, int epoll_fd);
+                                  const struct catalog *catalog, int epoll_fd, void *event_data);
 
 /* NULL is allowed. What was submitted and isn't done is forgotten. */
 void connection_free(struct connection *connection);

@@ -95,7 +95,7 @@ static void run(void *context)
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_PURGE);
     settings.session.counts = purger->counts;
-    struct connection *connection = connection_new(&settings, purger->catalog, -1);
+    struct connection *connection = connection_new(&settings, purger->catalog, -1, NULL);
     for (;;) {
         uint64_t writes = atomic_load(&purger->mark->writes);
         int64_t began_ms = clock_ms();

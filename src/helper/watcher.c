@@ -81,7 +81,7 @@ static void run(void *context)
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_WATCH);
     settings.session.counts = watcher->counts;
-    struct connection *connection = connection_new(&settings, watcher->catalog, -1);
+    struct connection *connection = connection_new(&settings, watcher->catalog, -1, NULL);
     for (;;) {
         if (mark_is_idle(watcher->mark)) {
             mark_wait_for_request(watcher->mark);

@@ -75,7 +75,7 @@ static void ask(const struct statement_def *def, struct connection_settings sett
                 const struct catalog *catalog, statement_done *done, void *context)
 {
     settings.session.prepares = false;
-    struct connection *connection = connection_new(&settings, catalog, -1);
+    struct connection *connection = connection_new(&settings, catalog, -1, NULL);
     struct statement statement = statement_of(def);
 
     connection_submit(connection, &statement, done, context);

@@ -19,6 +19,7 @@
 static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 struct client {
+    struct watch watch;
     struct fastcgi *connection;
     struct exchange exchange;
     struct clients *clients;
@@ -50,12 +51,14 @@ static void close_client(struct client *client)
 }
 
 static void look_and_serve(struct client *client);
+static void ready(void *of, uint32_t events);
 
 void clients_add(struct clients *clients, int fd, const struct buf *arrived)
 {
     struct client *client = memory_zeroed(sizeof *client);
-    struct epoll_event event = {.events = EVENTS, .data.ptr = client};
+    struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
 
+    client->watch = (struct watch){ready, client};
     client->connection = fastcgi_open(fd, arrived);
     client->clients = clients;
     clients->in_stage[CLIENT_IDLE]++;
@@ -78,7 +81,7 @@ void clients_add(struct clients *clients, int fd, const struct buf *arrived)
 /* Arms its socket anew: what came while nobody looked is reported again. */
 static void rearm(struct client *client, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = client};
+    struct epoll_event event = {.events = events, .data.ptr = &client->watch};
 
     epoll_ctl(client->clients->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
 }
@@ -295,8 +298,9 @@ static void abandon(struct client *client, bool has_left)
     }
 }
 
-void client_event(struct client *client, uint32_t events)
+static void ready(void *of, uint32_t events)
 {
+    struct client *client = of;
     bool has_left = (events & (EPOLLHUP | EPOLLERR)) != 0; /* a TCP peer's half is not enough */
 
     switch (client->stage) {
@@ -485,7 +489,7 @@ static bool give_away(struct clients *clients, client_giver *give, const void *t
         if (give(clients, to, fd, &arrived)) {
             close_client(client);
         } else {
-            struct epoll_event event = {.events = EVENTS, .data.ptr = client};
+            struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
 
             failure = errno;
             epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event);

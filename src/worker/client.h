@@ -38,12 +38,8 @@ struct clients {
     int epoll_fd;
 };
 
-/* Takes a connected socket over, and what another worker has taken out of it. Its events come with
- * the client's address as data.ptr. */
+/* Takes a connected socket over, with the bytes that another worker has read from it. */
 void clients_add(struct clients *clients, int fd, const struct buf *arrived);
-
-/* Events of its socket. The client may be gone afterwards. */
-void client_event(struct client *client, uint32_t events);
 
 /* Looks at the time and at the keys. */
 void clients_proceed(struct clients *clients);

@@ -79,6 +79,16 @@ static bool cancel(void *context, const void *done_context)
     return false;
 }
 
+/* service_proceed() uses the event, after those of all clients, so that what they ask for is sent
+ * together. */
+static void lane_ready(void *of, uint32_t events)
+{
+    struct service_lane *lane = of;
+
+    (void)events;
+    lane->is_ready = true;
+}
+
 static void open_lane(struct service *service, int number, const struct catalog *catalog,
                       const char *name, const struct service_links *links)
 {
@@ -99,7 +109,8 @@ static void open_lane(struct service *service, int number, const struct catalog 
     lane->settings.session.counts = links->score != NULL ? &links->score->sessions[number] : NULL;
     lane->service = service;
     lane->runner = (struct statement_runner){submit, cancel, lane};
-    lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd);
+    lane->watch = (struct watch){lane_ready, lane};
+    lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd, &lane->watch);
 }
 
 void service_init(struct service *service, const struct config *config,
@@ -209,17 +220,6 @@ bool service_cancel(struct service *service, const struct submission *submission
 {
     return turns_cancel(service->slow_turns, submission) ||
            turns_cancel(service->write_turns, submission) || cancel(&service->lanes[0], submission);
-}
-
-bool service_event(struct service *service, const void *who)
-{
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
-        if (service->lanes[i].connection == who) {
-            service->lanes[i].is_ready = true;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* What waited when its connection learned that it gets no session. */

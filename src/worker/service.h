@@ -13,6 +13,7 @@
 #include "identity/caller.h"
 #include "identity/keyring.h"
 #include "shared/scoreboard.h"
+#include "worker/watch.h"
 
 struct catalog;
 struct config;
@@ -32,7 +33,8 @@ struct service {
         struct statement_runner runner; /* by this connection, or one that stands in for it */
         struct connection_settings settings;
         char name[40]; /* application_name */
-        bool is_ready; /* its socket is readable or writable */
+        struct watch watch;
+        bool is_ready; /* an event of this turn of the loop: the socket is readable or writable */
     } lanes[LANE_WORKER_COUNT];
     bool is_sharing;          /* one of the connections does another's work, for want of sessions */
     struct turns *slow_turns; /* of LANE_SLOW */
@@ -82,9 +84,6 @@ void service_submit(struct service *service, struct submission *submission);
 
 /* As connection_cancel. */
 bool service_cancel(struct service *service, const struct submission *submission);
-
-/* Notes that an epoll event is for one of the connections; false when it isn't. */
-bool service_event(struct service *service, const void *who);
 
 /* As connection_proceed and connection_wait_ms, for all connections. */
 void service_proceed(struct service *service);

@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "http/fastcgi.h"
 #include "shared/scoreboard.h"
-#include "worker/accept.h"
+#include "worker/acceptor.h"
 #include "worker/client.h"
 #include "worker/service.h"
 
@@ -31,10 +31,11 @@ struct worker {
     const struct worker_place *place;
     struct service service;
     struct clients clients;
-    struct arrivals arrivals;
+    struct acceptor acceptor;
     int64_t give_back_ms; /* when free memory is given back; 0: nothing was done since */
     bool has_told;        /* that connections cannot be left for the next server */
     int epoll_fd;
+    struct watch life_watch, signal_watch;
     int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
 };
@@ -86,9 +87,9 @@ static void run_in_batches(void)
     }
 }
 
-static bool watch(struct worker *worker, int fd, uint32_t events, void *who)
+static bool add(const struct worker *worker, int fd, const struct watch *watch)
 {
-    struct epoll_event event = {.events = events, .data.ptr = who};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)watch};
 
     return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
@@ -99,7 +100,7 @@ static int wait_ms(const struct worker *worker)
     int first_ms =
         clock_sooner(clients_wait_ms(&worker->clients), service_wait_ms(&worker->service));
 
-    first_ms = clock_sooner(first_ms, arrivals_wait_ms(&worker->arrivals));
+    first_ms = clock_sooner(first_ms, acceptor_wait_ms(&worker->acceptor));
     if (clients_are_busy(&worker->clients)) {
         first_ms = clock_sooner(first_ms, BUSY_TURN_MS);
     }
@@ -120,26 +121,24 @@ static void give_memory_back(struct worker *worker, bool has_worked)
     }
 }
 
-static void take_signal(struct worker *worker)
+static void signal_ready(void *of, uint32_t events)
 {
+    struct worker *worker = of;
     struct signalfd_siginfo signal_info;
 
+    (void)events;
     if (read(worker->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
         worker->leave = signal_info.ssi_signo == SIGUSR1 ? LEAVE_HAND_OVER : LEAVE_DRAIN;
     }
 }
 
-/* Whether the event is none of a client's. */
-static bool is_own_event(struct worker *worker, const void *who)
+/* The master has ended. */
+static void life_ready(void *of, uint32_t events)
 {
-    if (who == &worker->signal_fd) {
-        take_signal(worker);
-    } else if (who == &worker->place->life_fd) {
-        worker->leave = LEAVE_DRAIN; /* the master is gone */
-    } else {
-        return arrivals_event(&worker->arrivals, who) || service_event(&worker->service, who);
-    }
-    return true;
+    struct worker *worker = of;
+
+    (void)events;
+    worker->leave = LEAVE_DRAIN;
 }
 
 /* Waits for events and serves them: requests first, then what the database has to say, so that what
@@ -150,11 +149,11 @@ static void serve_events(struct worker *worker, int timeout_ms)
     int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
 
     for (int i = 0; i < count; i++) {
-        if (!is_own_event(worker, events[i].data.ptr)) {
-            client_event(events[i].data.ptr, events[i].events);
-        }
+        const struct watch *watch = events[i].data.ptr;
+
+        watch->ready(watch->of, events[i].events);
     }
-    arrivals_proceed(&worker->arrivals);
+    acceptor_proceed(&worker->acceptor);
     give_memory_back(worker, count > 0);
     clients_proceed(&worker->clients);
     service_proceed(&worker->service);
@@ -196,11 +195,11 @@ static void leave(struct worker *worker)
     int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
 
     score_set(worker->place->score, WORKER_DRAINING, NULL);
-    arrivals_close(&worker->arrivals);
+    acceptor_close(&worker->acceptor);
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->place->life_fd, NULL);
     clients_unpark(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
-        arrivals_take_rest(&worker->arrivals);
+        acceptor_drain(&worker->acceptor);
         clients_look_once_more(&worker->clients); /* among them what other workers have left */
     }
     give_connections_away(worker);
@@ -217,11 +216,13 @@ static bool start(struct worker *worker)
 
     worker->clients = (struct clients){
         .service = &worker->service, .score = place->score, .epoll_fd = worker->epoll_fd};
-    worker->arrivals = (struct arrivals){
+    worker->acceptor = (struct acceptor){
         .place = place, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
-    if (worker->epoll_fd < 0 || !arrivals_open(&worker->arrivals) ||
-        !watch(worker, place->life_fd, EPOLLIN, (void *)&place->life_fd) ||
-        !watch(worker, worker->signal_fd, EPOLLIN, &worker->signal_fd)) {
+    worker->life_watch = (struct watch){life_ready, worker};
+    worker->signal_watch = (struct watch){signal_ready, worker};
+    if (worker->epoll_fd < 0 || !acceptor_open(&worker->acceptor) ||
+        !add(worker, place->life_fd, &worker->life_watch) ||
+        !add(worker, worker->signal_fd, &worker->signal_watch)) {
         log_errno(LOG_ERROR, "worker", "epoll");
         return false;
     }

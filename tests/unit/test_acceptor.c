@@ -1,5 +1,5 @@
 /* New connections, shared out between workers: two or three workers in this process, which take turns as the test says. */
-#include "worker/accept.h"
+#include "worker/acceptor.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,7 +17,7 @@ enum { WORKERS = 3, MANY = 20, NEVER_MS = 1000000, GIVE_UP_MS = 300000 };
 struct side {
     struct worker_place place;
     struct clients clients;
-    struct arrivals arrivals;
+    struct acceptor acceptor;
 };
 
 static struct scoreboard *scoreboard;
@@ -34,10 +34,10 @@ static int open_side(struct side *side, struct score *score)
     *side = (struct side){.place = common};
     side->place.score = score;
     side->clients = (struct clients){.score = score, .epoll_fd = epoll_fd};
-    side->arrivals =
-        (struct arrivals){.place = &side->place, .clients = &side->clients, .epoll_fd = epoll_fd};
+    side->acceptor =
+        (struct acceptor){.place = &side->place, .clients = &side->clients, .epoll_fd = epoll_fd};
     score_set(score, WORKER_IDLE, NULL);
-    return epoll_fd >= 0 && arrivals_open(&side->arrivals) ? 0 : -1;
+    return epoll_fd >= 0 && acceptor_open(&side->acceptor) ? 0 : -1;
 }
 
 static int set_up(void **state)
@@ -109,35 +109,37 @@ static void turn(int worker)
     int count = epoll_wait(sides[worker].clients.epoll_fd, events, (int)COUNT_OF(events), 0);
 
     for (int i = 0; i < count; i++) {
-        arrivals_event(&sides[worker].arrivals, events[i].data.ptr);
+        const struct watch *watch = events[i].data.ptr;
+
+        watch->ready(watch->of, events[i].events);
     }
-    arrivals_proceed(&sides[worker].arrivals);
+    acceptor_proceed(&sides[worker].acceptor);
 }
 
 static void test_one_that_is_not_ahead_keeps_it(void **state)
 {
     (void)state;
-    have(0, ARRIVALS_AHEAD_MAX);
+    have(0, ACCEPTOR_AHEAD_MAX);
     connect_one();
     turn(0);
     turn(1);
     turn(2);
-    expect_connections("kept", ARRIVALS_AHEAD_MAX + 1, 0, 0);
+    expect_connections("kept", ACCEPTOR_AHEAD_MAX + 1, 0, 0);
 }
 
 static void test_one_that_is_ahead_passes_it_on(void **state)
 {
     (void)state;
-    have(0, ARRIVALS_AHEAD_MAX + 1);
+    have(0, ACCEPTOR_AHEAD_MAX + 1);
     connect_one();
     turn(0);
-    sides[0].arrivals.patient_until_ms = clock_ms() + NEVER_MS;
+    sides[0].acceptor.state_end_ms = clock_ms() + NEVER_MS;
     turn(0);
-    expect_connections("passed on", ARRIVALS_AHEAD_MAX + 1, 0, 0);
+    expect_connections("passed on", ACCEPTOR_AHEAD_MAX + 1, 0, 0);
     turn(1);
-    expect_connections("taken", ARRIVALS_AHEAD_MAX + 1, 1, 0);
+    expect_connections("taken", ACCEPTOR_AHEAD_MAX + 1, 1, 0);
     turn(2);
-    expect_connections("once", ARRIVALS_AHEAD_MAX + 1, 1, 0);
+    expect_connections("once", ACCEPTOR_AHEAD_MAX + 1, 1, 0);
 }
 
 static void test_it_ends_at_the_one_with_fewest(void **state)
@@ -174,15 +176,15 @@ static void test_what_others_do_not_take_is_taken_back(void **state)
     connect_one();
     turn(0);
     expect_connections("passed on", MANY, 0, 0);
-    assert_true(arrivals_wait_ms(&sides[0].arrivals) >= 0); /* it comes round without an event */
+    assert_true(acceptor_wait_ms(&sides[0].acceptor) >= 0); /* it comes round without an event */
     while (connections_of(0) == MANY) {
         assert_true(clock_ms() < began_ms + GIVE_UP_MS);
         turn(0);
     }
-    assert_true(clock_ms() >= began_ms + ARRIVALS_PATIENCE_MS);
+    assert_true(clock_ms() >= began_ms + ACCEPTOR_PATIENCE_MS);
     expect_connections("taken back", MANY + 1, 0, 0);
-    assert_true(sides[0].arrivals.pass_again_ms >=
-                began_ms + ARRIVALS_PATIENCE_MS + ARRIVALS_KEEP_MS);
+    assert_true(sides[0].acceptor.keeps_until_ms >=
+                began_ms + ACCEPTOR_PATIENCE_MS + ACCEPTOR_KEEP_MS);
 }
 
 /* Until when it keeps all is set here, so that it doesn't depend on this machine when that is over. */
@@ -190,11 +192,11 @@ static void test_then_it_keeps_all_for_a_while(void **state)
 {
     (void)state;
     have(0, MANY);
-    sides[0].arrivals.pass_again_ms = clock_ms() + NEVER_MS;
+    sides[0].acceptor.keeps_until_ms = clock_ms() + NEVER_MS;
     connect_one();
     turn(0);
     expect_connections("kept", MANY + 1, 0, 0);
-    sides[0].arrivals.pass_again_ms = clock_ms();
+    sides[0].acceptor.keeps_until_ms = clock_ms();
     connect_one();
     turn(0);
     turn(1);
@@ -235,5 +237,5 @@ int main(void)
                                         tear_down),
     };
 
-    return cmocka_run_group_tests_name("arrivals", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("acceptor", tests, NULL, NULL);
 }

@@ -1,0 +1,298 @@
+#include "worker/acceptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "shared/handover.h"
+#include "shared/scoreboard.h"
+#include "worker/client.h"
+#include "worker/worker.h"
+
+/* --- the two queues in the epoll set --- */
+
+static void accept_ready(void *of, uint32_t events)
+{
+    struct acceptor *acceptor = of;
+
+    (void)events;
+    acceptor->is_accept_ready = true;
+}
+
+static void handover_ready(void *of, uint32_t events)
+{
+    struct acceptor *acceptor = of;
+
+    (void)events;
+    acceptor->is_handover_ready = true;
+}
+
+/* The workers that poll a descriptor with EPOLLEXCLUSIVE are in a list, of which the kernel wakes
+ * the first that sleeps. */
+static bool add(const struct acceptor *acceptor, int fd, const struct watch *watch)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = (void *)watch};
+
+    return epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool add_accept_queue(const struct acceptor *acceptor)
+{
+    return add(acceptor, acceptor->place->listen_fd, &acceptor->accept_watch);
+}
+
+static bool add_handover_queue(const struct acceptor *acceptor)
+{
+    return add(acceptor, acceptor->place->handover.take, &acceptor->handover_watch);
+}
+
+static void remove_accept_queue(const struct acceptor *acceptor)
+{
+    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->place->listen_fd, NULL);
+}
+
+static void remove_handover_queue(const struct acceptor *acceptor)
+{
+    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->place->handover.take, NULL);
+}
+
+bool acceptor_open(struct acceptor *acceptor)
+{
+    acceptor->accept_watch = (struct watch){accept_ready, acceptor};
+    acceptor->handover_watch = (struct watch){handover_ready, acceptor};
+    acceptor->state = ACCEPTOR_TAKING;
+    return add_accept_queue(acceptor) && add_handover_queue(acceptor);
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+    acceptor->state = ACCEPTOR_CLOSED;
+    remove_accept_queue(acceptor);
+    remove_handover_queue(acceptor);
+}
+
+/* --- balance --- */
+
+/* Whether another worker that accepts has so many fewer connections that it should get the next
+ * one. */
+static bool is_ahead(const struct acceptor *acceptor)
+{
+    const struct scoreboard *scoreboard = acceptor->place->scoreboard;
+    int mine = atomic_load(&acceptor->place->score->open_connections);
+
+    for (size_t i = 0; i < atomic_load(&scoreboard->places); i++) {
+        const struct score *score = &scoreboard->scores[i];
+        int state = atomic_load(&score->state);
+
+        if ((state == WORKER_IDLE || state == WORKER_BUSY) &&
+            mine - atomic_load(&score->open_connections) > ACCEPTOR_AHEAD_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Puts the connection into the handover queue and begins to yield. */
+static bool pass_on(struct acceptor *acceptor, int fd, const struct buf *arrived)
+{
+    if (acceptor->state == ACCEPTOR_TAKING) {
+        remove_handover_queue(acceptor);
+        acceptor->state = ACCEPTOR_YIELDING;
+        acceptor->state_end_ms = clock_ms() + ACCEPTOR_PATIENCE_MS;
+    }
+    if (!handover_give(&acceptor->place->handover, fd, arrived, 0)) {
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+static bool should_pass_on(const struct acceptor *acceptor)
+{
+    return acceptor->state != ACCEPTOR_CLOSED && clock_ms() >= acceptor->keeps_until_ms &&
+           is_ahead(acceptor);
+}
+
+/* Ends YIELDING when the handover queue is empty, when another worker has more connections, or when
+ * the time is over. */
+static void check_yielding(struct acceptor *acceptor)
+{
+    if (is_ahead(acceptor) && handover_waits(&acceptor->place->handover)) {
+        if (clock_ms() < acceptor->state_end_ms) {
+            return;
+        }
+        acceptor->keeps_until_ms = clock_ms() + ACCEPTOR_KEEP_MS;
+    }
+    acceptor->state = ACCEPTOR_TAKING;
+    add_handover_queue(acceptor);
+}
+
+/* --- descriptors --- */
+
+static void pause_taking(struct acceptor *acceptor)
+{
+    int64_t now_ms = clock_ms();
+
+    if (acceptor->logged_ms == 0 || now_ms - acceptor->logged_ms >= ACCEPTOR_LOG_MS) {
+        acceptor->logged_ms = now_ms;
+        log_message(LOG_ERROR, "worker", "%d connections, and no descriptor for more: they wait",
+                    atomic_load(&acceptor->place->score->open_connections));
+    }
+    if (acceptor->state == ACCEPTOR_TAKING) {
+        remove_handover_queue(acceptor);
+    }
+    if (acceptor->state != ACCEPTOR_PAUSED) {
+        remove_accept_queue(acceptor);
+    }
+    acceptor->state = ACCEPTOR_PAUSED;
+    acceptor->state_end_ms = now_ms + ACCEPTOR_PAUSE_MS;
+}
+
+/* Whether fd, which was the lowest free descriptor, is one of the last. These are reserved for the
+ * database's sessions, the resolver and files. A worker serves one connection in any case. */
+static bool is_reserved(const struct acceptor *acceptor, int fd)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)fd + ACCEPTOR_RESERVE >= limit.rlim_cur &&
+           atomic_load(&acceptor->place->score->open_connections) > 0;
+}
+
+static bool has_room(const struct acceptor *acceptor)
+{
+    int lowest = fcntl(acceptor->place->listen_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (lowest < 0) {
+        return false;
+    }
+    close(lowest);
+    return !is_reserved(acceptor, lowest);
+}
+
+static void check_pause(struct acceptor *acceptor)
+{
+    if (clock_ms() < acceptor->state_end_ms) {
+        return;
+    }
+    if (has_room(acceptor)) {
+        acceptor->state = ACCEPTOR_TAKING;
+        add_accept_queue(acceptor);
+        add_handover_queue(acceptor);
+    } else {
+        acceptor->state_end_ms = clock_ms() + ACCEPTOR_PAUSE_MS;
+    }
+}
+
+/* --- taking --- */
+
+static void take(struct acceptor *acceptor, int fd, const struct buf *arrived)
+{
+    if (!should_pass_on(acceptor) || !pass_on(acceptor, fd, arrived)) {
+        clients_add(acceptor->clients, fd, arrived);
+        if (acceptor->state != ACCEPTOR_CLOSED && is_reserved(acceptor, fd + 1)) {
+            pause_taking(acceptor);
+        }
+    }
+}
+
+/* False: the queue is empty, or no connection can be taken. */
+static bool accept_one(struct acceptor *acceptor)
+{
+    int fd = accept4(acceptor->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        take(acceptor, fd, &(struct buf){0});
+        return true;
+    }
+    if (acceptor->state != ACCEPTOR_CLOSED &&
+        (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        pause_taking(acceptor);
+    }
+    return errno == EINTR || errno == ECONNABORTED;
+}
+
+static bool take_over_one(struct acceptor *acceptor)
+{
+    struct buf arrived = {0};
+    int fd = handover_take(&acceptor->place->handover, &arrived);
+
+    if (fd >= 0) {
+        take(acceptor, fd, &arrived);
+    }
+    buf_release(&arrived);
+    return fd >= 0;
+}
+
+/* Takes one connection, and moves the worker to the end of the kernel's list of those to wake. */
+static void accept_in_turn(struct acceptor *acceptor)
+{
+    if (accept_one(acceptor) && acceptor->state != ACCEPTOR_PAUSED) {
+        remove_accept_queue(acceptor);
+        add_accept_queue(acceptor);
+    }
+}
+
+static void take_over_in_turn(struct acceptor *acceptor)
+{
+    if (take_over_one(acceptor) && acceptor->state == ACCEPTOR_TAKING) {
+        remove_handover_queue(acceptor);
+        add_handover_queue(acceptor);
+    }
+}
+
+void acceptor_proceed(struct acceptor *acceptor)
+{
+    bool is_accept_ready = acceptor->is_accept_ready;
+    bool is_handover_ready = acceptor->is_handover_ready;
+
+    acceptor->is_accept_ready = false;
+    acceptor->is_handover_ready = false;
+    if (acceptor->state == ACCEPTOR_YIELDING) {
+        check_yielding(acceptor);
+    }
+    if (is_handover_ready && acceptor->state == ACCEPTOR_TAKING) {
+        take_over_in_turn(acceptor);
+    }
+    if (is_accept_ready &&
+        (acceptor->state == ACCEPTOR_TAKING || acceptor->state == ACCEPTOR_YIELDING)) {
+        accept_in_turn(acceptor);
+    }
+    if (acceptor->state == ACCEPTOR_PAUSED) {
+        check_pause(acceptor);
+    }
+}
+
+int acceptor_wait_ms(const struct acceptor *acceptor)
+{
+    switch (acceptor->state) {
+    case ACCEPTOR_PAUSED:
+        return clock_left_ms(acceptor->state_end_ms);
+    case ACCEPTOR_YIELDING:
+        return ACCEPTOR_POLL_MS;
+    case ACCEPTOR_TAKING:
+    case ACCEPTOR_CLOSED:
+        break;
+    }
+    return -1;
+}
+
+void acceptor_drain(struct acceptor *acceptor)
+{
+    int left = acceptor->place->config->backlog;
+
+    while (take_over_one(acceptor)) {
+        /* until the handover queue is empty */
+    }
+    /* One queue's worth at most, as clients may connect faster than this. */
+    while (!acceptor->place->is_shared && left-- > 0 && accept_one(acceptor)) {
+        /* until the accept queue is empty */
+    }
+}
