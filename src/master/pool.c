@@ -34,9 +34,9 @@ bool pool_take_over(struct pool *pool, const struct handover *handover, int life
     if (pool->scoreboard == NULL) {
         return false;
     }
-    pool->place.handover = *handover;
-    pool->place.scoreboard = pool->scoreboard;
-    pool->place.life_fd = life_fd;
+    pool->setup.handover = *handover;
+    pool->setup.scoreboard = pool->scoreboard;
+    pool->setup.life_fd = life_fd;
     pool->life_fd = own_life_fd;
     return true;
 }
@@ -82,7 +82,7 @@ void pool_free(struct pool *pool)
 
 /* --- who is there --- */
 
-static struct child *free_place(const struct pool *pool)
+static struct child *free_slot(const struct pool *pool)
 {
     for (size_t i = 0; i < SCORES_MAX; i++) {
         if (pool->children[i].state == CHILD_NONE) {
@@ -92,9 +92,9 @@ static struct child *free_place(const struct pool *pool)
     return NULL;
 }
 
-bool pool_has_place(const struct pool *pool)
+bool pool_has_slot(const struct pool *pool)
 {
-    return free_place(pool) != NULL;
+    return free_slot(pool) != NULL;
 }
 
 struct child *pool_find(struct pool *pool, int number, const struct generation *generation)
@@ -155,7 +155,7 @@ bool pool_has_adopted(const struct pool *pool)
 void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
                 struct generation *generation)
 {
-    struct child *child = free_place(pool);
+    struct child *child = free_slot(pool);
 
     if (child == NULL) {
         return;
@@ -176,16 +176,16 @@ __attribute__((noreturn)) static void be_worker(const struct pool *pool, const s
                                                 bool must_fit, pid_t master)
 {
     const struct config *config = &child->generation->config;
-    struct worker_place place = pool->place;
+    struct worker_setup setup = pool->setup;
 
-    place.config = config;
-    place.catalog = child->generation->catalog;
-    place.score = score_of(pool, child);
-    place.number = child->number;
-    place.must_fit = must_fit;
+    setup.config = config;
+    setup.catalog = child->generation->catalog;
+    setup.score = score_of(pool, child);
+    setup.number = child->number;
+    setup.must_fit = must_fit;
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
     close(pool->life_fd);
-    exit(getppid() == master ? worker_run(&place) : EXIT_FAILURE);
+    exit(getppid() == master ? worker_run(&setup) : EXIT_FAILURE);
 }
 
 static void log_fork(struct pool *pool)
@@ -200,7 +200,7 @@ static void log_fork(struct pool *pool)
 
 bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit)
 {
-    struct child *child = free_place(pool);
+    struct child *child = free_slot(pool);
 
     if (child == NULL) {
         return false; /* too many are still leaving; the next look tries again */

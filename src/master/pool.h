@@ -22,7 +22,7 @@ struct generation {
 
 enum child_state { CHILD_NONE, CHILD_RUNNING, CHILD_LEAVING };
 
-/* A worker's process. Its place in the pool is its place on the scoreboard. */
+/* A worker's process. Its slot in the pool is its slot on the scoreboard. */
 struct child {
     enum child_state state;
     pid_t pid;
@@ -37,7 +37,7 @@ struct pool {
     struct child children[SCORES_MAX];
     struct generation *newest; /* all that there still are, by way of older */
     struct scoreboard *scoreboard;
-    struct worker_place place; /* what all workers have in common */
+    struct worker_setup setup; /* what all workers have in common */
     int64_t fork_logged_ms;    /* when it was last told that fork failed; 0: it wasn't */
     int life_fd;               /* the master's end of the pipe that tells them of its death */
 };
@@ -61,9 +61,9 @@ void pool_free(struct pool *pool);
 struct generation *pool_add_generation(struct pool *pool);
 void pool_leave_generation(struct pool *pool, struct generation *generation);
 
-/* Starts a worker; must_fit: as in worker_place. False: there is no place, or no process to be had,
+/* Starts a worker; must_fit: as in worker_setup. False: no slot is free, or fork failed,
  * which is logged once a minute. */
-bool pool_has_place(const struct pool *pool);
+bool pool_has_slot(const struct pool *pool);
 bool pool_start(struct pool *pool, int number, struct generation *generation, bool must_fit);
 
 /* NULL: no such worker runs. */

@@ -226,7 +226,7 @@ static void finish_reload(struct supervisor *supervisor)
  * process either. */
 static void start_replacement(struct supervisor *supervisor, int number)
 {
-    if (clock_ms() < supervisor->retry_ms || !pool_has_place(&supervisor->pool)) {
+    if (clock_ms() < supervisor->retry_ms || !pool_has_slot(&supervisor->pool)) {
         return;
     }
     if (start(supervisor, number, supervisor->next)) {
@@ -299,7 +299,7 @@ static void reap(struct supervisor *supervisor)
 /* Starts a worker in place of one that ended. False when that has to wait. */
 static bool respawn_one(struct supervisor *supervisor, int number, struct generation *generation)
 {
-    if (!pool_has_place(&supervisor->pool)) {
+    if (!pool_has_slot(&supervisor->pool)) {
         return false;
     }
     if (!budget_take(&supervisor->budget, clock_ms())) {
@@ -494,11 +494,11 @@ static bool prepare(struct supervisor *supervisor)
     }
     supervisor->purger.mark = supervisor->watcher.mark;
     supervisor->purger.counts = &pool->scoreboard->purger;
-    pool->place.listen_fd = supervisor->listener.fd;
-    pool->place.is_shared = supervisor->listener.is_shared;
-    pool->place.is_handed_over = supervisor->listener.is_handed_over;
-    pool->place.keypage = &supervisor->fetcher.link;
-    pool->place.mark = supervisor->watcher.mark;
+    pool->setup.listen_fd = supervisor->listener.fd;
+    pool->setup.is_shared = supervisor->listener.is_shared;
+    pool->setup.is_handed_over = supervisor->listener.is_handed_over;
+    pool->setup.keypage = &supervisor->fetcher.link;
+    pool->setup.mark = supervisor->watcher.mark;
     atomic_store(&pool->scoreboard->workers_wanted, config->workers);
     return true;
 }

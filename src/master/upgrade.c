@@ -159,8 +159,8 @@ static void write_inheritance(struct buf *text, const int fds[static INHERITED_F
 void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
                      const struct pool *pool, pid_t fetcher)
 {
-    const int fds[INHERITED_FDS] = {listener->fd, pool->place.handover.give,
-                                    pool->place.handover.take, pool->place.life_fd, pool->life_fd};
+    const int fds[INHERITED_FDS] = {listener->fd, pool->setup.handover.give,
+                                    pool->setup.handover.take, pool->setup.life_fd, pool->life_fd};
     struct buf text = {0};
 
     write_inheritance(&text, fds, listener, pool, fetcher);

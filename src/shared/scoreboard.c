@@ -19,17 +19,17 @@ struct scoreboard *scoreboard_new(void)
     return scoreboard;
 }
 
-void scoreboard_take(struct scoreboard *scoreboard, size_t place)
+void scoreboard_take(struct scoreboard *scoreboard, size_t slot)
 {
-    struct score *score = &scoreboard->scores[place];
+    struct score *score = &scoreboard->scores[slot];
 
     atomic_store(&score->open_connections, 0);
     for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
         atomic_store(&score->sessions[lane].open, 0);
     }
     score_set(score, WORKER_STARTING, NULL);
-    if (atomic_load(&scoreboard->places) <= place) {
-        atomic_store(&scoreboard->places, place + 1);
+    if (atomic_load(&scoreboard->slots_used) <= slot) {
+        atomic_store(&scoreboard->slots_used, slot + 1);
     }
 }
 
@@ -38,7 +38,7 @@ bool scoreboard_has_sessions(const void *scoreboard)
     const struct scoreboard *board = scoreboard;
     int open = 0;
 
-    for (size_t i = 0; i < atomic_load(&board->places); i++) {
+    for (size_t i = 0; i < atomic_load(&board->slots_used); i++) {
         const struct score *score = &board->scores[i];
         int state = atomic_load(&score->state);
 

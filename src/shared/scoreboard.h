@@ -1,6 +1,6 @@
 /* What each worker is doing and has done, in memory shared by the master and its workers. A worker
- * writes in its own place only, so that nobody waits for anybody; what was counted there stays when
- * the worker ends, and the next one in that place counts on. */
+ * writes to its own slot only, so that there are no locks. The counters of a slot stay when its
+ * worker ends, and the next worker in the slot continues them. */
 #ifndef CRUDDUR_SHARED_SCOREBOARD_H
 #define CRUDDUR_SHARED_SCOREBOARD_H
 
@@ -14,7 +14,7 @@
 #include "shared/counts.h"
 
 enum worker_state {
-    WORKER_NONE, /* nobody is there */
+    WORKER_NONE, /* the slot is free */
     WORKER_STARTING,
     WORKER_IDLE,
     WORKER_BUSY,
@@ -45,11 +45,11 @@ enum { SCORES_MAX = 2 * WORKERS_MAX };
 struct scoreboard {
     struct score scores[SCORES_MAX];
     /* The rest is the master's, and the watcher's. */
-    _Atomic size_t
-        places; /* that ever had a worker, the first ones; memory for others isn't used */
+    /* The first ones, which have had a worker. The memory of the others is not touched. */
+    _Atomic size_t slots_used;
     _Atomic int workers_wanted;
     int64_t started_s; /* since 1970 */
-    counter restarts;  /* workers that came in the place of one that ended by itself */
+    counter restarts;  /* workers that replaced one that ended by itself */
     counter reloads, reloads_refused;
     struct session_counts watcher, purger;
     _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
@@ -58,8 +58,8 @@ struct scoreboard {
 /* Shared with all children forked after this. NULL: no memory. */
 struct scoreboard *scoreboard_new(void);
 
-/* A worker will start in that place. */
-void scoreboard_take(struct scoreboard *scoreboard, size_t place);
+/* A worker is about to start in that slot. */
+void scoreboard_take(struct scoreboard *scoreboard, size_t slot);
 
 /* Whether a worker that serves has a session with the database at this moment. scoreboard is
  * one. */

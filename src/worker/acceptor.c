@@ -45,22 +45,22 @@ static bool add(const struct acceptor *acceptor, int fd, const struct watch *wat
 
 static bool add_accept_queue(const struct acceptor *acceptor)
 {
-    return add(acceptor, acceptor->place->listen_fd, &acceptor->accept_watch);
+    return add(acceptor, acceptor->setup->listen_fd, &acceptor->accept_watch);
 }
 
 static bool add_handover_queue(const struct acceptor *acceptor)
 {
-    return add(acceptor, acceptor->place->handover.take, &acceptor->handover_watch);
+    return add(acceptor, acceptor->setup->handover.take, &acceptor->handover_watch);
 }
 
 static void remove_accept_queue(const struct acceptor *acceptor)
 {
-    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->place->listen_fd, NULL);
+    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->setup->listen_fd, NULL);
 }
 
 static void remove_handover_queue(const struct acceptor *acceptor)
 {
-    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->place->handover.take, NULL);
+    epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->setup->handover.take, NULL);
 }
 
 bool acceptor_open(struct acceptor *acceptor)
@@ -84,10 +84,10 @@ void acceptor_close(struct acceptor *acceptor)
  * one. */
 static bool is_ahead(const struct acceptor *acceptor)
 {
-    const struct scoreboard *scoreboard = acceptor->place->scoreboard;
-    int mine = atomic_load(&acceptor->place->score->open_connections);
+    const struct scoreboard *scoreboard = acceptor->setup->scoreboard;
+    int mine = atomic_load(&acceptor->setup->score->open_connections);
 
-    for (size_t i = 0; i < atomic_load(&scoreboard->places); i++) {
+    for (size_t i = 0; i < atomic_load(&scoreboard->slots_used); i++) {
         const struct score *score = &scoreboard->scores[i];
         int state = atomic_load(&score->state);
 
@@ -107,7 +107,7 @@ static bool pass_on(struct acceptor *acceptor, int fd, const struct buf *arrived
         acceptor->state = ACCEPTOR_YIELDING;
         acceptor->state_end_ms = clock_ms() + ACCEPTOR_PATIENCE_MS;
     }
-    if (!handover_give(&acceptor->place->handover, fd, arrived, 0)) {
+    if (!handover_give(&acceptor->setup->handover, fd, arrived, 0)) {
         return false;
     }
     close(fd);
@@ -124,7 +124,7 @@ static bool should_pass_on(const struct acceptor *acceptor)
  * the time is over. */
 static void check_yielding(struct acceptor *acceptor)
 {
-    if (is_ahead(acceptor) && handover_waits(&acceptor->place->handover)) {
+    if (is_ahead(acceptor) && handover_waits(&acceptor->setup->handover)) {
         if (clock_ms() < acceptor->state_end_ms) {
             return;
         }
@@ -143,7 +143,7 @@ static void pause_taking(struct acceptor *acceptor)
     if (acceptor->logged_ms == 0 || now_ms - acceptor->logged_ms >= ACCEPTOR_LOG_MS) {
         acceptor->logged_ms = now_ms;
         log_message(LOG_ERROR, "worker", "%d connections, and no descriptor for more: they wait",
-                    atomic_load(&acceptor->place->score->open_connections));
+                    atomic_load(&acceptor->setup->score->open_connections));
     }
     if (acceptor->state == ACCEPTOR_TAKING) {
         remove_handover_queue(acceptor);
@@ -163,12 +163,12 @@ static bool is_reserved(const struct acceptor *acceptor, int fd)
 
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
            (rlim_t)fd + ACCEPTOR_RESERVE >= limit.rlim_cur &&
-           atomic_load(&acceptor->place->score->open_connections) > 0;
+           atomic_load(&acceptor->setup->score->open_connections) > 0;
 }
 
 static bool has_room(const struct acceptor *acceptor)
 {
-    int lowest = fcntl(acceptor->place->listen_fd, F_DUPFD_CLOEXEC, 0);
+    int lowest = fcntl(acceptor->setup->listen_fd, F_DUPFD_CLOEXEC, 0);
 
     if (lowest < 0) {
         return false;
@@ -206,7 +206,7 @@ static void take(struct acceptor *acceptor, int fd, const struct buf *arrived)
 /* False: the queue is empty, or no connection can be taken. */
 static bool accept_one(struct acceptor *acceptor)
 {
-    int fd = accept4(acceptor->place->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(acceptor->setup->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd >= 0) {
         take(acceptor, fd, &(struct buf){0});
@@ -222,7 +222,7 @@ static bool accept_one(struct acceptor *acceptor)
 static bool take_over_one(struct acceptor *acceptor)
 {
     struct buf arrived = {0};
-    int fd = handover_take(&acceptor->place->handover, &arrived);
+    int fd = handover_take(&acceptor->setup->handover, &arrived);
 
     if (fd >= 0) {
         take(acceptor, fd, &arrived);
@@ -286,13 +286,13 @@ int acceptor_wait_ms(const struct acceptor *acceptor)
 
 void acceptor_drain(struct acceptor *acceptor)
 {
-    int left = acceptor->place->config->backlog;
+    int left = acceptor->setup->config->backlog;
 
     while (take_over_one(acceptor)) {
         /* until the handover queue is empty */
     }
     /* One queue's worth at most, as clients may connect faster than this. */
-    while (!acceptor->place->is_shared && left-- > 0 && accept_one(acceptor)) {
+    while (!acceptor->setup->is_shared && left-- > 0 && accept_one(acceptor)) {
         /* until the accept queue is empty */
     }
 }

@@ -30,7 +30,7 @@
 #include "worker/watch.h"
 
 struct clients;
-struct worker_place;
+struct worker_setup;
 
 enum {
     ACCEPTOR_AHEAD_MAX = 2,    /* connections more than another worker that it may have */
@@ -47,7 +47,7 @@ enum {
 enum acceptor_state { ACCEPTOR_CLOSED, ACCEPTOR_TAKING, ACCEPTOR_YIELDING, ACCEPTOR_PAUSED };
 
 struct acceptor {
-    const struct worker_place *place;
+    const struct worker_setup *setup;
     struct clients *clients;
     int epoll_fd;
     enum acceptor_state state;

@@ -106,9 +106,9 @@ void metrics_tell(const void *of, struct buf *text)
 {
     const struct scoreboard *scoreboard = of;
     struct sum *sum = memory_zeroed(sizeof *sum);
-    size_t places = atomic_load(&scoreboard->places);
+    size_t slots = atomic_load(&scoreboard->slots_used);
 
-    for (size_t i = 0; i < places; i++) {
+    for (size_t i = 0; i < slots; i++) {
         add_score(sum, &scoreboard->scores[i]);
     }
     exposition_begin(text, "cruddur_build_info", "gauge", "1; the version is in the label.");

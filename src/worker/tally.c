@@ -77,14 +77,14 @@ void tally_add(struct tally *sum, const struct tally *more)
 
 /* --- text --- */
 
-static const struct endpoint *endpoint_at(size_t place)
+static const struct endpoint *endpoint_at(size_t number)
 {
-    return place < TALLY_ENDPOINTS - 1 ? routes_at(place) : NULL;
+    return number < TALLY_ENDPOINTS - 1 ? routes_at(number) : NULL;
 }
 
-static void write_labels(struct buf *text, const char *name, size_t place)
+static void write_labels(struct buf *text, const char *name, size_t number)
 {
-    const struct endpoint *endpoint = endpoint_at(place);
+    const struct endpoint *endpoint = endpoint_at(number);
 
     buf_printf(text, "%s{method=\"%s\",route=\"%s\"", name,
                endpoint != NULL ? method_name(endpoint->method) : "-",
@@ -107,19 +107,19 @@ static void write_requests(const struct tally *tally, struct buf *text)
     }
 }
 
-static void write_histogram(const struct tally_row *row, size_t place, struct buf *text)
+static void write_histogram(const struct tally_row *row, size_t number, struct buf *text)
 {
     uint64_t count = 0;
 
     for (size_t i = 0; i < TALLY_BUCKETS; i++) {
         count += counter_value(&row->buckets[i]);
-        write_labels(text, "cruddur_request_seconds_bucket", place);
+        write_labels(text, "cruddur_request_seconds_bucket", number);
         buf_printf(text, ",le=\"%s\"} %llu\n", BOUNDS[i].seconds, (unsigned long long)count);
     }
-    write_labels(text, "cruddur_request_seconds_sum", place);
+    write_labels(text, "cruddur_request_seconds_sum", number);
     buf_text(text, "} ");
     exposition_seconds(text, counter_value(&row->took_us));
-    write_labels(text, "cruddur_request_seconds_count", place);
+    write_labels(text, "cruddur_request_seconds_count", number);
     buf_printf(text, "} %llu\n", (unsigned long long)count);
 }
 

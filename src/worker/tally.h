@@ -14,7 +14,7 @@ struct endpoint;
 void tally_count(struct tally *tally, const struct endpoint *endpoint, int http, int64_t took_us,
                  int64_t database_us);
 
-/* The place of an HTTP status among a row's, or 0. */
+/* The index of an HTTP status in a row, or 0. */
 size_t tally_status(int http);
 
 /* Adds one to the other. */

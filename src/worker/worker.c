@@ -28,7 +28,7 @@ enum {
 };
 
 struct worker {
-    const struct worker_place *place;
+    const struct worker_setup *setup;
     struct service service;
     struct clients clients;
     struct acceptor acceptor;
@@ -157,16 +157,16 @@ static void serve_events(struct worker *worker, int timeout_ms)
     give_memory_back(worker, count > 0);
     clients_proceed(&worker->clients);
     service_proceed(&worker->service);
-    score_turn(worker->place->score, clients_are_busy(&worker->clients));
+    score_turn(worker->setup->score, clients_are_busy(&worker->clients));
 }
 
 /* Gives away the connections that are not being served, where there is a process for them. */
 static void give_connections_away(struct worker *worker)
 {
     if (worker->leave == LEAVE_HAND_OVER) {
-        clients_hand_over(&worker->clients, &worker->place->handover);
-    } else if (worker->place->is_handed_over &&
-               !clients_leave(&worker->clients, worker->place->listen_fd) && !worker->has_told) {
+        clients_hand_over(&worker->clients, &worker->setup->handover);
+    } else if (worker->setup->is_handed_over &&
+               !clients_leave(&worker->clients, worker->setup->listen_fd) && !worker->has_told) {
         log_errno(LOG_WARNING, "worker",
                   "the next server on the socket doesn't get this one's connections");
         worker->has_told = true;
@@ -192,11 +192,11 @@ static bool settle(struct worker *worker, int64_t end_ms)
 
 static void leave(struct worker *worker)
 {
-    int64_t end_ms = clock_ms() + worker->place->config->drain_timeout;
+    int64_t end_ms = clock_ms() + worker->setup->config->drain_timeout;
 
-    score_set(worker->place->score, WORKER_DRAINING, NULL);
+    score_set(worker->setup->score, WORKER_DRAINING, NULL);
     acceptor_close(&worker->acceptor);
-    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->place->life_fd, NULL);
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->setup->life_fd, NULL);
     clients_unpark(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
         acceptor_drain(&worker->acceptor);
@@ -212,36 +212,36 @@ static void leave(struct worker *worker)
 
 static bool start(struct worker *worker)
 {
-    const struct worker_place *place = worker->place;
+    const struct worker_setup *setup = worker->setup;
 
     worker->clients = (struct clients){
-        .service = &worker->service, .score = place->score, .epoll_fd = worker->epoll_fd};
+        .service = &worker->service, .score = setup->score, .epoll_fd = worker->epoll_fd};
     worker->acceptor = (struct acceptor){
-        .place = place, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
+        .setup = setup, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
     worker->life_watch = (struct watch){life_ready, worker};
     worker->signal_watch = (struct watch){signal_ready, worker};
     if (worker->epoll_fd < 0 || !acceptor_open(&worker->acceptor) ||
-        !add(worker, place->life_fd, &worker->life_watch) ||
+        !add(worker, setup->life_fd, &worker->life_watch) ||
         !add(worker, worker->signal_fd, &worker->signal_watch)) {
         log_errno(LOG_ERROR, "worker", "epoll");
         return false;
     }
-    score_set(place->score, WORKER_IDLE, NULL);
+    score_set(setup->score, WORKER_IDLE, NULL);
     return true;
 }
 
-int worker_run(const struct worker_place *place)
+int worker_run(const struct worker_setup *setup)
 {
     char name[32];
-    snprintf(name, sizeof name, "cruddurd worker %d", place->number);
-    struct worker worker = {.place = place};
+    snprintf(name, sizeof name, "cruddurd worker %d", setup->number);
+    struct worker worker = {.setup = setup};
     int status = EXIT_FAILURE;
 
     worker.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    const struct service_links links = {.keypage = place->keypage,
-                                        .mark = place->mark,
-                                        .score = place->score,
-                                        .scoreboard = place->scoreboard,
+    const struct service_links links = {.keypage = setup->keypage,
+                                        .mark = setup->mark,
+                                        .score = setup->score,
+                                        .scoreboard = setup->scoreboard,
                                         .epoll_fd = worker.epoll_fd};
     prctl(PR_SET_NAME, "cruddur-worker");
     run_in_batches();
@@ -249,8 +249,8 @@ int worker_run(const struct worker_place *place)
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* no look-up outlives its attempt for long */
     fastcgi_setup();
     worker.signal_fd = set_signals();
-    service_init(&worker.service, place->config, place->catalog, name, &links);
-    if (place->must_fit && !service_fits(&worker.service, place->scoreboard)) {
+    service_init(&worker.service, setup->config, setup->catalog, name, &links);
+    if (setup->must_fit && !service_fits(&worker.service, setup->scoreboard)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker)) {
         while (worker.leave == LEAVE_NOT) {

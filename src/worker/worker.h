@@ -16,7 +16,7 @@ struct score;
 struct scoreboard;
 
 /* What the master prepared for it before the fork. */
-struct worker_place {
+struct worker_setup {
     const struct config *config;
     const struct catalog *catalog;
     struct score *score;
@@ -37,6 +37,6 @@ enum { WORKER_EXIT_UNFIT = 3 };
 /* Signals to a worker: TERM serves what waits, closes all connections, or leaves them in a socket
  * that was handed over, and ends; USR1 gives its connections to the other workers and ends. Returns
  * the process's exit status. To be called in the child, with the worker's signals blocked. */
-int worker_run(const struct worker_place *place);
+int worker_run(const struct worker_setup *setup);
 
 #endif

@@ -15,7 +15,7 @@
 enum { WORKERS = 3, MANY = 20, NEVER_MS = 1000000, GIVE_UP_MS = 300000 };
 
 struct side {
-    struct worker_place place;
+    struct worker_setup setup;
     struct clients clients;
     struct acceptor acceptor;
 };
@@ -28,14 +28,14 @@ static struct side sides[WORKERS];
 
 static int open_side(struct side *side, struct score *score)
 {
-    const struct worker_place common = sides[0].place;
+    const struct worker_setup common = sides[0].setup;
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
-    *side = (struct side){.place = common};
-    side->place.score = score;
+    *side = (struct side){.setup = common};
+    side->setup.score = score;
     side->clients = (struct clients){.score = score, .epoll_fd = epoll_fd};
     side->acceptor =
-        (struct acceptor){.place = &side->place, .clients = &side->clients, .epoll_fd = epoll_fd};
+        (struct acceptor){.setup = &side->setup, .clients = &side->clients, .epoll_fd = epoll_fd};
     score_set(score, WORKER_IDLE, NULL);
     return epoll_fd >= 0 && acceptor_open(&side->acceptor) ? 0 : -1;
 }
@@ -46,15 +46,15 @@ static int set_up(void **state)
 
     (void)state;
     scoreboard = scoreboard_new();
-    scoreboard->places = WORKERS;
+    scoreboard->slots_used = WORKERS;
     address_size = sizeof address.sun_family; /* the kernel chooses a name that is no file's */
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     status = bind(listener, (const struct sockaddr *)&address, address_size);
     address_size = sizeof address;
     getsockname(listener, (struct sockaddr *)&address, &address_size);
     status = status == 0 ? listen(listener, (int)COUNT_OF(peers)) : status;
-    sides[0].place = (struct worker_place){.scoreboard = scoreboard, .listen_fd = listener};
-    status = status == 0 && handover_open(&sides[0].place.handover) ? 0 : -1;
+    sides[0].setup = (struct worker_setup){.scoreboard = scoreboard, .listen_fd = listener};
+    status = status == 0 && handover_open(&sides[0].setup.handover) ? 0 : -1;
     for (size_t i = 0; i < WORKERS && status == 0; i++) {
         status = open_side(&sides[i], &scoreboard->scores[i]);
     }
@@ -71,20 +71,20 @@ static int tear_down(void **state)
     while (peer_count > 0) {
         close(peers[--peer_count]);
     }
-    close(sides[0].place.handover.give);
-    close(sides[0].place.handover.take);
+    close(sides[0].setup.handover.give);
+    close(sides[0].setup.handover.take);
     return close(listener);
 }
 
 /* As if the worker had so many more. */
 static void have(int worker, int count)
 {
-    atomic_store(&sides[worker].place.score->open_connections, count);
+    atomic_store(&sides[worker].setup.score->open_connections, count);
 }
 
 static int connections_of(int worker)
 {
-    return atomic_load(&sides[worker].place.score->open_connections);
+    return atomic_load(&sides[worker].setup.score->open_connections);
 }
 
 static void expect_connections(const char *label, int first, int second, int third)
@@ -160,8 +160,8 @@ static void test_others_that_take_none_do_not_count(void **state)
 {
     (void)state;
     have(0, MANY);
-    score_set(sides[1].place.score, WORKER_STARTING, NULL);
-    score_set(sides[2].place.score, WORKER_DRAINING, NULL);
+    score_set(sides[1].setup.score, WORKER_STARTING, NULL);
+    score_set(sides[2].setup.score, WORKER_DRAINING, NULL);
     connect_one();
     turn(0);
     expect_connections("kept", MANY + 1, 0, 0);
@@ -213,7 +213,7 @@ static void test_more_that_come_do_not_keep_it_waiting(void **state)
     connect_one();
     turn(0);
     expect_connections("passed on", MANY, 0, 0);
-    while (handover_waits(&sides[0].place.handover)) {
+    while (handover_waits(&sides[0].setup.handover)) {
         assert_true(clock_ms() < began_ms + GIVE_UP_MS);
         if (peer_count < (int)COUNT_OF(peers)) {
             connect_one();
