@@ -15,9 +15,9 @@
 struct json;
 struct buf;
 
-/* Writes the metrics of the pool that the process belongs to. */
-struct teller {
-    void (*tell)(const void *of, struct buf *text); /* metrics in Prometheus's text format */
+/* Where /metrics gets the figures of the pool from. */
+struct metrics_source {
+    void (*write)(const void *of, struct buf *text); /* in Prometheus's text format */
     const void *of;
 };
 
@@ -26,15 +26,15 @@ struct call {
     struct request *request;
     const struct caller *caller;
     const struct json *body; /* NULL unless the endpoint takes one */
-    struct page page;
-    /* for lists */ /* handle mode: the user of requests that name no user; NULL if not set */
+    struct page page; /* for lists */
+    /* handle mode: the user of requests that name no user; NULL if not set */
     const char *default_handle;
     /* How many activities and messages their author may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour;
-    const char *user_pool;       /* whose events count; NULL: any's */
-    bool wants_week4;            /* the shapes of the frontend of week 4 */
-    int repeat_window_s;         /* see --repeat-window; 0: no window */
-    const struct teller *teller; /* NULL: there is no pool */
+    const char *user_pool;                       /* whose events count; NULL: any's */
+    bool wants_week4;                            /* the shapes of the frontend of week 4 */
+    int repeat_window_s;                         /* see --repeat-window; 0: no window */
+    const struct metrics_source *metrics_source; /* NULL: there is no pool */
 };
 
 enum decision {

@@ -27,8 +27,8 @@ void metrics_finish(const struct call *call, const struct result *result, struct
     bool has_answered = result->status == STATUS_OK && result->body != NULL;
     struct buf text = {0};
 
-    if (call->teller != NULL) {
-        call->teller->tell(call->teller->of, &text);
+    if (call->metrics_source != NULL) {
+        call->metrics_source->write(call->metrics_source->of, &text);
     }
     exposition_one(&text, "cruddur_database_up", "gauge", "Whether the database answered just now.",
                    has_answered);

@@ -170,7 +170,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .user_pool = service->config->cognito_pool,
         .wants_week4 = service->config->compat == COMPAT_WEEK4,
         .repeat_window_s = service->config->repeat_window,
-        .teller = service->teller.tell != NULL ? &service->teller : NULL,
+        .metrics_source = service->metrics_source.write != NULL ? &service->metrics_source : NULL,
     };
     request->body = arrival->body;
     request->body_length = arrival->body_length;

@@ -102,7 +102,7 @@ static void write_cache(const struct cache_counts *cache, struct buf *text)
     exposition_labelled(text, NAME, "source", "asked", counter_value(&cache->misses));
 }
 
-void metrics_tell(const void *of, struct buf *text)
+void metrics_write(const void *of, struct buf *text)
 {
     const struct scoreboard *scoreboard = of;
     struct sum *sum = memory_zeroed(sizeof *sum);

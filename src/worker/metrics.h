@@ -5,7 +5,7 @@
 struct buf;
 
 /* Appends what the scoreboard has of all workers, those too that have ended, in Prometheus's text
- * format. (A struct teller's tell.) */
-void metrics_tell(const void *scoreboard, struct buf *text);
+ * format. (The write of a struct metrics_source.) */
+void metrics_write(const void *scoreboard, struct buf *text);
 
 #endif

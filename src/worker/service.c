@@ -148,7 +148,7 @@ void service_init(struct service *service, const struct config *config,
         service->cache = cache_new(&service->cache_settings, &service->lanes[LANE_READ].runner);
     }
     if (links->scoreboard != NULL) {
-        service->teller = (struct teller){metrics_tell, links->scoreboard};
+        service->metrics_source = (struct metrics_source){metrics_write, links->scoreboard};
     }
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);

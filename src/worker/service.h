@@ -45,7 +45,7 @@ struct service {
     struct identity identity;
     struct refusals *refusals; /* NULL without a pool */
     struct cors cors;
-    struct teller teller; /* tell is NULL without a pool */
+    struct metrics_source metrics_source; /* write is NULL without a pool */
 };
 
 /* How a worker hangs together with the rest of the pool. */
