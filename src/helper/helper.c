@@ -25,7 +25,7 @@ __attribute__((noreturn)) static void be_helper(const char *name, helper_run *ru
     _exit(EXIT_FAILURE);
 }
 
-void helper_keep(struct helper *helper, const char *name, helper_run *run, void *context)
+void helper_ensure(struct helper *helper, const char *name, helper_run *run, void *context)
 {
     int64_t now = clock_ms();
     pid_t master = getpid();

@@ -22,7 +22,7 @@ struct helper {
 typedef void helper_run(void *context);
 
 /* Starts it if it doesn't run. name is what ps shows, 15 bytes at most. */
-void helper_keep(struct helper *helper, const char *name, helper_run *run, void *context);
+void helper_ensure(struct helper *helper, const char *name, helper_run *run, void *context);
 
 /* Whether pid was it; it has ended then. */
 bool helper_ended(struct helper *helper, pid_t pid);
@@ -30,7 +30,7 @@ bool helper_ended(struct helper *helper, pid_t pid);
 /* Ends it and waits for its end. */
 void helper_end(struct helper *helper);
 
-/* Ends it; with the next helper_keep it starts with the context of then. */
+/* Ends it; with the next helper_ensure it starts with the context of then. */
 void helper_stop(const struct helper *helper);
 
 #endif

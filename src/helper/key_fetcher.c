@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/hardening.h"
 
-bool fetcher_prepare(struct fetcher *fetcher, const struct config *config)
+bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *config)
 {
     struct stat about;
 
@@ -27,7 +27,7 @@ bool fetcher_prepare(struct fetcher *fetcher, const struct config *config)
 
 static void run(void *context)
 {
-    const struct fetcher *fetcher = context;
+    const struct key_fetcher *fetcher = context;
     const struct config *config = fetcher->config;
     char page[16], woken[16];
 
@@ -44,15 +44,15 @@ static void run(void *context)
     log_errno(LOG_ERROR, "keys", "%s", config->fetcher);
 }
 
-bool fetcher_is_wanted(const struct config *config)
+bool key_fetcher_is_wanted(const struct config *config)
 {
     return config->jwks_url != NULL;
 }
 
-void fetcher_keep(struct fetcher *fetcher, const struct config *config)
+void key_fetcher_ensure(struct key_fetcher *fetcher, const struct config *config)
 {
-    if (fetcher_is_wanted(config)) {
+    if (key_fetcher_is_wanted(config)) {
         fetcher->config = config;
-        helper_keep(&fetcher->helper, "cruddur-fetch", run, fetcher);
+        helper_ensure(&fetcher->helper, "cruddur-fetch", run, fetcher);
     }
 }

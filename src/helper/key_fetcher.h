@@ -10,19 +10,19 @@
 
 struct config;
 
-struct fetcher {
+struct key_fetcher {
     struct helper helper;
     struct keypage_link link;
     const struct config *config; /* of its last start */
 };
 
 /* Before the workers are forked. False: errno says why. */
-bool fetcher_prepare(struct fetcher *fetcher, const struct config *config);
+bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *config);
 
-/* Whether it is to run. */
-bool fetcher_is_wanted(const struct config *config);
+/* Whether the settings want it. */
+bool key_fetcher_is_wanted(const struct config *config);
 
-/* Starts it if it is to run and doesn't. */
-void fetcher_keep(struct fetcher *fetcher, const struct config *config);
+/* Starts it if it is wanted and does not run. */
+void key_fetcher_ensure(struct key_fetcher *fetcher, const struct config *config);
 
 #endif

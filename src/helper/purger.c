@@ -115,11 +115,12 @@ bool purger_is_wanted(const struct config *config)
     return config->purge_interval > 0;
 }
 
-void purger_keep(struct purger *purger, const struct config *config, const struct catalog *catalog)
+void purger_ensure(struct purger *purger, const struct config *config,
+                   const struct catalog *catalog)
 {
     if (purger_is_wanted(config)) {
         purger->config = config;
         purger->catalog = catalog;
-        helper_keep(&purger->helper, "cruddur-purge", run, purger);
+        helper_ensure(&purger->helper, "cruddur-purge", run, purger);
     }
 }

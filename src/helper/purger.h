@@ -34,10 +34,11 @@ struct purger {
     const struct catalog *catalog;
 };
 
-/* Whether it is to run. */
+/* Whether the settings want it. */
 bool purger_is_wanted(const struct config *config);
 
-/* Starts it if it is to run and doesn't. */
-void purger_keep(struct purger *purger, const struct config *config, const struct catalog *catalog);
+/* Starts it if it is wanted and does not run. */
+void purger_ensure(struct purger *purger, const struct config *config,
+                   const struct catalog *catalog);
 
 #endif

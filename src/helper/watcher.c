@@ -105,12 +105,12 @@ bool watcher_is_wanted(const struct config *config)
     return config->feed_watch > 0;
 }
 
-void watcher_keep(struct watcher *watcher, const struct config *config,
-                  const struct catalog *catalog)
+void watcher_ensure(struct watcher *watcher, const struct config *config,
+                    const struct catalog *catalog)
 {
     if (watcher_is_wanted(config)) {
         watcher->config = config;
         watcher->catalog = catalog;
-        helper_keep(&watcher->helper, "cruddur-watch", run, watcher);
+        helper_ensure(&watcher->helper, "cruddur-watch", run, watcher);
     }
 }

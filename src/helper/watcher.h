@@ -24,11 +24,11 @@ struct watcher {
 /* Before the workers are forked. False: errno says why. */
 bool watcher_prepare(struct watcher *watcher, struct session_counts *counts);
 
-/* Whether it is to run. */
+/* Whether the settings want it. */
 bool watcher_is_wanted(const struct config *config);
 
-/* Starts it if it is to run and doesn't. */
-void watcher_keep(struct watcher *watcher, const struct config *config,
-                  const struct catalog *catalog);
+/* Starts it if it is wanted and does not run. */
+void watcher_ensure(struct watcher *watcher, const struct config *config,
+                    const struct catalog *catalog);
 
 #endif

@@ -48,7 +48,7 @@ struct supervisor {
     bool is_throttled;
     bool is_reload_wanted; /* HUP came while the pool was being replaced */
     struct listener listener;
-    struct fetcher fetcher;
+    struct key_fetcher fetcher;
     struct helper old_fetcher; /* of the program that this one has replaced, for its workers */
     struct upgrade upgrade;
     struct watcher watcher;
@@ -138,7 +138,7 @@ static void try_program(struct supervisor *supervisor)
 }
 
 /* The old workers and the new ones have different counters of writes: no page that the old ones
- * keep may count any more, and the new ones keep none while there are old ones (keep_helpers). */
+ * keep may count any more, and the new ones keep none while there are old ones (ensure_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
@@ -360,7 +360,7 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
 {
     const struct config *config = &supervisor->current->config;
 
-    return (fetcher_is_wanted(config) && supervisor->fetcher.helper.pid == 0) ||
+    return (key_fetcher_is_wanted(config) && supervisor->fetcher.helper.pid == 0) ||
            (watcher_is_wanted(config) && supervisor->watcher.helper.pid == 0) ||
            (purger_is_wanted(config) && supervisor->purger.helper.pid == 0);
 }
@@ -414,17 +414,17 @@ static int wait_for_signal(const struct supervisor *supervisor, const sigset_t *
     return sigtimedwait(signals, NULL, &tick);
 }
 
-static void keep_helpers(struct supervisor *supervisor)
+static void ensure_helpers(struct supervisor *supervisor)
 {
     const struct generation *current = supervisor->current;
 
-    fetcher_keep(&supervisor->fetcher, &current->config);
+    key_fetcher_ensure(&supervisor->fetcher, &current->config);
     if (!pool_has_adopted(&supervisor->pool)) {
         helper_stop(&supervisor->old_fetcher);
         atomic_store(&supervisor->pool.scoreboard->has_old_sessions, false);
-        watcher_keep(&supervisor->watcher, &current->config, current->catalog);
+        watcher_ensure(&supervisor->watcher, &current->config, current->catalog);
     }
-    purger_keep(&supervisor->purger, &current->config, current->catalog);
+    purger_ensure(&supervisor->purger, &current->config, current->catalog);
 }
 
 static void run(struct supervisor *supervisor, const sigset_t *signals)
@@ -441,7 +441,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
                 begin_reload(supervisor);
             }
             respawn(supervisor);
-            keep_helpers(supervisor);
+            ensure_helpers(supervisor);
         }
         feed_watchdog(supervisor);
     }
@@ -487,7 +487,7 @@ static bool prepare(struct supervisor *supervisor)
         return false;
     }
     keys_prepare();
-    if (!open_pool(supervisor) || !fetcher_prepare(&supervisor->fetcher, config) ||
+    if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher, config) ||
         !watcher_prepare(&supervisor->watcher, &pool->scoreboard->watcher)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
