@@ -1,17 +1,17 @@
 #include "master/respawn.h"
 
-void budget_init(struct budget *budget, int64_t now_ms)
+void respawn_budget_init(struct respawn_budget *budget, int64_t now_ms)
 {
-    *budget = (struct budget){.left = BUDGET_BURST, .refilled_ms = now_ms};
+    *budget = (struct respawn_budget){.left = RESPAWN_BURST, .refilled_ms = now_ms};
 }
 
-bool budget_take(struct budget *budget, int64_t now_ms)
+bool respawn_budget_take(struct respawn_budget *budget, int64_t now_ms)
 {
-    int64_t earned = (now_ms - budget->refilled_ms) / BUDGET_REFILL_MS;
+    int64_t earned = (now_ms - budget->refilled_ms) / RESPAWN_REFILL_MS;
 
-    budget->refilled_ms += earned * BUDGET_REFILL_MS;
+    budget->refilled_ms += earned * RESPAWN_REFILL_MS;
     budget->left =
-        earned >= BUDGET_BURST - budget->left ? BUDGET_BURST : budget->left + (int)earned;
+        earned >= RESPAWN_BURST - budget->left ? RESPAWN_BURST : budget->left + (int)earned;
     if (budget->left == 0) {
         return false;
     }

@@ -6,16 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BUDGET_BURST = 10 /* respawns at once */, BUDGET_REFILL_MS = 1000 /* for one more */ };
+enum { RESPAWN_BURST = 10 /* respawns at once */, RESPAWN_REFILL_MS = 1000 /* for one more */ };
 
-struct budget {
+struct respawn_budget {
     int left;
     int64_t refilled_ms; /* when left was last brought up to date */
 };
 
-void budget_init(struct budget *budget, int64_t now_ms);
+void respawn_budget_init(struct respawn_budget *budget, int64_t now_ms);
 
 /* Whether one more may start now; if so it is taken off. */
-bool budget_take(struct budget *budget, int64_t now_ms);
+bool respawn_budget_take(struct respawn_budget *budget, int64_t now_ms);
 
 #endif

@@ -44,7 +44,7 @@ struct supervisor {
     struct generation *next; /* being rolled out; NULL: nothing is */
     int rolled_out;          /* numbers up to this one have their worker of the next generation */
     int64_t retry_ms;        /* of the reload, when there was no process for the next worker */
-    struct budget budget;
+    struct respawn_budget budget;
     bool is_throttled;
     bool is_reload_wanted; /* HUP came while the pool was being replaced */
     struct listener listener;
@@ -186,7 +186,7 @@ static void begin_reload(struct supervisor *supervisor)
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
     supervisor->rolled_out = 0;
     supervisor->retry_ms = 0;
-    budget_init(&supervisor->budget, clock_ms());
+    respawn_budget_init(&supervisor->budget, clock_ms());
 }
 
 static void abandon_reload(struct supervisor *supervisor)
@@ -196,7 +196,7 @@ static void abandon_reload(struct supervisor *supervisor)
     pool_retire(&supervisor->pool, supervisor->next);
     pool_leave_generation(&supervisor->pool, supervisor->next);
     supervisor->next = NULL;
-    budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
+    respawn_budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
 }
 
 static void note_reload(const struct supervisor *supervisor)
@@ -302,7 +302,7 @@ static bool respawn_one(struct supervisor *supervisor, int number, struct genera
     if (!pool_has_slot(&supervisor->pool)) {
         return false;
     }
-    if (!budget_take(&supervisor->budget, clock_ms())) {
+    if (!respawn_budget_take(&supervisor->budget, clock_ms())) {
         if (!supervisor->is_throttled) {
             log_message(LOG_ERROR, "supervisor",
                         "workers end too fast: starting at most one per second");
@@ -337,7 +337,7 @@ static void respawn(struct supervisor *supervisor)
 static void begin_stop(struct supervisor *supervisor, int signal_number)
 {
     log_message(LOG_INFO, "supervisor", "ending");
-    notify_systemd("STOPPING=1");
+    systemd_notify("STOPPING=1");
     supervisor->is_stopping = true;
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->old_fetcher);
@@ -374,10 +374,10 @@ static bool is_unsettled(const struct supervisor *supervisor)
 
 static void feed_watchdog(struct supervisor *supervisor)
 {
-    int interval_ms = notify_watchdog_ms();
+    int interval_ms = systemd_watchdog_ms();
 
     if (interval_ms > 0 && clock_ms() >= supervisor->watchdog_ms) {
-        notify_systemd("WATCHDOG=1");
+        systemd_notify("WATCHDOG=1");
         supervisor->watchdog_ms = clock_ms() + interval_ms;
     }
 }
@@ -405,7 +405,7 @@ static void handle_signal(struct supervisor *supervisor, int signal_number)
 static int wait_for_signal(const struct supervisor *supervisor, const sigset_t *signals)
 {
     int tick_ms = is_unsettled(supervisor) ? TICK_BUSY_MS : TICK_IDLE_MS;
-    int watchdog_ms = notify_watchdog_ms();
+    int watchdog_ms = systemd_watchdog_ms();
 
     if (watchdog_ms > 0 && watchdog_ms < tick_ms) {
         tick_ms = watchdog_ms;
@@ -510,7 +510,7 @@ static void start_all(struct supervisor *supervisor)
     for (int number = 1; number <= workers; number++) {
         start(supervisor, number, supervisor->current);
     }
-    budget_init(&supervisor->budget, clock_ms());
+    respawn_budget_init(&supervisor->budget, clock_ms());
     log_message(LOG_INFO, "supervisor", "cruddurd %s runs with %d workers", PACKAGE_VERSION,
                 workers);
 }
@@ -533,7 +533,7 @@ static void serve(struct supervisor *supervisor, const sigset_t *signals)
     } else {
         start_all(supervisor);
     }
-    notify_systemd("READY=1");
+    systemd_notify("READY=1");
     run(supervisor, signals);
     log_message(LOG_INFO, "supervisor", "ended");
 }

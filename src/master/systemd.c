@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void notify_systemd(const char *state)
+void systemd_notify(const char *state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = getenv("NOTIFY_SOCKET");
@@ -28,7 +28,7 @@ void notify_systemd(const char *state)
     }
 }
 
-int notify_watchdog_ms(void)
+int systemd_watchdog_ms(void)
 {
     const char *interval = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");

@@ -3,9 +3,9 @@
 #define CRUDDUR_MASTER_SYSTEMD_H
 
 /* state as in sd_notify(3): "READY=1", "STOPPING=1", "WATCHDOG=1". */
-void notify_systemd(const char *state);
+void systemd_notify(const char *state);
 
 /* How often the watchdog wants a word, in ms; 0: never. */
-int notify_watchdog_ms(void);
+int systemd_watchdog_ms(void);
 
 #endif

@@ -32,7 +32,7 @@ static void expect_word(const char *name)
     char word[64] = "";
     int fd = listen_as_systemd(name);
 
-    notify_systemd("READY=1");
+    systemd_notify("READY=1");
     recv(fd, word, sizeof word - 1, MSG_DONTWAIT);
     expect_text(name, word, "READY=1");
     close(fd);
@@ -58,15 +58,15 @@ static void test_nobody_listens(void **state)
 
     (void)state;
     unsetenv("NOTIFY_SOCKET");
-    notify_systemd("READY=1");
+    systemd_notify("READY=1");
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         setenv("NOTIFY_SOCKET", names[i], 1);
-        notify_systemd("READY=1");
+        systemd_notify("READY=1");
     }
     memset(too_long, '/', sizeof too_long - 1);
     too_long[sizeof too_long - 1] = '\0';
     setenv("NOTIFY_SOCKET", too_long, 1);
-    notify_systemd("READY=1");
+    systemd_notify("READY=1");
 }
 
 static void test_watchdog(void **state)
@@ -76,14 +76,14 @@ static void test_watchdog(void **state)
     (void)state;
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
-    assert_int_equal(notify_watchdog_ms(), 0);
+    assert_int_equal(systemd_watchdog_ms(), 0);
     setenv("WATCHDOG_USEC", "30000000", 1);
-    assert_int_equal(notify_watchdog_ms(), 15000);
+    assert_int_equal(systemd_watchdog_ms(), 15000);
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     setenv("WATCHDOG_PID", pid, 1);
-    assert_int_equal(notify_watchdog_ms(), 15000);
+    assert_int_equal(systemd_watchdog_ms(), 15000);
     setenv("WATCHDOG_PID", "1", 1);
-    assert_int_equal(notify_watchdog_ms(), 0);
+    assert_int_equal(systemd_watchdog_ms(), 0);
 }
 
 int main(void)
