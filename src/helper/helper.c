@@ -47,7 +47,7 @@ void helper_ensure(struct helper *helper, const char *name, helper_run *run, voi
     }
 }
 
-bool helper_ended(struct helper *helper, pid_t pid)
+bool helper_reap(struct helper *helper, pid_t pid)
 {
     if (helper->pid != pid) {
         return false;

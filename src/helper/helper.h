@@ -25,7 +25,7 @@ typedef void helper_run(void *context);
 void helper_ensure(struct helper *helper, const char *name, helper_run *run, void *context);
 
 /* Whether pid was it; it has ended then. */
-bool helper_ended(struct helper *helper, pid_t pid);
+bool helper_reap(struct helper *helper, pid_t pid);
 
 /* Ends it and waits for its end. */
 void helper_end(struct helper *helper);

@@ -325,7 +325,7 @@ static struct child *child_of_pid(struct pool *pool, pid_t pid)
     return NULL;
 }
 
-bool pool_ended(struct pool *pool, pid_t pid, int wait_status, struct child *who)
+bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *who)
 {
     struct child *child = child_of_pid(pool, pid);
 

@@ -90,6 +90,6 @@ void pool_enforce(struct pool *pool);
 
 /* A process has ended, as waitpid(2) tells. False: it was no worker; else who it was, without a
  * generation if it was the last of one that was left. */
-bool pool_ended(struct pool *pool, pid_t pid, int wait_status, struct child *who);
+bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *who);
 
 #endif

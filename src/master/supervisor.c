@@ -284,14 +284,14 @@ static void reap(struct supervisor *supervisor)
     pid_t pid;
 
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
-        if (pool_ended(&supervisor->pool, pid, wait_status, &who)) {
+        if (pool_reap(&supervisor->pool, pid, wait_status, &who)) {
             worker_ended(supervisor, &who);
-        } else if (upgrade_trial_ended(&supervisor->upgrade, pid, &has_passed)) {
+        } else if (upgrade_reap_trial(&supervisor->upgrade, pid, &has_passed)) {
             end_trial(supervisor, has_passed);
-        } else if (!helper_ended(&supervisor->old_fetcher, pid) &&
-                   !helper_ended(&supervisor->fetcher.helper, pid) &&
-                   !helper_ended(&supervisor->watcher.helper, pid)) {
-            helper_ended(&supervisor->purger.helper, pid);
+        } else if (!helper_reap(&supervisor->old_fetcher, pid) &&
+                   !helper_reap(&supervisor->fetcher.helper, pid) &&
+                   !helper_reap(&supervisor->watcher.helper, pid)) {
+            helper_reap(&supervisor->purger.helper, pid);
         }
     }
 }

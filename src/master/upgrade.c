@@ -111,7 +111,7 @@ void upgrade_enforce(struct upgrade *upgrade, bool is_stopping)
     }
 }
 
-bool upgrade_trial_ended(struct upgrade *upgrade, pid_t pid, bool *passed)
+bool upgrade_reap_trial(struct upgrade *upgrade, pid_t pid, bool *passed)
 {
     char word[sizeof WORD] = "";
 

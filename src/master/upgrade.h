@@ -41,7 +41,7 @@ bool upgrade_try(struct upgrade *upgrade, char **argv);
 void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
 
 /* Whether pid was the trial, which has ended then; *passed: the new program can run. */
-bool upgrade_trial_ended(struct upgrade *upgrade, pid_t pid, bool *passed);
+bool upgrade_reap_trial(struct upgrade *upgrade, pid_t pid, bool *passed);
 
 /* Executes the new program. Returns, with errno set, only when that fails. fetcher: its process, or
  * 0. */
