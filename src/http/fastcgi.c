@@ -23,20 +23,24 @@ enum {
 };
 
 /* Where the bytes of a request are while it arrives:
- * - in the socket, peeked at. That is the usual case: the request is there as a whole, and libfcgi reads it from the
- *   socket, which costs no copy and no system call more.
- * - in taken, when it comes in parts, when other records stand beside it, or when another request follows. Of these
- *   bytes [0, kept) are the records of the request, and [next, taken.length) are not looked at yet. What is neither
- *   was answered or ignored. libfcgi then reads the kept ones from relay_fd. A socket holds only some hundred
- *   buffers, one for each write of the peer: what is only peeked at may never be whole. */
+ * - In the socket, peeked at. That is the usual case: the request is complete, and libfcgi reads it
+ *   from the socket, without a copy or a system call more.
+ * - In buffer, if it comes in parts, if other records stand beside it, or if another request
+ *   follows. Bytes [0, stored) are the records of the request, [next, buffer.length) are not parsed
+ *   yet, and what was in between was answered or ignored. libfcgi reads the stored records from
+ *   relay_fd. Peeking would not do here: a socket holds only some hundred writes of the peer, so a
+ *   request in many writes might never be complete in it.
+ *
+ * Once a connection has had a record that libfcgi must not see, it is buffered for good
+ * (is_buffered). */
 struct fastcgi {
     FCGX_Request request;
     int fd;
     struct framing framing;
-    struct buf taken;
-    size_t kept, next;
-    bool takes;        /* the connection has had records that libfcgi may not see */
-    bool is_last;      /* the peer doesn't want to keep the connection */
+    struct buf buffer;
+    size_t stored, next;
+    bool is_buffered;  /* see above */
+    bool is_last;      /* the request had no FCGI_KEEP_CONN */
     bool closes_after; /* something of what the peer sent will stay unread */
     bool has_failed;   /* what came while a request was served is no FastCGI */
     struct buf unsent; /* of the answer, from unsent_at on */
@@ -67,13 +71,14 @@ void fastcgi_setup(void)
     }
 }
 
-struct fastcgi *fastcgi_open(int fd, const struct buf *arrived)
+struct fastcgi *fastcgi_open(int fd, const struct buf *buffered)
 {
     struct fastcgi *connection = memory_zeroed(sizeof *connection);
     struct timeval patience = {.tv_sec = 1};
     int buffer = 2 * FASTCGI_REQUEST_MAX;
 
-    /* Never waited for, as every request is there before it is read: this only bounds a bug. */
+    /* A read never waits, because libfcgi reads complete requests only. This bounds the effect of a
+     * bug. */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
 
@@ -82,8 +87,8 @@ struct fastcgi *fastcgi_open(int fd, const struct buf *arrived)
     connection->request.ipcFd = fd;
     connection->request.keepConnection = 1; /* else FCGX_Accept_r closes the descriptor first */
     connection->fd = fd;
-    if (arrived->length > 0) {
-        buf_append(&connection->taken, arrived->bytes, arrived->length);
+    if (buffered->length > 0) {
+        buf_append(&connection->buffer, buffered->bytes, buffered->length);
     }
     return connection;
 }
@@ -95,7 +100,7 @@ int fastcgi_fd(const struct fastcgi *connection)
 
 /* --- arriving --- */
 
-/* Room for what one look finds in a socket. */
+/* For what one call reads or peeks at. */
 static unsigned char scratch[FASTCGI_REQUEST_MAX];
 
 static ssize_t receive(int fd, size_t size, int flags)
@@ -115,7 +120,8 @@ static enum fastcgi_state state_of(ssize_t got)
     return is_empty ? FASTCGI_IDLE : FASTCGI_GONE;
 }
 
-/* The record that ends a stream, when it has padding: libfcgi does not skip that, and takes it for records. */
+/* The record that ends a stream, when it has padding: libfcgi does not skip that, and takes it for
+ * records. */
 static bool is_padded_end(const unsigned char *record)
 {
     return record[4] == 0 && record[5] == 0 && record[6] > 0;
@@ -132,8 +138,7 @@ static bool is_one_request(struct framing *framing, size_t length)
     while (what == FRAMING_PART) {
         what = framing_step(framing, scratch + at, length - at, &step);
         if ((what == FRAMING_PART || what == FRAMING_COMPLETE) && is_padded_end(scratch + at)) {
-            what =
-                FRAMING_INVALID; /* to be taken out of the socket, and kept without the padding */
+            what = FRAMING_INVALID; /* to be buffered, and stored without the padding */
         }
         at += what == FRAMING_PART || what == FRAMING_COMPLETE ? step.length : 0;
     }
@@ -144,7 +149,7 @@ static bool is_one_request(struct framing *framing, size_t length)
     return false;
 }
 
-/* Replies are short: a peer that leaves no room for one doesn't read. */
+/* A reply is short. A peer whose socket has no room for it does not read, and is given up. */
 static bool send_reply(const struct fastcgi *connection, const struct framing_step *step)
 {
     return step->reply_length == 0 ||
@@ -152,89 +157,89 @@ static bool send_reply(const struct fastcgi *connection, const struct framing_st
                (ssize_t)step->reply_length;
 }
 
-/* The record at next belongs to the request: puts it behind the kept ones. */
-static void keep_record(struct fastcgi *connection, size_t length)
+/* Moves the record at next behind the stored ones: it belongs to the request. */
+static void store_record(struct fastcgi *connection, size_t length)
 {
-    char *bytes = connection->taken.bytes;
+    char *bytes = connection->buffer.bytes;
 
-    if (connection->kept < connection->next) {
-        memmove(bytes + connection->kept, bytes + connection->next, length);
+    if (connection->stored < connection->next) {
+        memmove(bytes + connection->stored, bytes + connection->next, length);
     }
     connection->next += length;
-    if (is_padded_end((const unsigned char *)bytes + connection->kept)) {
-        bytes[connection->kept + 6] = 0;
+    if (is_padded_end((const unsigned char *)bytes + connection->stored)) {
+        bytes[connection->stored + 6] = 0;
         length = FRAMING_HEADER;
     }
-    connection->kept += length;
+    connection->stored += length;
 }
 
 static void forget_request(struct fastcgi *connection)
 {
     connection->framing = (struct framing){0};
-    connection->kept = 0;
+    connection->stored = 0;
 }
 
-/* Makes room behind what was answered or ignored. */
+/* Removes what was answered or ignored from the buffer. */
 static void close_gap(struct fastcgi *connection)
 {
-    struct buf *taken = &connection->taken;
-    size_t rest = taken->length - connection->next;
+    struct buf *buffer = &connection->buffer;
+    size_t rest = buffer->length - connection->next;
 
-    if (connection->kept + rest == 0) {
-        buf_release(taken);
-    } else if (connection->kept < connection->next) {
-        memmove(taken->bytes + connection->kept, taken->bytes + connection->next, rest);
-        taken->length = connection->kept + rest;
+    if (connection->stored + rest == 0) {
+        buf_release(buffer);
+    } else if (connection->stored < connection->next) {
+        memmove(buffer->bytes + connection->stored, buffer->bytes + connection->next, rest);
+        buffer->length = connection->stored + rest;
     }
-    connection->next = connection->kept;
+    connection->next = connection->stored;
 }
 
-/* The next record of taken. */
-static enum framing_kind step_on(struct fastcgi *connection, struct framing_step *step)
+/* Parses the record at next. */
+static enum framing_kind next_step(struct fastcgi *connection, struct framing_step *step)
 {
-    const struct buf *taken = &connection->taken;
-    const unsigned char *bytes = (const unsigned char *)taken->bytes;
+    const struct buf *buffer = &connection->buffer;
+    const unsigned char *bytes = (const unsigned char *)buffer->bytes;
 
     return framing_step(&connection->framing, bytes != NULL ? bytes + connection->next : scratch,
-                        taken->length - connection->next, step);
+                        buffer->length - connection->next, step);
 }
 
 /* Answers or ignores what is no part of a request. FASTCGI_PARTIAL: goes on. */
-static enum fastcgi_state put_aside(struct fastcgi *connection, const struct framing_step *step)
+static enum fastcgi_state handle_aside(struct fastcgi *connection, const struct framing_step *step)
 {
     connection->next += step->length;
-    connection->takes = true;
+    connection->is_buffered = true;
     if (!send_reply(connection, step)) {
         return FASTCGI_GONE;
     }
     return step->closes ? FASTCGI_REFUSED : FASTCGI_PARTIAL;
 }
 
-/* Looks at what is in taken. FASTCGI_PARTIAL: more must come. */
-static enum fastcgi_state look_at_taken(struct fastcgi *connection, size_t body_max)
+/* Parses what is in the buffer. FASTCGI_PARTIAL: the request is not complete. */
+static enum fastcgi_state parse_buffer(struct fastcgi *connection, size_t body_max)
 {
     struct framing_step step;
     enum fastcgi_state state = FASTCGI_PARTIAL;
 
     while (state == FASTCGI_PARTIAL) {
-        switch (step_on(connection, &step)) {
+        switch (next_step(connection, &step)) {
         case FRAMING_INCOMPLETE:
             return FASTCGI_PARTIAL;
         case FRAMING_COMPLETE:
-            keep_record(connection, step.length);
+            store_record(connection, step.length);
             return FASTCGI_READY;
         case FRAMING_PART:
-            keep_record(connection, step.length);
+            store_record(connection, step.length);
             if (connection->framing.stdin_length > body_max) {
                 state = FASTCGI_OVERSIZE;
             }
             break;
         case FRAMING_ABORTED:
             forget_request(connection);
-            state = put_aside(connection, &step);
+            state = handle_aside(connection, &step);
             break;
         case FRAMING_ASIDE:
-            state = put_aside(connection, &step);
+            state = handle_aside(connection, &step);
             break;
         case FRAMING_NEXT:
         case FRAMING_INVALID:
@@ -244,46 +249,46 @@ static enum fastcgi_state look_at_taken(struct fastcgi *connection, size_t body_
     return state;
 }
 
-/* Moves what has come from the socket into taken. False, with the state, when there is nothing to go on with. */
-static bool take(struct fastcgi *connection, enum fastcgi_state *state)
+/* Reads from the socket into the buffer. False, with the state: nothing was read. */
+static bool read_more(struct fastcgi *connection, enum fastcgi_state *state)
 {
     close_gap(connection);
-    if (connection->taken.length >= FASTCGI_REQUEST_MAX) {
+    if (connection->buffer.length >= FASTCGI_REQUEST_MAX) {
         *state = FASTCGI_REFUSED;
         return false;
     }
-    ssize_t got = receive(connection->fd, FASTCGI_REQUEST_MAX - connection->taken.length, 0);
+    ssize_t got = receive(connection->fd, FASTCGI_REQUEST_MAX - connection->buffer.length, 0);
     if (got <= 0) {
         *state = state_of(got);
-        if (*state == FASTCGI_IDLE && connection->taken.length > 0) {
+        if (*state == FASTCGI_IDLE && connection->buffer.length > 0) {
             *state = FASTCGI_PARTIAL;
         }
         return false;
     }
-    buf_append(&connection->taken, (const char *)scratch, (size_t)got);
+    buf_append(&connection->buffer, (const char *)scratch, (size_t)got);
     return true;
 }
 
 /* A request that comes in parts, or with something beside it. */
-static enum fastcgi_state look_and_take(struct fastcgi *connection, size_t body_max)
+static enum fastcgi_state read_and_parse(struct fastcgi *connection, size_t body_max)
 {
     enum fastcgi_state state;
 
     do {
-        state = look_at_taken(connection, body_max);
+        state = parse_buffer(connection, body_max);
         if (state != FASTCGI_PARTIAL) {
             return state;
         }
-    } while (take(connection, &state));
+    } while (read_more(connection, &state));
     return state;
 }
 
-enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, bool *answerable)
+enum fastcgi_state fastcgi_poll(struct fastcgi *connection, size_t body_max, bool *answerable)
 {
     enum fastcgi_state state;
 
     *answerable = false;
-    if (!connection->takes && connection->taken.length == 0) {
+    if (!connection->is_buffered && connection->buffer.length == 0) {
         ssize_t got = receive(connection->fd, sizeof scratch, MSG_PEEK);
 
         if (got <= 0) {
@@ -297,12 +302,12 @@ enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, boo
             return FASTCGI_READY;
         }
     }
-    state = look_and_take(connection, body_max);
+    state = read_and_parse(connection, body_max);
     *answerable = connection->framing.params_complete;
     return state;
 }
 
-enum fastcgi_interruption fastcgi_look_aside(struct fastcgi *connection)
+enum fastcgi_interrupt fastcgi_poll_abort(struct fastcgi *connection)
 {
     struct framing_step step;
     enum fastcgi_state state = FASTCGI_PARTIAL;
@@ -310,8 +315,8 @@ enum fastcgi_interruption fastcgi_look_aside(struct fastcgi *connection)
     do {
         enum framing_kind what;
 
-        while ((what = step_on(connection, &step)) == FRAMING_ASIDE) {
-            if (put_aside(connection, &step) == FASTCGI_GONE) {
+        while ((what = next_step(connection, &step)) == FRAMING_ASIDE) {
+            if (handle_aside(connection, &step) == FASTCGI_GONE) {
                 connection->has_failed = true;
             }
         }
@@ -323,47 +328,47 @@ enum fastcgi_interruption fastcgi_look_aside(struct fastcgi *connection)
             connection->has_failed = true;
         }
         if (what != FRAMING_INCOMPLETE || connection->has_failed) {
-            return FASTCGI_UNDISTURBED;
+            return FASTCGI_UNINTERRUPTED;
         }
-    } while (take(connection, &state));
-    return FASTCGI_UNDISTURBED;
+    } while (read_more(connection, &state));
+    return FASTCGI_UNINTERRUPTED;
 }
 
 bool fastcgi_has_more(const struct fastcgi *connection)
 {
-    return connection->taken.length > connection->next;
+    return connection->buffer.length > connection->next;
 }
 
-void fastcgi_arrived(const struct fastcgi *connection, struct buf *arrived)
+void fastcgi_buffered(const struct fastcgi *connection, struct buf *buffered)
 {
-    const struct buf *taken = &connection->taken;
+    const struct buf *buffer = &connection->buffer;
 
-    if (connection->kept > 0) {
-        buf_append(arrived, taken->bytes, connection->kept);
+    if (connection->stored > 0) {
+        buf_append(buffered, buffer->bytes, connection->stored);
     }
-    if (taken->length > connection->next) {
-        buf_append(arrived, taken->bytes + connection->next, taken->length - connection->next);
+    if (buffer->length > connection->next) {
+        buf_append(buffered, buffer->bytes + connection->next, buffer->length - connection->next);
     }
 }
 
 /* --- reading --- */
 
-/* Puts the kept records where libfcgi can read them. */
+/* Writes the stored records to relay_fd, where libfcgi reads them. */
 static bool relay(const struct fastcgi *connection)
 {
     if (relay_fd < 0) {
         relay_fd = memfd_create("cruddur request", MFD_CLOEXEC);
     }
     return relay_fd >= 0 && ftruncate(relay_fd, 0) == 0 &&
-           pwrite(relay_fd, connection->taken.bytes, connection->kept, 0) ==
-               (ssize_t)connection->kept &&
+           pwrite(relay_fd, connection->buffer.bytes, connection->stored, 0) ==
+               (ssize_t)connection->stored &&
            lseek(relay_fd, 0, SEEK_SET) == 0;
 }
 
 char **fastcgi_begin(struct fastcgi *connection)
 {
     FCGX_Request *request = &connection->request;
-    bool is_relayed = connection->kept > 0;
+    bool is_relayed = connection->stored > 0;
 
     if (is_relayed && !relay(connection)) {
         return NULL;
@@ -418,7 +423,7 @@ enum fastcgi_sent fastcgi_send_rest(struct fastcgi *connection)
     return FASTCGI_SENT;
 }
 
-/* The usual case: everything in one record and one system call. */
+/* Sends everything by one system call, and queues what the socket does not take. */
 static enum fastcgi_sent send_at_once(struct fastcgi *connection, struct iovec *parts, size_t count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
@@ -440,7 +445,7 @@ static enum fastcgi_sent send_at_once(struct fastcgi *connection, struct iovec *
     return connection->unsent.length > 0 ? FASTCGI_UNSENT : FASTCGI_SENT;
 }
 
-static void keep(struct fastcgi *connection, unsigned id, const char *bytes, size_t length)
+static void queue_output(struct fastcgi *connection, unsigned id, const char *bytes, size_t length)
 {
     unsigned char header[FRAMING_HEADER];
 
@@ -452,11 +457,12 @@ static void keep(struct fastcgi *connection, unsigned id, const char *bytes, siz
     }
 }
 
-/* libfcgi is done with this request; the socket stays, and so does what has come after the request. */
+/* Releases libfcgi's memory of the request. The socket stays open, and the buffer has what follows
+ * the request. */
 static void end_request(struct fastcgi *connection)
 {
     FCGX_Free(&connection->request, 0);
-    connection->is_last = !connection->framing.is_kept;
+    connection->is_last = !connection->framing.keeps_connection;
     forget_request(connection);
     close_gap(connection);
 }
@@ -470,8 +476,8 @@ enum fastcgi_sent fastcgi_answer(struct fastcgi *connection, const char *head, s
     end_request(connection);
     framing_end(end, id);
     if (head_length + body_length > FRAMING_CONTENT_MAX) {
-        keep(connection, id, head, head_length);
-        keep(connection, id, body, body_length);
+        queue_output(connection, id, head, head_length);
+        queue_output(connection, id, body, body_length);
         buf_append(&connection->unsent, (const char *)end, sizeof end);
         return fastcgi_send_rest(connection);
     }
@@ -483,7 +489,7 @@ enum fastcgi_sent fastcgi_answer(struct fastcgi *connection, const char *head, s
     return send_at_once(connection, parts, sizeof parts / sizeof parts[0]);
 }
 
-bool fastcgi_is_kept(const struct fastcgi *connection)
+bool fastcgi_is_reusable(const struct fastcgi *connection)
 {
     return !connection->is_last && !connection->closes_after && !connection->has_failed;
 }
@@ -527,7 +533,7 @@ void fastcgi_close(struct fastcgi *connection)
     if (connection->fd >= 0) {
         close(connection->fd);
     }
-    buf_release(&connection->taken);
+    buf_release(&connection->buffer);
     buf_release(&connection->unsent);
     memory_free(connection);
 }

@@ -1,7 +1,7 @@
-/* One connection from the front server, speaking FastCGI: many requests after one another, never two
- * at once. Requests are read by libfcgi, once they are there as a whole; management records, refusals and aborts
- * (FastCGI Specification 1.0, sections 4 and 5) are answered without it. Answers go out as far as the socket takes
- * them, so that neither ever waits for the peer. */
+/* One connection from the front server, speaking FastCGI: many requests after one another, never
+ * two at once. Requests are read by libfcgi, once they are there as a whole; management records,
+ * refusals and aborts (FastCGI Specification 1.0, sections 4 and 5) are answered without it.
+ * Answers go out as far as the socket takes them, so that neither ever waits for the peer. */
 #ifndef CRUDDUR_HTTP_FASTCGI_H
 #define CRUDDUR_HTTP_FASTCGI_H
 
@@ -19,7 +19,7 @@ void fastcgi_setup(void);
 enum { FASTCGI_REQUEST_MAX = 128 * 1024 }; /* bytes of one request with all its records */
 
 /* Takes a connected blocking socket over, and what was taken out of it before. */
-struct fastcgi *fastcgi_open(int fd, const struct buf *arrived);
+struct fastcgi *fastcgi_open(int fd, const struct buf *buffered);
 
 int fastcgi_fd(const struct fastcgi *connection);
 
@@ -34,26 +34,28 @@ enum fastcgi_state {
     FASTCGI_GONE     /* closed by the peer: close it */
 };
 
-/* What has come; never blocks. Answers what is no part of a request. A connection whose request has a body over
- * body_max closes after the answer. *answerable (for FASTCGI_PARTIAL): the parameters are there, so that the client
- * can be told what went wrong. */
-enum fastcgi_state fastcgi_look(struct fastcgi *connection, size_t body_max, bool *answerable);
+/* What has come; never blocks. Answers what is no part of a request. A connection whose request has
+ * a body over body_max closes after the answer. *answerable (for FASTCGI_PARTIAL): the parameters
+ * are there, so that the client can be told what went wrong. */
+enum fastcgi_state fastcgi_poll(struct fastcgi *connection, size_t body_max, bool *answerable);
 
-enum fastcgi_interruption {
-    FASTCGI_UNDISTURBED,
+enum fastcgi_interrupt {
+    FASTCGI_UNINTERRUPTED,
     FASTCGI_ABORTED /* the peer doesn't want the answer: fastcgi_end, or answer it all the same */
 };
 
-/* What has come while a request is served, which fastcgi_begin has taken. The next request is left for later. */
-enum fastcgi_interruption fastcgi_look_aside(struct fastcgi *connection);
+/* What has come while a request is served, which fastcgi_begin has taken. The next request is left
+ * for later. */
+enum fastcgi_interrupt fastcgi_poll_abort(struct fastcgi *connection);
 
-/* Whether something has come that fastcgi_look has not looked at, and of which the socket says nothing any more. */
+/* Whether something has come that fastcgi_poll has not looked at, and of which the socket says
+ * nothing any more. */
 bool fastcgi_has_more(const struct fastcgi *connection);
 
 /* Appends what was taken out of the socket for a request that isn't whole. */
-void fastcgi_arrived(const struct fastcgi *connection, struct buf *arrived);
+void fastcgi_buffered(const struct fastcgi *connection, struct buf *buffered);
 
-/* Takes the request that fastcgi_look saw. Its parameters, valid until fastcgi_answer; NULL when
+/* Takes the request that fastcgi_poll saw. Its parameters, valid until fastcgi_answer; NULL when
  * libfcgi cannot read it: close the connection. */
 char **fastcgi_begin(struct fastcgi *connection);
 
@@ -80,10 +82,11 @@ enum fastcgi_sent fastcgi_end(struct fastcgi *connection);
 enum fastcgi_sent fastcgi_send_rest(struct fastcgi *connection);
 
 /* Whether the connection is for another request; else close it once all is sent. */
-bool fastcgi_is_kept(const struct fastcgi *connection);
+bool fastcgi_is_reusable(const struct fastcgi *connection);
 
-/* The peer sees the end of what is sent to it, and what it still sends is read away: a socket that is closed with
- * bytes unread resets the connection, and the answer with it. Both are false when it can be closed. */
+/* The peer sees the end of what is sent to it, and what it still sends is read away: a socket that
+ * is closed with bytes unread resets the connection, and the answer with it. Both are false when it
+ * can be closed. */
 bool fastcgi_begin_closing(struct fastcgi *connection);
 bool fastcgi_discard(struct fastcgi *connection);
 

@@ -182,7 +182,7 @@ static void reply_end(const struct record *record, struct framing_step *step, un
 
 /* --- requests --- */
 
-static bool is_kept(const struct record *begin)
+static bool keeps_connection(const struct record *begin)
 {
     return (begin->content[2] & FCGI_KEEP_CONN) != 0;
 }
@@ -199,10 +199,10 @@ static enum framing_kind begin(struct framing *framing, const struct record *rec
     }
     if (record->content[0] != 0 || record->content[1] != FCGI_RESPONDER) {
         reply_end(record, step, FCGI_UNKNOWN_ROLE);
-        step->closes = !is_kept(record);
+        step->closes = !keeps_connection(record);
         return FRAMING_ASIDE;
     }
-    *framing = (struct framing){.id = record->id, .is_kept = is_kept(record)};
+    *framing = (struct framing){.id = record->id, .keeps_connection = keeps_connection(record)};
     return FRAMING_PART;
 }
 
@@ -210,7 +210,7 @@ static enum framing_kind abort_request(struct framing *framing, const struct rec
                                        struct framing_step *step)
 {
     reply_end(record, step, FCGI_REQUEST_COMPLETE);
-    step->closes = !framing->is_kept;
+    step->closes = !framing->keeps_connection;
     return FRAMING_ABORTED;
 }
 

@@ -1,8 +1,9 @@
-/* FastCGI records (FastCGI Specification 1.0, section 3.3), looked at one after the other before libfcgi
- * reads them: libfcgi gets complete requests only, and no management record.
+/* FastCGI records (FastCGI Specification 1.0, section 3.3), looked at one after the other before
+ * libfcgi reads them: libfcgi gets complete requests only, and no management record.
  *
- * A connection is between two requests (struct framing is all zero), within one (id is set), or has all of one
- * (is_complete) until its answer is sent. Only framing_step() changes the state; the code that ends a request zeroes it. */
+ * A connection is between two requests (struct framing is all zero), within one (id is set), or has
+ * all of one (is_complete) until its answer is sent. Only framing_step() changes the state; the
+ * code that ends a request zeroes it. */
 #ifndef CRUDDUR_HTTP_FRAMING_H
 #define CRUDDUR_HTTP_FRAMING_H
 
@@ -36,8 +37,8 @@ struct framing_pairs {
 };
 
 struct framing {
-    unsigned id;  /* of the request; 0 between two */
-    bool is_kept; /* the connection is for more requests */
+    unsigned id;           /* of the request; 0 between two */
+    bool keeps_connection; /* the connection is for more requests */
     bool params_complete;
     bool is_complete;
     size_t stdin_length; /* bytes of body seen so far */
@@ -51,10 +52,10 @@ struct framing_step {
     bool closes; /* the peer doesn't want to keep the connection: close it after the reply */
 };
 
-/* Looks at the record at bytes[0]. Only one request is taken at a time (FCGI_MPXS_CONNS is 0): others are refused
- * with CANT_MPX_CONN, other roles than responder with UNKNOWN_ROLE, and further records of a request that is refused,
- * aborted or answered are ignored. A torn or oversized name-value pair is INVALID: libfcgi allocates what a length
- * says before it reads. */
+/* Looks at the record at bytes[0]. Only one request is taken at a time (FCGI_MPXS_CONNS is 0):
+ * others are refused with CANT_MPX_CONN, other roles than responder with UNKNOWN_ROLE, and further
+ * records of a request that is refused, aborted or answered are ignored. A torn or oversized
+ * name-value pair is INVALID: libfcgi allocates what a length says before it reads. */
 enum framing_kind framing_step(struct framing *framing, const unsigned char *bytes, size_t length,
                                struct framing_step *step);
 

@@ -30,11 +30,11 @@ bool handover_open(struct handover *handover)
     return true;
 }
 
-bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
+bool handover_give(const struct handover *handover, int fd, const struct buf *buffered,
                    int timeout_ms)
 {
     char mark = MARK;
-    struct iovec data[] = {{&mark, 1}, {arrived->bytes, arrived->length}};
+    struct iovec data[] = {{&mark, 1}, {buffered->bytes, buffered->length}};
     union control control = {0};
     struct msghdr message = {.msg_iov = data,
                              .msg_iovlen = 2,
@@ -65,7 +65,7 @@ bool handover_waits(const struct handover *handover)
     return poll(&queue, 1, 0) > 0;
 }
 
-int handover_take(const struct handover *handover, struct buf *arrived)
+int handover_take(const struct handover *handover, struct buf *buffered)
 {
     static char bytes[FASTCGI_REQUEST_MAX];
     char mark;
@@ -83,7 +83,7 @@ int handover_take(const struct handover *handover, struct buf *arrived)
         return -1;
     }
     if (got > 1) {
-        buf_append(arrived, bytes, (size_t)got - 1);
+        buf_append(buffered, bytes, (size_t)got - 1);
     }
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
@@ -178,7 +178,7 @@ static bool send_left(int message_fd, const int *fds, size_t count)
     return sendmsg(message_fd, &message, MSG_NOSIGNAL) == 1;
 }
 
-bool handover_leave(int listen_fd, int fd, const struct buf *arrived)
+bool handover_leave(int listen_fd, int fd, const struct buf *buffered)
 {
     int fds[LEFT_FDS_MAX] = {fd, -1};
     int message_fd = connect_to(listen_fd);
@@ -186,9 +186,9 @@ bool handover_leave(int listen_fd, int fd, const struct buf *arrived)
     if (message_fd < 0) {
         return false;
     }
-    bool has_file = arrived->length > 0;
+    bool has_file = buffered->length > 0;
     if (has_file) {
-        fds[1] = file_of(arrived);
+        fds[1] = file_of(buffered);
     }
     bool is_left = (!has_file || fds[1] >= 0) && send_left(message_fd, fds, 1 + has_file);
     int failure = errno;
@@ -240,7 +240,7 @@ static void read_file(int fd, struct buf *bytes)
     }
 }
 
-int handover_find(int message_fd, struct buf *arrived)
+int handover_find(int message_fd, struct buf *buffered)
 {
     int fds[LEFT_FDS_MAX] = {-1, -1};
     struct ucred sender;
@@ -250,7 +250,7 @@ int handover_find(int message_fd, struct buf *arrived)
     }
     bool is_found = receive_left(message_fd, fds) && is_connection(fds[0]);
     if (is_found && fds[1] >= 0) {
-        read_file(fds[1], arrived);
+        read_file(fds[1], buffered);
     }
     if (fds[1] >= 0) {
         close(fds[1]);

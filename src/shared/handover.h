@@ -18,7 +18,7 @@ bool handover_open(struct handover *handover);
 
 /* Queues a connection, with what was taken out of it and not served; false when that didn't work
  * within timeout_ms. The descriptor stays open here and is to be closed. */
-bool handover_give(const struct handover *handover, int fd, const struct buf *arrived,
+bool handover_give(const struct handover *handover, int fd, const struct buf *buffered,
                    int timeout_ms);
 
 /* For a server that ends where another process keeps the listening socket open: leaves a connection
@@ -27,16 +27,16 @@ bool handover_give(const struct handover *handover, int fd, const struct buf *ar
  * FastCGI record, the descriptor, and what was taken out of it in a file in memory. The descriptor
  * stays open here and is to be closed. False, errno says why: the socket is no unix socket, this
  * process may not connect to it, its queue is full, or another server has its path by now. */
-bool handover_leave(int listen_fd, int fd, const struct buf *arrived);
+bool handover_leave(int listen_fd, int fd, const struct buf *buffered);
 
 /* The connection that was left in one that was accepted, or -1. Only this process's user may leave
  * one. Appends what was taken out of it. */
-int handover_find(int message_fd, struct buf *arrived);
+int handover_find(int message_fd, struct buf *buffered);
 
 /* Whether a connection is in the queue. */
 bool handover_waits(const struct handover *handover);
 
 /* A connection from the queue, or -1. Appends what was taken out of it. */
-int handover_take(const struct handover *handover, struct buf *arrived);
+int handover_take(const struct handover *handover, struct buf *buffered);
 
 #endif

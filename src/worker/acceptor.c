@@ -100,14 +100,14 @@ static bool is_ahead(const struct acceptor *acceptor)
 }
 
 /* Puts the connection into the handover queue and begins to yield. */
-static bool pass_on(struct acceptor *acceptor, int fd, const struct buf *arrived)
+static bool pass_on(struct acceptor *acceptor, int fd, const struct buf *buffered)
 {
     if (acceptor->state == ACCEPTOR_TAKING) {
         remove_handover_queue(acceptor);
         acceptor->state = ACCEPTOR_YIELDING;
         acceptor->state_end_ms = clock_ms() + ACCEPTOR_PATIENCE_MS;
     }
-    if (!handover_give(&acceptor->setup->handover, fd, arrived, 0)) {
+    if (!handover_give(&acceptor->setup->handover, fd, buffered, 0)) {
         return false;
     }
     close(fd);
@@ -193,10 +193,10 @@ static void check_pause(struct acceptor *acceptor)
 
 /* --- taking --- */
 
-static void take(struct acceptor *acceptor, int fd, const struct buf *arrived)
+static void take(struct acceptor *acceptor, int fd, const struct buf *buffered)
 {
-    if (!should_pass_on(acceptor) || !pass_on(acceptor, fd, arrived)) {
-        clients_add(acceptor->clients, fd, arrived);
+    if (!should_pass_on(acceptor) || !pass_on(acceptor, fd, buffered)) {
+        clients_add(acceptor->clients, fd, buffered);
         if (acceptor->state != ACCEPTOR_CLOSED && is_reserved(acceptor, fd + 1)) {
             pause_taking(acceptor);
         }
@@ -221,13 +221,13 @@ static bool accept_one(struct acceptor *acceptor)
 
 static bool take_over_one(struct acceptor *acceptor)
 {
-    struct buf arrived = {0};
-    int fd = handover_take(&acceptor->setup->handover, &arrived);
+    struct buf buffered = {0};
+    int fd = handover_take(&acceptor->setup->handover, &buffered);
 
     if (fd >= 0) {
-        take(acceptor, fd, &arrived);
+        take(acceptor, fd, &buffered);
     }
-    buf_release(&arrived);
+    buf_release(&buffered);
     return fd >= 0;
 }
 

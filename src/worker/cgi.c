@@ -13,16 +13,16 @@
 #include "worker/service.h"
 
 /* Reads as much of the announced body as there is, but not more than one byte over the limit. */
-static void read_body(struct exchange *exchange, size_t max, struct arrival *arrival)
+static void read_body(struct exchange *exchange, size_t max, struct exchange_input *input)
 {
     const char *announced = getenv("CONTENT_LENGTH");
     unsigned long long wanted = announced != NULL ? strtoull(announced, NULL, 10) : 0;
     size_t size = wanted > max ? max + 1 : (size_t)wanted;
     char *body = arena_alloc(&exchange->arena, size + 1);
 
-    arrival->body_length = size > 0 ? fread(body, 1, size, stdin) : 0;
-    body[arrival->body_length] = '\0';
-    arrival->body = body;
+    input->body_length = size > 0 ? fread(body, 1, size, stdin) : 0;
+    body[input->body_length] = '\0';
+    input->body = body;
 }
 
 static void finish(void *context, const struct result *result, const struct cache_info *info)
@@ -43,7 +43,7 @@ static void finish(void *context, const struct result *result, const struct cach
 int cgi_serve(const struct config *config, char **environment)
 {
     struct catalog *catalog = routes_load_catalog(config->sql_dir);
-    struct arrival arrival = {.status = STATUS_OK, .is_local = true};
+    struct exchange_input input = {.status = STATUS_OK, .is_local = true};
     struct exchange exchange = {0};
     const struct service_links links = {.epoll_fd = -1};
     struct service service;
@@ -55,8 +55,8 @@ int cgi_serve(const struct config *config, char **environment)
         return EXIT_FAILURE;
     }
     service_init(&service, config, catalog, "cruddurd cgi", &links);
-    read_body(&exchange, (size_t)config->body_max, &arrival);
-    if (exchange_begin(&exchange, &service, environment, &arrival) == DECISION_ASK) {
+    read_body(&exchange, (size_t)config->body_max, &input);
+    if (exchange_begin(&exchange, &service, environment, &input) == DECISION_ASK) {
         exchange.submission = (struct submission){
             .statement = &exchange.statement,
             .requester = exchange_requester(&exchange),

@@ -18,9 +18,20 @@
 
 static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
+/* A connection from the front server, and the request on it, one at a time.
+ *
+ *     IDLE ──bytes──► READING ──complete──► the exchange begins ──response──► SENDING ──► IDLE or CLOSING
+ *                                             │    ▲       │                     ▲
+ *                                  keys needed│    │keys   │statement     result │
+ *                                             ▼    │       ▼                     │
+ *                                         AWAITING_KEYS    QUERYING ─────────────┘
+ *
+ * A stage is skipped if it takes no time. enter() is the only function that changes the stage.
+ * close_client() frees the client from any stage but QUERYING with a statement that was sent: its
+ * callback has the client's address. */
 struct client {
     struct watch watch;
-    struct fastcgi *connection;
+    struct fastcgi *fastcgi;
     struct exchange exchange;
     struct clients *clients;
     enum client_stage stage;
@@ -45,21 +56,21 @@ static void close_client(struct client *client)
     if (client->next != NULL) {
         client->next->link = client->link;
     }
-    fastcgi_close(client->connection);
+    fastcgi_close(client->fastcgi);
     exchange_release(&client->exchange);
     memory_free(client);
 }
 
-static void look_and_serve(struct client *client);
+static void poll_and_serve(struct client *client);
 static void ready(void *of, uint32_t events);
 
-void clients_add(struct clients *clients, int fd, const struct buf *arrived)
+void clients_add(struct clients *clients, int fd, const struct buf *buffered)
 {
     struct client *client = memory_zeroed(sizeof *client);
     struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
 
     client->watch = (struct watch){ready, client};
-    client->connection = fastcgi_open(fd, arrived);
+    client->fastcgi = fastcgi_open(fd, buffered);
     client->clients = clients;
     clients->in_stage[CLIENT_IDLE]++;
     client->next = clients->first;
@@ -73,23 +84,24 @@ void clients_add(struct clients *clients, int fd, const struct buf *arrived)
     if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
         close_client(client);
-    } else if (arrived->length > 0) {
-        look_and_serve(client); /* of these bytes the socket says nothing */
+    } else if (buffered->length > 0) {
+        poll_and_serve(client); /* no event comes for bytes that are not in the socket */
     }
 }
 
-/* Arms its socket anew: what came while nobody looked is reported again. */
+/* Arms its socket again. With EPOLLET an event that came while the client did not read is lost;
+ * EPOLL_CTL_MOD reports it once more. */
 static void rearm(struct client *client, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = &client->watch};
 
-    epoll_ctl(client->clients->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->connection), &event);
+    epoll_ctl(client->clients->epoll_fd, EPOLL_CTL_MOD, fastcgi_fd(client->fastcgi), &event);
 }
 
-/* Closes the connection once the peer has done so, or has had the time to. */
+/* Closes the connection after the peer has closed it, or CLIENT_SEND_TIMEOUT_MS have passed. */
 static void close_gently(struct client *client)
 {
-    if (fastcgi_begin_closing(client->connection)) {
+    if (fastcgi_begin_closing(client->fastcgi)) {
         enter(client, CLIENT_CLOSING, CLIENT_SEND_TIMEOUT_MS);
     } else {
         close_client(client);
@@ -102,8 +114,8 @@ static void close_gently(struct client *client)
  * which an event brings about that is always there. */
 static void wait_for_next(struct client *client)
 {
-    bool was_answering = client->stage == CLIENT_ANSWERING;
-    bool has_more = fastcgi_has_more(client->connection);
+    bool was_answering = client->stage == CLIENT_SENDING;
+    bool has_more = fastcgi_has_more(client->fastcgi);
 
     enter(client, CLIENT_IDLE, 0);
     if (was_answering || has_more || client->has_missed_event) {
@@ -115,13 +127,13 @@ static void wait_for_next(struct client *client)
 static void sent(struct client *client, enum fastcgi_sent how)
 {
     if (how == FASTCGI_UNSENT) {
-        if (client->stage != CLIENT_ANSWERING) {
-            enter(client, CLIENT_ANSWERING, CLIENT_SEND_TIMEOUT_MS);
+        if (client->stage != CLIENT_SENDING) {
+            enter(client, CLIENT_SENDING, CLIENT_SEND_TIMEOUT_MS);
             rearm(client, EVENTS | EPOLLOUT);
         }
-    } else if (how == FASTCGI_SENT && fastcgi_is_kept(client->connection)) {
+    } else if (how == FASTCGI_SENT && fastcgi_is_reusable(client->fastcgi)) {
         wait_for_next(client);
-    } else if (how == FASTCGI_SENT && fastcgi_may_have_unread(client->connection)) {
+    } else if (how == FASTCGI_SENT && fastcgi_may_have_unread(client->fastcgi)) {
         close_gently(client);
     } else {
         close_client(client);
@@ -143,9 +155,8 @@ static void answer(struct client *client)
     size_t head_length, body_length;
 
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
-    count(client); /* before anybody has the answer */
-    enum fastcgi_sent how =
-        fastcgi_answer(client->connection, head, head_length, body, body_length);
+    count(client); /* before the client can read it, and then the counts */
+    enum fastcgi_sent how = fastcgi_answer(client->fastcgi, head, head_length, body, body_length);
     exchange_log(exchange);
     exchange_release(exchange);
     sent(client, how);
@@ -166,7 +177,7 @@ static void proceed(struct client *client, enum decision decision)
     score_set(client->clients->score, WORKER_BUSY, client->exchange.route);
     switch (decision) {
     case DECISION_ASK:
-        enter(client, CLIENT_ASKING, 0);
+        enter(client, CLIENT_QUERYING, 0);
         client->exchange.statement.asked_us = client->exchange.started_us;
         client->exchange.submission = (struct submission){
             .statement = &client->exchange.statement,
@@ -177,8 +188,8 @@ static void proceed(struct client *client, enum decision decision)
         service_submit(client->clients->service, &client->exchange.submission);
         break;
     case DECISION_WAIT:
-        if (client->stage != CLIENT_PARKED) {
-            enter(client, CLIENT_PARKED, CLIENT_KEYS_WAIT_MS);
+        if (client->stage != CLIENT_AWAITING_KEYS) {
+            enter(client, CLIENT_AWAITING_KEYS, CLIENT_KEYS_WAIT_MS);
         }
         break;
     case DECISION_RESPOND:
@@ -187,61 +198,62 @@ static void proceed(struct client *client, enum decision decision)
     }
 }
 
-/* Takes the request that waits, as far as it has come. */
+/* Begins the exchange of the request that has arrived. arrived: STATUS_OK, or why its rest is not
+ * read. */
 static void serve(struct client *client, enum status arrived)
 {
     struct service *service = client->clients->service;
     struct exchange *exchange = &client->exchange;
-    struct arrival arrival = {.status = arrived, .body = ""};
+    struct exchange_input input = {.status = arrived, .body = ""};
 
-    char **parameters = fastcgi_begin(client->connection);
+    char **parameters = fastcgi_begin(client->fastcgi);
     if (parameters == NULL) {
         close_client(client);
         return;
     }
     if (arrived == STATUS_OK) {
         /* One byte over the limit shows that there is more. */
-        arrival.body = fastcgi_body(client->connection, &exchange->arena,
-                                    (size_t)service->config->body_max + 1, &arrival.body_length);
+        input.body = fastcgi_body(client->fastcgi, &exchange->arena,
+                                  (size_t)service->config->body_max + 1, &input.body_length);
     } else {
-        fastcgi_give_up(client->connection);
+        fastcgi_give_up(client->fastcgi);
     }
-    proceed(client, exchange_begin(exchange, service, parameters, &arrival));
+    proceed(client, exchange_begin(exchange, service, parameters, &input));
 }
 
-static enum fastcgi_state look(struct client *client, bool *answerable)
+static enum fastcgi_state poll_request(struct client *client, bool *answerable)
 {
-    return fastcgi_look(client->connection, (size_t)client->clients->service->config->body_max,
+    return fastcgi_poll(client->fastcgi, (size_t)client->clients->service->config->body_max,
                         answerable);
 }
 
-/* What is no FastCGI may be a connection that the server before this one has left. False when it is
- * none. */
-static bool take_left(struct client *client)
+/* A connection whose first bytes are no FastCGI may be a message with a connection in it, which the
+ * server before this one has left (handover_leave). False: it is none. */
+static bool adopt_left(struct client *client)
 {
-    struct buf arrived = {0};
-    int fd = handover_find(fastcgi_fd(client->connection), &arrived);
+    struct buf buffered = {0};
+    int fd = handover_find(fastcgi_fd(client->fastcgi), &buffered);
 
     if (fd >= 0) {
-        clients_add(client->clients, fd, &arrived);
+        clients_add(client->clients, fd, &buffered);
         close_client(client);
     }
-    buf_release(&arrived);
+    buf_release(&buffered);
     return fd >= 0;
 }
 
-/* What follows from a look. */
+/* Does what the state of the connection calls for. */
 static void act(struct client *client, enum fastcgi_state state)
 {
     switch (state) {
     case FASTCGI_IDLE:
-        if (client->stage == CLIENT_ARRIVING) {
-            enter(client, CLIENT_IDLE, 0); /* what came was no request, or was taken back */
+        if (client->stage == CLIENT_READING) {
+            enter(client, CLIENT_IDLE, 0); /* the bytes were no request, or it was aborted */
         }
         break;
     case FASTCGI_PARTIAL:
         if (client->stage == CLIENT_IDLE) {
-            enter(client, CLIENT_ARRIVING, client->clients->service->config->request_timeout);
+            enter(client, CLIENT_READING, client->clients->service->config->request_timeout);
         }
         break;
     case FASTCGI_READY:
@@ -254,7 +266,7 @@ static void act(struct client *client, enum fastcgi_state state)
         close_gently(client);
         break;
     case FASTCGI_FOREIGN:
-        if (!take_left(client)) {
+        if (!adopt_left(client)) {
             close_gently(client);
         }
         break;
@@ -264,18 +276,18 @@ static void act(struct client *client, enum fastcgi_state state)
     }
 }
 
-static void look_and_serve(struct client *client)
+static void poll_and_serve(struct client *client)
 {
     bool answerable;
 
-    act(client, look(client, &answerable));
+    act(client, poll_request(client, &answerable));
 }
 
-/* Whether it can be dropped, as it has left. With its statement under way that is found out when it
- * is answered. */
-static bool is_cancelled(struct client *client)
+/* Takes the request back, unless its statement was sent already. Then the result is awaited, and
+ * the answer finds that the peer has left. */
+static bool cancel(struct client *client)
 {
-    return client->stage == CLIENT_PARKED ||
+    return client->stage == CLIENT_AWAITING_KEYS ||
            service_cancel(client->clients->service, &client->exchange.submission);
 }
 
@@ -283,7 +295,7 @@ static bool is_cancelled(struct client *client)
  * dropped. */
 static void abandon(struct client *client, bool has_left)
 {
-    if (!is_cancelled(client)) {
+    if (!cancel(client)) {
         return;
     }
     exchange_abandon(&client->exchange);
@@ -291,7 +303,7 @@ static void abandon(struct client *client, bool has_left)
     if (has_left) {
         close_client(client);
     } else {
-        enum fastcgi_sent how = fastcgi_end(client->connection);
+        enum fastcgi_sent how = fastcgi_end(client->fastcgi);
 
         exchange_release(&client->exchange);
         sent(client, how);
@@ -305,30 +317,30 @@ static void ready(void *of, uint32_t events)
 
     switch (client->stage) {
     case CLIENT_IDLE:
-    case CLIENT_ARRIVING:
+    case CLIENT_READING:
         if (has_left) {
             /* The peer has told its client that there was no answer, so its request is not run. A
              * server that left a connection here has closed its end as well. */
-            if (!take_left(client)) {
+            if (!adopt_left(client)) {
                 close_client(client);
             }
         } else {
-            look_and_serve(client);
+            poll_and_serve(client);
         }
         break;
-    case CLIENT_ANSWERING:
+    case CLIENT_SENDING:
         if (has_left || (events & EPOLLOUT) != 0) {
-            sent(client, fastcgi_send_rest(client->connection));
+            sent(client, fastcgi_send_rest(client->fastcgi));
         }
         break;
     case CLIENT_CLOSING:
-        if (has_left || !fastcgi_discard(client->connection)) {
+        if (has_left || !fastcgi_discard(client->fastcgi)) {
             close_client(client);
         }
         break;
     default:
         client->has_missed_event = true;
-        if (has_left || fastcgi_look_aside(client->connection) == FASTCGI_ABORTED) {
+        if (has_left || fastcgi_poll_abort(client->fastcgi) == FASTCGI_ABORTED) {
             abandon(client, has_left);
         }
     }
@@ -341,7 +353,7 @@ static void ready(void *of, uint32_t events)
 static void expire_arriving(struct client *client)
 {
     bool answerable;
-    enum fastcgi_state state = look(client, &answerable);
+    enum fastcgi_state state = poll_request(client, &answerable);
 
     if (state == FASTCGI_PARTIAL && answerable) {
         serve(client, STATUS_REQUEST_TIMEOUT);
@@ -352,27 +364,27 @@ static void expire_arriving(struct client *client)
     }
 }
 
-static void unpark(struct client *client, bool may_wait_on)
+static void resume(struct client *client, bool may_wait_on)
 {
     proceed(client, exchange_resume(&client->exchange, may_wait_on));
 }
 
-static void look_at_time(struct client *client, int64_t now_ms, bool has_new_keys)
+static void check_time(struct client *client, int64_t now_ms, bool has_new_keys)
 {
     bool is_late = client->end_ms <= now_ms;
 
     switch (client->stage) {
-    case CLIENT_ARRIVING:
+    case CLIENT_READING:
         if (is_late) {
             expire_arriving(client);
         }
         break;
-    case CLIENT_PARKED:
+    case CLIENT_AWAITING_KEYS:
         if (is_late || has_new_keys) {
-            unpark(client, !is_late);
+            resume(client, !is_late);
         }
         break;
-    case CLIENT_ANSWERING:
+    case CLIENT_SENDING:
     case CLIENT_CLOSING:
         if (is_late) {
             close_client(client);
@@ -386,8 +398,8 @@ static void look_at_time(struct client *client, int64_t now_ms, bool has_new_key
 /* Whether there is a client with a request whose time is measured here. */
 static bool is_timing_requests(const struct clients *clients)
 {
-    return clients->in_stage[CLIENT_ARRIVING] + clients->in_stage[CLIENT_PARKED] +
-               clients->in_stage[CLIENT_ANSWERING] >
+    return clients->in_stage[CLIENT_READING] + clients->in_stage[CLIENT_AWAITING_KEYS] +
+               clients->in_stage[CLIENT_SENDING] >
            0;
 }
 
@@ -396,14 +408,14 @@ static bool is_timing(const struct clients *clients)
     return is_timing_requests(clients) || clients->in_stage[CLIENT_CLOSING] > 0;
 }
 
-static bool has_new_keys(struct clients *clients)
+static bool update_keys_version(struct clients *clients)
 {
-    if (clients->in_stage[CLIENT_PARKED] == 0) {
+    if (clients->in_stage[CLIENT_AWAITING_KEYS] == 0) {
         return false;
     }
-    uint32_t before = clients->keys_generation;
-    clients->keys_generation = keyring_generation(clients->service->identity.keyring);
-    return clients->keys_generation != before;
+    uint32_t before = clients->keys_version;
+    clients->keys_version = keyring_generation(clients->service->identity.keyring);
+    return clients->keys_version != before;
 }
 
 void clients_proceed(struct clients *clients)
@@ -412,11 +424,11 @@ void clients_proceed(struct clients *clients)
         return;
     }
     int64_t now_ms = clock_ms();
-    bool are_new = has_new_keys(clients);
+    bool has_new_keys = update_keys_version(clients);
 
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
         next = client->next;
-        look_at_time(client, now_ms, are_new);
+        check_time(client, now_ms, has_new_keys);
     }
 }
 
@@ -427,11 +439,11 @@ int clients_wait_ms(const struct clients *clients)
     if (!is_timing(clients)) {
         return -1;
     }
-    if (clients->in_stage[CLIENT_PARKED] > 0) {
-        return CLIENT_KEYS_LOOK_MS;
+    if (clients->in_stage[CLIENT_AWAITING_KEYS] > 0) {
+        return CLIENT_KEYS_POLL_MS;
     }
     for (const struct client *client = clients->first; client != NULL; client = client->next) {
-        bool is_timed = client->stage == CLIENT_ARRIVING || client->stage == CLIENT_ANSWERING ||
+        bool is_timed = client->stage == CLIENT_READING || client->stage == CLIENT_SENDING ||
                         client->stage == CLIENT_CLOSING;
 
         if (is_timed && client->end_ms < first) {
@@ -445,31 +457,31 @@ int clients_wait_ms(const struct clients *clients)
 
 bool clients_are_busy(const struct clients *clients)
 {
-    return is_timing_requests(clients) || clients->in_stage[CLIENT_ASKING] > 0;
+    return is_timing_requests(clients) || clients->in_stage[CLIENT_QUERYING] > 0;
 }
 
-void clients_look_once_more(struct clients *clients)
+void clients_poll(struct clients *clients)
 {
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
         next = client->next;
-        if (client->stage == CLIENT_IDLE || client->stage == CLIENT_ARRIVING) {
-            look_and_serve(client);
+        if (client->stage == CLIENT_IDLE || client->stage == CLIENT_READING) {
+            poll_and_serve(client);
         }
     }
 }
 
-void clients_unpark(struct clients *clients)
+void clients_stop_awaiting_keys(struct clients *clients)
 {
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
         next = client->next;
-        if (client->stage == CLIENT_PARKED) {
-            unpark(client, false);
+        if (client->stage == CLIENT_AWAITING_KEYS) {
+            resume(client, false);
         }
     }
 }
 
 typedef bool client_giver(const struct clients *clients, const void *to, int fd,
-                          const struct buf *arrived);
+                          const struct buf *buffered);
 
 /* Gives away whatever is not being served. False, errno says why: that did not work for all. */
 static bool give_away(struct clients *clients, client_giver *give, const void *to)
@@ -477,16 +489,16 @@ static bool give_away(struct clients *clients, client_giver *give, const void *t
     int failure = 0;
 
     for (struct client *client = clients->first, *next; client != NULL; client = next) {
-        int fd = fastcgi_fd(client->connection);
-        struct buf arrived = {0};
+        int fd = fastcgi_fd(client->fastcgi);
+        struct buf buffered = {0};
 
         next = client->next;
-        if (client->stage != CLIENT_IDLE && client->stage != CLIENT_ARRIVING) {
+        if (client->stage != CLIENT_IDLE && client->stage != CLIENT_READING) {
             continue;
         }
-        fastcgi_arrived(client->connection, &arrived);
+        fastcgi_buffered(client->fastcgi, &buffered);
         epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        if (give(clients, to, fd, &arrived)) {
+        if (give(clients, to, fd, &buffered)) {
             close_client(client);
         } else {
             struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
@@ -494,23 +506,23 @@ static bool give_away(struct clients *clients, client_giver *give, const void *t
             failure = errno;
             epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event);
         }
-        buf_release(&arrived);
+        buf_release(&buffered);
     }
     errno = failure;
     return failure == 0;
 }
 
 static bool give_to_worker(const struct clients *clients, const void *to, int fd,
-                           const struct buf *arrived)
+                           const struct buf *buffered)
 {
-    return handover_give(to, fd, arrived, clients->service->config->drain_timeout);
+    return handover_give(to, fd, buffered, clients->service->config->drain_timeout);
 }
 
 static bool leave_in_socket(const struct clients *clients, const void *to, int fd,
-                            const struct buf *arrived)
+                            const struct buf *buffered)
 {
     (void)clients;
-    return handover_leave(*(const int *)to, fd, arrived);
+    return handover_leave(*(const int *)to, fd, buffered);
 }
 
 void clients_hand_over(struct clients *clients, const struct handover *handover)

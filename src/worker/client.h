@@ -1,6 +1,6 @@
-/* The connections from the front server that a worker has accepted, each with the request on it: it
- * arrives, may wait for an issuer's keys and for the database, and is answered. No stage of that
- * makes the worker wait. */
+/* The connections that a worker has accepted from the front server, each with at most one request.
+ * The request passes the stages of enum client_stage. In none of them does the worker block; each
+ * has a time limit, which clients_proceed() enforces. */
 #ifndef CRUDDUR_WORKER_CLIENT_H
 #define CRUDDUR_WORKER_CLIENT_H
 
@@ -15,17 +15,17 @@ struct client;
 
 enum client_stage {
     CLIENT_IDLE,
-    CLIENT_ARRIVING,  /* part of its request is there; at most request_timeout */
-    CLIENT_PARKED,    /* until there are fresh keys; at most CLIENT_KEYS_WAIT_MS */
-    CLIENT_ASKING,    /* until its statement is done; the database connection sees to the time */
-    CLIENT_ANSWERING, /* until it has taken its answer; at most CLIENT_SEND_TIMEOUT_MS */
-    CLIENT_CLOSING,   /* until it has closed its side as well; at most CLIENT_SEND_TIMEOUT_MS */
+    CLIENT_READING,       /* a part of the request has arrived; request_timeout at most, then 408 */
+    CLIENT_AWAITING_KEYS, /* the issuer's keys are being fetched; CLIENT_KEYS_WAIT_MS at most */
+    CLIENT_QUERYING, /* its statement is queued or sent; db/connection.c enforces the deadline */
+    CLIENT_SENDING,  /* the socket is full; CLIENT_SEND_TIMEOUT_MS at most */
+    CLIENT_CLOSING,  /* until the peer has closed its side; CLIENT_SEND_TIMEOUT_MS at most */
     CLIENT_STAGES
 };
 
 enum {
     CLIENT_KEYS_WAIT_MS = 1500,
-    CLIENT_KEYS_LOOK_MS = 10, /* between looks for them */
+    CLIENT_KEYS_POLL_MS = 10, /* between two checks for new keys */
     CLIENT_SEND_TIMEOUT_MS = 2000
 };
 
@@ -34,12 +34,12 @@ struct clients {
     struct score *score;
     struct client *first;
     int in_stage[CLIENT_STAGES];
-    uint32_t keys_generation; /* of the last look at the parked ones */
+    uint32_t keys_version; /* of the last look at the parked ones */
     int epoll_fd;
 };
 
 /* Takes a connected socket over, with the bytes that another worker has read from it. */
-void clients_add(struct clients *clients, int fd, const struct buf *arrived);
+void clients_add(struct clients *clients, int fd, const struct buf *buffered);
 
 /* Looks at the time and at the keys. */
 void clients_proceed(struct clients *clients);
@@ -51,8 +51,9 @@ int clients_wait_ms(const struct clients *clients);
 bool clients_are_busy(const struct clients *clients);
 
 /* For a worker that leaves. */
-void clients_look_once_more(struct clients *clients); /* at what has arrived without an event yet */
-void clients_unpark(struct clients *clients);         /* whoever waits for keys waits no longer */
+void clients_poll(struct clients *clients); /* at what has arrived without an event yet */
+void clients_stop_awaiting_keys(
+    struct clients *clients); /* whoever waits for keys waits no longer */
 /* Gives all connections away that are not being served. What has come of a request goes with it. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
 /* Likewise, to the next server on the listening socket. False, errno says why: those for which that

@@ -154,7 +154,7 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
 }
 
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
-                             char **parameters, const struct arrival *arrival)
+                             char **parameters, const struct exchange_input *input)
 {
     struct request *request = &exchange->request;
 
@@ -172,13 +172,13 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
         .repeat_window_s = service->config->repeat_window,
         .metrics_source = service->metrics_source.write != NULL ? &service->metrics_source : NULL,
     };
-    request->body = arrival->body;
-    request->body_length = arrival->body_length;
-    if (arrival->is_local && request->remote_addr == NULL) {
+    request->body = input->body;
+    request->body_length = input->body_length;
+    if (input->is_local && request->remote_addr == NULL) {
         request->remote_addr = LOCAL_PEER;
     }
     if (status == STATUS_OK) {
-        status = arrival->status;
+        status = input->status;
     }
     if (status == STATUS_OK) {
         status = route(exchange, service);

@@ -38,7 +38,7 @@ struct exchange {
 };
 
 /* What came with the parameters. */
-struct arrival {
+struct exchange_input {
     enum status status; /* STATUS_OK, or why the rest of the request never came */
     const char *body;   /* NUL-terminated, lives as long as the exchange's arena */
     size_t body_length;
@@ -48,7 +48,7 @@ struct arrival {
 /* Of a zeroed exchange, whose arena may have the arrival's body in it already.
  * DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
-                             char **parameters, const struct arrival *arrival);
+                             char **parameters, const struct exchange_input *input);
 
 /* may_wait: whether it may be DECISION_WAIT once more. */
 enum decision exchange_resume(struct exchange *exchange, bool may_wait);

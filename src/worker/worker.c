@@ -184,7 +184,7 @@ static bool settle(struct worker *worker, int64_t end_ms)
             return false;
         }
         serve_events(worker, clock_sooner(wait_ms(worker), left));
-        clients_unpark(&worker->clients);
+        clients_stop_awaiting_keys(&worker->clients);
         give_connections_away(worker);
     }
     return true;
@@ -197,14 +197,14 @@ static void leave(struct worker *worker)
     score_set(worker->setup->score, WORKER_DRAINING, NULL);
     acceptor_close(&worker->acceptor);
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->setup->life_fd, NULL);
-    clients_unpark(&worker->clients);
+    clients_stop_awaiting_keys(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
         acceptor_drain(&worker->acceptor);
-        clients_look_once_more(&worker->clients); /* among them what other workers have left */
+        clients_poll(&worker->clients); /* among them what other workers have left */
     }
     give_connections_away(worker);
     if (settle(worker, end_ms)) {
-        clients_look_once_more(&worker->clients);
+        clients_poll(&worker->clients);
         settle(worker, end_ms);
     }
     clients_close(&worker->clients);

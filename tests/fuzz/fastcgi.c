@@ -27,7 +27,7 @@ static void serve(struct fastcgi *connection)
         (void)request_init(&request, &arena, parameters);
         const char *body = fastcgi_body(connection, &arena, BODY_MAX, &length);
         MUST(length <= BODY_MAX && body[length] == '\0');
-        (void)fastcgi_look_aside(connection);
+        (void)fastcgi_poll_abort(connection);
         static const char head[] = "Status: 200\r\n\r\n";
         (void)fastcgi_answer(connection, head, sizeof head - 1, body, length);
     }
@@ -41,7 +41,7 @@ static bool proceed(struct fastcgi *connection, int peer)
         char answer[65536];
         bool answerable;
 
-        switch (fastcgi_look(connection, BODY_MAX, &answerable)) {
+        switch (fastcgi_poll(connection, BODY_MAX, &answerable)) {
         case FASTCGI_READY:
             serve(connection);
             break;
@@ -55,7 +55,7 @@ static bool proceed(struct fastcgi *connection, int peer)
         }
         while (recv(peer, answer, sizeof answer, MSG_DONTWAIT) > 0) {
         }
-        if (!fastcgi_is_kept(connection)) {
+        if (!fastcgi_is_reusable(connection)) {
             return false;
         }
     }

@@ -59,7 +59,7 @@ static enum decision begin_as(const struct asked *asked, enum status arrived)
     exchange_release(&exchange);
     struct arena *arena = &exchange.arena;
     size_t length = asked->body != NULL ? strlen(asked->body) : 0;
-    struct arrival arrival = {
+    struct exchange_input input = {
         .status = arrived,
         .body = asked->body != NULL ? asked->body : "",
         .body_length = length,
@@ -72,7 +72,7 @@ static enum decision begin_as(const struct asked *asked, enum status arrived)
         parameters[count++] = arena_printf(arena, "%s", asked->more[i]);
     }
     parameters[count] = NULL;
-    return exchange_begin(&exchange, &service, parameters, &arrival);
+    return exchange_begin(&exchange, &service, parameters, &input);
 }
 
 /* The head and the body that go out. */
