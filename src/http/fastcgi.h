@@ -28,10 +28,10 @@ enum fastcgi_state {
     FASTCGI_PARTIAL,  /* part of a request */
     FASTCGI_READY,    /* a whole request */
     FASTCGI_OVERSIZE, /* more body than body_max: answerable, not worth reading on */
-    FASTCGI_REFUSED, /* no FastCGI, too much for one request, or refused on a connection that isn't to be kept:
-                         close it, after fastcgi_begin_closing */
-    FASTCGI_FOREIGN, /* no FastCGI from its first byte on, and nothing was read */
-    FASTCGI_GONE     /* closed by the peer: close it */
+    FASTCGI_REFUSED,  /* no FastCGI, too long, or refused and without FCGI_KEEP_CONN: close it by
+                         fastcgi_begin_closing */
+    FASTCGI_FOREIGN,  /* no FastCGI from its first byte on, and nothing was read */
+    FASTCGI_GONE      /* closed by the peer: close it */
 };
 
 /* What has come; never blocks. Answers what is no part of a request. A connection whose request has

@@ -24,9 +24,9 @@ enum framing_kind {
     FRAMING_COMPLETE,   /* the last record of the request */
     FRAMING_ASIDE,      /* a record of no request: not for libfcgi */
     FRAMING_ABORTED,    /* ABORT_REQUEST for the request: an ASIDE that ends it */
-    FRAMING_NEXT, /* the first record of another request with the id of the one that is complete: to be
-                           looked at again after that one's answer */
-    FRAMING_INVALID /* nothing that a front server sends to a responder: close the connection */
+    FRAMING_NEXT,       /* the first record of another request with the same id as the complete one:
+                           to be parsed again after that one's answer */
+    FRAMING_INVALID     /* nothing that a front server sends to a responder: close the connection */
 };
 
 /* Where in the name-value pairs (section 3.4) the parameters seen so far end. */

@@ -20,11 +20,11 @@ static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 /* A connection from the front server, and the request on it, one at a time.
  *
- *     IDLE ──bytes──► READING ──complete──► the exchange begins ──response──► SENDING ──► IDLE or CLOSING
- *                                             │    ▲       │                     ▲
- *                                  keys needed│    │keys   │statement     result │
- *                                             ▼    │       ▼                     │
- *                                         AWAITING_KEYS    QUERYING ─────────────┘
+ *     IDLE ──bytes──► READING ──complete──► [begin]
+ *     [begin] ──keys needed──► AWAITING_KEYS ──keys, or too late──► [begin]
+ *     [begin] ──statement──► QUERYING ──result──► [answer]
+ *     [begin] ──response──► [answer]
+ *     [answer] ──socket is full──► SENDING ──all is sent──► IDLE, or CLOSING, or it is freed
  *
  * A stage is skipped if it takes no time. enter() is the only function that changes the stage.
  * close_client() frees the client from any stage but QUERYING with a statement that was sent: its
@@ -110,8 +110,9 @@ static void close_gently(struct client *client)
 
 /* --- answering --- */
 
-/* Waits for the next request. One that has been taken already is looked at in a turn of its own,
- * which an event brings about that is always there. */
+/* Waits for the next request. No event would come for a request that is in the buffer already:
+ * EPOLLOUT, which is ready at once, brings one about. The request is not served here, so that one
+ * connection does not hold up the others. */
 static void wait_for_next(struct client *client)
 {
     bool was_answering = client->stage == CLIENT_SENDING;
@@ -291,8 +292,8 @@ static bool cancel(struct client *client)
            service_cancel(client->clients->service, &client->exchange.submission);
 }
 
-/* The peer has left, or doesn't want its answer: a request that nothing was done for yet is
- * dropped. */
+/* Drops the request of a peer that has left or sent ABORT_REQUEST, unless its statement was
+ * sent. */
 static void abandon(struct client *client, bool has_left)
 {
     if (!cancel(client)) {

@@ -51,9 +51,12 @@ int clients_wait_ms(const struct clients *clients);
 bool clients_are_busy(const struct clients *clients);
 
 /* For a worker that leaves. */
-void clients_poll(struct clients *clients); /* at what has arrived without an event yet */
-void clients_stop_awaiting_keys(
-    struct clients *clients); /* whoever waits for keys waits no longer */
+/* Serves what has arrived without an event so far. */
+void clients_poll(struct clients *clients);
+
+/* Goes on with the keys that there are, for all requests that await others. */
+void clients_stop_awaiting_keys(struct clients *clients);
+
 /* Gives all connections away that are not being served. What has come of a request goes with it. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
 /* Likewise, to the next server on the listening socket. False, errno says why: those for which that

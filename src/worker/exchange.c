@@ -42,7 +42,8 @@ static enum status route(struct exchange *exchange, const struct service *servic
     return status;
 }
 
-/* Who calls, for an endpoint that must know. STATUS_OK with CALLER_PENDING: not yet. */
+/* Determines the caller, for an endpoint that needs it. STATUS_OK with CALLER_PENDING: the keys are
+ * being fetched. */
 static enum status identify(struct exchange *exchange, bool may_wait)
 {
     const struct request *request = &exchange->request;
@@ -67,7 +68,7 @@ static enum status identify(struct exchange *exchange, bool may_wait)
 
 /* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as
  * none. */
-static void notice(struct exchange *exchange)
+static void identify_viewer(struct exchange *exchange)
 {
     if (identify(exchange, false) != STATUS_OK) {
         exchange->caller = (struct caller){.kind = CALLER_ANONYMOUS};
@@ -137,7 +138,7 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
     case ACCESS_ANYONE:
         break;
     case ACCESS_VIEWER:
-        notice(exchange);
+        identify_viewer(exchange);
         break;
     case ACCESS_CALLER:
         status = identify(exchange, may_wait);
@@ -153,6 +154,41 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
     return exchange->caller.kind == CALLER_PENDING ? DECISION_WAIT : handle(exchange);
 }
 
+/* The response to a request that has no endpoint, or whose rest was not read. OPTIONS is answered
+ * on every path. So is a preflight for a path that does not exist: without an answer the browser
+ * would not send the call, and the page would not see the 404 of the call. */
+static void answer_without_endpoint(struct exchange *exchange, enum status status)
+{
+    const struct request *request = &exchange->request;
+    bool is_options = status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS;
+
+    if (is_options ||
+        (status == STATUS_NOT_FOUND && cors_is_preflight(&exchange->service->cors, request))) {
+        response_empty(&exchange->response);
+    } else {
+        problem_respond_one(&exchange->response, request, status);
+    }
+}
+
+/* What the handler gets to know of the settings. */
+static struct call call_of(struct exchange *exchange)
+{
+    const struct service *service = exchange->service;
+    const struct config *config = service->config;
+
+    return (struct call){
+        .request = &exchange->request,
+        .caller = &exchange->caller,
+        .default_handle = config->default_handle,
+        .posts_per_hour = config->posts_per_hour,
+        .messages_per_hour = config->messages_per_hour,
+        .user_pool = config->cognito_pool,
+        .wants_week4 = config->compat == COMPAT_WEEK4,
+        .repeat_window_s = config->repeat_window,
+        .metrics_source = service->metrics_source.write != NULL ? &service->metrics_source : NULL,
+    };
+}
+
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
                              char **parameters, const struct exchange_input *input)
 {
@@ -161,17 +197,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     exchange->started_us = clock_us();
     exchange->service = service;
     enum status status = request_init(request, &exchange->arena, parameters);
-    exchange->call = (struct call){
-        .request = request,
-        .caller = &exchange->caller,
-        .default_handle = service->config->default_handle,
-        .posts_per_hour = service->config->posts_per_hour,
-        .messages_per_hour = service->config->messages_per_hour,
-        .user_pool = service->config->cognito_pool,
-        .wants_week4 = service->config->compat == COMPAT_WEEK4,
-        .repeat_window_s = service->config->repeat_window,
-        .metrics_source = service->metrics_source.write != NULL ? &service->metrics_source : NULL,
-    };
+    exchange->call = call_of(exchange);
     request->body = input->body;
     request->body_length = input->body_length;
     if (input->is_local && request->remote_addr == NULL) {
@@ -186,12 +212,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     if (status == STATUS_OK) {
         return exchange_resume(exchange, true);
     }
-    if ((status == STATUS_METHOD_NOT_ALLOWED && request->method == METHOD_OPTIONS) ||
-        (status == STATUS_NOT_FOUND && cors_is_preflight(&service->cors, request))) {
-        response_empty(&exchange->response); /* so that the page gets to see the call's own 404 */
-    } else {
-        problem_respond_one(&exchange->response, request, status);
-    }
+    answer_without_endpoint(exchange, status);
     return DECISION_RESPOND;
 }
 

@@ -1,5 +1,11 @@
-/* One request's life, from its parameters to its answer's bytes, without any waiting: who runs an
- * exchange begins it, has its statement run if it asks for one, and sends what comes out. */
+/* One request and its response, without input or output: client.c and cgi.c read the request, run
+ * the statement, and send the bytes.
+ *
+ *     exchange_begin ──► DECISION_WAIT ──► exchange_resume ──► DECISION_ASK ──► exchange_result
+ *                    └──────────────────► DECISION_RESPOND ──► exchange_answer, _log, _release
+ *
+ * All memory of the request is in its arena, which exchange_release() frees. response.body may
+ * point into the result of the statement, so that the answer must be taken within its callback. */
 #ifndef CRUDDUR_WORKER_EXCHANGE_H
 #define CRUDDUR_WORKER_EXCHANGE_H
 
@@ -37,15 +43,15 @@ struct exchange {
     char sqlstate[6];
 };
 
-/* What came with the parameters. */
+/* The part of a request that is not in the parameters. */
 struct exchange_input {
     enum status status; /* STATUS_OK, or why the rest of the request never came */
     const char *body;   /* NUL-terminated, lives as long as the exchange's arena */
     size_t body_length;
-    bool is_local; /* it came over no network */
+    bool is_local; /* the client is a process of this host, as for CGI */
 };
 
-/* Of a zeroed exchange, whose arena may have the arrival's body in it already.
+/* Of a zeroed exchange, whose arena may have the body of the input in it already.
  * DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
                              char **parameters, const struct exchange_input *input);
@@ -53,8 +59,8 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 /* may_wait: whether it may be DECISION_WAIT once more. */
 enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
-/* Who the statement is run for, as far as fairness goes: the token's subject, else the client's
- * address, of which IPv6 counts the network (/64). */
+/* What the requests of one user have in common, for the limits per user: the token's subject, else
+ * the client's address, of which for IPv6 the network (/64). */
 const char *exchange_requester(struct exchange *exchange);
 
 /* Makes the response from the statement's result; info as in cache_done. The body may point into
