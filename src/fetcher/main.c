@@ -1,5 +1,5 @@
 /* cruddur-fetch-keys: keeps a file with the issuer's keys fresh, for the pool that started it. The
- * only program here that speaks HTTP to others, so that no worker ever waits for the issuer.
+ * only program here that speaks HTTP to others, so that a worker never blocks on the issuer.
  *
  *     cruddur-fetch-keys URL FILE CA-FILE PAGE-FD WAKE-FD
  *
@@ -134,7 +134,7 @@ static bool fetch(const struct fetcher *fetcher)
     }
     if (good && replace_file(fetcher->file, &text)) {
         atomic_store(&fetcher->link.page->fetched_s, (int64_t)time(NULL));
-        atomic_fetch_add(&fetcher->link.page->generation, 1);
+        atomic_fetch_add(&fetcher->link.page->version, 1);
         log_message(LOG_INFO, "keys", "fetched the issuer's keys");
     } else {
         good = false;
@@ -143,7 +143,8 @@ static bool fetch(const struct fetcher *fetcher)
     return good;
 }
 
-/* Waits for a worker's word or the time. False when the pool is gone. */
+/* Waits until latest_ms, or, once a worker has asked, until earliest_ms. False: the pool has
+ * ended. */
 static bool wait_until(const struct fetcher *fetcher, int64_t earliest_ms, int64_t latest_ms)
 {
     struct pollfd woken = {.fd = fetcher->link.woken_fd, .events = POLLIN};
@@ -163,7 +164,6 @@ static bool wait_until(const struct fetcher *fetcher, int64_t earliest_ms, int64
         if (read(woken.fd, bytes, sizeof bytes) == 0) {
             return false;
         }
-        /* Asked for: as soon as the gap allows. */
         latest_ms = earliest_ms > clock_ms() ? earliest_ms : clock_ms();
     }
 }

@@ -20,7 +20,7 @@ struct keyring {
 
 uint32_t keyring_generation(const struct keyring *keyring)
 {
-    return keyring->settings->link != NULL ? atomic_load(&keyring->settings->link->page->generation)
+    return keyring->settings->link != NULL ? atomic_load(&keyring->settings->link->page->version)
                                            : 0;
 }
 

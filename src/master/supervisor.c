@@ -38,15 +38,30 @@ enum {
     READY_WAIT_MS = LANE_WORKER_COUNT * LINK_FITS_MS + 10000
 };
 
+/* HUP replaces the workers, after the program itself if another one is installed.
+ *
+ *     NONE ──HUP──► ROLLING_OUT ──all numbers have a new worker, or one failed──► NONE
+ *     NONE ──HUP, another program is installed──► TRIAL ──failed──► NONE
+ *                                                 TRIAL ──passed──► the program is executed
+ *
+ * ROLLING_OUT starts the new worker of a number and then asks the old one to leave, from number 1
+ * up. Numbers up to rolled_out have a worker of the next generation, the others one of the current
+ * one; respawn() keeps it that way. The first generation that fails is left, the other one stays. A
+ * HUP that comes meanwhile is remembered in is_reload_wanted, once. */
+enum reload_state { RELOAD_NONE, RELOAD_TRIAL, RELOAD_ROLLING_OUT };
+
+/* The master's state. It owns all generations by way of the pool. Its loop polls: every
+ * TICK_BUSY_MS while something changes (is_unsettled), else every TICK_IDLE_MS or at a signal. */
 struct supervisor {
     struct pool pool;
     struct generation *current;
-    struct generation *next; /* being rolled out; NULL: nothing is */
-    int rolled_out;          /* numbers up to this one have their worker of the next generation */
-    int64_t retry_ms;        /* of the reload, when there was no process for the next worker */
+    enum reload_state reload;
+    struct generation *next; /* in RELOAD_ROLLING_OUT; else NULL */
+    int rolled_out;
+    int64_t retry_ms; /* of the reload, when there was no process for the next worker */
     struct respawn_budget budget;
     bool is_throttled;
-    bool is_reload_wanted; /* HUP came while the pool was being replaced */
+    bool is_reload_wanted;
     struct listener listener;
     struct key_fetcher fetcher;
     struct helper old_fetcher; /* of the program that this one has replaced, for its workers */
@@ -108,7 +123,7 @@ static bool differ(const char *one, const char *other)
     return strcmp(one != NULL ? one : "", other != NULL ? other : "") != 0;
 }
 
-/* The socket is there already. */
+/* The socket stays open across a reload. */
 static void warn_of_fixed_settings(const struct config *old, const struct config *new)
 {
     if (differ(old->listen, new->listen) || differ(old->listen_group, new->listen_group) ||
@@ -132,13 +147,16 @@ static void refuse_program(struct supervisor *supervisor)
 static void try_program(struct supervisor *supervisor)
 {
     log_message(LOG_INFO, "supervisor", "HUP: another program is installed: trying it");
-    if (!upgrade_try(&supervisor->upgrade, supervisor->argv)) {
+    if (upgrade_try(&supervisor->upgrade, supervisor->argv)) {
+        supervisor->reload = RELOAD_TRIAL;
+    } else {
         refuse_program(supervisor);
     }
 }
 
-/* The old workers and the new ones have different counters of writes: no page that the old ones
- * keep may count any more, and the new ones keep none while there are old ones (ensure_helpers). */
+/* Workers of the old program and of the new one have different memory for the count of writes. So
+ * no cached page of an old worker may be fresh any more, and the new workers get no watcher while
+ * old ones are left (ensure_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
@@ -152,6 +170,7 @@ static void execute_program(struct supervisor *supervisor)
 
 static void end_trial(struct supervisor *supervisor, bool has_passed)
 {
+    supervisor->reload = RELOAD_NONE;
     if (supervisor->is_stopping) {
         return;
     }
@@ -164,7 +183,7 @@ static void end_trial(struct supervisor *supervisor, bool has_passed)
 
 static void begin_reload(struct supervisor *supervisor)
 {
-    bool is_busy = supervisor->next != NULL || supervisor->upgrade.trial != 0;
+    bool is_busy = supervisor->reload != RELOAD_NONE;
 
     supervisor->is_reload_wanted = is_busy;
     if (is_busy || supervisor->is_stopping) {
@@ -184,6 +203,7 @@ static void begin_reload(struct supervisor *supervisor)
     }
     warn_of_fixed_settings(&supervisor->current->config, &supervisor->next->config);
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
+    supervisor->reload = RELOAD_ROLLING_OUT;
     supervisor->rolled_out = 0;
     supervisor->retry_ms = 0;
     respawn_budget_init(&supervisor->budget, clock_ms());
@@ -195,6 +215,7 @@ static void abandon_reload(struct supervisor *supervisor)
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
     pool_retire(&supervisor->pool, supervisor->next);
     pool_leave_generation(&supervisor->pool, supervisor->next);
+    supervisor->reload = RELOAD_NONE;
     supervisor->next = NULL;
     respawn_budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
 }
@@ -207,23 +228,23 @@ static void note_reload(const struct supervisor *supervisor)
 
 static void finish_reload(struct supervisor *supervisor)
 {
-    pool_retire(&supervisor->pool, supervisor->current); /* numbers that there are no more */
+    pool_retire(&supervisor->pool, supervisor->current); /* those above the new number of workers */
     pool_leave_generation(&supervisor->pool, supervisor->current);
     supervisor->current = supervisor->next;
+    supervisor->reload = RELOAD_NONE;
     supervisor->next = NULL;
     note_reload(supervisor);
     log_setup((enum log_level)supervisor->current->config.log_level,
               (enum log_format)supervisor->current->config.log_format);
-    /* These start again with the new settings. */
+    /* ensure_helpers() starts them again, with the new settings. */
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }
 
-/* The first worker decides: without a process for it the reload is given up. Later ones are tried
- * again once a second, with both generations serving: those that would have to go back had no
- * process either. */
+/* If the first worker cannot be forked, the reload is given up. For later ones fork is tried once a
+ * second, and both generations serve meanwhile: to go back would need new processes, too. */
 static void start_replacement(struct supervisor *supervisor, int number)
 {
     if (clock_ms() < supervisor->retry_ms || !pool_has_slot(&supervisor->pool)) {
@@ -267,7 +288,8 @@ static void advance_reload(struct supervisor *supervisor)
 
 /* --- keeping it running --- */
 
-/* One that ends before it took anybody's place shows that its kind cannot run. */
+/* A new worker that ends before the old one was asked to leave shows that its generation cannot
+ * run. */
 static void worker_ended(struct supervisor *supervisor, const struct child *who)
 {
     if (who->generation != NULL && who->generation == supervisor->next &&
@@ -315,11 +337,11 @@ static bool respawn_one(struct supervisor *supervisor, int number, struct genera
     return is_started;
 }
 
-/* Sees to it that every number has its worker. Numbers that a reload has passed have one of the
- * next generation. */
+/* Starts the workers that are missing: one for each number, of the next generation up to
+ * rolled_out. */
 static void respawn(struct supervisor *supervisor)
 {
-    int rolled_out = supervisor->next != NULL ? supervisor->rolled_out : 0;
+    int rolled_out = supervisor->reload == RELOAD_ROLLING_OUT ? supervisor->rolled_out : 0;
     bool is_complete = true;
 
     for (int number = 1; number <= rolled_out && is_complete; number++) {
@@ -367,7 +389,7 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
 
 static bool is_unsettled(const struct supervisor *supervisor)
 {
-    return supervisor->is_stopping || supervisor->next != NULL || supervisor->upgrade.trial != 0 ||
+    return supervisor->is_stopping || supervisor->reload != RELOAD_NONE ||
            lacks_a_helper(supervisor) || pool_leaving(&supervisor->pool) > 0 ||
            pool_running(&supervisor->pool) < supervisor->current->config.workers;
 }
@@ -435,7 +457,7 @@ static void run(struct supervisor *supervisor, const sigset_t *signals)
         pool_enforce(&supervisor->pool);
         upgrade_enforce(&supervisor->upgrade, supervisor->is_stopping);
         if (!supervisor->is_stopping) {
-            if (supervisor->next != NULL) {
+            if (supervisor->reload == RELOAD_ROLLING_OUT) {
                 advance_reload(supervisor);
             } else if (supervisor->is_reload_wanted) {
                 begin_reload(supervisor);
@@ -460,12 +482,13 @@ static void block_signals(sigset_t *signals)
         signal(handled[i], SIG_DFL);
     }
     sigprocmask(SIG_BLOCK, signals, NULL);
-    signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
-    signal(SIGXFSZ, SIG_IGN); /* likewise, a log that may not grow on costs lines */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the log may have ended */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a log that has reached its limit loses lines, but the process stays */
 }
 
-/* The socket and what the workers share: this program's own, or what an earlier one of this process
- * has left. */
+/* The pool, with a socket and shared memory of its own, or with those of the program that this
+ * process executed before. */
 static bool open_pool(struct supervisor *supervisor)
 {
     if (upgrade_is_inherited()) {
@@ -475,7 +498,7 @@ static bool open_pool(struct supervisor *supervisor)
     return pool_open(&supervisor->pool);
 }
 
-/* What workers are forked from. */
+/* Makes everything that the workers inherit by fork. */
 static bool prepare(struct supervisor *supervisor)
 {
     const struct config *config = &supervisor->current->config;

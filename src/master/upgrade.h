@@ -2,7 +2,7 @@
  * USR2, so that it stays the same process and its workers stay its children. They serve until
  * workers of the new program have taken their places.
  *
- *     HUP, and another file is installed → trial → execution → a reload, with the old workers as the old set
+ *     HUP, and another file is installed → trial → execution → a reload of the old workers
  *
  * The trial is a process that executes the new program, which reads settings and templates and says
  * that it can run. Without its word nothing changes. The next program is told by an environment

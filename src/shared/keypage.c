@@ -36,24 +36,43 @@ int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd)
     return link->page != NULL ? 0 : -1;
 }
 
+/* --- next_ask --- */
+
+enum { PENDING = 1 };
+
+static int64_t with_pending(int64_t time_ms)
+{
+    return time_ms | PENDING;
+}
+
+static int64_t without_pending(int64_t time_ms)
+{
+    return time_ms & ~(int64_t)PENDING;
+}
+
+static bool is_pending(int64_t next_ask)
+{
+    return (next_ask & PENDING) != 0;
+}
+
 bool keypage_ask(const struct keypage_link *link)
 {
     int64_t now = clock_ms();
-    int64_t next = atomic_load(&link->page->next_ask_ms);
-    int64_t asked = (now + KEYS_FETCH_GAP_MS) | 1;
+    int64_t next = atomic_load(&link->page->next_ask);
+    int64_t asked = with_pending(now + KEYS_FETCH_GAP_MS);
 
     if (now < next) {
-        return next & 1;
+        return is_pending(next);
     }
-    if (atomic_compare_exchange_strong(&link->page->next_ask_ms, &next, asked)) {
-        ssize_t ignored = write(link->wake_fd, "k", 1); /* a full pipe is a woken fetcher */
+    if (atomic_compare_exchange_strong(&link->page->next_ask, &next, asked)) {
+        ssize_t ignored = write(link->wake_fd, "k", 1); /* a full pipe wakes the fetcher, too */
         (void)ignored;
         return true;
     }
-    return next & 1; /* somebody was faster: the value is theirs */
+    return is_pending(next); /* another process was faster, and next has its value */
 }
 
 void keypage_fetched(const struct keypage_link *link)
 {
-    atomic_store(&link->page->next_ask_ms, (clock_ms() + KEYS_FETCH_GAP_MS) & ~INT64_C(1));
+    atomic_store(&link->page->next_ask, without_pending(clock_ms() + KEYS_FETCH_GAP_MS));
 }

@@ -1,5 +1,8 @@
-/* What the process that fetches the issuer's keys and the workers that use them tell each other: a
- * page of shared memory without locks, and a pipe to wake the fetcher. */
+/* The memory that the key fetcher shares with the workers, without locks, and a pipe that wakes the
+ * fetcher. The fetcher is a program of its own, so the memory is a descriptor that it inherits.
+ *
+ *     fetcher  writes the file, then fetched_s and version, then keypage_fetched()
+ *     worker   sees another version and reads the file; or asks for a fetch by keypage_ask() */
 #ifndef CRUDDUR_SHARED_KEYPAGE_H
 #define CRUDDUR_SHARED_KEYPAGE_H
 
@@ -10,11 +13,13 @@
 enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, whatever is asked for */ };
 
 struct keypage {
-    _Atomic uint32_t generation; /* goes up when the keys' file has new text */
-    _Atomic int64_t fetched_s;   /* when the issuer last gave them, seconds since 1970; 0: never */
-    /* Monotonic: nobody wakes the fetcher before this. Odd while a fetch that was asked for is to
-     * come, even when it is done. */
-    _Atomic int64_t next_ask_ms;
+    _Atomic uint32_t version;  /* grows when the keys' file has new text */
+    _Atomic int64_t fetched_s; /* when the issuer last gave them, seconds since 1970; 0: never */
+    /* Monotonic time in ms before which the fetcher is not woken again, and in bit 0 whether a
+     * requested fetch is pending. Both are in one word because they change together: with two, a
+     * worker could see the new time with the old flag and not wait for keys that are on their way,
+     * or set the flag just after the fetch had ended, and then all would wait for nothing. */
+    _Atomic int64_t next_ask;
 };
 
 struct keypage_link {
@@ -28,11 +33,11 @@ struct keypage_link {
 int keypage_open(struct keypage_link *link);
 int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd);
 
-/* Asks for fresh keys, at most once per KEYS_FETCH_GAP_MS for the whole pool. Never blocks. Whether
- * a fetch is to be waited for: not when one has been done less than that ago. */
+/* Wakes the fetcher, at most once per KEYS_FETCH_GAP_MS for the whole pool. Does not block. Whether
+ * a fetch is pending: false if one has ended less than that ago. */
 bool keypage_ask(const struct keypage_link *link);
 
-/* The fetcher's word that a fetch is done, behind the new generation if there is one. */
+/* For the fetcher: a fetch has ended. Call this after version was changed, if it was. */
 void keypage_fetched(const struct keypage_link *link);
 
 #endif
