@@ -740,41 +740,24 @@ declare
 begin
     for reply in
         with recursive thread as (
-            (
-                select a.uuid, a.user_uuid, a.message, a.replies_count, a.reposts_count, a.likes_count, a.reply_to_activity_uuid,
-                    a.expires_at, a.created_at, 1 as depth
-                from public.activities a
-                where (a.reply_to_activity_uuid, a.created_at, a.uuid) < (top, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                    and a.reply_to_activity_uuid >= top
-                    and coalesce(a.expires_at > now(), true)
-                order by a.reply_to_activity_uuid desc, a.created_at desc, a.uuid desc
-                limit 30
-            )
+            select a.uuid, a.created_at, a.replies_count, 1 as depth
+            from public.replies(top, true, null, null, 30) a
             union all
-            select below.*, thread.depth + 1
+            select a.uuid, a.created_at, a.replies_count, thread.depth + 1
             from thread
-            cross join lateral (
-                select a.uuid, a.user_uuid, a.message, a.replies_count, a.reposts_count, a.likes_count, a.reply_to_activity_uuid,
-                    a.expires_at, a.created_at
-                from public.activities a
-                where (a.reply_to_activity_uuid, a.created_at, a.uuid)
-                        < (thread.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                    and a.reply_to_activity_uuid >= thread.uuid
-                    and coalesce(a.expires_at > now(), true)
-                order by a.reply_to_activity_uuid desc, a.created_at desc, a.uuid desc
-                limit 10
-            ) below
+            cross join lateral public.replies(thread.uuid, true, null, null, 10) a
             where thread.replies_count > 0
                 and thread.depth < 5
         ),
         found as (
             select * from thread limit 50
         )
-        select f.uuid, u.display_name, u.handle, f.message, f.replies_count, f.reposts_count, f.likes_count, f.reply_to_activity_uuid,
-            f.expires_at, f.created_at
-        from found f
-        join public.users u on u.uuid = f.user_uuid
-        order by f.depth desc, f.created_at, f.uuid
+        select card.*
+        from found
+        cross join lateral public.activity(found.uuid) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        order by found.depth desc, found.created_at, found.uuid
     loop
         own := to_jsonb(reply) || jsonb_build_object('replies', coalesce(children -> reply.uuid::text, '[]'));
         parent := reply.reply_to_activity_uuid::text;
@@ -856,6 +839,309 @@ begin
 end
 $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
+
+-- Parts that the statements of sql/ share. Each is one expression or one select, by which the planner replaces the call: the plan is
+-- the same as if the text stood in the statement. Therefore they have no SET clause and run with the caller's rights, and an argument
+-- is a parameter or a column, never a subquery.
+
+-- The position behind which a list from new to old goes on: (created_at, uuid) < (page_time(after_us), page_uuid(after_uuid)).
+-- Nulls are the position before the first row.
+create function page_time(after_us bigint) returns timestamptz
+    language sql
+    stable
+    parallel safe
+as $$
+    select coalesce('epoch'::timestamptz + after_us * interval '1 microsecond', 'infinity')
+$$;
+
+create function page_uuid(after_uuid uuid) returns uuid
+    language sql
+    immutable
+    parallel safe
+as $$
+    select coalesce(after_uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+$$;
+
+-- The same for a list from old to new, with ">".
+create function since_time(since_us bigint) returns timestamptz
+    language sql
+    stable
+    parallel safe
+as $$
+    select coalesce('epoch'::timestamptz + since_us * interval '1 microsecond', '-infinity')
+$$;
+
+create function since_uuid(since_uuid uuid) returns uuid
+    language sql
+    immutable
+    parallel safe
+as $$
+    select coalesce(since_uuid, '00000000-0000-0000-0000-000000000000')
+$$;
+
+-- A position as cursors contain it: the microseconds since 1970, a slash, and the uuid.
+create function page_key(at timestamptz, id uuid) returns text
+    language sql
+    stable
+    parallel safe
+as $$
+    select (extract(epoch from at) * 1000000)::bigint || '/' || id
+$$;
+
+-- The server's clock in microseconds since 1970.
+create function clock_us() returns bigint
+    language sql
+as $$
+    select (extract(epoch from clock_timestamp()) * 1000000)::bigint
+$$;
+
+-- Whether the server's clock is before not_after, in microseconds since 1970.
+create function is_timely(not_after bigint) returns boolean
+    language sql
+as $$
+    select clock_timestamp() < 'epoch'::timestamptz + not_after * interval '1 microsecond'
+$$;
+
+-- The user that a request is from: the one of the token's subject; without a subject, the one with this handle. is_allowed: a handle
+-- that came with a subject is that user's.
+create function caller(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select u.uuid, u.display_name, u.handle, sub is null or name is null or public.fold_text(u.handle) = public.fold_text(name)
+    from public.users u
+    where u.cognito_user_id = sub
+        or (sub is null and u.folded_handle = public.fold_text(name))
+$$;
+
+-- The outcome where caller() has no row.
+create function missing_caller(sub text) returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select case when sub is null then 'user_not_found' else 'user_not_registered' end
+$$;
+
+-- Whether an activity has neither expired nor been deleted. The planner has no statistics of this expression, so it does not expect
+-- that nearly all rows behind an index are thrown away.
+create function is_live(expires_at timestamptz) returns boolean
+    language sql
+    stable
+    parallel safe
+as $$
+    select coalesce(expires_at > now(), true)
+$$;
+
+-- One activity, and the names of one user. The limits prevent plans that read all activities or all users.
+create function activity(id uuid) returns setof activities
+    language sql
+    stable
+    rows 1
+as $$
+    select * from public.activities where uuid = id limit 1
+$$;
+
+create function author(id uuid) returns table (handle text, display_name text)
+    language sql
+    stable
+    rows 1
+as $$
+    select handle, display_name from public.users where uuid = id limit 1
+$$;
+
+-- An activity as the API returns it. is_asked in marks: the request names a viewer; if not, both columns are null. (A subquery that
+-- returns true: exists() may become a hash of the whole table.)
+create function card(a activities, author_name text, author_handle text) returns table (
+    uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
+    reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz
+)
+    language sql
+    stable
+    rows 1
+as $$
+    select
+        a.uuid, author_name, author_handle, a.message, a.replies_count, a.reposts_count, a.likes_count, a.reply_to_activity_uuid,
+        a.expires_at, a.created_at
+$$;
+
+create function marks(viewer uuid, is_asked boolean, activity uuid) returns table (liked boolean, reposted boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select
+        case when is_asked then coalesce((select true from public.likes where user_uuid = viewer and activity_uuid = activity), false) end,
+        case when is_asked then coalesce((select true from public.reposts where user_uuid = viewer and activity_uuid = activity), false) end
+$$;
+
+-- An activity as one event of a list that has reposts: a repost at "at" by reposter, or (null) the post itself; reposters: all of the page.
+create function event_card(activity uuid, viewer uuid, reposter uuid, at timestamptz, reposters uuid[]) returns table (body json)
+    language sql
+    stable
+    rows 1
+as $$
+    select row_to_json(shown)
+    from public.activity(activity) a
+    cross join lateral public.author(a.user_uuid) u
+    cross join lateral (
+        select
+            card.*,
+            marks.*,
+            (select row_to_json(names) from public.author(reposter) names) as reposted_by,
+            case when reposter is not null then at end as reposted_at,
+            (
+                select coalesce(json_agg(names order by listed.number), '[]')
+                from unnest(reposters) with ordinality listed (uuid, number)
+                cross join lateral public.author(listed.uuid) names
+            ) as reposters,
+            '[]'::json as replies
+        from public.card(a, u.display_name, u.handle) card
+        cross join lateral public.marks(viewer, true, a.uuid) marks
+    ) shown
+$$;
+
+-- The top-level activities behind a position, from new to old, expired ones included.
+create function posts_before(after_us bigint, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select *
+    from public.activities
+    where reply_to_activity_uuid is null
+        and (created_at, uuid) < (public.page_time(after_us), public.page_uuid(after_uuid))
+    order by created_at desc, uuid desc
+    limit most
+$$;
+
+-- Those that were not visible in a snapshot and are now, and older ones of the same time; the latest transaction first.
+create function posts_since(seen pg_snapshot, before xid8, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select *
+    from public.activities
+    where reply_to_activity_uuid is null
+        and written_by >= pg_snapshot_xmin(seen)
+        and written_by < pg_snapshot_xmax(pg_current_snapshot())
+        and (written_by, uuid) < (coalesce(before, '18446744073709551615'), public.page_uuid(after_uuid))
+    order by written_by desc, uuid desc
+    limit most
+$$;
+
+-- The replies to an activity that have not expired, behind a position, from the newest on or from the oldest on. They are a range in the
+-- index's order: for an equality the planner expects an average activity's few replies, and would fetch and sort all of them. The
+-- subquery around the limit keeps it from expecting that a whole page is needed.
+create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    (
+        select *
+        from public.activities
+        where is_newest
+            and (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
+            and reply_to_activity_uuid >= parent
+            and public.is_live(expires_at)
+        order by reply_to_activity_uuid desc, created_at desc, uuid desc
+        limit (select most)
+    )
+    union all
+    (
+        select *
+        from public.activities
+        where not is_newest
+            and (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
+            and reply_to_activity_uuid <= parent
+            and public.is_live(expires_at)
+        order by reply_to_activity_uuid, created_at, uuid
+        limit (select most)
+    )
+$$;
+
+-- A row if the author has made "most" activities within the last hour (0: any number is allowed): in how many seconds there is room for
+-- another one. Deleted and expired ones count until they are purged.
+create function full_hour(author uuid, most integer) returns table (retry_after_s integer)
+    language sql
+    stable
+    rows 1
+as $$
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
+    from (
+        select created_at
+        from public.activities
+        where user_uuid = author
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(most - 1, 0)
+        limit 1
+    ) nth
+    where most > 0
+$$;
+
+-- A user's unexpired top-level activities behind a position: the newest "most" of each lifetime.
+create function live_posts(author uuid, after_us bigint, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select newest.*
+    from public.lifetimes() lifetime
+    cross join lateral (
+        select *
+        from public.activities
+        where user_uuid = author
+            and reply_to_activity_uuid is null
+            and public.lifetime_key(created_at, expires_at) > lifetime.since
+            and (public.lifetime_key(created_at, expires_at), uuid) < (
+                coalesce(lifetime.zero + after_us, lifetime.until),
+                public.page_uuid(after_uuid)
+            )
+            and public.is_live(expires_at)
+        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
+        limit (select most)
+    ) newest
+$$;
+
+-- The profile on a user's page. cruds_count ends at 1000, which stands for more.
+create function profile(name text, viewer uuid, is_asked boolean) returns table (
+    uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean
+)
+    language sql
+    stable
+    rows 1
+as $$
+    select
+        u.uuid,
+        u.cognito_user_id,
+        u.handle,
+        u.display_name,
+        u.bio,
+        (select count(*) from (select from public.live_posts(u.uuid, null, null, 1000) limit 1000) counted),
+        case when is_asked then coalesce((select true from public.follows where follower_uuid = viewer and followed_uuid = u.uuid), false) end
+    from public.users u
+    where u.folded_handle = public.fold_text(name)
+$$;
+
+-- The snapshot in what current_view returned to an earlier statement; null if that was not in this server's run. What contains no
+-- snapshot is an error.
+create function snapshot_of(view text) returns pg_snapshot
+    language sql
+as $$
+    select
+        case
+            when split_part(view, '/', 2)::pg_snapshot is not null and split_part(view, '/', 1) = split_part(public.current_view(), '/', 1)
+                then split_part(view, '/', 2)::pg_snapshot
+        end
+$$;
+revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
+    page_key(timestamptz, uuid), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
+    is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
+    event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
+    posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer),
+    full_hour(uuid, integer), live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean),
+    snapshot_of(text) from public;
 
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
 -- uuid is the activity's for a reply or a mention, else a random one; activities/show.sql takes both.
@@ -1228,6 +1514,14 @@ begin
 end
 $$;
 revoke all on function settle_replies(uuid, integer) from public;
+
+-- Has the replies end with an activity whose end was changed: at once if there are at most 50, otherwise by the purge.
+create function settle(top uuid, replies_count integer) returns integer
+    language sql
+as $$
+    select public.settle_replies(top, case when replies_count <= 50 then 50 else 0 end)
+$$;
+revoke all on function settle(uuid, integer) from public;
 
 -- The purge's part of that, "batch" replies at most; how many, or -1 when nothing but a thread's end was found.
 create function settle_threads(batch integer) returns integer
@@ -1802,6 +2096,52 @@ create table messages (
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid, created_at desc);
 
+-- Parts of the statements of sql/messages/, as above.
+create function full_message_hour(sender uuid, most integer) returns table (retry_after_s integer)
+    language sql
+    stable
+    rows 1
+as $$
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
+    from (
+        select created_at
+        from public.messages
+        where user_uuid = sender
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(most - 1, 0)
+        limit 1
+    ) nth
+    where most > 0
+$$;
+
+-- A user's conversations behind a position, the newest message first; at most 250 of each side of the pair.
+create function conversations(mine uuid, at timestamptz, id uuid)
+    returns table (uuid uuid, other_uuid uuid, last_message_at timestamptz, moved_by xid8)
+    language sql
+    stable
+as $$
+    (
+        select g.uuid, g.second_user_uuid, g.last_message_at, g.moved_by
+        from public.message_groups g
+        where g.first_user_uuid = mine
+            and (g.last_message_at, g.uuid) < (at, id)
+        order by g.last_message_at desc, g.uuid desc
+        limit 250
+    )
+    union all
+    (
+        select g.uuid, g.first_user_uuid, g.last_message_at, g.moved_by
+        from public.message_groups g
+        where g.second_user_uuid = mine
+            and (g.last_message_at, g.uuid) < (at, id)
+        order by g.last_message_at desc, g.uuid desc
+        limit 250
+    )
+$$;
+revoke all on function full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid) from public;
+
 -- Refuses new blank messages, as set_activity_search does. is_blank is not in the trigger's WHEN clause, which is planned again for
 -- each statement.
 create function refuse_blank_message() returns trigger
@@ -1976,7 +2316,8 @@ insert into applied_migrations (number, name, checksum) values
     (10, 'environment', '78c3c55b9c8ca830b279a2508097dda75b73c2a44d8c3c1cb6843583a9193c17'),
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
     (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
-    (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f');
+    (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
+    (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2059,6 +2400,15 @@ begin
             phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
         grant execute on function recent_twin(uuid, uuid, text, interval, integer, boolean), is_key_used(uuid), purge_used_keys(integer) to cruddur_app;
         grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
+        grant execute on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
+            page_key(timestamptz, uuid), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
+            is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
+            marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
+            posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
+            replies(uuid, boolean, bigint, uuid, integer), full_hour(uuid, integer),
+            live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean), snapshot_of(text),
+            full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid),
+            settle(uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;
     end if;
     if to_regrole('cruddur_confirmation') is not null then

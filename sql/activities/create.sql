@@ -16,38 +16,22 @@
 -- idempotency_key_reused (the uuid belongs to another message), posts_exceed_hourly_max, activity_deleted (the activity with the
 -- uuid has expired or was deleted).
 with me as (
-    select uuid, display_name, handle
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
-),
-allowed as (
-    select *
-    from me
-    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
+    select * from public.caller(%(sub)s, %(handle)s)
 ),
 timely as (
-    select *
-    from allowed
-    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+    select uuid
+    from me
+    where is_allowed
+        and public.is_timely(%(not_after)s)
 ),
 full_hour as (
-    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
-    from allowed
-    cross join lateral (
-        select created_at
-        from public.activities
-        where user_uuid = allowed.uuid
-            and created_at > now() - interval '1 hour'
-            and created_at <= now()
-        order by created_at desc
-        offset greatest(%(most)s::integer - 1, 0)
-        limit 1
-    ) nth
-    where %(most)s::integer > 0
+    select hour.retry_after_s
+    from me
+    cross join lateral public.full_hour(me.uuid, %(most)s) hour
+    where me.is_allowed
 ),
 created as (
-    insert into public.activities (uuid, user_uuid, message, expires_at)
+    insert into public.activities as a (uuid, user_uuid, message, expires_at)
     select wanted.uuid, wanted.user_uuid, %(message)s, now() + %(ttl)s::interval
     from (
         select
@@ -75,49 +59,29 @@ created as (
         )
         and case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_key_used(%(uuid)s::uuid) else true end
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning
-        uuid,
-        message,
-        replies_count,
-        reposts_count,
-        likes_count,
-        reply_to_activity_uuid,
-        expires_at,
-        created_at,
-        first_expires_at,
-        xmax = 0 as is_new
+    returning a as post, a.xmax = 0 as is_new
 ),
 answer as (
-    select
-        c.uuid,
-        me.display_name,
-        me.handle,
-        c.message,
-        c.replies_count,
-        c.reposts_count,
-        c.likes_count,
-        c.reply_to_activity_uuid,
-        c.expires_at,
-        c.created_at,
-        not c.is_new and exists (select from public.likes where user_uuid = me.uuid and activity_uuid = c.uuid) as liked,
-        not c.is_new and exists (select from public.reposts where user_uuid = me.uuid and activity_uuid = c.uuid) as reposted,
-        '[]'::json as replies
-    from created c
+    select card.*, coalesce(marks.liked, false) as liked, coalesce(marks.reposted, false) as reposted, '[]'::json as replies
+    from created
     cross join me
+    cross join lateral public.card(created.post, me.display_name, me.handle) card
+    cross join lateral public.marks(me.uuid, not created.is_new, card.uuid) marks
 )
 select
     case
-        when not exists (select from me) then case when %(sub)s is null then 'user_not_found' else 'user_not_registered' end
-        when not exists (select from allowed) then 'generic_403'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me where is_allowed) then 'generic_403'
         when not exists (select from timely) then 'late'
         else coalesce(
             (
                 select
                     case
-                        when expires_at <= now() then 'activity_deleted'
-                        when message <> %(message)s
-                            or reply_to_activity_uuid is not null
-                            or coalesce(first_expires_at, expires_at) is distinct from created_at + %(ttl)s::interval
+                        when (post).expires_at <= now() then 'activity_deleted'
+                        when (post).message <> %(message)s
+                            or (post).reply_to_activity_uuid is not null
+                            or coalesce((post).first_expires_at, (post).expires_at)
+                                is distinct from (post).created_at + %(ttl)s::interval
                             then 'idempotency_key_reused'
                         else 'ok'
                     end
@@ -127,5 +91,5 @@ select
         )
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    public.clock_us() as clock_us,
     (select retry_after_s from full_hour) as retry_after_s

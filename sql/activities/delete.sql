@@ -9,10 +9,7 @@
 -- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it. A mark that is there is written
 -- again, so that there is something to wait for the standby with.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 wanted as (
     select uuid, user_uuid, reply_to_activity_uuid
@@ -41,7 +38,7 @@ held as (
 timely as (
     select *
     from held
-    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+    where public.is_timely(%(not_after)s)
 ),
 gone as (
     update public.activities a
@@ -51,7 +48,7 @@ gone as (
     returning a.uuid, a.replies_count
 ),
 settled as (
-    select sum(public.settle_replies(uuid, case when replies_count <= 50 then 50 else 0 end))
+    select sum(public.settle(uuid, replies_count))
     from gone
     where replies_count > 0
 ),
@@ -65,12 +62,11 @@ counted as (
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
         when exists (select from gone cross join settled) then 'ok'
         when exists (select from held) then 'late'
         when exists (select from wanted, me where wanted.user_uuid <> me.uuid) then 'not_yours'
         else 'not_found'
     end as outcome,
     (select row_to_json(answer) from (select uuid from gone) answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    public.clock_us() as clock_us

@@ -14,8 +14,7 @@
 select
     'ok' as outcome,
     coalesce(search.list, walk.list, '[]') as body,
-    (extract(epoch from coalesce(search.last_created_at, walk.last_created_at)) * 1000000)::bigint
-    || '/' || coalesce(search.last_uuid, walk.last_uuid) as next_key,
+    public.page_key(coalesce(search.last_created_at, walk.last_created_at), coalesce(search.last_uuid, walk.last_uuid)) as next_key,
     (extract(epoch from nullif(coalesce(search.first_expires_at, walk.first_expires_at), 'infinity') - now()) * 1000000)::bigint
         as lives_us,
     public.current_view() as seen
@@ -26,43 +25,11 @@ from (
         (array_agg(shown.uuid))[%(limit)s::integer] as last_uuid,
         min(shown.expires_at) as first_expires_at
     from (
-        select
-            a.uuid,
-            u.display_name,
-            u.handle,
-            a.message,
-            a.replies_count,
-            a.reposts_count,
-            a.likes_count,
-            a.reply_to_activity_uuid,
-            a.expires_at,
-            a.created_at,
-            case
-                when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid)
-                else '[]'
-            end as replies
-        from (
-            select
-                uuid,
-                user_uuid,
-                message,
-                replies_count,
-                reposts_count,
-                likes_count,
-                reply_to_activity_uuid,
-                expires_at,
-                created_at
-            from public.activities
-            where reply_to_activity_uuid is null
-                and (created_at, uuid) < (
-                    coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
-                    coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                )
-            order by created_at desc, uuid desc
-            limit 1000
-        ) a
-        cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) u
-        where a.expires_at is null or a.expires_at > now()
+        select card.*, case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid) else '[]' end as replies
+        from public.posts_before(%(after_us)s, %(after_uuid)s, 1000) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        where public.is_live(a.expires_at)
         order by a.created_at desc, a.uuid desc
         limit %(limit)s::integer
     ) shown
@@ -74,50 +41,29 @@ left join lateral (
         (array_agg(shown.uuid))[%(limit)s::integer] as last_uuid,
         min(shown.expires_at) as first_expires_at
     from (
-        select
-            a.uuid,
-            u.display_name,
-            u.handle,
-            a.message,
-            a.replies_count,
-            a.reposts_count,
-            a.likes_count,
-            a.reply_to_activity_uuid,
-            a.expires_at,
-            a.created_at,
-            case
-                when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid)
-                else '[]'
-            end as replies
+        select card.*, case when %(week4)s::boolean and card.replies_count > 0 then public.embedded_replies(card.uuid) else '[]' end as replies
         from (
-            select newest.*
+            select newest.uuid
             from public.lifetimes() lifetime
             cross join lateral (
-                select
-                    uuid,
-                    user_uuid,
-                    message,
-                    replies_count,
-                    reposts_count,
-                    likes_count,
-                    reply_to_activity_uuid,
-                    expires_at,
-                    created_at
+                select uuid, created_at
                 from public.activities
                 where reply_to_activity_uuid is null
                     and public.lifetime_key(created_at, expires_at) > lifetime.since
                     and (public.lifetime_key(created_at, expires_at), uuid) < (
                         coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
-                        coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                        public.page_uuid(%(after_uuid)s)
                     )
-                    and coalesce(expires_at > now(), true)
+                    and public.is_live(expires_at)
                 order by public.lifetime_key(created_at, expires_at) desc, uuid desc
                 limit %(limit)s::integer
             ) newest
             order by newest.created_at desc, newest.uuid desc
             limit %(limit)s::integer
-        ) a
-        cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) u
+        ) found
+        cross join lateral public.activity(found.uuid) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
         order by a.created_at desc, a.uuid desc
     ) shown
     where walk.last_uuid is null

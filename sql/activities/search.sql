@@ -176,21 +176,11 @@ found as (
     order by created_at desc, uuid desc
     limit (select enough from asked)
 )
-select
-    a.uuid,
-    u.display_name,
-    u.handle,
-    a.message,
-    a.replies_count,
-    a.reposts_count,
-    a.likes_count,
-    a.reply_to_activity_uuid,
-    a.expires_at,
-    a.created_at,
-    '[]'::json as replies
+select card.*, '[]'::json as replies
 from found
-cross join lateral (select * from public.activities where uuid = found.uuid limit 1) a
-cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) u
+cross join lateral public.activity(found.uuid) a
+cross join lateral public.author(a.user_uuid) u
+cross join lateral public.card(a, u.display_name, u.handle) card
 order by
     coalesce(ts_rank('{1, 1, 1, 1}', a.search, (select fit from asked)), 0)
     + case when a.search @@ (select whole from asked) then 0.5 else 0 end

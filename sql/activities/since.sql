@@ -9,82 +9,34 @@
 -- The statement walks along at most 1000 rows of activities_written_idx. If it reads 1000, there is a next page, however few rows
 -- this page has.
 with asked as (
-    select
-        split_part(%(since)s, '/', 2)::pg_snapshot as seen,
-        split_part(%(since)s, '/', 1) = split_part(public.current_view(), '/', 1) as is_of_this_server
+    select public.snapshot_of(%(since)s) as seen
 ),
 walked as (
-    select a.*
+    select a.uuid, a.expires_at, a.written_by
     from asked
-    cross join lateral (
-        select
-            uuid,
-            user_uuid,
-            message,
-            replies_count,
-            reposts_count,
-            likes_count,
-            reply_to_activity_uuid,
-            expires_at,
-            created_at,
-            written_by
-        from public.activities
-        where reply_to_activity_uuid is null
-            and written_by >= pg_snapshot_xmin(asked.seen)
-            and written_by < pg_snapshot_xmax(pg_current_snapshot())
-            and (written_by, uuid) < (
-                coalesce(%(after_us)s::xid8, '18446744073709551615'),
-                coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            )
-        order by written_by desc, uuid desc
-        limit 1000
-    ) a
-    where asked.is_of_this_server
+    cross join lateral public.posts_since(asked.seen, %(after_us)s, %(after_uuid)s, 1000) a
 ),
 page as (
-    select
-        walked.uuid,
-        u.display_name,
-        u.handle,
-        walked.message,
-        walked.replies_count,
-        walked.reposts_count,
-        walked.likes_count,
-        walked.reply_to_activity_uuid,
-        walked.expires_at,
-        walked.created_at,
-        walked.written_by
+    select walked.uuid, walked.written_by
     from walked
     cross join asked
-    cross join lateral (select display_name, handle from public.users where uuid = walked.user_uuid limit 1) u
     where not public.was_seen(walked.written_by, asked.seen)
-        and coalesce(walked.expires_at > now(), true)
+        and public.is_live(walked.expires_at)
     order by walked.written_by desc, walked.uuid desc
     limit %(limit)s::integer
 )
 select
-    case when is_of_this_server then 'ok' else 'cursor_expired' end as outcome,
+    case when (select seen from asked) is not null then 'ok' else 'cursor_expired' end as outcome,
     coalesce(
         (
             select json_agg(shown)
             from (
-                select
-                    uuid,
-                    display_name,
-                    handle,
-                    message,
-                    replies_count,
-                    reposts_count,
-                    likes_count,
-                    reply_to_activity_uuid,
-                    expires_at,
-                    created_at,
-                    case
-                        when %(week4)s::boolean and replies_count > 0 then public.embedded_replies(uuid)
-                        else '[]'
-                    end as replies
+                select card.*, case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid) else '[]' end as replies
                 from page
-                order by written_by desc, uuid desc
+                cross join lateral public.activity(page.uuid) a
+                cross join lateral public.author(a.user_uuid) u
+                cross join lateral public.card(a, u.display_name, u.handle) card
+                order by page.written_by desc, page.uuid desc
             ) shown
         ),
         '[]'
@@ -95,4 +47,3 @@ select
     ) as next_key,
     null as lives_us,
     public.current_view() as seen
-from asked

@@ -6,20 +6,15 @@
 -- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (the other user was deleted), user_not_found,
 -- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max.
 with me as (
-    select uuid, display_name, handle
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select * from public.caller(%(sub)s, %(handle)s)
 ),
 allowed as (
-    select *
-    from me
-    where %(sub)s is null or %(handle)s is null or public.fold_text(handle) = public.fold_text(%(handle)s)
+    select * from me where is_allowed
 ),
 timely as (
     select *
     from allowed
-    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+    where public.is_timely(%(not_after)s)
 ),
 conversation as (
     select g.uuid, g.first_user_uuid is not null and g.second_user_uuid is not null as is_of_two
@@ -28,19 +23,9 @@ conversation as (
     where g.uuid = %(group)s::uuid
 ),
 full_hour as (
-    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer as retry_after_s
+    select hour.retry_after_s
     from allowed
-    cross join lateral (
-        select created_at
-        from public.messages
-        where user_uuid = allowed.uuid
-            and created_at > now() - interval '1 hour'
-            and created_at <= now()
-        order by created_at desc
-        offset greatest(%(most)s::integer - 1, 0)
-        limit 1
-    ) nth
-    where %(most)s::integer > 0
+    cross join lateral public.full_message_hour(allowed.uuid, %(most)s) hour
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message)
@@ -62,8 +47,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
@@ -78,5 +62,5 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
+    public.clock_us() as clock_us,
     (select retry_after_s from full_hour) as retry_after_s

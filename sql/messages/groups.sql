@@ -10,112 +10,49 @@
 -- Each limit is directly at its table, so that the planner does not fetch and sort all conversations of a user. Conversations with
 -- newer messages are looked for among the newest 500.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 asked as (
     select
-        coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity') as at,
-        coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as uuid,
-        case
-            when split_part(%(view)s, '/', 1) = split_part(public.current_view(), '/', 1)
-                then split_part(%(view)s, '/', 2)::pg_snapshot
-        end as view,
-        split_part(%(since)s, '/', 2)::pg_snapshot as seen,
-        coalesce(split_part(%(since)s, '/', 1) = split_part(public.current_view(), '/', 1), true) as is_of_this_server
+        public.page_time(%(after_us)s) as at,
+        public.page_uuid(%(after_uuid)s) as uuid,
+        'infinity'::timestamptz as latest, -- in here it is no constant for the planner
+        public.snapshot_of(%(view)s) as view,
+        public.snapshot_of(%(since)s) as seen
+    where %(since)s::text is null or public.snapshot_of(%(since)s) is not null
 ),
 unmoved as (
-    select g.uuid, g.second_user_uuid as other_uuid, g.last_message_at as position
+    select walked.uuid, walked.other_uuid, walked.last_message_at as position
     from me
     cross join asked
-    cross join lateral (
-        select uuid, second_user_uuid, last_message_at
-        from (
-            select uuid, second_user_uuid, last_message_at, moved_by
-            from public.message_groups
-            where first_user_uuid = me.uuid
-                and (last_message_at, uuid) < (asked.at, asked.uuid)
-            order by last_message_at desc, uuid desc
-            limit 250
-        ) walked
-        where (asked.view is null or public.was_seen(moved_by, asked.view))
-            and (asked.seen is null or not public.was_seen(moved_by, asked.seen))
-        order by last_message_at desc, uuid desc
-        limit %(limit)s::integer
-    ) g
-    where asked.is_of_this_server
-    union all
-    select g.uuid, g.first_user_uuid as other_uuid, g.last_message_at as position
-    from me
-    cross join asked
-    cross join lateral (
-        select uuid, first_user_uuid, last_message_at
-        from (
-            select uuid, first_user_uuid, last_message_at, moved_by
-            from public.message_groups
-            where second_user_uuid = me.uuid
-                and (last_message_at, uuid) < (asked.at, asked.uuid)
-            order by last_message_at desc, uuid desc
-            limit 250
-        ) walked
-        where (asked.view is null or public.was_seen(moved_by, asked.view))
-            and (asked.seen is null or not public.was_seen(moved_by, asked.seen))
-        order by last_message_at desc, uuid desc
-        limit %(limit)s::integer
-    ) g
-    where asked.is_of_this_server
+    cross join lateral public.conversations(me.uuid, asked.at, asked.uuid) walked
+    where (asked.view is null or public.was_seen(walked.moved_by, asked.view))
+        and (asked.seen is null or not public.was_seen(walked.moved_by, asked.seen))
+    order by walked.last_message_at desc, walked.uuid desc
+    limit %(limit)s::integer
 ),
 moved as (
-    select g.uuid, g.second_user_uuid as other_uuid
+    select walked.uuid, walked.other_uuid, place.created_at as position
     from me
     cross join asked
+    cross join lateral public.conversations(me.uuid, asked.latest, public.page_uuid(null)) walked
     cross join lateral (
-        select uuid, second_user_uuid, moved_by
-        from public.message_groups
-        where first_user_uuid = me.uuid
-            and asked.view is not null
-        order by last_message_at desc, uuid desc
-        limit 250
-    ) g
-    where not public.was_seen(g.moved_by, asked.view)
-        and (asked.seen is null or not public.was_seen(g.moved_by, asked.seen))
-    union all
-    select g.uuid, g.first_user_uuid as other_uuid
-    from me
-    cross join asked
-    cross join lateral (
-        select uuid, first_user_uuid, moved_by
-        from public.message_groups
-        where second_user_uuid = me.uuid
-            and asked.view is not null
-        order by last_message_at desc, uuid desc
-        limit 250
-    ) g
-    where not public.was_seen(g.moved_by, asked.view)
-        and (asked.seen is null or not public.was_seen(g.moved_by, asked.seen))
-),
-mine as (
-    select uuid, other_uuid, position from unmoved
-    union all
-    select moved.uuid, moved.other_uuid, place.created_at
-    from moved
-    cross join asked
-    cross join lateral (
-        select created_at
+        select newest.created_at
         from (
             select created_at, written_by
             from public.messages
-            where message_group_uuid = moved.uuid
+            where message_group_uuid = walked.uuid
             order by created_at desc, uuid desc
             limit 200
-        ) walked
-        where public.was_seen(written_by, asked.view)
-        order by created_at desc
+        ) newest
+        where public.was_seen(newest.written_by, asked.view)
+        order by newest.created_at desc
         limit 1
     ) place
-    where (place.created_at, moved.uuid) < (asked.at, asked.uuid)
+    where asked.view is not null
+        and not public.was_seen(walked.moved_by, asked.view)
+        and (asked.seen is null or not public.was_seen(walked.moved_by, asked.seen))
+        and (place.created_at, walked.uuid) < (asked.at, asked.uuid)
 ),
 page as (
     select
@@ -125,8 +62,8 @@ page as (
         other.handle,
         last.message,
         last.created_at
-    from mine
-    left join lateral (select display_name, handle from public.users where uuid = mine.other_uuid limit 1) other on true
+    from (select * from unmoved union all select * from moved) mine
+    left join lateral public.author(mine.other_uuid) other on true
     cross join lateral (
         select message, created_at
         from public.messages
@@ -139,33 +76,23 @@ page as (
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
-        when exists (select from asked where not is_of_this_server) then 'cursor_expired'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from asked) then 'cursor_expired'
         else 'ok'
     end as outcome,
     coalesce(
         (
             select json_agg(shown)
-            from (
-                select uuid, display_name, handle, message, created_at
-                from page
-                order by position desc, uuid desc
-            ) shown
+            from (select uuid, display_name, handle, message, created_at from page order by position desc, uuid desc) shown
         ),
         '[]'
     ) as body,
     (
-        select
-            (extract(epoch from last.position) * 1000000)::bigint || '/' || last.uuid
-            || coalesce('/' || case when asked.view is not null then %(view)s else public.current_view() end, '')
-        from (
-            select position, uuid
-            from page
-            order by position desc, uuid desc
-            offset %(limit)s::integer - 1
-        ) last
-        cross join asked
-    ) as next_key,
+        select public.page_key(position, uuid)
+        from page
+        order by position desc, uuid desc
+        offset %(limit)s::integer - 1
+    )
+    || coalesce('/' || case when (select view from asked) is not null then %(view)s else public.current_view() end, '') as next_key,
     null as lives_us,
     public.current_view() as seen

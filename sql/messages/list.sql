@@ -8,10 +8,7 @@
 -- Outcomes: ok, not_found (no such conversation or user, or one of others), receiver_is_sender, user_not_found,
 -- user_not_registered.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 other as (
     select uuid
@@ -38,45 +35,25 @@ newest as (
         select uuid, user_uuid, message, created_at
         from public.messages
         where message_group_uuid = conversation.uuid
-            and (created_at, uuid) < (
-                coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
-                coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            )
-            and (created_at, uuid) > (
-                coalesce('epoch'::timestamptz + %(since_us)s::bigint * interval '1 microsecond', '-infinity'),
-                coalesce(%(since_uuid)s::uuid, '00000000-0000-0000-0000-000000000000')
-            )
+            and (created_at, uuid) < (public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
+            and (created_at, uuid) > (public.since_time(%(since_us)s), public.since_uuid(%(since_uuid)s))
         order by created_at desc, uuid desc
         limit %(limit)s::integer
     ) m
-    left join lateral (select display_name, handle from public.users where uuid = m.user_uuid limit 1) sender on true
+    left join lateral public.author(m.user_uuid) sender on true
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
         when exists (select from other join me on me.uuid = other.uuid) then 'receiver_is_sender'
         when not exists (select from conversation) and not exists (select from other) then 'not_found'
         else 'ok'
     end as outcome,
     coalesce((select json_agg(newest order by created_at, uuid) from newest), '[]') as body,
-    (
-        select (extract(epoch from oldest.created_at) * 1000000)::bigint || '/' || oldest.uuid
-        from (
-            select created_at, uuid
-            from newest
-            order by created_at desc, uuid desc
-            offset %(limit)s::integer - 1
-        ) oldest
-    ) as next_key,
+    (select public.page_key(created_at, uuid) from newest order by created_at desc, uuid desc offset %(limit)s::integer - 1) as next_key,
     null as lives_us,
     coalesce(
-        (
-            select (extract(epoch from created_at) * 1000000)::bigint || '/' || uuid
-            from newest
-            order by created_at desc, uuid desc
-            limit 1
-        ),
+        (select public.page_key(created_at, uuid) from newest order by created_at desc, uuid desc limit 1),
         %(since_us)s::bigint || '/' || %(since_uuid)s::uuid,
         '0/00000000-0000-0000-0000-000000000000'
     ) as seen

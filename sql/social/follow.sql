@@ -7,16 +7,15 @@
 -- The caller is locked first: whatever one does about follows is done one after the other. What was
 -- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see like.sql.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
-    for no key update
+    select u.uuid
+    from public.caller(%(sub)s, %(handle)s) caller
+    join public.users u on u.uuid = caller.uuid
+    for no key update of u
 ),
 timely as (
     select *
     from me
-    where clock_timestamp() < 'epoch'::timestamptz + %(not_after)s::bigint * interval '1 microsecond'
+    where public.is_timely(%(not_after)s)
 ),
 other as (
     select uuid, handle, display_name
@@ -53,8 +52,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
         when not exists (select from timely) then 'late'
         when not exists (select from other) then 'not_found'
         when exists (select from other join me on me.uuid = other.uuid) then 'followed_is_follower'
@@ -62,4 +60,4 @@ select
         else 'ok'
     end as outcome,
     (select row_to_json(answer) from answer) as body,
-    (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us
+    public.clock_us() as clock_us

@@ -19,19 +19,13 @@
 -- (select true …) instead of exists: that one may become a hash of the whole table. Ranges of reposts from one user on, in
 -- the index's own order, and coalesce: as in activities/show.sql. limit 1 has activities and users looked up one by one.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 asked as (
     select
-        coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity') as at,
-        coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as id,
-        case
-            when split_part(%(view)s, '/', 1) = split_part(public.current_view(), '/', 1)
-                then split_part(%(view)s, '/', 2)::pg_snapshot
-        end as view,
+        public.page_time(%(after_us)s) as at,
+        public.page_uuid(%(after_uuid)s) as id,
+        public.snapshot_of(%(view)s) as view,
         followed > 100 as walks,
         followed <= 1000 as may_step
     from (
@@ -45,7 +39,7 @@ walked_posts as (
         a.uuid as id,
         a.uuid as activity_uuid,
         null::uuid as reposter_uuid,
-        coalesce(a.expires_at > now(), true) and (
+        public.is_live(a.expires_at) and (
             select true
             from public.follows
             where follower_uuid = (select uuid from me)
@@ -152,7 +146,7 @@ tops as materialized (
     cross join lateral (
         select
             max(newest.created_at) filter (
-                where newest.reply_to_activity_uuid is null and coalesce(newest.expires_at > now(), true)
+                where newest.reply_to_activity_uuid is null and public.is_live(newest.expires_at)
             ) as at,
             count(*) as seen,
             min(newest.created_at) as tenth
@@ -183,7 +177,7 @@ tops as materialized (
         ) r
         cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
         where (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
-            and coalesce(a.expires_at > now(), true)
+            and public.is_live(a.expires_at)
         order by r.user_uuid desc, r.created_at desc
         limit 1
     ) head on true
@@ -227,7 +221,7 @@ heads as (
                     coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
                     asked.id
                 )
-                and coalesce(expires_at > now(), true)
+                and public.is_live(expires_at)
             order by public.lifetime_key(created_at, expires_at) desc, uuid desc
             limit 1
         ) newest
@@ -276,7 +270,7 @@ stepped as (
                 coalesce(lifetime.zero + %(after_us)s::bigint, lifetime.until),
                 asked.id
             )
-            and coalesce(expires_at > now(), true)
+            and public.is_live(expires_at)
         order by public.lifetime_key(created_at, expires_at) desc, uuid desc
         limit %(limit)s::integer
     ) event
@@ -297,7 +291,7 @@ stepped as (
         where (r.user_uuid, r.created_at) >= (heads.user_uuid, oldest.at)
             and (r.user_uuid, r.created_at) <= (heads.user_uuid, asked.at)
             and (r.created_at < asked.at or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < asked.id)
-            and coalesce(a.expires_at > now(), true)
+            and public.is_live(a.expires_at)
         order by r.user_uuid desc, r.created_at desc
         fetch first (%(limit)s::integer) rows with ties -- which one comes first of two is in no index
     ) event
@@ -351,66 +345,16 @@ distinct_newest as (
         )
 ),
 page as (
-    select
-        newest.at,
-        newest.id,
-        (
-            select row_to_json(shown)
-            from (
-                select
-                    a.uuid,
-                    author.display_name,
-                    author.handle,
-                    a.message,
-                    a.replies_count,
-                    a.reposts_count,
-                    a.likes_count,
-                    a.reply_to_activity_uuid,
-                    a.expires_at,
-                    a.created_at,
-                    coalesce(
-                        (select true from public.likes where user_uuid = me.uuid and activity_uuid = a.uuid),
-                        false
-                    ) as liked,
-                    coalesce(
-                        (select true from public.reposts where user_uuid = me.uuid and activity_uuid = a.uuid),
-                        false
-                    ) as reposted,
-                    (
-                        select row_to_json(reposter)
-                        from (select handle, display_name from public.users where uuid = newest.reposter_uuid) reposter
-                    ) as reposted_by,
-                    case when newest.reposter_uuid is not null then newest.at end as reposted_at,
-                    (
-                        select coalesce(json_agg(reposter order by listed.number), '[]')
-                        from unnest(newest.reposter_uuids) with ordinality listed (uuid, number)
-                        cross join lateral (select handle, display_name from public.users where uuid = listed.uuid limit 1) reposter
-                    ) as reposters,
-                    '[]'::json as replies
-            ) shown
-        ) as body
-    from distinct_newest newest
+    select coalesce(json_agg(shown.body order by event.at desc, event.id desc), '[]') as list
+    from distinct_newest event
     cross join me
-    cross join lateral (select * from public.activities where uuid = newest.activity_uuid limit 1) a
-    cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) author
+    cross join lateral public.event_card(event.activity_uuid, me.uuid, event.reposter_uuid, event.at, event.reposter_uuids) shown
 )
 select
-    case
-        when exists (select from me) then 'ok'
-        when %(sub)s is null then 'user_not_found'
-        else 'user_not_registered'
-    end as outcome,
-    coalesce((select json_agg(body order by at desc, id desc) from page), '[]') as body,
+    case when exists (select from me) then 'ok' else public.missing_caller(%(sub)s) end as outcome,
+    (select list from page) as body,
     coalesce(
-        (
-            select (extract(epoch from last.at) * 1000000)::bigint || '/' || last.id
-            from (
-                select at, id
-                from newest
-                order by at desc, id desc
-                offset %(limit)s::integer - 1
-            ) last
-        ),
+        (select public.page_key(at, id) from newest order by at desc, id desc offset %(limit)s::integer - 1),
         (
             -- A microsecond earlier where the edge is in that in which the page began: no page leads to itself.
             select

@@ -8,32 +8,18 @@
 -- The statement walks along at most 500 rows of activities_written_idx and 500 of reposts_written_idx. The page ends where the first of
 -- the two ends, and then has a next page.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 asked as (
     select
-        split_part(%(since)s, '/', 2)::pg_snapshot as seen,
-        split_part(%(since)s, '/', 1) = split_part(public.current_view(), '/', 1) as is_of_this_server,
+        public.snapshot_of(%(since)s) as seen,
         coalesce(%(after_us)s::xid8, '18446744073709551615') as written_by,
-        coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') as id
+        public.page_uuid(%(after_uuid)s) as id
 ),
 walked_posts as (
     select a.uuid, a.user_uuid, a.created_at, a.expires_at, a.written_by
     from asked
-    cross join lateral (
-        select uuid, user_uuid, created_at, expires_at, written_by
-        from public.activities
-        where reply_to_activity_uuid is null
-            and written_by >= pg_snapshot_xmin(asked.seen)
-            and written_by < pg_snapshot_xmax(pg_current_snapshot())
-            and (written_by, uuid) < (asked.written_by, asked.id)
-        order by written_by desc, uuid desc
-        limit 500
-    ) a
-    where asked.is_of_this_server
+    cross join lateral public.posts_since(asked.seen, asked.written_by, asked.id, 500) a
 ),
 walked_reposts as (
     select r.activity_uuid, r.user_uuid, r.created_at, r.written_by
@@ -47,7 +33,6 @@ walked_reposts as (
         order by written_by desc, activity_uuid desc
         limit 500
     ) r
-    where asked.is_of_this_server
 ),
 -- The events of all later transactions have been read.
 edge as (
@@ -61,30 +46,21 @@ events as (
     from (
         select written_by, uuid as id, uuid as activity_uuid, user_uuid, null::uuid as reposter_uuid, created_at as at
         from walked_posts
-        where coalesce(expires_at > now(), true)
+        where public.is_live(expires_at)
         union all
         select
-            r.written_by,
-            public.event_uuid('repost', r.user_uuid, r.activity_uuid),
-            r.activity_uuid,
-            r.user_uuid,
-            r.user_uuid,
+            r.written_by, public.event_uuid('repost', r.user_uuid, r.activity_uuid), r.activity_uuid, r.user_uuid, r.user_uuid,
             r.created_at
         from walked_reposts r
-        cross join lateral (select expires_at from public.activities where uuid = r.activity_uuid limit 1) a
-        where coalesce(a.expires_at > now(), true)
+        cross join lateral public.activity(r.activity_uuid) a
+        where public.is_live(a.expires_at)
     ) event
     cross join asked
     cross join edge
     where not public.was_seen(event.written_by, asked.seen)
         and (event.written_by, event.id) < (asked.written_by, asked.id)
         and (edge.written_by is null or event.written_by > edge.written_by)
-        and (
-            select true
-            from public.follows
-            where follower_uuid = (select uuid from me)
-                and followed_uuid = event.user_uuid
-        )
+        and (select true from public.follows where follower_uuid = (select uuid from me) and followed_uuid = event.user_uuid)
     order by event.written_by desc, event.id desc
     limit %(limit)s::integer
 ),
@@ -98,58 +74,19 @@ gathered as (
         array_remove(array_agg(reposter_uuid order by written_by desc, id desc), null) as reposter_uuids
     from events
     group by activity_uuid
-),
-page as (
-    select
-        event.written_by,
-        event.id,
-        (
-            select row_to_json(shown)
-            from (
-                select
-                    a.uuid,
-                    author.display_name,
-                    author.handle,
-                    a.message,
-                    a.replies_count,
-                    a.reposts_count,
-                    a.likes_count,
-                    a.reply_to_activity_uuid,
-                    a.expires_at,
-                    a.created_at,
-                    coalesce((select true from public.likes where user_uuid = me.uuid and activity_uuid = a.uuid), false) as liked,
-                    coalesce((select true from public.reposts where user_uuid = me.uuid and activity_uuid = a.uuid), false) as reposted,
-                    (
-                        select row_to_json(reposter)
-                        from (select handle, display_name from public.users where uuid = event.reposter_uuid) reposter
-                    ) as reposted_by,
-                    case when event.reposter_uuid is not null then event.at end as reposted_at,
-                    (
-                        select coalesce(json_agg(reposter order by listed.number), '[]')
-                        from unnest(event.reposter_uuids) with ordinality listed (uuid, number)
-                        cross join lateral (select handle, display_name from public.users where uuid = listed.uuid limit 1) reposter
-                    ) as reposters,
-                    '[]'::json as replies
-            ) shown
-        ) as body
-    from gathered event
-    cross join me
-    cross join lateral (
-        select uuid, user_uuid, message, replies_count, reposts_count, likes_count, reply_to_activity_uuid, expires_at, created_at
-        from public.activities
-        where uuid = event.activity_uuid
-        limit 1
-    ) a
-    cross join lateral (select display_name, handle from public.users where uuid = a.user_uuid limit 1) author
 )
 select
     case
-        when not exists (select from me) and %(sub)s is null then 'user_not_found'
-        when not exists (select from me) then 'user_not_registered'
-        when exists (select from asked where not is_of_this_server) then 'cursor_expired'
+        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when (select seen from asked) is null then 'cursor_expired'
         else 'ok'
     end as outcome,
-    coalesce((select json_agg(body order by written_by desc, id desc) from page), '[]') as body,
+    (
+        select coalesce(json_agg(shown.body order by event.written_by desc, event.id desc), '[]')
+        from gathered event
+        cross join me
+        cross join lateral public.event_card(event.activity_uuid, me.uuid, event.reposter_uuid, event.at, event.reposter_uuids) shown
+    ) as body,
     coalesce(
         (select written_by || '/' || id from events order by written_by desc, id desc offset %(limit)s::integer - 1),
         (

@@ -12,10 +12,7 @@
 -- Outcomes: ok, user_not_found, user_not_registered.
 -- A walk along the primary key, which steps over what expired since the last purge.
 with me as (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(handle)s))
+    select uuid from public.caller(%(sub)s, %(handle)s)
 ),
 newest as (
     select event.*
@@ -34,23 +31,12 @@ newest as (
             a.reply_to_activity_uuid,
             a.expires_at
         from public.notifications told
-        left join lateral (
-            select message, replies_count, reposts_count, likes_count, reply_to_activity_uuid, expires_at
-            from public.activities
-            where uuid = told.activity_uuid
-            limit 1
-        ) a on true
+        left join lateral public.activity(told.activity_uuid) a on true
         where (told.user_uuid, told.created_at, told.uuid) < (
-                me.uuid,
-                coalesce('epoch'::timestamptz + %(after_us)s::bigint * interval '1 microsecond', 'infinity'),
-                coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            )
+                me.uuid, public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
             and (told.user_uuid, told.created_at, told.uuid) > (
-                me.uuid,
-                coalesce('epoch'::timestamptz + %(since_us)s::bigint * interval '1 microsecond', '-infinity'),
-                coalesce(%(since_uuid)s::uuid, '00000000-0000-0000-0000-000000000000')
-            )
-            and coalesce(a.expires_at > now(), true)
+                me.uuid, public.since_time(%(since_us)s), public.since_uuid(%(since_uuid)s))
+            and public.is_live(a.expires_at)
         order by told.user_uuid desc, told.created_at desc, told.uuid desc
         limit %(limit)s::integer
     ) event
@@ -74,46 +60,25 @@ page as (
         newest.reply_to_activity_uuid,
         newest.expires_at,
         newest.created_at,
+        marks.liked,
+        marks.reposted,
         coalesce(
-            (select true from public.likes where user_uuid = (select uuid from me) and activity_uuid = newest.activity_uuid),
-            false
-        ) as liked,
-        coalesce(
-            (select true from public.reposts where user_uuid = (select uuid from me) and activity_uuid = newest.activity_uuid),
-            false
-        ) as reposted,
-        coalesce(
-            newest.created_at <= (select read_at from public.notification_reads where user_uuid = (select uuid from me)),
+            newest.created_at <= (select read_at from public.notification_reads where user_uuid = me.uuid),
             false
         ) as read,
         '[]'::json as replies
     from newest
-    cross join lateral (select display_name, handle from public.users where uuid = newest.actor_uuid limit 1) actor
+    cross join me
+    cross join lateral public.author(newest.actor_uuid) actor
+    cross join lateral public.marks(me.uuid, true, newest.activity_uuid) marks
 )
 select
-    case
-        when exists (select from me) then 'ok'
-        when %(sub)s is null then 'user_not_found'
-        else 'user_not_registered'
-    end as outcome,
+    case when exists (select from me) then 'ok' else public.missing_caller(%(sub)s) end as outcome,
     coalesce((select json_agg(page order by created_at desc, uuid desc) from page), '[]') as body,
-    (
-        select (extract(epoch from last.created_at) * 1000000)::bigint || '/' || last.uuid
-        from (
-            select created_at, uuid
-            from page
-            order by created_at desc, uuid desc
-            offset %(limit)s::integer - 1
-        ) last
-    ) as next_key,
+    (select public.page_key(created_at, uuid) from page order by created_at desc, uuid desc offset %(limit)s::integer - 1) as next_key,
     null as lives_us,
     coalesce(
-        (
-            select (extract(epoch from created_at) * 1000000)::bigint || '/' || uuid
-            from page
-            order by created_at desc, uuid desc
-            limit 1
-        ),
+        (select public.page_key(created_at, uuid) from page order by created_at desc, uuid desc limit 1),
         %(since_us)s::bigint || '/' || %(since_uuid)s::uuid,
         '0/00000000-0000-0000-0000-000000000000'
     ) as seen

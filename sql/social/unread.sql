@@ -5,11 +5,9 @@
 -- Outcomes: ok, user_not_found, user_not_registered.
 with me as (
     select
-        u.uuid,
-        coalesce((select read_at from public.notification_reads where user_uuid = u.uuid), '-infinity') as read_at
-    from public.users u
-    where u.cognito_user_id = %(sub)s
-        or (%(sub)s is null and u.folded_handle = public.fold_text(%(handle)s))
+        caller.uuid,
+        coalesce((select read_at from public.notification_reads where user_uuid = caller.uuid), '-infinity') as read_at
+    from public.caller(%(sub)s, %(handle)s) caller
 ),
 unread as (
     select
@@ -17,20 +15,16 @@ unread as (
     cross join lateral (
         select
         from public.notifications told
-        left join lateral (select expires_at from public.activities where uuid = told.activity_uuid limit 1) a on true
+        left join lateral public.activity(told.activity_uuid) a on true
         where told.user_uuid >= me.uuid
             and (told.user_uuid, told.created_at, told.uuid) < (me.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             and told.created_at > me.read_at
-            and coalesce(a.expires_at > now(), true)
+            and public.is_live(a.expires_at)
         order by told.user_uuid desc, told.created_at desc, told.uuid desc
         limit (select 100)
     ) event
 )
 select
-    case
-        when exists (select from me) then 'ok'
-        when %(sub)s is null then 'user_not_found'
-        else 'user_not_registered'
-    end as outcome,
+    case when exists (select from me) then 'ok' else public.missing_caller(%(sub)s) end as outcome,
     row_to_json(counted) as body
 from (select count(*) as unread from unread) counted

@@ -6,10 +6,7 @@
 -- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for one who follows nobody, all
 -- follows.
 with me as materialized (
-    select uuid
-    from public.users
-    where cognito_user_id = %(sub)s
-        or (%(sub)s is null and folded_handle = public.fold_text(%(viewer)s))
+    select uuid from public.caller(%(sub)s, %(viewer)s)
 ),
 near as materialized (
     select theirs.followed_uuid as uuid, count(*) as followers

@@ -59,7 +59,15 @@ def test_every_statement_is_tried(database, prepared):
 
 
 def test_what_is_read(database, prepared):
-    """By one session, as a worker's: with the plan that serves any parameters."""
+    """By one session, as a worker's: with the plan that serves any parameters. It has no call of a function that is a part of statements."""
+    parts = {
+        name
+        for name, in database.sql(
+            """select proname from pg_proc
+               where pronamespace = 'public'::regnamespace and proretset and prolang = (select oid from pg_language where lanname = 'sql')"""
+        )
+    }
+    assert {"caller", "card", "replies"} <= parts
     too_much = []
     with Explainer(database) as explainer:
         for name, what, values in cases(database):
@@ -68,6 +76,7 @@ def test_what_is_read(database, prepared):
             times = TIMES.get(name, 1)
             if plan.buffers > most_buffers * times or plan.most_rows > most_rows * times or set(plan.seq_scans) - SMALL:
                 too_much.append(f"{name}, {what}: {plan.buffers} buffers, {plan.most_rows} rows\n{plan.text}")
+            assert not parts & set(re.findall(r"Function Scan on (\w+)", plan.text)), (name, what)
     assert not too_much, "\n".join(too_much)
 
 
