@@ -6,7 +6,7 @@
 -- %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
--- The activity is locked first, as in social/like.sql; a statement that keeps it for longer at that time is waited for.
+-- The activity is locked first, as in social/mark.sql; a statement that keeps it for longer at that time is waited for.
 with me as (
     select * from public.caller(%(sub)s, %(handle)s)
 ),

@@ -5,7 +5,7 @@
 -- %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered.
 -- The caller is locked first: whatever one does about follows is done one after the other. What was
--- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see like.sql.
+-- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see mark.sql.
 with me as (
     select u.uuid
     from public.caller(%(sub)s, %(handle)s) caller

@@ -22,39 +22,44 @@ static enum decision turn(const struct statement_def *def, const char *what, con
     return DECISION_ASK;
 }
 
-const struct statement_def SOCIAL_LIKE = {
-    .name = "social/like",
-    .parameters = {"uuid", "on", "sub", "handle", "not_after"},
+const struct statement_def SOCIAL_MARK = {
+    .name = "social/mark",
+    .parameters = {"kind", "uuid", "on", "sub", "handle", "not_after"},
     .lane = LANE_WRITE,
 };
 
+static enum decision mark(const char *kind, const char *on, struct call *call,
+                          struct response *response, struct statement *statement)
+{
+    enum decision decision = turn(&SOCIAL_MARK, "uuid", on, call, response, statement);
+
+    if (decision == DECISION_ASK) {
+        statement_bind(statement, "kind", kind);
+    }
+    return decision;
+}
+
 enum decision social_like(struct call *call, struct response *response, struct statement *statement)
 {
-    return turn(&SOCIAL_LIKE, "uuid", "true", call, response, statement);
+    return mark("like", "true", call, response, statement);
 }
 
 enum decision social_unlike(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return turn(&SOCIAL_LIKE, "uuid", "false", call, response, statement);
+    return mark("like", "false", call, response, statement);
 }
-
-const struct statement_def SOCIAL_REPOST = {
-    .name = "social/repost",
-    .parameters = {"uuid", "on", "sub", "handle", "not_after"},
-    .lane = LANE_WRITE,
-};
 
 enum decision social_repost(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    return turn(&SOCIAL_REPOST, "uuid", "true", call, response, statement);
+    return mark("repost", "true", call, response, statement);
 }
 
 enum decision social_unrepost(struct call *call, struct response *response,
                               struct statement *statement)
 {
-    return turn(&SOCIAL_REPOST, "uuid", "false", call, response, statement);
+    return mark("repost", "false", call, response, statement);
 }
 
 const struct statement_def SOCIAL_FOLLOW = {

@@ -19,8 +19,7 @@ handler social_notifications; /* what others did that concerns the caller, a lis
 handler social_unread;        /* how many of them are new */
 handler social_read;          /* marks them as read up to a time: until */
 
-extern const struct statement_def SOCIAL_LIKE;
-extern const struct statement_def SOCIAL_REPOST;
+extern const struct statement_def SOCIAL_MARK;
 extern const struct statement_def SOCIAL_FOLLOW;
 extern const struct statement_def SOCIAL_FOLLOWERS;
 extern const struct statement_def SOCIAL_FOLLOWING;

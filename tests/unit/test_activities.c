@@ -249,14 +249,14 @@ static void test_marks(void **state)
     static const struct {
         handler *function;
         const struct statement_def *def;
-        const char *what, *on;
+        const char *what, *on, *kind;
     } rows[] = {
-        {social_like, &SOCIAL_LIKE, "uuid", "true"},
-        {social_unlike, &SOCIAL_LIKE, "uuid", "false"},
-        {social_repost, &SOCIAL_REPOST, "uuid", "true"},
-        {social_unrepost, &SOCIAL_REPOST, "uuid", "false"},
-        {social_follow, &SOCIAL_FOLLOW, "followed", "true"},
-        {social_unfollow, &SOCIAL_FOLLOW, "followed", "false"},
+        {social_like, &SOCIAL_MARK, "uuid", "true", "like"},
+        {social_unlike, &SOCIAL_MARK, "uuid", "false", "like"},
+        {social_repost, &SOCIAL_MARK, "uuid", "true", "repost"},
+        {social_unrepost, &SOCIAL_MARK, "uuid", "false", "repost"},
+        {social_follow, &SOCIAL_FOLLOW, "followed", "true", NULL},
+        {social_unfollow, &SOCIAL_FOLLOW, "followed", "false", NULL},
     };
 
     (void)state;
@@ -270,6 +270,9 @@ static void test_marks(void **state)
         assert_ptr_equal(handled.statement.def, rows[i].def);
         expect_text("capture", bound(&handled, rows[i].what), "the capture");
         expect_text("on", bound(&handled, "on"), rows[i].on);
+        if (rows[i].kind != NULL) {
+            expect_text("kind", bound(&handled, "kind"), rows[i].kind);
+        }
         expect_text("handle", bound(&handled, "handle"), "bayko");
         expect_text("sub", bound(&handled, "sub"), NULL);
         done(&handled);
