@@ -28,7 +28,7 @@ OTHERS=(doc/frontends.md doc/security.md doc/sql.md)
   awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "${PAGES[@]}" \
     | sed "s/\b8080\b/$PORT/g; s/^sleep 1\$/until pgrep --parent \"\$pool\"; do sleep 0.1; done/" >"$script"
   grep -q spawn-fcgi "$script"
-  QUICKSTART_PORT=$PORT CFLAGS=-O0 MAKEFLAGS=--jobs run -0 bash -euo pipefail "$script" 3>&-
+  QUICKSTART_PORT=$PORT CFLAGS=-O0 MAKEFLAGS=--jobs=$(nproc) run -0 bash -euo pipefail "$script" 3>&-
   [[ $output == *'This was imported as seed data!'*'"success":true'*'"display_name":"Ada Lovelace"'* ]]
   [[ $output == *'"liked":true'*'"followed":true'*'"kind":"follow"'*'"kind":"like"'*'{"unread":0}'* ]]
   [[ -z $(processes "$CLONE/") ]]
