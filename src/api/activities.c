@@ -22,6 +22,8 @@ const struct statement_def ACTIVITIES_SINCE = {
     .parameters = {"since", "limit", "after_us", "after_uuid", "week4"},
 };
 
+/* Two statements: a poll with ?since= is rarer, and its comparison of snapshots would slow the
+ * page down for every other request. */
 enum decision activities_home(struct call *call, struct response *response,
                               struct statement *statement)
 {
@@ -147,6 +149,7 @@ const struct statement_def ACTIVITIES_REPLY = {
     .lane = LANE_WRITE,
 };
 
+/* The parent is looked at by the statement, which locks it: its replies are counted there. */
 enum decision activities_reply(struct call *call, struct response *response,
                                struct statement *statement)
 {
@@ -176,6 +179,7 @@ const struct statement_def ACTIVITIES_DELETE = {
     .takes_turns = true,
 };
 
+/* The author is checked by the statement as well. */
 enum decision activities_delete(struct call *call, struct response *response,
                                 struct statement *statement)
 {

@@ -37,6 +37,8 @@ const struct statement_def MESSAGES_LIST = {
                    "since_uuid"},
 };
 
+/* Either by the conversation's UUID or by the other user's handle; the other one of the two is
+ * null. */
 static enum decision list_messages(struct call *call, const char *group, const char *other,
                                    struct response *response, struct statement *statement)
 {

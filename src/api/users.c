@@ -122,6 +122,7 @@ const struct statement_def USERS_UPDATE = {
     .lane = LANE_WRITE,
 };
 
+/* bio is optional: without it, or with null, it stays as it is. */
 enum decision users_update(struct call *call, struct response *response,
                            struct statement *statement)
 {

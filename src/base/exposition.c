@@ -20,6 +20,7 @@ void exposition_labelled(struct buf *text, const char *name, const char *label,
     buf_printf(text, "%s{%s=\"%s\"} %llu\n", name, label, label_value, (unsigned long long)value);
 }
 
+/* Prometheus's unit is the second; the counters are in microseconds. */
 void exposition_seconds(struct buf *text, uint64_t microseconds)
 {
     buf_printf(text, "%llu.%06llu\n", (unsigned long long)(microseconds / 1000000),

@@ -43,6 +43,7 @@ void addresses_note_silent(struct session_memory *memory, const struct target *t
     }
 }
 
+/* A server that was silent before has answered: it may be tried first again. */
 void addresses_note_good(struct session_memory *memory, const struct target *target)
 {
     uint64_t *silent = silent_entry(memory, hash_of(target));

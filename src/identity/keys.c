@@ -130,6 +130,7 @@ void keys_prepare(void)
     RAND_bytes(&byte, 1);                            /* and the generator, which notes a fork */
 }
 
+/* A set without a usable key is no set, so that the keyring keeps the one that it has. */
 struct keys *keys_parse(const char *text, size_t length)
 {
     struct json *set = length <= KEYS_TEXT_MAX ? json_parse(text, length) : NULL;
@@ -173,6 +174,7 @@ bool keys_have(const struct keys *keys, const char *kid)
     return key != NULL && !key->is_ambiguous;
 }
 
+/* The padding is PKCS #1 v1.5, as RS256 says; PSS would be another algorithm. */
 bool keys_verify(const struct keys *keys, const char *kid, const char *text, size_t text_length,
                  const unsigned char *signature, size_t signature_length)
 {
