@@ -26,7 +26,7 @@ struct call {
     struct request *request;
     const struct caller *caller;
     const struct json *body; /* NULL unless the endpoint takes one */
-    struct page page; /* for lists */
+    struct page page;        /* for lists */
     /* handle mode: the user of requests that name no user; NULL if not set */
     const char *default_handle;
     /* How many activities and messages their author may make within an hour; 0: any number. */

@@ -64,7 +64,8 @@ static bool check_login(const struct connection_settings *settings, const struct
         warn_of_login(session, name);
     }
     if (!good) {
-        fprintf(stderr, "cruddurd: %s%s\n", failure.is_unfit ? "" : "database: ", failure.error.text);
+        fprintf(stderr, "cruddurd: %s%s\n",
+                failure.is_unfit ? "" : "database: ", failure.error.text);
     }
     session_close(session);
     return good;
