@@ -145,7 +145,7 @@ const struct catalog *session_catalog(const struct session *session)
     return session->catalog;
 }
 
-/* libpq has no text if it is we who gave up. */
+/* libpq has no text if this process has given the session up. */
 const char *session_error(const struct session *session)
 {
     const char *text = PQerrorMessage(session->pg);
