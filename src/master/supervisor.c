@@ -483,8 +483,7 @@ static void block_signals(sigset_t *signals)
     }
     sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN); /* the reader of the log may have ended */
-    signal(SIGXFSZ,
-           SIG_IGN); /* a log that has reached its limit loses lines, but the process stays */
+    signal(SIGXFSZ, SIG_IGN); /* a log at its limit loses lines, the process stays */
 }
 
 /* The pool, with a socket and shared memory of its own, or with those of the program that this
