@@ -1,9 +1,13 @@
 # shellcheck shell=bash
 # A token issuer for one machine: a key, its JSON Web Key Set, and tokens like those of a Cognito user pool. Sourced,
-# never run.
+# never run. issuer.py is the same issuer as an OpenID provider.
 
-readonly ISSUER=http://127.0.0.1/cruddur-issuer # a name, nothing answers there
 readonly ISSUER_CLIENT=cruddur-quickstart
+
+# issuer_url PORT: the issuer's name, which is also where quickstart's nginx has its endpoints.
+issuer_url() {
+  printf 'http://127.0.0.1:%s/cruddur-issuer\n' "$1"
+}
 
 # base64url: stdin, encoded as JOSE wants it (RFC 7515).
 base64url() {
@@ -32,15 +36,15 @@ issuer_keys() {
   printf ']}\n'
 }
 
-# issuer_token KEY-FILE SUBJECT SECONDS: an access token for so long from now. The scope is what a user pool writes into it;
+# issuer_token KEY-FILE URL SUBJECT SECONDS: an access token of the issuer with this URL, for so long from now. The scope is what a user pool writes into it;
 # without it Amplify, in a page, doesn't look at who has signed in.
 issuer_token() {
   local now subject claims unsigned
   now=$(date +%s)
-  subject=${2//\\/\\\\}
+  subject=${3//\\/\\\\}
   subject=${subject//\"/\\\"}
   claims=$(printf '{"iss":"%s","client_id":"%s","token_use":"access","scope":"%s","sub":"%s","iat":%d,"exp":%d}' \
-    "$ISSUER" "$ISSUER_CLIENT" aws.cognito.signin.user.admin "$subject" "$now" "$((now + $3))")
+    "$2" "$ISSUER_CLIENT" aws.cognito.signin.user.admin "$subject" "$now" "$((now + $4))")
   unsigned=$(printf '{"alg":"RS256","kid":"%s"}' "$(issuer_kid "$1")" | base64url).$(printf '%s' "$claims" | base64url)
   printf '%s.%s\n' "$unsigned" "$(printf '%s' "$unsigned" | openssl dgst -sha256 -sign "$1" -binary | base64url)"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What bin/quickstart builds and runs: the daemon, a private PostgreSQL, the pool, nginx, all under $dir. Sourced, never
+# What bin/quickstart builds and runs: the daemon, a private PostgreSQL, the pool, an issuer of tokens, nginx, all under $dir. Sourced, never
 # run. As root the servers run as DB_USER and WEB_USER.
 
 # shellcheck source-path=SCRIPTDIR
@@ -18,6 +18,9 @@ port=8080 # these four are set by the caller
 workers=0
 identity=handle
 log_format=json
+issuer='' # these three by choose_issuer
+client=''
+keys=''
 
 # own USER PATH…: what a server writes to.
 own() {
@@ -149,9 +152,12 @@ make_secrets() {
 
 # make_issuer: its key and, for the daemon, its key set.
 make_issuer() {
-  [[ ! -e $dir/secrets/issuer-key.pem || ! -e $dir/issuer-keys.json ]] || return 0
-  issuer_make_key "$dir/secrets/issuer-key.pem"
-  issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
+  issuer_url "$port" >"$dir/issuer-url"
+  if [[ ! -e $dir/secrets/issuer-key.pem || ! -e $dir/issuer-keys.json ]]; then
+    issuer_make_key "$dir/secrets/issuer-key.pem"
+    issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
+  fi
+  own "$WEB_USER" "$dir/secrets/issuer-key.pem"
 }
 
 # make_hook_secret: whole or not at all, also in a folder that was made before there was one.
@@ -233,15 +239,36 @@ with_owner() {
   CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed: see the error above; --fresh begins anew with an empty database"
 }
 
-start_pool() {
+# choose_issuer: the own one, or with CRUDDUR_ISSUER in the environment another one, whose client and keys cruddurd's settings
+# name. Leaves in `issuer`, `client` and `keys` what the pool and the page are told.
+choose_issuer() {
   make_issuer
+  issuer=$(issuer_url "$port") client=$ISSUER_CLIENT keys=$dir/issuer-keys.json
+  if [[ -n ${CRUDDUR_ISSUER:-} ]]; then
+    issuer=$CRUDDUR_ISSUER client=${AWS_COGNITO_USER_POOL_CLIENT_ID:-} keys=${CRUDDUR_JWKS_FILE:-}
+    [[ $issuer =~ ^https?://[][A-Za-z0-9.:/_-]+$ && $client =~ ^[A-Za-z0-9._-]+$ && -r $keys ]] \
+      || die 'CRUDDUR_ISSUER is a URL, and AWS_COGNITO_USER_POOL_CLIENT_ID and CRUDDUR_JWKS_FILE are set with it'
+  fi
+}
+
+start_pool() {
+  choose_issuer
   make_hook_secret
   start_server cruddurd "$WEB_USER" "$dir/nginx" "$dir/root/usr/local/sbin/cruddurd" \
     --listen "unix:$sockets/web/cruddurd.sock" --sql-dir "$dir/root/usr/local/share/cruddur/sql" \
     --connection-url-file "$dir/secrets/app-url" --identity "$identity" --workers "$workers" \
-    --issuer "$ISSUER" --cognito-client "$ISSUER_CLIENT" --jwks-file "$dir/issuer-keys.json" \
+    --issuer "$issuer" --cognito-client "$client" --jwks-file "$keys" \
     --hook-secret-file "$dir/secrets/hook" --hook-connection-url-file "$dir/secrets/hook-url" \
     --log-format "$log_format"
+}
+
+# start_issuer: the provider that the page of the web client signs in at.
+start_issuer() {
+  local seconds=${QUICKSTART_TOKEN_SECONDS:-3600}
+  [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]] || die "QUICKSTART_TOKEN_SECONDS is no number of seconds: $seconds"
+  start_server cruddur-issuer "$WEB_USER" "$dir/nginx" /usr/bin/python3 "$TOP/bin/lib/issuer.py" --socket "$sockets/web/issuer.sock" \
+    --url "$(issuer_url "$port")" --origin "http://127.0.0.1:$port" --origin "http://localhost:$port" --client "$ISSUER_CLIENT" \
+    --key "$dir/secrets/issuer-key.pem" --hook-secret "$dir/secrets/hook" --api "http://127.0.0.1:$port" --token-seconds "$seconds"
 }
 
 start_nginx() {
@@ -252,10 +279,12 @@ start_nginx() {
 
 # write_nginx: the site's shared includes as they are, and the server around it.
 write_nginx() {
+  choose_issuer
   mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
-  install -m 644 "$TOP"/nginx/{cruddur,docs,metrics}.conf "$dir/nginx"
-  sed "s/@PORT@/$port/" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
+  install -m 644 "$TOP"/nginx/{cruddur,docs,metrics,web}.conf "$dir/nginx"
+  printf '{"issuer": "%s", "client_id": "%s"}\n' "$issuer" "$client" >"$dir/nginx/web.json"
+  sed "s/@PORT@/$port/g; s#@ISSUER@#$(cut -d / -f 1-3 <<<"$issuer")#" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"
 }
 

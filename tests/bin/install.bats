@@ -139,6 +139,9 @@ is_scraped() {
   eventually in_site curl --silent --fail --output /dev/null http://127.0.0.1:8080/metrics
   [[ $(in_site curl --silent --write-out '%{http_code}' --output /dev/null http://127.0.0.1:8080/api/activities/home) == 404 ]]
   [[ $(in_site curl --silent --insecure --resolve cruddur.example:443:127.0.0.1 https://cruddur.example/livez) == '{"success":true,"ver":1}' ]]
+  run -0 in_site curl --silent --insecure --resolve cruddur.example:443:127.0.0.1 --compressed --dump-header - https://cruddur.example/@bayko
+  [[ $output == *'content-encoding: gzip'* && $output == *"connect-src 'self' https://issuer.example;"* ]]
+  [[ $output == *'strict-transport-security: max-age='* && $output == *'src="/web/app.js"'* ]]
   start_in_background nsenter --net="/proc/$NETWORK/ns/net" prometheus --config.file="$ROOM/own/share/cruddur/infra/prometheus/prometheus.yml" \
     --storage.tsdb.path="$ROOM/site/tsdb"
   eventually is_scraped

@@ -27,13 +27,13 @@ teardown_file() {
 
 start_quickstart() {
   mkdir -p "$FOLDER/quickstart/tmp" "$FOLDER/quickstart/log"
-  cp "$FOLDER"/shipped/{cruddur,docs,metrics}.conf "$FOLDER/quickstart"
-  sed "s/@PORT@/$PORT/" "$TOP/nginx/quickstart.conf.in" >"$FOLDER/quickstart/nginx.conf"
+  cp "$FOLDER"/shipped/{cruddur,docs,metrics,web}.conf "$FOLDER/quickstart"
+  sed "s/@PORT@/$PORT/g" "$TOP/nginx/quickstart.conf.in" >"$FOLDER/quickstart/nginx.conf"
   start_nginx "$FOLDER/quickstart/nginx.conf" "$FOLDER/quickstart/"
 }
 
 # The site as it ships, but for the paths and names that are the administrator's, the ports, and the rate of requests: a slow
-# machine could not exceed the shipped one.
+# machine could not exceed the shipped one. It has the React frontend; tests/bin/install.bats has it with the web client.
 start_site() {
   mkdir -p "$FOLDER/www/static" "$FOLDER/site"
   echo '<html>the app</html>' >"$FOLDER/www/index.html"
@@ -48,7 +48,7 @@ start_site() {
     -e 's/# \(set \$cruddur_docs .*\|include .*docs.conf;\)$/\1/' -e "s#/usr/local/share/doc/cruddur#$FOLDER/docs#" \
     -e "s/listen 443/listen 127.0.0.1:$TLS_PORT/; s/listen 80/listen 127.0.0.1:$REDIRECT_PORT/" \
     -e "s/127\.0\.0\.1:8080/127.0.0.1:$METRICS_PORT/" \
-    -e 's#rate=20r/s#rate=1r/m#' \
+    -e 's#rate=20r/s#rate=1r/m#' -e 's#/web.conf;#/react.conf;#' \
     "$TOP/nginx/site.conf" >"$FOLDER/site.conf"
   cat >"$FOLDER/site/nginx.conf" <<CONF
 daemon off;

@@ -92,9 +92,9 @@ PYTHON
     "http://127.0.0.1:$PORT/api/activities/@andrewbrown"
   [[ $output == *'Access-Control-Allow-Origin: http://localhost:3000'* && ${lines[-1]} == '[{'* ]]
   # nginx's own errors are for it to read too, and for nobody else
-  run -0 curl --silent --include --header 'Origin: http://localhost:3000' "http://127.0.0.1:$PORT/nothing"
+  run -0 curl --silent --include --header 'Origin: http://localhost:3000' "http://127.0.0.1:$PORT/web/nothing.js"
   [[ $output == *' 404 '*'Access-Control-Allow-Origin: http://localhost:3000'* ]]
-  run -0 curl --silent --include --header 'Origin: http://localhost:3001' "http://127.0.0.1:$PORT/nothing"
+  run -0 curl --silent --include --header 'Origin: http://localhost:3001' "http://127.0.0.1:$PORT/web/nothing.js"
   [[ $output == *' 404 '* && $output != *Access-Control* ]]
   signs_in andrewbrown 'Andrew Brown'
   CONNECTION_URL_FILE=$DATA/secrets/owner-url "$CLONE/bin/db-connect" -- --quiet \

@@ -1,0 +1,260 @@
+/*
+ * The API as functions of JavaScript: tokens, codes as sentences, keys of repeated requests, patience with a service that is away, and
+ * pages of a list.
+ */
+
+import { learnTime } from "./clock.js";
+import { accessToken } from "./session.js";
+import { byId } from "./dom.js";
+
+/** @typedef {{uuid: string, display_name: string, handle: string, message: string, replies_count: number, reposts_count: number,
+ *   likes_count: number, reply_to_activity_uuid: string | null, expires_at: string | null, created_at: string, liked?: boolean | null,
+ *   reposted?: boolean | null, reposted_by?: {handle: string, display_name: string} | null, reposted_at?: string | null,
+ *   reposters?: {handle: string, display_name: string}[]}} Activity */
+/** @typedef {Activity & {kind: "reply" | "mention" | "like" | "repost" | "follow", activity_uuid: string | null, read: boolean}} Notification */
+/** @typedef {{uuid: string, handle: string, display_name: string}} User */
+/** @typedef {User & {bio: string, cruds_count: number, followed: boolean | null}} Profile */
+/** @typedef {{uuid: string, display_name: string, handle: string | null, message: string, created_at: string}} Message */
+/** @typedef {{date: string, users: number, posts: number, replies: number}} GrowthDay */
+/** @typedef {{time_zone: string, users: number, posts: number, replies: number, days: GrowthDay[]}} Growth */
+
+/** @type {Record<string, string>} */
+const SENTENCES = {
+  activity_deleted: "This was deleted or has expired since.",
+  bio_exceed_max_chars: "The text about you is too long: 1024 characters at most.",
+  body_too_large: "This is too long.",
+  conflict: "Somebody else wrote the same at the same time. Try again.",
+  database_timeout: "Cruddur took too long. Try again.",
+  database_unavailable: "Cruddur does not answer at the moment.",
+  display_name_blank: "Give a name.",
+  display_name_exceed_max_chars: "The name is too long: 255 characters at most.",
+  display_name_invalid: "The name has a character that a name cannot have.",
+  follows_exceed_max: "You follow 5000 people, which is the most that one can.",
+  followed_is_follower: "You cannot follow yourself.",
+  generic_401: "You are signed out. Sign in and try again.",
+  generic_403: "This is not yours to change.",
+  growth_behind: "The figures are being counted. Come back in some minutes.",
+  message_blank: "Write something first.",
+  message_exceed_max_chars: "This is too long: 280 characters at most.",
+  message_exceed_max_chars_1024: "This is too long: 1024 characters at most.",
+  messages_exceed_hourly_max: "You have sent as many messages within an hour as one may. Wait a while.",
+  not_found: "This is not here: it has expired, was deleted, or never was.",
+  not_yours: "This is not yours to change.",
+  posts_exceed_hourly_max: "You have posted as often within an hour as one may. Wait a while.",
+  receiver_is_sender: "You cannot write to yourself.",
+  receiver_not_found: "There is no such user.",
+  replies_exceed_max: "There are as many replies as there may be.",
+  search_term_blank: "Type something to look for.",
+  search_term_exceed_max_chars: "This is too much to look for: 300 characters at most.",
+  service_unavailable: "Cruddur does not answer at the moment.",
+  too_many_requests: "That was too fast. Wait a moment.",
+  ttl_blank: "Choose how long it lives.",
+  user_not_registered: "You have signed in, but there is no user of Cruddur for you yet.",
+  value_refused: "Cruddur does not take this.",
+};
+
+const AWAY_STATUSES = [502, 503, 504];
+
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0 if there was no answer
+   * @param {string[]} codes
+   */
+  constructor(status, codes) {
+    super(codes.map((code) => SENTENCES[code] ?? "Something went wrong. Try again.").join(" "));
+    this.status = status;
+    this.codes = codes;
+  }
+
+  get isAway() {
+    return this.status === 0 || AWAY_STATUSES.includes(this.status);
+  }
+}
+
+/**
+ * @typedef {object} Options
+ * @property {unknown} [body]
+ * @property {string} [key] the Idempotency-Key of a POST
+ * @property {string} [etag]
+ * @property {number} [patience] how long to go on asking a service that is away, in ms
+ * @property {AbortSignal} [signal]
+ * @property {boolean} [keepalive] the request outlives the page
+ */
+
+/** How many requests wait for a service that is away. */
+let waiting = 0;
+
+/** @param {number} change */
+function wait(change) {
+  waiting += change;
+  byId("away").hidden = waiting === 0;
+}
+
+/**
+ * @param {number} ms
+ * @param {AbortSignal} [signal]
+ */
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms, null);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+  });
+}
+
+/**
+ * One request, sent again while the service is away and the patience lasts, and once with a new token where the old one is refused. A
+ * POST is only sent with a key, so that no repetition makes a second object.
+ * @param {string} method
+ * @param {string} path
+ * @param {Options} [options]
+ * @returns {Promise<{status: number, body: any, headers: Headers}>}
+ */
+export async function call(method, path, options = {}) {
+  const end = Date.now() + (options.patience ?? 0);
+  let refused;
+  let isWaiting = false;
+  try {
+    for (;;) {
+      const { answer, token, error, pause } = await attempt(method, path, options, refused);
+      if (answer) {
+        return answer;
+      }
+      if (error.status === 401 && token && refused === undefined) {
+        refused = token;
+        continue;
+      }
+      if (!error.isAway || Date.now() + pause > end) {
+        throw error;
+      }
+      if (!isWaiting) {
+        isWaiting = true;
+        wait(+1);
+      }
+      await sleep(pause, options.signal);
+    }
+  } finally {
+    if (isWaiting) {
+      wait(-1);
+    }
+  }
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Options} options
+ * @param {string | undefined} refused
+ */
+async function attempt(method, path, options, refused) {
+  let token = null;
+  try {
+    token = await accessToken(refused);
+    const sent = Date.now();
+    const answer = await fetch(path, { method, headers: headersOf(options, token), body: bodyOf(options), signal: options.signal, keepalive: options.keepalive, cache: "no-store" });
+    learnTime(answer.headers.get("Date"), sent);
+    const body = answer.status === 304 ? null : await answer.json();
+    if (answer.ok || answer.status === 304) {
+      return { answer: { status: answer.status, body, headers: answer.headers }, token, error: new ApiError(0, []), pause: 0 };
+    }
+    const pause = Number(answer.headers.get("Retry-After") ?? 1) * 1000;
+    return { answer: null, token, error: new ApiError(answer.status, Array.isArray(body) ? body : []), pause };
+  } catch (error) {
+    if (options.signal?.aborted) {
+      throw error;
+    }
+    return { answer: null, token, error: new ApiError(0, ["service_unavailable"]), pause: 1000 };
+  }
+}
+
+/**
+ * @param {Options} options
+ * @param {string | null} token
+ */
+function headersOf(options, token) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (token) {
+    headers.Authorization = `Bearer ${token}`;
+  }
+  if (options.body !== undefined) {
+    headers["Content-Type"] = "application/json";
+  }
+  if (options.key) {
+    headers["Idempotency-Key"] = options.key;
+  }
+  if (options.etag) {
+    headers["If-None-Match"] = options.etag;
+  }
+  return headers;
+}
+
+/** @param {Options} options */
+function bodyOf(options) {
+  return options.body === undefined ? undefined : JSON.stringify(options.body);
+}
+
+/**
+ * The target of the Link to the next page, or null.
+ * @param {Headers} headers
+ */
+export function nextPage(headers) {
+  return /<([^>]+)>;\s*rel="next"/.exec(headers.get("Link") ?? "")?.[1] ?? null;
+}
+
+/** A view waits for its page as long as it is shown. */
+const FOREVER = 24 * 3600 * 1000;
+const WRITE_PATIENCE = 120_000;
+
+/**
+ * @param {string} path
+ * @param {AbortSignal} signal
+ */
+export async function get(path, signal) {
+  return (await call("GET", path, { signal, patience: FOREVER })).body;
+}
+
+/**
+ * For what is polled: the next poll is its repetition.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @param {string} [etag]
+ */
+export function poll(path, signal, etag) {
+  return call("GET", path, { signal, etag });
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} body
+ * @param {string} key
+ */
+export async function post(path, body, key) {
+  return (await call("POST", path, { body, key, patience: WRITE_PATIENCE })).body;
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ */
+export async function put(path, body) {
+  return (await call("PUT", path, { body, patience: WRITE_PATIENCE })).body;
+}
+
+/** @param {string} path */
+export async function remove(path) {
+  return (await call("DELETE", path, { patience: WRITE_PATIENCE, keepalive: true })).body;
+}
+
+/** @param {string} handle */
+export function apiUser(handle) {
+  return `/api/activities/@${encodeURIComponent(handle)}`;
+}
+
+export function newKey() {
+  return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("");
+}
+
+/** @param {unknown} error */
+export function sentenceOf(error) {
+  return error instanceof ApiError ? error.message : "Something went wrong. Try again.";
+}

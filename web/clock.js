@@ -1,0 +1,160 @@
+/* Time as the server has it, and all that changes with it: relative times, how long a post still lives, and its end. */
+
+import { h } from "./dom.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const dayOfYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
+
+/*
+ * The server's clock is ahead of this machine's by something between these, in ms. An answer's Date is cut to the second: the server's
+ * time was at least that when the answer was made, and less than a second more.
+ */
+let aheadMin = -Infinity;
+let aheadMax = Infinity;
+
+/**
+ * Takes the Date of an answer.
+ * @param {string | null} date
+ * @param {number} sent when the request was sent, in ms of this machine's clock
+ */
+export function learnTime(date, sent) {
+  const time = date === null ? NaN : Date.parse(date);
+  if (Number.isNaN(time)) {
+    return;
+  }
+  aheadMin = Math.max(aheadMin, time - Date.now());
+  aheadMax = Math.min(aheadMax, time + 1000 - sent);
+  if (aheadMin > aheadMax) {
+    // This machine's clock was set meanwhile.
+    aheadMin = time - Date.now();
+    aheadMax = time + 1000 - sent;
+  }
+}
+
+/** The server's time in ms. Clocks that may agree are taken to agree. */
+export function now() {
+  return Date.now() + Math.min(Math.max(0, aheadMin), aheadMax);
+}
+
+/**
+ * "now", "5 min", "3 h", "2 d", "21 Nov".
+ * @param {number} time
+ */
+export function ago(time) {
+  const passed = now() - time;
+  if (passed < MINUTE) {
+    return "now";
+  }
+  if (passed < HOUR) {
+    return `${Math.floor(passed / MINUTE)} min`;
+  }
+  if (passed < DAY) {
+    return `${Math.floor(passed / HOUR)} h`;
+  }
+  if (passed < 7 * DAY) {
+    return `${Math.floor(passed / DAY)} d`;
+  }
+  return (passed < 300 * DAY ? day : dayOfYear).format(time);
+}
+
+/**
+ * What is left, in words: "6 d left", "59:07 left".
+ * @param {number} expiresAt
+ */
+export function left(expiresAt) {
+  const rest = Math.max(0, expiresAt - now());
+  if (rest >= 2 * DAY) {
+    return `${Math.round(rest / DAY)} d left`;
+  }
+  if (rest >= HOUR) {
+    return `${Math.round(rest / HOUR)} h left`;
+  }
+  const seconds = Math.ceil(rest / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} left`;
+}
+
+/**
+ * @param {string | null} time
+ */
+export function exactTime(time) {
+  return time === null ? "never" : exact.format(new Date(time));
+}
+
+/**
+ * A relative time with the exact one behind it.
+ * @param {string} time
+ */
+export function timeElement(time) {
+  const element = h("time", { datetime: time, title: exactTime(time) });
+  element.textContent = ago(Date.parse(time));
+  return element;
+}
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/**
+ * Calls back each second, when what depends on the time has been renewed.
+ * @param {() => void} listener
+ * @returns {() => void} ends that
+ */
+export function eachSecond(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/* The elements of one page are few: a view shows some hundred at most. */
+function tick() {
+  for (const element of document.querySelectorAll("time[datetime]")) {
+    write(element, ago(Date.parse(element.getAttribute("datetime") ?? "")));
+  }
+  for (const post of document.querySelectorAll("[data-expires]")) {
+    renewPost(/** @type {HTMLElement} */ (post));
+  }
+  listeners.forEach((listener) => listener());
+  setTimeout(tick, 1000 - (now() % 1000));
+}
+
+/** @param {HTMLElement} post */
+function renewPost(post) {
+  const expiresAt = Number(post.dataset.expires);
+  if (expiresAt <= now()) {
+    post.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+    return;
+  }
+  showLife(post);
+}
+
+/**
+ * Shows how long a post still lives. Its data-expires and data-created are in ms.
+ * @param {HTMLElement} post
+ */
+export function showLife(post) {
+  const expiresAt = Number(post.dataset.expires);
+  const whole = Math.max(1, expiresAt - Number(post.dataset.created));
+  const rest = expiresAt - now();
+  for (const element of post.querySelectorAll("[data-life]")) {
+    write(element, left(expiresAt));
+  }
+  post.style.setProperty("--life", String(Math.min(1, rest / whole)));
+  post.classList.toggle("is-ending", rest < HOUR);
+}
+
+/**
+ * @param {Element} element
+ * @param {string} text
+ */
+function write(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+export function startClock() {
+  tick();
+}

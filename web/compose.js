@@ -1,0 +1,163 @@
+/*
+ * Where a person writes: posts, replies, messages. What is written is kept by the browser as a draft until the service has it, through
+ * a reload, a sign-in and an outage.
+ *
+ * States: writing; sending (the text cannot be changed, the request has a key that the draft keeps too); refused (the sentence is
+ * below, the draft is kept). A text that is sent again unchanged has the same key, so that the service makes one object of both.
+ */
+
+import { newKey, sentenceOf } from "./api.js";
+import { h } from "./dom.js";
+import { isSignedIn, signIn } from "./session.js";
+import { load, save } from "./storage.js";
+import { codePoints, isBlank, wellFormed } from "./text.js";
+import { announce } from "./toast.js";
+
+export const LIFETIMES = [
+  ["1-hour", "1 hour"],
+  ["3-hours", "3 hours"],
+  ["12-hours", "12 hours"],
+  ["1-day", "1 day"],
+  ["3-days", "3 days"],
+  ["7-days", "7 days"],
+  ["30-days", "30 days"],
+];
+
+/** So many characters before the limit the counter is announced. */
+const NEAR = 20;
+
+/** @typedef {{text: string, ttl?: string, key?: string, sent?: string}} Draft */
+/**
+ * @typedef {object} Kind
+ * @property {string} name of the draft
+ * @property {string} label
+ * @property {string} placeholder
+ * @property {string} button
+ * @property {number} max code points
+ * @property {boolean} [hasLifetime]
+ * @property {(text: string, key: string, ttl: string) => Promise<any>} send
+ * @property {(made: any) => void} onSent
+ */
+
+let number = 0;
+
+/** The lifetime that a new post has unless another one is chosen. */
+export function usualLifetime() {
+  const usual = load("lifetime");
+  return LIFETIMES.some(([value]) => value === usual) ? usual : "7-days";
+}
+
+/**
+ * @param {string} chosen
+ * @param {Record<string, unknown>} [attributes]
+ */
+export function lifetimeSelect(chosen, attributes = {}) {
+  return h("select", attributes, ...LIFETIMES.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));
+}
+
+/**
+ * @param {Kind} kind
+ * @returns {HTMLFormElement}
+ */
+export function composer(kind) {
+  number += 1;
+  const id = `compose-${number}`;
+  const draftName = `draft:${kind.name}`;
+  /** @type {Draft} */
+  let draft = load(draftName) ?? { text: "" };
+  const field = h("textarea", { id, placeholder: kind.placeholder, rows: kind.hasLifetime ? 3 : 2, dir: "auto", "aria-describedby": `${id}-count ${id}-error` });
+  const count = h("span", { class: "count", id: `${id}-count` });
+  const lifetime = lifetimeSelect(draft.ttl ?? usualLifetime(), { id: `${id}-ttl`, onchange: () => keep() });
+  const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
+  const button = h("button", { type: "submit", class: "main" });
+  let isSending = false;
+
+  const keep = () => {
+    draft = { ...draft, text: field.value, ttl: lifetime.value };
+    save(draftName, field.value === "" ? null : draft);
+  };
+  const renew = () => {
+    const used = codePoints(wellFormed(field.value));
+    count.textContent = `${kind.max - used}`;
+    count.setAttribute("aria-label", used > kind.max ? `${used - kind.max} characters too many` : `${kind.max - used} characters left`);
+    count.classList.toggle("is-over", used > kind.max);
+    button.textContent = !isSignedIn() ? `Sign in to ${kind.button.toLowerCase()}` : isSending ? "Sending…" : kind.button;
+    button.setAttribute("aria-disabled", String(isSignedIn() && (isSending || used > kind.max || isBlank(field.value))));
+    field.readOnly = isSending;
+    grow(field);
+  };
+  const typed = () => {
+    error.textContent = "";
+    keep();
+    renew();
+    const rest = kind.max - codePoints(field.value);
+    if (rest === NEAR || rest === 0) {
+      announce(`${rest} characters left`);
+    }
+  };
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!isSignedIn()) {
+      keep();
+      await signIn().catch(() => (error.textContent = "The sign-in page does not answer. Try again."));
+      return;
+    }
+    if (button.getAttribute("aria-disabled") === "true") {
+      return;
+    }
+    const text = wellFormed(field.value);
+    const content = JSON.stringify([text, kind.hasLifetime ? lifetime.value : ""]);
+    draft = { ...draft, key: draft.sent === content && draft.key ? draft.key : newKey(), sent: content };
+    keep();
+    isSending = true;
+    error.textContent = "";
+    renew();
+    try {
+      const made = await kind.send(text, /** @type {string} */ (draft.key), lifetime.value);
+      save(draftName, null);
+      draft = { text: "" };
+      field.value = "";
+      isSending = false;
+      renew();
+      kind.onSent(made);
+    } catch (failure) {
+      isSending = false;
+      renew();
+      error.textContent = sentenceOf(failure);
+    }
+  };
+
+  field.value = draft.text;
+  const form = h(
+    "form",
+    { class: "composer", onsubmit: submit },
+    h("label", { for: id, class: "hidden" }, kind.label),
+    field,
+    error,
+    h(
+      "div",
+      { class: "composer-bar" },
+      kind.hasLifetime && h("label", { for: `${id}-ttl`, class: "lifetime" }, "Gone in ", lifetime),
+      h("span", { class: "spring" }),
+      count,
+      button,
+    ),
+  );
+  field.addEventListener("input", typed);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      form.requestSubmit();
+    }
+  });
+  renew();
+  requestAnimationFrame(() => grow(field));
+  return form;
+}
+
+/** @param {HTMLTextAreaElement} field */
+function grow(field) {
+  field.style.height = "auto";
+  if (field.scrollHeight > 0) {
+    field.style.height = `${Math.min(field.scrollHeight + 2, 320)}px`;
+  }
+}

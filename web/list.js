@@ -1,0 +1,303 @@
+/*
+ * A list that is kept up to date: home, those one follows, a user's posts, notifications.
+ *
+ * The first page is asked for again from time to time, by its ETag or by what has come since, where the API has that. New rows wait
+ * behind a button, so that nothing moves while one reads; rows that are shown already are renewed in their place. A row that is missing
+ * between others that are there, or that has expired, is taken away.
+ */
+
+import { ApiError, call, nextPage, poll, sentenceOf } from "./api.js";
+import { follow } from "./live.js";
+import { h } from "./dom.js";
+import { counted } from "./text.js";
+import { isLeaving } from "./post.js";
+import { announce } from "./toast.js";
+
+/**
+ * @template {{uuid: string, created_at: string}} Row
+ * @typedef {object} Kind
+ * @property {string} path of the first page
+ * @property {string} label of the list, for screen readers
+ * @property {string} empty what is there where nothing is
+ * @property {[string, string]} words one new row, many new rows
+ * @property {(row: Row) => HTMLElement} make
+ * @property {(element: HTMLElement, row: Row) => void} [renew]
+ * @property {(body: any) => Row[]} [rowsOf]
+ * @property {(row: Row) => string} [timeOf] by which the list is ordered
+ * @property {boolean} [isSince] asked by ?since= instead of the first page
+ * @property {boolean} [isOnce] not asked again
+ * @property {(element: HTMLElement, row: Row) => void} [onSeen] the row is on the screen
+ * @property {(body: any) => void} [onPage] called with the first page, each time that it has come
+ */
+
+/** @template {{uuid: string, created_at: string}} Row */
+export class List {
+  /**
+   * @param {Kind<Row>} kind
+   * @param {AbortSignal} signal
+   */
+  constructor(kind, signal) {
+    this.kind = kind;
+    this.signal = signal;
+    /** @type {Map<string, {row: Row, element: HTMLElement}>} */
+    this.shown = new Map();
+    /** @type {Map<string, Row>} */
+    this.waiting = new Map();
+    /** @type {string | null} */
+    this.next = null;
+    this.etag = "";
+    this.since = "";
+    this.isLoaded = false;
+    this.isLoadingMore = false;
+    /** @type {(() => void) | null} */
+    this.stop = null;
+    this.rows = h("div", { class: "rows", role: "feed", "aria-label": kind.label, "aria-busy": "true" });
+    this.newRows = h("button", { type: "button", class: "new-rows", hidden: true, onclick: () => this.reveal() });
+    this.note = h("p", { class: "note" }, "Loading…");
+    this.more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.loadMore() }, "Show older ones");
+    this.element = h("div", { class: "list" }, this.newRows, this.rows, this.note, this.more);
+    this.rows.addEventListener("expired", (event) => this.drop(/** @type {HTMLElement} */ (event.target)));
+    this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
+    this.observer.observe(this.more);
+  }
+
+  resume() {
+    if (!this.isLoaded) {
+      this.load();
+    }
+    if (!this.kind.isOnce) {
+      this.stop ??= follow(() => this.ask());
+    }
+  }
+
+  pause() {
+    this.stop?.();
+    this.stop = null;
+  }
+
+  async load() {
+    try {
+      const answer = await call("GET", this.kind.path, { signal: this.signal, patience: Infinity });
+      this.take(answer);
+      this.rowsOf(answer.body).forEach((row) => this.add(row));
+      this.next = nextPage(answer.headers);
+      this.isLoaded = true;
+      this.rows.setAttribute("aria-busy", "false");
+      this.settle();
+    } catch (error) {
+      if (!this.signal.aborted) {
+        this.note.textContent = sentenceOf(error);
+      }
+    }
+  }
+
+  /** @param {any} body */
+  rowsOf(body) {
+    return (this.kind.rowsOf ? this.kind.rowsOf(body) : /** @type {Row[]} */ (body)).filter((row) => !isLeaving(row.uuid));
+  }
+
+  /** @param {Row} row */
+  timeOf(row) {
+    return this.kind.timeOf ? this.kind.timeOf(row) : row.created_at;
+  }
+
+  /** @param {{body: any, headers: Headers}} answer */
+  take(answer) {
+    this.etag = answer.headers.get("ETag") ?? "";
+    this.since = answer.headers.get("Cruddur-Since") ?? this.since;
+    this.kind.onPage?.(answer.body);
+  }
+
+  async loadMore() {
+    if (this.next === null || this.isLoadingMore) {
+      return;
+    }
+    this.isLoadingMore = true;
+    this.more.textContent = "Loading…";
+    try {
+      const answer = await call("GET", this.next, { signal: this.signal, patience: Infinity });
+      this.rowsOf(answer.body).forEach((row) => this.add(row));
+      this.next = nextPage(answer.headers);
+    } catch (error) {
+      if (error instanceof ApiError && error.codes.includes("cursor_invalid")) {
+        this.next = null;
+      }
+    }
+    this.isLoadingMore = false;
+    this.settle();
+  }
+
+  /** Asks what has changed. */
+  async ask() {
+    if (!this.isLoaded) {
+      return;
+    }
+    if (this.kind.isSince && this.since) {
+      await this.askSince();
+      return;
+    }
+    const answer = await poll(this.kind.path, this.signal, this.etag);
+    if (answer.status === 200) {
+      this.take(answer);
+      this.compare(this.rowsOf(answer.body), nextPage(answer.headers) !== null);
+    }
+  }
+
+  async askSince() {
+    const separator = this.kind.path.includes("?") ? "&" : "?";
+    try {
+      const answer = await poll(`${this.kind.path}${separator}since=${encodeURIComponent(this.since)}`, this.signal);
+      this.take(answer);
+      this.rowsOf(answer.body).forEach((row) => this.meet(row, true));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 410) {
+        throw error;
+      }
+      const answer = await poll(this.kind.path, this.signal);
+      this.take(answer);
+      this.compare(this.rowsOf(answer.body), nextPage(answer.headers) !== null);
+    }
+    this.settle();
+  }
+
+  /**
+   * @param {Row[]} rows the first page as it is now
+   * @param {boolean} hasMore
+   */
+  compare(rows, hasMore) {
+    const present = new Set(rows.map((row) => row.uuid));
+    const last = rows.at(-1);
+    const end = hasMore && last ? this.timeOf(last) : "";
+    for (const [uuid, { row, element }] of this.shown) {
+      if (!present.has(uuid) && this.timeOf(row) > end && !isLeaving(uuid)) {
+        this.drop(element);
+      }
+    }
+    for (const uuid of this.waiting.keys()) {
+      if (!present.has(uuid)) {
+        this.waiting.delete(uuid);
+      }
+    }
+    const newest = this.newest();
+    rows.forEach((row) => this.meet(row, this.timeOf(row) > newest));
+    this.settle();
+  }
+
+  newest() {
+    let newest = "";
+    for (const { row } of this.shown.values()) {
+      newest = this.timeOf(row) > newest ? this.timeOf(row) : newest;
+    }
+    return newest;
+  }
+
+  /**
+   * A row of an answer: one that is shown is renewed, a new one waits.
+   * @param {Row} row
+   * @param {boolean} isNew
+   */
+  meet(row, isNew) {
+    const known = this.shown.get(row.uuid);
+    if (known) {
+      Object.assign(known.row, row);
+      this.kind.renew?.(known.element, known.row);
+    } else if (isNew) {
+      this.waiting.set(row.uuid, row);
+    }
+  }
+
+  /**
+   * @param {Row} row
+   * @param {boolean} [isFirst]
+   */
+  add(row, isFirst = false) {
+    this.waiting.delete(row.uuid);
+    if (this.shown.has(row.uuid)) {
+      return;
+    }
+    const element = this.kind.make(row);
+    this.shown.set(row.uuid, { row, element });
+    this.observer.observe(element);
+    if (isFirst) {
+      this.rows.prepend(element);
+    } else {
+      this.rows.append(element);
+    }
+  }
+
+  /** @param {Row} row one that the visitor has just made */
+  addOwn(row) {
+    this.add(row, true);
+    this.settle();
+  }
+
+  reveal() {
+    const rows = [...this.waiting.values()].sort((a, b) => (this.timeOf(a) < this.timeOf(b) ? -1 : 1));
+    rows.forEach((row) => this.add(row, true));
+    this.settle();
+    scrollTo(0, 0);
+    /** @type {HTMLElement | null} */ (this.rows.firstElementChild)?.focus({ preventScroll: true });
+  }
+
+  /** @param {HTMLElement} element */
+  drop(element) {
+    const uuid = element.dataset.uuid ?? "";
+    const known = this.shown.get(uuid);
+    if (known?.element === element) {
+      this.shown.delete(uuid);
+      this.observer.unobserve(element);
+      leave(element);
+      this.settle();
+    }
+  }
+
+  settle() {
+    const count = this.waiting.size;
+    const text = count === 0 ? "" : counted(count, ...this.kind.words);
+    if (this.newRows.textContent !== text) {
+      this.newRows.textContent = text;
+      this.newRows.hidden = count === 0;
+      announce(text);
+    }
+    this.more.hidden = this.next === null;
+    this.more.textContent = "Show older ones";
+    this.note.hidden = this.shown.size > 0 || this.next !== null;
+    this.note.textContent = this.kind.empty;
+    if (this.next !== null && this.shown.size === 0) {
+      this.loadMore();
+    }
+  }
+
+  /** @param {IntersectionObserverEntry[]} entries */
+  seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting && target === this.more) {
+        this.loadMore();
+      } else if (isIntersecting) {
+        const known = this.shown.get(/** @type {HTMLElement} */ (target).dataset.uuid ?? "");
+        if (known) {
+          this.kind.onSeen?.(known.element, known.row);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Takes an element off the page, with the focus going to what follows it.
+ * @param {HTMLElement} element
+ */
+export function leave(element) {
+  if (element.contains(document.activeElement)) {
+    const heir = element.nextElementSibling ?? element.previousElementSibling;
+    /** @type {HTMLElement | null} */ (heir ?? document.querySelector("h1"))?.focus({ preventScroll: true });
+  }
+  element.classList.add("is-leaving");
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (isStill || !element.isConnected) {
+    element.remove();
+  } else {
+    element.inert = true;
+    setTimeout(() => element.remove(), 350);
+  }
+}

@@ -1,0 +1,250 @@
+/* A post or a reply on the page, and what can be done with it. */
+
+import { announce, toast, toastWithUndo } from "./toast.js";
+import { append, h, icon, isolated, part, stamp } from "./dom.js";
+import { ApiError, put, remove, sentenceOf } from "./api.js";
+import { avatar } from "./avatar.js";
+import { exactTime, showLife, timeElement } from "./clock.js";
+import { isOwn, isSignedIn, signIn } from "./session.js";
+import { lifetimeSelect, usualLifetime } from "./compose.js";
+import { learnMarks, marksOf } from "./marks.js";
+import { counted, postPath, richText, userPath } from "./text.js";
+
+/** @typedef {import("./api.js").Activity} Activity */
+/** @typedef {{replyTo?: boolean, onReply?: (post: Activity) => void, isMain?: boolean}} Shape */
+
+/**
+ * Posts that are being deleted. An answer that still has one does not bring it back.
+ * @type {Set<string>}
+ */
+const leaving = new Set();
+
+/** @param {string} uuid */
+export function isLeaving(uuid) {
+  return leaving.has(uuid);
+}
+
+/**
+ * @param {Activity} activity
+ * @param {Shape} [shape]
+ */
+export function postElement(activity, shape = {}) {
+  const element = stamp("post");
+  const author = part(element, "author");
+  element.dataset.uuid = activity.uuid;
+  element.classList.toggle("is-main", shape.isMain === true);
+  part(element, "picture").append(avatar(activity.handle));
+  part(element, "picture").setAttribute("href", userPath(activity.handle));
+  author.setAttribute("href", userPath(activity.handle));
+  author.append(isolated(activity.display_name));
+  append(part(element, "handle"), isolated(`@${activity.handle}`));
+  const when = part(element, "when");
+  when.setAttribute("href", postPath(activity));
+  when.append(timeElement(activity.created_at));
+  part(element, "text").append(richText(activity.message));
+  part(element, "reply").setAttribute("href", `${postPath(activity)}?reply`);
+  element.setAttribute("aria-label", `${activity.display_name}: ${activity.message.slice(0, 100)}`);
+  showContext(element, activity, shape);
+  wire(element, activity, shape);
+  renewPost(element, activity);
+  return element;
+}
+
+/**
+ * Above the post: by which repost it came here, or that it is a reply.
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {Shape} shape
+ */
+function showContext(element, activity, shape) {
+  const context = part(element, "context");
+  if (activity.reposted_by) {
+    const others = (activity.reposters?.length ?? 1) - 1;
+    append(context, icon("repost"), h("a", { href: userPath(activity.reposted_by.handle) }, isolated(activity.reposted_by.display_name)));
+    append(context, others > 0 && ` and ${counted(others, "other")}`, " reposted");
+  } else if (activity.reply_to_activity_uuid && shape.replyTo !== false) {
+    append(context, icon("reply"), h("a", { href: postPath(activity) }, "A reply"));
+  } else {
+    context.remove();
+  }
+}
+
+/**
+ * What changes in a post while it is shown: counts, marks and its end.
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ */
+export function renewPost(element, activity) {
+  learnMarks(activity);
+  const marks = marksOf(activity);
+  showCount(part(element, "reply"), activity.replies_count, "Reply", "reply", "replies");
+  showCount(part(element, "repost"), activity.reposts_count, "Repost", "repost", "reposts", marks.reposted);
+  showCount(part(element, "like"), activity.likes_count, "Like", "like", "likes", marks.liked);
+  const life = part(element, "life");
+  if (activity.expires_at === null) {
+    delete element.dataset.expires;
+    part(element, "left").textContent = "stays";
+  } else {
+    element.dataset.expires = String(Date.parse(activity.expires_at));
+    element.dataset.created = String(Date.parse(activity.created_at));
+    showLife(element);
+  }
+  life.title = activity.expires_at === null ? "Never expires" : `Gone on ${exactTime(activity.expires_at)}`;
+}
+
+/**
+ * @param {HTMLElement} control
+ * @param {number} count
+ * @param {string} verb
+ * @param {string} one
+ * @param {string} many
+ * @param {boolean | null} [isPressed]
+ */
+function showCount(control, count, verb, one, many, isPressed) {
+  part(control, "count").textContent = count > 0 ? count.toLocaleString("en") : "";
+  control.setAttribute("aria-label", `${verb}, ${counted(count, one, many)}`);
+  if (isPressed !== undefined) {
+    control.setAttribute("aria-pressed", String(isPressed === true));
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {Shape} shape
+ */
+function wire(element, activity, shape) {
+  part(element, "like").addEventListener("click", () => mark(element, activity, "like"));
+  part(element, "repost").addEventListener("click", () => mark(element, activity, "repost"));
+  const { onReply } = shape;
+  if (onReply) {
+    part(element, "reply").addEventListener("click", (event) => (event.preventDefault(), onReply(activity)));
+  }
+  const menu = /** @type {HTMLDetailsElement} */ (part(element, "menu"));
+  menu.addEventListener("toggle", () => menu.open && fillMenu(menu, element, activity));
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.querySelector("summary")?.focus();
+    }
+  });
+}
+
+/**
+ * Likes or reposts, or takes that back. Shown at once; an answer or a failure corrects it.
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {"like" | "repost"} kind
+ */
+async function mark(element, activity, kind) {
+  if (!isSignedIn()) {
+    toast(`Sign in to ${kind} a post.`, { label: "Sign in", act: signIn });
+    return;
+  }
+  const member = kind === "like" ? "liked" : "reposted";
+  const counter = kind === "like" ? "likes_count" : "reposts_count";
+  const before = { ...activity };
+  const isMarked = marksOf(activity)[member] === true;
+  Object.assign(activity, { [member]: !isMarked, [counter]: Math.max(0, activity[counter] + (isMarked ? -1 : 1)) });
+  renewPost(element, activity);
+  const path = `/api/activities/${activity.uuid}/${kind}`;
+  try {
+    const { likes_count, reposts_count, replies_count, liked, reposted } = isMarked ? await remove(path) : await put(path);
+    Object.assign(activity, { likes_count, reposts_count, replies_count, liked, reposted });
+    announce(isMarked ? `${kind} taken back` : kind === "like" ? "liked" : "reposted");
+  } catch (error) {
+    Object.assign(activity, before, { [member]: isMarked });
+    failed(element, error);
+  }
+  renewPost(element, activity);
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {unknown} error
+ */
+function failed(element, error) {
+  toast(sentenceOf(error));
+  if (error instanceof ApiError && error.status === 404) {
+    element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+  }
+}
+
+/**
+ * @param {HTMLDetailsElement} menu
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ */
+function fillMenu(menu, element, activity) {
+  const close = () => (menu.open = false);
+  const outside = (/** @type {Event} */ event) => {
+    if (!menu.contains(/** @type {Node} */ (event.target))) {
+      close();
+    }
+  };
+  document.addEventListener("click", outside);
+  menu.addEventListener("toggle", () => document.removeEventListener("click", outside), { once: true });
+  const copy = async () => {
+    close();
+    await navigator.clipboard.writeText(location.origin + postPath(activity)).catch(() => {});
+    toast("The link is copied.");
+  };
+  const items = part(menu, "items");
+  items.replaceChildren(h("button", { type: "button", class: "plain", onclick: copy }, "Copy link"));
+  if (isOwn(activity.handle)) {
+    if (activity.reply_to_activity_uuid === null && activity.expires_at !== null) {
+      items.append(keepForm(element, activity, close));
+    }
+    items.append(h("button", { type: "button", class: "plain danger", onclick: () => (close(), deletePost(element, activity)) }, "Delete"));
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {() => void} close
+ */
+function keepForm(element, activity, close) {
+  const select = lifetimeSelect(usualLifetime(), { "aria-label": "Keep for" });
+  const keep = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    close();
+    try {
+      const { expires_at } = await put(`/api/activities/${activity.uuid}/keep`, { ttl: select.value });
+      const isLonger = expires_at !== activity.expires_at;
+      Object.assign(activity, { expires_at });
+      renewPost(element, activity);
+      toast(isLonger ? `It is kept until ${exactTime(expires_at)}.` : "It lives longer than that already.");
+    } catch (error) {
+      failed(element, error);
+    }
+  };
+  return h("form", { class: "keep", onsubmit: keep }, h("span", {}, "Keep for"), select, h("button", { type: "submit" }, "Keep"));
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ */
+function deletePost(element, activity) {
+  leaving.add(activity.uuid);
+  element.hidden = true;
+  const back = () => {
+    leaving.delete(activity.uuid);
+    element.hidden = false;
+  };
+  const act = async () => {
+    try {
+      await remove(`/api/activities/${activity.uuid}`);
+      element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) {
+        element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+        return;
+      }
+      back();
+      toast(sentenceOf(error));
+    }
+  };
+  toastWithUndo("The post is deleted.", act, back);
+}

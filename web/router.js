@@ -1,0 +1,148 @@
+/*
+ * Paths and views. A view is made when its path is opened and stopped when it is left; the last ones are kept, so that the way back
+ * shows them as they were, at the place where they were left.
+ */
+
+import { byId } from "./dom.js";
+
+/**
+ * @typedef {object} View
+ * @property {string} title
+ * @property {HTMLElement} element
+ * @property {() => void} [resume] the view is shown, also when it is shown again
+ * @property {() => void} [pause] it is shown no longer
+ */
+/** @typedef {{params: string[], query: URLSearchParams, signal: AbortSignal}} Context */
+/** @typedef {(context: Context) => View} MakeView */
+/** @typedef {[RegExp, () => Promise<{show: MakeView}>]} Route */
+/** @typedef {{view: View, controller: AbortController, scroll: number}} Shown */
+
+const KEPT_MAX = 8;
+
+/** @type {Route[]} */
+let routes = [];
+
+/** By the number of the history's entry. @type {Map<number, Shown>} */
+const keptViews = new Map();
+
+/** @type {Shown | null} */
+let current = null;
+let entry = 0;
+let lastEntry = 0;
+
+/** @type {(title: string) => void} */
+let onShown = () => {};
+
+/**
+ * @param {Route[]} table
+ * @param {string} path what to show first
+ * @param {(title: string) => void} listener
+ */
+export function startRouter(table, path, listener) {
+  routes = table;
+  onShown = listener;
+  history.scrollRestoration = "manual";
+  lastEntry = Number(history.state?.entry ?? 0);
+  entry = lastEntry;
+  history.replaceState({ entry }, "", path);
+  addEventListener("popstate", (event) => {
+    leave();
+    entry = Number(event.state?.entry ?? 0);
+    open(keptViews.get(entry));
+  });
+  document.addEventListener("click", clicked);
+  return open();
+}
+
+/** @param {MouseEvent} event */
+function clicked(event) {
+  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
+  if (!(link instanceof HTMLAnchorElement) || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) {
+    return;
+  }
+  const isElsewhere = link.origin !== location.origin || link.target !== "" || link.hasAttribute("download") || link.pathname.startsWith("/api/");
+  if (!isElsewhere && !(link.hash && link.pathname === location.pathname)) {
+    event.preventDefault();
+    navigate(link.pathname + link.search);
+  }
+}
+
+/** @param {string} path */
+export function navigate(path) {
+  leave();
+  lastEntry += 1;
+  entry = lastEntry;
+  history.pushState({ entry }, "", path);
+  return open();
+}
+
+/** Shows the path anew: somebody has signed in or out. */
+export function reload() {
+  leave();
+  keptViews.forEach((shown) => shown.controller.abort());
+  keptViews.clear();
+  return open();
+}
+
+function leave() {
+  if (current) {
+    current.scroll = scrollY;
+    current.view.pause?.();
+    keptViews.set(entry, current);
+    for (const [number, shown] of keptViews) {
+      if (keptViews.size > KEPT_MAX) {
+        shown.controller.abort();
+        keptViews.delete(number);
+      }
+    }
+    current = null;
+  }
+}
+
+/** @param {Shown} [shown] a view that is kept */
+async function open(shown) {
+  const isKept = shown !== undefined;
+  const opened = entry;
+  shown ??= await make();
+  if (opened !== entry || current) {
+    return; // the visitor has gone on meanwhile
+  }
+  current = shown;
+  byId("main").replaceChildren(shown.view.element);
+  shown.view.resume?.();
+  scrollTo(0, isKept ? shown.scroll : 0);
+  onShown(shown.view.title);
+  byId("main").querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/** @returns {Promise<Shown>} */
+async function make() {
+  const url = new URL(location.href);
+  const controller = new AbortController();
+  for (const [pattern, load] of routes) {
+    const match = pattern.exec(url.pathname);
+    if (match) {
+      const params = match.slice(1).map(decoded);
+      const { show } = await load();
+      return { view: show({ params, query: url.searchParams, signal: controller.signal }), controller, scroll: 0 };
+    }
+  }
+  throw new Error("the last route takes every path");
+}
+
+/** @param {string | undefined} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text ?? "");
+  } catch {
+    return text ?? "";
+  }
+}
+
+/** @param {string} title */
+export function rename(title) {
+  if (current) {
+    current.view.title = title;
+    onShown(title);
+  }
+}

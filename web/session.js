@@ -1,0 +1,247 @@
+/*
+ * The session of the visitor: OpenID Connect, the authorization code flow with PKCE (RFC 7636), by discovery.
+ *
+ * The access token is kept in memory. The refresh token and the ID token are kept by the browser, so that a reload and another tab
+ * stay signed in. States: signed out; signed in without an access token (after a reload, until the first request); signed in.
+ * Tabs take turns at a refresh: an issuer that rotates refresh tokens takes each one once.
+ */
+
+import { load, removeAll, save } from "./storage.js";
+
+/** @typedef {{issuer: string, client_id: string, scope?: string, poll_seconds?: number}} Config */
+/** @typedef {{issuer: string, authorization_endpoint: string, token_endpoint: string, end_session_endpoint?: string}} Discovery */
+/** @typedef {{refresh_token?: string, id_token: string}} Kept */
+
+const LOCK = "cruddur-session";
+const EARLY_MS = 30_000; // a token is renewed so long before its end, or in the last fifth of its time if that is shorter
+
+/** @type {Config} */
+export let config = { issuer: "", client_id: "" };
+
+/** @type {Promise<Discovery> | null} */
+let discovery = null;
+
+/** @type {{token: string, renewAt: number} | null} */
+let access = null;
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** @param {() => void} listener called when somebody has signed in or out */
+export function onSession(listener) {
+  listeners.add(listener);
+}
+
+function tellListeners() {
+  listeners.forEach((listener) => listener());
+}
+
+/** @returns {Kept | null} */
+function kept() {
+  return load("session");
+}
+
+export function isSignedIn() {
+  return kept() !== null;
+}
+
+/**
+ * What the ID token says, by the field's names.
+ * @returns {Record<string, any> | null}
+ */
+function claims() {
+  const token = kept()?.id_token;
+  return token ? payload(token) : null;
+}
+
+/** @param {string} token */
+function payload(token) {
+  const bytes = Uint8Array.from(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (character) => character.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** The handle of the user that has signed in, or null. */
+export function ownHandle() {
+  const own = claims();
+  return own === null ? null : String(own.preferred_username ?? own["cognito:username"] ?? own.sub);
+}
+
+/** @param {string | null} handle */
+export function isOwn(handle) {
+  const own = ownHandle();
+  return own !== null && handle !== null && own.toLowerCase() === handle.toLowerCase();
+}
+
+/** Reads the configuration, and finishes a sign-in that has come back from the issuer. Returns the path to show. */
+export async function startSession() {
+  const answer = await fetch("/web/config.json", { cache: "no-cache" });
+  if (!answer.ok) {
+    throw new Error("/web/config.json is missing");
+  }
+  config = await answer.json();
+  addEventListener("storage", (event) => {
+    if (event.key === "cruddur:session" || event.key === null) {
+      access = null;
+      tellListeners();
+    }
+  });
+  return location.pathname === "/signed-in" ? finishSignIn() : location.pathname + location.search;
+}
+
+function discover() {
+  discovery ??= fetchDiscovery().catch((error) => {
+    discovery = null;
+    throw error;
+  });
+  return discovery;
+}
+
+async function fetchDiscovery() {
+  const answer = await fetch(`${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+  const found = /** @type {Discovery} */ (await answer.json());
+  if (!answer.ok || found.issuer !== config.issuer) {
+    throw new Error("the issuer is another one than configured");
+  }
+  return found;
+}
+
+/** @param {Uint8Array} bytes */
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+function randomText() {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+const redirectUri = () => `${location.origin}/signed-in`;
+
+/** Leaves for the issuer's page. It comes back to the path that is shown now. */
+export async function signIn() {
+  const { authorization_endpoint: endpoint } = await discover();
+  const state = randomText();
+  const verifier = randomText();
+  const nonce = randomText();
+  sessionStorage.setItem(`sign-in:${state}`, JSON.stringify({ verifier, nonce, path: location.pathname + location.search }));
+  const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+  const url = new URL(endpoint);
+  for (const [name, value] of Object.entries({
+    response_type: "code",
+    client_id: config.client_id,
+    redirect_uri: redirectUri(),
+    scope: config.scope ?? "openid",
+    state,
+    nonce,
+    code_challenge: challenge,
+    code_challenge_method: "S256",
+  })) {
+    url.searchParams.set(name, value);
+  }
+  location.assign(url);
+}
+
+/** @returns {Promise<string>} the path to show */
+async function finishSignIn() {
+  const query = new URLSearchParams(location.search);
+  const name = `sign-in:${query.get("state")}`;
+  const begun = JSON.parse(sessionStorage.getItem(name) ?? "null");
+  sessionStorage.removeItem(name);
+  if (begun === null || query.has("error")) {
+    return "/?sign-in=failed";
+  }
+  const answer = await askForTokens({
+    grant_type: "authorization_code",
+    code: query.get("code") ?? "",
+    redirect_uri: redirectUri(),
+    code_verifier: begun.verifier,
+  }).catch(() => null);
+  const own = answer && payload(answer.id_token);
+  // The token came from the issuer itself, so that its signature needs no look (OpenID Connect Core 3.1.3.7).
+  if (!own || own.iss !== config.issuer || ![own.aud].flat().includes(config.client_id) || own.nonce !== begun.nonce) {
+    save("session", null);
+    access = null;
+    return "/?sign-in=failed";
+  }
+  return begun.path;
+}
+
+/**
+ * Asks the token endpoint and keeps what it gives. Null if it refuses.
+ * @param {Record<string, string>} form
+ * @returns {Promise<{id_token: string} | null>}
+ */
+async function askForTokens(form) {
+  const { token_endpoint: endpoint } = await discover();
+  const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams({ ...form, client_id: config.client_id }) });
+  if (answer.status >= 500) {
+    throw new TypeError("the issuer does not answer");
+  }
+  if (!answer.ok) {
+    return null;
+  }
+  const tokens = await answer.json();
+  const before = kept();
+  const lifetime = Number(tokens.expires_in ?? 300) * 1000;
+  access = { token: tokens.access_token, renewAt: Date.now() + lifetime - Math.min(EARLY_MS, lifetime / 5) };
+  const next = { refresh_token: tokens.refresh_token ?? before?.refresh_token, id_token: tokens.id_token ?? before?.id_token };
+  save("session", next);
+  return next;
+}
+
+/**
+ * An access token, a renewed one if need be. Null if nobody has signed in, or no longer.
+ * @param {string} [refused] a token that the service has refused
+ * @returns {Promise<string | null>}
+ */
+export async function accessToken(refused) {
+  if (!isSignedIn()) {
+    return null;
+  }
+  if (access === null || access.renewAt <= Date.now() || access.token === refused) {
+    const before = access;
+    await oneAtATime(async () => {
+      if (access === before) {
+        await renew();
+      }
+    });
+  }
+  return access?.token ?? null;
+}
+
+/** @param {() => Promise<void>} act */
+async function oneAtATime(act) {
+  await (navigator.locks ? navigator.locks.request(LOCK, act) : act());
+}
+
+async function renew() {
+  const token = kept()?.refresh_token;
+  if (!token || !(await askForTokens({ grant_type: "refresh_token", refresh_token: token }))) {
+    forget();
+  }
+}
+
+function forget() {
+  access = null;
+  save("session", null);
+  tellListeners();
+}
+
+/** Signs out here and at the issuer. */
+export async function signOut() {
+  const token = kept()?.id_token;
+  removeAll("draft:");
+  forget();
+  const { end_session_endpoint: endpoint } = await discover().catch(() => ({ end_session_endpoint: undefined }));
+  if (!endpoint) {
+    location.assign("/");
+    return;
+  }
+  const url = new URL(endpoint);
+  url.searchParams.set("client_id", config.client_id);
+  url.searchParams.set("post_logout_redirect_uri", `${location.origin}/`);
+  url.searchParams.set("logout_uri", `${location.origin}/`); // Cognito's name for it
+  if (token) {
+    url.searchParams.set("id_token_hint", token);
+  }
+  location.assign(url);
+}

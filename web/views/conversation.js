@@ -1,0 +1,134 @@
+/* One conversation: messages from old to new, and a place to write the next one. */
+
+import { ApiError, call, nextPage, poll, post, sentenceOf } from "../api.js";
+import { avatar } from "../avatar.js";
+import { timeElement } from "../clock.js";
+import { composer } from "../compose.js";
+import { h, isolated } from "../dom.js";
+import { follow } from "../live.js";
+import { rename } from "../router.js";
+import { isOwn } from "../session.js";
+import { MESSAGE_MAX, richText, userPath } from "../text.js";
+import { announce } from "../toast.js";
+import { heading, signInPage } from "./feed.js";
+
+/** @typedef {import("../api.js").Message} Message */
+
+/** @param {Message} message */
+function make(message) {
+  return h(
+    "li",
+    { class: isOwn(message.handle) ? "message is-own" : "message", "data-uuid": message.uuid },
+    h("p", { class: "text", dir: "auto" }, h("span", { class: "hidden" }, isolated(message.display_name), ": "), richText(message.message)),
+    timeElement(message.created_at),
+  );
+}
+
+/** @type {import("../router.js").MakeView} */
+export function show({ params: [other], signal }) {
+  const page = signInPage("Messages", "Sign in to read and write messages.");
+  if (page) {
+    return page;
+  }
+  const isHandle = other.startsWith("@");
+  const path = `/api/messages/${isHandle ? `@${encodeURIComponent(other.slice(1))}` : other}`;
+  const title = heading(isHandle ? other : "Conversation");
+  const messages = h("ol", { class: "messages", "aria-label": "Messages" });
+  const older = h("button", { type: "button", class: "more", hidden: true }, "Show older messages");
+  const note = h("p", { class: "note" }, "Loading…");
+  const head = h("div", { class: "conversation-head" }, h("a", { href: "/messages" }, "All conversations"));
+  const element = h("div", { class: "view" }, title, head, older, messages, note);
+  const known = new Set();
+  let since = "";
+  /** @type {string | null} */
+  let next = null;
+  /** @type {(() => void) | null} */
+  let stop = null;
+  let isLoaded = false;
+
+  const add = (/** @type {Message} */ message) => {
+    if (!known.has(message.uuid)) {
+      known.add(message.uuid);
+      messages.append(make(message));
+      note.hidden = true;
+    }
+  };
+
+  const write = composer({
+    name: `message:${other}`,
+    label: "Your message",
+    placeholder: "Write a message",
+    button: "Send",
+    max: MESSAGE_MAX,
+    send: (message, key) => post("/api/messages", isHandle ? { message, handle: other.slice(1) } : { message, message_group_uuid: other }, key),
+    onSent: (made) => {
+      add(made);
+      scrollTo({ top: document.documentElement.scrollHeight });
+    },
+  });
+
+  const load = async () => {
+    try {
+      if (isHandle) {
+        const { body: user } = await call("GET", `/api/users/@${encodeURIComponent(other.slice(1))}/short`, { signal, patience: Infinity });
+        title.replaceChildren(isolated(user.display_name));
+        head.replaceChildren(h("a", { href: userPath(user.handle), class: "picture" }, avatar(user.handle), isolated(`@${user.handle}`)), h("a", { href: "/messages" }, "All conversations"));
+        rename(`Messages with ${user.display_name}`);
+      }
+      const answer = await call("GET", path, { signal, patience: Infinity });
+      answer.body.forEach(add);
+      next = nextPage(answer.headers);
+      since = answer.headers.get("Cruddur-Since") ?? "";
+      older.hidden = next === null;
+      note.textContent = "No messages yet.";
+      element.append(write);
+      isLoaded = true;
+      scrollTo({ top: document.documentElement.scrollHeight });
+    } catch (error) {
+      if (!signal.aborted) {
+        note.textContent = error instanceof ApiError && error.status === 404 ? "There is no such user." : sentenceOf(error);
+      }
+    }
+  };
+
+  const ask = async () => {
+    if (isLoaded) {
+      const isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
+      const answer = await poll(`${path}?since=${encodeURIComponent(since)}`, signal);
+      since = answer.headers.get("Cruddur-Since") ?? since;
+      const before = known.size;
+      answer.body.forEach(add);
+      if (known.size > before && isAtEnd) {
+        scrollTo({ top: document.documentElement.scrollHeight });
+      }
+      announce(known.size > before ? `New message: ${answer.body.at(-1)?.message ?? ""}` : "");
+    }
+  };
+
+  older.addEventListener("click", async () => {
+    if (next) {
+      const answer = await call("GET", next, { signal, patience: Infinity });
+      next = nextPage(answer.headers);
+      const height = document.documentElement.scrollHeight;
+      messages.prepend(...answer.body.filter((/** @type {Message} */ message) => !known.has(message.uuid)).map(make));
+      answer.body.forEach((/** @type {Message} */ message) => known.add(message.uuid));
+      scrollBy(0, document.documentElement.scrollHeight - height);
+      older.hidden = next === null;
+    }
+  });
+
+  return {
+    title: isHandle ? `Messages with ${other}` : "Conversation",
+    element,
+    resume: () => {
+      if (!isLoaded) {
+        load();
+      }
+      stop ??= follow(ask);
+    },
+    pause: () => {
+      stop?.();
+      stop = null;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/* What the views of posts have in common. */
+
+import { h } from "../dom.js";
+import { postElement, renewPost } from "../post.js";
+import { wantMarks } from "../marks.js";
+import { isSignedIn, signIn } from "../session.js";
+
+/** @typedef {import("../api.js").Activity} Activity */
+/** @typedef {import("../router.js").View} View */
+
+/**
+ * The members of a list's kind for posts.
+ * @param {import("../post.js").Shape} [shape]
+ */
+export function postKind(shape) {
+  return {
+    words: /** @type {[string, string]} */ (["new post", "new posts"]),
+    make: (/** @type {Activity} */ activity) => postElement(activity, shape),
+    renew: renewPost,
+    onSeen: (/** @type {HTMLElement} */ element, /** @type {Activity} */ activity) =>
+      wantMarks(activity, (answer) => {
+        Object.assign(activity, answer);
+        renewPost(element, activity);
+      }),
+  };
+}
+
+/** @param {string} text */
+export function heading(text) {
+  return h("h1", { tabindex: -1 }, text);
+}
+
+/**
+ * A view that is a heading, something above the list, and the list.
+ * @param {string} title
+ * @param {{element: HTMLElement, resume(): void, pause(): void}} list
+ * @param {...import("../dom.js").Child} above
+ * @returns {View}
+ */
+export function feedPage(title, list, ...above) {
+  const element = h("div", { class: "view" }, heading(title), ...above, list.element);
+  return { title, element, resume: () => list.resume(), pause: () => list.pause() };
+}
+
+/**
+ * The view in the place of one that needs somebody who has signed in; null if there is.
+ * @param {string} title
+ * @param {string} text
+ * @returns {View | null}
+ */
+export function signInPage(title, text) {
+  if (isSignedIn()) {
+    return null;
+  }
+  const button = h("button", { type: "button", class: "main", onclick: signIn }, "Sign in");
+  return { title, element: h("div", { class: "view" }, heading(title), h("section", { class: "welcome" }, h("p", {}, text), button)) };
+}

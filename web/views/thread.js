@@ -1,0 +1,163 @@
+/* A post with its thread: what it replies to above it, its replies below. */
+
+import { ApiError, apiUser, call, nextPage, poll, post, sentenceOf } from "../api.js";
+import { composer } from "../compose.js";
+import { h } from "../dom.js";
+import { leave } from "../list.js";
+import { follow, nudge } from "../live.js";
+import { isLeaving, postElement, renewPost } from "../post.js";
+import { rename } from "../router.js";
+import { REPLY_MAX } from "../text.js";
+import { heading } from "./feed.js";
+
+/** @typedef {import("../api.js").Activity} Activity */
+/** @typedef {{activity: Activity, ancestors?: Activity[], replies: Activity[]}} Page */
+
+/** @type {import("../router.js").MakeView} */
+export function show({ params: [handle, uuid], query, signal }) {
+  const path = `${apiUser(handle)}/status/${uuid}`;
+  const title = heading("Thread");
+  const above = h("div", { class: "ancestors" });
+  const main = h("div", {});
+  const replies = h("div", { class: "rows", role: "feed", "aria-label": "Replies" });
+  const more = h("button", { type: "button", class: "more", hidden: true }, "Show more replies");
+  const note = h("p", { class: "note" }, "Loading…");
+  const element = h("div", { class: "view" }, title, above, main, replies, more, note);
+  /** @type {Map<string, {element: HTMLElement, activity: Activity}>} */
+  const shown = new Map();
+  /** @type {string | null} */
+  let next = null;
+  let isOver = false;
+  /** @type {(() => void) | null} */
+  let stop = null;
+
+  const end = (/** @type {string} */ text) => {
+    isOver = true;
+    stop?.();
+    above.replaceChildren();
+    main.replaceChildren();
+    replies.replaceChildren();
+    more.hidden = true;
+    note.hidden = false;
+    note.textContent = text;
+    title.textContent = "Gone";
+  };
+
+  /**
+   * @param {Activity} activity
+   * @param {HTMLElement} place
+   * @param {import("../post.js").Shape} shape
+   */
+  const put = (activity, place, shape) => {
+    const known = shown.get(activity.uuid);
+    if (known) {
+      Object.assign(known.activity, activity);
+      renewPost(known.element, known.activity);
+    } else if (!isLeaving(activity.uuid)) {
+      const made = postElement(activity, shape);
+      shown.set(activity.uuid, { element: made, activity });
+      place.append(made);
+    }
+  };
+
+  const drop = (/** @type {HTMLElement} */ gone) => {
+    const own = gone.dataset.uuid ?? "";
+    if (gone.classList.contains("is-main")) {
+      end("This post is gone: it has expired or was deleted.");
+    } else if (shown.delete(own)) {
+      leave(gone);
+    }
+  };
+  element.addEventListener("expired", (event) => drop(/** @type {HTMLElement} */ (event.target)));
+
+  /**
+   * @param {Page} page
+   * @param {boolean} isWhole whether it has all the replies that there are
+   */
+  const compare = (page, isWhole) => {
+    const present = new Set([page.activity, ...(page.ancestors ?? []), ...page.replies].map((activity) => activity.uuid));
+    page.ancestors?.forEach((activity) => put(activity, above, { replyTo: false }));
+    put(page.activity, main, { isMain: true, replyTo: false, onReply: () => write.querySelector("textarea")?.focus() });
+    page.replies.forEach((activity) => put(activity, replies, { replyTo: false }));
+    if (isWhole) {
+      for (const [other, { element: gone }] of shown) {
+        if (!present.has(other) && !isLeaving(other)) {
+          drop(gone);
+        }
+      }
+    }
+    note.hidden = page.replies.length > 0;
+    note.textContent = "No replies yet.";
+  };
+
+  const write = composer({
+    name: `reply:${uuid}`,
+    label: "Your reply",
+    placeholder: "Write a reply. It lives as long as the post.",
+    button: "Reply",
+    max: REPLY_MAX,
+    send: (message, key) => post(`/api/activities/${uuid}/reply`, { message }, key),
+    onSent: (made) => {
+      put(made, replies, { replyTo: false });
+      note.hidden = true;
+      nudge();
+    },
+  });
+
+  const load = async () => {
+    try {
+      const answer = await call("GET", path, { signal, patience: Infinity });
+      next = nextPage(answer.headers);
+      compare(answer.body, false);
+      main.after(write);
+      more.hidden = next === null;
+      const { activity } = /** @type {Page} */ (answer.body);
+      rename(`${activity.display_name}: ${activity.message.slice(0, 60)}`);
+      if (query.has("reply")) {
+        write.querySelector("textarea")?.focus();
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        end(sentenceOf(error));
+      }
+    }
+  };
+
+  const ask = async () => {
+    if (isOver || shown.size === 0) {
+      return;
+    }
+    try {
+      const answer = await poll(path, signal);
+      compare(answer.body, nextPage(answer.headers) === null);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) {
+        end("This post is gone: it has expired or was deleted.");
+      }
+    }
+  };
+
+  more.addEventListener("click", async () => {
+    if (next) {
+      const answer = await call("GET", next, { signal, patience: Infinity });
+      next = nextPage(answer.headers);
+      answer.body.replies.forEach((/** @type {Activity} */ activity) => put(activity, replies, { replyTo: false }));
+      more.hidden = next === null;
+    }
+  });
+
+  return {
+    title: "Thread",
+    element,
+    resume: () => {
+      if (shown.size === 0 && !isOver) {
+        load();
+      }
+      stop ??= follow(ask);
+    },
+    pause: () => {
+      stop?.();
+      stop = null;
+    },
+  };
+}
