@@ -43,7 +43,7 @@ article { margin: 1.25rem 0; padding: .9rem 1.1rem 1.1rem; border: 1px solid var
 article h3 { margin: 0; font: 600 1rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 article h3 a { color: inherit; } .summary { font-weight: 600; margin-top: .3rem; }
 .method { display: inline-block; min-width: 4.2em; font: 700 .8em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
-nav .method { font-size: .7rem; min-width: 3.9em; }
+nav .method { font-size: .7rem; min-width: 3.9em; text-indent: 0; }
 .get { color: var(--get); } .post { color: var(--post); } .put { color: var(--put); } .delete { color: var(--delete); }
 .options { color: var(--options); } .soft { color: var(--soft); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }

@@ -5,10 +5,10 @@
 declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config python3-yaml uuid-dev'
-  [run]='curl nginx openssl postgresql'
-  [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime nftables openapi-specification pgbouncer
-    procps prometheus python3 python3-cryptography python3-hypothesis python3-jsonschema python3-psycopg2 python3-pytest
-    python3-pytest-xdist shellcheck shfmt spawn-fcgi xz-utils'
+  [run]='curl nginx openssl postgresql python3'
+  [test]='awscli bats chromium chromium-driver clang-format cppcheck elfutils fonts-noto-core git haproxy iproute2 libcmocka-dev libfaketime
+    nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis
+    python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist python3-selenium shellcheck shfmt spawn-fcgi xz-utils'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
   # Those whom bin/bench compares with; where one cannot be had, its row says so.
@@ -42,15 +42,20 @@ ensure_packages() {
   fi
 }
 
+# missing_packages GROUP…: prints the names of those that are not installed, nor provided by another package: a nodejs from elsewhere has
+# npm in it.
 missing_packages() {
-  local group name status names=()
+  local group name status provided names=()
   local -A installed=()
   for group; do
     read -rd '' -a names <<<"${names[*]} ${PACKAGES[$group]}" || true
   done
-  while read -r name status; do
-    [[ $status != installed ]] || installed[$name]=yes
-  done < <(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' "${names[@]}" 2>/dev/null)
+  while read -r status provided; do
+    [[ $status == installed ]] || continue
+    for name in ${provided//,/ }; do
+      installed[$name]=yes
+    done
+  done < <(dpkg-query --show --showformat='${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null)
   for name in "${names[@]}"; do
     [[ -v installed[$name] ]] || printf '%s\n' "$name"
   done

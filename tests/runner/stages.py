@@ -1,10 +1,11 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/plain and build/unit make what the other jobs use, in folders below the run's own:
+build/sanitized, build/plain, build/unit and build/node make what the other jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
-    plain/       src, build and root, laid out as bin/quickstart's   for scripts and unit
+    plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
+    node/        what tests/web takes from npm                       for lint and web
     shared/      what bats files have in common (CHECK_SHARED)      for scripts
     log/         the output of each job
 """
@@ -19,7 +20,7 @@ from jobs import Job
 PYTHON = "/usr/bin/python3"
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
+ALL = ("lint", "analyzer", "unit", "http", "scripts", "web", "distcheck")
 ON_REQUEST = ("valgrind", "package")
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
@@ -31,6 +32,7 @@ FREE_MEMORY = 6 << 30
 
 # The files that take longest, which begin first: the run ends with the short ones, on all processors. Seconds on a quiet machine.
 PYTEST_SECONDS = 250
+WEB_SECONDS = 150
 LONG_PYTEST = (
     "test_addresses.py", "test_plans.py", "test_slow_statements.py", "test_sessions.py", "test_rest.py", "test_late.py",
     "test_database.py", "test_upgrade.py", "test_signals.py", "test_openapi.py", "test_outage.py", "test_refusals.py", "test_keys.py",
@@ -70,7 +72,7 @@ class Stages:
     def jobs_of(self, stage, arguments=None, is_quick=False):
         """arguments: only these tests, in the words of the stage's own test program."""
         make = getattr(self, stage)
-        if stage in ("unit", "http", "scripts"):
+        if stage in ("unit", "http", "scripts", "web"):
             return make(arguments, is_quick)
         return make()
 
@@ -98,7 +100,7 @@ class Stages:
                 ("cppcheck",),
             ),
             "include direction": (1, "bash tests/lint/includes", ()),
-            "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench doc tests -name '*.py')", ()),
+            "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
@@ -108,7 +110,7 @@ class Stages:
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools)
             for name, (seconds, command, tools) in tools.items()
         ]
-        return [*jobs, self.openapi()]
+        return [*jobs, self.openapi(), self.node("lint"), self.types()]
 
     def openapi(self):
         version = re.search(r"AC_INIT\(\[cruddur\], \[(.*)\]\)", (TOP / "configure.ac").read_text())[1]
@@ -116,6 +118,16 @@ class Stages:
             "lint", "lint/OpenAPI document", '"$@"', PYTHON, "tests/lint/openapi.py", "doc/openapi.yaml", version,
             seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",),
         )  # fmt: skip
+
+    def node(self, stage):
+        """The packages of tests/web/package-lock.json, below the run's folder."""
+        script = 'mkdir "$1" && cp tests/web/package.json tests/web/package-lock.json "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts'
+        return self.shell(stage, "build/node", script, self.work / "node", tools=("npm",), seconds=10, priority=2)
+
+    def types(self):
+        """The types in the web client's comments."""
+        compiler = self.work / "node/node_modules/.bin/tsc"
+        return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/node",), tools=("node",), seconds=5)
 
     # --- C ---
 
@@ -196,6 +208,21 @@ class Stages:
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
         tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian")
         return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, seconds=300)]
+
+    # --- web ---
+
+    def web(self, arguments, is_quick=False):
+        """One process: the tests share a quickstart and a browser."""
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
+        environment = {
+            "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder, "NODE_MODULES": str(self.work / "node/node_modules"),
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE),
+        }  # fmt: skip
+        run = Job(
+            "web", "web", command, cases.Pytest(), TOP / "tests/web", needs=("build/plain", "build/node"), environment=environment,
+            tools=("chromium", "chromedriver", "node"), modules=("pytest", "selenium"), seconds=WEB_SECONDS,
+        )  # fmt: skip
+        return [self.plain("web"), self.node("web"), run]
 
     # --- scripts ---
 

@@ -1,0 +1,72 @@
+"""What is written is not lost: by a reload, a sign-in, a pool that is away or does not answer; and nothing is posted twice."""
+
+from waiting import eventually
+
+
+def test_a_draft_survives_a_reload(people, quickstart):
+    andrew, _ = people
+    andrew.fill("#new-post textarea", "Half a thou")
+    andrew.open("/")
+    assert andrew.wait("#new-post textarea").get_attribute("value") == "Half a thou"
+    andrew.fill("#new-post textarea", "")
+    andrew.open("/")
+    assert andrew.wait("#new-post textarea").get_attribute("value") == ""
+
+
+def test_a_draft_survives_a_sign_in(people, quickstart):
+    andrew, _ = people
+    andrew.open("/settings")
+    andrew.click("#sign-out")
+    andrew.wait("#account .main", "Sign in")
+    andrew.handle = None
+    andrew.fill("#new-post textarea", "Written before the sign-in")
+    andrew.click("#new-post button", "Sign in to post")
+    andrew.click("button.user", "@andrewbrown")
+    andrew.watch_anew()
+    andrew.handle = "andrewbrown"
+    assert andrew.wait("#new-post textarea").get_attribute("value") == "Written before the sign-in"
+    andrew.click("#new-post button", "Post")
+    andrew.row("Written before the sign-in")
+    assert quickstart.posts("Written before the sign-in") == 1
+
+
+def test_a_pool_that_is_away_loses_no_draft_and_no_post(people, quickstart):
+    """It is away when the post is sent, and the page is loaded again before it is back."""
+    andrew, bayko = people
+    bayko.fill("#new-post textarea", "A second one, which waits")
+    quickstart.end_pool()
+    try:
+        andrew.fill("#new-post textarea", "Sent while it was away")
+        andrew.click("#new-post button", "Post")
+        andrew.wait("#away", "does not answer")
+        andrew.open("/")
+        assert andrew.wait("#new-post textarea").get_attribute("value") == "Sent while it was away"
+        bayko.click("#new-post button", "Post")
+        bayko.wait("#away", "does not answer")
+    finally:
+        quickstart.start()
+    bayko.row("A second one, which waits")
+    bayko.wait_gone("#away")
+    andrew.click("#new-post button", "Post")
+    andrew.row("Sent while it was away")
+    eventually(lambda: quickstart.posts("A second one, which waits") == 1, what="the post that waited")
+    assert quickstart.posts("Sent while it was away") == 1
+    assert bayko.wait("#new-post textarea").get_attribute("value") == ""
+
+
+def test_a_post_whose_answer_is_lost_is_made_once(people, quickstart):
+    """The pool gets the request and is stopped before it answers; the page gives the answer up and sends it again."""
+    andrew, _ = people
+    quickstart.freeze()
+    try:
+        andrew.fill("#new-post textarea", "Once and only once")
+        andrew.click("#new-post button", "Post")
+        andrew.wait("#away", "does not answer")
+        andrew.open("/")
+        andrew.click("#new-post button", "Post")
+        andrew.wait("#away", "does not answer")
+    finally:
+        quickstart.thaw()
+    andrew.row("Once and only once")
+    eventually(lambda: andrew.wait("#new-post textarea").get_attribute("value") == "", what="the end of the draft")
+    assert quickstart.posts("Once and only once") == 1

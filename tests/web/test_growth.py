@@ -1,0 +1,48 @@
+"""The growth page: the four numbers, the charts, the table and the CSV say what bin/growth says."""
+
+import base64
+import csv
+import io
+import os
+import re
+import subprocess
+import urllib.parse
+
+from running import TOP
+from waiting import eventually
+
+
+def table_of_script(quickstart, zone):
+    """What bin/growth prints: {date or "in all": [users, posts, replies]}"""
+    environment = os.environ | {"CONNECTION_URL_FILE": str(quickstart.data / "secrets/owner-url")}
+    printed = subprocess.run([str(TOP / "bin/growth"), "--tz", zone], env=environment, check=True, stdout=subprocess.PIPE).stdout.decode()
+    return {match[1]: [int(number) for number in match[2].split("|")] for match in re.finditer(r"^ *(\d{4}-\d\d-\d\d|in all) *\|([ \d|]+)$", printed, re.M)}
+
+
+def test_totals_agree_with_the_script(andrew, quickstart):
+    andrew.post("One more for the figures")
+    zone = andrew.script("return Intl.DateTimeFormat().resolvedOptions().timeZone")
+    andrew.open("/growth")
+    andrew.wait("table")
+    expected = table_of_script(quickstart, zone)
+    rows = andrew.script("return [...document.querySelectorAll('tbody tr')].map(row => [...row.children].map(cell => cell.textContent))")
+    assert {row[0]: [int(cell.replace(",", "")) for cell in row[1:]] for row in rows} == {day: row for day, row in expected.items() if day != "in all"}
+    numbers = [int(text.replace(",", "")) for text in andrew.script("return [...document.querySelectorAll('.numbers dd')].map(cell => cell.textContent)")]
+    days = [row for day, row in expected.items() if day != "in all"]
+    assert numbers == [expected["in all"][0], expected["in all"][1], sum(row[0] for row in days), sum(row[1] for row in days)]
+    content = urllib.parse.unquote(andrew.wait("a[download]").get_attribute("href").partition(",")[2])
+    lines = list(csv.reader(io.StringIO(content)))
+    assert lines[0] == ["date", "users", "posts", "replies"] and len(lines) == len(rows) + 1
+    assert {line[0]: [int(cell) for cell in line[1:]] for line in lines[1:]} == {day: row for day, row in expected.items() if day != "in all"}
+
+
+def test_charts_are_drawn_and_it_prints_on_one_page(andrew):
+    andrew.open("/growth")
+    eventually(lambda: len(andrew.all(".uplot canvas")) == 2, what="two charts")
+    drawn = andrew.script(
+        "const canvas = document.querySelector('.uplot canvas');"
+        "return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(value => value !== 0)"
+    )
+    assert drawn
+    pdf = andrew.here().execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "paperWidth": 8.27, "paperHeight": 11.69})["data"]
+    assert base64.b64decode(pdf).count(b"/Type /Page\n") == 1

@@ -1,0 +1,179 @@
+"""Two people at once in two windows: what one does the other one sees, without a reload. Every view, every action."""
+
+import subprocess
+import urllib.request
+
+from waiting import eventually
+
+
+def test_the_page_comes_from_quickstart_with_its_policy(quickstart):
+    with urllib.request.urlopen(f"{quickstart.url}/@bayko") as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-cache" and answer.headers["ETag"]
+    assert policy == (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {quickstart.url}; img-src 'self' data:; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    )
+
+
+def test_the_page_is_small_and_its_library_is_the_one_that_is_named(quickstart):
+    web = quickstart.data / "root/usr/local/share/cruddur/web"
+    sizes = {path.name: path.stat().st_size for path in web.rglob("*.gz")}
+    assert len(sizes) == len([path for path in web.rglob("*") if path.is_file() and path.suffix != ".gz"])
+    assert sum(sizes.values()) <= 80 * 1024
+    subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=web / "vendor", check=True)
+
+
+def test_a_post_is_seen_liked_reposted_and_answered(people):
+    andrew, bayko = people
+    bayko.post("An #evening for @andrewbrown", ttl="3-hours")
+    andrew.wait(".new-rows", "1 new post")
+    assert andrew.find("#main article", "An #evening") is None
+    andrew.reveal()
+    assert "3 h left" in andrew.row("An #evening").text
+
+    andrew.press_part("An #evening", "like")
+    bayko.wait_label("An #evening", "like", "Like, 1 like")
+    andrew.press_part("An #evening", "repost")
+    bayko.wait_label("An #evening", "repost", "Repost, 1 repost")
+    assert andrew.part("An #evening", "like").get_attribute("aria-pressed") == "true"
+
+    andrew.press_part("An #evening", "reply")
+    andrew.fill("main textarea", "Likewise")
+    andrew.click("main form button", "Reply")
+    andrew.row("Likewise")
+    bayko.wait_label("An #evening", "reply", "Reply, 1 reply")
+    bayko.press_part("An #evening", "when")
+    bayko.row("Likewise")
+    andrew.fill("main textarea", "And once more")
+    andrew.click("main form button", "Reply")
+    bayko.row("And once more")
+
+
+def test_a_like_is_taken_back_and_is_known_after_a_reload(people):
+    andrew, bayko = people
+    bayko.post("Take it back")
+    andrew.wait(".new-rows")
+    andrew.reveal()
+    andrew.press_part("Take it back", "like")
+    bayko.wait_label("Take it back", "like", "Like, 1 like")
+    andrew.open("/")
+    eventually(lambda: andrew.part("Take it back", "like").get_attribute("aria-pressed") == "true", what="the mark")
+    andrew.press_part("Take it back", "like")
+    bayko.wait_label("Take it back", "like", "Like, 0 likes")
+
+
+def test_notifications_have_a_badge_until_they_are_read(people, quickstart):
+    andrew, bayko = people
+    quickstart.ask("PUT", "/api/activities/notifications/read", "bayko", {})
+    andrew.post("Tell @bayko of it")
+    bayko.wait("[data-unread]", "1")
+    assert bayko.script("return document.title").startswith("(1) ")
+    bayko.click("#navigation a", "Notifications")
+    bayko.wait(".notification.is-unread", "mentioned you")
+    bayko.wait_gone("[data-unread]", "1")
+    assert quickstart.ask("GET", "/api/activities/notifications/unread", "bayko") == {"unread": 0}
+    bayko.click(".notification a", "mentioned you")
+    bayko.wait("article.is-main", "Tell @bayko of it")
+
+
+def test_deleting_can_be_undone_and_is_seen(people, quickstart):
+    andrew, bayko = people
+    andrew.post("Not for long")
+    bayko.wait(".new-rows")
+    bayko.reveal()
+    andrew.choose("Not for long", "Delete")
+    andrew.wait_gone("#main article", "Not for long")
+    andrew.click(".toast button", "Undo")
+    andrew.row("Not for long")
+    assert quickstart.posts("Not for long") == 1
+    andrew.choose("Not for long", "Delete")
+    bayko.wait_gone("#main article", "Not for long")
+    eventually(lambda: quickstart.posts("Not for long") == 0, what="the end of the post")
+    assert andrew.find("#main article", "Not for long") is None
+
+
+def test_a_post_is_kept_for_longer(people):
+    andrew, bayko = people
+    andrew.post("Worth keeping", ttl="1-hour")
+    assert "left" in andrew.row("Worth keeping").text and "30 d" not in andrew.row("Worth keeping").text
+    bayko.wait(".new-rows")
+    bayko.reveal()
+    andrew.press_part("Worth keeping", "menu")
+    andrew.wait('details[open] option[value="30-days"]').click()
+    andrew.click("details[open] .keep button", "Keep")
+    eventually(lambda: "30 d left" in andrew.row("Worth keeping").text, what="the longer life")
+    eventually(lambda: "30 d left" in bayko.row("Worth keeping").text, what="the longer life elsewhere")
+
+
+def test_following(people):
+    andrew, bayko = people
+    andrew.open("/@bayko")
+    andrew.click(".profile-actions button", "Follow")
+    andrew.wait(".profile-actions button", "Following")
+    andrew.click("#navigation a", "Following")
+    bayko.post("For those who follow")
+    eventually(lambda: andrew.find(".new-rows") or andrew.find("#main article", "For those who follow"), what="the post")
+    andrew.open("/following")
+    andrew.row("For those who follow")
+    andrew.open("/@bayko")
+    andrew.click(".profile-actions button", "Following")
+    andrew.wait(".profile-actions button", "Follow")
+
+
+def test_a_conversation(people):
+    andrew, bayko = people
+    andrew.open("/@bayko")
+    andrew.click(".profile-actions a", "Message")
+    andrew.fill("main textarea", "Are you there?")
+    andrew.click("main form button", "Send")
+    andrew.wait(".message.is-own", "Are you there?")
+    bayko.click("#navigation a", "Messages")
+    bayko.click(".conversation a", "Andrew Brown")
+    bayko.wait(".message", "Are you there?")
+    bayko.fill("main textarea", "Always")
+    bayko.click("main form button", "Send")
+    andrew.wait(".message:not(.is-own)", "Always")
+
+
+def test_search_finds_words_tags_and_people(people):
+    andrew, bayko = people
+    bayko.post("Rare wordfish and a #raretag")
+    for term, expected in {"wordfish": "Rare wordfish", "#raretag": "Rare wordfish", "@bayko": "Rare wordfish"}.items():
+        andrew.open("/search")
+        andrew.fill("#search-term", term)
+        andrew.click("main form button", "Search")
+        andrew.row(expected)
+    andrew.wait(".people .user", "Andrew Bayko")
+    andrew.click("#main article a", "#raretag")
+    andrew.row("Rare wordfish")
+    andrew.open("/search")
+    andrew.wait(".trends", "#raretag")
+    andrew.wait(".people .user")
+
+
+def test_a_profile_is_edited_and_seen(people):
+    andrew, bayko = people
+    bayko.open("/@andrewbrown")
+    andrew.open("/settings")
+    eventually(lambda: andrew.wait("#display-name").get_attribute("value") == "Andrew Brown", what="the profile")
+    andrew.fill("#bio", "Teaches the #cloud.")
+    andrew.click("form button", "Save profile")
+    andrew.wait(".toast", "saved")
+    bayko.wait(".bio", "Teaches the #cloud.")
+
+
+def test_the_way_back_is_where_one_left(people):
+    andrew, _ = people
+    for number in range(12):
+        andrew.fill("#new-post textarea", f"Of many, number {number}")
+        andrew.click("#new-post button", "Post")
+        andrew.row(f"Of many, number {number}")
+    andrew.script("scrollTo(0, 700)")
+    before = andrew.script("return scrollY")
+    andrew.press_part("Of many, number 4", "when")
+    andrew.wait("article.is-main")
+    andrew.script("history.back()")
+    andrew.wait("#new-post")
+    eventually(lambda: andrew.script("return scrollY") >= before - 400, what="the place")
+    assert before > 400
