@@ -239,8 +239,8 @@ static void take_error(const char *template_name, const PGresult *error, struct 
                                                                          : said);
 }
 
-/* A statement that can't be prepared, for want of a column, say, is logged once by file and
- * line. False: the reason is another one, such as a lock on its tables. */
+/* A statement that can't be prepared, for want of a column, say, or that runs a function of the
+ * schema that can't, is logged once by file and line. False: the reason is another one, such as a lock on its tables. */
 static bool take_unfit(struct session *session, const struct pending *pending,
                        struct result *result)
 {
@@ -269,13 +269,19 @@ bool pipeline_timed_out(const struct pending *pending)
     return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
 }
 
+static bool misses_object(const struct pending *pending)
+{
+    return has_failed(pending) &&
+           sqlstate_is_missing_object(PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE));
+}
+
 void pipeline_result(struct session *session, const struct pending *pending, struct result *result)
 {
     const struct prepared *prepared =
         catalog_get(session_catalog(session), pending->statement->def);
 
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
-    if (pending->is_unfit && take_unfit(session, pending, result)) {
+    if ((pending->is_unfit || misses_object(pending)) && take_unfit(session, pending, result)) {
         return;
     }
     if (has_failed(pending)) {

@@ -52,3 +52,14 @@ bool sqlstate_quotes_values(const char *sqlstate)
            (has_prefix(sqlstate, "21") || has_prefix(sqlstate, "22") ||
             has_prefix(sqlstate, "23") || has_prefix(sqlstate, "44") || has_prefix(sqlstate, "P0"));
 }
+
+bool sqlstate_is_missing_object(const char *sqlstate)
+{
+    static const char *const MISSING[] = {"42703", "42883", "42P01", "42704"};
+    bool is_missing = false;
+
+    for (size_t i = 0; sqlstate != NULL && i < sizeof MISSING / sizeof MISSING[0]; i++) {
+        is_missing = is_missing || strcmp(sqlstate, MISSING[i]) == 0;
+    }
+    return is_missing;
+}

@@ -20,6 +20,10 @@ struct verdict {
 /* NULL, as libpq has it for a connection that broke, counts as class 08. */
 struct verdict sqlstate_verdict(const char *sqlstate);
 
+/* Whether the statement names a column, table, function or type that the database does not have. A
+ * function of the schema can do so when it runs, though the statement was prepared. */
+bool sqlstate_is_missing_object(const char *sqlstate);
+
 /* Whether the server's message for it can quote values of a row or parameter, so that it must not
  * be logged (classes 21–23, 44, P0). */
 bool sqlstate_quotes_values(const char *sqlstate);

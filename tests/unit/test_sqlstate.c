@@ -73,11 +73,29 @@ static void test_messages_that_quote_values(void **state)
     }
 }
 
+static void test_missing_objects(void **state)
+{
+    static const struct {
+        const char *sqlstate;
+        bool is_missing;
+    } rows[] = {
+        {"42703", true},  {"42883", true},  {"42P01", true}, {"42704", true}, {"42501", false},
+        {"42601", false}, {"57014", false}, {"", false},     {NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        expect(rows[i].sqlstate != NULL ? rows[i].sqlstate : "none",
+               sqlstate_is_missing_object(rows[i].sqlstate) == rows[i].is_missing);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_messages_that_quote_values),
+        cmocka_unit_test(test_missing_objects),
     };
 
     return cmocka_run_group_tests_name("sqlstate", tests, NULL, NULL);
