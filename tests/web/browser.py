@@ -2,6 +2,7 @@
 localhost are the same site to quickstart."""
 
 import contextlib
+import os
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
@@ -13,8 +14,22 @@ from waiting import eventually
 
 ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,900",
-    "--disable-background-networking", "--disable-component-update", "--no-first-run", "--lang=en",
+    "--disable-background-networking", "--disable-component-update", "--no-first-run", "--lang=en", "--force-prefers-reduced-motion",
+    "--disable-gpu-rasterization", "--disable-smooth-scrolling", "--num-raster-threads=1",
 )  # fmt: skip
+
+DRIVER = "/usr/bin/chromedriver"
+
+
+class ModestService(Service):
+    """Root's Chromium would run at a higher priority than the other tests."""
+
+    def command_line_args(self):
+        return ["--bounding-set=-sys_nice", "--inh-caps=-sys_nice", DRIVER, *super().command_line_args()]
+
+
+def service():
+    return ModestService("/usr/bin/setpriv") if os.geteuid() == 0 else Service(DRIVER)
 
 
 class Browser:
@@ -24,7 +39,7 @@ class Browser:
             options.add_argument(argument)
         options.binary_location = "/usr/bin/chromium"
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        self.driver = webdriver.Chrome(options=options, service=service())
         first = self.driver.current_window_handle
         self.driver.switch_to.new_window("window")
         second = self.driver.current_window_handle
