@@ -269,9 +269,10 @@ bool pipeline_timed_out(const struct pending *pending)
     return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
 }
 
+/* Whether a function that the statement calls, which the context names, misses an object. */
 static bool misses_object(const struct pending *pending)
 {
-    return has_failed(pending) &&
+    return has_failed(pending) && PQresultErrorField(pending->reply, PG_DIAG_CONTEXT) != NULL &&
            sqlstate_is_missing_object(PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE));
 }
 

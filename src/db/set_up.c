@@ -53,6 +53,7 @@ static void statement_is_set_up(struct session *session, struct session_failure 
         failure_add_statement(failure, session->catalog, session->setting_up, session->refused);
         PQclear(session->refused);
         session->refused = NULL;
+        session->prepared[session->setting_up] = false;
     }
     session->setting_up = is_begin ? NO_STATEMENT : set_up_next(session, session->setting_up + 1);
 }

@@ -335,7 +335,9 @@ look_at_plans() {
     order by created_at desc limit 5"
   uses_index reposts_created_at_idx "select user_uuid from reposts where created_at <= now() order by created_at desc limit 50"
   uses_index follows_pkey "select followed_uuid from follows where follower_uuid = $one"
-  uses_index follows_followed_idx "select follower_uuid from follows where followed_uuid = $one"
+  uses_index follows_followed_idx "select follower_uuid from follows where followed_uuid = $one order by follower_uuid limit 5"
+  uses_index follows_newest_idx "select follower_uuid from follows where followed_uuid = $one
+    order by created_at desc, follower_uuid desc limit 5"
   uses_index notifications_pkey "select uuid from notifications where user_uuid >= $one
     and (user_uuid, created_at, uuid) < ($one, 'infinity', $one)
     order by user_uuid desc, created_at desc, uuid desc limit 50"

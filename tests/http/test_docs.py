@@ -129,7 +129,7 @@ def test_text_stays_text(tmp_path):
     """Whatever stands in the document."""
     evil = "<script>alert('&')</script>"
     text = FILE.read_text().replace("summary: A microblog whose posts expire.", f'summary: "{evil}"')
-    text = text.replace("description: Who posts.", f'description: "`{evil}` {evil}"').replace("message: I agree.", f'message: "{evil}"')
+    text = text.replace("description: The authors of posts.", f'description: "`{evil}` {evil}"').replace("message: I agree.", f'message: "{evil}"')
     assert text.count(evil) == 4
     (tmp_path / "evil.yaml").write_text(text)
     made = subprocess.run(["/usr/bin/python3", TOP / "doc/render.py", tmp_path / "evil.yaml"], capture_output=True, check=True)

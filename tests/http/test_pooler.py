@@ -87,12 +87,12 @@ def test_statements_arrive_whole(service, cluster):
 def test_check_names_a_template_that_does_not_fit(lone, tmp_path):
     templates = shutil.copytree(SQL, tmp_path / "sql")
     home = templates / "activities/home.sql"
-    home.write_text(home.read_text().replace("a.message", "a.massage"))
+    home.write_text(home.read_text().replace("a.user_uuid", "a.user_uid"))
     check = ("--check", *options_of(PATIENT), "--prepare", "0", "--connection-url-file", lone.url_file, "--sql-dir")
     assert run_once(*check, SQL).returncode == 0
     refused = run_once(*check, templates)
     assert refused.returncode == 1
-    assert re.search(r"activities/home\.sql:\d+: column a\.massage does not exist", refused.stderr)
+    assert re.search(r"activities/home\.sql:\d+: column a\.user_uid does not exist", refused.stderr)
 
 
 def test_a_restart_of_the_pooler(service, pooler):

@@ -243,7 +243,7 @@ def test_hup_waits_for_a_request_that_runs(service):
     assert asking.reply().status == 200
 
 
-HANDLE, IN_CAPITALS = "u.handle,", "upper(u.handle) as handle,"
+HANDLE, IN_CAPITALS = "u.display_name, u.handle)", "u.display_name, upper(u.handle))"
 
 
 def is_in_capitals(service):
@@ -268,7 +268,7 @@ def test_hup_re_reads_templates(service, home):
     [
         ("%(limit)s", "%(limits)s"),
         ("%(limit)s", "10"),
-        ("limit 1000", "limit 1000 /* never closed"),
+        ("limit %(limit)s", "limit /* never closed %(limit)s"),
         ("select", "select 1; select"),
     ],
 )
@@ -298,15 +298,15 @@ def test_hup_with_a_missing_template_keeps_the_old_set(service, folder):
 
 
 def test_hup_with_a_template_that_the_database_refuses_keeps_the_old_set(service, home):
-    edit(home, "a.message", "a.massage")
+    edit(home, "a.user_uuid", "a.user_uid")
     with Load(service) as load:
         try_to_reload(service, "the old set stays")
         load.wait_for_more(LATER)
     assert load.failures == []
-    line = home.read_text().partition("a.massage")[0].count("\n") + 1
-    reason = f"activities/home.sql:{line}: column a.massage does not exist"
+    line = home.read_text().partition("a.user_uid")[0].count("\n") + 1
+    reason = f"activities/home.sql:{line}: column a.user_uid does not exist"
     assert any(reason in text for text in service.log.messages("database"))
-    edit(home, "a.massage", "a.message")
+    edit(home, "a.user_uid", "a.user_uuid")
     service.daemon.reload()
     assert service.home().status == 200
 

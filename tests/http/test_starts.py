@@ -312,11 +312,11 @@ def test_check_with_a_wrong_password(shared_database):
 
 
 def test_check_names_every_template_that_does_not_fit(database):
-    database.sql("alter table activities rename column message to text")
+    database.sql("alter table activities rename column user_uuid to author_uuid")
     failed = check(database)
     assert failed.returncode == 1
     for name in ("home", "show", "create"):
-        assert re.search(rf"activities/{name}\.sql:\d+: .*message", failed.stderr)
+        assert re.search(rf"activities/{name}\.sql:\d+: .*user_uuid", failed.stderr)
 
 
 @pytest.mark.parametrize(
