@@ -6,9 +6,10 @@ declare -rA PACKAGES=(
   [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
     make pkg-config python3-yaml uuid-dev'
   [run]='curl nginx openssl postgresql python3'
-  [test]='awscli bats chromium chromium-driver clang-format cppcheck elfutils fonts-noto-core git haproxy iproute2 libcmocka-dev libfaketime
+  [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime
     nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis
-    python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist python3-selenium shellcheck shfmt spawn-fcgi xz-utils'
+    python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi xz-utils'
+  [web]='chromium chromium-driver fonts-noto-core python3-selenium'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
   # Those whom bin/bench compares with; where one cannot be had, its row says so.

@@ -252,14 +252,21 @@ def is_in_capitals(service):
     return handle == handle.upper()
 
 
+def replace_workers(service):
+    """HUP, up to the end of the old workers: one that was told to leave answers what it has begun to read."""
+    before = service.daemon.workers()
+    service.daemon.reload()
+    service.wait_for_workers(WORKERS, other_than=before)
+
+
 def test_hup_re_reads_templates(service, home):
     assert not is_in_capitals(service)
     edit(home, HANDLE, IN_CAPITALS)
     assert not is_in_capitals(service)
-    service.daemon.reload()
+    replace_workers(service)
     assert is_in_capitals(service)
     edit(home, IN_CAPITALS, HANDLE)
-    service.daemon.reload()
+    replace_workers(service)
     assert not is_in_capitals(service)
 
 

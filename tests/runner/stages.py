@@ -20,8 +20,8 @@ from jobs import Job
 PYTHON = "/usr/bin/python3"
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-ALL = ("lint", "analyzer", "unit", "http", "scripts", "web", "distcheck")
-ON_REQUEST = ("valgrind", "package")
+ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
+ON_REQUEST = ("web", "valgrind", "package")
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
 SLOTS = PROCESSORS * 2
