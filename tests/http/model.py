@@ -57,13 +57,14 @@ class Model:
             self.untell(("follow", follower, followed), followed)
 
     def tell(self, event, recipient):
-        """What was taken back returns to its place, unless that was marked as known meanwhile and it wasn't before."""
-        at, was_known = self.withdrawn.pop(event, (0, False))
-        self.told[event] = at if was_known or at > self.known[recipient] else next(self.clock)
+        """What was taken back returns to its place if it was known or is still the newest: else an answer may have shown later ones."""
+        at, was_known, _ = self.withdrawn.pop(event, (0, False, None))
+        others = [at for at, *_ in self.events(recipient)] + [at for at, _, whom in self.withdrawn.values() if whom == recipient]
+        self.told[event] = at if was_known or at > max(others, default=0) and at > self.known[recipient] else next(self.clock)
 
     def untell(self, event, recipient):
         at = self.told.pop(event)
-        self.withdrawn[event] = (at, at <= self.known[recipient])
+        self.withdrawn[event] = (at, at <= self.known[recipient], recipient)
 
     def end(self, post, is_deleted=False):
         """Deleted or expired, with all below."""
@@ -110,15 +111,18 @@ class Model:
 
     def notifications(self, handle):
         """(kind, by whom, what, whether that is known), newest first."""
+        return [(*event[1:], event[0] <= self.known[handle]) for event in sorted(self.events(handle), key=lambda event: event[0], reverse=True)]
+
+    def events(self, handle):
+        """(when, kind, by whom, what); when is 0 for what is just about to be told."""
         events = []
         for post in self.there():
             if post.author == handle:
-                events += [(self.told["likes", liker, post.uuid], "like", liker, post.uuid) for liker in post.likes]
-                events += [(self.told["reposts", reposter, post.uuid], "repost", reposter, post.uuid) for reposter in post.reposts]
+                events += [(self.told.get(("likes", liker, post.uuid), 0), "like", liker, post.uuid) for liker in post.likes]
+                events += [(self.told.get(("reposts", reposter, post.uuid), 0), "repost", reposter, post.uuid) for reposter in post.reposts]
             elif post.parent is not None and post.parent.author == handle:
                 events.append((post.at, "reply", post.author, post.uuid))
             elif handle in post.mentioned:
                 events.append((post.at, "mention", post.author, post.uuid))
-        events += [(self.told["follow", *pair], "follow", pair[0], None) for pair in self.follows if pair[1] == handle]
-        others = [event for event in events if event[2] != handle]
-        return [(*event[1:], event[0] <= self.known[handle]) for event in sorted(others, key=lambda event: event[0], reverse=True)]
+        events += [(self.told.get(("follow", *pair), 0), "follow", pair[0], None) for pair in self.follows if pair[1] == handle]
+        return [event for event in events if event[2] != handle]
