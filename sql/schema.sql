@@ -629,69 +629,16 @@ create table activities (
     constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null)
 );
 
--- How long posts live: at most this long, each as long as the service offers (src/api/rules.c). Of those of one lifetime the
--- later ones expire later, so that what is left of them lies together in an index by lifetime and time, however many have
--- expired. Both functions know the list.
-
--- Where an activity stands in such an index: 10^18 for each lifetime, and the microseconds since 1970 (exact until 2106).
-create function lifetime_key(created_at timestamptz, expires_at timestamptz) returns bigint
-    language sql
-    immutable
-    parallel safe
-as $$
-    select
-        case
-            when expires_at = '-infinity' then 0 -- deleted: in no list
-            when not (isfinite(created_at) and isfinite(expires_at)) then 8
-            when expires_at - created_at <= interval '1 hour' then 1
-            when expires_at - created_at <= interval '3 hours' then 2
-            when expires_at - created_at <= interval '12 hours' then 3
-            when expires_at - created_at <= interval '1 day' then 4
-            when expires_at - created_at <= interval '3 days' then 5
-            when expires_at - created_at <= interval '7 days' then 6
-            when expires_at - created_at <= interval '30 days' then 7
-            else 8
-        end * 1000000000000000000
-        + case
-            when created_at > timestamptz '20000-01-01 00:00:00+00' then 700000000000000000
-            when created_at > '-infinity' then (date_part('epoch', created_at - timestamptz 'epoch') * 1000000)::bigint
-            else -300000000000000000
-        end
-$$;
-
--- For each lifetime its zero in such an index, and the keys between which everything is that may not have expired. (The
--- eighth is for what lives longer, or for ever; there, and of what was made to live for another time than these, some may
--- have expired.)
-create function lifetimes() returns table (zero bigint, since bigint, until bigint)
-    language sql
-    stable
-    parallel safe
-    rows 8
-as $$
-    select
-        number * 1000000000000000000,
-        number * 1000000000000000000
-        + coalesce((date_part('epoch', now() - length - timestamptz 'epoch') * 1000000)::bigint, -400000000000000000),
-        number * 1000000000000000000 + 700000000000000001
-    from (
-        values
-            (1, interval '1 hour'), (2, '3 hours'), (3, '12 hours'), (4, '1 day'), (5, '3 days'), (6, '7 days'), (7, '30 days'),
-            (8, null)
-    ) lifetime (number, length)
-$$;
-revoke all on function lifetime_key(timestamptz, timestamptz), lifetimes() from public;
-
 -- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
 create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
-create index activities_user_idx on activities (user_uuid, created_at desc, uuid desc);
+-- A user's posts and a user's replies as two ranges. An equality with the second column is written as "reply_to_activity_uuid is null" or
+-- "(reply_to_activity_uuid is null) is false".
+create index activities_user_idx on activities (user_uuid, (reply_to_activity_uuid is null), created_at, uuid);
 create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
 create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
-create index activities_live_idx on activities (lifetime_key(created_at, expires_at), uuid) where reply_to_activity_uuid is null;
 create index activities_written_idx on activities (written_by, uuid) where reply_to_activity_uuid is null and written_by is not null;
-create index activities_user_live_idx
-    on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
 
 -- The snapshot of the calling statement as text, behind a number that identifies the server's run: its start and its last reset of
 -- statistics, which a crash causes. After a crash the server assigns the numbers of lost transactions again, so a snapshot is valid
@@ -839,6 +786,15 @@ begin
 end
 $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
+
+-- A name for what somebody did to something: it tells rows of one list apart and breaks ties in its order.
+create function event_uuid(kind text, actor uuid, object uuid) returns uuid
+    language sql
+    immutable
+as $$
+    select encode(substring(sha256(convert_to(kind, 'UTF8') || uuid_send(actor) || uuid_send(object)) for 16), 'hex')::uuid
+$$;
+revoke all on function event_uuid(text, uuid, uuid) from public;
 
 -- Parts that the statements of sql/ share. Each is one expression or one select, by which the planner replaces the call: the plan is
 -- the same as if the text stood in the statement. Therefore they have no SET clause and run with the caller's rights, and an argument
@@ -1072,6 +1028,14 @@ as $$
         select created_at
         from public.activities
         where user_uuid = author
+            and reply_to_activity_uuid is null
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        union all
+        select created_at
+        from public.activities
+        where user_uuid = author
+            and (reply_to_activity_uuid is null) is false
             and created_at > now() - interval '1 hour'
             and created_at <= now()
         order by created_at desc
@@ -1081,30 +1045,153 @@ as $$
     where most > 0
 $$;
 
--- A user's unexpired top-level activities behind a position: the newest "most" of each lifetime.
-create function live_posts(author uuid, after_us bigint, after_uuid uuid, most integer) returns setof activities
+-- The rows of one user behind a position, from new to old, not older than "since", expired ones included. They are ranges in the index's
+-- order, as in replies.
+create function user_posts(author uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer) returns setof activities
     language sql
     stable
 as $$
-    select newest.*
-    from public.lifetimes() lifetime
-    cross join lateral (
-        select *
-        from public.activities
-        where user_uuid = author
-            and reply_to_activity_uuid is null
-            and public.lifetime_key(created_at, expires_at) > lifetime.since
-            and (public.lifetime_key(created_at, expires_at), uuid) < (
-                coalesce(lifetime.zero + after_us, lifetime.until),
-                public.page_uuid(after_uuid)
-            )
-            and public.is_live(expires_at)
-        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
-        limit (select most)
-    ) newest
+    select *
+    from public.activities
+    where (user_uuid, reply_to_activity_uuid is null, created_at, uuid)
+            < (author, true, public.page_time(after_us), public.page_uuid(after_uuid))
+        and (user_uuid, reply_to_activity_uuid is null, created_at) >= (author, true, since)
+    order by user_uuid desc, reply_to_activity_uuid is null desc, created_at desc, uuid desc
+    limit most
 $$;
 
--- The profile on a user's page. cruds_count ends at 1000, which stands for more.
+create function user_replies(author uuid, after_us bigint, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select *
+    from public.activities
+    where (user_uuid, reply_to_activity_uuid is null, created_at, uuid)
+            < (author, false, public.page_time(after_us), public.page_uuid(after_uuid))
+        and user_uuid >= author
+    order by user_uuid desc, reply_to_activity_uuid is null desc, created_at desc, uuid desc
+    limit most
+$$;
+
+-- Reposts of the same time may be more than "most": no index has their order. The condition is a range in an index's order, as in replies.
+create function user_reposts(reposter uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer)
+    returns table (at timestamptz, id uuid, activity_uuid uuid)
+    language sql
+    stable
+as $$
+    select r.created_at, public.event_uuid('repost', r.user_uuid, r.activity_uuid), r.activity_uuid
+    from public.reposts r
+    where (r.user_uuid, r.created_at) >= (reposter, since)
+        and (r.user_uuid, r.created_at) <= (reposter, public.page_time(after_us))
+        and (
+            r.created_at < public.page_time(after_us)
+            or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < public.page_uuid(after_uuid)
+        )
+    order by r.user_uuid desc, r.created_at desc
+    fetch first (most) rows with ties
+$$;
+
+-- The reposts of all users behind a position.
+create function reposts_before(after_us bigint, after_uuid uuid, most integer)
+    returns table (at timestamptz, id uuid, activity_uuid uuid, user_uuid uuid)
+    language sql
+    stable
+as $$
+    select r.created_at, public.event_uuid('repost', r.user_uuid, r.activity_uuid), r.activity_uuid, r.user_uuid
+    from public.reposts r
+    where r.created_at <= public.page_time(after_us)
+        and (
+            r.created_at < public.page_time(after_us)
+            or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < public.page_uuid(after_uuid)
+        )
+    order by r.created_at desc
+    fetch first (most) rows with ties
+$$;
+
+-- For each followed user the newest unexpired post and the newest unexpired repost behind a position, of the newest ten; or, where none of
+-- ten has not expired, the tenth's time.
+create function heads(follower uuid, after_us bigint, after_uuid uuid)
+    returns table (user_uuid uuid, is_repost boolean, at timestamptz, tenth timestamptz)
+    language sql
+    stable
+as $$
+    select f.followed_uuid, false, head.at, tenth.at
+    from public.follows f
+    left join lateral (
+        select a.created_at as at
+        from public.user_posts(f.followed_uuid, after_us, after_uuid, '-infinity', 10) a
+        where public.is_live(a.expires_at)
+        order by a.created_at desc, a.uuid desc
+        limit 1
+    ) head on true
+    left join lateral (
+        select a.created_at as at
+        from public.user_posts(f.followed_uuid, after_us, after_uuid, '-infinity', 10) a
+        where head.at is null
+        order by a.created_at desc, a.uuid desc
+        offset 9
+    ) tenth on true
+    where f.follower_uuid = follower
+    union all
+    select f.followed_uuid, true, head.at, tenth.at
+    from public.follows f
+    left join lateral (
+        select r.at
+        from public.user_reposts(f.followed_uuid, after_us, after_uuid, '-infinity', 10) r
+        cross join lateral public.activity(r.activity_uuid) a
+        where public.is_live(a.expires_at)
+        order by r.at desc
+        limit 1
+    ) head on true
+    left join lateral (
+        select r.at
+        from public.user_reposts(f.followed_uuid, after_us, after_uuid, '-infinity', 10) r
+        where head.at is null
+        order by r.at desc
+        offset 9
+        limit 1
+    ) tenth on true
+    where f.follower_uuid = follower
+$$;
+
+-- The reposts of an activity by followed users at or before a position, in the order of a list: those that an earlier page had. Only
+-- those that were visible in the list's snapshot count (null: all that are now), of the newest 100.
+create function earlier_reposts(activity uuid, follower uuid, at timestamptz, id uuid, view pg_snapshot) returns table (user_uuid uuid)
+    language sql
+    stable
+as $$
+    select earlier.user_uuid
+    from (
+        select user_uuid, created_at, written_by
+        from public.reposts
+        where activity_uuid = activity
+            and created_at >= at
+        order by created_at desc
+        limit 100
+    ) earlier
+    where (view is null or public.was_seen(earlier.written_by, view))
+        and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (at, id)
+        and (select true from public.follows where follower_uuid = follower and followed_uuid = earlier.user_uuid)
+$$;
+
+-- The newest activities behind "skipped" newer ones, replies and expired ones included.
+create function newest_activities(skipped integer, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select * from public.activities order by created_at desc, uuid desc offset skipped limit most
+$$;
+
+-- Whether an activity fits a search, see search_query.
+create function fits(search tsvector, message text, fit tsquery, plain text) returns boolean
+    language sql
+    immutable
+    parallel safe
+as $$
+    select case when fit is not null then search @@ fit else strpos(translate(message, U&'\FE0E\FE0F', ''), plain) > 0 end
+$$;
+
+-- The profile on a user's page. cruds_count: how many of the newest 1000 posts have not expired; 1000 stands for more.
 create function profile(name text, viewer uuid, is_asked boolean) returns table (
     uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean
 )
@@ -1118,7 +1205,7 @@ as $$
         u.handle,
         u.display_name,
         u.bio,
-        (select count(*) from (select from public.live_posts(u.uuid, null, null, 1000) limit 1000) counted),
+        (select count(*) from public.user_posts(u.uuid, null, null, '-infinity', 1000) a where public.is_live(a.expires_at)),
         case when is_asked then coalesce((select true from public.follows where follower_uuid = viewer and followed_uuid = u.uuid), false) end
     from public.users u
     where u.folded_handle = public.fold_text(name)
@@ -1140,7 +1227,12 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer),
-    full_hour(uuid, integer), live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean),
+    full_hour(uuid, integer),
+    user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
+    user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer),
+    heads(uuid, bigint, uuid), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+    newest_activities(integer, integer), fits(tsvector, text, tsquery, text),
+    profile(text, uuid, boolean),
     snapshot_of(text) from public;
 
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
@@ -1236,15 +1328,6 @@ begin
 end
 $$;
 revoke all on function mentioned_users(text) from public;
-
--- A name for what somebody did to something: it tells rows of one list apart and breaks ties in its order.
-create function event_uuid(kind text, actor uuid, object uuid) returns uuid
-    language sql
-    immutable
-as $$
-    select encode(substring(sha256(convert_to(kind, 'UTF8') || uuid_send(actor) || uuid_send(object)) for 16), 'hex')::uuid
-$$;
-revoke all on function event_uuid(text, uuid, uuid) from public;
 
 -- Up to when each has seen them.
 create table notification_reads (
@@ -1725,15 +1808,25 @@ create function recent_twin(
     language plpgsql
 as $$
 begin
+    if parent is not null then
+        return (
+            select uuid
+            from public.activities
+            where user_uuid = author
+                and (reply_to_activity_uuid is null) is false
+                and created_at > now() - seconds * interval '1 second'
+                and message = text
+                and reply_to_activity_uuid = parent
+                and deleted_at is null
+            limit 1
+        );
+    end if;
     return (
         select uuid
-        from public.activities
-        where user_uuid = author
-            and created_at > now() - seconds * interval '1 second'
-            and message = text
-            and reply_to_activity_uuid is not distinct from parent
+        from public.user_posts(author, null, null, now() - seconds * interval '1 second', null)
+        where message = text
             and deleted_at is null
-            and (parent is not null or coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime)
+            and coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime
         limit 1
     );
 end
@@ -2317,7 +2410,8 @@ insert into applied_migrations (number, name, checksum) values
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
     (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
     (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
-    (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e');
+    (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
+    (15, 'walks', '2b06f72a40761e04c995185f55fd71f7351bc4546ec98c42a17ef2931c0bac61');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2393,7 +2487,7 @@ begin
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
         grant execute on function close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
-        grant execute on function lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
+        grant execute on function may_follow(uuid, uuid, integer) to cruddur_app;
         grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
@@ -2406,7 +2500,11 @@ begin
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer), full_hour(uuid, integer),
-            live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean), snapshot_of(text),
+            user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
+            user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer),
+            heads(uuid, bigint, uuid), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+            newest_activities(integer, integer), fits(tsvector, text, tsquery, text),
+            profile(text, uuid, boolean), snapshot_of(text),
             full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid),
             settle(uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;

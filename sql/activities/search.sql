@@ -13,61 +13,42 @@
 --    last one where there are more. The index is not used for more frequent words, because it has no order and collects all rows
 --    before the first is read.
 -- 3. Otherwise further: the next 3000 activities. The rows of a frequent word are among them, unless most of them have expired.
--- 4. of_lifetimes, if that is not enough, or the ladder ended at 1000 rows: the newest 500 posts of each lifetime, see lifetime_key.
+-- 4. lasting, if that is not enough, or the ladder ended at 1000 rows: the 4000 activities that expire last.
 -- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
 -- whose handle begins so.
 -- (The selects around numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
 with recursive asked as materialized (
-    select *, greatest(%(limit)s::integer, 100) as enough
+    select
+        *,
+        greatest(%(limit)s::integer, 100) as enough,
+        case when handle is null then 1000 else 0 end as walked
     from public.search_query(%(term)s)
 ),
 walk as materialized (
-    select uuid, created_at
-    from (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where (select handle is null from asked)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) newest
-    where (expires_at is null or expires_at > now())
-        and case
-            when (select fit is not null from asked) then search @@ (select fit from asked)
-            else strpos(translate(message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
+    select a.uuid, a.created_at
+    from asked
+    cross join lateral public.newest_activities(0, asked.walked) a
+    where public.is_live(a.expires_at)
+        and public.fits(a.search, a.message, asked.fit, asked.plain)
     limit (select enough from asked)
 ),
--- One row if the walk did not find enough and there are more activities: how far back it went, and how many of the 1000 the index
--- would return.
+-- One row if the walk did not find enough and there are more activities: how far back it went, and how many more to walk along; none
+-- if the index returns few rows.
 beyond as materialized (
     select
-        extract(epoch from now() - min(created_at)) as seconds,
-        (select loose is not null from asked) and count(*) filter (where is_candidate) < 20 as is_rare
-    from (
-        select created_at, search @@ (select loose from asked) as is_candidate
-        from public.activities
-        where (select handle is null from asked)
-            and (select count(*) from walk) < (select enough from asked)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) newest
+        extract(epoch from now() - min(a.created_at)) as seconds,
+        case when count(asked.loose) = 1000 and count(*) filter (where a.search @@ asked.loose) < 20 then 0 else 3000 end as more
+    from (select * from asked where (select count(*) from walk) < enough) asked
+    cross join lateral public.newest_activities(0, asked.walked) a
     having count(*) = 1000
 ),
 further as materialized (
-    select uuid, created_at
-    from (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where exists (select from beyond where not is_rare)
-        order by created_at desc, uuid desc
-        offset 1000
-        limit (select 3000)
-    ) newest
-    where (expires_at is null or expires_at > now())
-        and case
-            when (select fit is not null from asked) then search @@ (select fit from asked)
-            else strpos(translate(message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
+    select a.uuid, a.created_at
+    from asked
+    cross join beyond
+    cross join lateral public.newest_activities(1000, beyond.more) a
+    where public.is_live(a.expires_at)
+        and public.fits(a.search, a.message, asked.fit, asked.plain)
     limit (select enough from asked)
 ),
 ladder as (
@@ -76,7 +57,7 @@ ladder as (
         '{}'::uuid[] as uuids,
         0::bigint as seen
     from beyond
-    where is_rare
+    where more = 0
     union all
     select ladder.rung + 1, step.uuids, step.seen
     from ladder
@@ -99,7 +80,7 @@ ladder as (
         select
             count(*) as seen,
             (array_agg(uuid order by created_at desc, uuid desc) filter (
-                where (expires_at is null or expires_at > now()) and search @@ (select fit from asked)
+                where public.is_live(expires_at) and search @@ (select fit from asked)
             ))[:(select enough from asked)] as uuids
         from (select * from fitting limit 1000) looked
     ) step
@@ -107,37 +88,26 @@ ladder as (
         and ladder.seen < 1000
         and coalesce(cardinality(ladder.uuids), 0) < (select enough from asked)
 ),
-of_ladder as materialized (
-    select a.uuid, a.created_at
-    from (
-        select uuids, seen
-        from ladder
-        order by rung desc
-        limit 1
-    ) last
-    cross join unnest(last.uuids) climbed (uuid)
-    cross join lateral (select uuid, created_at from public.activities where uuid = climbed.uuid limit 1) a
-),
-of_lifetimes as (
-    select newest.uuid, newest.created_at
-    from public.lifetimes() lifetime
+lasting as (
+    select latest.uuid, latest.created_at
+    from asked
     cross join lateral (
         select uuid, created_at, search, message
         from public.activities
-        where exists (select from beyond)
-            and (select coalesce(max(seen) = 1000, true) from ladder)
-            and (select count(*) from walk) + (select count(*) from further) < (select enough from asked)
-            and reply_to_activity_uuid is null
-            and public.lifetime_key(created_at, expires_at) > lifetime.since
-            and public.lifetime_key(created_at, expires_at) < lifetime.until
-            and coalesce(expires_at > now(), true)
-        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
-        limit (select 500)
-    ) newest
-    where case
-            when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else strpos(translate(newest.message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
+        where expires_at > now()
+        order by expires_at desc
+        limit (
+            select
+                case
+                    when exists (select from beyond)
+                        and (select coalesce(max(seen) = 1000, true) from ladder)
+                        and (select count(*) from walk) + (select count(*) from further) < (select enough from asked)
+                        then 4000
+                    else 0
+                end
+        )
+    ) latest
+    where public.fits(latest.search, latest.message, asked.fit, asked.plain)
 ),
 authors as materialized (
     select uuid
@@ -149,28 +119,29 @@ authors as materialized (
 ),
 of_authors as (
     select newest.uuid, newest.created_at
-    from authors
+    from asked
+    cross join authors
     cross join lateral (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where user_uuid = authors.uuid
+        select * from public.user_posts(authors.uuid, null, null, '-infinity', 200)
+        union all
+        select * from public.user_replies(authors.uuid, null, null, 200)
         order by created_at desc, uuid desc
-        limit (select 200)
+        limit 200
     ) newest
-    where (newest.expires_at is null or newest.expires_at > now())
-        and case
-            when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else coalesce(strpos(translate(newest.message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0, true)
-        end
+    where public.is_live(newest.expires_at)
+        and coalesce(public.fits(newest.search, newest.message, asked.fit, asked.plain), true)
 ),
 found as (
     select uuid, created_at from walk
     union
     select uuid, created_at from further
     union
-    select uuid, created_at from of_ladder
+    select a.uuid, a.created_at
+    from (select uuids from ladder order by rung desc limit 1) last
+    cross join unnest(last.uuids) climbed (uuid)
+    cross join lateral public.activity(climbed.uuid) a
     union
-    select uuid, created_at from of_lifetimes
+    select uuid, created_at from lasting
     union
     select uuid, created_at from of_authors
     order by created_at desc, uuid desc
@@ -178,12 +149,13 @@ found as (
 )
 select card.*, '[]'::json as replies
 from found
+cross join asked
 cross join lateral public.activity(found.uuid) a
 cross join lateral public.author(a.user_uuid) u
 cross join lateral public.card(a, u.display_name, u.handle) card
 order by
-    coalesce(ts_rank('{1, 1, 1, 1}', a.search, (select fit from asked)), 0)
-    + case when a.search @@ (select whole from asked) then 0.5 else 0 end
+    coalesce(ts_rank('{1, 1, 1, 1}', a.search, asked.fit), 0)
+    + case when a.search @@ asked.whole then 0.5 else 0 end
     + 0.5 / (1 + extract(epoch from now() - a.created_at) / 86400) desc,
     a.created_at desc,
     a.uuid desc

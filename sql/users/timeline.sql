@@ -5,9 +5,8 @@
 -- %(replies)s, %(reposts)s: whether the page has them besides the user's posts. %(week4)s: as in feed.sql.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(viewer)s: as in feed.sql.
 -- No row: there is no such handle.
--- Posts are the newest of each lifetime, see lifetime_key in schema.sql. For replies and reposts the statement walks along at most 1000
--- rows of the user each. The page ends where a walk ends, and next_key is that position: a page may have fewer rows than %(limit)s
--- and a next page. (select 1000) is for the planner, as in activities/show.sql.
+-- The statement walks along at most 1000 posts, replies and reposts of the user each. The page ends where a walk ends, and next_key is
+-- that position: a page may have fewer rows than %(limit)s and a next page.
 with viewer as (
     select (select uuid from public.caller(%(sub)s, %(viewer)s)) as uuid, coalesce(%(sub)s, %(viewer)s) is not null as is_asked
 ),
@@ -16,59 +15,55 @@ author as (
     from public.users
     where folded_handle = public.fold_text(%(handle)s)
 ),
-asked as (
-    select public.page_time(%(after_us)s) as at, public.page_uuid(%(after_uuid)s) as id
+posts as (
+    select a.created_at, a.uuid
+    from author
+    cross join lateral public.user_posts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', 1000) a
+    where public.is_live(a.expires_at)
+    order by a.created_at desc, a.uuid desc
+    limit %(limit)s::integer
 ),
 walked_replies as (
-    select a.*
+    select a.created_at, a.uuid, a.expires_at
     from author
-    cross join asked
-    cross join lateral (
-        select uuid, created_at, expires_at, reply_to_activity_uuid
-        from public.activities
-        where user_uuid = author.uuid
-            and %(replies)s::boolean
-            and (created_at, uuid) < (asked.at, asked.id)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) a
+    cross join lateral public.user_replies(author.uuid, %(after_us)s, %(after_uuid)s, 1000) a
+    where %(replies)s::boolean
 ),
 walked_reposts as (
     select r.*
     from author
-    cross join asked
-    cross join lateral (
-        select created_at, activity_uuid, public.event_uuid('repost', user_uuid, activity_uuid) as id
-        from public.reposts
-        where user_uuid = author.uuid
-            and %(reposts)s::boolean
-            and (user_uuid, created_at) <= (author.uuid, asked.at)
-        order by user_uuid desc, created_at desc
-        fetch first 1000 rows with ties
-    ) r
-    where (r.created_at, r.id) < (asked.at, asked.id)
+    cross join lateral public.user_reposts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', 1000) r
+    where %(reposts)s::boolean
 ),
--- All replies and reposts that are newer than this have been read.
+-- All events that are newer than this have been read.
 edge as (
     select greatest(
+        case
+            when (select count(*) from posts) < %(limit)s::integer then
+                (
+                    select a.created_at
+                    from author
+                    cross join lateral public.user_posts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', 1000) a
+                    order by a.created_at desc
+                    offset 999
+                )
+        end,
         (select created_at from walked_replies order by created_at desc offset 999 limit 1),
-        (select created_at from walked_reposts order by created_at desc offset 999 limit 1),
+        (select at from walked_reposts order by at desc offset 999 limit 1),
         '-infinity'
     ) as at
 ),
 events as (
     select event.at, event.id, event.activity_uuid, event.is_repost
     from (
-        select found.created_at as at, found.uuid as id, found.uuid as activity_uuid, false as is_repost
-        from author
-        cross join lateral public.live_posts(author.uuid, %(after_us)s, %(after_uuid)s, %(limit)s) found
+        select created_at as at, uuid as id, uuid as activity_uuid, false as is_repost
+        from posts
         union all
         select created_at, uuid, uuid, false
         from walked_replies
-        where reply_to_activity_uuid is not null
-            and public.is_live(expires_at)
+        where public.is_live(expires_at)
         union all
-        select r.created_at, r.id, r.activity_uuid, true
+        select r.at, r.id, r.activity_uuid, true
         from walked_reposts r
         cross join author
         cross join lateral public.activity(r.activity_uuid) a
@@ -112,12 +107,9 @@ select
         (select public.page_key(at, id) from events order by at desc, id desc offset %(limit)s::integer - 1),
         (
             -- A microsecond earlier where the edge is in that in which the page began: no page leads to itself.
-            select
-                (extract(epoch from edge.at) * 1000000)::bigint - (edge.at >= asked.at)::integer
-                || '/ffffffff-ffff-ffff-ffff-ffffffffffff'
+            select public.page_key(at - case when at >= public.page_time(%(after_us)s) then interval '1 us' else '0' end, public.page_uuid(null))
             from edge
-            cross join asked
-            where edge.at > '-infinity'
+            where at > '-infinity'
         )
     ) as next_key
 from viewer
