@@ -67,7 +67,7 @@ static const struct setting SETTINGS[] = {
     {"CRUDDUR_DEADLINE", "--deadline", "MS", KIND_NUMBER, AT(deadline), "3000", 100, 60000,
      .help = "for a request's statement, reconnecting included; below fastcgi_read_timeout"},
     {"CRUDDUR_DEFAULT_HANDLE", "--default-handle", "HANDLE", KIND_TEXT, AT(default_handle),
-     .help = "whom a request is for that names nobody; only with --identity handle"},
+     .help = "the user of requests that name none; only with --identity handle"},
     {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "MS", KIND_NUMBER, AT(drain_timeout), "5000", 100,
      600000, .help = "for a worker to finish after TERM, before it is killed"},
     {"CRUDDUR_FEED_STALE", "--feed-stale", "SECONDS", KIND_NUMBER, AT(feed_stale), "60", 0, 86400,

@@ -47,14 +47,8 @@ static struct prepared prepared_of(const struct statement_def *def, size_t numbe
     return (struct prepared){
         .def = def,
         .number = number,
-        .name = def->name,
         .sql = sql,
         .parameters = count_names(def->parameters),
-        .shape = def->shape,
-        .lane = def->lane,
-        .lanes = LANE_SET(def->lane) | def->more_lanes,
-        .may_share = def->may_share,
-        .takes_turns = def->takes_turns,
         .expires = not_after < TEMPLATE_PARAMETERS_MAX,
         .not_after = not_after,
     };

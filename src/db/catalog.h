@@ -17,14 +17,8 @@ struct catalog;
 struct prepared {
     const struct statement_def *def;
     size_t number;     /* its position in the catalog, below CATALOG_MAX */
-    const char *name;  /* the definition's; PostgreSQL knows the prepared statement by it */
     const char *sql;   /* with $1, $2, …, wrapped to its shape */
     size_t parameters; /* number of them */
-    enum shape shape;
-    enum lane lane;
-    unsigned lanes; /* set of the lanes that run it: lane, and others if several do */
-    bool may_share;
-    bool takes_turns;
     /* A write: it does nothing after a time of the server's clock, its parameter number not_after,
      * which connection.c sets. */
     bool expires;

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "db/catalog.h"
 #include "db/introduction.h"
 #include "db/link.h"
 #include "db/server_clock.h"
@@ -88,7 +89,7 @@ static void log_statement(const struct connection *connection, const struct stat
         return;
     }
     struct log_line line = log_begin(LOG_DEBUG, "statement");
-    log_string(&line, "template", catalog_get(connection->catalog, statement->def)->name);
+    log_string(&line, "template", statement->def->name);
     log_string(&line, "outcome", result->outcome);
     log_integer(&line, "rows", result->outcome != NULL);
     log_integer(&line, "bytes", (int64_t)result->body_length);
@@ -145,9 +146,9 @@ static void put_back(struct connection *connection, struct pending *pending)
 /* --- the session --- */
 
 /* True for writes: they have a parameter not_after. */
-static bool expires(const struct connection *connection, const struct pending *pending)
+static bool expires(const struct pending *pending)
 {
-    return catalog_get(connection->catalog, pending->statement->def)->expires;
+    return pending->prepared->expires;
 }
 
 /* The backend of a session that ends may still run the writes that it was sent. */
@@ -155,7 +156,7 @@ static void note_loss(struct connection *connection)
 {
     const struct pending *pending = connection->pipeline.sent.first;
 
-    while (pending != NULL && !expires(connection, pending)) {
+    while (pending != NULL && !expires(pending)) {
         pending = pending->next;
     }
     if (pending != NULL) {
@@ -211,9 +212,8 @@ static void lose_session(struct connection *connection)
     const char *why = session_error(connection->link.session);
 
     log_message(running != NULL ? LOG_WARNING : LOG_INFO, "database", "%s: session lost: %.*s",
-                running != NULL ? catalog_get(connection->catalog, running->statement->def)->name
-                                : "idle",
-                (int)strcspn(why, "\n"), why);
+                running != NULL ? running->statement->def->name : "idle", (int)strcspn(why, "\n"),
+                why);
     bool is_statement = running != NULL && running != &connection->introduction.pending;
     if (is_statement) {
         note_crash_suspects(running);
@@ -243,8 +243,7 @@ static void fail_what_may_run(struct connection *connection)
 
     connection->queue = (struct pending_list){0};
     while ((pending = pending_take(&queued)) != NULL) {
-        if (pending->sent_us != 0 &&
-            !catalog_get(connection->catalog, pending->statement->def)->may_share) {
+        if (pending->sent_us != 0 && !pending->statement->def->may_share) {
             complete_without(connection, pending, STATUS_DATABASE_TIMEOUT);
         } else {
             pending_append(&connection->queue, pending);
@@ -286,7 +285,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
     struct pending *pending;
 
     while ((pending = pending_take(unit)) != NULL) {
-        bool is_write = expires(connection, pending);
+        bool is_write = expires(pending);
         struct result result;
 
         if (pending == &connection->introduction.pending) {
@@ -411,21 +410,21 @@ static void take_results(struct connection *connection)
 
 /* Alone run statements that take further locks, and those of a unit that failed: to find out
  * which one it was, and because two units in the order of their locks could deadlock. */
-static bool may_share(const struct connection *connection, const struct pending *pending)
+static bool may_share(const struct pending *pending)
 {
-    return catalog_get(connection->catalog, pending->statement->def)->may_share &&
-           !pending->statement->takes_locks && !pending->runs_alone;
+    return pending->statement->def->may_share && !pending->statement->takes_locks &&
+           !pending->runs_alone;
 }
 
 /* The statements to be sent next. */
 static void next_unit(struct connection *connection, struct pending_list *unit)
 {
-    bool shares = may_share(connection, connection->queue.first);
+    bool shares = may_share(connection->queue.first);
 
     do {
         pending_append(unit, pending_take(&connection->queue));
     } while (shares && unit->count < CONNECTION_BATCH_MAX && connection->queue.first != NULL &&
-             may_share(connection, connection->queue.first));
+             may_share(connection->queue.first));
 }
 
 /* Only a statement that is sent again can meet its own first run. */
@@ -474,13 +473,13 @@ static void send_queue(struct connection *connection)
            next_in_time(connection) != NULL) {
         struct pending_list unit = {0};
 
-        if (!expires(connection, connection->queue.first)) {
+        if (!expires(connection->queue.first)) {
             next_unit(connection, &unit);
         } else if (connection->introduction.is_under_way) {
             break;
         } else if (introduction_is_needed(&connection->introduction, clock_us())) {
-            introduction_begin(&connection->introduction, &unit, connection->queue.first->asked_us,
-                               was_sent_before(connection));
+            introduction_begin(&connection->introduction, connection->catalog, &unit,
+                               connection->queue.first->asked_us, was_sent_before(connection));
         } else {
             next_unit(connection, &unit);
             set_not_after(connection, &unit);
@@ -514,7 +513,7 @@ static void expire_sent(struct connection *connection, int64_t now_us)
         return;
     }
     log_message(LOG_WARNING, "database", "%s: session lost: no answer in time",
-                catalog_get(connection->catalog, late->statement->def)->name);
+                late->statement->def->name);
     drop_session(connection, false);
     if (late == &connection->introduction.pending) {
         return; /* the write behind it has the same deadline */
@@ -555,6 +554,7 @@ void connection_submit(struct connection *connection, const struct statement *st
     int64_t now_us = clock_us();
 
     *pending = (struct pending){.statement = statement,
+                                .prepared = catalog_get(connection->catalog, statement->def),
                                 .done = done,
                                 .context = context,
                                 .asked_us = statement->asked_us != 0 ? statement->asked_us : now_us,

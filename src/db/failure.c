@@ -65,21 +65,32 @@ void failure_add_refusal(struct session_failure *failure, const char *verbose)
     buf_release(&text);
 }
 
+void failure_describe(const struct catalog *catalog, const struct statement_def *def,
+                      const PGresult *error, char *text, size_t size)
+{
+    const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
+    const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+    const char *context = PQresultErrorField(error, PG_DIAG_CONTEXT);
+    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+    snprintf(text, size, "%s: %s%s%.*s (SQLSTATE %s)",
+             catalog_place(catalog, def, position != NULL ? atoi(position) : 0),
+             message != NULL ? message : "no message", context != NULL ? ", in " : "",
+             context != NULL ? (int)strcspn(context, "\n") : 0, context != NULL ? context : "",
+             sqlstate != NULL ? sqlstate : "none");
+}
+
 /* Adds a line for a statement that the database refuses. */
 void failure_add_statement(struct session_failure *failure, const struct catalog *catalog,
                            size_t number, const PGresult *error)
 {
-    const char *position = PQresultErrorField(error, PG_DIAG_STATEMENT_POSITION);
-    const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
-    size_t used = strlen(failure->error.text);
-    const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+    char *text = failure->error.text;
+    size_t size = sizeof failure->error.text, used = strlen(text);
 
-    snprintf(failure->error.text + used, sizeof failure->error.text - used,
-             "%s%s: %s (SQLSTATE %s)", used > 0 ? "\n" : "",
-             catalog_place(catalog, catalog_at(catalog, number)->def,
-                           position != NULL ? atoi(position) : 0),
-             message != NULL ? message : "no message", sqlstate != NULL ? sqlstate : "none");
-    if (sqlstate_verdict(sqlstate).status == STATUS_INTERNAL) {
+    snprintf(text + used, size - used, "%s", used > 0 ? "\n" : "");
+    used = strlen(text);
+    failure_describe(catalog, catalog_at(catalog, number)->def, error, text + used, size - used);
+    if (sqlstate_verdict(PQresultErrorField(error, PG_DIAG_SQLSTATE)).status == STATUS_INTERNAL) {
         failure->is_unfit = true; /* not just a server that shuts down, say */
     }
 }

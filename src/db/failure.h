@@ -9,6 +9,7 @@
 
 struct catalog;
 struct pg_result;
+struct statement_def;
 
 /* Why there is no session: a line of text, or a line for each statement that the database refuses,
  * with file and line. May name host and user, never the password. */
@@ -26,6 +27,11 @@ bool failure_add(struct session_failure *failure, const char *text);
 /* Adds what the server said when it refused the log-in, in libpq's verbose form, and sets
  * is_refused and lacks_slot by its SQLSTATE. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose);
+
+/* Writes the line about a statement that the database refuses: file and line, the server's message, the
+ * function of the schema that it is about if there is one, and the SQLSTATE. */
+void failure_describe(const struct catalog *catalog, const struct statement_def *def,
+                      const struct pg_result *error, char *text, size_t size);
 
 /* Adds a line for a statement that the database refuses, by its number in the catalog. Sets
  * is_unfit, unless the error says nothing about the schema. */

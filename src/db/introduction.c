@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "db/catalog.h"
 #include "db/pipeline.h"
 
 enum {
@@ -42,8 +43,8 @@ bool introduction_is_needed(const struct introduction *introduction, int64_t now
     return !introduction->is_done || !server_clock_is_recent(&introduction->clock, now_us);
 }
 
-void introduction_begin(struct introduction *introduction, struct pending_list *unit,
-                        int64_t asked_us, bool has_repeats)
+void introduction_begin(struct introduction *introduction, const struct catalog *catalog,
+                        struct pending_list *unit, int64_t asked_us, bool has_repeats)
 {
     bool has_lost = introduction->lost[0] != '\0';
 
@@ -55,7 +56,9 @@ void introduction_begin(struct introduction *introduction, struct pending_list *
     statement_bind(&introduction->statement, "lost", has_lost ? introduction->lost : NULL);
     statement_bind(&introduction->statement, "patience_ms", introduction->patience_ms);
     introduction->pending =
-        (struct pending){.statement = &introduction->statement, .asked_us = asked_us};
+        (struct pending){.statement = &introduction->statement,
+                         .prepared = catalog_get(catalog, introduction->statement.def),
+                         .asked_us = asked_us};
     introduction->is_under_way = true;
     pending_append(unit, &introduction->pending);
 }

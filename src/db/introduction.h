@@ -11,6 +11,8 @@
 #include "db/server_clock.h"
 #include "db/statement.h"
 
+struct catalog;
+
 /* One for each connection, for one session after the other. It is in one of three states:
  *
  *     needed     neither is_under_way nor is_done; or is_done, but the clock's sample is old
@@ -43,8 +45,8 @@ bool introduction_is_needed(const struct introduction *introduction, int64_t now
 /* Makes it the only statement of unit. Its deadline is that of the write behind it, which had
  * arrived at asked_us. has_repeats: something of the lost session is to be sent again, so its
  * end is waited for. */
-void introduction_begin(struct introduction *introduction, struct pending_list *unit,
-                        int64_t asked_us, bool has_repeats);
+void introduction_begin(struct introduction *introduction, const struct catalog *catalog,
+                        struct pending_list *unit, int64_t asked_us, bool has_repeats);
 
 /* Its unit was committed. has_backend: the session has a backend of its own, and no pooler's.
  * False: a lost session was waited for in vain, and may still run what it was sent. */

@@ -8,6 +8,7 @@
 #include "db/statement.h"
 
 struct pg_result;
+struct prepared;
 
 /* Gets the result of what was submitted. The result and its text end with the call. */
 typedef void statement_done(void *context, const struct result *result);
@@ -15,6 +16,7 @@ typedef void statement_done(void *context, const struct result *result);
 /* A submitted statement, from the queue through the pipeline to its result. */
 struct pending {
     const struct statement *statement;
+    const struct prepared *prepared; /* the catalog's, of the statement */
     statement_done *done;
     void *context;
     int64_t asked_us;        /* as in struct statement: its deadline counts from it */

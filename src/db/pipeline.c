@@ -17,6 +17,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/catalog.h"
+#include "db/failure.h"
 #include "db/sqlstate.h"
 
 void pipeline_forget(struct pending *pending)
@@ -34,8 +36,7 @@ void pipeline_forget(struct pending *pending)
  * sets it up, before the first statement of a unit. */
 static bool send_prelude(struct session *session, struct pending *pending, bool begins_unit)
 {
-    const struct prepared *prepared =
-        catalog_get(session_catalog(session), pending->statement->def);
+    const struct prepared *prepared = pending->prepared;
 
     if (!session_settings(session)->prepares) {
         pending->has_prelude = begins_unit;
@@ -47,26 +48,25 @@ static bool send_prelude(struct session *session, struct pending *pending, bool 
     pending->has_prelude = true;
     pending->is_prepared = true;
     session_note_prepared(session, prepared, true);
-    return PQsendPrepare(session_pg(session), prepared->name, prepared->sql, 0, NULL);
+    return PQsendPrepare(session_pg(session), prepared->def->name, prepared->sql, 0, NULL);
 }
 
 /* Values are passed as text; PostgreSQL knows their types from the statement. not_after is the
  * last value to be set, as it depends on the clock of the server that this session is with. */
 static bool send_statement(const struct session *session, struct pending *pending)
 {
-    const struct statement *statement = pending->statement;
-    const struct prepared *prepared = catalog_get(session_catalog(session), statement->def);
+    const struct prepared *prepared = pending->prepared;
     const char *values[TEMPLATE_PARAMETERS_MAX];
     PGconn *pg = session_pg(session);
     int count = (int)prepared->parameters;
 
-    memcpy(values, statement->values, sizeof values);
+    memcpy(values, pending->statement->values, sizeof values);
     if (prepared->expires) {
         values[prepared->not_after] = pending->not_after;
     }
     pending->sent_us = clock_us();
     return session_settings(session)->prepares
-               ? PQsendQueryPrepared(pg, prepared->name, count, values, NULL, NULL, 0)
+               ? PQsendQueryPrepared(pg, prepared->def->name, count, values, NULL, NULL, 0)
                : PQsendQueryParams(pg, prepared->sql, count, NULL, values, NULL, NULL, 0);
 }
 
@@ -129,8 +129,7 @@ static void end_prelude(struct session *session, struct pending *about)
 
     about->has_prelude = false;
     if (about->is_prepared && !good) {
-        session_note_prepared(session, catalog_get(session_catalog(session), about->statement->def),
-                              false);
+        session_note_prepared(session, about->prepared, false);
         about->is_unfit = PQresultStatus(about->reply) == PGRES_FATAL_ERROR;
     }
     if (good) {
@@ -240,24 +239,24 @@ static void take_error(const char *template_name, const PGresult *error, struct 
 }
 
 /* A statement that can't be prepared, for want of a column, say, or that runs a function of the
- * schema that can't, is logged once by file and line. False: the reason is another one, such as a lock on its tables. */
+ * schema that can't, is logged once by file and line. False: the reason is another one, such as
+ * a lock on its tables. */
 static bool take_unfit(struct session *session, const struct pending *pending,
                        struct result *result)
 {
-    const struct catalog *catalog = session_catalog(session);
-    const struct statement_def *def = pending->statement->def;
     const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
-    const char *position = PQresultErrorField(pending->reply, PG_DIAG_STATEMENT_POSITION);
 
     if (sqlstate == NULL || sqlstate_verdict(sqlstate).status != STATUS_INTERNAL ||
         sqlstate_verdict(sqlstate).remedy != REMEDY_NONE) {
         return false;
     }
     snprintf(result->sqlstate, sizeof result->sqlstate, "%s", sqlstate);
-    if (session_note_unfit(session, catalog_get(catalog, def))) {
-        log_message(LOG_ERROR, "database", "the schema doesn't fit: %s: %s (SQLSTATE %s)",
-                    catalog_place(catalog, def, position != NULL ? atoi(position) : 0),
-                    PQresultErrorField(pending->reply, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+    if (session_note_unfit(session, pending->prepared)) {
+        char text[1024];
+
+        failure_describe(session_catalog(session), pending->statement->def, pending->reply, text,
+                         sizeof text);
+        log_message(LOG_ERROR, "database", "the schema doesn't fit: %s", text);
     }
     return true;
 }
@@ -278,17 +277,14 @@ static bool misses_object(const struct pending *pending)
 
 void pipeline_result(struct session *session, const struct pending *pending, struct result *result)
 {
-    const struct prepared *prepared =
-        catalog_get(session_catalog(session), pending->statement->def);
-
     *result = (struct result){.status = STATUS_DATABASE_UNAVAILABLE};
     if ((pending->is_unfit || misses_object(pending)) && take_unfit(session, pending, result)) {
         return;
     }
     if (has_failed(pending)) {
-        take_error(prepared->name, pending->reply, result);
+        take_error(pending->statement->def->name, pending->reply, result);
     } else {
-        take_row(pending->reply, prepared->expires, result);
+        take_row(pending->reply, pending->prepared->expires, result);
     }
 }
 

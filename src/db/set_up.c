@@ -38,7 +38,8 @@ bool set_up_send(const struct session *session)
 size_t set_up_next(const struct session *session, size_t number)
 {
     while (number < catalog_count(session->catalog) &&
-           (catalog_at(session->catalog, number)->lanes & session->settings->lanes) == 0) {
+           (statement_lanes(catalog_at(session->catalog, number)->def) &
+            session->settings->lanes) == 0) {
         number++;
     }
     return number < catalog_count(session->catalog) ? number : NO_STATEMENT;

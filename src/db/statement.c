@@ -43,6 +43,11 @@ const struct statement_def STATEMENT_METRICS_STEP = {
     .lane = LANE_PURGE,
 };
 
+unsigned statement_lanes(const struct statement_def *def)
+{
+    return LANE_SET(def->lane) | def->more_lanes;
+}
+
 struct statement statement_of(const struct statement_def *def)
 {
     return (struct statement){.def = def};

@@ -25,7 +25,9 @@ enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
  * api/routes.c names it. Its address is its identity. The SQL text is not part of it: the
  * catalog reads it from the template. */
 struct statement_def {
-    const char *name; /* of the template below the SQL folder, without .sql: "activities/home" */
+    /* Of the template below the SQL folder, without .sql: "activities/home". PostgreSQL knows the
+     * prepared statement by it. */
+    const char *name;
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1]; /* in the order of $1, $2, …; then NULL */
     enum lane lane;
@@ -60,6 +62,9 @@ struct statement {
     bool takes_locks;
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
+
+/* The set of the lanes that run it. */
+unsigned statement_lanes(const struct statement_def *def);
 
 /* An empty statement: every parameter NULL. */
 struct statement statement_of(const struct statement_def *def);

@@ -18,7 +18,7 @@ static bool send_explain(struct session *session, const struct prepared *stateme
     if (!session->prepared[statement->number]) {
         return PQpipelineSync(session->pg); /* refused when it was prepared */
     }
-    buf_printf(&sql, "explain execute \"%s\"", statement->name);
+    buf_printf(&sql, "explain execute \"%s\"", statement->def->name);
     for (size_t i = 0; i < statement->parameters; i++) {
         buf_printf(&sql, "%snull", i == 0 ? "(" : ", ");
     }
@@ -32,7 +32,7 @@ static bool send_explain(struct session *session, const struct prepared *stateme
 /* A Sync follows each, so that one statement's error doesn't hide the next one's. */
 static bool send_prepare(struct session *session, const struct prepared *statement)
 {
-    const char *name = session->settings->prepares ? statement->name : "";
+    const char *name = session->settings->prepares ? statement->def->name : "";
 
     if (session->prepared[statement->number]) {
         return PQpipelineSync(session->pg);

@@ -277,8 +277,7 @@ bool listen_open(const struct config *config, struct listener *listener)
     return false;
 }
 
-/* Another server may have made a socket of its own in the place of ours, once somebody had removed
- * that. */
+/* The file may be another server's: made in the place of ours after ours was removed. */
 static void remove_own_file(const struct listener *listener)
 {
     struct stat about;

@@ -66,7 +66,7 @@ static enum status identify(struct exchange *exchange, bool may_wait)
     return STATUS_UNAUTHENTICATED;
 }
 
-/* Who calls, where that needn't be known: a token that can't be judged, or not yet, counts as
+/* The caller where the identity is optional: a token that can't be judged, or not yet, counts as
  * none. */
 static void identify_viewer(struct exchange *exchange)
 {

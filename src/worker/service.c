@@ -119,7 +119,6 @@ void service_init(struct service *service, const struct config *config,
 {
     *service = (struct service){
         .config = config,
-        .catalog = catalog,
         .router = router_new(),
         .keyring_settings = config_keyring(config, links->keypage),
         .identity = {.mode = (enum identity_mode)config->identity,
@@ -168,15 +167,9 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
     return fits;
 }
 
-static enum lane lane_of(const struct service *service, const struct statement *statement)
+static bool is_write(const struct statement *statement)
 {
-    /* Handlers have no statement of the watcher or the purger: it is below LANE_WORKER_COUNT. */
-    return catalog_get(service->catalog, statement->def)->lane;
-}
-
-static bool is_write(const struct service *service, const struct statement *statement)
-{
-    enum lane lane = lane_of(service, statement);
+    enum lane lane = statement->def->lane;
 
     return lane == LANE_WRITE || lane == LANE_HOOK;
 }
@@ -189,7 +182,7 @@ static void submission_done(void *context, const struct result *result)
 
     /* This worker may have no cache, after a HUP with that setting, while older workers have
      * one. */
-    if (mark != NULL && is_write(submission->service, submission->statement)) {
+    if (mark != NULL && is_write(submission->statement)) {
         mark_add_write(mark);
     }
     submission->done(submission->context, result, NULL);
@@ -198,7 +191,7 @@ static void submission_done(void *context, const struct result *result)
 void service_submit(struct service *service, struct submission *submission)
 {
     const struct statement *statement = submission->statement;
-    enum lane lane = lane_of(service, statement);
+    enum lane lane = statement->def->lane; /* below LANE_WORKER_COUNT in all handlers' statements */
 
     submission->service = service;
     if (service->cache != NULL && cache_accepts(service->cache, statement) &&
@@ -208,7 +201,7 @@ void service_submit(struct service *service, struct submission *submission)
     if (lane == LANE_SLOW) {
         turns_submit(service->slow_turns, statement, submission->requester, submission_done,
                      submission);
-    } else if (catalog_get(service->catalog, statement->def)->takes_turns) {
+    } else if (statement->def->takes_turns) {
         turns_submit(service->write_turns, statement, submission->requester, submission_done,
                      submission);
     } else {

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 
 #include "api/endpoint.h"
-#include "db/catalog.h"
 #include "db/connection.h"
 #include "db/pipeline.h"
 #include "home/cache.h"
@@ -23,7 +22,6 @@ struct turns;
 
 struct service {
     const struct config *config;
-    const struct catalog *catalog;
     struct router *router;
     /* A connection for each lane, which begins its session when it gets its first statement. No
      * statement is sent to LANE_HOOK unless there is a hook. */

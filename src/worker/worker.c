@@ -75,8 +75,8 @@ static int set_signals(void)
     return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Who wakes a worker isn't interrupted for it: nginx goes on and has more for the worker by the
- * time it runs (sched(7), SCHED_BATCH). Where somebody has chosen another policy for the pool, that
+/* A process that wakes a worker is not preempted for it (sched(7), SCHED_BATCH): nginx goes on, and
+ * has more for the worker by the time it runs. A policy that was set for the pool from outside
  * stays. */
 static void run_in_batches(void)
 {

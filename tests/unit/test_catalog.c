@@ -37,7 +37,7 @@ static const char *file_of(const struct statement_def *def)
 {
     static char name[128];
 
-    snprintf(name, sizeof name, "%s.sql", catalog_get(shipped, def)->name);
+    snprintf(name, sizeof name, "%s.sql", def->name);
     return name;
 }
 
@@ -82,9 +82,9 @@ static void test_shipped_templates(void **state)
             char number[24];
 
             snprintf(number, sizeof number, "$%zu", count + 1);
-            expect_within(prepared->name, prepared->sql, number);
+            expect_within(prepared->def->name, prepared->sql, number);
         }
-        expect_integer(prepared->name, (long long)prepared->parameters, (long long)count);
+        expect_integer(prepared->def->name, (long long)prepared->parameters, (long long)count);
     }
 }
 
