@@ -35,7 +35,7 @@ PENDING_MAX = 10000  # transactions and codes that are kept; the oldest ones go 
 BODY_MAX = 16384
 PROCESS_NAME = "cruddur-issuer"  # by which bin/quickstart finds the process
 
-# What the hook's codes mean to the person who fills in the form.
+# The sentence that the form shows for each code of the hook.
 SENTENCES = {
     "handle_taken": "Another user has this handle. Choose another one.",
     "email_taken": "Another user has this handle. Choose another one.",
@@ -107,7 +107,7 @@ class Signer:
     def unseal(self, sealed):
         """What was sealed, or None."""
         text, _, mac = sealed.partition(".")
-        if not hmac.compare_digest(mac, encoded(hmac.digest(self.secret, text.encode(), "sha256"))):
+        if not hmac.compare_digest(mac.encode(), encoded(hmac.digest(self.secret, text.encode(), "sha256")).encode()):
             return None
         return json.loads(decoded(text))
 

@@ -1,6 +1,6 @@
--- Summary: a page of the users who follow a user
+-- Summary: a page of a user's followers
 -- Cost: the page
--- The users who follow a user, newest first.
+-- A user's followers, the newest first.
 -- %(followed)s: the user's handle. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a follower's.
 -- Outcomes: ok. No row: there is no such handle.
 -- A walk along follows_newest_idx, so the page costs the same with any number of followers.

@@ -8,12 +8,12 @@
 -- activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 --
--- The work is bounded, whatever is followed and written. Who follows more than 100 others gets a walk along the newest 2000 posts
--- and the newest 2000 reposts of all. If that does not fill the page, and for who follows fewer, each of those followed is
+-- The work is bounded, whatever is followed and written. For a user with more than 100 follows it walks along the newest 2000
+-- posts and the newest 2000 reposts of all users. If that does not fill the page, and for a user with fewer follows, each followed user is
 -- looked at, if they are 1000 at most: the newest ten posts of each, the newest ten reposts, and where ten posts that have
 -- expired or are replies lie on top, each lifetime (see lifetime_key in schema.sql), for the 200 of them with the newest such
--- tens. The page cannot reach back behind the limit-th of these newest, so that only who has something since then is looked
--- at again, from there on.
+-- tens. The page cannot reach back behind the limit-th of these newest, so that only followed users with something since then
+-- are looked at again, from there on.
 -- What was not looked at ends the page early: behind the edge nothing is shown, and next_key is the edge. So a page may have
 -- fewer rows than asked for, or none, and a next one.
 -- (select true …) instead of exists: that one may become a hash of the whole table. Ranges of reposts from one user on, in

@@ -35,13 +35,15 @@ def test_a_new_user_comes_by_the_hook_and_posts(browser, quickstart):
 
 
 def sign_out(person):
-    """Leaves the person signed out at home."""
+    """Leaves the person signed out at home, where the issuer sends them."""
     person.open("/settings")
-    if person.find("#sign-out"):
+    person.wait("#account .own, #account .main")
+    if person.script("return document.querySelector('#account .own') !== null"):
         person.click("#sign-out")
-        person.wait("#account .main", "Sign in")
+        eventually(lambda: person.script("return location.pathname") == "/", what="the way back from the issuer")
     person.handle = None
     person.open("/")
+    person.wait("#account .main", "Sign in")
 
 
 def test_the_access_token_is_in_memory_alone_and_renewed_silently(people, quickstart):
