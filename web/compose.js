@@ -99,7 +99,7 @@ export function composer(kind) {
     event.preventDefault();
     if (!isSignedIn()) {
       keep();
-      await signIn().catch(() => (error.textContent = "The sign-in page does not answer. Try again."));
+      await signIn();
       return;
     }
     if (button.getAttribute("aria-disabled") === "true") {

@@ -7,12 +7,15 @@
  */
 
 import { load, removeAll, save } from "./storage.js";
+import { toast } from "./toast.js";
 
 /** @typedef {{issuer: string, client_id: string, scope?: string, poll_seconds?: number}} Config */
 /** @typedef {{issuer: string, authorization_endpoint: string, token_endpoint: string, end_session_endpoint?: string}} Discovery */
 /** @typedef {{refresh_token?: string, id_token: string}} Kept */
 
 const LOCK = "cruddur-session";
+const DISCOVERY_ATTEMPTS = 3;
+const DISCOVERY_PAUSE_MS = 1000;
 const EARLY_MS = 30_000; // a token is renewed so long before its end, or in the last fifth of its time if that is shorter
 
 /** @type {Config} */
@@ -96,8 +99,21 @@ function discover() {
   return discovery;
 }
 
+/** @returns {Promise<Response>} */
+async function askForDiscovery() {
+  const url = `${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  for (let attempt = 1; attempt < DISCOVERY_ATTEMPTS; attempt++) {
+    const answer = await fetch(url).catch(() => null);
+    if (answer !== null && answer.status < 500) {
+      return answer;
+    }
+    await new Promise((resolve) => setTimeout(resolve, DISCOVERY_PAUSE_MS));
+  }
+  return fetch(url);
+}
+
 async function fetchDiscovery() {
-  const answer = await fetch(`${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+  const answer = await askForDiscovery();
   const found = /** @type {Discovery} */ (await answer.json());
   if (!answer.ok || found.issuer !== config.issuer) {
     throw new Error("the issuer is another one than configured");
@@ -116,8 +132,16 @@ function randomText() {
 
 const redirectUri = () => `${location.origin}/signed-in`;
 
-/** Leaves for the issuer's page. It comes back to the path that is shown now. */
+/** Leaves for the issuer's page, which comes back to the path that is shown now. An issuer that does not answer is told of. */
 export async function signIn() {
+  try {
+    await leaveForIssuer();
+  } catch {
+    toast("The sign-in page does not answer.", { label: "Try again", act: signIn });
+  }
+}
+
+async function leaveForIssuer() {
   const { authorization_endpoint: endpoint } = await discover();
   const state = randomText();
   const verifier = randomText();

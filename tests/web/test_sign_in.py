@@ -87,6 +87,20 @@ def test_a_forged_answer_of_the_issuer_is_refused(browser):
     assert andrew.find("#account .main", "Sign in")
 
 
+def test_an_issuer_that_does_not_answer_is_told_of(browser):
+    andrew, _ = browser.people()
+    sign_out(andrew)
+    andrew.here().execute_cdp_cmd("Network.enable", {})
+    andrew.here().execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*openid-configuration*"]})
+    andrew.click("#account .main")
+    andrew.wait("#toasts", "The sign-in page does not answer.")
+    andrew.here().execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    andrew.click("#account .main")
+    andrew.wait("button.user", "@andrewbrown")
+    assert andrew.complaints() == []
+    andrew.open("/")
+
+
 @pytest.fixture
 def provider(quickstart):
     """oidc-provider on a port of its own, and quickstart with it as its issuer."""
