@@ -41,10 +41,11 @@ Process = collections.namedtuple("Process", "pid name parent session")
 def process_of(pid):
     """What the kernel says about a process; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
     try:
-        name, _, rest = pathlib.Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-        state, parent, _, session = rest.split()[:4]
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            name, _, rest = file.read().decode().partition("(")[2].rpartition(")")
     except (FileNotFoundError, ProcessLookupError):
         return None
+    state, parent, _, session = rest.split(maxsplit=4)[:4]
     return Process(pid, name, int(parent), int(session)) if state != "Z" else None
 
 
@@ -56,6 +57,16 @@ def processes():
     """All that are alive."""
     found = (process_of(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return [process for process in found if process is not None]
+
+
+def children_of(pid):
+    """Those that are alive, as the kernel lists them for a process of one thread (proc(5), /proc/pid/task/tid/children)."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
+            children = [process_of(int(child)) for child in file.readall().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [child for child in children if child is not None]
 
 
 def sockets_of(pid):
@@ -95,7 +106,7 @@ class Daemon:
         return [process.pid for process in self.children() if process.name == "cruddur-watch"]
 
     def children(self):
-        return [process for process in processes() if process.parent == self.pid]
+        return children_of(self.pid)
 
     def signal(self, number):
         self.process.send_signal(number)

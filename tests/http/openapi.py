@@ -14,6 +14,7 @@ TRANSPORT = {"Status", "Date", "Server", "Connection", "Content-Type", "Content-
 class Document:
     def __init__(self, file=FILE):
         self.tree = yaml.load(file.read_text(), yaml.CSafeLoader)
+        self.validators = {}  # by the schema's identity: the schema, so that it stays, and its validator
         self.paths = list(self.tree["paths"])
         # The status of an answer by its first code.
         self.statuses = {code["const"]: code["x-status"] for code in self.schema("Code")["oneOf"]}
@@ -38,8 +39,10 @@ class Document:
 
     def check(self, schema, value):
         """That the value is as the schema says."""
-        whole = schema | {"components": self.tree["components"]}  # where its references lead
-        errors = Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)
+        if id(schema) not in self.validators:
+            whole = schema | {"components": self.tree["components"]}  # where its references lead
+            self.validators[id(schema)] = schema, Draft202012Validator(whole, format_checker=FormatChecker())
+        errors = self.validators[id(schema)][1].iter_errors(value)
         assert not (found := [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]), found
 
     def operation(self, name):

@@ -12,7 +12,8 @@ setup_file() {
   # The archive's address and proxy are those of this machine's apt.
   local proxy
   proxy=$(apt-config dump | sed -n 's/^Acquire::http::Proxy "\(.*\)";/\1/p')
-  http_proxy=$proxy debootstrap --variant=minbase bookworm "$ROOM/root" >"$ROOM/debootstrap.log" 2>&1
+  # What it mounts below the folder goes with its mount namespace.
+  http_proxy=$proxy unshare --mount debootstrap --variant=minbase bookworm "$ROOM/root" >"$ROOM/debootstrap.log" 2>&1
   [[ -z $proxy ]] || echo "Acquire::http::Proxy \"$proxy\";" >"$ROOM/root/etc/apt/apt.conf.d/proxy"
 }
 
@@ -34,9 +35,10 @@ build_package() {
   )
 }
 
-# inside COMMAND…: in the fresh Debian.
+# inside COMMAND…: in the fresh Debian, with a /proc that is mounted for this command only.
 inside() {
-  chroot "$ROOM/root" env DEBIAN_FRONTEND=noninteractive "$@"
+  # shellcheck disable=SC2016 # the inner shell's
+  ROOT=$ROOM/root unshare --mount bash -c 'mount -t proc proc "$ROOT/proc" && exec chroot "$ROOT" env DEBIAN_FRONTEND=noninteractive "$@"' bash "$@"
 }
 
 # install_package NAME: with what it needs, as an administrator would.
