@@ -9,10 +9,14 @@ source "${BASH_SOURCE[0]%/*}/common.sh"
 SQL_DIR=$(CDPATH='' cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd)/sql
 readonly SQL_DIR
 
+# The parameters that hold a secret: none may stand on a command line.
+readonly SECRETS='password sslpassword oauth_client_secret scram_client_key scram_server_key'
+
 target=dev            # or prod
 lenient=''            # yes: --if-exists or --if-not-exists is given
 guarded=''            # yes: what would be destroyed is production
-declare -A connection # libpq's parameters, as CONNECTION_URL gives them
+declare -A connection # of the URL's parameters the secrets, and those that name the place
+conninfo=''           # the URL without its secrets, for libpq to read; another parameter can be appended
 psql_arguments=()     # what stood after --
 url_variable=''       # the one that `connection` is from
 maintenance=''        # the name that came with --maintenance-db, or what find_maintenance has found
@@ -122,18 +126,21 @@ database_exists() {
   ((count == 1))
 }
 
-# ask_environment: reads the mark of DATABASE into ENVIRONMENT. False when it cannot be read.
-ask_environment() {
-  ENVIRONMENT=$(
-    run_psql "$DATABASE" --tuples-only --no-align <<'PSQL'
+# ask_table_environment SQL [ARGUMENT…]: runs it on DATABASE, unless the schema is from before the table environment.
+ask_table_environment() {
+  run_psql "$DATABASE" --tuples-only --no-align "${@:2}" <<PSQL
 \o /dev/null
 select to_regclass('public.environment') is not null as says \gset
 \o
 \if :says
-select name from public.environment order by lower(name) in ('development', 'test') limit 1;
+$1
 \endif
 PSQL
-  )
+}
+
+# ask_environment: reads the mark of DATABASE into ENVIRONMENT. False when it cannot be read.
+ask_environment() {
+  ENVIRONMENT=$(ask_table_environment "select name from public.environment order by lower(name) in ('development', 'test') limit 1;")
 }
 
 # is_guarded ENVIRONMENT: whether a database with that mark needs its name typed out.
@@ -141,20 +148,11 @@ is_guarded() {
   [[ -n $1 && ${1,,} != development && ${1,,} != test ]]
 }
 
-# declare_environment NAME: marks DATABASE as NAME, unless it has a mark. A schema from before the table environment is left
-# alone.
+# declare_environment NAME: marks DATABASE as NAME, unless it has a mark.
 declare_environment() {
   local written
-  written=$(
-    run_psql "$DATABASE" --set name="$1" --tuples-only --no-align <<'PSQL'
-\o /dev/null
-select to_regclass('public.environment') is not null as says \gset
-\o
-\if :says
-insert into public.environment (name) values (:'name') on conflict do nothing returning name;
-\endif
-PSQL
-  ) || die "the database could not be marked as $1: insert into environment (name) values ('$1') by hand"
+  written=$(ask_table_environment "insert into public.environment (name) values (:'name') on conflict do nothing returning name;" \
+    --set name="$1") || die "the database could not be marked as $1: insert into environment (name) values ('$1') by hand"
   [[ -z $written ]] || note "$PROGRAM: marked $(place) as $1"
 }
 
@@ -169,7 +167,7 @@ mark_production() {
   [[ $target == dev ]] || declare_environment production
 }
 
-# read_connection VARIABLE: fills `connection` from $VARIABLE or from the file $VARIABLE_FILE names.
+# read_connection VARIABLE: fills `conninfo` and `connection` from $VARIABLE or from the file $VARIABLE_FILE names.
 read_connection() {
   local url=${!1:-} file_variable=$1_FILE
   url_variable=$1
@@ -181,11 +179,11 @@ read_connection() {
     url=$(<"$file")
     url=${url%"${url##*[![:space:]]}"}
   fi
-  connection=()
+  connection=() conninfo=''
   case $url in
     '') usage_error "$1 is not set: export $1=postgresql://USER:PASSWORD@HOST/DATABASE, or $1_FILE with the name of a file that holds it" ;;
-    postgresql://* | postgres://*) parse_url "$1" "${url#*://}" ;;
-    *=*) parse_keywords "$1" "$url" ;;
+    postgresql://* | postgres://*) read_url "$1" "$url" ;;
+    *=*) read_keywords "$1" "$url" ;;
     *) usage_error "$1 is neither a postgresql:// URL nor a keyword=value string, such as postgresql://USER:PASSWORD@HOST/DATABASE" ;;
   esac
 }
@@ -196,114 +194,79 @@ refuse_unencoded() {
   usage_error "$1: $2: percent-encode special characters of login and password (@ is %40, / is %2F, : is %3A, % is %25)"
 }
 
-# parse_url VARIABLE REST: what follows the scheme, read as libpq reads it (fe-connect.c, conninfo_uri_parse_options).
-parse_url() {
-  local rest=$2 hosts query=''
+# read_url VARIABLE URL: cuts it where libpq does (fe-connect.c, conninfo_uri_parse_options).
+read_url() {
+  local LC_ALL=C rest=${2#*://} hosts pair keyword host='' port=''
+  [[ $rest =~ ^([^%]|%[[:xdigit:]]{2})*$ && $rest != *%00* ]] || refuse_unencoded "$1" 'a %-sequence in it is malformed'
+  conninfo=${2%%://*}://
   if [[ $rest =~ ^([^@/:]*)(:([^@/]*))?@(.*)$ ]]; then
-    rest=${BASH_REMATCH[4]}
-    local user=${BASH_REMATCH[1]} password=${BASH_REMATCH[3]}
-    store "$1" user "$user"
-    store "$1" password "$password"
+    conninfo+=${BASH_REMATCH[1]}@ rest=${BASH_REMATCH[4]}
+    set_encoded password "${BASH_REMATCH[3]}"
   fi
-  if [[ $rest == *'?'* ]]; then
-    query=${rest#*\?}
-    rest=${rest%%\?*}
-  fi
-  hosts=${rest%%/*}
-  [[ $hosts != *@* && ${rest#"$hosts"} != *@* ]] || refuse_unencoded "$1" 'it has an @ too many'
-  parse_hosts "$1" "$hosts,"
-  rest=${rest#"$hosts"}
-  store "$1" dbname "${rest#/}"
-  parse_query "$1" "$query"
-}
-
-# parse_hosts VARIABLE "HOST[:PORT],…,": several hosts make one parameter with commas, and so do their ports.
-parse_hosts() {
-  local rest=$2 host='' port=''
-  while [[ $rest =~ ^(\[([^],]+)\]|([^],:[]*))(:([^,]*))?,(.*)$ ]]; do
-    [[ ${BASH_REMATCH[5]} != *[!0-9]* ]] || refuse_unencoded "$1" 'a port in it is no number'
-    host+=,${BASH_REMATCH[2]}${BASH_REMATCH[3]}
-    port+=,${BASH_REMATCH[5]}
-    rest=${BASH_REMATCH[6]}
+  [[ $rest =~ ^([^/?@]*)(/([^?@]*))?(\?(.*))?$ ]] || refuse_unencoded "$1" 'it has an @ too many'
+  conninfo+=${BASH_REMATCH[1]}${BASH_REMATCH[2]}\?
+  hosts=${BASH_REMATCH[1]}, rest=${BASH_REMATCH[5]}
+  set_encoded dbname "${BASH_REMATCH[3]}"
+  while [[ $hosts =~ ^(\[([^],]+)\]|([^],:[]*))(:([0-9]*))?,(.*)$ ]]; do
+    host+=,${BASH_REMATCH[2]}${BASH_REMATCH[3]} port+=,${BASH_REMATCH[5]} hosts=${BASH_REMATCH[6]}
   done
-  [[ -z $rest ]] || refuse_unencoded "$1" 'a host in it is malformed'
-  store "$1" host "${host#,}"
-  store "$1" port "${port#,}"
-}
-
-# parse_query VARIABLE "KEYWORD=VALUE&…"
-parse_query() {
-  local rest=$2 keyword value
+  [[ -z $hosts ]] || refuse_unencoded "$1" 'a host or port in it is malformed'
+  set_encoded host "${host#,}"
+  set_encoded port "${port#,}"
   while [[ $rest =~ ^([^=\&]+)=([^=\&]*)(\&(.*))?$ ]]; do
-    keyword=${BASH_REMATCH[1]} value=${BASH_REMATCH[2]} rest=${BASH_REMATCH[4]}
-    percent_decode "$1" "$keyword"
+    pair=${BASH_REMATCH[1]}=${BASH_REMATCH[2]} rest=${BASH_REMATCH[4]}
+    percent_decode "${pair%%=*}"
     keyword=$REPLY
-    percent_decode "$1" "$value"
-    value=$REPLY
-    [[ $keyword=$value != ssl=true ]] || keyword=sslmode value=require
-    set_parameter "$1" "$keyword" "$value"
+    percent_decode "${pair#*=}"
+    set_parameter "$keyword" "$REPLY" "$pair&"
   done
   [[ -z $rest ]] || usage_error "$1: the part after the question mark is not name=value pairs joined by &"
 }
 
-# parse_keywords VARIABLE TEXT: host=a port=5 password='with \' and blanks'
-parse_keywords() {
-  local rest=$2 value
+# read_keywords VARIABLE TEXT: host=a port=5 password='with \' and blanks'
+read_keywords() {
+  local rest=$2 keyword text value
   local quoted="'(([^'\\\\]|\\\\.)*)'" plain="(([^'[:space:]\\\\]|\\\\.)([^[:space:]\\\\]|\\\\.)*)?"
   local pair="^[[:space:]]*([^[:space:]=]+)[[:space:]]*=[[:space:]]*($quoted(.*)|$plain([[:space:]].*)?)\$"
   while [[ $rest =~ $pair ]]; do
-    rest=${BASH_REMATCH[5]}${BASH_REMATCH[9]}
-    unescape "${BASH_REMATCH[3]}${BASH_REMATCH[6]}"
-    set_parameter "$1" "${BASH_REMATCH[1]}" "$REPLY"
+    rest=${BASH_REMATCH[5]}${BASH_REMATCH[9]} keyword=${BASH_REMATCH[1]}
+    text=${BASH_REMATCH[2]%"$rest"} value=''
+    local escaped=${BASH_REMATCH[3]}${BASH_REMATCH[6]}
+    while [[ $escaped =~ ^([^\\]*)\\(.)(.*)$ ]]; do # a backslash stands for the character behind it
+      value+=${BASH_REMATCH[1]}${BASH_REMATCH[2]} escaped=${BASH_REMATCH[3]}
+    done
+    set_parameter "$keyword" "$value$escaped" "$keyword=$text "
   done
   [[ $rest =~ ^[[:space:]]*$ ]] || usage_error "$1 is neither a postgresql:// URL nor a keyword=value string"
 }
 
-# store VARIABLE KEYWORD ENCODED: a part of the URL that libpq passes over when it is empty.
-store() {
-  [[ -n $3 ]] || return 0
-  percent_decode "$1" "$3"
-  set_parameter "$1" "$2" "$REPLY"
+# set_encoded KEYWORD ENCODED: a part of the URL before its question mark, which libpq passes over when it is empty.
+set_encoded() {
+  [[ -n $2 ]] || return 0
+  percent_decode "$2"
+  connection[$1]=$REPLY
 }
 
-# set_parameter VARIABLE KEYWORD VALUE
+# set_parameter KEYWORD VALUE TEXT: TEXT, which says it in the URL, stays there unless it is a secret.
 set_parameter() {
-  [[ $2 =~ ^[a-z_]+$ ]] || usage_error "$1: a parameter's name in it is malformed"
-  connection[$2]=$3
+  [[ " $SECRETS dbname host hostaddr port service " != *" $1 "* ]] || connection[$1]=$2
+  [[ " $SECRETS " == *" $1 "* ]] || conninfo+=$3
 }
 
-# percent_decode VARIABLE TEXT: leaves the decoded text in REPLY.
+# percent_decode TEXT: leaves the decoded text in REPLY.
 percent_decode() {
-  local LC_ALL=C text=${2//\\/\\\\}
-  [[ $text =~ ^([^%]|%[[:xdigit:]]{2})*$ && $text != *%00* ]] || refuse_unencoded "$1" 'a %-sequence in it is malformed'
+  local text=${1//\\/\\\\}
   printf -v REPLY '%b' "${text//%/\\x}"
 }
 
-# unescape TEXT: leaves it in REPLY with every backslash taken for the character after it.
-unescape() {
-  local rest=$1
-  REPLY=''
-  while [[ $rest == *\\* ]]; do
-    REPLY+=${rest%%\\*}
-    rest=${rest#*\\}
-    REPLY+=${rest:0:1}
-    rest=${rest:1}
-  done
-  REPLY+=$rest
-}
-
-# hide_secrets: takes the passwords out of `connection`, since psql's arguments are everybody's to read.
+# hide_secrets: hands the secrets over in the environment, since psql's arguments are everybody's to read.
 hide_secrets() {
   local keyword file fd secrets=''
-  if [[ -v connection[password] ]]; then
-    export PGPASSWORD=${connection[password]}
-    unset 'connection[password]'
-  fi
-  for keyword in sslpassword oauth_client_secret scram_client_key scram_server_key; do
+  [[ ! -v connection[password] ]] || export PGPASSWORD=${connection[password]}
+  for keyword in ${SECRETS#password }; do
     [[ -v connection[$keyword] ]] || continue
     [[ ${connection[$keyword]} != *$'\n'* ]] || die "$keyword in the URL has a line break"
     secrets+=$keyword=${connection[$keyword]}$'\n'
-    unset "connection[$keyword]"
   done
   [[ -n $secrets ]] || return 0
 
@@ -322,23 +285,21 @@ require_database() {
   [[ -n $DATABASE ]] || usage_error 'the URL names no database (postgresql://…/NAME)'
 }
 
-# conninfo [DATABASE]: leaves `connection` in REPLY for psql, with another database's name if one is given.
-conninfo() {
-  local keyword value
-  [[ -z ${1:-} ]] || connection[dbname]=$1
-  REPLY=''
-  for keyword in "${!connection[@]}"; do
-    value=${connection[$keyword]//\\/\\\\}
-    REPLY+="$keyword='${value//\'/\\\'}' "
-  done
+# name_database NAME: appends it to `conninfo`, where the last name counts.
+name_database() {
+  local name=${1//\\/\\\\}
+  case $conninfo in
+    postgresql://* | postgres://*) conninfo+=dbname=$(printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | tr ' ' %) ;;
+    *) conninfo+="dbname='${name//\'/\\\'}'" ;;
+  esac
 }
 
 # exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or without a name on the URL's own.
 exec_psql() {
   hide_secrets
+  [[ -z $1 ]] || name_database "$1"
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} PGAPPNAME=${PGAPPNAME:-$PROGRAM}
-  conninfo "$1"
-  exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$REPLY" "${@:2}"
+  exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$conninfo" "${@:2}"
 }
 
 # run_psql DATABASE [ARGUMENT…]: psql that never prompts; SQL comes from stdin or --file. Any failure is 1. When the connection

@@ -23,6 +23,6 @@ processes_with() {
 # waiting_psql: the /proc/PID of the psql that waits for the silent server.
 waiting_psql() {
   local file
-  file=$(processes_with "port='$SILENT" | xargs -r grep -slz '^--no-psqlrc$')
+  file=$(processes_with "$SILENT" | xargs -r grep -slz '^--no-psqlrc$')
   [[ -n $file ]] && printf '%s\n' "${file%/cmdline}"
 }
