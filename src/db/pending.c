@@ -6,6 +6,13 @@
 
 #include <stddef.h>
 
+#include "db/catalog.h"
+
+bool pending_expires(const struct pending *pending)
+{
+    return pending->prepared->expires;
+}
+
 void pending_append(struct pending_list *list, struct pending *pending)
 {
     pending->next = NULL;

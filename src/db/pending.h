@@ -35,11 +35,14 @@ struct pending {
     bool is_unfit;    /* the schema doesn't fit it */
 };
 
-/* A row of them. Zeroed it is empty. */
+/* A list of them. Zeroed it is empty. */
 struct pending_list {
     struct pending *first, *last;
     int count;
 };
+
+/* Whether it does nothing after its not_after, by the server's clock: true for writes. */
+bool pending_expires(const struct pending *pending);
 
 void pending_append(struct pending_list *list, struct pending *pending);
 struct pending *pending_take(struct pending_list *list); /* the first; NULL when there is none */

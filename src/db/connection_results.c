@@ -1,0 +1,185 @@
+/* What the server answers: units that were committed, and errors, each with what is done about it
+ * (db/sqlstate.h). */
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/connection_private.h"
+#include "db/sqlstate.h"
+
+enum {
+    /* Of a statement whose attempt was within its deadline by this process's clock and too late
+     * by the server's, which so was set: the next one goes by the new time. */
+    LATE_REPEATS_MAX = 3
+};
+
+/* What may still be run by a session that is not gone for certain isn't sent again: not both
+ * could be told of. Creates are, as the one row that they make is the same whichever attempt is
+ * the later. */
+static void fail_what_may_run(struct connection *connection)
+{
+    struct pending_list queued = connection->queue;
+    struct pending *pending;
+
+    connection->queue = (struct pending_list){0};
+    while ((pending = pending_take(&queued)) != NULL) {
+        if (pending->sent_us != 0 && !pending->statement->def->may_share) {
+            connection_fail(connection, pending, STATUS_DATABASE_TIMEOUT);
+        } else {
+            pending_append(&connection->queue, pending);
+        }
+    }
+}
+
+static void introduced(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+
+    introduction_take_clock(introduction, &introduction->pending);
+    if (!introduction_end(introduction, connection->settings->session.prepares)) {
+        fail_what_may_run(connection);
+    }
+    pipeline_forget(&introduction->pending);
+}
+
+/* The server took the attempt for one that was given up. */
+static bool was_late(const struct result *result)
+{
+    return result->outcome != NULL && strcmp(result->outcome, "late") == 0;
+}
+
+/* Another attempt has a new not_after, by the clock that this answer brought. */
+static void statement_was_late(struct connection *connection, struct pending *pending)
+{
+    if (pending->late_repeats++ < LATE_REPEATS_MAX &&
+        connection_deadline_us(connection, pending) > clock_us()) {
+        connection_put_back(connection, pending);
+    } else {
+        connection_fail(connection, pending, STATUS_DATABASE_TIMEOUT);
+    }
+}
+
+/* The unit was committed. is_in_doubt: it may not have reached the synchronous standby. */
+static void unit_done(struct connection *connection, struct pending_list *unit, bool is_in_doubt)
+{
+    struct pending *pending;
+
+    while ((pending = pending_take(unit)) != NULL) {
+        bool is_write = pending_expires(pending);
+        struct result result;
+
+        if (pending == &connection->introduction.pending) {
+            introduced(connection);
+            continue;
+        }
+        connection->link.served_any = true;
+        if (is_write) {
+            introduction_take_clock(&connection->introduction, pending);
+        }
+        pipeline_result(connection->link.session, pending, &result);
+        if (is_in_doubt) {
+            result.status = STATUS_DATABASE_UNAVAILABLE; /* not acknowledged */
+        } else if (is_write && was_late(&result)) {
+            statement_was_late(connection, pending);
+            continue;
+        }
+        connection_complete(connection, pending, &result);
+    }
+}
+
+/* One statement's error: there is a remedy, or it is the answer. */
+static void statement_failed(struct connection *connection, struct pending *pending)
+{
+    struct result result;
+
+    pipeline_result(connection->link.session, pending, &result);
+    switch (sqlstate_verdict(result.sqlstate).remedy) {
+    case REMEDY_AGAIN:
+        if (pending->repeats++ < CONNECTION_REPEATS_MAX) {
+            connection_put_back(connection, pending);
+            return;
+        }
+        break;
+    case REMEDY_RECONNECT:
+        connection_drop_session(connection, true);
+        if (pending->losses++ < CONNECTION_RESENDS_MAX) {
+            connection_put_back(connection, pending);
+            return;
+        }
+        result.status = STATUS_DATABASE_UNAVAILABLE;
+        break;
+    case REMEDY_NONE:
+        break;
+    }
+    connection_complete(connection, pending, &result);
+}
+
+/* The write that it was asked for has the same answer, or waits for the next attempt. */
+static void introduction_failed(struct connection *connection)
+{
+    struct introduction *introduction = &connection->introduction;
+    struct result result;
+
+    pipeline_result(connection->link.session, &introduction->pending, &result);
+    introduction->is_under_way = false;
+    switch (sqlstate_verdict(result.sqlstate).remedy) {
+    case REMEDY_AGAIN:
+        break;
+    case REMEDY_RECONNECT:
+        connection_drop_session(connection, true);
+        break;
+    case REMEDY_NONE:
+        if (connection->queue.first != NULL) {
+            connection_complete(connection, pending_take(&connection->queue), &result);
+        }
+        break;
+    }
+    pipeline_forget(&introduction->pending);
+}
+
+/* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that
+ * the others would fail too; but not the one that took so long that for another try there is no
+ * time. */
+static void unit_failed(struct connection *connection, struct pending_list *unit)
+{
+    bool is_shared = unit->count > 1;
+    struct pending *pending;
+
+    while ((pending = pending_take(unit)) != NULL) {
+        if (pending == &connection->introduction.pending) {
+            introduction_failed(connection);
+        } else if (!is_shared || pipeline_timed_out(pending)) {
+            statement_failed(connection, pending);
+        } else {
+            pending->runs_alone = true;
+            connection_put_back(connection, pending);
+        }
+    }
+}
+
+void connection_take_results(struct connection *connection)
+{
+    bool is_alive = session_receive(connection->link.session);
+
+    /* What came before a loss still counts. */
+    while (connection->link.is_ready) {
+        struct pending_list unit = {0};
+
+        switch (pipeline_next(&connection->pipeline, connection->link.session, &unit)) {
+        case UNIT_DONE:
+            unit_done(connection, &unit, session_take_doubt(connection->link.session));
+            continue;
+        case UNIT_FAILED:
+            session_take_doubt(connection->link.session);
+            unit_failed(connection, &unit);
+            continue;
+        case UNIT_NONE:
+            if (is_alive) {
+                return;
+            }
+            break;
+        case UNIT_LOST:
+            break;
+        }
+        connection_lose_session(connection);
+    }
+}
