@@ -20,7 +20,7 @@ struct prepared {
     const char *sql;   /* with $1, $2, …, wrapped to its shape */
     size_t parameters; /* number of them */
     /* A write: it does nothing after a time of the server's clock, its parameter number not_after,
-     * which connection.c sets. */
+     * which connection_send.c sets. */
     bool expires;
     size_t not_after;
 };

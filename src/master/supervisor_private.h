@@ -1,0 +1,61 @@
+/* The master's state, for the files that work on it: supervisor.c has the loop and what it does at
+ * all times, reload.c what a HUP changes. No other file includes this one. */
+#ifndef CRUDDUR_MASTER_SUPERVISOR_PRIVATE_H
+#define CRUDDUR_MASTER_SUPERVISOR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "helper/helper.h"
+#include "helper/key_fetcher.h"
+#include "helper/purger.h"
+#include "helper/watcher.h"
+#include "master/listen.h"
+#include "master/pool.h"
+#include "master/respawn.h"
+#include "master/upgrade.h"
+
+/* See reload.c. */
+enum reload_state { RELOAD_NONE, RELOAD_TRIAL, RELOAD_ROLLING_OUT };
+
+/* The master's state. It owns all generations by way of the pool. Its loop polls: every
+ * TICK_BUSY_MS while something changes (is_unsettled), else every TICK_IDLE_MS or at a signal. */
+struct supervisor {
+    struct pool pool;
+    struct generation *current;
+    enum reload_state reload;
+    struct generation *next; /* in RELOAD_ROLLING_OUT; else NULL */
+    int rolled_out;
+    int64_t retry_ms; /* of the reload, when there was no process for the next worker */
+    struct respawn_budget budget;
+    bool is_throttled;
+    bool is_reload_wanted;
+    struct listener listener;
+    struct key_fetcher fetcher;
+    struct helper old_fetcher; /* of the program that this one has replaced, for its workers */
+    struct upgrade upgrade;
+    struct watcher watcher;
+    struct purger purger;
+    bool is_stopping;
+    int64_t watchdog_ms; /* when systemd wants to hear from us again */
+    char **environment, **argv;
+    int argc;
+};
+
+/* reload.c. Starts a worker; one of the next generation must prove that it can run. */
+bool reload_start_worker(struct supervisor *supervisor, int number, struct generation *generation);
+
+/* A HUP came, or one that came before can be followed now. */
+void reload_begin(struct supervisor *supervisor);
+
+/* In RELOAD_ROLLING_OUT, once in a tick. */
+void reload_advance(struct supervisor *supervisor);
+
+/* The trial of another program has ended. */
+void reload_end_trial(struct supervisor *supervisor, bool has_passed);
+
+/* A worker has ended. If it is a new one, before the old one was asked to leave, its generation
+ * cannot run. */
+void reload_worker_ended(struct supervisor *supervisor, const struct child *child);
+
+#endif
