@@ -22,7 +22,7 @@ static bool is_cgi_program(const struct config *config)
     return config->listen == NULL && getenv("REQUEST_METHOD") != NULL && !listen_is_handed_over();
 }
 
-static int act(struct config *config, int argc, char **argv)
+static int run_action(struct config *config, int argc, char **argv)
 {
     switch (config->action) {
     case ACTION_HELP:
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
         log_setup((enum log_level)config.log_level, (enum log_format)config.log_format);
         hardening_hide_secrets(environ);
         hardening_apply(config.core_dumps);
-        status = act(&config, argc, argv);
+        status = run_action(&config, argc, argv);
     }
     config_release(&config);
     return status;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The folder, $dir, that a script makes everything in: nobody else's, reachable for the servers, locked while the script
+# The folder, $dir, that a script makes everything in: no other user's, reachable for the servers, locked while the script
 # lives. Sourced, never run; the caller has sourced common.sh, processes.sh and source.sh.
 
 # refuse_foreign_folder: only a folder that is new, empty or ours is touched.
@@ -26,7 +26,7 @@ prepare_folder() {
   touch "$dir/$MARKER"
 }
 
-# take_lock [SECONDS]: held as long as this process lives. Who has it wrote its process id into the marker.
+# take_lock [SECONDS]: held as long as this process lives. Its holder has written its process id into the marker.
 take_lock() {
   exec {lock}<"$dir/$MARKER"
   flock --timeout "${1:-0}" "$lock"

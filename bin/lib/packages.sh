@@ -12,7 +12,7 @@ declare -rA PACKAGES=(
   [web]='chromium chromium-driver fonts-noto-core python3-selenium'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
-  # Those whom bin/bench compares with; where one cannot be had, its row says so.
+  # Those that bin/bench compares with; where one cannot be had, its row says so.
   [bench_blocking]='git'
   [bench_flask]='gunicorn python3-flask python3-psycopg python3-psycopg-pool'
   [bench_go]='golang-go golang-github-jackc-pgx-v4-dev'

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The servers of one folder, $dir (absolute, without links): started in the background in sessions of their own, found
 # again, stopped. A server's NAME is its program's; its pid is in $dir/pids/NAME, its output in $dir/log/NAME.log (the run
-# before: NAME.log.1), and its command line has "$dir/" in it, by which it is told from a stranger who got the same pid
+# before: NAME.log.1), and its command line has "$dir/" in it, which tells it from another process that got the same pid
 # later. Sourced, never run.
 
 readonly PATIENCE_SECONDS=120 # at most, for what takes longer the slower the machine is
@@ -111,7 +111,7 @@ stop_server() {
   rm -f "$dir/pids/$1"
 }
 
-# has_ended PID: gone, or a zombie that nobody has fetched yet.
+# has_ended PID: gone, or a zombie that its parent has not reaped yet.
 has_ended() {
   local line
   first_line "/proc/$1/stat" line || return 0

@@ -170,7 +170,7 @@ static bool settings_agree(const struct config *config, FILE *errors)
         {config->default_handle != NULL && !trusts_handles,
          "--default-handle goes only with --identity handle"},
         {config->jwks_url != NULL && strncasecmp(config->jwks_url, "https://", 8) != 0,
-         "--jwks-url must begin with https://, as keys that come in clear may be anybody's"},
+         "--jwks-url must begin with https://, as keys that are fetched in clear can be forged"},
         {config->issuer != NULL && config->cognito_client == NULL,
          "tokens need AWS_COGNITO_USER_POOL_CLIENT_ID too"},
         {config->issuer != NULL && config->jwks_file == NULL,

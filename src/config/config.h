@@ -53,7 +53,7 @@ struct config {
      * no hook is taken. */
     int hook_secret_fd;
     int feed_stale;                        /* s */
-    int feed_watch;                        /* ms; 0: nothing is kept */
+    int feed_watch;                        /* ms; 0: nothing is cached */
     int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
     int purge_interval;                    /* s; 0: this pool purges nothing */
     int repeat_window;                     /* s; 0: none */
@@ -87,7 +87,7 @@ void config_release(struct config *config);
 /* Appends the hook's secret. Overwrite it after use (buf_wipe). False after logging why not. */
 bool config_hook_secret(const struct config *config, struct buf *secret);
 
-/* The part of the settings that the keys take. link: NULL when nobody fetches. */
+/* The part of the settings that the keys take. link: NULL without a key fetcher. */
 struct keyring_settings config_keyring(const struct config *config,
                                        const struct keypage_link *link);
 

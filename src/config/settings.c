@@ -71,10 +71,12 @@ static const struct setting SETTINGS[] = {
     {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "MS", KIND_NUMBER, AT(drain_timeout), "5000", 100,
      600000, .help = "for a worker to finish after TERM, before it is killed"},
     {"CRUDDUR_FEED_STALE", "--feed-stale", "SECONDS", KIND_NUMBER, AT(feed_stale), "60", 0, 86400,
-     .help = "how long the kept feed is served, marked as stale, while the database is away"},
+     .help =
+         "how long the cached home page is served, marked as stale, while the database is away"},
     {"CRUDDUR_FEED_WATCH", "--feed-watch", "MS", KIND_NUMBER, AT(feed_watch), "20", 0, 1000,
-     .help = "between looks for writes from elsewhere; they are in the feed after five of them\n"
-             "at the latest; 0 keeps no feed, every request asks the database"},
+     .help =
+         "between polls for writes from elsewhere; they are in the home page after five of them\n"
+         "at the latest; 0 caches no page, every request asks the database"},
     {"CRUDDUR_FETCHER", "--fetcher", "PROGRAM", KIND_TEXT, AT(fetcher), FETCHER,
      .help = "the program that fetches keys, when it isn't where it was installed"},
     {"CRUDDUR_HOOK_CONNECTION_URL_FILE", "--hook-connection-url-file", "FILE", KIND_TEXT,
@@ -86,8 +88,9 @@ static const struct setting SETTINGS[] = {
              "more; without it there is no such route; not readable by others"},
     {"CRUDDUR_IDENTITY", "--identity", "token|handle", KIND_CHOICE, AT(identity), "token",
      .choices = IDENTITIES,
-     .help = "who callers are: their token's subject, or (on loopback, to learn with) whoever\n"
-             "their request names"},
+     .help =
+         "how a request says its user: by a token, or (on loopback, to learn with) by the handle\n"
+         "that it names"},
     {"CRUDDUR_ISSUER", "--issuer", "URL", KIND_TEXT, AT(issuer),
      .help = "the tokens' issuer, instead of the user pool"},
     {"CRUDDUR_JWKS_CA_FILE", "--jwks-ca-file", "FILE", KIND_TEXT, AT(jwks_ca_file),
@@ -103,7 +106,7 @@ static const struct setting SETTINGS[] = {
     {"CRUDDUR_LISTEN_GROUP", "--listen-group", "GROUP", KIND_TEXT, AT(listen_group),
      .help = "the unix socket's group, to be nginx's"},
     {"CRUDDUR_LISTEN_MODE", "--listen-mode", "MODE", KIND_OCTAL, AT(listen_mode), "0660", 0, 0777,
-     .help = "the unix socket's permissions; who may connect may kill workers"},
+     .help = "the unix socket's permissions; a process that may connect can speak for any client"},
     {"CRUDDUR_LOG_FORMAT", "--log-format", "auto|text|json", KIND_CHOICE, AT(log_format), "auto",
      .choices = FORMATS, .help = "auto: text on a terminal, JSON elsewhere"},
     {"CRUDDUR_LOG_LEVEL", "--log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info",
@@ -120,7 +123,7 @@ static const struct setting SETTINGS[] = {
      .help = "0 sends statements unprepared, for transaction poolers"},
     {"CRUDDUR_PURGE_INTERVAL", "--purge-interval", "SECONDS", KIND_NUMBER, AT(purge_interval), "5",
      0, 3600,
-     .help = "between looks for what has expired or was deleted, to take it out of the database;\n"
+     .help = "between polls for what has expired or was deleted, to take it out of the database;\n"
              "0 leaves that to bin/db-purge"},
     {"CRUDDUR_REPEAT_WINDOW", "--repeat-window", "SECONDS", KIND_NUMBER, AT(repeat_window), "5", 0,
      60,
@@ -133,7 +136,7 @@ static const struct setting SETTINGS[] = {
              "options win; not readable by others"},
     {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "MS", KIND_NUMBER, AT(slow_timeout), "1000", 50,
      60000,
-     .help = "PostgreSQL's limit for a search, a page of those one follows, or growth; at\n"
+     .help = "PostgreSQL's limit for a search, a page of the users one follows, or growth; at\n"
              "most the statement timeout"},
     {"CRUDDUR_SQL_DIR", "--sql-dir", "DIR", KIND_TEXT, AT(sql_dir), SQL_DIR,
      .help = "the SQL templates"},
@@ -174,7 +177,7 @@ static const char *name_of(const struct setting *setting)
     return setting->option != NULL ? setting->option : setting->variable;
 }
 
-static bool take_number(const struct setting *setting, const char *value, int base, int *field)
+static bool set_number(const struct setting *setting, const char *value, int base, int *field)
 {
     char *end;
     long number = strtol(value, &end, base);
@@ -187,7 +190,7 @@ static bool take_number(const struct setting *setting, const char *value, int ba
     return true;
 }
 
-static bool take_choice(const struct setting *setting, const char *value, int *field)
+static bool set_choice(const struct setting *setting, const char *value, int *field)
 {
     for (int i = 0; setting->choices[i] != NULL; i++) {
         if (strcmp(setting->choices[i], value) == 0) {
@@ -208,14 +211,14 @@ static bool take_value(struct config *config, const struct setting *setting, con
         *(char **)field = memory_copy(value);
         return *value != '\0';
     case KIND_NUMBER:
-        return take_number(setting, value, 10, field);
+        return set_number(setting, value, 10, field);
     case KIND_OCTAL:
-        return take_number(setting, value, 8, field);
+        return set_number(setting, value, 8, field);
     case KIND_SWITCH:
         *(bool *)field = value[0] == '1';
         return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
     case KIND_CHOICE:
-        return take_choice(setting, value, field);
+        return set_choice(setting, value, field);
     }
     return false;
 }
@@ -232,8 +235,8 @@ static void describe_wrong(const struct setting *setting, const char *name, cons
     fprintf(errors, "\n");
 }
 
-static bool take(struct config *config, const struct setting *setting, const char *name,
-                 const char *value, FILE *errors)
+static bool take_setting(struct config *config, const struct setting *setting, const char *name,
+                         const char *value, FILE *errors)
 {
     if (!take_value(config, setting, value)) {
         describe_wrong(setting, name, value, errors);
@@ -285,7 +288,7 @@ static bool take_variable(struct config *config, const char *variable, bool allo
 
     if (setting != NULL && variable[length] == '=') {
         return variable[length + 1] == '\0' ||
-               take(config, setting, setting->variable, variable + length + 1, errors);
+               take_setting(config, setting, setting->variable, variable + length + 1, errors);
     }
     if (allows_strangers && is_of_others(variable, length)) {
         return true;
@@ -353,7 +356,7 @@ static const struct setting *setting_of_option(const char *option, size_t length
     return NULL;
 }
 
-/* Never quotes a value: somebody may have tried to give a URL here. */
+/* Never quotes a value: it may be a URL that was given as an argument by mistake. */
 static void complain_of_argument(const char *argument, int number, FILE *errors)
 {
     if (strncmp(argument, "--", 2) == 0) {
@@ -378,10 +381,11 @@ bool settings_take_options(struct config *config, int argc, char **argv, FILE *e
                 good = false;
             }
         } else if (argv[i][length] == '=') {
-            good = take(config, setting, setting->option, argv[i] + length + 1, errors) && good;
+            good = take_setting(config, setting, setting->option, argv[i] + length + 1, errors) &&
+                   good;
         } else if (i + 1 < argc) {
             i++;
-            good = take(config, setting, setting->option, argv[i], errors) && good;
+            good = take_setting(config, setting, setting->option, argv[i], errors) && good;
         } else {
             fprintf(errors, "cruddurd: %s needs a value: %s\n", setting->option, setting->shape);
             good = false;

@@ -70,7 +70,8 @@ static struct pending *oldest_sent(const struct connection *connection)
     return oldest;
 }
 
-/* The server doesn't answer in time. The others may have better luck with another session. */
+/* A server that does not answer in time costs the session. The other statements are sent again on
+ * another one. */
 static void expire_sent(struct connection *connection, int64_t now_us)
 {
     struct pending *late = oldest_sent(connection);
@@ -88,8 +89,8 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     connection_fail(connection, late, STATUS_DATABASE_TIMEOUT);
 }
 
-/* What has run out of time: an attempt to connect, a statement that was sent, statements in the
- * queue. */
+/* Ends what has run out of time: an attempt to connect, a statement that was sent, statements in
+ * the queue. */
 static void expire(struct connection *connection)
 {
     if (!link_expire(&connection->link)) {

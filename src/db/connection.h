@@ -21,16 +21,16 @@ struct connection_settings {
 
 enum {
     CONNECTION_UNITS_MAX = 8, /* as a rule */
-    /* Where a pooler may be: PgBouncer before 1.21 loses its place in a statement that comes
-     * while the one before it is answered. */
+    /* Behind a pooler: PgBouncer before 1.21 cannot take a statement while it answers the one
+     * before it. */
     CONNECTION_UNPREPARED_UNITS_MAX = 1,
-    /* Of a statement whose session was lost: a server that crashes takes new sessions for a moment
-     * before it ends them all. */
+    /* Of a statement whose session was lost. More than one, as a server that crashes accepts new
+     * sessions for a moment before it ends all of them. */
     CONNECTION_RESENDS_MAX = 2,
     CONNECTION_REPEATS_MAX = 2, /* of a statement that met a deadlock or serialization failure */
     CONNECTION_BATCH_MAX = 32,  /* statements in one unit */
-    /* Statements that wait to be sent, as many as an nginx worker of 1024 connections can ask for
-     * at once; one more is refused at once. */
+    /* Statements that wait to be sent, as many as an nginx worker of 1024 connections can request
+     * at a time; one more is refused. */
     CONNECTION_QUEUE_MAX = 512,
     CONNECTION_AWAY_MAX = 8 /* that wait for an attempt to connect in a known outage */
 };
@@ -86,8 +86,8 @@ bool connection_is_ready(const struct connection *connection);
 /* Connects when it is time, as if there were a statement. */
 void connection_want(struct connection *connection);
 
-/* Has what waits in one connection run by another, which is ready. Where it was submitted it
- * counts as submitted still, and connecting goes on. */
+/* Moves the queue of one connection, which has no session, to another, which is ready. The first
+ * one goes on connecting. */
 void connection_pass_on(struct connection *connection, struct connection *other);
 
 /* Waits until everything submitted is done. */

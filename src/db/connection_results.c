@@ -7,14 +7,14 @@
 #include "db/sqlstate.h"
 
 enum {
-    /* Of a statement whose attempt was within its deadline by this process's clock and too late
-     * by the server's, which so was set: the next one goes by the new time. */
+    /* Of a statement whose attempt was within its deadline by this process's clock and too late by
+     * the server's. That clock was set, so the next attempt goes by its new time. */
     LATE_REPEATS_MAX = 3
 };
 
-/* What may still be run by a session that is not gone for certain isn't sent again: not both
- * could be told of. Creates are, as the one row that they make is the same whichever attempt is
- * the later. */
+/* The lost session's backend may still run what it was sent. Of two runs only one could be
+ * answered, so such a statement is not sent again. Creates are: the row that they make is the same
+ * whichever run is the later. */
 static void fail_what_may_run(struct connection *connection)
 {
     struct pending_list queued = connection->queue;
@@ -41,7 +41,7 @@ static void introduced(struct connection *connection)
     pipeline_forget(&introduction->pending);
 }
 
-/* The server took the attempt for one that was given up. */
+/* By its own clock the server ran the attempt after its not_after, so it did nothing. */
 static bool was_late(const struct result *result)
 {
     return result->outcome != NULL && strcmp(result->outcome, "late") == 0;
@@ -77,7 +77,7 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
         }
         pipeline_result(connection->link.session, pending, &result);
         if (is_in_doubt) {
-            result.status = STATUS_DATABASE_UNAVAILABLE; /* not acknowledged */
+            result.status = STATUS_DATABASE_UNAVAILABLE; /* the write may be lost in a failover */
         } else if (is_write && was_late(&result)) {
             statement_was_late(connection, pending);
             continue;
@@ -86,7 +86,8 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
     }
 }
 
-/* One statement's error: there is a remedy, or it is the answer. */
+/* A statement that was alone in its unit met an error: it is sent again if that can help, up to the
+ * limit, or done with the error. */
 static void statement_failed(struct connection *connection, struct pending *pending)
 {
     struct result result;
@@ -113,7 +114,7 @@ static void statement_failed(struct connection *connection, struct pending *pend
     connection_complete(connection, pending, &result);
 }
 
-/* The write that it was asked for has the same answer, or waits for the next attempt. */
+/* The write that waits for the introduction gets the same error, or waits for the next attempt. */
 static void introduction_failed(struct connection *connection)
 {
     struct introduction *introduction = &connection->introduction;
@@ -136,9 +137,9 @@ static void introduction_failed(struct connection *connection)
     pipeline_forget(&introduction->pending);
 }
 
-/* All of the unit was rolled back. Of several each gets a unit of its own, as it isn't said that
- * the others would fail too; but not the one that took so long that for another try there is no
- * time. */
+/* All of the unit was rolled back. Of several statements each gets a unit of its own, as the others
+ * need not fail too. The one that ran into its time limit is not sent again: there is no time for
+ * another attempt. */
 static void unit_failed(struct connection *connection, struct pending_list *unit)
 {
     bool is_shared = unit->count > 1;

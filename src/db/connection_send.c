@@ -5,8 +5,9 @@
 #include "db/connection_private.h"
 #include "db/server_clock.h"
 
-/* Alone run statements that take further locks, and those of a unit that failed: to find out
- * which one it was, and because two units in the order of their locks could deadlock. */
+/* A statement that takes further locks runs alone, as two units that take the same locks in another
+ * order would deadlock. So does each statement of a unit that failed, to find out which one met the
+ * error. */
 static bool may_share(const struct pending *pending)
 {
     return pending->statement->def->may_share && !pending->statement->takes_locks &&
@@ -24,7 +25,7 @@ static void next_unit(struct connection *connection, struct pending_list *unit)
              may_share(connection->queue.first));
 }
 
-/* Only a statement that is sent again can meet its own first run. */
+/* Whether a queued statement was sent on an earlier session: only that can meet its first run. */
 static bool was_sent_before(const struct connection *connection)
 {
     const struct pending *pending = connection->queue.first;
@@ -35,7 +36,7 @@ static bool was_sent_before(const struct connection *connection)
     return pending != NULL;
 }
 
-/* An attempt counts for nothing once this process has given it up. */
+/* The attempt does nothing once this process has given it up. */
 static void set_not_after(const struct connection *connection, struct pending_list *unit)
 {
     for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {

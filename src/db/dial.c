@@ -32,10 +32,10 @@ struct dial {
     size_t *order;                /* their indexes, in the order in which they are tried */
     size_t target_count, tried;   /* the last one tried is the current one */
     struct session_memory *memory;
-    int64_t limit_us; /* for a target from its start; 0: none, but of silence */
-    int64_t began_us; /* the current target */
-    int64_t end_us;   /* of the stage, or of the server's silence in it */
-    int64_t told_us;  /* when the silence is reported, though it is waited on; INT64_MAX: never */
+    int64_t limit_us;  /* for a target from its start; 0: only its silence is limited */
+    int64_t began_us;  /* the current target */
+    int64_t end_us;    /* of the stage, or of the server's silence in it */
+    int64_t report_us; /* when the silence is reported, while the wait goes on; INT64_MAX: never */
 };
 
 /* Valid from the first start_connect on, when tried is at least 1. */
@@ -47,30 +47,30 @@ static const struct target *current(const struct session *session)
 static void set_limit(struct session *session, int milliseconds)
 {
     session->dial->end_us = clock_us() + milliseconds * INT64_C(1000);
-    session->dial->told_us = INT64_MAX;
+    session->dial->report_us = INT64_MAX;
 }
 
-/* Waits for the server's next word. */
-static void wait_for_word(struct session *session)
+/* Sets the limits for the server's next message. */
+static void wait_for_reply(struct session *session)
 {
     bool is_last = session->dial->tried == session->dial->target_count;
     bool is_connected =
         session->dial->stage != STAGE_CONNECT || PQstatus(session->pg) != CONNECTION_STARTED;
 
-    set_limit(session, is_last && is_connected ? SESSION_WORD_MS : SESSION_ADDRESS_MS);
+    set_limit(session, is_last && is_connected ? SESSION_REPLY_MS : SESSION_ADDRESS_MS);
     if (session->dial->stage == STAGE_CONNECT && session->dial->limit_us > 0) {
         session->dial->end_us = session->dial->began_us + session->dial->limit_us;
     }
-    int64_t told_us = clock_us() + SESSION_ADDRESS_MS * INT64_C(1000);
-    session->dial->told_us = told_us < session->dial->end_us ? told_us : INT64_MAX;
+    int64_t report_us = clock_us() + SESSION_ADDRESS_MS * INT64_C(1000);
+    session->dial->report_us = report_us < session->dial->end_us ? report_us : INT64_MAX;
 }
 
 /* The earlier of two moments: when the silence is reported, so that requests need not wait for
  * this address, and when the address is given up. */
 int64_t dial_next_us(const struct session *session)
 {
-    return session->dial->told_us < session->dial->end_us ? session->dial->told_us
-                                                          : session->dial->end_us;
+    return session->dial->report_us < session->dial->end_us ? session->dial->report_us
+                                                            : session->dial->end_us;
 }
 
 /* By libpq's rules for connect_timeout: seconds, 2 at least, for each address. */
@@ -105,7 +105,7 @@ static bool start_connect(struct session *session, struct session_failure *failu
     if (PQstatus(session->pg) == CONNECTION_BAD) {
         return failure_add(failure, PQerrorMessage(session->pg));
     }
-    wait_for_word(session);
+    wait_for_reply(session);
     return true;
 }
 
@@ -205,7 +205,7 @@ static enum session_state set_up(struct session *session, struct session_failure
         return leave_address(session, failure);
     }
     if (session->setting_up < NO_STATEMENT) {
-        wait_for_word(session);
+        wait_for_reply(session);
         return SESSION_CONNECTING;
     }
     if (failure->error.text[0] != '\0') {
@@ -262,7 +262,7 @@ static enum session_state poll_libpq(struct session *session, struct session_fai
         failure_add_refusal(failure, PQerrorMessage(session->pg));
         return leave_address(session, failure);
     }
-    wait_for_word(session);
+    wait_for_reply(session);
     return SESSION_CONNECTING;
 }
 
@@ -296,7 +296,7 @@ static enum session_state expire_target(struct session *session, struct session_
     }
     add_silence(session, failure);
     if (now_us < session->dial->end_us) {
-        session->dial->told_us = INT64_MAX;
+        session->dial->report_us = INT64_MAX;
         return SESSION_HELD_UP;
     }
     addresses_note_silent(session->dial->memory, current(session));

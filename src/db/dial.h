@@ -21,11 +21,11 @@ enum {
     /* For the resolver, whose queries end by themselves (RES_OPTIONS), one after the other. */
     SESSION_LOOK_UP_MS = 5000,
     /* For an address to accept the connection, unless connect_timeout says otherwise; and for a
-     * server to say its next word of the log-in while there are other addresses to try. */
+     * server to send its next message of the log-in while there are other addresses to try. */
     SESSION_ADDRESS_MS = 2000,
-    /* For a server that has accepted the connection to say its next word, when there is no other
-     * address left: a log-in may take its time, where the server asks a directory, say. */
-    SESSION_WORD_MS = 15000
+    /* For a server that has accepted the connection to send its next message, when there is no
+     * other address left: a log-in takes long if the server asks a directory, for instance. */
+    SESSION_REPLY_MS = 15000
 };
 
 /* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
@@ -35,7 +35,7 @@ MUST_CHECK struct session *dial_start(const struct session_settings *settings,
                                       const struct catalog *catalog, struct session_memory *memory,
                                       struct session_failure *failure);
 
-/* Goes on connecting; to be called when the socket is ready, or at session_next_us. The socket
+/* Goes on connecting; to be called when the socket is ready, or at dial_next_us. The socket
  * may be another one afterwards, even with the same number: take it out of any epoll set before.
  * failure is filled in with SESSION_HELD_UP and SESSION_FAILED, and for nothing else. */
 MUST_CHECK enum session_state dial_advance(struct session *session, bool is_ready,

@@ -17,7 +17,7 @@ struct session_failure {
     struct error error;
     bool is_unfit;   /* the database answered, but its schema doesn't fit the statements */
     bool is_refused; /* the server refuses the settings: the log-in, the database, a parameter */
-    bool lacks_slot; /* the server has as many sessions as it takes */
+    bool lacks_slot; /* the server has all the sessions that it accepts */
 };
 
 /* Sets the text, or adds to it behind a semicolon. Both give false. */
@@ -28,8 +28,8 @@ bool failure_add(struct session_failure *failure, const char *text);
  * is_refused and lacks_slot by its SQLSTATE. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose);
 
-/* Writes the line about a statement that the database refuses: file and line, the server's message, the
- * function of the schema that it is about if there is one, and the SQLSTATE. */
+/* Writes the line about a statement that the database refuses: file and line, the server's message,
+ * the function of the schema that it is about if there is one, and the SQLSTATE. */
 void failure_describe(const struct catalog *catalog, const struct statement_def *def,
                       const struct pg_result *error, char *text, size_t size);
 

@@ -92,8 +92,7 @@ void link_drop_and_wait(struct link *link)
     }
 }
 
-/* One line a minute; one more when what is wrong is no longer the way to the database but its
- * schema, or the other way round. */
+/* One line a minute, and one more when the cause changes between the connection and the schema. */
 static void log_failure(struct link *link)
 {
     const struct session_failure *failure = &link->failure;
@@ -113,7 +112,7 @@ static void log_failure(struct link *link)
 bool link_is_away(const struct link *link)
 {
     return link->away_since_us != 0 &&
-           (link->failure.is_unfit /* which no waiting mends */ ||
+           (link->failure.is_unfit /* waiting does not help */ ||
             clock_us() - link->away_since_us >= link->patience_ms * INT64_C(1000));
 }
 
@@ -132,7 +131,7 @@ static void note_failure(struct link *link)
     log_failure(link);
 }
 
-/* Gives false. */
+/* The attempt has failed. Returns false. */
 static bool end_attempt(struct link *link)
 {
     link_drop(link);
@@ -171,8 +170,8 @@ bool link_connect_if_due(struct link *link)
     return link->session != NULL || end_attempt(link);
 }
 
-/* One step of an attempt. HELD_UP is a failure of one address, so waiting requests are told,
- * while the attempt goes on. */
+/* One step of an attempt. SESSION_HELD_UP is a failure of one address: it is reported to the user,
+ * and the attempt goes on. */
 static bool advance(struct link *link, bool is_ready)
 {
     unwatch_socket(link); /* the socket may change, behind the same number even */
@@ -211,7 +210,7 @@ int64_t link_next_us(const struct link *link)
     return link->is_ready ? INT64_MAX : dial_next_us(link->session);
 }
 
-/* Gives false. */
+/* Returns false. */
 static bool refuse_settings(const struct link *link)
 {
     log_message(LOG_ERROR, "database", "the new settings don't work: %s", link->failure.error.text);

@@ -1,5 +1,6 @@
-/* The way to the database: a session that is made anew, with pauses, whenever one is wanted and
- * there is none, and its socket in an epoll set. What is said over it is its user's business. */
+/* Keeps a session with the database: makes a new one, with pauses between the attempts, when one is
+ * wanted and there is none, and keeps its socket in an epoll set. Which statements run on it is the
+ * user's affair. */
 #ifndef CRUDDUR_DB_LINK_H
 #define CRUDDUR_DB_LINK_H
 
@@ -13,7 +14,7 @@
 
 enum {
     LINK_FITS_MS = 25000, /* for link_fits, while other processes have sessions */
-    LINK_RETRY_MS = 50    /* between attempts while it isn't known how long it lasts */
+    LINK_RETRY_MS = 50    /* between attempts until the outage is known (link_is_away) */
 };
 
 struct link {
@@ -25,12 +26,12 @@ struct link {
     bool served_any;         /* set by the user: the session has answered a statement */
     struct session_memory memory;
     int64_t away_since_us; /* the first address that failed; 0: the last attempt went well */
-    int patience_ms;       /* until that is an outage */
+    int patience_ms;       /* how long attempts fail before it is an outage */
     struct backoff backoff;
     struct session_failure failure; /* of the last attempt */
-    bool lacks_slot;                /* that was why the last one that ended did */
-    bool is_logged;                 /* that there is no session */
-    bool is_unfit;                  /* because the schema doesn't fit */
+    bool lacks_slot;                /* it failed because the server has no slot left */
+    bool is_logged;                 /* the outage is in the log */
+    bool is_unfit;                  /* … with the schema as its cause */
     int64_t logged_ms;
     void *event_data; /* data.ptr of its events */
     int epoll_fd;
@@ -43,8 +44,8 @@ void link_init(struct link *link, const struct session_settings *settings, int p
                const struct catalog *catalog, int epoll_fd, void *event_data);
 void link_release(struct link *link);
 
-/* Each is false when an attempt to connect has come to nothing, or has got no further for a
- * while. */
+/* Each is false when an attempt to connect has failed, or when one address has failed or been silent
+ * for long. */
 MUST_CHECK bool
 link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
 MUST_CHECK bool link_go_on_connecting(struct link *link); /* the socket is ready */
@@ -56,22 +57,24 @@ MUST_CHECK bool link_expire(struct link *link); /* goes on to the next address w
 void link_drop(struct link *link);
 void link_drop_and_wait(struct link *link);
 
-/* After anything that may have changed what there is to wait for. */
+/* Brings the epoll set up to date: after anything that may have changed the wanted events. */
 void link_watch(struct link *link);
 
-/* Whether it is known that there is no database for the time being: what comes needn't wait. */
+/* Whether the outage is known: attempts have failed for patience_ms, or the schema does not fit. A
+ * new statement need not wait then. */
 bool link_is_away(const struct link *link);
 
-/* Whether it isn't time yet for the next attempt. */
+/* Whether the pause before the next attempt is not over. */
 bool link_is_pausing(const struct link *link);
 
-/* When there is something to do without the socket being ready, if a session is wanted. */
+/* When the link must act though the socket is not ready, if a session is wanted. */
 int64_t link_next_us(const struct link *link);
 
 /* Connects now and waits for it. False, with the reason in the log: the database refuses the
- * settings, or its schema doesn't fit the statements, or there is no session to be had while
- * is_reached says that others have theirs. A database that is away for all says nothing against
- * the settings; nor does one that has no slot left, as those that are replaced make room. */
+ * settings, or its schema doesn't fit the statements, or there is no session to be had although
+ * is_reached says that other processes have theirs. True without a session if the database is away
+ * for all processes, or has no slot left: neither is a fault of the settings, and the workers that
+ * are replaced free their slots. */
 MUST_CHECK bool link_fits(struct link *link, bool (*is_reached)(const void *context),
                           const void *context);
 

@@ -89,7 +89,7 @@ bool pipeline_send(struct pipeline *pipeline, struct session *session, struct pe
     return is_sent && PQpipelineSync(session_pg(session));
 }
 
-/* A statement ran only if its reply is there and neither an error nor word of another's error. */
+/* A statement ran only if it has a reply that is no error, neither its own nor another's. */
 static bool has_failed(const struct pending *pending)
 {
     ExecStatusType kind = PQresultStatus(pending->reply);

@@ -13,7 +13,7 @@
 
 struct pipeline {
     struct pending_list sent;    /* without an answer to their Sync */
-    struct pending *answered_to; /* of them, what the server's next words are about */
+    struct pending *answered_to; /* of them, the one that libpq's next result is of */
     int units;                   /* of them */
 };
 

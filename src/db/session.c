@@ -64,7 +64,7 @@ bool session_receive(struct session *session)
 {
     SSL *tls;
 
-    /* What libpq leaves of a TLS record is no longer in the socket, which so doesn't become
+    /* What libpq leaves of a TLS record is no longer in the socket, which does not become
      * readable for it. */
     do {
         if (!PQconsumeInput(session->pg)) {

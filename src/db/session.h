@@ -20,7 +20,7 @@ enum { SESSION_SERVER_VERSION_MIN = 150000 /* as libpq has it */ };
 struct session_counts {
     counter begun;
     counter failed;   /* attempts to begin one */
-    counter ended;    /* by whomever */
+    counter ended;    /* by either side */
     _Atomic int open; /* sessions that are ready at this moment */
 };
 
@@ -70,7 +70,7 @@ MUST_CHECK bool session_receive(struct session *session);
 /* Sends what the socket didn't take before. False when the session is lost. */
 MUST_CHECK bool session_flush(struct session *session);
 
-/* What libpq has to say of a session that is lost. */
+/* libpq's message about a session that is lost. */
 const char *session_error(const struct session *session);
 
 /* Whether the server has said since the last call that a commit did not wait for the synchronous

@@ -9,7 +9,7 @@
 enum remedy {
     REMEDY_NONE,      /* answer with the status */
     REMEDY_AGAIN,     /* the statement was rolled back by chance: run it again */
-    REMEDY_RECONNECT, /* this session is of no use: run it on a new one */
+    REMEDY_RECONNECT, /* this session cannot run it: run it on a new one */
 };
 
 struct verdict {

@@ -48,7 +48,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, 
 }
 
 /* Every byte of the template goes through here or is replaced, so the text keeps its lines. */
-static void pass_on(struct scanner *scanner, size_t length)
+static void copy_bytes(struct scanner *scanner, size_t length)
 {
     buf_append(scanner->sql, scanner->at, length);
     scanner->at += length;
@@ -75,7 +75,7 @@ static bool continues(struct scanner *scanner)
     if (scanner->at[space] != '\'' || memchr(scanner->at, '\n', space) == NULL) {
         return false;
     }
-    pass_on(scanner, space + 1);
+    copy_bytes(scanner, space + 1);
     return true;
 }
 
@@ -85,16 +85,16 @@ static bool quoted(struct scanner *scanner, bool has_backslashes)
     const char *opening = scanner->at;
     char quote = *opening;
 
-    pass_on(scanner, 1);
+    copy_bytes(scanner, 1);
     while (*scanner->at != '\0') {
         if (has_backslashes && *scanner->at == '\\' && scanner->at[1] != '\0') {
-            pass_on(scanner, 2);
+            copy_bytes(scanner, 2);
         } else if (*scanner->at != quote) {
-            pass_on(scanner, 1);
+            copy_bytes(scanner, 1);
         } else if (scanner->at[1] == quote) {
-            pass_on(scanner, 2);
+            copy_bytes(scanner, 2);
         } else {
-            pass_on(scanner, 1);
+            copy_bytes(scanner, 1);
             if (quote == '"' || !continues(scanner)) {
                 return true;
             }
@@ -122,14 +122,14 @@ static bool dollar_quoted(struct scanner *scanner, size_t tag)
 {
     const char *opening = scanner->at;
 
-    pass_on(scanner, tag);
+    copy_bytes(scanner, tag);
     while (*scanner->at != '\0' && strncmp(scanner->at, opening, tag) != 0) {
-        pass_on(scanner, 1);
+        copy_bytes(scanner, 1);
     }
     if (*scanner->at == '\0') {
         return fail(scanner, opening, "this dollar quote is never closed");
     }
-    pass_on(scanner, tag);
+    copy_bytes(scanner, tag);
     return true;
 }
 
@@ -144,12 +144,12 @@ static bool block_comment(struct scanner *scanner)
         }
         if (starts(scanner, "/*")) {
             depth++;
-            pass_on(scanner, 2);
+            copy_bytes(scanner, 2);
         } else if (starts(scanner, "*/")) {
             depth--;
-            pass_on(scanner, 2);
+            copy_bytes(scanner, 2);
         } else {
-            pass_on(scanner, 1);
+            copy_bytes(scanner, 1);
         }
     } while (depth > 0);
     return true;
@@ -163,7 +163,7 @@ static bool percent(struct scanner *scanner)
 
     if (scanner->at[1] == '%') {
         scanner->at++;
-        pass_on(scanner, 1);
+        copy_bytes(scanner, 1);
         return true;
     }
     if (scanner->at[1] == '(') {
@@ -199,7 +199,7 @@ static bool word(struct scanner *scanner)
     while (is_name_char(start[length]) || (length > 0 && start[length] == '$')) {
         length++;
     }
-    pass_on(scanner, length);
+    copy_bytes(scanner, length);
     if (*scanner->at == '\'') {
         return quoted(scanner, length == 1 && (*start == 'e' || *start == 'E'));
     }
@@ -212,11 +212,11 @@ enum passed { PASSED_NOTHING, PASSED, PASSED_WRONG };
 static enum passed space_or_comment(struct scanner *scanner)
 {
     if (isspace((unsigned char)*scanner->at)) {
-        pass_on(scanner, 1);
+        copy_bytes(scanner, 1);
         return PASSED;
     }
     if (starts(scanner, "--")) {
-        pass_on(scanner, strcspn(scanner->at, "\n"));
+        copy_bytes(scanner, strcspn(scanner->at, "\n"));
         return PASSED;
     }
     if (starts(scanner, "/*")) {
@@ -259,7 +259,7 @@ static bool token(struct scanner *scanner)
     if (is_name_char(c)) {
         return word(scanner);
     }
-    pass_on(scanner, 1);
+    copy_bytes(scanner, 1);
     return true;
 }
 

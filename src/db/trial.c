@@ -89,7 +89,7 @@ bool trial_may_run_all(struct session *session, int64_t deadline_us,
     if (!for_all(session, send_prepare, deadline_us, failure) && !failure->is_unfit) {
         return false;
     }
-    /* Also where some do not fit: a function that others call is looked into when they are planned. */
+    /* Also if some do not fit: a function that others call is checked when they are planned. */
     if (session->settings->prepares && !for_all(session, send_explain, deadline_us, failure)) {
         return false;
     }

@@ -168,7 +168,7 @@ static bool wait_until(const struct fetcher *fetcher, int64_t earliest_ms, int64
     }
 }
 
-static void run(const struct fetcher *fetcher)
+static void keep_fresh(const struct fetcher *fetcher)
 {
     for (;;) {
         bool good = fetch(fetcher);
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    run(&fetcher);
+    keep_fresh(&fetcher);
     curl_global_cleanup();
     return EXIT_SUCCESS;
 }

@@ -14,7 +14,7 @@ enum {
 struct helper {
     pid_t pid; /* 0: doesn't run */
     int64_t started_ms;
-    int64_t fork_logged_ms; /* when it was last told that fork failed; 0: it wasn't */
+    int64_t fork_logged_ms; /* when a failed fork was last logged; 0: never */
 };
 
 /* What it does, in a child with the usual signal handling. It ends when the master does; to return

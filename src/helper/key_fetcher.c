@@ -25,7 +25,7 @@ bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *confi
     return true;
 }
 
-static void run(void *context)
+static void execute_fetcher(void *context)
 {
     const struct key_fetcher *fetcher = context;
     const struct config *config = fetcher->config;
@@ -53,6 +53,6 @@ void key_fetcher_ensure(struct key_fetcher *fetcher, const struct config *config
 {
     if (key_fetcher_is_wanted(config)) {
         fetcher->config = config;
-        helper_ensure(&fetcher->helper, "cruddur-fetch", run, fetcher);
+        helper_ensure(&fetcher->helper, "cruddur-fetch", execute_fetcher, fetcher);
     }
 }

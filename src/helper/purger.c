@@ -14,27 +14,27 @@
 #include "db/statement.h"
 #include "home/mark.h"
 
-/* What the steps so far came to. */
+/* The result of the steps so far. */
 struct progress {
     int64_t done;    /* by the last step */
     int64_t next_ms; /* from then on, until there is more to do; 0: at any time */
     int busy;        /* attempts in a row that found another purge at work */
-    bool is_told;    /* that there is one */
-    int64_t told_ms;
+    bool is_logged;  /* that another purge is at work */
+    int64_t logged_ms;
 };
 
-/* One may hold the lock for ever, and then nothing is purged any more. */
+/* A process that holds the lock for ever stops all purging, so that is logged. */
 static void note_busy(struct progress *progress, const char *pid)
 {
     int64_t now_ms = clock_ms();
 
     progress->busy++;
     if (progress->busy >= PURGER_BUSY_MAX &&
-        (!progress->is_told || now_ms - progress->told_ms >= PURGER_TELL_MS)) {
+        (!progress->is_logged || now_ms - progress->logged_ms >= PURGER_LOG_MS)) {
         log_message(LOG_WARNING, "purge",
                     "nothing is purged: the server's process %s holds the purge's lock", pid);
-        progress->is_told = true;
-        progress->told_ms = now_ms;
+        progress->is_logged = true;
+        progress->logged_ms = now_ms;
     }
 }
 
@@ -51,7 +51,7 @@ static void take_step(void *context, const struct result *result)
         note_busy(progress, result->body);
     } else {
         progress->busy = 0;
-        progress->is_told = false;
+        progress->is_logged = false;
         progress->done = strtoll(result->body, NULL, 10);
         progress->next_ms = result->lives_us < 0 ? PURGER_REST_MS : result->lives_us / 1000 + 1;
     }
@@ -84,7 +84,7 @@ static void pause_after(int64_t began_ms)
     poll(NULL, 0, (int)pause_ms);
 }
 
-static void run(void *context)
+static void purge(void *context)
 {
     const struct purger *purger = context;
     struct connection_settings settings = config_connection(purger->config, "cruddurd purger");
@@ -121,6 +121,6 @@ void purger_ensure(struct purger *purger, const struct config *config,
     if (purger_is_wanted(config)) {
         purger->config = config;
         purger->catalog = catalog;
-        helper_ensure(&purger->helper, "cruddur-purge", run, purger);
+        helper_ensure(&purger->helper, "cruddur-purge", purge, purger);
     }
 }

@@ -3,9 +3,9 @@
  *
  * It works in steps until one finds nothing to do. After each it pauses for PURGER_PAUSES times as
  * long as the step took: a busy server, where steps take longer, is left alone for longer. Then it
- * rests until the next activity expires, or until this pool has written something: which it learns
- * from shared memory, where it looks every --purge-interval seconds, without a statement. What
- * others write (another host, psql) is found after PURGER_REST_MS at the latest. */
+ * rests until the next activity expires, or until this pool has written something. It polls shared
+ * memory for that, without a statement, every --purge-interval seconds. Writes from elsewhere
+ * (another host, psql) are found after PURGER_REST_MS at the latest. */
 #ifndef CRUDDUR_HELPER_PURGER_H
 #define CRUDDUR_HELPER_PURGER_H
 
@@ -22,8 +22,9 @@ enum {
     PURGER_PAUSES = 2,      /* between two steps, by what the first of them took */
     PURGER_PAUSE_MS = 10,   /* at least; at most PURGER_REST_MS */
     PURGER_REST_MS = 60000, /* at most, when nothing is foreseen */
-    PURGER_BUSY_MAX = 3, /* attempts in a row that find another purge at work, before it is told */
-    PURGER_TELL_MS = 60000 /* at least, between two lines about that */
+    PURGER_BUSY_MAX =
+        3, /* attempts in a row that find another purge at work, before it is logged */
+    PURGER_LOG_MS = 60000 /* at least, between two lines about that */
 };
 
 struct purger {

@@ -17,50 +17,51 @@
 
 enum { CLOCK_TOLERANCE_US = 20000 };
 
-struct look {
+/* One poll, and what the polls before it saw. */
+struct poll {
     struct mark *mark;
     int64_t began_us;
     /* By how much the server's clock is ahead of this one's, at least and at most. */
     bool is_clock_known;
     int64_t least_ahead_us, most_ahead_us;
-    struct buf snapshot; /* that of the last one */
+    struct buf snapshot; /* of the last successful poll, as text */
 };
 
-/* Whether the server's clock was set since it was looked at. A page's end was computed by the old
- * one. */
-static bool has_clock_moved(struct look *look, int64_t now_us, int64_t said_us)
+/* Whether the server's clock was set since the last poll. The time at which a cached page expires
+ * was computed by the old clock. */
+static bool has_clock_moved(struct poll *poll, int64_t now_us, int64_t said_us)
 {
-    int64_t least_us = said_us - now_us, most_us = said_us - look->began_us;
-    bool has_moved = look->is_clock_known && (least_us > look->most_ahead_us + CLOCK_TOLERANCE_US ||
-                                              most_us < look->least_ahead_us - CLOCK_TOLERANCE_US);
+    int64_t least_us = said_us - now_us, most_us = said_us - poll->began_us;
+    bool has_moved = poll->is_clock_known && (least_us > poll->most_ahead_us + CLOCK_TOLERANCE_US ||
+                                              most_us < poll->least_ahead_us - CLOCK_TOLERANCE_US);
 
-    if (look->is_clock_known && !has_moved) {
-        least_us = look->least_ahead_us > least_us ? look->least_ahead_us : least_us;
-        most_us = look->most_ahead_us < most_us ? look->most_ahead_us : most_us;
+    if (poll->is_clock_known && !has_moved) {
+        least_us = poll->least_ahead_us > least_us ? poll->least_ahead_us : least_us;
+        most_us = poll->most_ahead_us < most_us ? poll->most_ahead_us : most_us;
     }
-    look->is_clock_known = true;
-    look->least_ahead_us = least_us;
-    look->most_ahead_us = most_us;
+    poll->is_clock_known = true;
+    poll->least_ahead_us = least_us;
+    poll->most_ahead_us = most_us;
     return has_moved;
 }
 
 static void take_snapshot(void *context, const struct result *result)
 {
-    struct look *look = context;
+    struct poll *poll = context;
     struct snapshot latest;
 
     if (result->status != STATUS_OK || !snapshot_read(&latest, result->seen)) {
-        return; /* blind; the workers see that from the time of the last look */
+        return; /* the workers see that from the time of the last poll */
     }
-    if (has_clock_moved(look, clock_us(), result->clock_us)) {
-        mark_add_write(look->mark);
+    if (has_clock_moved(poll, clock_us(), result->clock_us)) {
+        mark_add_write(poll->mark);
     }
-    if (look->snapshot.length == 0 || strcmp(look->snapshot.bytes, result->seen) != 0) {
-        buf_clear(&look->snapshot);
-        buf_text(&look->snapshot, result->seen);
-        mark_publish(look->mark, &latest);
+    if (poll->snapshot.length == 0 || strcmp(poll->snapshot.bytes, result->seen) != 0) {
+        buf_clear(&poll->snapshot);
+        buf_text(&poll->snapshot, result->seen);
+        mark_publish(poll->mark, &latest);
     }
-    mark_set_polled(look->mark, look->began_us);
+    mark_set_polled(poll->mark, poll->began_us);
 }
 
 static void sleep_until(int64_t end_us)
@@ -70,12 +71,12 @@ static void sleep_until(int64_t end_us)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
 
-static void run(void *context)
+static void watch(void *context)
 {
     const struct watcher *watcher = context;
     struct connection_settings settings = config_connection(watcher->config, "cruddurd watcher");
     struct statement statement = statement_of(&STATEMENT_SESSION_SNAPSHOT);
-    struct look look = {.mark = watcher->mark};
+    struct poll poll = {.mark = watcher->mark};
 
     /* It serves no request: it needs neither the listening socket nor the hook's secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
@@ -86,10 +87,10 @@ static void run(void *context)
         if (mark_is_idle(watcher->mark)) {
             mark_wait_for_request(watcher->mark);
         }
-        look.began_us = clock_us();
-        connection_submit(connection, &statement, take_snapshot, &look);
+        poll.began_us = clock_us();
+        connection_submit(connection, &statement, take_snapshot, &poll);
         connection_finish(connection);
-        sleep_until(look.began_us + watcher->config->feed_watch * INT64_C(1000));
+        sleep_until(poll.began_us + watcher->config->feed_watch * INT64_C(1000));
     }
 }
 
@@ -111,6 +112,6 @@ void watcher_ensure(struct watcher *watcher, const struct config *config,
     if (watcher_is_wanted(config)) {
         watcher->config = config;
         watcher->catalog = catalog;
-        helper_ensure(&watcher->helper, "cruddur-watch", run, watcher);
+        helper_ensure(&watcher->helper, "cruddur-watch", watch, watcher);
     }
 }

@@ -1,6 +1,7 @@
-/* The pool's one process that looks for writes from elsewhere, another host's or psql's, so that no
- * worker serves a kept page that is out of date. While no request comes for such a page the watcher
- * rests and sends nothing; the first request after that asks the database itself and wakes it. */
+/* The pool's one process that polls for writes from elsewhere, another host's or psql's, so that no
+ * worker serves a cached page that is out of date. While no request comes for such a page the
+ * watcher sleeps and sends nothing; the first request after that asks the database itself and wakes
+ * the watcher. */
 #ifndef CRUDDUR_HELPER_WATCHER_H
 #define CRUDDUR_HELPER_WATCHER_H
 

@@ -28,7 +28,7 @@ static bool is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
 }
 
-/* The number of sockets from systemd, which are meant for this very process. */
+/* The number of sockets that systemd passed to this process. */
 static int systemd_sockets(void)
 {
     const char *pid = getenv("LISTEN_PID");
@@ -80,7 +80,7 @@ static bool take_standard_input(struct listener *listener)
     return true;
 }
 
-/* A socket file that nobody listens behind is left over from a server that was killed. */
+/* A socket file without a listening server is left over from one that was killed. */
 static bool remove_dead_socket(const struct sockaddr_un *address)
 {
     struct stat about;
@@ -98,7 +98,7 @@ static bool remove_dead_socket(const struct sockaddr_un *address)
 
 static bool bind_unix(int fd, const struct sockaddr_un *address)
 {
-    /* Nobody may connect before mode and group are set. */
+    /* No process may connect before mode and group are set. */
     mode_t before = umask(0777);
     int bound = bind(fd, (const struct sockaddr *)address, sizeof *address);
 
@@ -179,7 +179,7 @@ static bool open_unix(const char *path, const struct config *config, struct list
     return listen(listener->fd, config->backlog) == 0 || fail(path);
 }
 
-/* --- who can be a peer --- */
+/* --- the possible peers --- */
 
 static bool is_of_this_host(int fd)
 {

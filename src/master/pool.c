@@ -80,7 +80,7 @@ void pool_free(struct pool *pool)
     }
 }
 
-/* --- who is there --- */
+/* --- the slots --- */
 
 static struct child *free_slot(const struct pool *pool)
 {
@@ -110,7 +110,7 @@ struct child *pool_find(struct pool *pool, int number, const struct generation *
     return NULL;
 }
 
-static int count(const struct pool *pool, enum child_state state)
+static int count_children(const struct pool *pool, enum child_state state)
 {
     int children = 0;
 
@@ -122,12 +122,12 @@ static int count(const struct pool *pool, enum child_state state)
 
 int pool_running(const struct pool *pool)
 {
-    return count(pool, CHILD_RUNNING);
+    return count_children(pool, CHILD_RUNNING);
 }
 
 int pool_leaving(const struct pool *pool)
 {
-    return count(pool, CHILD_LEAVING);
+    return count_children(pool, CHILD_LEAVING);
 }
 
 static struct score *score_of(const struct pool *pool, const struct child *child)
@@ -325,7 +325,7 @@ static struct child *child_of_pid(struct pool *pool, pid_t pid)
     return NULL;
 }
 
-bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *who)
+bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *ended)
 {
     struct child *child = child_of_pid(pool, pid);
 
@@ -333,13 +333,13 @@ bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *who)
         return false;
     }
     log_end_of(child, wait_status);
-    *who = *child;
+    *ended = *child;
     *child = (struct child){.state = CHILD_NONE};
     score_set(score_of(pool, child), WORKER_NONE, NULL);
-    who->generation->workers--;
-    if (who->generation->is_left && who->generation->workers == 0) {
-        free_generation(pool, who->generation);
-        who->generation = NULL;
+    ended->generation->workers--;
+    if (ended->generation->is_left && ended->generation->workers == 0) {
+        free_generation(pool, ended->generation);
+        ended->generation = NULL;
     }
     return true;
 }

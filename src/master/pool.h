@@ -35,11 +35,11 @@ struct child {
 
 struct pool {
     struct child children[SCORES_MAX];
-    struct generation *newest; /* all that there still are, by way of older */
+    struct generation *newest; /* the list of all, by way of older */
     struct scoreboard *scoreboard;
     struct worker_setup setup; /* what all workers have in common */
-    int64_t fork_logged_ms;    /* when it was last told that fork failed; 0: it wasn't */
-    int life_fd;               /* the master's end of the pipe that tells them of its death */
+    int64_t fork_logged_ms;    /* when a failed fork was last logged; 0: never */
+    int life_fd;               /* the master's end of the pipe by which they notice its end */
 };
 
 /* Makes what the workers share. False: errno says why. */
@@ -85,11 +85,11 @@ void pool_retire(struct pool *pool, const struct generation *generation);
 /* All leave, the leaving ones too. */
 void pool_end(struct pool *pool, int signal_number);
 
-/* Kills whoever should have gone by now, and workers that are stuck in one request. */
+/* Kills leaving workers whose time is up, and asks workers that are stuck in a request to leave. */
 void pool_enforce(struct pool *pool);
 
-/* A process has ended, as waitpid(2) tells. False: it was no worker; else who it was, without a
- * generation if it was the last of one that was left. */
-bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *who);
+/* waitpid(2) has reported the end of pid. False: it was no worker; else *ended is its entry,
+ * without a generation if it was the last worker of one that was left. */
+bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *ended);
 
 #endif

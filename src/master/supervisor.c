@@ -185,7 +185,7 @@ static void ensure_helpers(struct supervisor *supervisor)
     purger_ensure(&supervisor->purger, &current->config, current->catalog);
 }
 
-static void run(struct supervisor *supervisor, const sigset_t *signals)
+static void run_loop(struct supervisor *supervisor, const sigset_t *signals)
 {
     while (!supervisor->is_stopping || has_children(supervisor)) {
         handle_signal(supervisor, wait_for_signal(supervisor, signals));
@@ -273,13 +273,14 @@ static void start_all(struct supervisor *supervisor)
                 workers);
 }
 
-static void serve(struct supervisor *supervisor, const sigset_t *signals)
+static void run_pool(struct supervisor *supervisor, const sigset_t *signals)
 {
     const struct config *config = &supervisor->current->config;
 
     if (config->identity == IDENTITY_HANDLE) {
-        log_message(LOG_WARNING, "supervisor",
-                    "handle mode: whoever reaches this host's loopback may post as anyone");
+        log_message(
+            LOG_WARNING, "supervisor",
+            "handle mode: every process that reaches this host's loopback may post as any user");
     }
     if (geteuid() == 0) {
         log_message(LOG_WARNING, "supervisor",
@@ -292,7 +293,7 @@ static void serve(struct supervisor *supervisor, const sigset_t *signals)
         start_all(supervisor);
     }
     systemd_notify("READY=1");
-    run(supervisor, signals);
+    run_loop(supervisor, signals);
     log_message(LOG_INFO, "supervisor", "ended");
 }
 
@@ -308,7 +309,7 @@ int supervise(struct config *config, char **environment, int argc, char **argv)
     block_signals(&signals);
     bool is_prepared = prepare(&supervisor);
     if (is_prepared) {
-        serve(&supervisor, &signals);
+        run_pool(&supervisor, &signals);
     }
     listen_close(&supervisor.listener);
     pool_free(&supervisor.pool);

@@ -37,7 +37,7 @@ struct supervisor {
     struct watcher watcher;
     struct purger purger;
     bool is_stopping;
-    int64_t watchdog_ms; /* when systemd wants to hear from us again */
+    int64_t watchdog_ms; /* when systemd must be notified again */
     char **environment, **argv;
     int argc;
 };

@@ -19,7 +19,7 @@
 #include "shared/scoreboard.h"
 
 static const char INHERITANCE[] = "_CRUDDURD_INHERITANCE", TRIAL[] = "_CRUDDURD_TRIAL";
-static const char WORD[] = "cruddurd can run\n";
+static const char ANSWER[] = "cruddurd can run\n";
 
 enum {
     TRIAL_MS = 60000, /* for the trial to end by itself */
@@ -113,14 +113,14 @@ void upgrade_enforce(struct upgrade *upgrade, bool is_stopping)
 
 bool upgrade_reap_trial(struct upgrade *upgrade, pid_t pid, bool *passed)
 {
-    char word[sizeof WORD] = "";
+    char answer[sizeof ANSWER] = "";
 
     if (upgrade->trial != pid) {
         return false;
     }
     /* The exit status says nothing: a program that does nothing ends with 0 as well. */
-    *passed = read(upgrade->answer_fd, word, sizeof word) == (ssize_t)sizeof WORD - 1 &&
-              memcmp(word, WORD, sizeof WORD - 1) == 0;
+    *passed = read(upgrade->answer_fd, answer, sizeof answer) == (ssize_t)sizeof ANSWER - 1 &&
+              memcmp(answer, ANSWER, sizeof ANSWER - 1) == 0;
     close(upgrade->answer_fd);
     upgrade->trial = 0;
     upgrade->answer_fd = -1;
@@ -186,8 +186,8 @@ int upgrade_stand_trial(const struct config *config)
 {
     int answer_fd = (int)strtol(getenv(TRIAL), NULL, 10);
     struct catalog *catalog = routes_load_catalog(config->sql_dir);
-    bool good =
-        catalog != NULL && write(answer_fd, WORD, sizeof WORD - 1) == (ssize_t)sizeof WORD - 1;
+    bool good = catalog != NULL &&
+                write(answer_fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)sizeof ANSWER - 1;
 
     catalog_free(catalog);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -4,10 +4,10 @@
  *
  *     HUP, and another file is installed → trial → execution → a reload of the old workers
  *
- * The trial is a process that executes the new program, which reads settings and templates and says
- * that it can run. Without its word nothing changes. The next program is told by an environment
- * variable which descriptors and workers it inherits. What two versions have in common is the
- * format of that variable, of the handover queue (handover.h), and the signals of a worker
+ * The trial is a process that executes the new program, which reads settings and templates and
+ * answers that it can run. Without that answer nothing changes. An environment variable says which
+ * descriptors and workers the next program inherits. What two versions have in common is the format
+ * of that variable, of the handover queue (handover.h), and the signals of a worker
  * (worker.h). */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
@@ -37,7 +37,7 @@ bool upgrade_is_due(const struct upgrade *upgrade);
 /* Starts the trial; false after logging why not. */
 bool upgrade_try(struct upgrade *upgrade, char **argv);
 
-/* Ends a trial that takes too long, or is of no use any more. */
+/* Ends a trial that takes too long, or whose result is not needed any more. */
 void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
 
 /* Whether pid was the trial, which has ended then; *passed: the new program can run. */
@@ -53,7 +53,7 @@ void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct li
 /* Whether this process is a trial. */
 bool upgrade_is_trial(void);
 
-/* The trial's exit status, behind its word if the templates are right. */
+/* Answers that the program can run if the templates are right. The exit status of the trial. */
 int upgrade_stand_trial(const struct config *config);
 
 /* Whether an earlier program of this process has left something. */

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 struct handover {
-    int give; /* shared by those who leave */
+    int give; /* shared by the workers that leave */
     int take; /* readable when a connection waits; non-blocking */
 };
 
