@@ -1,3 +1,8 @@
+/* Settings are read in the order of their precedence: the defaults, the settings file, the
+ * environment, the options; each overwrites what came before. The file is named by one of the last
+ * two, so those are read twice. Then the values that follow from others are derived, and the rules
+ * between settings are checked. At HUP the same is done anew, into another struct config, so that
+ * a refused setting changes nothing. */
 #include "config/config.h"
 
 #include <fcntl.h>

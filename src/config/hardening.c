@@ -1,3 +1,8 @@
+/* A secret can leave a process in three ways that do not need a bug in it: /proc/PID/environ, a
+ * core file, and a debugger of the same user. The first is closed by overwriting the variables
+ * where the kernel shows them, the other two by making the process not dumpable. None of this
+ * protects from root. Besides, no program that the process executes can gain rights
+ * (PR_SET_NO_NEW_PRIVS). */
 #include "config/hardening.h"
 
 #include <string.h>

@@ -1,3 +1,11 @@
+/* One table drives everything about a setting: the environment, the settings file, the command
+ * line, the defaults, --help and --print-settings. A field of struct config is found by its
+ * offset, and its type follows from the kind: KIND_TEXT is a char * that the config owns,
+ * KIND_SWITCH a bool, the other kinds an int.
+ *
+ * A value is checked alone here, against its bounds or choices; config.c checks the settings
+ * against each other. Every mistake is reported, not only the first. A value that may hold a
+ * secret is never repeated in a message. */
 #include "config/settings.h"
 
 #include <stddef.h>

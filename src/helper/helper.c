@@ -1,3 +1,6 @@
+/* A helper has no state of its own to save, so it is ended by SIGKILL, and the kernel does the
+ * same when the master dies (PR_SET_PDEATHSIG). A helper that fails at once is started again after
+ * HELPER_RESTART_MS, not in a tight loop. */
 #include "helper/helper.h"
 
 #include <signal.h>

@@ -1,3 +1,5 @@
+/* The key fetcher is a program of its own, since it parses what the network sends: it gets no
+ * secret, no listening socket, and of the shared memory only the key page. */
 #include "helper/key_fetcher.h"
 
 #include <fcntl.h>

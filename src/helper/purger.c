@@ -1,3 +1,6 @@
+/* The purge is one statement, run again and again. It holds an advisory lock for its transaction,
+ * so of all purgers of a database one does a step and the others get `busy`. The result says how
+ * many rows the step took and when the next activity expires. */
 #include "helper/purger.h"
 
 #include <poll.h>

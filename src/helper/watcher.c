@@ -1,3 +1,10 @@
+/* A poll asks for pg_current_snapshot(), which changes with every transaction that wrote, and for
+ * the server's clock. A changed snapshot is published in the mark before the time of the poll, so
+ * that a worker that sees the time has the change too.
+ *
+ * A failed poll publishes nothing. The time of the last successful one grows old then, and after
+ * CACHE_POLLS_MISSED intervals no cached page is fresh any more: a watcher that hangs, or has lost
+ * its session, cannot leave old pages in use. */
 #include "helper/watcher.h"
 
 #include <stdlib.h>

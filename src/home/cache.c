@@ -1,3 +1,12 @@
+/* Freshness is decided by comparing, never by a message: a page has the version of the mark that
+ * was read before its statement was sent, and is fresh while the mark shows the same version, or
+ * changes that the page's snapshot covers. A write between the reading and the statement makes the
+ * page look older than it is, which costs a statement; the other order would serve a page without
+ * the write.
+ *
+ * A fill belongs to a page and not to a request: it is never cancelled, and its result goes to all
+ * requests that wait for it. Several fills of one page can be under way when writes come between
+ * them; each answers its own waiters, and only the newest result stays. */
 #include "home/cache.h"
 
 #include <stdio.h>

@@ -1,3 +1,7 @@
+/* The order of the stores is the contract. A worker counts its write after the commit and before
+ * the response; the watcher publishes a snapshot before the time of the poll that saw it; and
+ * readers load the time first. So a reader that finds a recent poll also finds everything that
+ * this poll saw. All are sequentially consistent, but for requested_us, which may be late. */
 #include "home/mark.h"
 
 #include <linux/futex.h>

@@ -1,3 +1,6 @@
+/* --check connects as a worker would, with each login of the settings, and prints everything that
+ * is wrong. Errors make it fail; what works but is unsafe, or too small, is a warning. Nothing is
+ * written to the database. */
 #include "master/check.h"
 
 #include <dirent.h>

@@ -1,3 +1,10 @@
+/* The socket is made with listen(2) by this process, or by another one that handed it over. That
+ * decides what happens to it at the end: a socket of our own is closed with its file, one that was
+ * handed over stays, and what waits in its queue is for the next server.
+ *
+ * The file of a unix socket is ours only while device and inode are those that bind(2) gave: a
+ * second server may have replaced it meanwhile, and its file must not be removed. An address in
+ * use is taken over only if the connection to it is refused, which a living server never does. */
 #include "master/listen.h"
 
 #include <errno.h>

@@ -1,3 +1,20 @@
+/* Each entry of pool->children is a slot, in one of three states:
+ *
+ *     NONE     free
+ *     RUNNING  a worker that serves; at most one for each number and generation
+ *     LEAVING  it was asked to leave; it is killed at kill_ms
+ *
+ *     NONE ──pool_start──► RUNNING ──pool_ask_to_leave──► LEAVING
+ *     NONE ──pool_adopt──► RUNNING or LEAVING
+ *     RUNNING, LEAVING ──pool_reap──► NONE
+ *
+ * A slot is free again only when waitpid(2) has reported its process, so two processes never write
+ * to one slot of the scoreboard. A worker is stuck if its score has been busy, without a turn of
+ * its loop, for longer than stuck_timeout; a signal then ends it, or the kill after that.
+ *
+ * A generation counts its workers. It is freed when it was left and the last of them has ended,
+ * since its workers use its settings and its catalog until then. An adopted worker has its own; it
+ * counts for a generation because of the time limits. */
 #include "master/pool.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+/* A token bucket: it holds RESPAWN_BURST tokens at most, a start takes one, and one comes back
+ * each RESPAWN_REFILL_MS. */
 #include "master/respawn.h"
 
 void respawn_budget_init(struct respawn_budget *budget, int64_t now_ms)

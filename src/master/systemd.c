@@ -1,3 +1,5 @@
+/* The protocol is a datagram to the socket that NOTIFY_SOCKET names. It is written by hand, as
+ * sd_notify(3) suggests, so that the daemon does not depend on libsystemd. */
 #include "master/systemd.h"
 
 #include <stddef.h>

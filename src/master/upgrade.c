@@ -1,3 +1,12 @@
+/* The old program tries the new one in a child process, writes what the next one inherits into an
+ * environment variable, and executes it. Nothing is lost when a step fails: the variable and the
+ * close-on-exec flags are set back, and the old program goes on.
+ *
+ * The variable has a format number, the descriptors, the listening socket's properties, the key
+ * fetcher's pid, and for each worker its pid, number and state. Only numbers are in it, so it
+ * needs no quoting. The trial does not compare the formats, so a new program must read the old
+ * format too. The shared memory is not inherited, because its layout differs from version to
+ * version: a new scoreboard starts from zero. */
 #include "master/upgrade.h"
 
 #include <errno.h>

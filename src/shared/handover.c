@@ -1,3 +1,10 @@
+/* Descriptors are passed with SCM_RIGHTS (unix(7)). Within a pool the messages go through one
+ * socket pair; it keeps their boundaries, so a connection and the bytes that were read from it
+ * arrive together or not at all. The sender closes its descriptor after that.
+ *
+ * Between two servers there is no such pair. The message travels through the accept queue of the
+ * socket that they share, as a connection to it. Any process that may connect could send one, so
+ * the receiver believes only its own user. */
 #include "shared/handover.h"
 
 #include <errno.h>

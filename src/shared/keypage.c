@@ -1,3 +1,5 @@
+/* next_ask is changed by compare-and-exchange, so of all workers that ask at the same moment one
+ * writes to the pipe. The others see its value and wait for the same fetch. */
 #include "shared/keypage.h"
 
 #include <fcntl.h>

@@ -1,3 +1,7 @@
+/* A score has one writer, the worker in its slot; the master sets it before the start of that
+ * worker and after its end. The readers are the master and the worker that answers /metrics. state
+ * is stored last, with release order, so that its reader sees the route and the time that belong
+ * to it. */
 #include "shared/scoreboard.h"
 
 #include <stddef.h>

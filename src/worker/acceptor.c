@@ -1,3 +1,7 @@
+/* Both queues are polled with EPOLLEXCLUSIVE, so the kernel wakes one worker for a connection. A
+ * worker that took one leaves the epoll set and joins it again at the end: otherwise the first in
+ * the list would be woken each time. Only one connection is taken from a queue in a turn of the
+ * loop, so that another worker gets the next one. */
 #include "worker/acceptor.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/* All turns of all requesters are in one list, in the order in which they came. A requester's turn
+ * is found by walking it, which is short: TURNS_…_WAITING_MAX bounds what one requester can add,
+ * and the number of clients bounds the rest. A requester's first turn in the list is the one under
+ * way, if any is; its end gives the next one its turn. A callback may submit or cancel, so the
+ * list is read anew after each. */
 #include "worker/turns.h"
 
 #include <string.h>

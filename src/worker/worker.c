@@ -1,3 +1,11 @@
+/* A worker's life: it serves until it is asked to leave, or the master has died; then it takes no
+ * connection any more, serves what is under way, and passes on or closes the rest.
+ *
+ *     LEAVE_NOT ──TERM, or the master's end──► LEAVE_DRAIN      serves what waits, then closes
+ *     LEAVE_NOT ──USR1──► LEAVE_HAND_OVER  gives idle connections to the other workers at once
+ *
+ * The order within a turn of the loop matters: the sockets are read first and the statements sent
+ * last, so that the statements of all requests of a turn leave in one write. */
 #include "worker/worker.h"
 
 #include <sched.h>
