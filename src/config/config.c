@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -21,6 +22,7 @@
 #include "db/catalog.h"
 #include "db/connection.h"
 #include "db/conninfo.h"
+#include "db/statement.h"
 #include "http/cors.h"
 #include "identity/caller.h"
 #include "identity/signature.h"

@@ -27,6 +27,7 @@
 #include "base/memory.h"
 #include "db/catalog.h"
 #include "db/connection_private.h"
+#include "db/session.h"
 
 struct connection *connection_new(const struct connection_settings *settings,
                                   const struct catalog *catalog, int epoll_fd, void *event_data)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "db/connection_private.h"
+#include "db/session.h"
 
 /* The backend of a session that ends may still run the writes that it was sent. */
 static void note_loss(struct connection *connection)

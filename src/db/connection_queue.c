@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "db/catalog.h"
 #include "db/connection_private.h"
+#include "db/statement.h"
 
 /* --- results --- */
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "db/connection_private.h"
+#include "db/session.h"
 #include "db/sqlstate.h"
 
 enum {

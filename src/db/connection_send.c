@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "db/connection_private.h"
 #include "db/server_clock.h"
+#include "db/session.h"
 
 /* A statement that takes further locks runs alone, as two units that take the same locks in another
  * order would deadlock. So does each statement of a unit that failed, to find out which one met the

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "db/catalog.h"
 #include "db/sqlstate.h"
 

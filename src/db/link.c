@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "db/trial.h"
 

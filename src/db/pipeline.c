@@ -17,9 +17,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "db/catalog.h"
 #include "db/failure.h"
 #include "db/sqlstate.h"
+#include "db/template.h"
 
 void pipeline_forget(struct pending *pending)
 {

@@ -7,6 +7,7 @@
 #include "db/failure.h"
 #include "db/session_private.h"
 #include "db/sqlstate.h"
+#include "db/statement.h"
 
 static bool is_error(const PGresult *result)
 {

@@ -11,6 +11,7 @@
 #include "base/counter.h"
 #include "db/catalog.h"
 #include "db/session.h"
+#include "db/statement.h"
 #include "shared/counts.h"
 
 enum worker_state {

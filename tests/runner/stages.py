@@ -100,6 +100,7 @@ class Stages:
                 ("cppcheck",),
             ),
             "include direction": (1, "bash tests/lint/includes", ()),
+            "own includes": (1, f"{PYTHON} tests/lint/own_includes.py", ()),
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
