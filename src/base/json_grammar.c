@@ -1,5 +1,5 @@
 /* A recursive descent over RFC 8259 that builds nothing. Each function takes one production at
- * scan->at and returns whether it was there; on false the position is of no use any more.
+ * scan->at and returns whether it was there; after false the position is undefined.
  * depth_left bounds the recursion, and so the stack. Member counts include nested objects. */
 #include "base/json_grammar.h"
 

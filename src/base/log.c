@@ -153,7 +153,7 @@ void log_milliseconds(struct log_line *line, const char *key, int64_t microsecon
 /* The kind of standard error decides how to write without blocking: a file never blocks, a socket
  * has MSG_DONTWAIT, and a pipe is polled first, as O_NONBLOCK would change it for every process
  * that shares it. */
-static void look_at_sink(void)
+static void detect_sink(void)
 {
     struct stat about;
 
@@ -194,7 +194,7 @@ static bool write_line(const char *bytes, size_t length)
     struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
 
     if (sink == SINK_UNKNOWN) {
-        look_at_sink();
+        detect_sink();
     }
     switch (sink) {
     case SINK_FILE:

@@ -16,8 +16,7 @@ static const char *const SECRETS[] = {
     "CONNECTION_URL=",        "PROD_CONNECTION_URL=",    "PGPASSWORD=", "CRUDDUR_APP_PASSWORD=",
     "CRUDDUR_HOOK_PASSWORD=", "CRUDDUR_OWNER_PASSWORD=", NULL};
 
-/* Names, or with "_" or "=" at the end beginnings. Sanitizers have their options in variables
- * too. */
+/* How the names of the variables begin. Sanitizers have their options in variables too. */
 static const char *const PLAIN[] = {"ASAN_OPTIONS=",
                                     "HOME=",
                                     "LANG=",

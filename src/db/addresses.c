@@ -23,7 +23,7 @@ static uint64_t hash_of(const struct target *target)
     return add_hash(hash, target->port);
 }
 
-/* Where the address stands among the silent ones; NULL: it isn't one. */
+/* The entry of a silent address; NULL: it is not one. */
 static uint64_t *silent_entry(struct session_memory *memory, uint64_t hash)
 {
     for (size_t i = 0; i < sizeof memory->silent / sizeof memory->silent[0]; i++) {

@@ -7,11 +7,11 @@
 
 struct target;
 
-/* What attempts to connect know of those before. Zeroed: nothing. Addresses stand in it by a
- * hash. */
+/* What an attempt to connect knows of earlier ones. Zeroed it knows nothing. An address is stored
+ * as its hash. */
 struct session_memory {
     uint64_t last;      /* the address of the last session or attempt: the next starts behind it */
-    uint64_t silent[8]; /* gave no answer: they come last. A ring. */
+    uint64_t silent[8]; /* a ring of those that gave no answer: they come last */
     unsigned silent_next;
 };
 

@@ -29,8 +29,8 @@ enum {
 };
 
 /* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
- * service, the environment. Every address is tried once, those that memory advises against last;
- * memory is brought up to date and must outlive the session. NULL when all fail at once. */
+ * service, the environment. Every address is tried once, those that failed or were silent before
+ * last; memory is brought up to date and must outlive the session. NULL when all fail at once. */
 MUST_CHECK struct session *dial_start(const struct session_settings *settings,
                                       const struct catalog *catalog, struct session_memory *memory,
                                       struct session_failure *failure);

@@ -44,8 +44,8 @@ void link_init(struct link *link, const struct session_settings *settings, int p
                const struct catalog *catalog, int epoll_fd, void *event_data);
 void link_release(struct link *link);
 
-/* Each is false when an attempt to connect has failed, or when one address has failed or been silent
- * for long. */
+/* Each is false when an attempt to connect has failed, or when one address has failed or been
+ * silent for long. */
 MUST_CHECK bool
 link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
 MUST_CHECK bool link_go_on_connecting(struct link *link); /* the socket is ready */

@@ -37,8 +37,9 @@ struct statement_def {
      * of two commits can deadlock, too: PostgreSQL then ends one commit, and its statements are
      * run again one by one. */
     bool may_share;
-    /* Its work grows with a thread, up to a bound. One asker's run one at a time in a worker, as
-     * they wait for each other's locks, and what others write waits behind them. */
+    /* Its work grows with a thread, up to a bound. Statements of one requester run one at a time in
+     * a worker, because they wait for each other's locks, and the writes of other requesters would
+     * wait behind them. */
     bool takes_turns;
 };
 
@@ -91,8 +92,8 @@ struct result {
     /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the
      * newest row's key; NULL: the result is not to be cached. */
     const char *seen;
-    int64_t clock_us;     /* of a look at the snapshot: the server's clock, since 1970; else 0 */
-    int retry_after_s;    /* of a write that there is no room for yet; else 0 */
+    int64_t clock_us;     /* of a poll: the server's clock, since 1970; else 0 */
+    int retry_after_s;    /* of a write beyond an hourly limit; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };

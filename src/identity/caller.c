@@ -68,7 +68,7 @@ struct caller caller_identify(const struct identity *identity, const char *autho
     return by_token(identity, token, may_wait, arena);
 }
 
-/* Unverified: only for counting and queueing, where a wrong claim harms only the one that makes
+/* Unverified: only for counting and queueing, where a wrong claim harms only the client that makes
  * it. */
 const char *caller_claimed_subject(const char *authorization, struct arena *arena)
 {

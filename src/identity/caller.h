@@ -38,8 +38,8 @@ struct caller {
 #define LOCAL_PEER "unix:"
 
 /* authorization is the header, NULL without one; remote_addr the client's address as the front
- * server gives it; NULL, if it doesn't, counts as a stranger's. CALLER_PENDING only if the caller
- * may wait. */
+ * server gives it; NULL, if it gives none, counts as another host's. CALLER_PENDING only if the
+ * caller may wait. */
 MUST_CHECK struct caller caller_identify(const struct identity *identity, const char *authorization,
                                          const char *remote_addr, bool may_wait,
                                          struct arena *arena);

@@ -13,7 +13,7 @@ struct keyring;
 struct keyring_settings {
     const char *file;
     const struct keypage_link *link; /* NULL: there is no fetcher, only the file */
-    int max_age_s;                   /* of fetched keys; older ones are as good as none */
+    int max_age_s;                   /* of fetched keys; older ones are not used */
 };
 
 /* settings must outlive it. */

@@ -74,7 +74,7 @@ static bool check_login(const struct connection_settings *settings, const struct
     return good;
 }
 
-/* Runs a statement that is only asked here. */
+/* Runs one of cruddurd's own statements and waits for its result. */
 static void ask(const struct statement_def *def, struct connection_settings settings,
                 const struct catalog *catalog, statement_done *done, void *context)
 {
@@ -89,7 +89,7 @@ static void ask(const struct statement_def *def, struct connection_settings sett
 
 /* --- how many sessions there are --- */
 
-/* Says so when the database has fewer sessions for this role than the pool wants. */
+/* Warns when the database has fewer sessions for this role than the pool wants. */
 static void take_room(void *context, const struct result *result)
 {
     const struct config *config = context;

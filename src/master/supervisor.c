@@ -30,7 +30,7 @@
 #include "master/upgrade.h"
 
 enum {
-    TICK_BUSY_MS = 10,  /* between looks while workers come or go */
+    TICK_BUSY_MS = 10,  /* a turn of the loop, while workers come or go */
     TICK_IDLE_MS = 1000 /* otherwise */
 };
 
@@ -155,7 +155,7 @@ static void handle_signal(struct supervisor *supervisor, int signal_number)
     case SIGHUP:
         reload_begin(supervisor);
         break;
-    default: /* SIGCHLD: every look reaps; or the tick is over */
+    default: /* SIGCHLD: every turn of the loop reaps; or the tick is over */
         break;
     }
 }
