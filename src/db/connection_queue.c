@@ -1,16 +1,12 @@
 /* The statements that wait, and how each leaves: it is done, once, or it goes back to wait for
  * another attempt. */
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "db/catalog.h"
 #include "db/connection_private.h"
 #include "db/statement.h"
-
-/* --- results --- */
 
 static void log_statement(const struct connection *connection, const struct statement *statement,
                           const struct result *result)
@@ -70,7 +66,7 @@ void connection_put_back(struct connection *connection, struct pending *pending)
     pending_put_back(&connection->queue, &one);
 }
 
-/* --- what comes back --- */
+/* --- deadlines --- */
 
 int64_t connection_deadline_us(const struct connection *connection, const struct pending *pending)
 {

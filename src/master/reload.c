@@ -141,6 +141,8 @@ void reload_end_trial(struct supervisor *supervisor, bool has_passed)
     }
 }
 
+/* --- the reload --- */
+
 void reload_begin(struct supervisor *supervisor)
 {
     bool is_busy = supervisor->reload != RELOAD_NONE;

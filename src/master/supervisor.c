@@ -5,7 +5,6 @@
 #include "master/supervisor.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
