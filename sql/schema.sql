@@ -629,69 +629,16 @@ create table activities (
     constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null)
 );
 
--- How long posts live: at most this long, each as long as the service offers (src/api/rules.c). Of those of one lifetime the
--- later ones expire later, so that what is left of them lies together in an index by lifetime and time, however many have
--- expired. Both functions know the list.
-
--- Where an activity stands in such an index: 10^18 for each lifetime, and the microseconds since 1970 (exact until 2106).
-create function lifetime_key(created_at timestamptz, expires_at timestamptz) returns bigint
-    language sql
-    immutable
-    parallel safe
-as $$
-    select
-        case
-            when expires_at = '-infinity' then 0 -- deleted: in no list
-            when not (isfinite(created_at) and isfinite(expires_at)) then 8
-            when expires_at - created_at <= interval '1 hour' then 1
-            when expires_at - created_at <= interval '3 hours' then 2
-            when expires_at - created_at <= interval '12 hours' then 3
-            when expires_at - created_at <= interval '1 day' then 4
-            when expires_at - created_at <= interval '3 days' then 5
-            when expires_at - created_at <= interval '7 days' then 6
-            when expires_at - created_at <= interval '30 days' then 7
-            else 8
-        end * 1000000000000000000
-        + case
-            when created_at > timestamptz '20000-01-01 00:00:00+00' then 700000000000000000
-            when created_at > '-infinity' then (date_part('epoch', created_at - timestamptz 'epoch') * 1000000)::bigint
-            else -300000000000000000
-        end
-$$;
-
--- For each lifetime its zero in such an index, and the keys between which everything is that may not have expired. (The
--- eighth is for what lives longer, or for ever; there, and of what was made to live for another time than these, some may
--- have expired.)
-create function lifetimes() returns table (zero bigint, since bigint, until bigint)
-    language sql
-    stable
-    parallel safe
-    rows 8
-as $$
-    select
-        number * 1000000000000000000,
-        number * 1000000000000000000
-        + coalesce((date_part('epoch', now() - length - timestamptz 'epoch') * 1000000)::bigint, -400000000000000000),
-        number * 1000000000000000000 + 700000000000000001
-    from (
-        values
-            (1, interval '1 hour'), (2, '3 hours'), (3, '12 hours'), (4, '1 day'), (5, '3 days'), (6, '7 days'), (7, '30 days'),
-            (8, null)
-    ) lifetime (number, length)
-$$;
-revoke all on function lifetime_key(timestamptz, timestamptz), lifetimes() from public;
-
 -- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
 create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
-create index activities_user_idx on activities (user_uuid, created_at desc, uuid desc);
+-- A user's posts and a user's replies as two ranges. An equality with the second column is written as "reply_to_activity_uuid is null" or
+-- "(reply_to_activity_uuid is null) is false".
+create index activities_user_idx on activities (user_uuid, (reply_to_activity_uuid is null), created_at, uuid);
 create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
 create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
-create index activities_live_idx on activities (lifetime_key(created_at, expires_at), uuid) where reply_to_activity_uuid is null;
 create index activities_written_idx on activities (written_by, uuid) where reply_to_activity_uuid is null and written_by is not null;
-create index activities_user_live_idx
-    on activities (user_uuid, (reply_to_activity_uuid is null), lifetime_key(created_at, expires_at), uuid);
 
 -- The snapshot of the calling statement as text, behind a number that identifies the server's run: its start and its last reset of
 -- statistics, which a crash causes. After a crash the server assigns the numbers of lost transactions again, so a snapshot is valid
@@ -806,7 +753,6 @@ create table follows (
     constraint follows_oneself_check check (follower_uuid <> followed_uuid)
 );
 
-create index follows_followed_idx on follows (followed_uuid, follower_uuid);
 create index follows_newest_idx on follows (followed_uuid, created_at, follower_uuid);
 
 -- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
@@ -839,6 +785,15 @@ begin
 end
 $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
+
+-- A name for what somebody did to something: it tells rows of one list apart and breaks ties in its order.
+create function event_uuid(kind text, actor uuid, object uuid) returns uuid
+    language sql
+    immutable
+as $$
+    select encode(substring(sha256(convert_to(kind, 'UTF8') || uuid_send(actor) || uuid_send(object)) for 16), 'hex')::uuid
+$$;
+revoke all on function event_uuid(text, uuid, uuid) from public;
 
 -- Parts that the statements of sql/ share. Each is one expression or one select, by which the planner replaces the call: the plan is
 -- the same as if the text stood in the statement. Therefore they have no SET clause and run with the caller's rights, and an argument
@@ -886,6 +841,19 @@ create function page_key(at timestamptz, id uuid) returns text
     parallel safe
 as $$
     select (extract(epoch from at) * 1000000)::bigint || '/' || id
+$$;
+
+-- The position behind all that is newer than edge, for a page that ends there; null for '-infinity'. The position is a microsecond earlier
+-- where the page began in that microsecond: no page leads to itself.
+create function edge_key(edge timestamptz, after_us bigint) returns text
+    language sql
+    stable
+    parallel safe
+as $$
+    select
+        case when edge > '-infinity' then
+            public.page_key(edge - (edge >= public.page_time(after_us))::integer * interval '1 microsecond', public.page_uuid(null))
+        end
 $$;
 
 -- The server's clock in microseconds since 1970.
@@ -1072,6 +1040,14 @@ as $$
         select created_at
         from public.activities
         where user_uuid = author
+            and reply_to_activity_uuid is null
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        union all
+        select created_at
+        from public.activities
+        where user_uuid = author
+            and (reply_to_activity_uuid is null) is false
             and created_at > now() - interval '1 hour'
             and created_at <= now()
         order by created_at desc
@@ -1081,30 +1057,203 @@ as $$
     where most > 0
 $$;
 
--- A user's unexpired top-level activities behind a position: the newest "most" of each lifetime.
-create function live_posts(author uuid, after_us bigint, after_uuid uuid, most integer) returns setof activities
+-- How many rows behind its position a list is made of, expired and deleted ones included: of all users' posts, and of one user's posts,
+-- replies or reposts (which lie on a page of the table each). The service purges them within seconds, so a page is short only where
+-- the purge is off or behind; infra/ has an alert for that. doc/sql.md has what such a walk costs.
+create function walk_rows() returns integer
+    language sql
+    immutable
+    parallel safe
+as $$
+    select 5000
+$$;
+
+create function user_walk_rows() returns integer
+    language sql
+    immutable
+    parallel safe
+as $$
+    select 1000
+$$;
+
+-- The rows of one user behind a position, from new to old, not older than "since", expired ones included. They are ranges in the index's
+-- order, as in replies.
+create function user_posts(author uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer) returns setof activities
     language sql
     stable
 as $$
-    select newest.*
-    from public.lifetimes() lifetime
-    cross join lateral (
-        select *
-        from public.activities
-        where user_uuid = author
-            and reply_to_activity_uuid is null
-            and public.lifetime_key(created_at, expires_at) > lifetime.since
-            and (public.lifetime_key(created_at, expires_at), uuid) < (
-                coalesce(lifetime.zero + after_us, lifetime.until),
-                public.page_uuid(after_uuid)
-            )
-            and public.is_live(expires_at)
-        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
-        limit (select most)
-    ) newest
+    select *
+    from public.activities
+    where (user_uuid, reply_to_activity_uuid is null, created_at, uuid)
+            < (author, true, public.page_time(after_us), public.page_uuid(after_uuid))
+        and (user_uuid, reply_to_activity_uuid is null, created_at) >= (author, true, since)
+    order by user_uuid desc, reply_to_activity_uuid is null desc, created_at desc, uuid desc
+    limit most
 $$;
 
--- The profile on a user's page. cruds_count ends at 1000, which stands for more.
+create function user_replies(author uuid, after_us bigint, after_uuid uuid, most integer) returns setof activities
+    language sql
+    stable
+as $$
+    select *
+    from public.activities
+    where (user_uuid, reply_to_activity_uuid is null, created_at, uuid)
+            < (author, false, public.page_time(after_us), public.page_uuid(after_uuid))
+        and user_uuid >= author
+    order by user_uuid desc, reply_to_activity_uuid is null desc, created_at desc, uuid desc
+    limit most
+$$;
+
+-- The same for reposts. Those of one time are returned together, so there may be more than "most": no index has their order.
+create function user_reposts(reposter uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer)
+    returns table (at timestamptz, id uuid, activity_uuid uuid)
+    language sql
+    stable
+as $$
+    select r.created_at, public.event_uuid('repost', r.user_uuid, r.activity_uuid), r.activity_uuid
+    from public.reposts r
+    where (r.user_uuid, r.created_at) >= (reposter, since)
+        and (r.user_uuid, r.created_at) <= (reposter, public.page_time(after_us))
+        and (
+            r.created_at < public.page_time(after_us)
+            or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < public.page_uuid(after_uuid)
+        )
+    order by r.user_uuid desc, r.created_at desc
+    fetch first (most) rows with ties
+$$;
+
+-- The reposts of all users behind a position.
+create function reposts_before(after_us bigint, after_uuid uuid, most integer)
+    returns table (at timestamptz, id uuid, activity_uuid uuid, user_uuid uuid)
+    language sql
+    stable
+as $$
+    select r.created_at, public.event_uuid('repost', r.user_uuid, r.activity_uuid), r.activity_uuid, r.user_uuid
+    from public.reposts r
+    where r.created_at <= public.page_time(after_us)
+        and (
+            r.created_at < public.page_time(after_us)
+            or public.event_uuid('repost', r.user_uuid, r.activity_uuid) < public.page_uuid(after_uuid)
+        )
+    order by r.created_at desc
+    fetch first (most) rows with ties
+$$;
+
+-- The events of a list that has reposts: the newest posts and reposts of all users behind a position (whether a repost's activity has
+-- expired is not read); and the posts or the reposts of one user, from new to old as in user_posts and user_reposts. (There is no order by:
+-- it would be a sort, for which all rows are read.)
+create function events_before(after_us bigint, after_uuid uuid, most integer)
+    returns table (user_uuid uuid, is_repost boolean, at timestamptz, id uuid, activity_uuid uuid, expires_at timestamptz)
+    language sql
+    stable
+as $$
+    select a.user_uuid, false, a.created_at as at, a.uuid, a.uuid, a.expires_at
+    from public.posts_before(after_us, after_uuid, most) a
+    union all
+    select r.user_uuid, true, r.at, r.id, r.activity_uuid, null
+    from public.reposts_before(after_us, after_uuid, most) r
+    order by at desc
+    limit most
+$$;
+
+create function user_events(author uuid, is_repost boolean, after_us bigint, after_uuid uuid, since timestamptz, most integer)
+    returns table (at timestamptz, id uuid, activity_uuid uuid, expires_at timestamptz)
+    language sql
+    stable
+as $$
+    select a.created_at as at, a.uuid, a.uuid, a.expires_at
+    from public.user_posts(author, after_us, after_uuid, since, most) a
+    where not is_repost
+    union all
+    select r.at, r.id, r.activity_uuid, a.expires_at
+    from public.user_reposts(author, after_us, after_uuid, since, most) r
+    cross join lateral public.activity(r.activity_uuid) a
+    where is_repost
+$$;
+
+-- For each followed user the newest unexpired post and the newest unexpired repost behind a position, out of the newest "most"; or, where
+-- none of these has not expired, the last of them as last_at. No more is read than that.
+create function heads(follower uuid, after_us bigint, after_uuid uuid, most integer)
+    returns table (user_uuid uuid, is_repost boolean, at timestamptz, last_at timestamptz)
+    language sql
+    stable
+as $$
+    select f.followed_uuid, kind.is_repost, case when head.is_live then head.at end, case when not head.is_live then head.at end
+    from public.follows f
+    cross join (values (false), (true)) kind (is_repost)
+    cross join lateral (
+        select event.at, event.is_live
+        from (
+            select newest.at, public.is_live(newest.expires_at) as is_live, row_number() over () as number
+            from public.user_events(f.followed_uuid, kind.is_repost, after_us, after_uuid, '-infinity', most) newest
+        ) event
+        where event.is_live
+            or event.number >= most
+        limit 1
+    ) head
+    where f.follower_uuid = follower
+$$;
+
+-- The reposts of an activity by followed users at or before a position, in the order of a list: those that an earlier page had. Only
+-- those that were visible in the list's snapshot count (null: all that are now), of the newest 100.
+create function earlier_reposts(activity uuid, follower uuid, at timestamptz, id uuid, view pg_snapshot) returns table (user_uuid uuid)
+    language sql
+    stable
+as $$
+    select earlier.user_uuid
+    from (
+        select user_uuid, created_at, written_by
+        from public.reposts
+        where activity_uuid = activity
+            and created_at >= at
+        order by created_at desc
+        limit 100
+    ) earlier
+    where (view is null or public.was_seen(earlier.written_by, view))
+        and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (at, id)
+        and (select true from public.follows where follower_uuid = follower and followed_uuid = earlier.user_uuid)
+$$;
+
+-- Whether an activity fits a search, see search_query.
+create function fits(search tsvector, message text, fit tsquery, plain text) returns boolean
+    language sql
+    immutable
+    parallel safe
+as $$
+    select case when fit is not null then search @@ fit else strpos(translate(message, U&'\FE0E\FE0F', ''), plain) > 0 end
+$$;
+
+-- One step of a search by the index: of the activities of the last 2^(12 + 3 * rung) seconds, or more (rung 4: of all), the newest
+-- "enough" that fit, out of the first 1000 that "loose" selects; seen: how many these were. '@k:n': see activity_search. A materialized
+-- part is planned as if all of it were wanted, which is by the index, and read only as far as it is.
+create function search_step(loose tsquery, fit tsquery, rung integer, enough integer) returns table (uuids uuid[], seen bigint)
+    language sql
+    stable
+    rows 1
+as $$
+    with candidates as materialized (
+        select uuid, created_at, expires_at, search
+        from public.activities
+        where search @@ (
+            select
+                case
+                    when rung = 4 then loose
+                    else loose && ('''@' || k || ':' || n || ''' | ''@' || k || ':' || n - 1 || '''')::tsquery
+                end
+            from (select 12 + 3 * rung as k) power
+            cross join lateral (select floor(extract(epoch from now()) / (1 << k))::bigint as n) period
+        )
+    )
+    select
+        coalesce(
+            (array_agg(uuid order by created_at desc, uuid desc) filter (where public.is_live(expires_at) and search @@ fit))[:enough],
+            '{}'
+        ),
+        count(*)
+    from (select * from candidates limit 1000) looked
+$$;
+
+-- The profile on a user's page. cruds_count: how many of the newest posts, as many as a list walks along, have not expired.
 create function profile(name text, viewer uuid, is_asked boolean) returns table (
     uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean
 )
@@ -1118,7 +1267,11 @@ as $$
         u.handle,
         u.display_name,
         u.bio,
-        (select count(*) from (select from public.live_posts(u.uuid, null, null, 1000) limit 1000) counted),
+        (
+            select count(*)
+            from public.user_posts(u.uuid, null, null, '-infinity', public.user_walk_rows()) a
+            where public.is_live(a.expires_at)
+        ),
         case when is_asked then coalesce((select true from public.follows where follower_uuid = viewer and followed_uuid = u.uuid), false) end
     from public.users u
     where u.folded_handle = public.fold_text(name)
@@ -1136,11 +1289,17 @@ as $$
         end
 $$;
 revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
-    page_key(timestamptz, uuid), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
+    page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer),
-    full_hour(uuid, integer), live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean),
+    full_hour(uuid, integer),
+    user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
+    user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
+    user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
+    heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+    search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
+    profile(text, uuid, boolean),
     snapshot_of(text) from public;
 
 -- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
@@ -1237,15 +1396,6 @@ end
 $$;
 revoke all on function mentioned_users(text) from public;
 
--- A name for what somebody did to something: it tells rows of one list apart and breaks ties in its order.
-create function event_uuid(kind text, actor uuid, object uuid) returns uuid
-    language sql
-    immutable
-as $$
-    select encode(substring(sha256(convert_to(kind, 'UTF8') || uuid_send(actor) || uuid_send(object)) for 16), 'hex')::uuid
-$$;
-revoke all on function event_uuid(text, uuid, uuid) from public;
-
 -- Up to when each has seen them.
 create table notification_reads (
     user_uuid uuid        not null,
@@ -1253,6 +1403,14 @@ create table notification_reads (
     constraint notification_reads_pkey primary key (user_uuid),
     constraint notification_reads_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
 );
+
+-- Advisory locks have a class and a key (the first class is "crud" in ASCII):
+--   1668445540, 1                 growth: close_growth alone, writes of late and deleted rows shared
+--   1668445540, 2                 the purge (sql/metrics/step.sql, bin/db-purge)
+--   1668445541, notification_lock a recipient's notifications
+--   1668445542, author and text   posts that may be a repeated click (sql/activities/create.sql)
+--   1668445543, subject           confirmations of a user (sql/hooks/confirm.sql)
+-- Migrations take 1668445540 without a key, and bin/db-setup takes it, in another database, with the name of the database that it makes.
 
 -- The number of the advisory lock under which a user's notifications are written. There are 1024, as one transaction may notify all
 -- users and locks are held until its end.
@@ -1725,15 +1883,25 @@ create function recent_twin(
     language plpgsql
 as $$
 begin
+    if parent is not null then
+        return (
+            select uuid
+            from public.activities
+            where user_uuid = author
+                and (reply_to_activity_uuid is null) is false
+                and created_at > now() - seconds * interval '1 second'
+                and message = text
+                and reply_to_activity_uuid = parent
+                and deleted_at is null
+            limit 1
+        );
+    end if;
     return (
         select uuid
-        from public.activities
-        where user_uuid = author
-            and created_at > now() - seconds * interval '1 second'
-            and message = text
-            and reply_to_activity_uuid is not distinct from parent
+        from public.user_posts(author, null, null, now() - seconds * interval '1 second', null)
+        where message = text
             and deleted_at is null
-            and (parent is not null or coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime)
+            and coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime
         limit 1
     );
 end
@@ -2317,7 +2485,8 @@ insert into applied_migrations (number, name, checksum) values
     (11, 'text', '64dc709a74e0a34411749c0dd198509abd51facfbb973bf8c6394b06c74f7531'),
     (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
     (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
-    (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e');
+    (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
+    (15, 'walks', '536324c2c88190b6c6cde007ccba35aa129c4e4383b9445cfb6b589b05d030f6');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2393,7 +2562,7 @@ begin
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
         grant execute on function close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
-        grant execute on function lifetime_key(timestamptz, timestamptz), lifetimes(), may_follow(uuid, uuid, integer) to cruddur_app;
+        grant execute on function may_follow(uuid, uuid, integer) to cruddur_app;
         grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
@@ -2401,12 +2570,17 @@ begin
         grant execute on function recent_twin(uuid, uuid, text, interval, integer, boolean), is_key_used(uuid), purge_used_keys(integer) to cruddur_app;
         grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
         grant execute on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
-            page_key(timestamptz, uuid), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
+            page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer), full_hour(uuid, integer),
-            live_posts(uuid, bigint, uuid, integer), profile(text, uuid, boolean), snapshot_of(text),
+            user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
+            user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
+    user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
+            heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+            search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
+            profile(text, uuid, boolean), snapshot_of(text),
             full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid),
             settle(uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;

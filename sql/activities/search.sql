@@ -8,71 +8,45 @@
 --
 -- The search reads no more than it needs for 100 rows or a page, whichever is more ("enough"):
 -- 1. walk: the newest 1000 activities, without the index, until there are enough.
--- 2. If the index would return fewer than 20 of these 1000, expired ones included, ladder: the index, for a limited time back
---    ('@k:n', see activity_search), eight times as long with each step, until there are enough. A step reads 1000 rows, and is the
---    last one where there are more. The index is not used for more frequent words, because it has no order and collects all rows
---    before the first is read.
--- 3. Otherwise further: the next 3000 activities. The rows of a frequent word are among them, unless most of them have expired.
--- 4. of_lifetimes, if that is not enough, or the ladder ended at 1000 rows: the newest 500 posts of each lifetime, see lifetime_key.
+-- 2. If the index would return fewer than 20 of these 1000, expired ones included, ladder: the index, for a limited time back, eight
+--    times as long with each step, until there are enough (see search_step). The index is not used for more frequent words, because it
+--    has no order and collects all rows before the first is read.
+-- 3. Otherwise, or if more than the ladder reads was there, further: the next 5000 activities. The rows of a frequent word are among
+--    them, unless most of them have expired and are not purged.
 -- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
 -- whose handle begins so.
 -- (The selects around numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
 with recursive asked as materialized (
-    select *, greatest(%(limit)s::integer, 100) as enough
+    select
+        *,
+        greatest(%(limit)s::integer, 100) as enough,
+        case when handle is null then 6000 else 0 end as walk_rows
     from public.search_query(%(term)s)
+),
+-- Read as far as the others go.
+newest as materialized (
+    select
+        a.uuid, a.created_at, a.search @@ asked.loose as is_candidate,
+        public.is_live(a.expires_at) and public.fits(a.search, a.message, asked.fit, asked.plain) as fits
+    from asked
+    cross join lateral (select * from public.activities order by created_at desc, uuid desc limit asked.walk_rows) a
 ),
 walk as materialized (
     select uuid, created_at
-    from (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where (select handle is null from asked)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) newest
-    where (expires_at is null or expires_at > now())
-        and case
-            when (select fit is not null from asked) then search @@ (select fit from asked)
-            else strpos(translate(message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
+    from (select * from newest limit 1000) first
+    where fits
     limit (select enough from asked)
 ),
--- One row if the walk did not find enough and there are more activities: how far back it went, and how many of the 1000 the index
--- would return.
+-- One row if the walk did not find enough and there are more activities: how far back it went.
 beyond as materialized (
-    select
-        extract(epoch from now() - min(created_at)) as seconds,
-        (select loose is not null from asked) and count(*) filter (where is_candidate) < 20 as is_rare
-    from (
-        select created_at, search @@ (select loose from asked) as is_candidate
-        from public.activities
-        where (select handle is null from asked)
-            and (select count(*) from walk) < (select enough from asked)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) newest
+    select extract(epoch from now() - min(created_at)) as seconds, count(is_candidate) > 0 and count(*) filter (where is_candidate) < 20 as is_rare
+    from (select * from newest limit 1000) first
+    where (select count(*) from walk) < (select enough from asked)
     having count(*) = 1000
-),
-further as materialized (
-    select uuid, created_at
-    from (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where exists (select from beyond where not is_rare)
-        order by created_at desc, uuid desc
-        offset 1000
-        limit (select 3000)
-    ) newest
-    where (expires_at is null or expires_at > now())
-        and case
-            when (select fit is not null from asked) then search @@ (select fit from asked)
-            else strpos(translate(message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
-    limit (select enough from asked)
 ),
 ladder as (
     select
-        greatest(least(ceil(log(8, greatest(seconds, 1) / 4096)), 4), 0)::integer as rung, -- of 2^(12 + 3 * rung) seconds; 4: all times
+        greatest(least(ceil(log(8, greatest(seconds, 1) / 4096)), 4), 0)::integer as rung,
         '{}'::uuid[] as uuids,
         0::bigint as seen
     from beyond
@@ -80,64 +54,19 @@ ladder as (
     union all
     select ladder.rung + 1, step.uuids, step.seen
     from ladder
-    cross join lateral (
-        -- A materialized part is planned as if all of it were wanted, which is by the index, and read only as far as it is.
-        with fitting as materialized (
-            select uuid, created_at, expires_at, search
-            from public.activities
-            where search @@ (
-                select
-                    case
-                        when ladder.rung = 4 then loose
-                        else loose && ('''@' || k || ':' || n || ''' | ''@' || k || ':' || n - 1 || '''')::tsquery
-                    end
-                from asked
-                cross join lateral (select 12 + 3 * ladder.rung as k) power
-                cross join lateral (select floor(extract(epoch from now()) / (1 << k))::bigint as n) period
-            )
-        )
-        select
-            count(*) as seen,
-            (array_agg(uuid order by created_at desc, uuid desc) filter (
-                where (expires_at is null or expires_at > now()) and search @@ (select fit from asked)
-            ))[:(select enough from asked)] as uuids
-        from (select * from fitting limit 1000) looked
-    ) step
+    cross join asked
+    cross join lateral public.search_step(asked.loose, asked.fit, ladder.rung, asked.enough) step
     where ladder.rung <= 4
         and ladder.seen < 1000
-        and coalesce(cardinality(ladder.uuids), 0) < (select enough from asked)
+        and cardinality(ladder.uuids) < asked.enough
 ),
-of_ladder as materialized (
-    select a.uuid, a.created_at
-    from (
-        select uuids, seen
-        from ladder
-        order by rung desc
-        limit 1
-    ) last
-    cross join unnest(last.uuids) climbed (uuid)
-    cross join lateral (select uuid, created_at from public.activities where uuid = climbed.uuid limit 1) a
-),
-of_lifetimes as (
-    select newest.uuid, newest.created_at
-    from public.lifetimes() lifetime
-    cross join lateral (
-        select uuid, created_at, search, message
-        from public.activities
-        where exists (select from beyond)
-            and (select coalesce(max(seen) = 1000, true) from ladder)
-            and (select count(*) from walk) + (select count(*) from further) < (select enough from asked)
-            and reply_to_activity_uuid is null
-            and public.lifetime_key(created_at, expires_at) > lifetime.since
-            and public.lifetime_key(created_at, expires_at) < lifetime.until
-            and coalesce(expires_at > now(), true)
-        order by public.lifetime_key(created_at, expires_at) desc, uuid desc
-        limit (select 500)
-    ) newest
-    where case
-            when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else strpos(translate(newest.message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0
-        end
+further as materialized (
+    select uuid, created_at
+    from (select * from newest offset 1000) others
+    where fits
+        and exists (select from beyond)
+        and (select coalesce(max(seen) = 1000, true) from ladder)
+    limit (select enough from asked)
 ),
 authors as materialized (
     select uuid
@@ -149,28 +78,27 @@ authors as materialized (
 ),
 of_authors as (
     select newest.uuid, newest.created_at
-    from authors
+    from asked
+    cross join authors
     cross join lateral (
-        select uuid, created_at, expires_at, search, message
-        from public.activities
-        where user_uuid = authors.uuid
+        select * from public.user_posts(authors.uuid, null, null, '-infinity', 200)
+        union all
+        select * from public.user_replies(authors.uuid, null, null, 200)
         order by created_at desc, uuid desc
-        limit (select 200)
+        limit 200
     ) newest
-    where (newest.expires_at is null or newest.expires_at > now())
-        and case
-            when (select fit is not null from asked) then newest.search @@ (select fit from asked)
-            else coalesce(strpos(translate(newest.message, U&'\FE0E\FE0F', ''), (select plain from asked)) > 0, true)
-        end
+    where public.is_live(newest.expires_at)
+        and coalesce(public.fits(newest.search, newest.message, asked.fit, asked.plain), true)
 ),
 found as (
     select uuid, created_at from walk
     union
     select uuid, created_at from further
     union
-    select uuid, created_at from of_ladder
-    union
-    select uuid, created_at from of_lifetimes
+    select a.uuid, a.created_at
+    from (select uuids from ladder order by rung desc limit 1) last
+    cross join unnest(last.uuids) climbed (uuid)
+    cross join lateral public.activity(climbed.uuid) a
     union
     select uuid, created_at from of_authors
     order by created_at desc, uuid desc
@@ -178,12 +106,13 @@ found as (
 )
 select card.*, '[]'::json as replies
 from found
+cross join asked
 cross join lateral public.activity(found.uuid) a
 cross join lateral public.author(a.user_uuid) u
 cross join lateral public.card(a, u.display_name, u.handle) card
 order by
-    coalesce(ts_rank('{1, 1, 1, 1}', a.search, (select fit from asked)), 0)
-    + case when a.search @@ (select whole from asked) then 0.5 else 0 end
+    coalesce(ts_rank('{1, 1, 1, 1}', a.search, asked.fit), 0)
+    + case when a.search @@ asked.whole then 0.5 else 0 end
     + 0.5 / (1 + extract(epoch from now() - a.created_at) / 86400) desc,
     a.created_at desc,
     a.uuid desc

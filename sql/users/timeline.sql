@@ -1,13 +1,12 @@
 -- Summary: a user's page with replies and reposts
--- Cost: the page, and up to 1000 replies and 1000 reposts of the user; the count ends at 1000
+-- Cost: the page, and up to 1000 posts, 1000 replies and 1000 reposts of the user that have expired; the count reads up to 1000 posts
 -- A user's page with replies and reposts: the profile as in feed.sql, and the newest posts, replies and reposts of the user that have not
 -- expired. A repost is the activity with reposted_by and reposted_at, at the time of the repost.
 -- %(replies)s, %(reposts)s: whether the page has them besides the user's posts. %(week4)s: as in feed.sql.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(viewer)s: as in feed.sql.
 -- No row: there is no such handle.
--- Posts are the newest of each lifetime, see lifetime_key in schema.sql. For replies and reposts the statement walks along at most 1000
--- rows of the user each. The page ends where a walk ends, and next_key is that position: a page may have fewer rows than %(limit)s
--- and a next page. (select 1000) is for the planner, as in activities/show.sql.
+-- Each of the three is a walk as in home.sql. The page ends where the first of those walks ends that did not find a page of rows, and
+-- next_key is that position: a page may have fewer rows than %(limit)s and a next page.
 with viewer as (
     select (select uuid from public.caller(%(sub)s, %(viewer)s)) as uuid, coalesce(%(sub)s, %(viewer)s) is not null as is_asked
 ),
@@ -16,64 +15,63 @@ author as (
     from public.users
     where folded_handle = public.fold_text(%(handle)s)
 ),
-asked as (
-    select public.page_time(%(after_us)s) as at, public.page_uuid(%(after_uuid)s) as id
-),
-walked_replies as (
-    select a.*
+posts as (
+    select a.created_at as at, a.uuid as id, a.uuid as activity_uuid
     from author
-    cross join asked
-    cross join lateral (
-        select uuid, created_at, expires_at, reply_to_activity_uuid
-        from public.activities
-        where user_uuid = author.uuid
-            and %(replies)s::boolean
-            and (created_at, uuid) < (asked.at, asked.id)
-        order by created_at desc, uuid desc
-        limit (select 1000)
-    ) a
+    cross join lateral public.user_posts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', public.user_walk_rows()) a
+    where public.is_live(a.expires_at)
+    order by a.created_at desc, a.uuid desc
+    limit %(limit)s::integer
 ),
-walked_reposts as (
-    select r.*
+replies as (
+    select a.created_at as at, a.uuid as id, a.uuid as activity_uuid
     from author
-    cross join asked
-    cross join lateral (
-        select created_at, activity_uuid, public.event_uuid('repost', user_uuid, activity_uuid) as id
-        from public.reposts
-        where user_uuid = author.uuid
-            and %(reposts)s::boolean
-            and (user_uuid, created_at) <= (author.uuid, asked.at)
-        order by user_uuid desc, created_at desc
-        fetch first 1000 rows with ties
-    ) r
-    where (r.created_at, r.id) < (asked.at, asked.id)
+    cross join lateral public.user_replies(author.uuid, %(after_us)s, %(after_uuid)s, public.user_walk_rows()) a
+    where %(replies)s::boolean
+        and public.is_live(a.expires_at)
+    order by a.created_at desc, a.uuid desc
+    limit %(limit)s::integer
 ),
--- All replies and reposts that are newer than this have been read.
+-- All of those that were walked along: reposts of one time are in no order yet.
+walked_reposts as materialized (
+    select r.at, r.id, r.activity_uuid, public.is_live(a.expires_at) and a.user_uuid <> author.uuid as is_shown
+    from author
+    cross join lateral public.user_reposts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', public.user_walk_rows()) r
+    cross join lateral public.activity(r.activity_uuid) a
+    where %(reposts)s::boolean
+),
+-- All events that are newer than this have been read.
 edge as (
     select greatest(
-        (select created_at from walked_replies order by created_at desc offset 999 limit 1),
-        (select created_at from walked_reposts order by created_at desc offset 999 limit 1),
+        (
+            select a.created_at
+            from author
+            cross join lateral public.user_posts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', public.user_walk_rows()) a
+            where (select count(*) from posts) < %(limit)s::integer
+            order by a.created_at desc
+            offset public.user_walk_rows() - 1
+        ),
+        (
+            select a.created_at
+            from author
+            cross join lateral public.user_replies(author.uuid, %(after_us)s, %(after_uuid)s, public.user_walk_rows()) a
+            where %(replies)s::boolean
+                and (select count(*) from replies) < %(limit)s::integer
+            order by a.created_at desc
+            offset public.user_walk_rows() - 1
+        ),
+        (select min(at) from walked_reposts having count(*) >= public.user_walk_rows()),
         '-infinity'
     ) as at
 ),
 events as (
     select event.at, event.id, event.activity_uuid, event.is_repost
     from (
-        select found.created_at as at, found.uuid as id, found.uuid as activity_uuid, false as is_repost
-        from author
-        cross join lateral public.live_posts(author.uuid, %(after_us)s, %(after_uuid)s, %(limit)s) found
+        select at, id, activity_uuid, false as is_repost from posts
         union all
-        select created_at, uuid, uuid, false
-        from walked_replies
-        where reply_to_activity_uuid is not null
-            and public.is_live(expires_at)
+        select at, id, activity_uuid, false from replies
         union all
-        select r.created_at, r.id, r.activity_uuid, true
-        from walked_reposts r
-        cross join author
-        cross join lateral public.activity(r.activity_uuid) a
-        where public.is_live(a.expires_at)
-            and a.user_uuid <> author.uuid
+        select at, id, activity_uuid, true from walked_reposts where is_shown
     ) event
     cross join edge
     where event.at > edge.at
@@ -110,15 +108,7 @@ select
     end as body,
     coalesce(
         (select public.page_key(at, id) from events order by at desc, id desc offset %(limit)s::integer - 1),
-        (
-            -- A microsecond earlier where the edge is in that in which the page began: no page leads to itself.
-            select
-                (extract(epoch from edge.at) * 1000000)::bigint - (edge.at >= asked.at)::integer
-                || '/ffffffff-ffff-ffff-ffff-ffffffffffff'
-            from edge
-            cross join asked
-            where edge.at > '-infinity'
-        )
+        (select public.edge_key(at, %(after_us)s) from edge)
     ) as next_key
 from viewer
 cross join lateral public.profile(%(handle)s, viewer.uuid, viewer.is_asked) profile

@@ -269,8 +269,7 @@ const char *rule_time(const char *time, struct arena *arena, struct broken *brok
                             moment.microsecond);
 }
 
-/* A closed list: the database keeps an index for each lifetime (lifetimes() in schema.sql), and
- * another lifetime would not be in it. */
+/* A closed list, so that every post expires within a known time. */
 const char *rule_ttl(const char *ttl, struct broken *broken)
 {
     /* The choices of the frontends' form. */

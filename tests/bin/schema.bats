@@ -317,8 +317,8 @@ look_at_plans() {
   INDICES=() EXPLAIN=''
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
     and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
-  uses_index activities_user_idx "select uuid from activities where user_uuid = $one
-    order by created_at desc, uuid desc limit 5"
+  uses_index activities_user_idx "select uuid from user_posts($one, null, null, '-infinity', 5)"
+  uses_index activities_user_idx "select uuid from user_replies($one, null, null, 5)"
   uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid = $one
     order by created_at, uuid limit 50"
   uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid >= $one
@@ -335,7 +335,7 @@ look_at_plans() {
     order by created_at desc limit 5"
   uses_index reposts_created_at_idx "select user_uuid from reposts where created_at <= now() order by created_at desc limit 50"
   uses_index follows_pkey "select followed_uuid from follows where follower_uuid = $one"
-  uses_index follows_followed_idx "select follower_uuid from follows where followed_uuid = $one order by follower_uuid limit 5"
+  uses_index follows_newest_idx "select follower_uuid from follows where followed_uuid = $one"
   uses_index follows_newest_idx "select follower_uuid from follows where followed_uuid = $one
     order by created_at desc, follower_uuid desc limit 5"
   uses_index notifications_pkey "select uuid from notifications where user_uuid >= $one

@@ -125,15 +125,6 @@ Statement = collections.namedtuple("Statement", "sql parameters")
 # text: without what wasn't run; path: its scans in short; most_rows: what the busiest node took and gave away or threw away
 Plan = collections.namedtuple("Plan", "text path buffers most_rows seq_scans")
 
-# What lifetime_key() and lifetimes() are once the planner has put their bodies in their place.
-INLINED = (
-    (r"\(*CASE WHEN \(\(NOT isfinite\((?:\w+\.)?created_at.*?'-300000000000000000'::bigint END\)", "lifetime_key"),
-    (r'\(\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\) \+ COALESCE\(.*?\'-400000000000000000\'::bigint\)\)', "since"),
-    (r'\(\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\) \+ \'700000000000000001\'::bigint\)', "until"),
-    (r'\("\*VALUES\*\w*"\.column1 \* \'1000000000000000000\'::bigint\)', "zero"),
-)  # fmt: skip
-
-
 # Some posts and reposts of a later transaction than all the others, for the statements with a snapshot.
 LATER = """
 with live as (
@@ -223,7 +214,7 @@ def path_of(plan):
 
 
 def in_short(lines):
-    """A plan's text without what was never run, and with the names of inlined functions."""
+    """A plan's text without what was never run."""
     short, hidden = [], None
     for line in lines:
         indent = len(line) - len(line.lstrip())
@@ -231,8 +222,6 @@ def in_short(lines):
             continue
         hidden = indent if "(never executed)" in line else None
         if hidden is None and not (short and line.lstrip().startswith("Buffers:")):
-            for pattern, name in INLINED:
-                line = re.sub(pattern, name, line)
             short.append(line)
     return "\n".join(short)
 

@@ -247,7 +247,7 @@ LAYERS = """
 @pytest.mark.parametrize("count", [5, 150])
 @pytest.mark.parametrize("limit", [7, 50])
 def test_below_what_has_expired(service, count, limit):
-    """Which lies on top with replies: more of both than are looked at before each lifetime is."""
+    """Which lies on top with replies: more of both than are looked at for one page."""
     crowd(service, count, 2)
     service.database.sql(LAYERS)
     rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")
