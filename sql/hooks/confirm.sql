@@ -5,12 +5,12 @@
 -- it writes the same once more, see confirm_user in schema.sql, where the rules are.
 -- %(signed_at)s: when the event was signed, in seconds since 1970; one that is older than the last one, or was applied already,
 -- changes nothing and is ok.
--- %(not_after)s: as in activities/create.sql. Events of one user are taken one after the other.
+-- %(not_after)s: as in activities/create.sql. Events of one user are taken one after the other, by an advisory lock of class 1668445543.
 -- Outcomes: ok, trigger_source_blank, user_pool_mismatch, cognito_user_id_blank, cognito_user_id_invalid,
 -- user_handle_blank, user_handle_invalid, display_name_blank, display_name_exceed_max_chars, display_name_invalid,
 -- email_blank, email_invalid, handle_taken, email_taken (another user has it).
 with held as materialized (
-    select pg_advisory_xact_lock(1668445541, hashtext(%(event)s::json #>> '{request,userAttributes,sub}'))
+    select pg_advisory_xact_lock(1668445543, hashtext(%(event)s::json #>> '{request,userAttributes,sub}'))
 ),
 timely as materialized (
     select
