@@ -1714,10 +1714,10 @@ create index activities_search_idx on activities using gin (search) with (gin_pe
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
 create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
 
--- How many users, posts and replies were made in a quarter of an hour (where days begin in any time zone), which begins at
--- "at"; the sum of its rows, as nobody changes one: no row that all inserts queue for. Up to growth_closed.until that is
--- all of them. From there on the rows of activities and users count themselves, and here are those that are gone already.
--- A post counts for ever, expired or deleted; a user who is gone doesn't.
+-- How many users, posts and replies were created in each quarter of an hour, which begins at "at" (a day of any time zone begins with a
+-- quarter), or in each day in UTC once that is 60 days ago: the sum of its rows, so no write waits for another's. Up to
+-- growth_closed.until these are all of them; later ones are counted in their tables, and here only those that were deleted. A post
+-- counts for ever, a deleted user does not.
 create table growth (
     at      timestamptz not null,
     users   bigint      not null default 0,
@@ -1736,76 +1736,37 @@ create table growth_closed (
 
 insert into growth_closed (until) values ('-infinity');
 
-create function quarter_of(moment timestamptz) returns timestamptz
-    language sql
-    immutable
-    parallel safe
-as $$
-    select to_timestamp(floor(extract(epoch from moment) / 900) * 900)
-$$;
-revoke all on function quarter_of(timestamptz) from public;
-
--- What comes late, into a time that may be closed already, and what moves there by hand.
-create function note_late_activity() returns trigger
+-- Counts a row that is added to a time that is closed, moved from or to one, or (a user) deleted from one. The JSON is for both tables.
+create function note_growth() returns trigger
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock_shared(1668445540, 1);
-    if tg_op = 'UPDATE' then
-        insert into public.growth (at, posts, replies)
-        select public.quarter_of(old.created_at), -(old.reply_to_activity_uuid is null)::integer,
-            -(old.reply_to_activity_uuid is not null)::integer
-        from public.growth_closed
-        where old.created_at < until;
-    end if;
-    insert into public.growth (at, posts, replies)
-    select public.quarter_of(new.created_at), (new.reply_to_activity_uuid is null)::integer,
-        (new.reply_to_activity_uuid is not null)::integer
-    from public.growth_closed
-    where new.created_at < until;
+    insert into public.growth (at, users, posts, replies)
+    select
+        date_bin('15 minutes', created_at, 'epoch'),
+        number * (tg_table_name = 'users')::integer,
+        number * (tg_table_name = 'activities' and changed ->> 'reply_to_activity_uuid' is null)::integer,
+        number * (changed ->> 'reply_to_activity_uuid' is not null)::integer
+    from (values (to_jsonb(old), -1), (to_jsonb(new), 1)) change (changed, number)
+    cross join lateral cast(changed ->> 'created_at' as timestamptz) created_at
+    cross join public.growth_closed
+    where created_at < until;
     return null;
 end
 $$;
-revoke all on function note_late_activity() from public;
 
 create trigger activities_growth_late
     after insert on activities
     for each row
     when (new.created_at < now() - interval '30 minutes')
-    execute function note_late_activity();
+    execute function note_growth();
 create trigger activities_growth_moved
     after update of created_at on activities
     for each row
-    when (old.created_at <> new.created_at)
-    execute function note_late_activity();
-
-create function note_gone_activities() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select from gone) then
-        perform pg_advisory_xact_lock_shared(1668445540, 1);
-        insert into public.growth (at, posts, replies)
-        select public.quarter_of(created_at), count(*) filter (where reply_to_activity_uuid is null), count(reply_to_activity_uuid)
-        from gone
-        cross join public.growth_closed
-        where created_at >= until
-        group by 1;
-    end if;
-    return null;
-end
-$$;
-revoke all on function note_gone_activities() from public;
-
-create trigger activities_growth_gone
-    after delete on activities
-    referencing old table as gone
-    for each statement
-    execute function note_gone_activities();
+    execute function note_growth();
 
 -- The uuids of deleted activities that were made with an Idempotency-Key. A repeated request does not create them again for seven
 -- days. Such a uuid has version 5 (RFC 9562); all others have version 4.
@@ -1817,25 +1778,36 @@ create table used_keys (
 
 create index used_keys_gone_at_idx on used_keys (gone_at);
 
-create function note_used_keys() returns trigger
+-- Notes deleted activities: such keys, and the growth of a time that is not closed yet.
+create function note_gone_activities() returns trigger
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if not exists (select from gone) then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock_shared(1668445540, 1);
+    insert into public.growth (at, posts, replies)
+    select quarter, count(*) filter (where reply_to_activity_uuid is null), count(reply_to_activity_uuid)
+    from gone
+    cross join public.growth_closed
+    cross join lateral date_bin('15 minutes', created_at, 'epoch') quarter
+    where created_at >= until
+    group by quarter;
     insert into public.used_keys (uuid)
     select uuid from gone where substr(uuid::text, 15, 1) = '5'
     on conflict (uuid) do update set gone_at = excluded.gone_at;
     return null;
 end
 $$;
-revoke all on function note_used_keys() from public;
 
-create trigger activities_used_keys
+create trigger activities_gone
     after delete on activities
     referencing old table as gone
     for each statement
-    execute function note_used_keys();
+    execute function note_gone_activities();
 
 -- Whether the activity that was made with an Idempotency-Key has been deleted. The row lock waits for a transaction that is deleting
 -- the activity, and blocks later ones. The second query has its own snapshot and sees the key that such a transaction left. The lock
@@ -1908,45 +1880,15 @@ end
 $$;
 revoke all on function recent_twin(uuid, uuid, text, interval, integer, boolean) from public;
 
--- Users: the same, but that one who is gone is taken off.
-create function note_late_user() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform pg_advisory_xact_lock_shared(1668445540, 1);
-    if tg_op <> 'INSERT' then
-        insert into public.growth (at, users)
-        select public.quarter_of(old.created_at), -1
-        from public.growth_closed
-        where old.created_at < until;
-    end if;
-    if tg_op <> 'DELETE' then
-        insert into public.growth (at, users)
-        select public.quarter_of(new.created_at), 1
-        from public.growth_closed
-        where new.created_at < until;
-    end if;
-    return null;
-end
-$$;
-revoke all on function note_late_user() from public;
-
 create trigger users_growth_late
     after insert on users
     for each row
     when (new.created_at < now() - interval '30 minutes')
-    execute function note_late_user();
+    execute function note_growth();
 create trigger users_growth_moved
-    after update of created_at on users
+    after delete or update of created_at on users
     for each row
-    when (old.created_at <> new.created_at)
-    execute function note_late_user();
-create trigger users_growth_gone
-    after delete on users
-    for each row
-    execute function note_late_user();
+    execute function note_growth();
 
 create index users_created_at_idx on users (created_at);
 
@@ -1958,37 +1900,37 @@ create function close_growth() returns boolean
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target timestamptz := public.quarter_of(now() - interval '1 hour');
+    target constant timestamptz := date_bin('15 minutes', now() - interval '1 hour', 'epoch');
     begins timestamptz;
     ends   timestamptz;
 begin
     perform pg_advisory_xact_lock(1668445540, 1);
     select until into begins from public.growth_closed;
-    select public.quarter_of(least(
+    ends := least(
         (select min(created_at) from public.activities where created_at >= begins),
         (select min(created_at) from public.users where created_at >= begins)
-    )) + interval '1 day' into ends;
-    ends := least(ends, target);
+    );
+    ends := least(date_bin('15 minutes', ends, 'epoch') + interval '1 day', target);
     if ends <= begins then
         return false;
     end if;
     insert into public.growth (at, users, posts, replies)
-    select public.quarter_of(created_at), sum(is_user), sum(is_post), sum(is_reply)
+    select quarter, sum(is_user), sum(is_post), sum(is_reply)
     from (
         select created_at, 1 as is_user, 0 as is_post, 0 as is_reply
         from public.users
-        where created_at >= begins and created_at < ends
         union all
         select created_at, 0, (reply_to_activity_uuid is null)::integer, (reply_to_activity_uuid is not null)::integer
         from public.activities
-        where created_at >= begins and created_at < ends
     ) made
-    group by 1;
+    cross join lateral date_bin('15 minutes', created_at, 'epoch') quarter
+    where created_at >= begins
+        and created_at < ends
+    group by quarter;
     update public.growth_closed set until = ends;
     return ends < target;
 end
 $$;
-revoke all on function close_growth() from public;
 
 -- Makes one row of those for the same quarter or, when they are 60 days old, for the same day in UTC.
 create function tidy_growth() returns void
@@ -1997,24 +1939,22 @@ create function tidy_growth() returns void
     set search_path = pg_catalog, pg_temp
 as $$
     with placed as (
-        select *, case when at < now() - interval '60 days' then date_trunc('day', at, 'UTC') else at end as place
-        from public.growth
+        select g.ctid as id, case when at < now() - interval '60 days' then date_trunc('day', at, 'UTC') else at end as place
+        from public.growth g
     ),
     taken as (
-        delete from public.growth
-        where at in (
-            select at from placed where place in (select place from placed group by place having count(*) > 1)
-        )
-        returning *
+        delete from public.growth g
+        using placed
+        where g.ctid = placed.id
+            and placed.place in (select place from placed group by place having count(*) > 1)
+        returning placed.place, g.users, g.posts, g.replies
     )
     insert into public.growth (at, users, posts, replies)
-    select
-        case when at < now() - interval '60 days' then date_trunc('day', at, 'UTC') else at end,
-        sum(users), sum(posts), sum(replies)
+    select place, sum(users), sum(posts), sum(replies)
     from taken
-    group by 1
+    group by place
 $$;
-revoke all on function tidy_growth() from public;
+revoke all on function note_growth(), note_gone_activities(), close_growth(), tidy_growth() from public;
 
 -- What was purged since ever, and when a purge last came to its end. Only they write here, one at a time.
 create table purge_progress (
@@ -2486,7 +2426,8 @@ insert into applied_migrations (number, name, checksum) values
     (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
     (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
-    (15, 'walks', '536324c2c88190b6c6cde007ccba35aa129c4e4383b9445cfb6b589b05d030f6');
+    (15, 'walks', '536324c2c88190b6c6cde007ccba35aa129c4e4383b9445cfb6b589b05d030f6'),
+    (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

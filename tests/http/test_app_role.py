@@ -97,7 +97,7 @@ REFUSED = [
     "alter function confirm_user(uuid, json, text, timestamptz) reset search_path",
     "select set_updated_at()",
     "select tell_of_follow()",
-    "select quarter_of(now())",
+    "select note_growth()",
     # Files, programs, other roles, the server.
     "select pg_read_file('/etc/passwd')",
     "select pg_ls_dir('/')",
