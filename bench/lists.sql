@@ -74,7 +74,11 @@ from generate_series(1, 10) subject, generate_series(1, 1000) n;
 
 insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
 select a.user_uuid, done.created_at, event_uuid(done.kind, done.user_uuid, a.uuid), done.kind, done.user_uuid, a.uuid
-from (select *, 'like' as kind from likes union all select *, 'repost' from reposts) done
+from (
+    select user_uuid, activity_uuid, created_at, 'like' as kind from likes
+    union all
+    select user_uuid, activity_uuid, created_at, 'repost' from reposts
+) done
 join activities a on a.uuid = done.activity_uuid
 where a.user_uuid <> done.user_uuid;
 insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid)
