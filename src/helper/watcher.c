@@ -78,6 +78,12 @@ static void sleep_until(int64_t end_us)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
 
+/* Between two polls for streams only, in ms. */
+static int stream_pace(const struct config *config)
+{
+    return config->feed_watch > WATCHER_STREAM_MS ? config->feed_watch : WATCHER_STREAM_MS;
+}
+
 static void watch(void *context)
 {
     const struct watcher *watcher = context;
@@ -92,12 +98,16 @@ static void watch(void *context)
     struct connection *connection = connection_new(&settings, watcher->catalog, -1, NULL);
     for (;;) {
         if (mark_is_idle(watcher->mark)) {
-            mark_wait_for_request(watcher->mark);
+            mark_rest(watcher->mark);
         }
         poll.began_us = clock_us();
         connection_submit(connection, &statement, take_snapshot, &poll);
         connection_finish(connection);
-        sleep_until(poll.began_us + watcher->config->feed_watch * INT64_C(1000));
+        if (mark_is_requested(watcher->mark)) {
+            sleep_until(poll.began_us + watcher->config->feed_watch * INT64_C(1000));
+        } else {
+            mark_pause(watcher->mark, stream_pace(watcher->config));
+        }
     }
 }
 

@@ -1,7 +1,13 @@
 /* The pool's one process that polls for writes from elsewhere, another host's or psql's, so that no
- * worker serves a cached page that is out of date. While no request comes for such a page the
- * watcher sleeps and sends nothing; the first request after that asks the database itself and wakes
- * the watcher. */
+ * worker serves a cached page that is out of date. Its pace depends on what is wanted:
+ *
+ *     a page was requested within MARK_IDLE_MS    every --feed-watch ms
+ *     otherwise, streams of events are open       every WATCHER_STREAM_MS, or --feed-watch if longer
+ *     otherwise                                   it sleeps and sends nothing
+ *
+ * An event may be later than a page, so streams alone cost the database five statements a second for
+ * the whole pool, however many are open. A request ends both kinds of sleep. It is answered by a
+ * statement of its own, since the last poll is too old for a hit. */
 #ifndef CRUDDUR_HELPER_WATCHER_H
 #define CRUDDUR_HELPER_WATCHER_H
 
@@ -13,6 +19,8 @@ struct catalog;
 struct config;
 struct mark;
 struct session_counts;
+
+enum { WATCHER_STREAM_MS = 200 };
 
 struct watcher {
     struct helper helper;

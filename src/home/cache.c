@@ -169,13 +169,17 @@ static bool has_changes(const struct cached_page *page, const struct mark_view *
 
 /* The server differs where the read session has moved to another server and the watcher's has
  * not. */
+static bool is_current(const struct cached_page *page, const struct mark_view *view, int64_t now_us)
+{
+    return page->is_filled && now_us < page->expires_us && view->is_consistent &&
+           page->version.writes == view->writes && page->snapshot.server == view->server &&
+           has_changes(page, view);
+}
+
 static bool is_fresh(const struct cache *cache, const struct cached_page *page,
                      const struct mark_view *view, int64_t now_us)
 {
-    return page->is_filled && now_us < page->expires_us &&
-           is_recent(cache, view->polled_us, now_us) && view->is_consistent &&
-           page->version.writes == view->writes && page->snapshot.server == view->server &&
-           has_changes(page, view);
+    return is_recent(cache, view->polled_us, now_us) && is_current(page, view, now_us);
 }
 
 /* Whether a statement that is sent now could see nothing that this one may miss. */
@@ -299,6 +303,16 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
     return fill;
 }
 
+/* Sends a statement for the page, whose result is for that caller and those that join it. */
+static void fill(struct cache *cache, struct cached_page *page, const struct mark_view *view,
+                 cache_done *done, void *context)
+{
+    struct fill *fill = fill_new(cache, page, view);
+
+    wait_for(fill, done, context);
+    cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
+}
+
 /* --- requests --- */
 
 static void serve_hit(struct cached_page *page, const struct mark_view *view, int64_t now_us,
@@ -334,11 +348,46 @@ bool cache_submit(struct cache *cache, const struct statement *statement, cache_
         counter_add(&counts->coalesced, 1);
         wait_for(page->fill, done, context);
     } else {
-        struct fill *fill = fill_new(cache, page, &view);
-
         counter_add(&counts->misses, 1);
-        wait_for(fill, done, context);
-        cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
+        fill(cache, page, &view, done, context);
+    }
+    return true;
+}
+
+/* --- streams --- */
+
+bool cache_look(struct cache *cache, const char *limit, struct cache_look *look)
+{
+    struct cached_page *page = page_of(cache, limit);
+    int64_t now_us = clock_us();
+
+    if (page == NULL || !page->is_filled) {
+        return false;
+    }
+    const struct mark_view view = mark_read(cache->settings->mark);
+    page->used_us = now_us;
+    *look = (struct cache_look){.etag = page->etag,
+                                .body = page->body.bytes,
+                                .body_length = page->body.length,
+                                .is_current = is_current(page, &view, now_us),
+                                .polled_us = view.polled_us};
+    return true;
+}
+
+bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, void *context)
+{
+    struct cached_page *page = page_of(cache, limit);
+    int64_t now_us = clock_us();
+
+    if (page == NULL) {
+        return false;
+    }
+    const struct mark_view view = mark_read(cache->settings->mark);
+    page->used_us = now_us;
+    if (page->fill != NULL && is_joinable(cache, page->fill, &view, now_us)) {
+        wait_for(page->fill, done, context);
+    } else {
+        fill(cache, page, &view, done, context);
     }
     return true;
 }

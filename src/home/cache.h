@@ -21,6 +21,8 @@
 #define CRUDDUR_HOME_CACHE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "db/connection.h"
 
@@ -68,5 +70,23 @@ bool cache_accepts(const struct cache *cache, const struct statement *statement)
  * with pages of other lengths, so the caller must send the statement itself. */
 bool cache_submit(struct cache *cache, const struct statement *statement, cache_done *done,
                   void *context);
+
+/* --- for streams of events, which have no request --- */
+
+/* A page as it was last filled, valid until the next call of the cache. */
+struct cache_look {
+    const char *etag;
+    const char *body;
+    size_t body_length;
+    bool is_current;   /* it has all that the pool wrote and all that the watcher saw */
+    int64_t polled_us; /* when the watcher's last successful poll began; monotonic */
+};
+
+/* Looks at the page of that length. False: it was never filled. */
+bool cache_look(struct cache *cache, const char *limit, struct cache_look *look);
+
+/* Fills the page, with one statement for all that ask for it meanwhile. This is no request: the
+ * watcher keeps its pace, and no counter counts it. False: as in cache_submit. */
+bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, void *context);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -63,32 +64,72 @@ struct mark_view mark_read(const struct mark *mark)
     return view;
 }
 
-void mark_request(struct mark *mark, int64_t now_us)
+/* Stores the time in one of the mark's times, to REQUEST_RESOLUTION_US. */
+static void note_time(_Atomic int64_t *time_us, int64_t now_us)
 {
-    int64_t then_us = atomic_load_explicit(&mark->requested_us, memory_order_relaxed);
+    int64_t then_us = atomic_load_explicit(time_us, memory_order_relaxed);
 
     if (now_us - then_us > REQUEST_RESOLUTION_US) {
-        atomic_store(&mark->requested_us, now_us);
+        atomic_store(time_us, now_us);
     }
-    /* This stores the time and then reads the flag; mark_wait_for_request() stores the flag and
-     * then reads the time. So at least one of the two sees what the other stored, and no wake-up is
-     * lost. */
-    if (atomic_load(&mark->is_watcher_asleep) != 0) {
-        atomic_store(&mark->is_watcher_asleep, 0);
-        syscall(SYS_futex, &mark->is_watcher_asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* The caller has stored a time, and this reads the kind of the sleep; the watcher stores that and
+ * then reads the times. So at least one of the two sees what the other stored, and no wake-up is
+ * lost. */
+static void wake(struct mark *mark)
+{
+    atomic_store(&mark->sleep, MARK_AWAKE);
+    syscall(SYS_futex, &mark->sleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void mark_request(struct mark *mark, int64_t now_us)
+{
+    note_time(&mark->requested_us, now_us);
+    if (atomic_load(&mark->sleep) != MARK_AWAKE) {
+        wake(mark);
     }
+}
+
+void mark_stream(struct mark *mark, int64_t now_us)
+{
+    note_time(&mark->streamed_us, now_us);
+    if (atomic_load(&mark->sleep) == MARK_RESTING) {
+        wake(mark);
+    }
+}
+
+static bool is_long_ago(const _Atomic int64_t *time_us)
+{
+    return clock_us() - atomic_load(time_us) > MARK_IDLE_MS * INT64_C(1000);
+}
+
+bool mark_is_requested(const struct mark *mark)
+{
+    return !is_long_ago(&mark->requested_us);
 }
 
 bool mark_is_idle(const struct mark *mark)
 {
-    return clock_us() - atomic_load(&mark->requested_us) > MARK_IDLE_MS * INT64_C(1000);
+    return is_long_ago(&mark->requested_us) && is_long_ago(&mark->streamed_us);
 }
 
-void mark_wait_for_request(struct mark *mark)
+void mark_rest(struct mark *mark)
 {
-    atomic_store(&mark->is_watcher_asleep, 1);
-    while (atomic_load(&mark->is_watcher_asleep) != 0 && mark_is_idle(mark)) {
-        syscall(SYS_futex, &mark->is_watcher_asleep, FUTEX_WAIT, 1, NULL, NULL, 0);
+    atomic_store(&mark->sleep, MARK_RESTING);
+    while (atomic_load(&mark->sleep) == MARK_RESTING && mark_is_idle(mark)) {
+        syscall(SYS_futex, &mark->sleep, FUTEX_WAIT, MARK_RESTING, NULL, NULL, 0);
     }
-    atomic_store(&mark->is_watcher_asleep, 0);
+    atomic_store(&mark->sleep, MARK_AWAKE);
+}
+
+void mark_pause(struct mark *mark, int ms)
+{
+    const struct timespec longest = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    atomic_store(&mark->sleep, MARK_PAUSING);
+    if (!mark_is_requested(mark)) {
+        syscall(SYS_futex, &mark->sleep, FUTEX_WAIT, MARK_PAUSING, &longest, NULL, 0);
+    }
+    atomic_store(&mark->sleep, MARK_AWAKE);
 }

@@ -4,7 +4,7 @@
  *
  *     worker   counts the writes of the pool   writes, before the response is sent
  *     watcher  publishes what it saw           sequence, server, xmax, then polled_us
- *     worker   wakes the watcher               requested_us, is_watcher_asleep
+ *     worker   wakes the watcher               requested_us, streamed_us, sleep
  *
  * sequence, server and xmax are a seqlock with one writer, the watcher: sequence is odd while the
  * writer changes the other two, and a reader that finds it odd or changed has no consistent values.
@@ -19,7 +19,14 @@
 
 struct snapshot;
 
-enum { MARK_IDLE_MS = 5000 /* without a request, before the watcher sleeps */ };
+enum { MARK_IDLE_MS = 5000 /* without a request or a stream, before the watcher sleeps */ };
+
+/* What the watcher's sleep ends with. */
+enum mark_sleep {
+    MARK_AWAKE,
+    MARK_RESTING, /* with a request for a page, or a stream */
+    MARK_PAUSING  /* with a request for a page, or after its time: there are streams */
+};
 
 struct mark {
     _Atomic uint64_t writes;   /* of the pool, committed or possibly committed */
@@ -28,7 +35,8 @@ struct mark {
     _Atomic uint64_t xmax;
     _Atomic int64_t polled_us;    /* when the watcher's last successful poll began; monotonic */
     _Atomic int64_t requested_us; /* when a page was last requested, to 100 ms; monotonic */
-    _Atomic uint32_t is_watcher_asleep; /* a futex (futex(2)): the watcher sleeps until it is 0 */
+    _Atomic int64_t streamed_us;  /* when a stream was last open, likewise */
+    _Atomic uint32_t sleep;       /* enum mark_sleep; a futex (futex(2)) */
 };
 
 /* One reading of the mark. */
@@ -56,6 +64,10 @@ struct mark_view mark_read(const struct mark *mark);
 /* Call this when a page is requested: keeps the watcher awake, or wakes it. */
 void mark_request(struct mark *mark, int64_t now_us);
 
+/* Call this often, every MARK_IDLE_MS at least, while a stream is open: keeps the watcher from
+ * resting, or wakes it from rest. */
+void mark_stream(struct mark *mark, int64_t now_us);
+
 /* --- for the watcher --- */
 
 /* Publishes what the last poll saw, if it differs from the poll before. */
@@ -64,11 +76,17 @@ void mark_publish(struct mark *mark, const struct snapshot *latest);
 /* Publishes that a poll that began at this time has succeeded, after mark_publish(). */
 void mark_set_polled(struct mark *mark, int64_t began_us);
 
-/* Whether no page has been requested for MARK_IDLE_MS. */
+/* Whether a page has been requested within MARK_IDLE_MS. */
+bool mark_is_requested(const struct mark *mark);
+
+/* Whether no page has been requested and no stream was open for MARK_IDLE_MS. */
 bool mark_is_idle(const struct mark *mark);
 
-/* Sleeps until a page is requested. */
-void mark_wait_for_request(struct mark *mark);
+/* Sleeps until a page is requested or a stream is open. */
+void mark_rest(struct mark *mark);
+
+/* Sleeps for so long, or until a page is requested. */
+void mark_pause(struct mark *mark, int ms);
 
 /* --- for the master --- */
 

@@ -255,6 +255,50 @@ static void test_a_change_that_is_being_noted(void **state)
     assert_hit("page");
 }
 
+static bool is_current(void)
+{
+    struct cache_look look = {.is_current = false};
+
+    return cache_look(cache, "20", &look) && look.is_current;
+}
+
+/* A stream looks at the page, and has it filled. */
+static void test_streams(void **state)
+{
+    struct cache_look look;
+
+    (void)state;
+    assert_false(cache_look(cache, "20", &look));
+    assert_true(cache_refresh(cache, "20", take, NULL));
+    assert_true(cache_refresh(cache, "20", take, NULL)); /* waits for the same */
+    assert_int_equal(asked_count, 1);
+    answer(0, "page", "1/740:740:");
+    assert_true(cache_look(cache, "20", &look) && look.is_current);
+    assert_int_equal(look.polled_us, atomic_load(&mark.polled_us));
+    assert_int_equal(look.body_length, strlen("page"));
+    assert_memory_equal(look.body, "page", look.body_length);
+    assert_string_equal(told, "page");
+    assert_true(atomic_load(&mark.requested_us) == 0); /* that was no request */
+    assert_hit("page");
+    mark_add_write(&mark);
+    assert_false(is_current());
+    assert_true(cache_refresh(cache, "20", take, NULL));
+    answer(1, "newer", "1/741:741:");
+    assert_true(is_current());
+    see(1, 742);
+    assert_false(is_current());
+}
+
+/* The watcher looks less often while there are only streams. */
+static void test_streams_need_no_recent_look(void **state)
+{
+    (void)state;
+    keep("page", "1/740:740:");
+    atomic_store(&mark.polled_us, clock_us() - 2 * CACHE_POLLS_MISSED * WATCH_MS * 1000L);
+    assert_true(is_current());
+    assert_miss();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_coalescing_across_a_write, begin, end),
         cmocka_unit_test_setup_teardown(test_an_older_answer_comes_later, begin, end),
         cmocka_unit_test_setup_teardown(test_a_change_that_is_being_noted, begin, end),
+        cmocka_unit_test_setup_teardown(test_streams, begin, end),
+        cmocka_unit_test_setup_teardown(test_streams_need_no_recent_look, begin, end),
     };
 
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
