@@ -489,6 +489,31 @@ enum fastcgi_sent fastcgi_answer(struct fastcgi *connection, const char *head, s
     return send_at_once(connection, parts, sizeof parts / sizeof parts[0]);
 }
 
+enum fastcgi_sent fastcgi_begin_stream(struct fastcgi *connection, const char *head,
+                                       size_t head_length, const char *part, size_t part_length)
+{
+    unsigned char header[FRAMING_HEADER];
+
+    /* The framing stays: by the request's id an ABORT_REQUEST for it is known. */
+    FCGX_Free(&connection->request, 0);
+    connection->stored = 0;
+    close_gap(connection);
+    framing_output(header, connection->framing.id, head_length + part_length);
+    struct iovec parts[] = {{header, sizeof header},
+                            {(void *)(uintptr_t)head, head_length},
+                            {(void *)(uintptr_t)part, part_length}};
+    return send_at_once(connection, parts, sizeof parts / sizeof parts[0]);
+}
+
+enum fastcgi_sent fastcgi_send_part(struct fastcgi *connection, const char *part, size_t length)
+{
+    unsigned char header[FRAMING_HEADER];
+
+    framing_output(header, connection->framing.id, length);
+    struct iovec parts[] = {{header, sizeof header}, {(void *)(uintptr_t)part, length}};
+    return send_at_once(connection, parts, sizeof parts / sizeof parts[0]);
+}
+
 bool fastcgi_is_reusable(const struct fastcgi *connection)
 {
     return !connection->is_last && !connection->closes_after && !connection->has_failed;

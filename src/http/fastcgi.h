@@ -76,7 +76,15 @@ enum fastcgi_sent {
 enum fastcgi_sent fastcgi_answer(struct fastcgi *connection, const char *head, size_t head_length,
                                  const char *body, size_t body_length);
 
-/* Ends an aborted request without an answer. */
+/* Answers the request with a head and the first part of a body, and does not end it. Its parameters
+ * are gone then, with all memory that the request took. */
+enum fastcgi_sent fastcgi_begin_stream(struct fastcgi *connection, const char *head,
+                                       size_t head_length, const char *part, size_t part_length);
+
+/* A further part, of FRAMING_CONTENT_MAX bytes at most. Not while an earlier one is unsent. */
+enum fastcgi_sent fastcgi_send_part(struct fastcgi *connection, const char *part, size_t length);
+
+/* Ends an aborted request without an answer, or a stream. */
 enum fastcgi_sent fastcgi_end(struct fastcgi *connection);
 
 enum fastcgi_sent fastcgi_send_rest(struct fastcgi *connection);

@@ -175,6 +175,7 @@ enum status request_init(struct request *request, struct arena *arena, char **en
         .idempotency_key = parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
         .signature = parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
         .if_none_match = parameter(envp, "HTTP_IF_NONE_MATCH"),
+        .last_event_id = parameter(envp, "HTTP_LAST_EVENT_ID"),
         .origin = parameter(envp, "HTTP_ORIGIN"),
         .preflight_method = parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
         .remote_addr = parameter(envp, "REMOTE_ADDR"),

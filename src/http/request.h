@@ -45,6 +45,7 @@ struct request {
     const char *idempotency_key;
     const char *signature; /* X-Cruddur-Signature */
     const char *if_none_match;
+    const char *last_event_id;
     const char *origin;
     const char *preflight_method; /* Access-Control-Request-Method */
     const char *remote_addr;

@@ -16,6 +16,13 @@ void response_text(struct response *response, const char *content_type, const ch
     response->body_length = length;
 }
 
+void response_stream(struct response *response, const char *content_type)
+{
+    response_text(response, content_type, "", 0);
+    response->is_stream = true;
+    response_header(response, "X-Accel-Buffering", "no");
+}
+
 void response_empty(struct response *response)
 {
     response->http = 204;
@@ -86,8 +93,11 @@ void response_head(const struct response *response, const struct request *reques
     buf_char(head, ' ');
     buf_text(head, response_reason(response->http));
     if (response->content_type != NULL) {
-        add_line(head, "\r\nContent-Type: ", response->content_type);
-        buf_text(head, "Content-Length: ");
+        buf_text(head, "\r\nContent-Type: ");
+        buf_text(head, response->content_type);
+    }
+    if (response->content_type != NULL && !response->is_stream) {
+        buf_text(head, "\r\nContent-Length: ");
         buf_integer(head, (int64_t)response->body_length);
     }
     add_line(head, "\r\nX-Request-Id: ", request->id);

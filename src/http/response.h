@@ -2,6 +2,7 @@
 #ifndef CRUDDUR_HTTP_RESPONSE_H
 #define CRUDDUR_HTTP_RESPONSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -15,6 +16,7 @@ struct response {
     const char *cache_control; /* NULL: no-store */
     const char *body;          /* borrowed: lives as long as the request or the database result */
     size_t body_length;
+    bool is_stream;     /* the body follows in parts, and its length is not known */
     struct buf headers; /* further header lines, each with its CRLF */
 };
 
@@ -24,6 +26,10 @@ void response_json(struct response *response, const char *body, size_t length);
 /* 200 with this text of another type. */
 void response_text(struct response *response, const char *content_type, const char *body,
                    size_t length);
+
+/* 200 with a body of this type that follows in parts, for as long as it lasts. Its header
+ * X-Accel-Buffering is for nginx, which then passes each part on at once. */
+void response_stream(struct response *response, const char *content_type);
 
 /* An answer without a body, 204. */
 void response_empty(struct response *response);

@@ -32,6 +32,22 @@ static void test_json(void **state)
     response_release(&response);
 }
 
+static void test_stream(void **state)
+{
+    struct response response = {0};
+
+    (void)state;
+    response_stream(&response, "text/event-stream");
+    expect_head(&response, "Status: 200 OK\r\n"
+                           "Content-Type: text/event-stream\r\n"
+                           "X-Request-Id: id-1\r\n"
+                           "X-Content-Type-Options: nosniff\r\n"
+                           "Cache-Control: no-store\r\n"
+                           "X-Accel-Buffering: no\r\n"
+                           "\r\n");
+    response_release(&response);
+}
+
 static void test_empty(void **state)
 {
     struct response response = {0};
@@ -77,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_stream),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_used_again),
     };
