@@ -282,7 +282,7 @@ write_nginx() {
   choose_issuer
   mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
-  install -m 644 "$TOP"/nginx/{cruddur,docs,metrics,web}.conf "$dir/nginx"
+  install -m 644 "$TOP"/nginx/{cruddur,docs,events,metrics,web}.conf "$dir/nginx"
   printf '{"issuer": "%s", "client_id": "%s"}\n' "$issuer" "$client" >"$dir/nginx/web.json"
   sed "s/@PORT@/$port/g; s#@ISSUER@#$(cut -d / -f 1-3 <<<"$issuer")#" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"

@@ -39,6 +39,17 @@ enum decision activities_home(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
+/* The stream's events are made in worker/stream.c, from the cached page of home: there is no
+ * statement of the request. */
+enum decision activities_events(struct call *call, struct response *response,
+                                struct statement *statement)
+{
+    (void)call;
+    (void)statement;
+    response_stream(response, "text/event-stream");
+    return DECISION_STREAM;
+}
+
 /* Reads ?order=. False: the value is neither "oldest" nor "newest". */
 static bool take_order(struct call *call, bool *newest)
 {

@@ -5,6 +5,7 @@
 #include "api/endpoint.h"
 
 handler activities_home;    /* the feed, a list */
+handler activities_events;  /* the feed's changes, a stream */
 handler activities_show;    /* one by its uuid, with its replies */
 handler activities_show_of; /* the same below its author's handle */
 handler activities_create;  /* message, ttl */

@@ -40,6 +40,7 @@ struct call {
 enum decision {
     DECISION_RESPOND, /* the response is finished */
     DECISION_ASK,     /* the statement is to be run; its result makes the response */
+    DECISION_STREAM,  /* the response is the head of a stream of home's events, if one may open */
     DECISION_WAIT     /* for the issuer's keys; no handler returns this */
 };
 

@@ -39,6 +39,7 @@ static const struct endpoint ENDPOINTS[] = {
      .since = SINCE_VIEW,
      .outcomes = {STATUS_CURSOR_EXPIRED},
      .refused = STATUS_CURSOR_INVALID},
+    {.method = METHOD_GET, .pattern = "/api/activities/home/events", .handle = activities_events},
     {.method = METHOD_GET,
      .pattern = "/api/activities/following",
      .handle = social_following,

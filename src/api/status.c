@@ -75,6 +75,7 @@ static const struct {
     [STATUS_DATABASE_UNAVAILABLE] = {503, "database_unavailable"},
     [STATUS_DATABASE_TIMEOUT] = {504, "database_timeout"},
     [STATUS_GROWTH_BEHIND] = {503, "growth_behind"},
+    [STATUS_STREAMS_EXCEED_MAX] = {503, "streams_exceed_max"},
     [STATUS_TOO_MANY_REQUESTS] = {429, "too_many_requests"},
     [STATUS_POSTS_EXCEED_HOURLY_MAX] = {429, "posts_exceed_hourly_max"},
     [STATUS_MESSAGES_EXCEED_HOURLY_MAX] = {429, "messages_exceed_hourly_max"},

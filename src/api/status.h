@@ -63,7 +63,9 @@
 #define STATUS_FOLLOWS_EXCEED_MAX STATUS_OF_API(42)
 #define STATUS_GROWTH_BEHIND STATUS_OF_API(43)
 
-#define STATUS_COUNT STATUS_OF_API(44)
+#define STATUS_STREAMS_EXCEED_MAX STATUS_OF_API(44)
+
+#define STATUS_COUNT STATUS_OF_API(45)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

@@ -133,6 +133,9 @@ static void derive(struct config *config)
     if (config->workers == 0) {
         config->workers = workers_for_processors();
     }
+    if (config->feed_watch == 0) {
+        config->streams = 0;
+    }
     if (config->issuer == NULL && config->cognito_pool != NULL && config->aws_region != NULL) {
         char *host = joined("https://cognito-idp.", config->aws_region, ".amazonaws.com/");
 

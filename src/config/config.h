@@ -15,7 +15,8 @@ enum {
     PER_HOUR_MAX = 100000,
     WORKERS_AUTO_MIN = 4,
     WORKERS_AUTO_MAX = 16,
-    BODY_MAX_LIMIT = 65536 /* bytes */
+    BODY_MAX_LIMIT = 65536, /* bytes */
+    STREAMS_LIMIT = 100000
 };
 
 enum config_action {
@@ -57,9 +58,10 @@ struct config {
     int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
     int purge_interval;                    /* s; 0: this pool purges nothing */
     int repeat_window;                     /* s; 0: none */
-    char *fetcher;                         /* the program */
-    int listen_mode;                       /* permission bits */
-    int backlog;                           /* connections */
+    int streams;     /* of the pool that may be open at a time; 0: none, as where no home is kept */
+    char *fetcher;   /* the program */
+    int listen_mode; /* permission bits */
+    int backlog;     /* connections */
     int workers;
     int body_max;          /* bytes */
     int statement_timeout; /* this and the following: ms */

@@ -150,6 +150,8 @@ static const struct setting SETTINGS[] = {
      .help = "the SQL templates"},
     {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "MS", KIND_NUMBER, AT(statement_timeout),
      "2000", 50, 60000, .help = "PostgreSQL's limit for a statement; below the deadline"},
+    {"CRUDDUR_STREAMS", "--streams", "N", KIND_NUMBER, AT(streams), "1024", 0, STREAMS_LIMIT,
+     .help = "open streams of home's events in the whole pool; more are refused; 0: none"},
     {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "MS", KIND_NUMBER, AT(stuck_timeout), "4500", 1000,
      600000,
      .help = "for a worker with one request, before it is replaced; below fastcgi_read_timeout"},

@@ -35,4 +35,12 @@ struct cache_counts {
     counter misses;
 };
 
+/* Streams of home's events; see worker/stream.h. */
+struct stream_counts {
+    _Atomic int open;
+    counter refused_by_pool;   /* for --streams */
+    counter refused_by_worker; /* for its descriptors */
+    counter stalled;           /* ended, as what was sent was not read */
+};
+
 #endif

@@ -28,6 +28,7 @@ void scoreboard_take(struct scoreboard *scoreboard, size_t slot)
     struct score *score = &scoreboard->scores[slot];
 
     atomic_store(&score->open_connections, 0);
+    atomic_store(&score->streams.open, 0);
     for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
         atomic_store(&score->sessions[lane].open, 0);
     }
@@ -53,6 +54,19 @@ bool scoreboard_has_sessions(const void *scoreboard)
         }
     }
     return open > 0 || atomic_load(&board->has_old_sessions);
+}
+
+int scoreboard_streams(const struct scoreboard *scoreboard)
+{
+    int open = 0;
+
+    for (size_t i = 0; i < atomic_load(&scoreboard->slots_used); i++) {
+        const struct score *score = &scoreboard->scores[i];
+
+        /* A worker that was killed leaves its number behind until the slot has another worker. */
+        open += atomic_load(&score->state) != WORKER_NONE ? atomic_load(&score->streams.open) : 0;
+    }
+    return open;
 }
 
 void score_set(struct score *score, enum worker_state state, const char *route)

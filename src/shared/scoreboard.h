@@ -36,6 +36,7 @@ struct score {
     _Atomic int open_connections;
     struct session_counts sessions[LANE_WORKER_COUNT]; /* by enum lane */
     struct cache_counts cache;
+    struct stream_counts streams;
     struct refusals refusals;
     struct tally tally;
 };
@@ -65,6 +66,9 @@ void scoreboard_take(struct scoreboard *scoreboard, size_t slot);
 /* Whether a worker that serves has a session with the database at this moment. scoreboard is
  * one. */
 bool scoreboard_has_sessions(const void *scoreboard);
+
+/* The streams that are open in the whole pool. */
+int scoreboard_streams(const struct scoreboard *scoreboard);
 
 void score_set(struct score *score, enum worker_state state, const char *route);
 

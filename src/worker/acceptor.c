@@ -84,19 +84,32 @@ void acceptor_close(struct acceptor *acceptor)
 
 /* --- balance --- */
 
-/* Whether another worker that accepts has so many fewer connections that it should get the next
- * one. */
+/* Connections that requests come from: those with a stream cost next to nothing. */
+static int ordinary(const struct score *score)
+{
+    return atomic_load(&score->open_connections) - atomic_load(&score->streams.open);
+}
+
+/* Whether another worker that accepts should get the next connection: it has so many fewer, or not
+ * more and so many fewer streams. */
+static bool is_better(const struct score *other, const struct score *own)
+{
+    int more = ordinary(own) - ordinary(other);
+    int more_streams = atomic_load(&own->streams.open) - atomic_load(&other->streams.open);
+
+    return more > ACCEPTOR_AHEAD_MAX || (more >= 0 && more_streams > ACCEPTOR_STREAMS_AHEAD_MAX);
+}
+
 static bool is_ahead(const struct acceptor *acceptor)
 {
     const struct scoreboard *scoreboard = acceptor->setup->scoreboard;
-    int mine = atomic_load(&acceptor->setup->score->open_connections);
 
     for (size_t i = 0; i < atomic_load(&scoreboard->slots_used); i++) {
         const struct score *score = &scoreboard->scores[i];
         int state = atomic_load(&score->state);
 
         if ((state == WORKER_IDLE || state == WORKER_BUSY) &&
-            mine - atomic_load(&score->open_connections) > ACCEPTOR_AHEAD_MAX) {
+            is_better(score, acceptor->setup->score)) {
             return true;
         }
     }

@@ -7,7 +7,9 @@
  * nearly all of them, and requests waited twice as long. So a worker that has more than
  * ACCEPTOR_AHEAD_MAX connections more than another one puts a new connection into the handover
  * queue. The connection ends at the worker with the fewest, because each that is ahead passes it on
- * again.
+ * again. Connections with an open stream (stream.h) are counted apart: they decide only between
+ * workers that have as many of the others, so that a worker with few streams does not get most of
+ * the requests.
  *
  * States:
  *
@@ -33,7 +35,8 @@ struct clients;
 struct worker_setup;
 
 enum {
-    ACCEPTOR_AHEAD_MAX = 2,    /* connections more than another worker that it may have */
+    ACCEPTOR_AHEAD_MAX = 2, /* connections more than another worker that it may have */
+    ACCEPTOR_STREAMS_AHEAD_MAX = 16,
     ACCEPTOR_POLL_MS = 1,      /* between two checks of the handover queue while YIELDING */
     ACCEPTOR_PATIENCE_MS = 10, /* of YIELDING */
     ACCEPTOR_KEEP_MS = 100,

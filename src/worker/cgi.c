@@ -56,7 +56,8 @@ int cgi_serve(const struct config *config, char **environment)
     }
     service_init(&service, config, catalog, "cruddurd cgi", &links);
     read_body(&exchange, (size_t)config->body_max, &input);
-    if (exchange_begin(&exchange, &service, environment, &input) == DECISION_ASK) {
+    enum decision decision = exchange_begin(&exchange, &service, environment, &input);
+    if (decision == DECISION_ASK) {
         exchange.submission = (struct submission){
             .statement = &exchange.statement,
             .requester = exchange_requester(&exchange),
@@ -66,6 +67,9 @@ int cgi_serve(const struct config *config, char **environment)
         service_submit(&service, &exchange.submission);
         service_finish(&service);
     } else {
+        if (decision == DECISION_STREAM) {
+            exchange_refuse_stream(&exchange);
+        }
         finish(&exchange, NULL, NULL);
     }
     exchange_release(&exchange);

@@ -1,6 +1,7 @@
 #include "worker/client.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 
 #include "api/endpoint.h"
@@ -23,6 +24,7 @@ static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
  *     IDLE ──bytes──► READING ──complete──► [begin]
  *     [begin] ──keys needed──► AWAITING_KEYS ──keys, or too late──► [begin]
  *     [begin] ──statement──► QUERYING ──result──► [answer]
+ *     [begin] ──stream──► STREAMING ──aborted, or the worker leaves──► IDLE, or it is freed
  *     [begin] ──response──► [answer]
  *     [answer] ──socket is full──► SENDING ──all is sent──► IDLE, or CLOSING, or it is freed
  *
@@ -33,6 +35,7 @@ struct client {
     struct watch watch;
     struct fastcgi *fastcgi;
     struct exchange exchange;
+    struct stream stream; /* of STREAMING */
     struct clients *clients;
     enum client_stage stage;
     int64_t end_ms; /* of its time in this stage; of no meaning where others see to it */
@@ -48,8 +51,18 @@ static void enter(struct client *client, enum client_stage stage, int limit_ms)
     client->end_ms = clock_ms() + limit_ms;
 }
 
+/* Takes the stream out, if there is one, and logs its request. */
+static void finish_stream(struct client *client)
+{
+    if (client->stage == CLIENT_STREAMING) {
+        streams_remove(&client->stream);
+        exchange_end_stream(&client->exchange, client->stream.bytes);
+    }
+}
+
 static void close_client(struct client *client)
 {
+    finish_stream(client);
     client->clients->in_stage[client->stage]--;
     atomic_fetch_sub(&client->clients->score->open_connections, 1);
     *client->link = client->next;
@@ -63,6 +76,18 @@ static void close_client(struct client *client)
 
 static void poll_and_serve(struct client *client);
 static void ready(void *of, uint32_t events);
+
+static void stream_stalled(struct stream *stream, bool is_stalled);
+static void stream_ended(struct stream *stream);
+
+static const struct stream_owner STREAM_OWNER = {.stalled = stream_stalled, .ended = stream_ended};
+
+void clients_init(struct clients *clients, struct service *service, struct score *score,
+                  const struct scoreboard *scoreboard, int epoll_fd)
+{
+    *clients = (struct clients){.service = service, .score = score, .epoll_fd = epoll_fd};
+    streams_init(&clients->streams, service, score, scoreboard, &STREAM_OWNER);
+}
 
 void clients_add(struct clients *clients, int fd, const struct buf *buffered)
 {
@@ -163,6 +188,75 @@ static void answer(struct client *client)
     sent(client, how);
 }
 
+/* --- streams --- */
+
+static struct client *client_of(struct stream *stream)
+{
+    return (struct client *)(void *)((char *)stream - offsetof(struct client, stream));
+}
+
+static void stream_stalled(struct stream *stream, bool is_stalled)
+{
+    rearm(client_of(stream), is_stalled ? EVENTS | EPOLLOUT : EVENTS);
+}
+
+static void stream_ended(struct stream *stream)
+{
+    close_client(client_of(stream));
+}
+
+/* Ends the response, which is complete then, unless its peer does not read. */
+static void end_stream(struct client *client)
+{
+    bool is_stalled = client->stream.state == STREAM_STALLED;
+
+    finish_stream(client);
+    enum fastcgi_sent how = is_stalled ? FASTCGI_BROKEN : fastcgi_end(client->fastcgi);
+    enter(client, CLIENT_IDLE, 0);
+    client->has_missed_event = true;
+    sent(client, how == FASTCGI_SENT ? FASTCGI_SENT : FASTCGI_BROKEN);
+}
+
+static void open_stream(struct client *client)
+{
+    struct exchange *exchange = &client->exchange;
+    struct streams *streams = &client->clients->streams;
+    const char *head, *body;
+    size_t head_length, body_length;
+
+    if (!streams_admit(streams)) {
+        exchange_refuse_stream(exchange);
+    }
+    if (!exchange->response.is_stream || exchange->request.method == METHOD_HEAD) {
+        answer(client);
+        return;
+    }
+    exchange_answer(exchange, &head, &head_length, &body, &body_length);
+    count(client);
+    enter(client, CLIENT_STREAMING, 0);
+    bool is_open = streams_add(streams, &client->stream, client->fastcgi, head, head_length,
+                               exchange->request.last_event_id);
+    exchange_trim(exchange);
+    if (!is_open) {
+        close_client(client);
+    } else if (streams->is_leaving) {
+        end_stream(client);
+    }
+}
+
+/* What comes while the stream is open: the peer leaves or aborts it, or reads again. A peer that
+ * closes one half only leaves as well. */
+static void stream_ready(struct client *client, uint32_t events)
+{
+    bool has_left = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+
+    if (has_left || ((events & EPOLLOUT) != 0 && !streams_flush(&client->stream))) {
+        close_client(client);
+    } else if (fastcgi_poll_abort(client->fastcgi) == FASTCGI_ABORTED) {
+        end_stream(client);
+    }
+}
+
 static void take_result(void *context, const struct result *result, const struct cache_info *info)
 {
     struct client *client = context;
@@ -187,6 +281,9 @@ static void proceed(struct client *client, enum decision decision)
             .context = client,
         };
         service_submit(client->clients->service, &client->exchange.submission);
+        break;
+    case DECISION_STREAM:
+        open_stream(client);
         break;
     case DECISION_WAIT:
         if (client->stage != CLIENT_AWAITING_KEYS) {
@@ -329,6 +426,9 @@ static void ready(void *of, uint32_t events)
             poll_and_serve(client);
         }
         break;
+    case CLIENT_STREAMING:
+        stream_ready(client, events);
+        break;
     case CLIENT_SENDING:
         if (has_left || (events & EPOLLOUT) != 0) {
             sent(client, fastcgi_send_rest(client->fastcgi));
@@ -421,6 +521,7 @@ static bool update_keys_version(struct clients *clients)
 
 void clients_proceed(struct clients *clients)
 {
+    streams_proceed(&clients->streams);
     if (!is_timing(clients)) {
         return;
     }
@@ -433,7 +534,8 @@ void clients_proceed(struct clients *clients)
     }
 }
 
-int clients_wait_ms(const struct clients *clients)
+/* As clients_wait_ms, without the streams. */
+static int own_wait_ms(const struct clients *clients)
 {
     int64_t first = INT64_MAX;
 
@@ -454,6 +556,11 @@ int clients_wait_ms(const struct clients *clients)
     return clock_left_ms(first);
 }
 
+int clients_wait_ms(const struct clients *clients)
+{
+    return clock_sooner(own_wait_ms(clients), streams_wait_ms(&clients->streams));
+}
+
 /* --- leaving --- */
 
 bool clients_are_busy(const struct clients *clients)
@@ -467,6 +574,17 @@ void clients_poll(struct clients *clients)
         next = client->next;
         if (client->stage == CLIENT_IDLE || client->stage == CLIENT_READING) {
             poll_and_serve(client);
+        }
+    }
+}
+
+void clients_end_streams(struct clients *clients)
+{
+    clients->streams.is_leaving = true;
+    for (struct client *client = clients->first, *next; client != NULL; client = next) {
+        next = client->next;
+        if (client->stage == CLIENT_STREAMING) {
+            end_stream(client);
         }
     }
 }
@@ -541,4 +659,5 @@ void clients_close(struct clients *clients)
     while (clients->first != NULL) {
         close_client(clients->first);
     }
+    streams_release(&clients->streams);
 }

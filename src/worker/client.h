@@ -10,6 +10,7 @@
 #include "shared/handover.h"
 #include "shared/scoreboard.h"
 #include "worker/service.h"
+#include "worker/stream.h"
 
 struct client;
 
@@ -17,9 +18,10 @@ enum client_stage {
     CLIENT_IDLE,
     CLIENT_READING,       /* a part of the request has arrived; request_timeout at most, then 408 */
     CLIENT_AWAITING_KEYS, /* the issuer's keys are being fetched; CLIENT_KEYS_WAIT_MS at most */
-    CLIENT_QUERYING, /* its statement is queued or sent; db/connection.c enforces the deadline */
-    CLIENT_SENDING,  /* the socket is full; CLIENT_SEND_TIMEOUT_MS at most */
-    CLIENT_CLOSING,  /* until the peer has closed its side; CLIENT_SEND_TIMEOUT_MS at most */
+    CLIENT_QUERYING,  /* its statement is queued or sent; db/connection.c enforces the deadline */
+    CLIENT_STREAMING, /* it gets events until it leaves; stream.c enforces the limits */
+    CLIENT_SENDING,   /* the socket is full; CLIENT_SEND_TIMEOUT_MS at most */
+    CLIENT_CLOSING,   /* until the peer has closed its side; CLIENT_SEND_TIMEOUT_MS at most */
     CLIENT_STAGES
 };
 
@@ -33,10 +35,15 @@ struct clients {
     struct service *service;
     struct score *score;
     struct client *first;
+    struct streams streams;
     int in_stage[CLIENT_STAGES];
     uint32_t keys_version; /* of the last look at the parked ones */
     int epoll_fd;
 };
+
+/* Begins without a client. scoreboard: the pool's. All must outlive the clients. */
+void clients_init(struct clients *clients, struct service *service, struct score *score,
+                  const struct scoreboard *scoreboard, int epoll_fd);
 
 /* Takes a connected socket over, with the bytes that another worker has read from it. */
 void clients_add(struct clients *clients, int fd, const struct buf *buffered);
@@ -50,9 +57,13 @@ int clients_wait_ms(const struct clients *clients);
 /* Whether a request is under way, from its first byte to its answer's last. */
 bool clients_are_busy(const struct clients *clients);
 
-/* For a worker that leaves. */
+/* --- for a worker that leaves --- */
+
 /* Serves what has arrived without an event so far. */
 void clients_poll(struct clients *clients);
+
+/* Ends all streams, and from now on each that opens: no client waits for more than its end. */
+void clients_end_streams(struct clients *clients);
 
 /* Goes on with the keys that there are, for all requests that await others. */
 void clients_stop_awaiting_keys(struct clients *clients);

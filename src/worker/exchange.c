@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/problem.h"
+#include "api/status.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -17,7 +18,10 @@
 #include "identity/signature.h"
 #include "worker/refusals.h"
 
-enum { CLIENT_CLOSED_REQUEST = 499 /* nginx's own */ };
+enum {
+    CLIENT_CLOSED_REQUEST = 499, /* nginx's own */
+    REFUSED_STREAM_RETRY_S = 10
+};
 
 void exchange_release(struct exchange *exchange)
 {
@@ -294,6 +298,31 @@ void exchange_log(const struct exchange *exchange)
     log_milliseconds(&line, "db_ms", exchange->database_us);
     log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
     log_end(&line);
+}
+
+void exchange_refuse_stream(struct exchange *exchange)
+{
+    response_release(&exchange->response);
+    problem_respond_later(&exchange->response, &exchange->request, STATUS_STREAMS_EXCEED_MAX,
+                          REFUSED_STREAM_RETRY_S);
+}
+
+void exchange_trim(struct exchange *exchange)
+{
+    int http = exchange->response.http;
+
+    response_release(&exchange->response);
+    exchange->response.http = http;
+    arena_release(&exchange->arena);
+    buf_release(&exchange->head);
+}
+
+void exchange_end_stream(struct exchange *exchange, uint64_t bytes)
+{
+    exchange->response.body_length = bytes;
+    exchange->took_us = clock_us() - exchange->started_us;
+    exchange_log(exchange);
+    exchange_release(exchange);
 }
 
 void exchange_abandon(struct exchange *exchange)

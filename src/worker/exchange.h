@@ -2,7 +2,8 @@
  * the statement, and send the bytes.
  *
  *     exchange_begin ──► DECISION_WAIT ──► exchange_resume ──► DECISION_ASK ──► exchange_result
- *                    └──────────────────► DECISION_RESPOND ──► exchange_answer, _log, _release
+ *                    ├──────────────────► DECISION_RESPOND ──► exchange_answer, _log, _release
+ *                    └──────────────────► DECISION_STREAM ──► exchange_answer, _trim, _end_stream
  *
  * All memory of the request is in its arena, which exchange_release() frees. response.body may
  * point into the result of the statement, so that the answer must be taken within its callback. */
@@ -78,6 +79,15 @@ void exchange_abandon(struct exchange *exchange);
 
 /* Logs the request's line. */
 void exchange_log(const struct exchange *exchange);
+
+/* Answers that no stream opens. */
+void exchange_refuse_stream(struct exchange *exchange);
+
+/* For a stream whose head was sent: gives the memory back, and keeps what its line needs. */
+void exchange_trim(struct exchange *exchange);
+
+/* The line of a stream that has ended, after so many bytes of body, and as exchange_release(). */
+void exchange_end_stream(struct exchange *exchange, uint64_t bytes);
 
 /* Gives all its memory back and zeroes it. */
 void exchange_release(struct exchange *exchange);

@@ -31,6 +31,15 @@ static void add_sessions(struct session_counts *sum, const struct session_counts
     counter_add(&sum->ended, counter_value(&more->ended));
 }
 
+static void add_streams(struct stream_counts *sum, const struct score *score)
+{
+    const struct stream_counts *more = &score->streams;
+
+    counter_add(&sum->refused_by_pool, counter_value(&more->refused_by_pool));
+    counter_add(&sum->refused_by_worker, counter_value(&more->refused_by_worker));
+    counter_add(&sum->stalled, counter_value(&more->stalled));
+}
+
 static void add_score(struct sum *sum, const struct score *score)
 {
     sum->workers[atomic_load(&score->state)]++;
@@ -41,6 +50,7 @@ static void add_score(struct sum *sum, const struct score *score)
     counter_add(&sum->score.cache.hits, counter_value(&score->cache.hits));
     counter_add(&sum->score.cache.coalesced, counter_value(&score->cache.coalesced));
     counter_add(&sum->score.cache.misses, counter_value(&score->cache.misses));
+    add_streams(&sum->score.streams, score);
     refusals_add(&sum->score.refusals, &score->refusals);
     tally_add(&sum->score.tally, &score->tally);
 }
@@ -102,6 +112,22 @@ static void write_cache(const struct cache_counts *cache, struct buf *text)
     exposition_labelled(text, NAME, "source", "asked", counter_value(&cache->misses));
 }
 
+static void write_streams(const struct scoreboard *scoreboard, const struct stream_counts *streams,
+                          struct buf *text)
+{
+    static const char REFUSED[] = "cruddur_streams_refused_total";
+
+    exposition_one(text, "cruddur_streams", "gauge", "Open streams of home's events.",
+                   (uint64_t)scoreboard_streams(scoreboard));
+    exposition_begin(text, REFUSED, "counter", "Streams that were refused, by the limit.");
+    exposition_labelled(text, REFUSED, "limit", "pool", counter_value(&streams->refused_by_pool));
+    exposition_labelled(text, REFUSED, "limit", "worker",
+                        counter_value(&streams->refused_by_worker));
+    exposition_one(text, "cruddur_streams_stalled_total", "counter",
+                   "Streams that were ended because their client did not read.",
+                   counter_value(&streams->stalled));
+}
+
 void metrics_write(const void *of, struct buf *text)
 {
     const struct scoreboard *scoreboard = of;
@@ -118,6 +144,7 @@ void metrics_write(const void *of, struct buf *text)
     write_workers(scoreboard, sum, text);
     write_database(scoreboard, sum, text);
     write_cache(&sum->score.cache, text);
+    write_streams(scoreboard, &sum->score.streams, text);
     refusals_write(&sum->score.refusals, text);
     tally_write(&sum->score.tally, text);
     memory_free(sum);

@@ -205,6 +205,7 @@ static void leave(struct worker *worker)
     score_set(worker->setup->score, WORKER_DRAINING, NULL);
     acceptor_close(&worker->acceptor);
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->setup->life_fd, NULL);
+    clients_end_streams(&worker->clients);
     clients_stop_awaiting_keys(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
         acceptor_drain(&worker->acceptor);
@@ -222,8 +223,8 @@ static bool start(struct worker *worker)
 {
     const struct worker_setup *setup = worker->setup;
 
-    worker->clients = (struct clients){
-        .service = &worker->service, .score = setup->score, .epoll_fd = worker->epoll_fd};
+    clients_init(&worker->clients, &worker->service, setup->score, setup->scoreboard,
+                 worker->epoll_fd);
     worker->acceptor = (struct acceptor){
         .setup = setup, .clients = &worker->clients, .epoll_fd = worker->epoll_fd};
     worker->life_watch = (struct watch){life_ready, worker};

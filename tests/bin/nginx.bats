@@ -27,7 +27,7 @@ teardown_file() {
 
 start_quickstart() {
   mkdir -p "$FOLDER/quickstart/tmp" "$FOLDER/quickstart/log"
-  cp "$FOLDER"/shipped/{cruddur,docs,metrics,web}.conf "$FOLDER/quickstart"
+  cp "$FOLDER"/shipped/{cruddur,docs,events,metrics,web}.conf "$FOLDER/quickstart"
   sed "s/@PORT@/$PORT/g" "$TOP/nginx/quickstart.conf.in" >"$FOLDER/quickstart/nginx.conf"
   start_nginx "$FOLDER/quickstart/nginx.conf" "$FOLDER/quickstart/"
 }

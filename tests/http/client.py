@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import threading
 
@@ -9,6 +10,7 @@ from waiting import PATIENCE
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+EVENT_STREAM = "text/event-stream"
 
 
 class Reply:
@@ -53,6 +55,17 @@ def request_bytes(method, target, body=None, headers=None):
     return text.encode("utf-8", "surrogateescape") + b"\r\n" + (body or b"")
 
 
+def first_event(response):
+    """The bytes up to its end."""
+    text = b""
+    while not re.search(rb"^data:[^\n]*\n\n\Z", text, re.M):
+        line = response.readline()
+        if not line:
+            break
+        text += line
+    return text
+
+
 class Connection:
     """A connection that is kept over several requests."""
 
@@ -72,9 +85,11 @@ class Connection:
         self.socket.sendall(data)
 
     def read_reply(self, method="GET"):
+        """The answer; of a stream of events its beginning, up to the first event's end. The connection is of no further use then."""
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
-        return Reply(response.status, response.headers, response.read())
+        is_stream = response.headers["Content-Type"] == EVENT_STREAM and method != "HEAD"
+        return Reply(response.status, response.headers, first_event(response) if is_stream else response.read())
 
     def ask(self, method, target, body=None, headers=None):
         self.send(request_bytes(method, target, body, headers))
@@ -82,7 +97,7 @@ class Connection:
 
 
 class LastingConnection(Connection):
-    """One that is made anew when the server says that it closes it (nginx: after 1000 requests)."""
+    """One that is made anew when the server says that it closes it (nginx: after 1000 requests), and after a stream."""
 
     def __init__(self, port):
         super().__init__(port)
@@ -90,7 +105,7 @@ class LastingConnection(Connection):
 
     def ask(self, *arguments):
         reply = super().ask(*arguments)
-        if reply.headers["Connection"] == "close":
+        if reply.headers["Connection"] == "close" or reply.headers["Content-Type"] == EVENT_STREAM:
             self.close()
             super().__init__(self.port)
         return reply

@@ -26,7 +26,7 @@ class Front:
         self.access_log = Log(self.prefix / "log/nginx-access.log")
         for name in ("tmp", "log"):
             (self.prefix / name).mkdir(parents=True)
-        for name in ("cruddur.conf", "docs.conf", "metrics.conf", "web.conf"):
+        for name in ("cruddur.conf", "docs.conf", "events.conf", "metrics.conf", "web.conf"):
             text = (TOP / "nginx" / name).read_text()
             (self.prefix / name).write_text(TIMEOUT.sub(rf"\1 {timeout}s;", text) if timeout else text)
         self.process = None

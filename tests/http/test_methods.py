@@ -10,6 +10,7 @@ PATHS = {
     "/livez": READS,
     "/readyz": READS,
     "/api/activities/home": READS,
+    "/api/activities/home/events": READS,
     "/api/activities/following": READS,
     "/api/activities/notifications": READS,
     "/api/activities/notifications/unread": READS,
@@ -34,6 +35,7 @@ PATHS = {
     "/api/users/@londo/follow": "PUT, DELETE, OPTIONS",
 }
 READABLE = [path for path, allowed in PATHS.items() if allowed == READS]
+ENDING = [path for path in READABLE if not path.endswith("/events")]  # test_events.py has the HEAD of a stream
 CHANGING = {"Date", "X-Request-Id", "Server", "Connection"}
 
 
@@ -45,7 +47,7 @@ def stable(headers):
     return {name: value for name, value in headers.items() if name not in CHANGING}
 
 
-@pytest.mark.parametrize("target", [*READABLE, "/api/activities/home?limit=0", "/api/nothing", "/nothing"])
+@pytest.mark.parametrize("target", [*ENDING, "/api/activities/home?limit=0", "/api/nothing", "/nothing"])
 def test_head_is_get_without_its_body(service, target):
     with service.connect() as connection:
         whole = connection.ask("GET", target)

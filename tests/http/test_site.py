@@ -9,6 +9,7 @@ import resource
 import pytest
 
 from client import JSON, PROBLEM, Client, request_bytes
+from events import HttpStream
 from front import Front, lone_front
 from places import TOP
 from service import Pool
@@ -145,6 +146,23 @@ def test_no_room_in_the_pool(database):
             reply = front.get("/livez", Accept=PROBLEM)
             assert (reply.status, reply.codes, reply.headers["Retry-After"]) == (503, ["service_unavailable"], "1")
         assert [connection.read_reply().status for connection in waiting] == [200] * 3
+
+
+def test_streams_of_one_client_have_a_limit_of_their_own(site):
+    """Which leaves its requests theirs."""
+    limits = {name: int(re.search(rf"limit_conn {name} (\d+);", (TOP / "nginx" / file).read_text())[1])
+              for name, file in (("cruddur_streams", "events.conf"), ("cruddur_connections", "site.conf"))}  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        for _ in range(limits["cruddur_streams"]):
+            assert stack.enter_context(HttpStream(site, **SITE_NAME)).status == 200
+        refused = stack.enter_context(HttpStream(site, **SITE_NAME))
+        assert (refused.status, refused.codes(), refused.headers["Retry-After"]) == (429, ["too_many_requests"], "1")
+        waiting = [stack.enter_context(site.connect()) for _ in range(limits["cruddur_connections"] - 1)]
+        for connection in waiting:
+            connection.send(request_bytes("POST", "/api/activities", headers=SITE_NAME | {"Content-Length": "100"}))
+        assert site.ask("GET", "/livez", headers=SITE_NAME).status == 200
+        other = Client(site.port, source="127.0.0.7")
+        assert stack.enter_context(HttpStream(other, **SITE_NAME)).read_event()
 
 
 # --- one client among rude ones ---

@@ -223,11 +223,52 @@ static void test_more_that_come_do_not_keep_it_waiting(void **state)
     expect_connections("none waits", MANY + peer_count, 0, 0);
 }
 
+/* As if the worker had so many connections with a stream, and so many others. */
+static void have_streams(int worker, int streams, int others)
+{
+    have(worker, streams + others);
+    atomic_store(&sides[worker].setup.score->streams.open, streams);
+}
+
+static void test_streams_are_shared_out(void **state)
+{
+    (void)state;
+    have_streams(0, ACCEPTOR_STREAMS_AHEAD_MAX, 0);
+    connect_one();
+    turn(0);
+    expect_connections("kept", ACCEPTOR_STREAMS_AHEAD_MAX + 1, 0, 0);
+    have_streams(0, ACCEPTOR_STREAMS_AHEAD_MAX + 1, 0);
+    connect_one();
+    turn(0);
+    turn(1);
+    expect_connections("passed on", ACCEPTOR_STREAMS_AHEAD_MAX + 1, 1, 0);
+}
+
+/* It would get all requests until it had as many streams as the others. */
+static void test_few_streams_draw_no_connections(void **state)
+{
+    (void)state;
+    have_streams(0, MANY, 0);
+    have_streams(1, 0, 1);
+    have_streams(2, 0, 1);
+    connect_one();
+    turn(0);
+    expect_connections("kept", MANY + 1, 1, 1);
+    have_streams(0, 0, ACCEPTOR_AHEAD_MAX + 1);
+    have_streams(1, MANY, 0);
+    connect_one();
+    turn(0);
+    turn(1);
+    expect_connections("passed on to one with many streams", ACCEPTOR_AHEAD_MAX + 1, MANY + 1, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_that_is_not_ahead_keeps_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_that_is_ahead_passes_it_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_streams_are_shared_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_few_streams_draw_no_connections, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_ends_at_the_one_with_fewest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_that_take_none_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_others_do_not_take_is_taken_back, set_up,

@@ -124,6 +124,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
         {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "49", "50", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
+        {"CRUDDUR_STREAMS", "--streams", "-1", "0", "100000", "100001"},
         {"CRUDDUR_STUCK_TIMEOUT", "--stuck-timeout", "999", "3001", "600000", "600001"},
         {"CRUDDUR_WORKERS", "--workers", "-1", "0", "64", "65"},
     };
@@ -655,6 +656,7 @@ static void test_help_lists_every_setting(void **state)
         "--slow-timeout MS   CRUDDUR_SLOW_TIMEOUT   [1000]\n",
         "--sql-dir DIR   CRUDDUR_SQL_DIR   [" SQL_DIR "]\n",
         "--statement-timeout MS   CRUDDUR_STATEMENT_TIMEOUT   [2000]\n",
+        "--streams N   CRUDDUR_STREAMS   [1024]\n",
         "--stuck-timeout MS   CRUDDUR_STUCK_TIMEOUT   [4500]\n",
         "--workers N   CRUDDUR_WORKERS   [0]\n",
     };
@@ -712,7 +714,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 43);
+    assert_int_equal(settings, 44);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

@@ -58,6 +58,7 @@ static void test_contract(void **state)
         {"generic_500", 500, false},
         {"not_implemented", 501, false},
         {"database_unavailable", 503, true},
+        {"streams_exceed_max", 503, true},
         {"database_timeout", 504, true},
         {"too_many_requests", 429, true},
     };
