@@ -1,7 +1,8 @@
 /*
  * A list that is kept up to date: home, those one follows, a user's posts, notifications.
  *
- * The first page is asked for again from time to time, by its ETag or by what has come since, where the API has that. New rows wait
+ * The first page is asked for again from time to time, or when a stream says that it has changed, by its ETag or by what has come since,
+ * where the API has that. New rows wait
  * behind a button, so that nothing moves while one reads; rows that are shown already are renewed in their place. A row that is missing
  * between others that are there, or that has expired, is taken away.
  */
@@ -26,6 +27,7 @@ import { announce } from "./toast.js";
  * @property {(row: Row) => string} [timeOf] by which the list is ordered
  * @property {boolean} [isSince] asked by ?since= instead of the first page
  * @property {boolean} [isOnce] not asked again
+ * @property {string} [events] the path of the stream that tells of another ETag of the first page
  * @property {(element: HTMLElement, row: Row) => void} [onSeen] the row is on the screen
  * @property {(body: any) => void} [onPage] called with the first page, each time that it has come
  */
@@ -66,7 +68,8 @@ export class List {
       this.load();
     }
     if (!this.kind.isOnce) {
-      this.stop ??= follow(() => this.ask());
+      const path = this.kind.events;
+      this.stop ??= follow(() => this.ask(), 1, path ? { path, isNews: ({ etag }) => etag !== this.etag } : undefined);
     }
   }
 
@@ -127,10 +130,10 @@ export class List {
     this.settle();
   }
 
-  /** Asks what has changed. */
+  /** Asks what has changed. Fails before there is a page to compare with. */
   async ask() {
     if (!this.isLoaded) {
-      return;
+      throw new Error("not loaded yet");
     }
     if (this.kind.isSince && this.since) {
       await this.askSince();

@@ -1,13 +1,15 @@
 /*
- * Asks again from time to time while the page is seen. Views know only follow() and nudge(): a stream of events takes the timer's
- * place in this module alone.
+ * Asks again while the page is seen: from time to time, or when a stream of events says that there is something to ask for, and where the
+ * stream does not pass from time to time again. Views know only follow() and nudge().
  */
 
 import { config } from "./session.js";
+import { Stream } from "./stream.js";
 
 const SECONDS = 5;
 
-/** @typedef {{ask: () => Promise<void>, every: number, isBusy: boolean, turn: number}} Follower */
+/** @typedef {{path: string, isNews: (data: any) => boolean}} Events a stream, and which of its events are a reason to ask */
+/** @typedef {{ask: () => Promise<void>, every: number, isBusy: boolean, isDue: boolean, asked: number, turn: number, stream: Stream | null}} Follower */
 
 /** @type {Set<Follower>} */
 const followers = new Set();
@@ -15,12 +17,21 @@ const followers = new Set();
 /**
  * @param {() => Promise<void>} ask may fail: the next turn repeats it
  * @param {number} [every] in turns
+ * @param {Events} [events]
  * @returns {() => void} ends it
  */
-export function follow(ask, every = 1) {
-  const follower = { ask, every, isBusy: false, turn: 0 };
+export function follow(ask, every = 1, events) {
+  /** @type {Follower} */
+  const follower = { ask, every, isBusy: false, isDue: false, asked: 0, turn: 0, stream: null };
+  if (events) {
+    follower.stream = new Stream(events.path, (data) => events.isNews(data) && tell(follower));
+  }
   followers.add(follower);
-  return () => followers.delete(follower);
+  setStreams();
+  return () => {
+    followers.delete(follower);
+    follower.stream?.stop();
+  };
 }
 
 /** Asks at once. */
@@ -31,34 +42,66 @@ export function nudge() {
   });
 }
 
+function interval() {
+  return (config.poll_seconds ?? SECONDS) * 1000;
+}
+
+function isSeen() {
+  return document.visibilityState === "visible";
+}
+
+/** A browser has few connections for a site, so a page that is not seen has no stream. */
+function setStreams() {
+  followers.forEach(({ stream }) => (isSeen() ? stream?.start() : stream?.stop()));
+}
+
+/**
+ * There is something to ask for. Events may come quickly one after the other: it is asked as often as the timer would, at most.
+ * @param {Follower} follower
+ */
+function tell(follower) {
+  follower.isDue = true;
+  if (Date.now() - follower.asked >= interval()) {
+    askFor(follower);
+  }
+}
+
 /** @param {Follower} follower */
 async function askFor(follower) {
   if (follower.isBusy) {
     return;
   }
   follower.isBusy = true;
+  follower.isDue = false;
+  follower.asked = Date.now();
   try {
     await follower.ask();
   } catch {
     // The service is away, or the view is: the next turn shows it.
+    follower.isDue = true;
   } finally {
     follower.isBusy = false;
   }
 }
 
 function turn() {
-  if (document.visibilityState === "visible") {
+  if (isSeen()) {
     for (const follower of followers) {
       follower.turn = (follower.turn + 1) % follower.every;
-      if (follower.turn === 0) {
+      if (follower.stream?.isAlive ? follower.isDue : follower.turn === 0) {
         askFor(follower);
       }
     }
   }
-  setTimeout(turn, (config.poll_seconds ?? SECONDS) * 1000);
+  setTimeout(turn, interval());
 }
 
 export function startLive() {
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && nudge());
+  document.addEventListener("visibilitychange", () => {
+    setStreams();
+    if (isSeen()) {
+      nudge();
+    }
+  });
   turn();
 }

@@ -15,6 +15,7 @@ export function show({ signal, query }) {
     {
       ...postKind(),
       path: "/api/activities/home",
+      events: "/api/activities/home/events",
       label: "Newest posts",
       empty: "Nothing is here at the moment. Everything that was has expired: write something.",
     },

@@ -1,0 +1,101 @@
+/*
+ * A stream of Server-Sent Events, read by fetch: EventSource shows no comments, by which a stream that is quiet is told from one that a
+ * proxy holds back or a sleeping laptop has lost.
+ */
+
+const SILENCE = 40_000; // ms without a byte: the service sends a comment every 15 s
+const REFUSED = 60_000; // ms before a stream that was refused, or did not pass, is tried again
+const RETRY = 3_000; // ms, until the stream says another time
+
+export class Stream {
+  /**
+   * @param {string} path
+   * @param {(data: any) => void} onEvent
+   */
+  constructor(path, onEvent) {
+    this.path = path;
+    this.onEvent = onEvent;
+    /** Whether it passes at the moment. */
+    this.isAlive = false;
+    this.id = "";
+    this.retry = RETRY;
+    /** @type {AbortController | null} */
+    this.open = null;
+  }
+
+  start() {
+    if (this.open === null) {
+      this.open = new AbortController();
+      this.run(this.open.signal);
+    }
+  }
+
+  stop() {
+    this.open?.abort();
+    this.open = null;
+    this.isAlive = false;
+  }
+
+  /** @param {AbortSignal} signal */
+  async run(signal) {
+    while (!signal.aborted) {
+      const pause = await this.read(signal).then(
+        () => this.retry,
+        () => REFUSED,
+      );
+      if (!signal.aborted) {
+        this.isAlive = false;
+        await new Promise((resolve) => setTimeout(resolve, pause, null));
+      }
+    }
+  }
+
+  /**
+   * One connection, to its end. It fails if it was refused, or silent for too long.
+   * @param {AbortSignal} signal
+   */
+  async read(signal) {
+    const given = new AbortController();
+    const giveUp = () => given.abort();
+    /** @type {Promise<never>} */
+    const givenUp = new Promise((_, reject) => given.signal.addEventListener("abort", () => reject(new Error("given up"))));
+    givenUp.catch(() => undefined);
+    let timer = setTimeout(giveUp, SILENCE);
+    signal.addEventListener("abort", giveUp);
+    try {
+      const headers = this.id ? { "Last-Event-ID": this.id } : undefined;
+      const answer = await Promise.race([fetch(this.path, { headers, cache: "no-store", signal: given.signal }), givenUp]);
+      if (answer.status !== 200 || answer.body === null) {
+        throw new Error(`${answer.status}`);
+      }
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { done, value } = await Promise.race([reader.read(), givenUp]);
+        if (done) {
+          return;
+        }
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, SILENCE);
+        const blocks = (text + value).split("\n\n");
+        text = blocks.pop() ?? "";
+        blocks.forEach((block) => this.take(block));
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
+      given.abort();
+    }
+  }
+
+  /** @param {string} block */
+  take(block) {
+    const fields = new Map(block.split("\n").map((line) => /** @type {[string, string]} */ (line.split(/: ?(.*)/s, 2))));
+    this.retry = Number(fields.get("retry") ?? this.retry);
+    this.id = fields.get("id") ?? this.id;
+    this.isAlive = true;
+    if (fields.has("data")) {
+      this.onEvent(JSON.parse(fields.get("data") ?? "null"));
+    }
+  }
+}
