@@ -135,7 +135,9 @@ write_upstream() {
 # write_pool_server NAME PORT
 write_pool_server() {
   write_upstream "$1" "$sockets/$1/web/cruddurd.sock"
-  write_server "$1" "$2" "fastcgi_pass $1"
+  printf 'upstream %s_events {\n    server unix:%s;\n}\n' "$1" "$sockets/$1/web/cruddurd.sock"
+  sed "s,fastcgi_pass cruddurd_events;,fastcgi_pass $1_events;," "$dir/nginx/events.conf" >"$dir/nginx/events-$1.conf"
+  write_server "$1" "$2" "fastcgi_pass $1" "include events-$1.conf;"
 }
 
 # write_http_server NAME PORT: keep-alive to a peer that speaks HTTP, with the buffers that the pools have.
@@ -164,6 +166,15 @@ write_nginx_server() {
   write_server "$1" "$2" 'return 404' \
     "location = /api/health-check { $headers return 200 '{\"success\":true,\"ver\":1}'; }" \
     "location = ${3%%\?*} { $headers types {} sendfile on; tcp_nopush on; alias $dir/nginx/home.json; }"
+}
+
+# make_room_for_streams: nginx takes two connections for each.
+make_room_for_streams() {
+  sed -i -e 's/worker_connections [0-9]*;/worker_connections 16384;/' "$dir/nginx/nginx.conf"
+}
+
+reload_nginx() {
+  kill -s HUP "$(<"$dir/pids/nginx")"
 }
 
 # add_servers: quickstart's nginx.conf with the servers of stdin beside its own; its log is written, but kept nowhere.

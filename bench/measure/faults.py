@@ -16,6 +16,7 @@ import outages
 import prepare
 import processes
 import settings
+import streams
 import traces
 from database import Database
 from pool import Pool, command_of, eventually, secret_file, with_options
@@ -40,8 +41,9 @@ FAULTS = (
     attacks.long_threads,
     attacks.many_follows,
     attacks.slow_crowd,
+    streams.streams,
 )
-FULL_SPEED = (crowds.overload,)  # it takes the whole machine itself
+FULL_SPEED = (crowds.overload, streams.streams)  # they take the whole machine themselves
 
 
 class Scene:

@@ -69,6 +69,7 @@ FAULT_ROUNDS = {
     "long_threads": (3, 1),
     "many_follows": (3, 1),
     "slow_crowd": (3, 1),
+    "streams": (3, 1),
 }
 CALM_PER_SECOND = 200  # of the calm pool, which nothing happens to
 LOOK_SECONDS = 0.1  # at how busy the machine is, before each round
@@ -99,3 +100,8 @@ ATTACK_REPLIES = 10_000  # as many as an activity may have
 ATTACK_REPLIES_QUICK = 500
 ATTACK_FOLLOWS = 5000  # as many as one may have
 ATTACK_SLOW = 900
+STREAMS = 5000
+STREAM_WORKERS = 2
+STREAM_WRITES = 5
+STREAM_SECONDS = 2  # of requests for home beside them
+STREAM_PATIENCE_SECONDS = 20

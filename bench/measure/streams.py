@@ -1,0 +1,111 @@
+"""Open streams of home's events: what each takes, how late the last one is told, and what they cost the requests for home.
+
+A fault like those of the other files: one round, (measures, what was wrong).
+"""
+
+import contextlib
+import resource
+import select
+import socket
+import time
+
+import generators
+import processes
+import settings
+from database import Session
+from traces import MILLISECOND
+
+EVENTS = b"GET /api/activities/home/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+OF_ONE_ADDRESS = 20  # as nginx/events.conf has it
+DESCRIPTORS_LEFT = 500
+CHANGE = "update activities set message = 'stream {}' where uuid = (select uuid from activities order by created_at desc limit 1)"
+
+
+class Streams:
+    """with Streams(port, count) as streams: … Each has had its first event. Addresses are those of the loopback network."""
+
+    def __init__(self, port, count):
+        self.port = port
+        self.count = count
+        self.sockets = {}
+        self.poll = select.epoll()
+
+    def __enter__(self):
+        for number in range(self.count):
+            address = number // OF_ONE_ADDRESS
+            client = socket.create_connection(("127.0.0.1", self.port), source_address=(f"127.1.{address // 250}.{address % 250 + 1}", 0))
+            client.sendall(EVENTS)
+            self.sockets[client.fileno()] = client
+            self.poll.register(client, select.EPOLLIN)
+        self.until_told()
+        return self
+
+    def __exit__(self, *_):
+        for client in self.sockets.values():
+            client.close()
+        self.poll.close()
+
+    def until_told(self):
+        """The moment when the last one has an event; how many had none, or ended."""
+        missing = set(self.sockets)
+        end = time.monotonic() + settings.STREAM_PATIENCE_SECONDS
+        while missing and time.monotonic() < end:
+            for descriptor, _ in self.poll.poll(1, maxevents=1024):
+                got = self.sockets[descriptor].recv(65536)
+                if b'"new":' in got:
+                    missing.discard(descriptor)
+                if not got:
+                    self.poll.unregister(descriptor)
+        self.missing = len(missing)
+        return time.monotonic()
+
+
+def sizes(pids):
+    """Bytes of resident memory, of all together."""
+    return 1024 * sum(processes.memory(pid, "Rss") for pid in pids)
+
+
+def rate(scene, pool):
+    figures = generators.wrk(f"http://127.0.0.1:{pool.port}", scene.bench.request_file("kept"), 32, settings.STREAM_SECONDS)
+    return figures["rate"], figures["errors"]
+
+
+def told(streams, session, number):
+    """From a commit elsewhere to the last stream that has its event, in milliseconds."""
+    session.run(CHANGE.format(number))
+    committed = time.monotonic()
+    return (streams.until_told() - committed) * MILLISECOND
+
+
+def possible():
+    """As many streams as this process, the workers and nginx have descriptors for; each takes two of nginx's."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return min(settings.STREAMS, hard // 2 - DESCRIPTORS_LEFT)
+
+
+def streams(scene):
+    count = possible()
+    front = processes.children(processes.server_pid(scene.bench.dir, "nginx"))
+    wrong = [] if count == settings.STREAMS else [f"only {count} streams, for want of descriptors"]
+    with scene.pool(streams=settings.STREAMS, workers=settings.STREAM_WORKERS) as pool, contextlib.ExitStack() as stack:
+        scene.warm(pool)
+        rate(scene, pool)
+        alone, errors = rate(scene, pool)
+        wrong.append(errors)
+        before = sizes(pool.workers()), sizes(front)
+        opened = stack.enter_context(Streams(pool.port, count))
+        wrong.append(f"{opened.missing} streams without an event" if opened.missing else "")
+        after = sizes(pool.workers()), sizes(front)
+        session = stack.enter_context(Session(scene.bench))
+        late = max(told(opened, session, number) for number in range(settings.STREAM_WRITES))
+        wrong.append(f"{opened.missing} streams without the event of a write" if opened.missing else "")
+        beside, errors = rate(scene, pool)
+        wrong.append(errors)
+    return {
+        "streams/worker bytes": (after[0] - before[0]) / count,
+        "streams/nginx bytes": (after[1] - before[1]) / count,
+        "fault/streams/last event after a commit": late,
+        "rate/cruddurd/kept beside streams": beside,
+        "rate/cruddurd/kept beside none": alone,
+    }, wrong
