@@ -9,6 +9,7 @@
 #include "api/author.h"
 #include "api/rules.h"
 #include "api/status.h"
+#include "base/arena.h"
 #include "http/body.h"
 #include "http/query.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/status.h"
+#include "base/arena.h"
 #include "base/ids.h"
 #include "http/body.h"
 

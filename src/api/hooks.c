@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/ids.h"
 #include "http/body.h"
 #include "identity/signature.h"

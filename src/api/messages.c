@@ -6,6 +6,7 @@
 #include "api/author.h"
 #include "api/rules.h"
 #include "api/status.h"
+#include "base/arena.h"
 #include "base/ids.h"
 #include "http/body.h"
 

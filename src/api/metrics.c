@@ -5,6 +5,8 @@
 
 #include "api/rules.h"
 #include "api/status.h"
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/exposition.h"
 #include "http/query.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "http/parameters.h"

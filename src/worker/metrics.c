@@ -5,6 +5,7 @@
 #include "base/exposition.h"
 #include "base/memory.h"
 #include "db/catalog.h"
+#include "db/statement.h"
 #include "shared/scoreboard.h"
 #include "worker/refusals.h"
 #include "worker/tally.h"
