@@ -1,5 +1,5 @@
 /* Keys come from a file. With an issuer the file is written by the key fetcher, and keypage's
- * generation counter says that it has changed; without one it is read once. Keys that could not
+ * version counter says that it has changed; without one it is read once. Keys that could not
  * be renewed for longer than max_age_s count as none: a key that the issuer has withdrawn must
  * not stay good for ever because the network is down. */
 #include "identity/keyring.h"
@@ -16,10 +16,10 @@
 struct keyring {
     const struct keyring_settings *settings;
     struct keys *keys;
-    uint32_t generation; /* of keys */
+    uint32_t version; /* of keys, as in struct keypage */
 };
 
-uint32_t keyring_generation(const struct keyring *keyring)
+uint32_t keyring_version(const struct keyring *keyring)
 {
     return keyring->settings->link != NULL ? atomic_load(&keyring->settings->link->page->version)
                                            : 0;
@@ -32,7 +32,7 @@ static void read_keys(struct keyring *keyring)
     struct error error = {"it holds no usable key"};
     struct keys *keys = NULL;
 
-    keyring->generation = keyring_generation(keyring);
+    keyring->version = keyring_version(keyring);
     if (file_read(keyring->settings->file, &text, &error) && text.length > 0) {
         keys = keys_parse(text.bytes, text.length);
     }
@@ -40,7 +40,7 @@ static void read_keys(struct keyring *keyring)
     if (keys != NULL) {
         keys_free(keyring->keys);
         keyring->keys = keys;
-    } else if (keyring->settings->link == NULL || keyring->generation > 0) {
+    } else if (keyring->settings->link == NULL || keyring->version > 0) {
         log_message(LOG_ERROR, "keys", "%s: %s", keyring->settings->file, error.text);
     }
 }
@@ -67,7 +67,7 @@ const struct keys *keyring_current(struct keyring *keyring, int64_t now_s)
 {
     const struct keypage_link *link = keyring->settings->link;
 
-    if (keyring->generation != keyring_generation(keyring)) {
+    if (keyring->version != keyring_version(keyring)) {
         read_keys(keyring);
     }
     if (link != NULL &&
@@ -82,7 +82,6 @@ bool keyring_ask(const struct keyring *keyring)
     if (keyring->settings->link == NULL) {
         return false;
     }
-    /* The generation after the ask: a fetch may have ended between the last look and now. */
-    return keypage_ask(keyring->settings->link) ||
-           keyring->generation != keyring_generation(keyring);
+    /* The version after the ask: a fetch may have ended since keyring_current() was called. */
+    return keypage_ask(keyring->settings->link) || keyring->version != keyring_version(keyring);
 }

@@ -28,6 +28,6 @@ const struct keys *keyring_current(struct keyring *keyring, int64_t now_s);
 bool keyring_ask(const struct keyring *keyring);
 
 /* Changes whenever keyring_current may give other keys. */
-uint32_t keyring_generation(const struct keyring *keyring);
+uint32_t keyring_version(const struct keyring *keyring);
 
 #endif

@@ -515,7 +515,7 @@ static bool update_keys_version(struct clients *clients)
         return false;
     }
     uint32_t before = clients->keys_version;
-    clients->keys_version = keyring_generation(clients->service->identity.keyring);
+    clients->keys_version = keyring_version(clients->service->identity.keyring);
     return clients->keys_version != before;
 }
 
