@@ -54,10 +54,12 @@ void mark_invalidate(struct mark *mark)
 
 struct mark_view mark_read(const struct mark *mark)
 {
-    struct mark_view view = {.polled_us = atomic_load(&mark->polled_us),
-                             .writes = atomic_load(&mark->writes),
-                             .sequence = atomic_load(&mark->sequence)};
+    struct mark_view view = {0};
 
+    /* In this order; that of an initialiser's parts is not defined. */
+    view.polled_us = atomic_load(&mark->polled_us);
+    view.writes = atomic_load(&mark->writes);
+    view.sequence = atomic_load(&mark->sequence);
     view.server = atomic_load(&mark->server);
     view.xmax = atomic_load(&mark->xmax);
     view.is_consistent = view.sequence % 2 == 0 && atomic_load(&mark->sequence) == view.sequence;
