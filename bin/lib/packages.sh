@@ -3,8 +3,8 @@
 # the caller has sourced common.sh.
 
 declare -rA PACKAGES=(
-  [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libssl-dev
-    make pkg-config python3-yaml uuid-dev'
+  [build]='autoconf automake gcc libc6-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev libpq-dev libseccomp-dev
+    libssl-dev make pkg-config python3-yaml uuid-dev'
   [run]='curl nginx openssl postgresql python3'
   [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime
     nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis

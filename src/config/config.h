@@ -30,6 +30,9 @@ enum config_action {
 
 enum compat { COMPAT_NONE, COMPAT_WEEK4 };
 
+/* Of workers. AUTO: as far as the kernel has it. */
+enum sandbox { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
+
 struct config {
     enum config_action action;
     char *connection_url; /* NULL: from the file; both NULL: libpq's PG* variables */
@@ -73,6 +76,7 @@ struct config {
     int jwks_max_age; /* seconds */
     int identity;     /* enum identity_mode */
     int compat;       /* enum compat */
+    int sandbox;      /* enum sandbox */
     int log_level;    /* enum log_level */
     int log_format;   /* enum log_format */
     bool log_params;

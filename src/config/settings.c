@@ -25,6 +25,8 @@ enum kind { KIND_TEXT, KIND_NUMBER, KIND_OCTAL, KIND_SWITCH, KIND_CHOICE };
 static const char *const IDENTITIES[] = {
     [IDENTITY_TOKEN] = "token", [IDENTITY_HANDLE] = "handle", NULL};
 static const char *const COMPATS[] = {[COMPAT_NONE] = "none", [COMPAT_WEEK4] = "week4", NULL};
+static const char *const SANDBOXES[] = {
+    [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off", NULL};
 static const char *const LEVELS[] = {[LOG_ERROR] = "error",
                                      [LOG_WARNING] = "warning",
                                      [LOG_INFO] = "info",
@@ -139,6 +141,10 @@ static const struct setting SETTINGS[] = {
              "again (a double click), unless it has an Idempotency-Key; 0: it is"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
      100, 60000, .help = "for a whole request to arrive once it has begun to"},
+    {"CRUDDUR_SANDBOX", "--sandbox", "auto|on|off", KIND_CHOICE, AT(sandbox), "auto",
+     .choices = SANDBOXES,
+     .help = "limits the system calls and files of workers; auto: as far as the kernel can; on: a\n"
+             "worker does not start without it"},
     {"CRUDDUR_SETTINGS_FILE", "--settings-file", "FILE", KIND_TEXT, AT(settings_file),
      .help = "lines VARIABLE=value for any of these, read again at HUP; the environment and\n"
              "options win; not readable by others"},

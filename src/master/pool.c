@@ -28,6 +28,7 @@
 #include "base/memory.h"
 #include "db/catalog.h"
 #include "shared/handover.h"
+#include "worker/sandbox.h"
 
 enum {
     STUCK_GRACE_MS = 500,  /* for a stuck worker to end by itself */
@@ -313,11 +314,24 @@ void pool_enforce(struct pool *pool)
     }
 }
 
-static void log_end_of(const struct child *child, int wait_status)
+/* The call for which the sandbox has ended a worker. The score of an adopted one is the old
+ * master's. */
+static const char *refused_call(const struct child *child, const struct score *score)
+{
+    return child->is_adopted ? "of an unknown name"
+                             : syscalls_name(atomic_load(&score->refused_call));
+}
+
+static void log_end_of(const struct child *child, const struct score *score, int wait_status)
 {
     long long lifetime_ms = clock_ms() - child->started_ms;
 
-    if (WIFSIGNALED(wait_status)) {
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == WORKER_EXIT_SANDBOX) {
+        log_message(LOG_ERROR, "supervisor",
+                    "worker %d (pid %d) was ended by its sandbox for the system call %s after "
+                    "%lld ms",
+                    child->number, (int)child->pid, refused_call(child, score), lifetime_ms);
+    } else if (WIFSIGNALED(wait_status)) {
         log_message(LOG_WARNING, "supervisor",
                     "worker %d (pid %d) was killed by signal %d after %lld ms", child->number,
                     (int)child->pid, WTERMSIG(wait_status), lifetime_ms);
@@ -349,7 +363,7 @@ bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *ende
     if (child == NULL) {
         return false;
     }
-    log_end_of(child, wait_status);
+    log_end_of(child, score_of(pool, child), wait_status);
     *ended = *child;
     *child = (struct child){.state = CHILD_NONE};
     score_set(score_of(pool, child), WORKER_NONE, NULL);

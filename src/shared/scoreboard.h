@@ -34,6 +34,7 @@ struct score {
     _Atomic int64_t since_us;    /* when the state began, or its loop came round in it; monotonic */
     counter connections;         /* accepted or taken over */
     _Atomic int open_connections;
+    _Atomic int refused_call; /* the system call for which the worker's sandbox ended it */
     struct session_counts sessions[LANE_WORKER_COUNT]; /* by enum lane */
     struct cache_counts cache;
     struct stream_counts streams;

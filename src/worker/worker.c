@@ -26,6 +26,7 @@
 #include "shared/scoreboard.h"
 #include "worker/acceptor.h"
 #include "worker/client.h"
+#include "worker/sandbox.h"
 #include "worker/service.h"
 
 enum {
@@ -261,7 +262,7 @@ int worker_run(const struct worker_setup *setup)
     service_init(&worker.service, setup->config, setup->catalog, name, &links);
     if (setup->must_fit && !service_fits(&worker.service, setup->scoreboard)) {
         status = WORKER_EXIT_UNFIT;
-    } else if (start(&worker)) {
+    } else if (start(&worker) && sandbox_enter(setup->config, setup->score)) {
         while (worker.leave == LEAVE_NOT) {
             serve_events(&worker, wait_ms(&worker));
         }

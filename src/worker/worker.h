@@ -32,7 +32,10 @@ struct worker_setup {
     bool must_fit;       /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
 };
 
-enum { WORKER_EXIT_UNFIT = 3 };
+enum {
+    WORKER_EXIT_UNFIT = 3,
+    WORKER_EXIT_SANDBOX = 4 /* see worker/sandbox.h; score->refused_call says why */
+};
 
 /* Signals to a worker: TERM serves what waits, closes all connections, or leaves them in a socket
  * that was handed over, and ends; USR1 gives its connections to the other workers and ends. Returns

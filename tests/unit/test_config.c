@@ -652,6 +652,7 @@ static void test_help_lists_every_setting(void **state)
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
         "--repeat-window SECONDS   CRUDDUR_REPEAT_WINDOW   [5]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
+        "--sandbox auto|on|off   CRUDDUR_SANDBOX   [auto]\n",
         "--settings-file FILE   CRUDDUR_SETTINGS_FILE\n",
         "--slow-timeout MS   CRUDDUR_SLOW_TIMEOUT   [1000]\n",
         "--sql-dir DIR   CRUDDUR_SQL_DIR   [" SQL_DIR "]\n",
@@ -714,7 +715,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 44);
+    assert_int_equal(settings, 45);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

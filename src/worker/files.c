@@ -1,0 +1,164 @@
+/* The files of a worker's sandbox, by Landlock. Reading is allowed below the folders of the system
+ * (the resolver's configuration, certificates, libraries that the resolver loads), in the folder
+ * of each file with a database's URL, which is replaced as a whole when it changes, and of each
+ * file that the URL or libpq's environment names. Nothing may be written, made or executed. A unix
+ * socket needs no right: connecting is no access to a file for Landlock. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/landlock.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "db/conninfo.h"
+#include "worker/sandbox.h"
+
+/* Every right to a file that the kernel's first version of Landlock knows. The later ones
+ * (truncate, ioctl on devices, moving between folders) need one of these to get a descriptor. */
+enum {
+    FILE_RIGHTS = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
+    READ_RIGHTS = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR
+};
+
+/* /dev/null and /dev/urandom; /proc and /sys for what the C library asks of the machine. */
+static const char *const SYSTEM[] = {
+    "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sys", "/usr", "/var/lib/ca-certificates",
+    NULL};
+
+/* That name a file or a folder, in the environment. */
+static const char *const VARIABLES[] = {"PGPASSFILE",
+                                        "PGSERVICEFILE",
+                                        "PGSYSCONFDIR",
+                                        "PGSSLCERT",
+                                        "PGSSLKEY",
+                                        "PGSSLROOTCERT",
+                                        "PGSSLCRL",
+                                        "PGSSLCRLDIR",
+                                        "SSL_CERT_FILE",
+                                        "SSL_CERT_DIR",
+                                        "OPENSSL_CONF",
+                                        "RESOLV_HOST_CONF",
+                                        NULL};
+
+/* That do so in the URL. */
+static const char *const KEYWORDS[] = {"passfile", "sslcert",   "sslkey",      "sslrootcert",
+                                       "sslcrl",   "sslcrldir", "servicefile", NULL};
+
+/* In the home folder, where libpq looks (libpq-connect). */
+static const char *const AT_HOME[] = {".pgpass", ".postgresql", ".pg_service.conf", NULL};
+
+/* A path that is not there gets no rule: what is made there later is not readable. */
+static void allow(int ruleset, const char *path)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = READ_RIGHTS};
+    struct stat about;
+
+    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (rule.parent_fd < 0) {
+        return;
+    }
+    if (fstat(rule.parent_fd, &about) == 0 && !S_ISDIR(about.st_mode)) {
+        rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
+    }
+    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    close(rule.parent_fd);
+}
+
+static void allow_folder_of(int ruleset, const char *path)
+{
+    if (path != NULL) {
+        char *copy = memory_copy(path);
+
+        allow(ruleset, dirname(copy));
+        memory_free(copy);
+    }
+}
+
+/* What the URL of a database names. One that cannot be read or parsed names nothing: connecting
+ * fails with the reason. */
+static void allow_files_of_url(int ruleset, const char *url, const char *url_file)
+{
+    struct conninfo conninfo;
+    struct buf text = {0};
+    struct error error;
+
+    if (url != NULL) {
+        buf_text(&text, url);
+    } else if (url_file == NULL || !file_read_secret(url_file, &text, &error)) {
+        buf_release(&text);
+        return;
+    }
+    if (conninfo_parse(text.length > 0 ? text.bytes : "", "", &conninfo, &error)) {
+        for (size_t i = 0; KEYWORDS[i] != NULL; i++) {
+            allow_folder_of(ruleset, conninfo_value(&conninfo, KEYWORDS[i]));
+        }
+        conninfo_release(&conninfo);
+    }
+    buf_release(&text);
+}
+
+static void allow_home(int ruleset)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const char *home = getenv("HOME");
+    char path[4096];
+
+    home = home != NULL && *home != '\0' ? home : user != NULL ? user->pw_dir : NULL;
+    for (size_t i = 0; home != NULL && AT_HOME[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s/%s", home, AT_HOME[i]);
+        allow(ruleset, path);
+    }
+}
+
+static void allow_all(int ruleset, const struct config *config)
+{
+    for (size_t i = 0; SYSTEM[i] != NULL; i++) {
+        allow(ruleset, SYSTEM[i]);
+    }
+    for (size_t i = 0; VARIABLES[i] != NULL; i++) {
+        allow_folder_of(ruleset, getenv(VARIABLES[i]));
+    }
+    allow_home(ruleset);
+    allow_folder_of(ruleset, config->connection_url_file);
+    allow_folder_of(ruleset, config->hook_url_file);
+    allow_files_of_url(ruleset, config->connection_url, config->connection_url_file);
+    allow_files_of_url(ruleset, NULL, config->hook_url_file);
+}
+
+static enum sandbox_result failed(const char *what, struct error *error)
+{
+    bool is_missing = errno == ENOSYS || errno == EOPNOTSUPP;
+
+    error_set(error, "%s: %s", what, strerror(errno));
+    return is_missing ? SANDBOX_UNSUPPORTED : SANDBOX_FAILED;
+}
+
+enum sandbox_result files_restrict(const struct config *config, struct error *error)
+{
+    const struct landlock_ruleset_attr handled = {.handled_access_fs = FILE_RIGHTS};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
+    enum sandbox_result result = SANDBOX_DONE;
+
+    if (ruleset < 0) {
+        return failed("Landlock", error);
+    }
+    allow_all(ruleset, config);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
+        result = failed("Landlock", error);
+    }
+    close(ruleset);
+    return result;
+}

@@ -1,0 +1,246 @@
+/* The system calls of a worker's sandbox, by libseccomp. The list is of what the suite of tests
+ * makes a worker do, by strace(1), and of what glibc, libpq and OpenSSL do instead on other
+ * versions of themselves. A call that is not on it raises SIGSYS before it is made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "shared/scoreboard.h"
+#include "worker/sandbox.h"
+#include "worker/worker.h"
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+
+static const int ALLOWED[] = {
+    /* connections: nginx's, the database's, name servers', those that are handed over */
+    SCMP_SYS(accept4),
+    SCMP_SYS(bind),
+    SCMP_SYS(connect),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(recv),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(send),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(shutdown),
+    /* descriptors */
+    SCMP_SYS(close),
+    SCMP_SYS(dup),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(memfd_create),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(fcntl64),
+    SCMP_SYS(ioctl),
+    SCMP_SYS(lseek),
+    SCMP_SYS(_llseek),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    /* waiting */
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(futex),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(pselect6),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(select),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    /* files, to look at: which ones is for Landlock to say */
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(fstat),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(getdents),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(lstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(stat),
+    SCMP_SYS(statfs),
+    SCMP_SYS(statx),
+    /* memory */
+    SCMP_SYS(brk),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    /* signals and the end */
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(setitimer),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(signalfd4),
+    /* time, chance, and who is asking */
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getegid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(uname),
+    /* the threads in which names are looked up */
+    SCMP_SYS(get_robust_list),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(set_robust_list),
+#if defined(__SANITIZE_ADDRESS__)
+    /* the search for leaks at the end: a process of its own that stops this one */
+    SCMP_SYS(clone),
+    SCMP_SYS(kill),
+    SCMP_SYS(prctl),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(wait4),
+#endif
+};
+
+#define EXACTLY(number, value)                                                                     \
+    {                                                                                              \
+        (number), SCMP_CMP_MASKED_EQ, UINT32_MAX, (value)                                          \
+    }
+#define READING(number)                                                                            \
+    {                                                                                              \
+        (number), SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY                      \
+    }
+
+/* Allowed by an argument. glibc makes a thread by clone(2) where there is no clone3(2), whose
+ * arguments a filter cannot see. */
+static const struct {
+    int call;
+    struct scmp_arg_cmp when;
+} CONDITIONAL[] = {
+    {SCMP_SYS(socket), EXACTLY(0, AF_UNIX)},
+    {SCMP_SYS(socket), EXACTLY(0, AF_INET)},
+    {SCMP_SYS(socket), EXACTLY(0, AF_INET6)},
+    {SCMP_SYS(socket), EXACTLY(0, AF_NETLINK)}, /* the resolver asks for routes */
+    {SCMP_SYS(open), READING(1)},
+    {SCMP_SYS(openat), READING(2)},
+    {SCMP_SYS(clone), {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
+    {SCMP_SYS(prctl), EXACTLY(0, PR_SET_NAME)},
+    {SCMP_SYS(prctl), EXACTLY(0, PR_SET_VMA)},
+};
+
+/* In the worker that made the call. Only what is safe in a signal's handler. */
+static struct score *score_of_worker;
+
+static void refuse(int signal_number, siginfo_t *about, void *context)
+{
+    (void)signal_number;
+    (void)context;
+    atomic_store(&score_of_worker->refused_call, about->si_syscall);
+    _exit(WORKER_EXIT_SANDBOX);
+}
+
+/* Fills the filter. 0, or an error as of libseccomp. */
+static int add_rules(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp is_itself = EXACTLY(0, (scmp_datum_t)getpid());
+    int error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &is_itself);
+
+    if (error == 0) {
+        error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    }
+    for (size_t i = 0; error == 0 && i < sizeof ALLOWED / sizeof ALLOWED[0]; i++) {
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, ALLOWED[i], 0);
+    }
+    for (size_t i = 0; error == 0 && i < sizeof CONDITIONAL / sizeof CONDITIONAL[0]; i++) {
+        error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CONDITIONAL[i].call, 1,
+                                       &CONDITIONAL[i].when);
+    }
+    return error;
+}
+
+/* The filter counts for all threads: one may be looking up a name. The kernel looks at a binary
+ * tree of the calls instead of at one after the other. */
+static int load(scmp_filter_ctx filter)
+{
+    int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+
+    if (error == 0) {
+        error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    }
+    if (error == 0) {
+        error = add_rules(filter);
+    }
+    return error != 0 ? error : seccomp_load(filter);
+}
+
+enum sandbox_result syscalls_restrict(struct score *score, struct error *error)
+{
+    struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO};
+
+    if (seccomp_api_get() < 2) {
+        error_set(error, "the kernel has no seccomp filters for all threads");
+        return SANDBOX_UNSUPPORTED;
+    }
+    score_of_worker = score;
+    sigaction(SIGSYS, &action, NULL);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
+    int failure = filter != NULL ? load(filter) : -ENOMEM;
+    seccomp_release(filter);
+    if (failure != 0) {
+        error_set(error, "seccomp: %s", strerror(-failure));
+    }
+    return failure != 0 ? SANDBOX_FAILED : SANDBOX_DONE;
+}
+
+const char *syscalls_name(int number)
+{
+    static char text[64];
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+
+    if (name != NULL) {
+        snprintf(text, sizeof text, "%s", name);
+    } else {
+        snprintf(text, sizeof text, "number %d", number);
+    }
+    free(name); /* libseccomp's, by malloc */
+    return text;
+}

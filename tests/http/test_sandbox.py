@@ -1,0 +1,87 @@
+"""A worker's sandbox: what an attacker who runs code in it still cannot do, and what the service goes on doing."""
+
+import errno
+import os
+import platform
+
+import pytest
+
+from inject import EXECVE, OPENAT, system_call
+from waiting import eventually
+
+AT_FDCWD = -100
+
+on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="knows the registers of x86-64 only")
+
+
+@pytest.fixture
+def sandboxed(start):
+    """core_dumps: so that the test may look into the worker."""
+    return lambda **settings: start(workers=1, core_dumps=1, **{"sandbox": "on", **settings})
+
+
+def worker_of(service):
+    service.home()
+    (pid,) = service.wait_for_workers(1)
+    return pid
+
+
+def ended_for(service, call):
+    """Until the log says so of the first worker."""
+    text = f"was ended by its sandbox for the system call {call} "
+    return eventually(lambda: [m for m in service.log.messages("supervisor") if text in m], what=text)
+
+
+def test_the_service_works(sandboxed):
+    service = sandboxed()
+    assert service.create().status == 200
+    assert len(service.home().json) == 2
+    assert not service.log.messages("worker")
+
+
+@on_x86
+@pytest.mark.parametrize(
+    "call, number, arguments",
+    [
+        ("execve", EXECVE, (None, 0, 0)),
+        ("openat", OPENAT, (AT_FDCWD, None, os.O_WRONLY | os.O_CREAT, 0o600)),
+        ("openat", OPENAT, (AT_FDCWD, None, os.O_RDWR)),
+        ("mount", 165, (None, None, 0, 0)),
+        ("unlink", 87, (None,)),
+        ("setuid", 105, (0,)),
+    ],
+)
+def test_a_call_that_it_does_not_need_ends_it(sandboxed, tmp_path, call, number, arguments):
+    service = sandboxed()
+    worker = worker_of(service)
+    system_call(worker, number, str(tmp_path / "file"), *arguments)
+    (message,) = ended_for(service, call)
+    assert message.startswith(f"worker 1 (pid {worker}) ")
+    service.wait_for_workers(1, other_than=[worker])
+    assert service.create().status == 200
+    assert not (tmp_path / "file").exists()
+
+
+@on_x86
+def test_other_files_are_not_read(sandboxed, tmp_path):
+    service = sandboxed()
+    worker = worker_of(service)
+    other = tmp_path / "file"
+    other.write_text("secret")
+
+    def opened(path):
+        return system_call(worker, OPENAT, str(path), AT_FDCWD, None, os.O_RDONLY)
+
+    assert opened(other) == -errno.EACCES
+    assert opened("/etc/hosts") >= 0
+    assert opened(service.url_file) >= 0
+    assert service.create().status == 200
+    assert worker_of(service) == worker
+
+
+@on_x86
+def test_without_it_they_are(sandboxed, tmp_path):
+    service = sandboxed(sandbox="off")
+    other = tmp_path / "file"
+    other.write_text("secret")
+    assert system_call(worker_of(service), OPENAT, str(other), AT_FDCWD, None, os.O_RDONLY) >= 0
