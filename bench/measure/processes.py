@@ -1,5 +1,6 @@
 """Processes and their memory, from /proc."""
 
+import os
 import pathlib
 
 PROC = pathlib.Path("/proc")
@@ -64,6 +65,15 @@ def memory(pid, what):
         if line.startswith(f"{what}:"):
             return int(line.split()[1])
     raise SystemExit(f"no {what} of process {pid}")
+
+
+def cpu_seconds(pids):
+    """Processor time that they have used so far, together."""
+    ticks = 0
+    for pid in pids:
+        rest = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        ticks += int(rest[11]) + int(rest[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def pss_mb(pids):

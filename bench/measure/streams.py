@@ -3,10 +3,10 @@
 A fault like those of the other files: one round, (measures, what was wrong).
 """
 
-import contextlib
 import resource
 import select
 import socket
+import statistics
 import time
 
 import generators
@@ -65,9 +65,12 @@ def sizes(pids):
     return 1024 * sum(processes.memory(pid, "Rss") for pid in pids)
 
 
-def rate(scene, pool):
+def homes(scene, pool, pids):
+    """A run of requests for the kept home; with the processor time that the processes took for one, in µs."""
+    before = processes.cpu_seconds(pids)
     figures = generators.wrk(f"http://127.0.0.1:{pool.port}", scene.bench.request_file("kept"), 32, settings.STREAM_SECONDS)
-    return figures["rate"], figures["errors"]
+    figures["cpu"] = (processes.cpu_seconds(pids) - before) / max(figures["requests"], 1) * 1e6
+    return figures
 
 
 def told(streams, session, number):
@@ -85,27 +88,30 @@ def possible():
 
 
 def streams(scene):
+    """Beside none, beside them, and beside none again: on a machine that others use too, the processor time says more than the rate."""
     count = possible()
     front = processes.children(processes.server_pid(scene.bench.dir, "nginx"))
     wrong = [] if count == settings.STREAMS else [f"only {count} streams, for want of descriptors"]
-    with scene.pool(streams=settings.STREAMS, workers=settings.STREAM_WORKERS) as pool, contextlib.ExitStack() as stack:
+    with scene.pool(streams=settings.STREAMS, workers=settings.STREAM_WORKERS) as pool, Session(scene.bench) as session:
         scene.warm(pool)
-        rate(scene, pool)
-        alone, errors = rate(scene, pool)
-        wrong.append(errors)
-        before = sizes(pool.workers()), sizes(front)
-        opened = stack.enter_context(Streams(pool.port, count))
-        wrong.append(f"{opened.missing} streams without an event" if opened.missing else "")
-        after = sizes(pool.workers()), sizes(front)
-        session = stack.enter_context(Session(scene.bench))
-        late = max(told(opened, session, number) for number in range(settings.STREAM_WRITES))
-        wrong.append(f"{opened.missing} streams without the event of a write" if opened.missing else "")
-        beside, errors = rate(scene, pool)
-        wrong.append(errors)
+        workers = pool.workers()
+        homes(scene, pool, [*workers, *front])
+        alone = [homes(scene, pool, [*workers, *front])]
+        before = sizes(workers), sizes(front)
+        with Streams(pool.port, count) as opened:
+            wrong.append(f"{opened.missing} streams without an event" if opened.missing else "")
+            after = sizes(workers), sizes(front)
+            late = max(told(opened, session, number) for number in range(settings.STREAM_WRITES))
+            wrong.append(f"{opened.missing} streams without the event of a write" if opened.missing else "")
+            beside = homes(scene, pool, [*workers, *front])
+        alone.append(homes(scene, pool, [*workers, *front]))
+    wrong += [run["errors"] for run in (*alone, beside)]
     return {
         "streams/worker bytes": (after[0] - before[0]) / count,
         "streams/nginx bytes": (after[1] - before[1]) / count,
         "fault/streams/last event after a commit": late,
-        "rate/cruddurd/kept beside streams": beside,
-        "rate/cruddurd/kept beside none": alone,
+        "rate/cruddurd/kept beside streams": beside["rate"],
+        "rate/cruddurd/kept beside none": statistics.mean(run["rate"] for run in alone),
+        "streams/processor time of a kept home beside them": beside["cpu"],
+        "streams/processor time of a kept home beside none": statistics.mean(run["cpu"] for run in alone),
     }, wrong
