@@ -15,7 +15,7 @@ import sys
 
 found = json.load(open(sys.argv[1]))
 rows = [line.split("\t") for line in open(sys.argv[2]) if not line.startswith("#")]
-wanted = [row[0] for row in rows if row[1].startswith("fault/") or row[1].endswith("beyond the backlog")]
+wanted = [row[0] for row in rows if row[1].startswith(("fault/", "streams/")) or row[1].endswith(("beyond the backlog", "beside streams"))]
 assert len(wanted) >= 20 and [target["target"] for target in found["targets"]] == wanted, found["targets"]
 assert not [key for key in found["measures"] if key.startswith(("memory/", "rate/nginx", "start/"))]
 for target in found["targets"]:
