@@ -1,11 +1,14 @@
 -- The roles of a server, by a superuser or another role that may create roles (RDS): cruddur_owner makes and owns the database,
--- cruddur is what the daemon logs in as, and cruddur_hook what it logs in as for the hook. To be run before the database is
--- made; it may be run again at any time: existing roles stay, and passwords and limits that are given are set.
--- Passwords come from the environment: CRUDDUR_OWNER_PASSWORD, CRUDDUR_APP_PASSWORD, CRUDDUR_HOOK_PASSWORD. One that is not given
--- stays as it is; without one a role cannot log in by password. Only printable ASCII characters are allowed. The passwords are
--- sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of the server, contains one.
+-- cruddur is what the daemon logs in as, cruddur_hook what it logs in as for the hook, and cruddur_reader reads (backups, reports).
+-- bin/db-roles runs it. To be run before the database is made; it may be run again at any time: existing roles stay, and passwords
+-- and limits that are given are set.
+-- Passwords come from the environment: CRUDDUR_OWNER_PASSWORD, CRUDDUR_APP_PASSWORD, CRUDDUR_HOOK_PASSWORD,
+-- CRUDDUR_READER_PASSWORD; or with --set passwords_on_stdin=1 from standard input, a line "ROLE PASSWORD" for each of the four.
+-- One that is not given or empty stays as it is; without one a role cannot log in by password. Only printable ASCII characters are
+-- allowed. The passwords are sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of the server,
+-- contains one.
 -- --set app_connections=N and hook_connections=N say how many sessions the last two may have: four for each worker of every
--- host, twice that for a moment of a HUP, and a few more (80 and 20 for new ones).
+-- host, twice that for a moment of a HUP, and a few more (80 and 20 for new ones). cruddur_reader may have 5.
 \set ON_ERROR_STOP on
 \if :{?app_connections}
 \else
@@ -19,9 +22,13 @@ begin;
 set local client_min_messages = warning;
 create temporary table given_passwords (line text) on commit drop;
 -- A line "ROLE PASSWORD" for each, the password empty if none is given. Unprintable characters become DEL, so that neither delimiter
--- nor quote can occur and no error message quotes the line. printf is a builtin of the shell: no process has a password among its
--- arguments.
-\copy given_passwords from program 'printf "%s %s\n" cruddur_owner "$CRUDDUR_OWNER_PASSWORD" cruddur "$CRUDDUR_APP_PASSWORD" cruddur_hook "$CRUDDUR_HOOK_PASSWORD" | LC_ALL=C tr -c "\n -~" "\177"' with (format csv, delimiter E'\x01', quote E'\x02')
+-- nor quote can occur and no error message quotes the line (bin/db-roles refuses them). printf is a builtin of the shell: no
+-- process has a password among its arguments.
+\if :{?passwords_on_stdin}
+\copy given_passwords from pstdin with (format csv, delimiter E'\x01', quote E'\x02')
+\else
+\copy given_passwords from program 'printf "%s %s\n" cruddur_owner "$CRUDDUR_OWNER_PASSWORD" cruddur "$CRUDDUR_APP_PASSWORD" cruddur_hook "$CRUDDUR_HOOK_PASSWORD" cruddur_reader "$CRUDDUR_READER_PASSWORD" | LC_ALL=C tr -c "\n -~" "\177"' with (format csv, delimiter E'\x01', quote E'\x02')
+\endif
 
 -- HMAC-SHA-256 (RFC 2104).
 create function pg_temp.pad(key bytea, filler integer) returns bytea
@@ -75,7 +82,7 @@ $$;
 
 do $$
 begin
-    if (select count(*) <> 3 or bool_or(line ~ '[^ -~]') from given_passwords) then
+    if (select count(*) <> 4 or bool_or(line ~ '[^ -~]') from given_passwords) then
         raise exception 'a password in the environment has other than printable ASCII characters'
             using hint = 'Give another one: openssl rand -hex 24 prints one.';
     end if;
@@ -93,6 +100,17 @@ begin
 end
 $$;
 
+-- From version 16 on another administrator than the one that made the role may not grant it.
+create function pg_temp.ensure_member(login text, role text) returns void
+    language plpgsql
+as $$
+begin
+    if not exists (select from pg_auth_members where roleid = role::regrole and member = login::regrole) then
+        execute format('grant %I to %I', role, login);
+    end if;
+end
+$$;
+
 create function pg_temp.set_login(role text, sessions text) returns void
     language plpgsql
 as $$
@@ -105,6 +123,10 @@ begin
     if sessions <> '' then
         execute format('alter role %I connection limit %s', role, sessions::integer);
     end if;
+exception
+    when insufficient_privilege then -- whose message has the statement, and so the verifier
+        raise exception 'permission denied to alter role %', role
+            using hint = 'From PostgreSQL 16 on it takes the administrator that made it, or a superuser.', errcode = 'insufficient_privilege';
 end
 $$;
 
@@ -115,13 +137,17 @@ begin
     perform pg_temp.ensure_role('cruddur_confirmation', 'nologin'); -- and this one no more than to make users of the pool's events
     perform pg_temp.ensure_role('cruddur', 'login connection limit 80');
     perform pg_temp.ensure_role('cruddur_hook', 'login connection limit 20');
+    perform pg_temp.ensure_role('cruddur_readonly', 'nologin'); -- readonly.sql grants it what there is to read
+    perform pg_temp.ensure_role('cruddur_reader', 'login connection limit 5');
+    perform pg_temp.ensure_member('cruddur', 'cruddur_app');
+    perform pg_temp.ensure_member('cruddur_hook', 'cruddur_confirmation');
+    perform pg_temp.ensure_member('cruddur_reader', 'cruddur_readonly');
 end
 $$;
-grant cruddur_app to cruddur;
-grant cruddur_confirmation to cruddur_hook;
 \o /dev/null
 select pg_temp.set_login('cruddur_owner', '');
 select pg_temp.set_login('cruddur', :'app_connections');
 select pg_temp.set_login('cruddur_hook', :'hook_connections');
+select pg_temp.set_login('cruddur_reader', '');
 \o
 commit;

@@ -164,6 +164,11 @@ where number = split_part(way, ' ', 1)::integer and checksum !~ ' ';
 PSQL
 }
 
+# grant_reading: the role that only reads gets the tables that are new.
+grant_reading() {
+  load_sql readonly.sql || die 'cruddur_readonly did not get its rights: run db-migrate again, as the owner of the tables'
+}
+
 # run_migrations up|down NUMBER…: under a lock that one run has at a time, each migration in a transaction with its line in
 # applied_migrations. If another run came first, nothing is done.
 run_migrations() {

@@ -12,9 +12,14 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-static const char *const SECRETS[] = {
-    "CONNECTION_URL=",        "PROD_CONNECTION_URL=",    "PGPASSWORD=", "CRUDDUR_APP_PASSWORD=",
-    "CRUDDUR_HOOK_PASSWORD=", "CRUDDUR_OWNER_PASSWORD=", NULL};
+static const char *const SECRETS[] = {"CONNECTION_URL=",
+                                      "PROD_CONNECTION_URL=",
+                                      "PGPASSWORD=",
+                                      "CRUDDUR_APP_PASSWORD=",
+                                      "CRUDDUR_HOOK_PASSWORD=",
+                                      "CRUDDUR_OWNER_PASSWORD=",
+                                      "CRUDDUR_READER_PASSWORD=",
+                                      NULL};
 
 /* How the names of the variables begin. Sanitizers have their options in variables too. */
 static const char *const PLAIN[] = {"ASAN_OPTIONS=",

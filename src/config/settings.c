@@ -186,7 +186,8 @@ static const struct {
 
 /* Read by sql/roles.sql. The daemon ignores them. */
 static const char *const SCRIPTS_VARIABLES[] = {"CRUDDUR_APP_PASSWORD", "CRUDDUR_HOOK_PASSWORD",
-                                                "CRUDDUR_OWNER_PASSWORD"};
+                                                "CRUDDUR_OWNER_PASSWORD",
+                                                "CRUDDUR_READER_PASSWORD"};
 
 static const char *name_of(const struct setting *setting)
 {

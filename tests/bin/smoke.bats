@@ -43,6 +43,12 @@ setup() {
   [[ $(sql smoke 'select count(*) from users') == 4 ]]
 }
 
+@test "db-roles" {
+  mkdir -m 700 "$BATS_TEST_TMPDIR/secrets"
+  run -0 "$BIN/db-roles" --passwords "$BATS_TEST_TMPDIR/secrets" --generate
+  [[ $(sql postgres "select count(*) from pg_roles where rolname like 'cruddur%'") == 7 ]]
+}
+
 @test "db-setup and db-drop" {
   run -0 "$BIN/db-setup"
   run -0 "$BIN/db-drop"

@@ -12,8 +12,8 @@ from daemon import run_once
 from places import SQL, TOP, clean_environment, postgres_program
 
 ODD = "it's \\. \"odd\" %20 @:/?# $x `y` \\x41 €"[:-2]
-PASSWORDS = {"CRUDDUR_OWNER_PASSWORD": "owner canary", "CRUDDUR_APP_PASSWORD": ODD, "CRUDDUR_HOOK_PASSWORD": "\\."}
-LOGINS = {"cruddur_owner": "owner canary", "cruddur": ODD, "cruddur_hook": "\\."}
+PASSWORDS = {"CRUDDUR_OWNER_PASSWORD": "owner canary", "CRUDDUR_APP_PASSWORD": ODD, "CRUDDUR_HOOK_PASSWORD": "\\.", "CRUDDUR_READER_PASSWORD": " "}
+LOGINS = {"cruddur_owner": "owner canary", "cruddur": ODD, "cruddur_hook": "\\.", "cruddur_reader": " "}
 CHATTY = """
 log_statement = 'all'
 log_min_duration_statement = 0
@@ -73,6 +73,8 @@ EXPECTED = [
     ("cruddur_confirmation", False, False, -1, False, None),
     ("cruddur_hook", True, False, 20, True, ["cruddur_confirmation"]),
     ("cruddur_owner", True, True, -1, True, None),
+    ("cruddur_reader", True, False, 5, True, ["cruddur_readonly"]),
+    ("cruddur_readonly", False, False, -1, False, None),
 ]
 
 
@@ -86,9 +88,9 @@ def test_again_and_again(server):
     for role, password in LOGINS.items():
         log_in(server, role, password)
     make_roles(server, CRUDDUR_APP_PASSWORD="another", settings=["--set", "app_connections=7", "--set", "hook_connections=3"])
-    assert [row[3] for row in catalog(server)] == [7, -1, -1, 3, -1]
+    assert [row[3] for row in catalog(server)] == [7, -1, -1, 3, -1, 5, -1]
     make_roles(server)
-    assert [row[3] for row in catalog(server)] == [7, -1, -1, 3, -1]
+    assert [row[3] for row in catalog(server)] == [7, -1, -1, 3, -1, 5, -1]
     log_in(server, "cruddur", "another")
     log_in(server, "cruddur_owner", PASSWORDS["CRUDDUR_OWNER_PASSWORD"])
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
@@ -102,7 +104,7 @@ def test_the_verifier_is_what_postgresql_makes(server):
     assert made.keys() == LOGINS.keys()
     for verifier in made.values():
         assert verifier.startswith("SCRAM-SHA-256$4096:")
-    assert len({verifier.split("$")[1] for verifier in made.values()}) == 3  # salts
+    assert len({verifier.split("$")[1] for verifier in made.values()}) == 4  # salts
 
 
 def test_after_the_load_too(server):

@@ -1,0 +1,16 @@
+-- What cruddur_readonly may do in a database: read every table, for backups and reports, with the e-mail addresses and private
+-- messages in them. By the owner of the database and its tables; bin/db-schema-load and bin/db-migrate run it at their end, so that
+-- it has tables that are new. Without the role, which sql/roles.sql makes, it does nothing.
+do $$
+begin
+    if to_regrole('cruddur_readonly') is not null then
+        perform pg_advisory_xact_lock(1668445540, 3); -- two such grants at once fail
+        execute format('grant connect on database %I to cruddur_readonly', current_database());
+        grant usage on schema public to cruddur_readonly;
+        grant select on all tables in schema public to cruddur_readonly;
+    end if;
+exception
+    when insufficient_privilege then
+        raise notice 'not the owner of database % and its tables: the rights of cruddur_readonly stay as they are', current_database();
+end
+$$;
