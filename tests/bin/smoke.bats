@@ -49,6 +49,14 @@ setup() {
   [[ $(sql postgres "select count(*) from pg_roles where rolname like 'cruddur%'") == 7 ]]
 }
 
+@test "db-backup and db-restore" {
+  run -0 "$BIN/db-backup" "$BATS_TEST_TMPDIR/smoke.dump"
+  run -0 "$BIN/db-drop"
+  run -0 "$BIN/db-create"
+  run -0 "$BIN/db-restore" "$BATS_TEST_TMPDIR/smoke.dump"
+  [[ $(sql smoke 'select count(*) from users') == 4 ]]
+}
+
 @test "db-setup and db-drop" {
   run -0 "$BIN/db-setup"
   run -0 "$BIN/db-drop"

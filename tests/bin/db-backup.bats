@@ -1,0 +1,312 @@
+#!/usr/bin/env bats
+# bin/db-backup and bin/db-restore: no row is lost, what is damaged is refused, and what is cut off leaves nothing.
+
+load helpers/common
+load helpers/cluster
+load helpers/processes
+
+# The database `whole` belongs to a role that is no superuser; `service` is what the daemon logs in as.
+setup_file() {
+  cluster_start
+  CONNECTION_URL=$(socket_url postgres) "$BIN/db-roles"
+  sql postgres 'create role service login in role cruddur_app; create database whole owner cruddur_owner'
+  CONNECTION_URL=$(owner_url whole) "$BIN/db-schema-load"
+  CONNECTION_URL=$(owner_url whole) "$BIN/db-seed"
+  sql whole "insert into activities (user_uuid, message) select uuid, 'post ' || n || ' of ' || handle || E' \\\\ \\t \\n 😀' from users, generate_series(1, 50) n;
+    insert into likes select u.uuid, a.uuid from users u, activities a;
+    insert into follows select a.uuid, b.uuid from users a, users b where a.uuid <> b.uuid"
+  CONNECTION_URL=$(owner_url whole) "$BIN/db-backup" "$CLUSTER/whole.dump"
+}
+
+teardown_file() { cluster_stop; }
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  CONNECTION_URL=$(owner_url whole)
+  export CONNECTION_URL
+}
+
+teardown() {
+  stop_background
+  sql postgres 'drop database if exists fresh with (force)'
+}
+
+owner_url() { printf 'postgresql://cruddur_owner@/%s?host=%s&port=%s' "$1" "$CLUSTER" "$PORT"; }
+
+# make_fresh: an empty database, which CONNECTION_URL names from then on.
+make_fresh() {
+  CONNECTION_URL=$(owner_url fresh)
+  sql postgres 'create database fresh owner cruddur_owner'
+}
+
+# sums DATABASE: how many rows each table has, and their MD5.
+sums() {
+  sql "$1" "select format('select %L, count(*), md5(string_agg(t::text, chr(10) order by t::text)) from %I t', tablename, tablename)
+    from pg_tables where schemaname = 'public' order by 1 \\gexec"
+}
+
+# schema DATABASE: with owners and rights.
+schema() {
+  pg_dump --host "$CLUSTER" --port "$PORT" --username postgres --schema-only "$1" | sed '/^[\\]\(un\)\?restrict /d'
+  sql "$1" "select replace(array_to_string(array(select unnest(datacl)::text order by 1), ' '), datname, ''),
+    (select setconfig from pg_db_role_setting where setdatabase = d.oid) from pg_database d where datname = current_database()"
+}
+
+# nothing_written: neither a backup nor a part of one.
+nothing_written() { [[ -z $(find . -name '.backup*' -o -name '*.dump*') ]]; }
+
+# nothing_restored: the database is as empty as it was.
+nothing_restored() { [[ $(sql fresh "select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0 ]]; }
+
+copy_backup() { cp "$CLUSTER/whole.dump" "$CLUSTER/whole.dump.sha256" .; }
+
+@test "backup, drop, restore: every row, right and setting is there again" {
+  sql postgres 'create database fresh owner cruddur_owner template whole'
+  sql postgres 'grant connect on database fresh to cruddur_app, cruddur_confirmation, cruddur_readonly; revoke all on database fresh from public'
+  sql postgres 'alter database fresh set search_path = public'
+  before=$(sums fresh && schema fresh)
+  CONNECTION_URL=$(owner_url fresh)
+  run -0 "$BIN/db-backup" fresh.dump
+  [[ $output == "== backed up fresh on $CLUSTER, port $PORT into ./fresh.dump: "*' bytes, '*' rows' ]]
+  "$BIN/db-drop"
+  "$BIN/db-create"
+  run -0 "$BIN/db-restore" fresh.dump
+  [[ $output == *'== restored fresh.dump into fresh on '*' tables, as they were at 20'* ]]
+  diff <(echo "$before") <(sums fresh && schema fresh)
+  [[ $(sql fresh "select count(*) from pg_class where relowner <> 'cruddur_owner'::regrole and relnamespace = 'public'::regnamespace") == 0 ]]
+  [[ $(sql fresh 'select count(*) from likes') == 804 ]]
+}
+
+@test "the files are private, sha256sum reads them, and the manifest has the rows of one moment" {
+  run -0 "$BIN/db-backup"
+  file=$(echo whole-20*Z.dump)
+  [[ $(stat -c %a "$file" "$file.sha256") == $'600\n600' ]]
+  run -0 sha256sum --check "$file.sha256"
+  [[ $output == "$file: OK" ]]
+  grep -qx '# rows public.likes 804' "$file.sha256"
+  grep -qx '# role cruddur_readonly' "$file.sha256"
+  grep -qx "# migration .*" "$file.sha256"
+  mkdir folder
+  run -0 "$BIN/db-backup" folder
+  [[ -n $(find folder -name 'whole-20*Z.dump') && -z $(find . -name '.backup*') ]]
+}
+
+@test "rows that are written meanwhile are in neither" {
+  start_in_background "$BIN/db-connect" -- -c "begin; lock users in access exclusive mode; select pg_sleep(3600)"
+  eventually is_locked
+  BLOCKER=$BACKGROUND
+  start_in_background "$BIN/db-backup" meanwhile.dump
+  eventually counter_waits
+  sql whole "create table later as select 1"
+  kill -KILL -- "-$BLOCKER"
+  sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid()"
+  wait "$BACKGROUND"
+  sql whole 'drop table later'
+  run ! grep later meanwhile.dump.sha256
+  make_fresh
+  run -0 "$BIN/db-restore" meanwhile.dump
+}
+
+is_locked() { [[ $(sql whole "select count(*) from pg_locks where relation = 'users'::regclass and mode = 'AccessExclusiveLock' and granted") == 1 ]]; }
+counter_waits() { [[ $(sql whole "select count(*) from pg_locks where relation = 'users'::regclass and not granted") -ge 1 ]]; }
+
+@test "the role that only reads makes a backup, and another role none" {
+  CONNECTION_URL="postgresql://cruddur_reader@/whole?host=$CLUSTER&port=$PORT" run -0 "$BIN/db-backup" reader.dump
+  make_fresh
+  run -0 "$BIN/db-restore" reader.dump
+  diff <(sums whole) <(sums fresh)
+  CONNECTION_URL="postgresql://service@/whole?host=$CLUSTER&port=$PORT" run -1 "$BIN/db-backup" service.dump
+  [[ $output == *'permission denied'*'It takes a role that may read them all, such as cruddur_reader'* && ! -e service.dump ]]
+}
+
+@test "what is there already is not overwritten" {
+  for name in taken.dump taken.dump.sha256; do
+    echo mine >"$name"
+    run -1 "$BIN/db-backup" taken.dump
+    [[ $output == *"$name is there already, and nothing was written: choose another name, or remove it"* ]]
+    [[ $(<"$name") == mine ]]
+    rm "$name"
+  done
+  ln -s nowhere taken.dump
+  run -1 "$BIN/db-backup" taken.dump
+  [[ ! -e nowhere ]]
+  run -1 "$BIN/db-backup" missing/x.dump
+  [[ $output == *'missing is no folder that this user may write to'* ]]
+}
+
+@test "ended by TERM while the rows are counted, and while pg_dump is at work: nothing is left, no process either" {
+  start_in_background "$BIN/db-connect" -- -c "begin; lock users in access exclusive mode; select pg_sleep(3600)"
+  BLOCKER=$BACKGROUND
+  eventually is_locked
+  start_in_background "$BIN/db-backup" cut.dump
+  eventually counter_waits
+  kill "$BACKGROUND"
+  status=0
+  wait "$BACKGROUND" || status=$?
+  ((status == 143))
+  kill -KILL -- "-$BLOCKER"
+  sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid()"
+  nothing_written
+  # A pg_dump that does not end: it has begun to write.
+  mkdir stub
+  printf '#!/bin/sh\n[ "$1" = --version ] && exec "%s/pg_dump" --version\nfor x; do case $x in --file=*) echo part >"${x#--file=}"; esac; done\nexec sleep 3607\n' "$PROGRAMS" >stub/pg_dump
+  chmod +x stub/pg_dump
+  PATH=$PWD/stub:$PATH start_in_background "$BIN/db-backup" cut.dump
+  eventually part_is_there
+  kill "$BACKGROUND"
+  status=0
+  wait "$BACKGROUND" || status=$?
+  ((status == 143))
+  nothing_written
+  [[ -z $(processes 'sleep 3607') ]]
+}
+
+part_is_there() { [[ -n $(find . -name '.backup*' -size +0) ]]; }
+
+@test "a full disk: nothing is left, and the reason is said" {
+  unshare --mount true 2>/dev/null || skip 'mounting takes root'
+  mkdir small
+  # shellcheck disable=SC2016 # for the inner shell
+  run -1 unshare --mount bash -c 'mount -t tmpfs -o size=16k tmpfs small && cd small && { "$1" whole.dump; status=$?; ls -A; exit $status; }' bash "$BIN/db-backup"
+  [[ $output == *'No space left on device'*'nothing was written: pg_dump failed, for the reason above' ]]
+}
+
+@test "a pg_dump or pg_restore of an older version, and a server that is newer" {
+  mkdir stub
+  printf '#!/bin/sh\necho "pg_dump (PostgreSQL) 14.9"\n' >stub/pg_dump
+  printf '#!/bin/sh\necho "pg_restore (PostgreSQL) 14.9"\n' >stub/pg_restore
+  chmod +x stub/*
+  PATH=$PWD/stub:$PATH run -1 "$BIN/db-backup" x.dump
+  [[ $output =~ 'pg_dump is of version 14 and the server of '([0-9]+)': apt-get install postgresql-client-'[0-9]+', and put its folder first in PATH' ]]
+  nothing_written
+  make_fresh
+  PATH=$PWD/stub:$PATH run -1 "$BIN/db-restore" "$CLUSTER/whole.dump"
+  [[ $output == *'pg_restore is of version 14 and the backup by pg_dump '* ]]
+}
+
+@test "a damaged file, a wrong checksum, and one that is missing or of something else: nothing is restored" {
+  make_fresh
+  copy_backup
+  printf x | dd of=whole.dump bs=1 seek=5000 conv=notrunc status=none
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'nothing was restored: the checksum of whole.dump is not that of whole.dump.sha256'* ]]
+  copy_backup
+  sed -i '1s/^./x/' whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'whole.dump.sha256 was not written by db-backup, or is damaged'* ]]
+  sha256sum whole.dump >whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'whole.dump.sha256 was not written by db-backup, or is damaged'* ]]
+  rm whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'whole.dump.sha256 cannot be read'* ]]
+  run -1 "$BIN/db-restore" other.dump
+  nothing_restored
+}
+
+# seal: the checksum of what whole.dump is now.
+seal() { sed -i "1s/^[0-9a-f]*/$(sha256sum <whole.dump | cut -d ' ' -f 1)/" whole.dump.sha256; }
+
+@test "a file that was damaged before its checksum, and a count that is not right: nothing is restored" {
+  make_fresh
+  copy_backup
+  truncate -s 20000 whole.dump
+  seal
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'nothing was restored, for the reason above'* ]]
+  nothing_restored
+  copy_backup
+  sed -i 's/^# rows public.likes 804$/# rows public.likes 805/' whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'public.likes has 804 rows, not the 805 that were counted at the backup'* ]]
+  nothing_restored
+  sed -i 's/^# rows public.likes 805$/# rows public.loves 804/' whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'the table public.loves of the backup is missing'* ]]
+  nothing_restored
+}
+
+@test "a database that has a table, a sequence or a view is refused" {
+  make_fresh
+  for thing in 'table kept ()' 'sequence kept' 'view kept as select 1'; do
+    sql fresh "create $thing"
+    run -1 "$BIN/db-restore" "$CLUSTER/whole.dump"
+    [[ $output == *"nothing was restored: fresh on $CLUSTER, port $PORT has 1 tables already"* ]]
+    sql fresh "drop ${thing%% *} kept"
+  done
+  run -1 env CONNECTION_URL="$(owner_url missing)" "$BIN/db-restore" "$CLUSTER/whole.dump"
+  [[ $output == *'database "missing" does not exist'* ]]
+}
+
+@test "a role that is missing is named before anything is restored" {
+  make_fresh
+  copy_backup
+  echo '# role auditor' >>whole.dump.sha256
+  run -1 "$BIN/db-restore" whole.dump
+  [[ $output == *'nothing was restored: the server has no role auditor, which has rights in the backup'* ]]
+  nothing_restored
+}
+
+@test "a backup of a superuser's database is restored by an owner who is none, and the service's role can work" {
+  sql postgres 'create database fresh'
+  sql fresh '\i '"$BIN/../sql/schema.sql"
+  sql fresh '\i '"$BIN/../sql/large_objects.sql"
+  CONNECTION_URL=$(socket_url fresh) run -0 "$BIN/db-backup" super.dump
+  sql postgres 'drop database fresh'
+  make_fresh
+  run -0 "$BIN/db-restore" super.dump
+  [[ $(sql fresh "select count(*) from pg_class where relowner <> 'cruddur_owner'::regrole and relnamespace = 'public'::regnamespace") == 0 ]]
+  CONNECTION_URL="postgresql://service@/fresh?host=$CLUSTER&port=$PORT" run -0 "$BIN/db-connect" -- -Atc 'select count(*) from activities'
+}
+
+@test "restoring into production wants the name; a mark that came along is told" {
+  make_fresh
+  export PROD_CONNECTION_URL=$CONNECTION_URL
+  for arguments in prod '' '--yes-drop whole'; do
+    # shellcheck disable=SC2086 # several words on purpose
+    run -1 "$BIN/db-restore" $arguments "$CLUSTER/whole.dump" <<<'something else'
+    [[ $output == *'nothing was done'* ]]
+  done
+  nothing_restored
+  run -0 "$BIN/db-restore" prod "$CLUSTER/whole.dump" <<<fresh
+  [[ $output == *PRODUCTION*'This will restore a backup into fresh on '* ]]
+  [[ $(sql fresh 'select name from environment') == production ]]
+  "$BIN/db-backup" prod production.dump
+  sql postgres 'drop database fresh with (force)'
+  make_fresh
+  unset PROD_CONNECTION_URL
+  run -0 "$BIN/db-restore" production.dump
+  [[ $output == *'the database is marked as production, as the backup was'* ]]
+}
+
+@test "cruddurd has the last word where there is one" {
+  mkdir stub
+  printf '#!/bin/sh\necho "$CONNECTION_URL $*"\nexit 1\n' >stub/cruddurd
+  chmod +x stub/cruddurd
+  make_fresh
+  PATH=$PWD/stub:$PATH run -3 "$BIN/db-restore" "$CLUSTER/whole.dump"
+  [[ $output == *"$CONNECTION_URL --check --sql-dir "*'all is restored, but cruddurd --check is not content'* ]]
+  [[ $(sql fresh 'select count(*) from likes') == 804 ]]
+}
+
+@test "misuse is status 2" {
+  for script in db-backup db-restore; do
+    run -2 "$BIN/$script" one two
+    run -2 "$BIN/$script" --force
+    CONNECTION_URL=postgresql:/// run -2 "$BIN/db-backup"
+  done
+  run -2 "$BIN/db-backup" $'a\nb'
+  run -2 "$BIN/db-restore"
+  run -2 "$BIN/db-restore" --yes-drop
+}
+
+@test "the manuals have every option, and none besides" {
+  for script in db-backup db-restore; do
+    diff <("$BIN/$script" --help | grep -o -- '--[a-z][a-z-]*' | grep -vx -e --check | sort -u) \
+      <(sed -n 's/^\.It Fl \(-[a-z-]*\) .*/-\1/p' "$BIN/../man/$script.8" | sort -u)
+    if command -v groff; then
+      run -0 groff -man -Tutf8 -ww "$BIN/../man/$script.8"
+      [[ $output != *warning* ]]
+    fi
+  done
+}
