@@ -3,7 +3,7 @@
 
 load helpers/common
 
-SCRIPTS='db-connect db-create db-drop db-migrate db-purge db-roles db-rollback db-schema-load db-seed db-sessions db-connections db-setup
+SCRIPTS='db-connect db-create db-doctor db-drop db-migrate db-purge db-roles db-rollback db-schema-load db-seed db-sessions db-connections db-setup
   growth rds-update-sg-rule db-rds-update-sg-rule'
 EVERY_SCRIPT="$SCRIPTS db-backup db-restore user-confirm user-delete user-export" # these take a file's name, or a user's
 

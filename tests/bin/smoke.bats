@@ -36,6 +36,11 @@ setup() {
   run -0 "$BIN/user-delete" delenn
 }
 
+@test "db-doctor" {
+  run "$BIN/db-doctor"
+  [[ $output == *'postgres is a superuser'* ]]
+}
+
 @test "db-rollback and db-migrate" {
   run -0 "$BIN/db-rollback" --dry-run
   run -0 "$BIN/db-rollback"

@@ -106,7 +106,7 @@ class Stages:
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools)
             for name, (seconds, command, tools) in tools.items()
