@@ -60,6 +60,21 @@ configure() {
   [[ -z $(find "$ROOM/other place" -type f -o -name sql) ]]
 }
 
+@test "bash-completion finds each command that is installed" {
+  local command folder=$ROOM/own/share/bash-completion/completions
+  diff <({ echo cruddurd && ls "$ROOM/own/share/cruddur/bin"; } | grep -v '^lib$' | sort) <(ls "$folder" | sort)
+  for command in "$folder"/*; do
+    [[ -r $command ]]
+    grep -q "complete .*_cruddur" "$command"
+  done
+  # shellcheck source=bin/lib/completion.bash
+  source "$folder/cruddurd"
+  _cruddur "$ROOM/data/build/cruddurd" --worke cruddurd
+  [[ ${COMPREPLY[*]} == --workers ]]
+  _cruddur "$ROOM/data/build/cruddurd" '' --identity
+  [[ ${#COMPREPLY[@]} -ge 2 ]]
+}
+
 @test "promtool and systemd-analyze take what is installed" {
   command -v promtool >/dev/null || skip 'promtool is missing'
   promtool check config "$ROOM/own/share/cruddur/infra/prometheus/prometheus.yml"
