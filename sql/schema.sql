@@ -1171,17 +1171,18 @@ as $$
     where is_repost
 $$;
 
--- For each followed user the newest unexpired post and the newest unexpired repost behind a position, out of the newest "most"; or, where
--- none of these has not expired, the last of them as last_at. No more is read than that.
+-- For each followed user (1000 at most) the newest unexpired post and the newest unexpired repost behind a position, out of the newest
+-- "most"; or, where none of these has not expired, the last of them as last_at. No more is read than that. A user without either has a
+-- row, too. The limit is also for the planner: follows are read only where there is a follower.
 create function heads(follower uuid, after_us bigint, after_uuid uuid, most integer)
     returns table (user_uuid uuid, is_repost boolean, at timestamptz, last_at timestamptz)
     language sql
     stable
 as $$
     select f.followed_uuid, kind.is_repost, case when head.is_live then head.at end, case when not head.is_live then head.at end
-    from public.follows f
+    from (select followed_uuid from public.follows where follower_uuid = follower limit 1000) f
     cross join (values (false), (true)) kind (is_repost)
-    cross join lateral (
+    left join lateral (
         select event.at, event.is_live
         from (
             select newest.at, public.is_live(newest.expires_at) as is_live, row_number() over () as number
@@ -1190,8 +1191,7 @@ as $$
         where event.is_live
             or event.number >= most
         limit 1
-    ) head
-    where f.follower_uuid = follower
+    ) head on true
 $$;
 
 -- The reposts of an activity by followed users at or before a position, in the order of a list: those that an earlier page had. Only
@@ -2426,7 +2426,7 @@ insert into applied_migrations (number, name, checksum) values
     (12, 'reads', '93db1b4c1228fb158d3ff15b3f31008f43a04c3d694c9f36dfd9e1e60850c2db'),
     (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
-    (15, 'walks', '536324c2c88190b6c6cde007ccba35aa129c4e4383b9445cfb6b589b05d030f6'),
+    (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development

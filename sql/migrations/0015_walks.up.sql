@@ -125,9 +125,9 @@ create function heads(follower uuid, after_us bigint, after_uuid uuid, most inte
     stable
 as $$
     select f.followed_uuid, kind.is_repost, case when head.is_live then head.at end, case when not head.is_live then head.at end
-    from public.follows f
+    from (select followed_uuid from public.follows where follower_uuid = follower limit 1000) f
     cross join (values (false), (true)) kind (is_repost)
-    cross join lateral (
+    left join lateral (
         select event.at, event.is_live
         from (
             select newest.at, public.is_live(newest.expires_at) as is_live, row_number() over () as number
@@ -136,8 +136,7 @@ as $$
         where event.is_live
             or event.number >= most
         limit 1
-    ) head
-    where f.follower_uuid = follower
+    ) head on true
 $$;
 
 create function earlier_reposts(activity uuid, follower uuid, at timestamptz, id uuid, view pg_snapshot) returns table (user_uuid uuid)
