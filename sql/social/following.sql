@@ -6,7 +6,6 @@
 -- earlier page: if the first page's snapshot has a newer repost. Of the reposts after that snapshot the newest 100 are read.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in
 -- activities/create.sql. Outcomes: ok, user_not_found, user_not_registered.
---
 -- 1. For more than 100 followed users, walked: the newest 2000 posts and reposts of all users, until a page of them is met.
 -- 2. If the page is not full, and for fewer followed users, heads: the newest event of each of them, 1000 at most. The limit-th of these
 --    is the oldest event that the page can have, so only users with something since then are read further (stepped).
@@ -76,7 +75,8 @@ edge as (
         walk.edge,
         greatest(
             (select max(last_at) from heads),
-            (select max(at) from (select min(at) as at from stepped group by user_uuid, is_repost having count(*) > %(limit)s::integer) filled),
+            (select max(at) from (select min(at) as at from stepped group by user_uuid, is_repost
+                having count(*) > %(limit)s::integer and count(*) filter (where is_live) < %(limit)s::integer) filled),
             (select '-infinity'::timestamptz from heads limit 1)
         )
     ) as at
