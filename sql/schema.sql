@@ -2155,6 +2155,9 @@ begin
     if done = 0 then
         done := public.purge_used_keys(batch);
     end if;
+    if done = 0 then
+        done := public.purge_messages(batch);
+    end if;
     if done <> 0 then
         return abs(done);
     end if;
@@ -2194,6 +2197,8 @@ create table messages (
     message            text        not null,
     created_at         timestamptz not null default now(),
     written_by         xid8 default pg_current_xact_id(), -- as in activities
+    expires_at         timestamptz, -- null: never
+    deleted_at         timestamptz, -- null: it isn't; else no statement shows it, and the purge takes the row away an hour later
     constraint messages_pkey primary key (uuid),
     constraint messages_message_group_uuid_fkey foreign key (message_group_uuid)
         references message_groups (uuid) on delete cascade,
@@ -2203,6 +2208,71 @@ create table messages (
 
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid, created_at desc);
+create index messages_sender_idx on messages (message_group_uuid, user_uuid, created_at);
+create index messages_expires_at_idx on messages (expires_at) where expires_at is not null;
+create index messages_deleted_at_idx on messages (deleted_at) where deleted_at is not null;
+
+-- Up to which message of a conversation a user has read the other's messages. No row: none.
+create table conversation_reads (
+    message_group_uuid uuid        not null,
+    user_uuid          uuid        not null,
+    read_at            timestamptz not null,
+    constraint conversation_reads_pkey primary key (message_group_uuid, user_uuid),
+    constraint conversation_reads_message_group_uuid_fkey foreign key (message_group_uuid)
+        references message_groups (uuid) on delete cascade,
+    constraint conversation_reads_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
+);
+
+create index conversation_reads_user_idx on conversation_reads (user_uuid);
+
+-- As for activities: the keys of deleted messages.
+create trigger messages_used_keys
+    after delete on messages
+    referencing old table as gone
+    for each statement
+    execute function note_used_keys();
+
+-- Whether the message that was made with an Idempotency-Key has been purged, as is_key_used for activities.
+create function is_message_key_used(key uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    perform from public.messages where uuid = key for update;
+    return exists (select from public.used_keys where uuid = key);
+end
+$$;
+revoke all on function is_message_key_used(uuid) from public;
+
+-- Deletes at most "batch" messages: expired ones, and those that were marked as deleted an hour ago. Returns their number.
+create function purge_messages(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    doomed uuid[];
+begin
+    doomed := array(
+        select uuid
+        from public.messages
+        where expires_at <= now()
+        order by expires_at
+        limit batch
+        for update skip locked
+    );
+    doomed := doomed || array(
+        select uuid
+        from public.messages
+        where deleted_at < now() - interval '1 hour'
+        order by deleted_at
+        limit batch - cardinality(doomed)
+        for update skip locked
+    );
+    delete from public.messages where uuid = any (doomed);
+    return cardinality(doomed);
+end
+$$;
+revoke all on function purge_messages(integer) from public;
 
 -- Parts of the statements of sql/messages/, as above.
 create function full_message_hour(sender uuid, most integer) returns table (retry_after_s integer)
@@ -2273,7 +2343,9 @@ create trigger messages_blank
 
 -- Gives a new message a time after the last one of its conversation and moves the conversation to the top. Nothing is changed if the
 -- message exists already. The conversation is locked until the end of the transaction, so its messages become visible in the order of
--- their times.
+-- their times. Each has a millisecond of its own, as notifications have (see next_notification_at): a reader that marks all up to a
+-- message, by a time cut to milliseconds, marks no later one. expires_at moves along. last_message_at never goes back, whatever is
+-- deleted or purged.
 create function place_message() returns trigger
     language plpgsql
     security definer
@@ -2287,8 +2359,15 @@ begin
     where uuid = new.message_group_uuid
     for no key update;
     if not exists (select from public.messages where uuid = new.uuid) then
-        if exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
-            new.created_at := greatest(now(), last_at + interval '1 microsecond');
+        if last_at > now() or exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
+            new.created_at := greatest(
+                now(),
+                case
+                    when last_at < now() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+                    else last_at + interval '1 microsecond'
+                end
+            );
+            new.expires_at := new.expires_at + (new.created_at - now());
         end if;
         update public.message_groups
         set last_message_at = new.created_at, moved_by = pg_current_xact_id()
@@ -2427,7 +2506,8 @@ insert into applied_migrations (number, name, checksum) values
     (13, 'followers', '0c142bca8c545fe270cb791a08f49603c29351b7a79feb2d8d93c05bfb8af76f'),
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
     (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
-    (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd');
+    (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
+    (17, 'messages_end', 'cecce468a4fe9ba7acdc204bc5fd138ae90525f06944edb1f7b0fbaf41b7d035');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2499,7 +2579,9 @@ begin
         grant select (user_uuid, created_at) on withdrawn_notifications to cruddur_app;
         grant select, insert (user_uuid, read_at), update (read_at) on notification_reads to cruddur_app;
         grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
-        grant select, insert (uuid, message_group_uuid, user_uuid, message), update (uuid) on messages to cruddur_app;
+        grant select, insert (uuid, message_group_uuid, user_uuid, message, expires_at), update (uuid, deleted_at) on messages to cruddur_app;
+        grant select, insert (message_group_uuid, user_uuid, read_at), update (read_at) on conversation_reads to cruddur_app;
+        grant execute on function is_message_key_used(uuid), purge_messages(integer) to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
         grant execute on function close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;

@@ -3,8 +3,10 @@
 -- One new message of the caller in an existing conversation, once however often it is sent. The trigger place_message in schema.sql
 -- moves the conversation to the top of the list. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
+-- %(ttl)s: an interval from the message's time on, after which it expires; null: never.
 -- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (the other user was deleted), user_not_found,
--- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max.
+-- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max, message_deleted (the message with the uuid has
+-- expired or was deleted).
 with me as (
     select * from public.caller(%(sub)s, %(handle)s)
 ),
@@ -28,8 +30,8 @@ full_hour as (
     cross join lateral public.full_message_hour(allowed.uuid, %(most)s) hour
 ),
 created as (
-    insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
+    insert into public.messages (uuid, message_group_uuid, user_uuid, message, expires_at)
+    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
     from timely
     cross join conversation
     where conversation.is_of_two
@@ -37,11 +39,12 @@ created as (
             not exists (select from full_hour)
             or exists (select from public.messages where uuid = %(uuid)s::uuid)
         )
+        and case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_message_key_used(%(uuid)s::uuid) else true end
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning uuid, message_group_uuid, message, created_at
+    returning uuid, message_group_uuid, message, created_at, expires_at, deleted_at
 ),
 answer as (
-    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at
+    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at, c.expires_at
     from created c
     cross join me
 )
@@ -53,11 +56,13 @@ select
         when not exists (select from conversation) then 'not_found'
         when exists (select from conversation where not is_of_two) then 'receiver_not_found'
         when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
+        when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (
             select
             from created
             where message <> %(message)s
                 or message_group_uuid <> %(group)s::uuid
+                or expires_at is distinct from created_at + %(ttl)s::interval
         ) then 'idempotency_key_reused'
         else 'ok'
     end as outcome,

@@ -1,7 +1,9 @@
 -- Summary: a page of the caller's conversations with each one's last message
--- Cost: the page; behind the first one also the newest 500 conversations, and up to 200 messages of each that moved
--- The caller's conversations, the one with the newest message first: the other user, and that message. The handle
--- of a deleted user is null.
+-- Cost: the page, with up to ten unread messages of each; behind the first one also the newest 500 conversations, and up to 200 messages of each that moved
+-- The caller's conversations, the one with the newest message first: the other user, the newest message that is left, and unread: how
+-- many of the other's messages the caller has not read, see read.sql; 10 stands for more, too. The handle of a deleted user is null, and
+-- a deleted user's messages are never unread. A conversation keeps its place when its newest message is deleted or expires; without any
+-- message it is not listed, so a page may have fewer rows than %(limit)s and a next page.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message. %(view)s: the
 -- snapshot of the first page (see current_view in schema.sql), which the cursor contains: all pages are in the order of that
 -- snapshot. A conversation that has a newer message since then keeps its position, so it is neither skipped nor shown twice.
@@ -54,6 +56,12 @@ moved as (
         and (asked.seen is null or not public.was_seen(walked.moved_by, asked.seen))
         and (place.created_at, walked.uuid) < (asked.at, asked.uuid)
 ),
+chosen as (
+    select *
+    from (select * from unmoved union all select * from moved) mine
+    order by position desc, uuid desc
+    limit %(limit)s::integer
+),
 page as (
     select
         mine.uuid,
@@ -61,18 +69,37 @@ page as (
         coalesce(other.display_name, 'Deleted user') as display_name,
         other.handle,
         last.message,
-        last.created_at
-    from (select * from unmoved union all select * from moved) mine
+        last.created_at,
+        new.unread
+    from chosen mine
+    cross join me
     left join lateral public.author(mine.other_uuid) other on true
     cross join lateral (
         select message, created_at
         from public.messages
         where message_group_uuid = mine.uuid
+            and deleted_at is null
+            and public.is_live(expires_at)
         order by created_at desc, uuid desc
         limit 1
     ) last
-    order by mine.position desc, mine.uuid desc
-    limit %(limit)s::integer
+    left join lateral (
+        select read_at from public.conversation_reads where message_group_uuid = mine.uuid and user_uuid = me.uuid limit 1
+    ) reached on true
+    cross join lateral (
+        select count(*) as unread
+        from (
+            select
+            from public.messages
+            where (message_group_uuid, user_uuid, created_at) > (mine.uuid, mine.other_uuid, coalesce(reached.read_at, '-infinity'))
+                and message_group_uuid <= mine.uuid
+                and user_uuid = mine.other_uuid
+                and deleted_at is null
+                and public.is_live(expires_at)
+            order by message_group_uuid, user_uuid, created_at
+            limit (select 10)
+        ) counted
+    ) new
 )
 select
     case
@@ -83,13 +110,13 @@ select
     coalesce(
         (
             select json_agg(shown)
-            from (select uuid, display_name, handle, message, created_at from page order by position desc, uuid desc) shown
+            from (select uuid, display_name, handle, message, created_at, unread from page order by position desc, uuid desc) shown
         ),
         '[]'
     ) as body,
     (
         select public.page_key(position, uuid)
-        from page
+        from chosen
         order by position desc, uuid desc
         offset %(limit)s::integer - 1
     )

@@ -1,6 +1,6 @@
 -- Summary: a page of a conversation
--- Cost: the page
--- The newest messages of one conversation of the caller's, oldest first. %(group)s: its uuid, or null: the one with the
+-- Cost: the page, and what of it expired since the last purge or was deleted within the last hour
+-- The newest messages of one conversation of the caller's, oldest first, without those that have expired or were deleted. %(group)s: its uuid, or null: the one with the
 -- user whose handle is %(other)s, which is empty while there is none.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones. %(since_us)s,
 -- %(since_uuid)s: the newest message of an earlier answer: only later ones; null: all. The messages of a conversation become visible
@@ -29,14 +29,16 @@ conversation as (
         and g.second_user_uuid = greatest(me.uuid, other.uuid)
 ),
 newest as (
-    select m.uuid, coalesce(sender.display_name, 'Deleted user') as display_name, sender.handle, m.message, m.created_at
+    select m.uuid, coalesce(sender.display_name, 'Deleted user') as display_name, sender.handle, m.message, m.created_at, m.expires_at
     from conversation
     cross join lateral (
-        select uuid, user_uuid, message, created_at
+        select uuid, user_uuid, message, created_at, expires_at
         from public.messages
         where message_group_uuid = conversation.uuid
             and (created_at, uuid) < (public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
             and (created_at, uuid) > (public.since_time(%(since_us)s), public.since_uuid(%(since_uuid)s))
+            and deleted_at is null
+            and public.is_live(expires_at)
         order by created_at desc, uuid desc
         limit %(limit)s::integer
     ) m

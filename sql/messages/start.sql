@@ -2,9 +2,9 @@
 -- Cost: its sender's messages of the last hour, at most as many as one may send (600)
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
 -- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
--- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s: as in append.sql.
+-- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s, %(ttl)s: as in append.sql.
 -- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, generic_403,
--- idempotency_key_reused, messages_exceed_hourly_max.
+-- idempotency_key_reused, messages_exceed_hourly_max, message_deleted.
 with me as (
     select * from public.caller(%(sub)s, %(handle)s)
 ),
@@ -28,7 +28,7 @@ pair as (
     where timely.uuid <> other.uuid
 ),
 earlier as (
-    select m.message, g.first_user_uuid, g.second_user_uuid
+    select m.message, m.created_at, m.expires_at, m.deleted_at, g.first_user_uuid, g.second_user_uuid
     from public.messages m
     join public.message_groups g on g.uuid = m.message_group_uuid
     where m.uuid = %(uuid)s::uuid
@@ -38,6 +38,7 @@ contradiction as (
     from earlier
     cross join pair
     where earlier.message <> %(message)s
+        or earlier.expires_at is distinct from earlier.created_at + %(ttl)s::interval
         or earlier.first_user_uuid <> pair.first_user_uuid
         or earlier.second_user_uuid <> pair.second_user_uuid
 ),
@@ -46,25 +47,31 @@ full_hour as (
     from allowed
     cross join lateral public.full_message_hour(allowed.uuid, %(most)s) hour
 ),
+new_key as (
+    select case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_message_key_used(%(uuid)s::uuid) else true end as is_it
+    from pair
+),
 conversation as (
     insert into public.message_groups (uuid, first_user_uuid, second_user_uuid)
     select %(group)s::uuid, pair.first_user_uuid, pair.second_user_uuid
     from pair
-    where not exists (select from contradiction)
+    cross join new_key
+    where new_key.is_it
+        and not exists (select from contradiction)
         and (not exists (select from full_hour) or exists (select from earlier))
     on conflict (first_user_uuid, second_user_uuid) do update set last_message_at = message_groups.last_message_at
     returning uuid
 ),
 created as (
-    insert into public.messages (uuid, message_group_uuid, user_uuid, message)
-    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s
+    insert into public.messages (uuid, message_group_uuid, user_uuid, message, expires_at)
+    select %(uuid)s::uuid, conversation.uuid, timely.uuid, %(message)s, now() + %(ttl)s::interval
     from timely
     cross join conversation
     on conflict (uuid) do update set uuid = excluded.uuid
-    returning uuid, message_group_uuid, message, created_at
+    returning uuid, message_group_uuid, message, created_at, expires_at, deleted_at
 ),
 answer as (
-    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at
+    select c.message_group_uuid, c.uuid, me.display_name, me.handle, c.message, c.created_at, c.expires_at
     from created c
     cross join me
 )
@@ -75,13 +82,16 @@ select
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from other) then 'receiver_not_found'
         when not exists (select from pair) then 'receiver_is_sender'
+        when exists (select from earlier where deleted_at is not null or not public.is_live(expires_at)) then 'message_deleted'
         when exists (select from contradiction) then 'idempotency_key_reused'
         when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
+        when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (
             select
             from created
             cross join conversation
             where created.message <> %(message)s
+                or created.expires_at is distinct from created.created_at + %(ttl)s::interval
                 or created.message_group_uuid <> conversation.uuid
         ) then 'idempotency_key_reused'
         else 'ok'

@@ -61,6 +61,17 @@ bool author_begin(struct statement *statement, const struct statement_def *def,
     return broken.count == 0;
 }
 
+const char *author_until(const struct call *call, struct broken *broken)
+{
+    const char *until;
+
+    if (!body_take(call->request, call->body, "until", &until)) {
+        broken_add(broken, STATUS_UNTIL_INVALID);
+        return NULL;
+    }
+    return rule_time(until, call->request->arena, broken);
+}
+
 /* Here an unknown user is no error; the statement then answers as to a stranger. */
 void author_bind_viewer(struct statement *statement, const struct call *call)
 {

@@ -25,6 +25,11 @@ void author_bind_most(struct statement *statement, const struct call *call, int 
 bool author_begin(struct statement *statement, const struct statement_def *def,
                   const struct call *call, struct response *response);
 
+/* The time `until` in the body of a request that marks a list as read, in microseconds since 1970;
+ * NULL: all. A client sends the time of the newest row that it shows, so that what became visible
+ * later stays unread. Adds STATUS_UNTIL_INVALID. */
+const char *author_until(const struct call *call, struct broken *broken);
+
 /* Binds the parameters sub and viewer of an endpoint with ACCESS_VIEWER. */
 void author_bind_viewer(struct statement *statement, const struct call *call);
 

@@ -76,6 +76,14 @@ struct receiver {
     const char *handle; /* ignored if there is a group */
 };
 
+/* What is sent. */
+struct draft {
+    const char *handle; /* its sender's */
+    const char *uuid;
+    const char *message;
+    const char *ttl; /* an interval; NULL: it does not expire */
+};
+
 /* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one
  * also sends "@" and a handle as message_group_uuid, for a link to a user. */
 static struct receiver take_receiver(const struct call *call, struct broken *broken)
@@ -106,62 +114,117 @@ static struct receiver take_receiver(const struct call *call, struct broken *bro
 
 const struct statement_def MESSAGES_APPEND = {
     .name = "messages/append",
-    .parameters = {"uuid", "sub", "handle", "group", "message", "most", "not_after"},
+    .parameters = {"uuid", "sub", "handle", "group", "message", "ttl", "most", "not_after"},
     .lane = LANE_WRITE,
 };
 
-static enum decision append_message(const struct call *call, const char *handle, const char *uuid,
-                                    const char *group, const char *message,
-                                    struct statement *statement)
+static void bind_draft(struct statement *statement, const struct call *call,
+                       const struct draft *draft)
+{
+    author_bind(statement, call, draft->handle);
+    author_bind_most(statement, call, call->messages_per_hour);
+    statement_bind(statement, "uuid", draft->uuid);
+    statement_bind(statement, "message", draft->message);
+    statement_bind(statement, "ttl", draft->ttl);
+}
+
+static enum decision append_message(const struct call *call, const struct draft *draft,
+                                    const char *group, struct statement *statement)
 {
     *statement = statement_of(&MESSAGES_APPEND);
-    author_bind(statement, call, handle);
-    statement_bind(statement, "uuid", uuid);
-    author_bind_most(statement, call, call->messages_per_hour);
+    bind_draft(statement, call, draft);
     statement_bind(statement, "group", group);
-    statement_bind(statement, "message", message);
     return DECISION_ASK;
 }
 
 const struct statement_def MESSAGES_START = {
     .name = "messages/start",
-    .parameters = {"uuid", "sub", "handle", "group", "other", "message", "most", "not_after"},
+    .parameters = {"uuid", "sub", "handle", "group", "other", "message", "ttl", "most",
+                   "not_after"},
     .lane = LANE_WRITE,
 };
 
-static enum decision begin_conversation(const struct call *call, const char *handle,
-                                        const char *uuid, const char *other, const char *message,
-                                        struct statement *statement)
+/* The new conversation's UUID is made here as well, so that a repeated statement finds both rows.
+ */
+static enum decision begin_conversation(const struct call *call, const struct draft *draft,
+                                        const char *other, struct statement *statement)
 {
     char *group = arena_alloc(call->request->arena, UUID_TEXT_SIZE);
 
     uuid_make(group);
     *statement = statement_of(&MESSAGES_START);
-    author_bind(statement, call, handle);
-    statement_bind(statement, "uuid", uuid);
+    bind_draft(statement, call, draft);
     statement_bind(statement, "group", group);
     statement_bind(statement, "other", other);
-    author_bind_most(statement, call, call->messages_per_hour);
-    statement_bind(statement, "message", message);
     return DECISION_ASK;
 }
 
-/* The new conversation's UUID is made here as well, so that a repeated statement finds both rows.
- */
+/* A message without a ttl, or with null, does not expire. */
+static const char *take_ttl(const struct call *call, struct broken *broken)
+{
+    const char *ttl;
+
+    if (!body_take(call->request, call->body, "ttl", &ttl)) {
+        broken_add(broken, STATUS_TTL_BLANK);
+        return NULL;
+    }
+    return ttl != NULL ? rule_ttl(ttl, broken) : NULL;
+}
+
 enum decision messages_send(struct call *call, struct response *response,
                             struct statement *statement)
 {
-    const char *message = body_string(call->request, call->body, "message");
+    struct draft draft = {.message = body_string(call->request, call->body, "message")};
     struct broken broken = {0};
 
-    rule_long_message(message, &broken);
+    rule_long_message(draft.message, &broken);
+    draft.ttl = take_ttl(call, &broken);
     const struct receiver receiver = take_receiver(call, &broken);
-    const char *handle = author_handle(call, "user_handle", "user_sender_handle", &broken);
-    const char *uuid = author_row_uuid(call, handle, "message", &broken);
+    draft.handle = author_handle(call, "user_handle", "user_sender_handle", &broken);
+    draft.uuid = author_row_uuid(call, draft.handle, "message", &broken);
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
-    return receiver.group != NULL
-               ? append_message(call, handle, uuid, receiver.group, message, statement)
-               : begin_conversation(call, handle, uuid, receiver.handle, message, statement);
+    return receiver.group != NULL ? append_message(call, &draft, receiver.group, statement)
+                                  : begin_conversation(call, &draft, receiver.handle, statement);
+}
+
+const struct statement_def MESSAGES_DELETE = {
+    .name = "messages/delete",
+    .parameters = {"group", "uuid", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+enum decision messages_delete(struct call *call, struct response *response,
+                              struct statement *statement)
+{
+    if (!author_begin(statement, &MESSAGES_DELETE, call, response)) {
+        return DECISION_RESPOND;
+    }
+    statement_bind(statement, "group", call->request->capture[0]);
+    statement_bind(statement, "uuid", call->request->capture[1]);
+    return DECISION_ASK;
+}
+
+const struct statement_def MESSAGES_READ = {
+    .name = "messages/read",
+    .parameters = {"group", "until_us", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+enum decision messages_read(struct call *call, struct response *response,
+                            struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *until_us = author_until(call, &broken);
+    const char *handle = author_handle(call, "user_handle", "handle", &broken);
+
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(&MESSAGES_READ);
+    author_bind(statement, call, handle);
+    statement_bind(statement, "group", call->request->capture[0]);
+    statement_bind(statement, "until_us", until_us);
+    return DECISION_ASK;
 }

@@ -179,13 +179,7 @@ const struct statement_def SOCIAL_READ = {
 enum decision social_read(struct call *call, struct response *response, struct statement *statement)
 {
     struct broken broken = {0};
-    const char *until, *until_us = NULL;
-
-    if (body_take(call->request, call->body, "until", &until)) {
-        until_us = rule_time(until, call->request->arena, &broken);
-    } else {
-        broken_add(&broken, STATUS_UNTIL_INVALID);
-    }
+    const char *until_us = author_until(call, &broken);
     const char *handle = author_handle(call, "user_handle", "handle", &broken);
 
     if (broken.count > 0) {

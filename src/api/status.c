@@ -21,6 +21,7 @@ static const struct {
     [STATUS_USER_POOL_MISMATCH] = {403, "user_pool_mismatch"},
     [STATUS_NOT_FOUND] = {404, "not_found"},
     [STATUS_ACTIVITY_DELETED] = {410, "activity_deleted"},
+    [STATUS_MESSAGE_DELETED] = {410, "message_deleted"},
     [STATUS_CURSOR_EXPIRED] = {410, "cursor_expired"},
     [STATUS_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
     [STATUS_REQUEST_TIMEOUT] = {408, "request_timeout"},

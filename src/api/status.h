@@ -64,8 +64,10 @@
 #define STATUS_GROWTH_BEHIND STATUS_OF_API(43)
 
 #define STATUS_STREAMS_EXCEED_MAX STATUS_OF_API(44)
+/* What was there once. */
+#define STATUS_MESSAGE_DELETED STATUS_OF_API(45)
 
-#define STATUS_COUNT STATUS_OF_API(45)
+#define STATUS_COUNT STATUS_OF_API(46)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

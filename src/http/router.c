@@ -39,10 +39,16 @@ void router_add(struct router *router, enum method method, const char *pattern, 
 
 enum fit { FIT_NONE, FIT_LITERAL, FIT_CAPTURE };
 
+/* Whether a segment of a pattern is "{uuid}" or another name that ends so, as "{group_uuid}". */
+static bool is_uuid_capture(const char *pattern, size_t length)
+{
+    return length >= 6 && pattern[0] == '{' && memcmp(pattern + length - 5, "uuid}", 5) == 0;
+}
+
 static enum fit fit_segment(const char *pattern, size_t length, const char *segment,
                             const char **captured)
 {
-    if (length == 6 && memcmp(pattern, "{uuid}", 6) == 0) {
+    if (is_uuid_capture(pattern, length)) {
         *captured = segment;
         return uuid_is_valid(segment) ? FIT_CAPTURE : FIT_NONE;
     }

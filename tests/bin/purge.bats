@@ -44,6 +44,18 @@ left() { here 'select count(*) from activities'; }
   [[ $output == "== 0 posts deleted "* ]]
 }
 
+@test "messages that have expired or were deleted an hour ago go, and no others" {
+  here "insert into message_groups (first_user_uuid, second_user_uuid)
+      select least(a.uuid, b.uuid), greatest(a.uuid, b.uuid) from users a, users b where a.handle = 'londo' and b.handle = 'bayko';
+    insert into messages (message_group_uuid, user_uuid, message, expires_at, deleted_at)
+      select g.uuid, g.first_user_uuid, row.message, now() + row.expires, now() - row.deleted
+      from message_groups g, generate_series(1, 700), (values ('old', interval '-1 second', null::interval),
+        ('new', '1 hour', null), ('ever', null, null), ('gone', null, '61 minutes'), ('going', null, '59 minutes')) row (message, expires, deleted)"
+  run -0 "$BIN/db-purge" --pause-ms 0
+  [[ $(here 'select string_agg(message, $$ $$ order by message) from (select distinct message from messages) m') == 'ever going new' ]]
+  [[ $(here 'select count(*) from messages') == 2100 ]]
+}
+
 @test "replies go with it, and a parent that stays has fewer" {
   posts 1 "'parent'" "date_trunc('day', now())" uuid "'00000000-0000-4000-8000-000000000001'"
   posts 40 "'reply'" "date_trunc('day', now())" reply_to_activity_uuid "'00000000-0000-4000-8000-000000000001'"

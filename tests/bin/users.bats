@@ -109,6 +109,18 @@ counts_are_right() {
   [[ $(rows_of londo) == '1|5|4|'* ]]
 }
 
+@test "what ended of conversations, and what was read of them" {
+  here "update messages set deleted_at = now() where message = 'from londo'; update messages set expires_at = created_at where message = 'from bayko';
+    insert into conversation_reads select g.uuid, u.uuid, now() from message_groups g, users u where u.uuid in (g.first_user_uuid, g.second_user_uuid)"
+  run -0 --separate-stderr "$BIN/user-export" londo
+  here "create table printed (it jsonb)"
+  here "insert into printed values ('${output//\'/\'\'}')"
+  [[ $(here "select string_agg(m ->> 'message', ', ' order by m ->> 'message') from jsonb_array_elements((select it -> 'messages' from printed)) m") == 'from altbrown, from londo, from londo' ]]
+  [[ $(here "select jsonb_array_length(it -> 'conversations_read') from printed") == 2 ]]
+  "$BIN/user-delete" londo
+  [[ $(here "select string_agg(handle, ' ' order by handle) from conversation_reads join users on uuid = user_uuid") == 'altbrown bayko' ]]
+}
+
 @test "a handle that is a statement is a handle" {
   run -1 "$BIN/user-delete" "x'; drop table likes; --"
   run -1 "$BIN/user-export" "x'; drop table likes; --"

@@ -21,6 +21,19 @@ class Post:
         return self.parent is None
 
 
+class Message:
+    def __init__(self, uuid, sender, receiver, at):
+        self.uuid = uuid
+        self.sender = sender
+        self.receiver = receiver
+        self.at = at
+        self.is_there = True
+
+    @property
+    def pair(self):
+        return frozenset((self.sender, self.receiver))
+
+
 class Model:
     """Times are counts. What is refused is not told to the model but asked of it: may_…"""
 
@@ -32,6 +45,8 @@ class Model:
         self.known = dict.fromkeys(handles, 0)
         self.told = {}  # (what, by whom, to what) → when, of likes, reposts and follows
         self.withdrawn = {}  # likewise → when, and whether that was known
+        self.messages = []
+        self.read = {}  # (reader, other) → when
 
     # --- what is done ---
 
@@ -82,6 +97,12 @@ class Model:
     def know(self, handle):
         self.known[handle] = next(self.clock)
 
+    def say(self, uuid, sender, receiver):
+        self.messages.append(Message(uuid, sender, receiver, next(self.clock)))
+
+    def read_up(self, reader, other):
+        self.read[reader, other] = next(self.clock)
+
     # --- what there is to see ---
 
     def there(self):
@@ -108,6 +129,23 @@ class Model:
         for _, post, reposter in sorted(events, key=lambda event: event[0], reverse=True):
             newest.setdefault(post, reposter)
         return list(newest.items())
+
+    def conversation(self, handle, other):
+        return [message for message in self.messages if message.pair == {handle, other} and message.is_there]
+
+    def conversations(self, handle):
+        """(with whom, the newest message that is left, how many are unread), by the time of the last that was sent."""
+        found = {}
+        for message in self.messages:
+            if handle in message.pair:
+                (other,) = message.pair - {handle}
+                found.pop(other, None)
+                found[other] = None
+        rows = [(other, self.conversation(handle, other)) for other in reversed(found)]
+        return [(other, left[-1].uuid, self.unread(handle, other)) for other, left in rows if left]
+
+    def unread(self, handle, other):
+        return sum(message.sender == other and message.at > self.read.get((handle, other), 0) for message in self.conversation(handle, other))
 
     def notifications(self, handle):
         """(kind, by whom, what, whether that is known), newest first."""

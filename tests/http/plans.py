@@ -352,6 +352,7 @@ def cases(database):
     far, last, past = behind("29 days"), behind("29 days 23 hours 50 minutes"), behind("364 days")
     hello = {"uuid": new, "message": "hello"}
     thread = {"newest": "f", "limit": 200}
+    ((said,),) = database.sql("select uuid::text from messages where message_group_uuid = %s and user_uuid = md5('user 3')::uuid limit 1", talk)
     ((server,),) = database.sql("select split_part(current_view(), '/', 1)")
     seen = f"{server}/3:3:"  # nothing yet
 
@@ -445,6 +446,8 @@ def cases(database):
         ("messages/groups", "with everyone, since the beginning", {"sub": "sub-2", "limit": 50, "since": seen}),
         ("messages/list", "of a long conversation", {"sub": "sub-3", "group": talk, "limit": 50}),
         ("messages/list", "of a long conversation, by handle", {"sub": "sub-3", "other": "user4", "limit": 50}),
+        ("messages/delete", "one of a long conversation", {"sub": "sub-3", "group": talk, "uuid": said}),
+        ("messages/read", "a long conversation", {"sub": "sub-3", "group": talk}),
         ("messages/append", "to a long conversation", hello | {"sub": "sub-3", "group": talk}),
         ("messages/start", "in a long conversation", hello | {"sub": "sub-3", "group": other, "other": "user4"}),
         ("messages/start", "a new one", hello | {"sub": "sub-9", "group": other, "other": "user50"}),

@@ -52,6 +52,8 @@ REFUSED = [
     "update messages set user_uuid = gen_random_uuid()",
     "update messages set message_group_uuid = gen_random_uuid()",
     "delete from messages",
+    "update messages set expires_at = now()",
+    f"insert into messages (message_group_uuid, user_uuid, message, deleted_at) values (gen_random_uuid(), {SOMEBODY}, 'x', now())",
     "update message_groups set first_user_uuid = gen_random_uuid()",
     "update message_groups set second_user_uuid = gen_random_uuid()",
     "delete from message_groups",
@@ -61,6 +63,9 @@ REFUSED = [
     "delete from notifications",
     "update notification_reads set user_uuid = gen_random_uuid()",
     "delete from notification_reads",
+    "update conversation_reads set user_uuid = gen_random_uuid()",
+    "update conversation_reads set message_group_uuid = gen_random_uuid()",
+    "delete from conversation_reads",
     # What is counted.
     "insert into growth (at) values (now())",
     "update growth set posts = 0",
@@ -73,7 +78,7 @@ REFUSED = [
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
-                      "messages", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
+                      "messages", "conversation_reads", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
     ),
     "select * from applied_migrations",
     "insert into applied_migrations (number, name, checksum) values (1000, 'x', 'x')",

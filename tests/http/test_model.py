@@ -32,7 +32,7 @@ class Player:
         self.service = service
         self.model = Model(HANDLES)
         self.steps = itertools.count()
-        service.database.sql("truncate activities, follows, notification_reads cascade")
+        service.database.sql("truncate activities, follows, notification_reads, message_groups cascade")
 
     def ask(self, handle, method, target, document=None):
         reply = self.service.ask_kept(handle, method, target, document)
@@ -144,6 +144,32 @@ class Player:
         self.expect(handle, "PUT", "/api/activities/notifications/read", {})
         self.model.know(handle)
 
+    def say(self, handle, words, number):
+        other = HANDLES[number % len(HANDLES)]
+        if other != handle:
+            self.model.say(self.expect(handle, "POST", "/api/messages", {"message": " ".join(words), "handle": other})["uuid"], handle, other)
+
+    def unsay(self, handle, _, number):
+        if not self.model.messages:
+            return
+        message = self.model.messages[number % len(self.model.messages)]
+        ((group,),) = self.service.database.sql("select message_group_uuid::text from messages where uuid = %s", message.uuid)
+        target = f"/api/messages/{group}/{message.uuid}"
+        if message.sender == handle:
+            self.expect(handle, "DELETE", target)
+            message.is_there = False
+        elif message.is_there and message.receiver == handle:
+            self.expect(handle, "DELETE", target, None, 403, ["not_yours"])
+        else:
+            self.expect(handle, "DELETE", target, None, 404, ["not_found"])
+
+    def read_up(self, handle, _, number):
+        groups = self.get(handle, "/api/message_groups")
+        if groups:
+            group = groups[number % len(groups)]
+            self.expect(handle, "PUT", f"/api/message_groups/{group['uuid']}/read", {})
+            self.model.read_up(handle, group["handle"])
+
     def expire(self, _, __, number):
         """A post with all that hangs on it, as replies expire with what they reply to."""
         posts = [post for post in self.model.there() if post.is_top]
@@ -164,6 +190,7 @@ class Player:
         for handle in HANDLES:
             self.check_following(handle, LIMITS[step % len(LIMITS)])
             self.check_notifications(handle, LIMITS[(step + 1) % len(LIMITS)])
+            self.check_conversations(handle, LIMITS[(step + 2) % len(LIMITS)])
         self.check_posts(HANDLES[step % len(HANDLES)])
         viewer, author = HANDLES[step % 4], HANDLES[step // 4 % 4]
         self.check_page(viewer, author)
@@ -205,6 +232,17 @@ class Player:
         assert [(row["kind"], row["handle"], row["activity_uuid"], row["read"]) for row in rows] == expected
         unread = self.get(handle, "/api/activities/notifications/unread")["unread"]
         assert unread == sum(not is_known for *_, is_known in expected)
+
+    def check_conversations(self, handle, limit):
+        rows = self.listed(handle, "/api/message_groups", limit)
+        expected = self.model.conversations(handle)
+        assert [(row["handle"], row["unread"]) for row in rows] == [(other, unread) for other, _, unread in expected]
+        for row, (other, newest, _) in zip(rows, expected):
+            messages = self.listed(handle, f"/api/messages/{row['uuid']}", limit)
+            left = [message.uuid for message in self.model.conversation(handle, other)]
+            assert sorted(message["uuid"] for message in messages) == sorted(left)
+            ((message,),) = self.service.database.sql("select message from messages where uuid = %s", newest)
+            assert row["message"] == message
 
     def check_posts(self, handle):
         for post in self.model.posts[-8:]:
@@ -253,8 +291,8 @@ def service(cluster):
 
 
 # What makes something comes more often than what ends it.
-KINDS = ["post"] * 4 + ["reply"] * 5 + ["like"] * 4 + ["repost"] * 4 + ["follow"] * 4
-KINDS += ["unlike", "unrepost", "unfollow", "delete", "delete", "keep", "know", "expire", "purge"]
+KINDS = ["post"] * 4 + ["reply"] * 5 + ["like"] * 4 + ["repost"] * 4 + ["follow"] * 4 + ["say"] * 4
+KINDS += ["unlike", "unrepost", "unfollow", "delete", "delete", "keep", "know", "expire", "purge", "unsay", "unsay", "read_up"]
 STEP = strategies.tuples(
     strategies.sampled_from(KINDS),
     strategies.sampled_from(HANDLES),

@@ -372,7 +372,14 @@ simple("generic_403", user_handle=OTHER)
 @recipe("not_yours")
 def _(call, service):
     call.places["uuid"] = service.create_as(OTHER)["uuid"]
+    if call.operation.id == "deleteMessage":
+        call.places["uuid"] = sent(OTHER, CALLER, service)
     return call.send(service)
+
+
+def sent(sender, receiver, service):
+    """The UUID of a message, in the conversation that the document names."""
+    return service.message_as(sender, handle=receiver).json["uuid"]
 
 
 @recipe("not_found")
@@ -460,6 +467,14 @@ def _(call, service):
     call.headers["Idempotency-Key"] = str(uuid.uuid4())
     made = call.send(service)
     assert service.ask_as(CALLER, "DELETE", f"/api/activities/{made.json['uuid']}").status == 200
+    return call.send(service)
+
+
+@recipe("message_deleted")
+def _(call, service):
+    call.headers["Idempotency-Key"] = str(uuid.uuid4())
+    made = call.send(service).json
+    assert service.ask_as(CALLER, "DELETE", f"/api/messages/{made['message_group_uuid']}/{made['uuid']}").status == 200
     return call.send(service)
 
 
@@ -660,6 +675,8 @@ def succeed(operation, call, service):
     """A status that is no failure, from a good request."""
     if operation.id == "deleteActivity":
         call.places["uuid"] = service.create_as(CALLER)["uuid"]
+    if operation.id == "deleteMessage":
+        call.places["uuid"] = sent(CALLER, OTHER, service)
     return call.send(service)
 
 

@@ -9,7 +9,8 @@ OWNER, PARTNER = "londo", "bayko"
 OTHERS = ["andrewbrown", "altbrown"]
 HANDLES = [OWNER, PARTNER, *OTHERS]
 STRANGER = "stranger"  # a good token, but no user
-TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages")
+TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages",
+          "conversation_reads")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +33,22 @@ def objects(service):
     post = service.create_as(OWNER, "mine")["uuid"]
     elsewhere = service.create_as(OTHERS[0], "somebody's")["uuid"]
     reply = service.reply_as(OWNER, elsewhere, "my reply").json["uuid"]
-    group = service.message_as(OWNER, message="for your eyes only", handle=PARTNER).json["message_group_uuid"]
+    sent = service.message_as(OWNER, message="for your eyes only", handle=PARTNER).json
+    group = sent["message_group_uuid"]
+    assert service.ask_as(OWNER, "PUT", f"/api/message_groups/{group}/read", {}).status == 200
     for what in ("like", "repost"):
         marked(service, OWNER, what, elsewhere)
     for followed_one in (OTHERS[0], PARTNER):
         followed(service, OWNER, followed_one)
     service.ask_as(OWNER, "PUT", "/api/activities/notifications/read", {})
-    return {"post": post, "reply": reply, "group": group, "elsewhere": elsewhere}
+    return {"post": post, "reply": reply, "group": group, "message": sent["uuid"], "elsewhere": elsewhere}
 
 
 def everything(service):
     return {table: service.database.sql(f"select * from {table} order by {table}::text") for table in TABLES}
 
 
-# What is done: method, path, body. {post}, {reply} and {group} are the objects, {owner} and {partner} the two users.
+# What is done: method, path, body. {post}, {reply}, {group} and {message} are the objects, {owner} and {partner} the two users.
 DELETE_POST = ("DELETE", "/api/activities/{post}", None)
 DELETE_REPLY = ("DELETE", "/api/activities/{reply}", None)
 DELETE_NAMING = ("DELETE", "/api/activities/{post}", {"handle": "{owner}", "user_handle": "{owner}"})
@@ -54,6 +57,11 @@ READ_PAGE = ("GET", "/api/messages/{group}?limit=1", None)
 READ_HEAD = ("HEAD", "/api/messages/{group}", None)
 WRITE = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid": "{group}"})
 WRITE_NAMING = ("POST", "/api/messages", {"message": "let me in", "message_group_uuid": "{group}", "handle": "{partner}"})
+READ_UP = ("PUT", "/api/message_groups/{group}/read", {})
+READ_UP_AS = ("PUT", "/api/message_groups/{group}/read", {"user_handle": "{owner}"})
+READ_UP_AS_TOO = ("PUT", "/api/message_groups/{group}/read", {"handle": "{owner}"})
+DELETE_MESSAGE = ("DELETE", "/api/messages/{group}/{message}", None)
+DELETE_MESSAGE_NAMING = ("DELETE", "/api/messages/{group}/{message}", {"handle": "{owner}", "user_handle": "{owner}"})
 CREATE_AS = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "user_handle": "{owner}"})
 CREATE_AS_TOO = ("POST", "/api/activities", {"message": "not me", "ttl": "1-day", "handle": "{owner}"})
 KEEP = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days"})
@@ -77,7 +85,7 @@ NAMING = [
 ]
 
 # PARTNER is in the conversation.
-PARTNERS_TOO = (READ, READ_PAGE, READ_HEAD, WRITE, WRITE_NAMING)
+PARTNERS_TOO = (READ, READ_PAGE, READ_HEAD, WRITE, WRITE_NAMING, READ_UP, DELETE_MESSAGE, DELETE_MESSAGE_NAMING)
 
 # What others are told; the owner gets 200.
 TABLE = [
@@ -89,6 +97,11 @@ TABLE = [
     (READ_HEAD, 404, None),
     (WRITE, 404, "not_found"),
     (WRITE_NAMING, 404, "not_found"),
+    (READ_UP, 404, "not_found"),
+    (READ_UP_AS, 403, "generic_403"),
+    (READ_UP_AS_TOO, 403, "generic_403"),
+    (DELETE_MESSAGE, 404, "not_found"),
+    (DELETE_MESSAGE_NAMING, 404, "not_found"),
     (CREATE_AS, 403, "generic_403"),
     (CREATE_AS_TOO, 403, "generic_403"),
     (KEEP, 403, "not_yours"),
@@ -249,7 +262,16 @@ def test_lists_hold_ones_own(service, handle):
             assert "for your eyes only" not in [row["message"] for row in rows]
 
 
-@pytest.mark.parametrize("action", [DELETE_POST, DELETE_REPLY, READ, READ_PAGE, READ_HEAD, WRITE], ids=name)
+@pytest.mark.parametrize("action", [DELETE_MESSAGE, DELETE_MESSAGE_NAMING], ids=name)
+def test_the_partner_s_messages(service, action):
+    """Who takes part in a conversation deletes no message of the other one."""
+    before = everything(service)
+    reply = do(service, PARTNER, action)
+    assert (reply.status, reply.json) == (403, ["not_yours"])
+    assert everything(service) == before
+
+
+@pytest.mark.parametrize("action", [DELETE_POST, DELETE_REPLY, DELETE_MESSAGE, READ_UP, READ, READ_PAGE, READ_HEAD, WRITE], ids=name)
 def test_by_handle(by_handle, action):
     """Where callers are believed, the one that is nobody in particular is still not everybody."""
     before = everything(by_handle)
@@ -287,6 +309,6 @@ def test_the_owner_may(service):
     """Last, as the objects are gone then: the table's actions are all right for whom they belong to."""
     assert do(service, PARTNER, READ).status == do(service, PARTNER, WRITE).status == 200
     assert do(service, OWNER, KEEP_REPLY).json == ["reply_expires_with_parent"]
-    order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST]
+    order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST, DELETE_MESSAGE]
     for action in order:
         assert do(service, OWNER, action).status == 200, name(action)

@@ -26,6 +26,7 @@ static int make_router(void **state)
     router_add(router, METHOD_GET, "/api/activities", "list");
     router_add(router, METHOD_POST, "/api/activities", "create");
     router_add(router, METHOD_PUT, "/api/users/@{handle}/follow", "follow");
+    router_add(router, METHOD_DELETE, "/api/messages/{group_uuid}/{uuid}", "two");
     router_add(router, METHOD_GET, "/", "root");
     router_add(router, METHOD_GET, "/a/b/c/d/e/f/g/h", "eight");
     router_add(router, METHOD_GET, "/a/b/c/d/e/f/g/h/i", "nine, one too many");
@@ -108,6 +109,11 @@ static void test_captures(void **state)
         {"GET", "/api/activities/@a+b", STATUS_OK, "profile", {"a+b"}},
         {"GET", "/api/activities/@bayko/status/" UUID, STATUS_OK, "status", {"bayko", UUID}},
         {"POST", "/api/activities/" UUID "/reply", STATUS_OK, "reply", {UUID}},
+        {"DELETE",
+         "/api/messages/" UUID "/00000000-0000-4000-8000-000000000000",
+         STATUS_OK,
+         "two",
+         {UUID, "00000000-0000-4000-8000-000000000000"}},
     };
 
     (void)state;
