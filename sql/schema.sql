@@ -393,6 +393,7 @@ create table users (
     created_at      timestamptz not null default now(),
     updated_at      timestamptz not null default now(),
     folded_handle   text        collate "C" not null, -- fold_text(handle), by which users are found; set_folded_handle writes it
+    suspended_at    timestamptz, -- null: the user is not; else nothing that the user writes is accepted
     constraint users_pkey primary key (uuid),
     constraint users_cognito_user_id_key unique (cognito_user_id),
     constraint users_display_name_check check (display_name ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' and char_length(display_name) <= 255),
@@ -614,6 +615,7 @@ create table activities (
     deleted_at             timestamptz, -- null: it isn't; else expires_at is -infinity, and the purge takes the row away a day later
     written_by             xid8 default pg_current_xact_id(), -- the transaction that inserted it; null: inserted before migration 12
     first_expires_at       timestamptz, -- expires_at before the activity was kept for longer; null: it was not
+    hidden_expires_at      timestamptz, -- expires_at of a suspended user's activity ('infinity' for null); null: it is not hidden
     constraint activities_pkey primary key (uuid),
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
@@ -626,7 +628,7 @@ create table activities (
     constraint activities_reposts_count_check check (reposts_count >= 0),
     constraint activities_likes_count_check check (likes_count >= 0),
     constraint activities_reply_to_itself_check check (reply_to_activity_uuid <> uuid),
-    constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null)
+    constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null or hidden_expires_at is not null)
 );
 
 -- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
@@ -638,6 +640,8 @@ create index activities_replies_idx on activities (reply_to_activity_uuid, creat
     where reply_to_activity_uuid is not null;
 create index activities_expires_at_idx on activities (expires_at) where expires_at is not null;
 create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
+create index activities_hidden_idx on activities (hidden_expires_at) where hidden_expires_at is not null;
+create index activities_hidden_user_idx on activities (user_uuid) where hidden_expires_at is not null;
 create index activities_written_idx on activities (written_by, uuid) where reply_to_activity_uuid is null and written_by is not null;
 
 -- The snapshot of the calling statement as text, behind a number that identifies the server's run: its start and its last reset of
@@ -892,7 +896,31 @@ as $$
     select case when sub is null then 'user_not_found' else 'user_not_registered' end
 $$;
 
--- Whether an activity has neither expired nor been deleted. The planner has no statistics of this expression, so it does not expect
+-- The caller of a request that writes: not a suspended user. See caller().
+create function writer(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select u.uuid, u.display_name, u.handle, sub is null or name is null or public.fold_text(u.handle) = public.fold_text(name)
+    from public.users u
+    where (
+            u.cognito_user_id = sub
+            or (sub is null and u.folded_handle = public.fold_text(name))
+        )
+        and u.suspended_at is null
+$$;
+
+-- The outcome where writer() has no row.
+create function missing_writer(sub text, name text) returns text
+    language sql
+    stable
+as $$
+    select case when exists (select from public.caller(sub, name)) then 'user_suspended' else public.missing_caller(sub) end
+$$;
+revoke all on function writer(text, text), missing_writer(text, text) from public;
+
+-- Whether an activity has neither expired nor been deleted, nor is hidden. The planner has no statistics of this expression, so it does not expect
 -- that nearly all rows behind an index are thrown away.
 create function is_live(expires_at timestamptz) returns boolean
     language sql
@@ -1638,7 +1666,8 @@ declare
     done    integer := 0;
 begin
     while waiting <> '{}' and done < most loop
-        select uuid, expires_at, deleted_at into parent
+        select uuid, case when hidden_expires_at is null then expires_at else nullif(hidden_expires_at, 'infinity') end as expires_at, deleted_at
+        into parent
         from public.activities
         where uuid = waiting[1]
         for no key update;
@@ -1647,13 +1676,18 @@ begin
             from public.activities
             where reply_to_activity_uuid = parent.uuid
                 and deleted_at is null
-                and expires_at is distinct from parent.expires_at
+                and case when hidden_expires_at is null then expires_at else nullif(hidden_expires_at, 'infinity') end
+                    is distinct from parent.expires_at
             limit most - done
             for no key update
         ),
         moved as (
             update public.activities a
-            set expires_at = parent.expires_at, deleted_at = parent.deleted_at
+            set expires_at = case when a.hidden_expires_at is null or parent.deleted_at is not null then parent.expires_at else a.expires_at end,
+                hidden_expires_at = case
+                    when a.hidden_expires_at is not null and parent.deleted_at is null then coalesce(parent.expires_at, 'infinity')
+                end,
+                deleted_at = parent.deleted_at
             from moving
             where a.uuid = moving.uuid
             returning a.uuid, a.replies_count
@@ -1681,7 +1715,97 @@ as $$
 $$;
 revoke all on function settle(uuid, integer) from public;
 
--- The purge's part of that, "batch" replies at most; how many, or -1 when nothing but a thread's end was found.
+-- A suspended user's activities are hidden: expires_at is -infinity, so no statement shows them, and hidden_expires_at is what it was.
+-- They are off the counts of what they reply to. Replies of others to them stay.
+
+-- Hides at most "most" activities of a user; how many. The activities and what they reply to are locked from old to new, so that a
+-- parent is locked before its replies, as everywhere.
+create function hide_activities(author uuid, most integer) returns integer
+    language plpgsql
+as $$
+declare
+    touched uuid[];
+    parents uuid[];
+begin
+    touched := array(
+        select uuid
+        from public.activities
+        where user_uuid = author
+            and public.is_live(expires_at)
+        limit most
+    );
+    perform
+    from public.activities
+    where uuid = any (touched)
+        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (touched))
+    order by created_at, uuid
+    for no key update;
+    with hidden as (
+        update public.activities
+        set hidden_expires_at = coalesce(expires_at, 'infinity'), expires_at = '-infinity'
+        where uuid = any (touched)
+            and public.is_live(expires_at)
+        returning reply_to_activity_uuid
+    )
+    select array_agg(reply_to_activity_uuid) into parents from hidden where reply_to_activity_uuid is not null;
+    update public.activities p
+    set replies_count = greatest(p.replies_count - gone.replies, 0)
+    from (select parent, count(*) as replies from unnest(parents) hidden (parent) group by parent) gone
+    where p.uuid = gone.parent;
+    return cardinality(touched);
+end
+$$;
+
+-- Takes that back for the activities of a list, those of one suspended user or of several.
+create function show_activities(hidden uuid[]) returns void
+    language plpgsql
+as $$
+declare
+    parents uuid[];
+begin
+    perform
+    from public.activities
+    where uuid = any (hidden)
+        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (hidden))
+    order by created_at, uuid
+    for no key update;
+    with shown as (
+        update public.activities
+        set expires_at = nullif(hidden_expires_at, 'infinity'), hidden_expires_at = null
+        where uuid = any (hidden)
+            and hidden_expires_at is not null
+        returning reply_to_activity_uuid
+    )
+    select array_agg(reply_to_activity_uuid) into parents from shown where reply_to_activity_uuid is not null;
+    update public.activities p
+    set replies_count = p.replies_count + back.replies
+    from (select parent, count(*) as replies from unnest(parents) shown (parent) group by parent) back
+    where p.uuid = back.parent;
+end
+$$;
+
+-- The purge's part: hidden activities that would have expired are no longer hidden, but expired. How many, "batch" at most.
+create function release_hidden(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ended uuid[] := array(
+        select uuid
+        from public.activities
+        where hidden_expires_at <= now()
+        order by hidden_expires_at
+        limit batch
+    );
+begin
+    perform public.show_activities(ended);
+    return cardinality(ended);
+end
+$$;
+revoke all on function hide_activities(uuid, integer), show_activities(uuid[]), release_hidden(integer) from public;
+
+-- The purge's part of settle_replies, "batch" replies at most; how many, or -1 when nothing but a thread's end was found.
 create function settle_threads(batch integer) returns integer
     language plpgsql
     security definer
@@ -2148,7 +2272,10 @@ begin
     elsif public.close_growth() then
         return 1;
     end if;
-    done := public.purge_expired(batch);
+    done := public.release_hidden(batch);
+    if done = 0 then
+        done := public.purge_expired(batch);
+    end if;
     if done = 0 then
         done := public.renew_activities(batch);
     end if;
@@ -2170,6 +2297,46 @@ begin
 end
 $$;
 revoke all on function purge_step(integer) from public;
+
+-- What users have reported for the operators, once by each user for each activity. The message is a copy: an activity may expire before
+-- it is looked at. bin/reports lists the open ones, and deletes resolved ones after 30 days.
+create table reports (
+    activity_uuid uuid        not null, -- no foreign key, as it may be purged
+    reporter_uuid uuid        not null,
+    author_uuid   uuid        not null,
+    message       text        not null,
+    reason        text        not null,
+    created_at    timestamptz not null default now(),
+    resolved_at   timestamptz, -- null: open
+    constraint reports_pkey primary key (activity_uuid, reporter_uuid),
+    constraint reports_reporter_uuid_fkey foreign key (reporter_uuid) references users (uuid) on delete cascade,
+    constraint reports_author_uuid_fkey foreign key (author_uuid) references users (uuid) on delete cascade,
+    constraint reports_reason_check check (char_length(reason) between 1 and 500)
+);
+
+create index reports_reporter_idx on reports (reporter_uuid, created_at desc);
+create index reports_author_idx on reports (author_uuid);
+
+-- As full_hour, for the reports of a user.
+create function full_report_hour(reporter uuid, most integer) returns table (retry_after_s integer)
+    language sql
+    stable
+    rows 1
+as $$
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
+    from (
+        select created_at
+        from public.reports
+        where reporter_uuid = reporter
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(most - 1, 0)
+        limit 1
+    ) nth
+    where most > 0
+$$;
+revoke all on function full_report_hour(uuid, integer) from public;
 
 -- A conversation of two people; there is one for each pair, the smaller uuid first. It is kept until both users
 -- are deleted; null is a deleted user.
@@ -2208,7 +2375,7 @@ create table messages (
 
 create index messages_group_idx on messages (message_group_uuid, created_at desc, uuid desc);
 create index messages_user_idx on messages (user_uuid, created_at desc);
-create index messages_sender_idx on messages (message_group_uuid, user_uuid, created_at);
+create index messages_sender_idx on messages (user_uuid, message_group_uuid, created_at);
 create index messages_expires_at_idx on messages (expires_at) where expires_at is not null;
 create index messages_deleted_at_idx on messages (deleted_at) where deleted_at is not null;
 
@@ -2449,6 +2616,7 @@ begin
         from public.activities
         where uuid = any (touched)
             and deleted_at is null
+            and hidden_expires_at is null
         group by reply_to_activity_uuid
     ) taken
     where p.uuid = taken.reply_to_activity_uuid
@@ -2507,7 +2675,8 @@ insert into applied_migrations (number, name, checksum) values
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
     (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
-    (17, 'messages_end', 'cecce468a4fe9ba7acdc204bc5fd138ae90525f06944edb1f7b0fbaf41b7d035');
+    (17, 'messages_end', '3115ed660c596370eb9828ed61f1967e29b6ca6ee7cf5c804b498c5789c42fd4'),
+    (18, 'moderation', '52b74c36c3f7af54627caa3ae1eaa280690a76005287f0f29185ab22dcda5eb9');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2581,6 +2750,11 @@ begin
         grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
         grant select, insert (uuid, message_group_uuid, user_uuid, message, expires_at), update (uuid, deleted_at) on messages to cruddur_app;
         grant select, insert (message_group_uuid, user_uuid, read_at), update (read_at) on conversation_reads to cruddur_app;
+        grant select (suspended_at) on users to cruddur_app;
+        grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
+            update (activity_uuid) on reports to cruddur_app;
+        grant execute on function writer(text, text), missing_writer(text, text), release_hidden(integer),
+            full_report_hour(uuid, integer) to cruddur_app;
         grant execute on function is_message_key_used(uuid), purge_messages(integer) to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check

@@ -12,11 +12,11 @@
 -- %(most)s: how many activities the author may make within an hour, posts and replies; 0: any number. Deleted ones count, and so do
 -- those that have expired, until they are purged. Requests of one author that run at the same moment do not count each other.
 -- What is there already is never refused for this. retry_after_s: after how many seconds there is room, else null.
--- Outcomes: ok, user_not_found, user_not_registered, generic_403 (a handle that isn't the token's user's),
+-- Outcomes: ok, user_not_found, user_not_registered, user_suspended, generic_403 (a handle that isn't the token's user's),
 -- idempotency_key_reused (the uuid belongs to another message), posts_exceed_hourly_max, activity_deleted (the activity with the
 -- uuid has expired or was deleted).
 with me as (
-    select * from public.caller(%(sub)s, %(handle)s)
+    select * from public.writer(%(sub)s, %(handle)s)
 ),
 timely as (
     select uuid
@@ -70,7 +70,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from me where is_allowed) then 'generic_403'
         when not exists (select from timely) then 'late'
         else coalesce(

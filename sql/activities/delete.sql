@@ -5,11 +5,11 @@
 -- that comes again brings nothing back. The purge takes it away then, with all that others did with it.
 -- Up to 50 of its replies, and of theirs, go along at once; a longer thread is the purge's, see settle_replies in schema.sql: no
 -- delete costs more the more others have replied, and the same again costs as little.
--- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered.
+-- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered, user_suspended.
 -- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it. A mark that is there is written
 -- again, so that there is something to wait for the standby with.
 with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+    select uuid from public.writer(%(sub)s, %(handle)s)
 ),
 wanted as (
     select uuid, user_uuid, reply_to_activity_uuid
@@ -62,7 +62,7 @@ counted as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when exists (select from gone cross join settled) then 'ok'
         when exists (select from held) then 'late'
         when exists (select from wanted, me where wanted.user_uuid <> me.uuid) then 'not_yours'

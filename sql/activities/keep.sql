@@ -4,9 +4,9 @@
 -- moved along at once, those of a longer thread by the purge, see settle_replies in schema.sql.
 -- %(uuid)s: the post. %(sub)s, %(handle)s, %(ttl)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), not_yours, reply_expires_with_parent, user_not_found,
--- user_not_registered, generic_403.
+-- user_not_registered, user_suspended, generic_403.
 with me as (
-    select * from public.caller(%(sub)s, %(handle)s)
+    select * from public.writer(%(sub)s, %(handle)s)
 ),
 wanted as (
     select uuid, user_uuid, reply_to_activity_uuid
@@ -47,7 +47,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from me where is_allowed) then 'generic_403'
         when exists (select from kept) then 'ok'
         when exists (select from wanted) and not exists (select from timely) then 'late'

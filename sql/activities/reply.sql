@@ -4,11 +4,11 @@
 -- author and those whom it mentions are told by a trigger.
 -- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,
 -- %(not_after)s, %(most)s: as in create.sql.
--- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, generic_403,
+-- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
 -- The activity is locked first, as in social/mark.sql; a statement that keeps it for longer at that time is waited for.
 with me as (
-    select * from public.caller(%(sub)s, %(handle)s)
+    select * from public.writer(%(sub)s, %(handle)s)
 ),
 ended as (
     select
@@ -84,7 +84,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from me where is_allowed) then 'generic_403'
         when exists (select from ended) then 'activity_deleted'
         when not exists (select from parent) then 'not_found'

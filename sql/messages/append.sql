@@ -5,10 +5,10 @@
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
 -- %(ttl)s: an interval from the message's time on, after which it expires; null: never.
 -- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (the other user was deleted), user_not_found,
--- user_not_registered, generic_403, idempotency_key_reused, messages_exceed_hourly_max, message_deleted (the message with the uuid has
+-- user_not_registered, user_suspended, generic_403, idempotency_key_reused, messages_exceed_hourly_max, message_deleted (the message with the uuid has
 -- expired or was deleted).
 with me as (
-    select * from public.caller(%(sub)s, %(handle)s)
+    select * from public.writer(%(sub)s, %(handle)s)
 ),
 allowed as (
     select * from me where is_allowed
@@ -50,7 +50,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'

@@ -5,10 +5,10 @@
 -- away then.
 -- %(group)s: the conversation. %(uuid)s: the message. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such message, it has expired, or it is in a conversation of others), not_yours (the other user's),
--- user_not_found, user_not_registered.
+-- user_not_found, user_not_registered, user_suspended.
 -- A mark that is there is written again, so that there is something to wait for the standby with.
 with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+    select uuid from public.writer(%(sub)s, %(handle)s)
 ),
 wanted as (
     select m.uuid, m.user_uuid = me.uuid as is_own
@@ -39,7 +39,7 @@ gone as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when exists (select from gone) then 'ok'
         when exists (select from held) then 'late'
         when exists (select from wanted where is_own is not true) then 'not_yours'

@@ -91,12 +91,11 @@ page as (
         from (
             select
             from public.messages
-            where (message_group_uuid, user_uuid, created_at) > (mine.uuid, mine.other_uuid, coalesce(reached.read_at, '-infinity'))
-                and message_group_uuid <= mine.uuid
-                and user_uuid = mine.other_uuid
+            where (user_uuid, message_group_uuid, created_at) > (mine.other_uuid, mine.uuid, coalesce(reached.read_at, '-infinity'))
+                and (user_uuid, message_group_uuid) <= (mine.other_uuid, mine.uuid)
                 and deleted_at is null
                 and public.is_live(expires_at)
-            order by message_group_uuid, user_uuid, created_at
+            order by user_uuid, message_group_uuid, created_at
             limit (select 10)
         ) counted
     ) new

@@ -3,10 +3,10 @@
 -- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
 -- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
 -- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s, %(ttl)s: as in append.sql.
--- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, generic_403,
+-- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, messages_exceed_hourly_max, message_deleted.
 with me as (
-    select * from public.caller(%(sub)s, %(handle)s)
+    select * from public.writer(%(sub)s, %(handle)s)
 ),
 allowed as (
     select * from me where is_allowed
@@ -77,7 +77,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from other) then 'receiver_not_found'

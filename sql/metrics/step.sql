@@ -38,6 +38,7 @@ select
                         where expires_at > '-infinity'
                             and expires_at < 'infinity'
                     ),
+                    (select min(hidden_expires_at) from public.activities where hidden_expires_at is not null),
                     (select min(deleted_at) + interval '1 day' from public.activities where deleted_at is not null),
                     (select min(expires_at) from public.messages where expires_at is not null),
                     (select min(deleted_at) + interval '1 hour' from public.messages where deleted_at is not null)

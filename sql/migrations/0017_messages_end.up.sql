@@ -1,7 +1,7 @@
 -- Messages may be deleted by their sender, may expire, and are read up to a time.
 alter table messages add column expires_at timestamptz, add column deleted_at timestamptz;
 
-create index messages_sender_idx on messages (message_group_uuid, user_uuid, created_at);
+create index messages_sender_idx on messages (user_uuid, message_group_uuid, created_at);
 create index messages_expires_at_idx on messages (expires_at) where expires_at is not null;
 create index messages_deleted_at_idx on messages (deleted_at) where deleted_at is not null;
 

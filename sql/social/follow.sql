@@ -3,12 +3,12 @@
 -- The caller follows a user, or no longer does, and who that is.
 -- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
 -- %(not_after)s: as in activities/create.sql.
--- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered.
+-- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered, user_suspended.
 -- The caller is locked first: whatever one does about follows is done one after the other. What was
 -- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see mark.sql.
 with me as (
     select u.uuid
-    from public.caller(%(sub)s, %(handle)s) caller
+    from public.writer(%(sub)s, %(handle)s) caller
     join public.users u on u.uuid = caller.uuid
     for no key update of u
 ),
@@ -52,7 +52,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from timely) then 'late'
         when not exists (select from other) then 'not_found'
         when exists (select from other join me on me.uuid = other.uuid) then 'followed_is_follower'

@@ -3,13 +3,13 @@
 -- The caller likes or reposts an activity, or takes that back, and the activity as it is then. Nothing is counted again.
 -- %(kind)s: like or repost. %(uuid)s: the activity. %(on)s: true, or false to take it back. %(sub)s, %(handle)s, %(not_after)s: as in
 -- activities/create.sql.
--- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered.
+-- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, user_suspended.
 --
 -- The activity is locked first, as in every statement that changes what belongs to it: such statements run one after the other, so
 -- the counts are right, and a delete waits at the same place. The lock is written to PostgreSQL's log, so that there is something to
 -- wait for the standby with, even where nothing is left to do.
 with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+    select uuid from public.writer(%(sub)s, %(handle)s)
 ),
 wanted as (
     select a as post
@@ -88,7 +88,7 @@ answer as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from wanted) then 'not_found'
         when not exists (select from timely) then 'late'
         else 'ok'

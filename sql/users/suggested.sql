@@ -2,7 +2,7 @@
 -- Cost: what is looked at, at most 50 × 20 follows, 500 activities and 100 users
 -- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
 -- first 20 are looked at), then those who posted last, then the newest.
--- %(sub)s, %(viewer)s: who asks, as in activities/show.sql.
+-- %(sub)s, %(viewer)s: who asks, as in activities/show.sql. Suspended users are left out, of the ten too.
 -- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for one who follows nobody, all
 -- follows.
 with me as materialized (
@@ -49,6 +49,7 @@ posted as materialized (
 came as materialized (
     select uuid, created_at
     from public.users
+    where suspended_at is null
     order by created_at desc
     limit 100
 ),
@@ -74,5 +75,5 @@ chosen as (
 )
 select u.uuid, u.handle, u.display_name
 from chosen
-cross join lateral (select uuid, handle, display_name from public.users where uuid = chosen.uuid limit 1) u
+cross join lateral (select uuid, handle, display_name from public.users where uuid = chosen.uuid and suspended_at is null limit 1) u
 order by chosen.place, chosen.followers desc, chosen.at desc, u.uuid

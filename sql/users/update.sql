@@ -1,10 +1,10 @@
 -- Summary: name and bio
 -- Cost: nothing
 -- The caller's own profile. %(bio)s: null leaves it as it is. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
--- Outcomes: ok, user_not_found, user_not_registered, generic_403.
+-- Outcomes: ok, user_not_found, user_not_registered, user_suspended, generic_403.
 with me as (
     select u.uuid, caller.is_allowed
-    from public.caller(%(sub)s, %(handle)s) caller
+    from public.writer(%(sub)s, %(handle)s) caller
     join public.users u on u.uuid = caller.uuid
     for no key update of u
 ),
@@ -25,7 +25,7 @@ changed as (
 )
 select
     case
-        when not exists (select from me) then public.missing_caller(%(sub)s)
+        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
         when not exists (select from allowed) then 'generic_403'
         when exists (select from allowed) and not exists (select from timely) then 'late'
         else 'ok'

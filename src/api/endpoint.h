@@ -29,8 +29,8 @@ struct call {
     struct page page;        /* for lists */
     /* handle mode: the user of requests that name no user; NULL if not set */
     const char *default_handle;
-    /* How many activities and messages their author may make within an hour; 0: any number. */
-    int posts_per_hour, messages_per_hour;
+    /* How many activities, messages and reports a user may make within an hour; 0: any number. */
+    int posts_per_hour, messages_per_hour, reports_per_hour;
     const char *user_pool;                       /* whose events count; NULL: any's */
     bool wants_week4;                            /* the shapes of the frontend of week 4 */
     int repeat_window_s;                         /* see --repeat-window; 0: no window */

@@ -55,6 +55,12 @@ void rule_display_name(const char *display_name, struct broken *broken)
     }
 }
 
+void rule_reason(const char *reason, struct broken *broken)
+{
+    rule_length(reason, REASON_MAX_CHARS, STATUS_REASON_BLANK, STATUS_REASON_EXCEED_MAX_CHARS,
+                broken);
+}
+
 void rule_search_term(const char *term, struct broken *broken)
 {
     rule_length(term, SEARCH_TERM_MAX_CHARS, STATUS_SEARCH_TERM_BLANK,

@@ -14,7 +14,8 @@ enum {
     DISPLAY_NAME_MAX_CHARS = 255,
     BIO_MAX_CHARS = 1024,
     SEARCH_TERM_MAX_CHARS = 300,
-    TIME_ZONE_MAX = 64, /* bytes */
+    REASON_MAX_CHARS = 500, /* of a report */
+    TIME_ZONE_MAX = 64,     /* bytes */
     RULES_BROKEN_MAX = 8
 };
 
@@ -33,6 +34,7 @@ void rule_long_message(const char *message, struct broken *broken);
 void rule_display_name(const char *display_name, struct broken *broken); /* one line, too */
 void rule_bio(const char *bio, struct broken *broken);
 void rule_search_term(const char *term, struct broken *broken);
+void rule_reason(const char *reason, struct broken *broken);  /* of a report */
 void rule_time_zone(const char *name, struct broken *broken); /* it looks like one; which there are
                                                                  PostgreSQL knows */
 void rule_user_handle(const char *handle, struct broken *broken);

@@ -190,3 +190,29 @@ enum decision social_read(struct call *call, struct response *response, struct s
     statement_bind(statement, "until_us", until_us);
     return DECISION_ASK;
 }
+
+const struct statement_def SOCIAL_REPORT = {
+    .name = "social/report",
+    .parameters = {"uuid", "reason", "most", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+enum decision social_report(struct call *call, struct response *response,
+                            struct statement *statement)
+{
+    const char *reason = body_string(call->request, call->body, "reason");
+    struct broken broken = {0};
+
+    rule_reason(reason, &broken);
+    const char *handle = author_handle(call, "user_handle", "handle", &broken);
+
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(&SOCIAL_REPORT);
+    author_bind(statement, call, handle);
+    author_bind_most(statement, call, call->reports_per_hour);
+    statement_bind(statement, "uuid", call->request->capture[0]);
+    statement_bind(statement, "reason", reason);
+    return DECISION_ASK;
+}

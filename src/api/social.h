@@ -18,6 +18,7 @@ handler social_following;     /* posts and reposts by the users that the caller 
 handler social_notifications; /* what others did that concerns the caller, a list */
 handler social_unread;        /* how many of them are new */
 handler social_read;          /* marks them as read up to a time: until */
+handler social_report;        /* an activity, for the operators: reason */
 
 extern const struct statement_def SOCIAL_MARK;
 extern const struct statement_def SOCIAL_FOLLOW;
@@ -27,5 +28,6 @@ extern const struct statement_def SOCIAL_FOLLOWING_SINCE;
 extern const struct statement_def SOCIAL_NOTIFICATIONS;
 extern const struct statement_def SOCIAL_UNREAD;
 extern const struct statement_def SOCIAL_READ;
+extern const struct statement_def SOCIAL_REPORT;
 
 #endif

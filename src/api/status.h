@@ -67,7 +67,14 @@
 /* What was there once. */
 #define STATUS_MESSAGE_DELETED STATUS_OF_API(45)
 
-#define STATUS_COUNT STATUS_OF_API(46)
+/* Reports, and who is suspended. */
+#define STATUS_USER_SUSPENDED STATUS_OF_API(46)
+#define STATUS_REASON_BLANK STATUS_OF_API(47)
+#define STATUS_REASON_EXCEED_MAX_CHARS STATUS_OF_API(48)
+#define STATUS_REPORTED_IS_REPORTER STATUS_OF_API(49)
+#define STATUS_REPORTS_EXCEED_HOURLY_MAX STATUS_OF_API(50)
+
+#define STATUS_COUNT STATUS_OF_API(51)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

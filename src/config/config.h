@@ -56,11 +56,11 @@ struct config {
     /* A file in memory that has the hook's secret, so that no process has it in its own memory; 0:
      * no hook is taken. */
     int hook_secret_fd;
-    int feed_stale;                        /* s */
-    int feed_watch;                        /* ms; 0: nothing is cached */
-    int posts_per_hour, messages_per_hour; /* of one user; 0: any number */
-    int purge_interval;                    /* s; 0: this pool purges nothing */
-    int repeat_window;                     /* s; 0: none */
+    int feed_stale;                                          /* s */
+    int feed_watch;                                          /* ms; 0: nothing is cached */
+    int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
+    int purge_interval;                                      /* s; 0: this pool purges nothing */
+    int repeat_window;                                       /* s; 0: none */
     int streams;     /* of the pool that may be open at a time; 0: none, as where no home is kept */
     char *fetcher;   /* the program */
     int listen_mode; /* permission bits */

@@ -139,6 +139,8 @@ static const struct setting SETTINGS[] = {
      60,
      .help = "a post or reply of the same author with the same text within this time is not made\n"
              "again (a double click), unless it has an Idempotency-Key; 0: it is"},
+    {"CRUDDUR_REPORTS_PER_HOUR", "--reports-per-hour", "N", KIND_NUMBER, AT(reports_per_hour), "20",
+     0, PER_HOUR_MAX, .help = "reports that one user may make within an hour; 0: any number"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
      100, 60000, .help = "for a whole request to arrive once it has begun to"},
     {"CRUDDUR_SANDBOX", "--sandbox", "auto|on|off", KIND_CHOICE, AT(sandbox), "auto",

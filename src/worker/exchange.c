@@ -186,6 +186,7 @@ static struct call call_of(struct exchange *exchange)
         .default_handle = config->default_handle,
         .posts_per_hour = config->posts_per_hour,
         .messages_per_hour = config->messages_per_hour,
+        .reports_per_hour = config->reports_per_hour,
         .user_pool = config->cognito_pool,
         .wants_week4 = config->compat == COMPAT_WEEK4,
         .repeat_window_s = config->repeat_window,

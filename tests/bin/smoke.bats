@@ -22,7 +22,7 @@ setup() {
   run -0 "$BIN/db-connections"
 }
 
-@test "db-connect, growth, db-purge, user-confirm, user-export, user-delete" {
+@test "db-connect, growth, db-purge, user-confirm, user-export, user-suspend, reports, user-delete" {
   run -0 "$BIN/db-connect" -- --tuples-only --command 'select 6 * 7'
   [[ $output == *42* ]]
   run -0 "$BIN/growth" --tz Europe/Berlin
@@ -33,6 +33,10 @@ setup() {
   [[ $(sql smoke "select display_name from users where handle = 'delenn'") == Delenn ]]
   run -0 "$BIN/user-export" delenn
   [[ $output == *delenn@example.com* ]]
+  run -0 "$BIN/user-suspend" delenn
+  run -0 "$BIN/user-suspend" --undo delenn
+  run -0 "$BIN/reports"
+  [[ $output == *reasons* ]]
   run -0 "$BIN/user-delete" delenn
 }
 

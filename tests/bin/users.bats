@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/user-delete and bin/user-export: all of a user goes, or is printed, and the others keep theirs.
+# bin/user-delete, bin/user-export and bin/user-suspend: all of a user goes, is printed or is hidden, and the others keep theirs; bin/reports.
 
 load helpers/common
 load helpers/cluster
@@ -44,7 +44,7 @@ counts_are_right() {
   [[ $(here "select count(*) from activities a
     where likes_count <> (select count(*) from likes where activity_uuid = a.uuid)
       or reposts_count <> (select count(*) from reposts where activity_uuid = a.uuid)
-      or replies_count <> (select count(*) from activities where reply_to_activity_uuid = a.uuid)") == 0 ]]
+      or replies_count <> (select count(*) from activities where reply_to_activity_uuid = a.uuid and hidden_expires_at is null)") == 0 ]]
 }
 
 @test "a user goes with all that is the user's, and the others' counts are right" {
@@ -121,6 +121,107 @@ counts_are_right() {
   [[ $(here "select string_agg(handle, ' ' order by handle) from conversation_reads join users on uuid = user_uuid") == 'altbrown bayko' ]]
 }
 
+# visible HANDLE: the user's posts and replies that are in lists.
+visible() { here "select count(*) from activities join users u on u.uuid = user_uuid where handle = '$1' and (expires_at is null or expires_at > now())"; }
+
+@test "a suspended user's posts are hidden and come back as they were, and the counts are right" {
+  here "update activities set expires_at = now() + interval '1 day' where message = 'reply of londo'"
+  everything='select * from activities order by uuid'
+  before=$(here "$everything")
+  run -0 "$BIN/user-suspend" LONDO
+  [[ $output == "== LONDO suspended on $NAME on "* ]]
+  counts_are_right
+  [[ $(visible londo) == 0 && $(visible bayko) == 5 ]]
+  [[ $(here "select min(replies_count), max(replies_count) from activities where message like 'post of %'") == '3|3' ]]
+  [[ $(here "select suspended_at is not null from users where handle = 'londo'") == t ]]
+  run -0 "$BIN/user-suspend" londo
+  counts_are_right
+  run -0 "$BIN/user-suspend" @londo --undo
+  [[ $output == "== londo no longer suspended on $NAME on "* ]]
+  diff <(echo "$before") <(here "$everything")
+  [[ $(here 'select count(suspended_at) from users') == 0 ]]
+  run -1 "$BIN/user-suspend" nobody
+  [[ $output == *'there is no user nobody on '* ]]
+}
+
+@test "many posts are hidden, and those of which the time has come are purged" {
+  here "insert into activities (user_uuid, message, expires_at) select uuid, 'many', now() + interval '1 day' from users, generate_series(1, 1200) where handle = 'bayko'"
+  run -0 "$BIN/user-suspend" bayko
+  [[ $(visible bayko) == 0 ]]
+  here "update activities set hidden_expires_at = created_at where message = 'many' and uuid in (select uuid from activities where message = 'many' limit 700)"
+  run -0 "$BIN/db-purge" --pause-ms 0
+  [[ $(here "select count(*) from activities where message = 'many'") == 500 ]]
+  run -0 "$BIN/user-suspend" --undo bayko
+  [[ $(visible bayko) == 505 ]]
+  counts_are_right
+}
+
+@test "a suspended user can be deleted" {
+  run -0 "$BIN/user-suspend" londo
+  run -0 "$BIN/user-delete" londo
+  [[ $(rows_of londo) == '0|0|0|0' ]]
+  counts_are_right
+}
+
+@test "production wants the name typed out before a user is suspended" {
+  export PROD_CONNECTION_URL=$CONNECTION_URL
+  run -1 "$BIN/user-suspend" prod londo <<<'something else'
+  run -1 "$BIN/user-suspend" --undo londo --yes-drop another
+  [[ $(visible londo) == 5 ]]
+  run -0 "$BIN/user-suspend" prod londo <<<"$NAME"
+  [[ $output == *PRODUCTION*'This will suspend the user londo of'* ]]
+  run -0 "$BIN/user-suspend" prod --undo londo --yes-drop "$NAME"
+}
+
+# report BY OF REASON: the post of a user is reported by another.
+report() {
+  here "insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
+    select a.uuid, u.uuid, a.user_uuid, a.message, $3 from activities a, users u where u.handle = '$1' and a.message = 'post of $2'"
+}
+
+@test "reports are listed, closed, and their author is suspended" {
+  report bayko londo "'spam'"
+  report altbrown londo "'it is ' || chr(27) || '[2J rude'"
+  report altbrown bayko "'wrong'"
+  post=$(here "select uuid from activities where message = 'post of londo'")
+  other=$(here "select uuid from activities where message = 'post of bayko'")
+  run -0 --separate-stderr "$BIN/reports"
+  [[ $output == *"$post"*londo*' 2 '*'post of londo'*spam*'\x1B[2J rude'*"$other"*wrong* ]]
+  run -0 "$BIN/reports" --resolve "$other"
+  [[ $output == "== reports of $other closed on "* && $(visible bayko) == 5 ]]
+  run -1 "$BIN/reports" --resolve "$other"
+  [[ $output == *"no report of $other is open on "* ]]
+  run -0 "$BIN/reports" --suspend "${post^^}"
+  [[ $output == *'== londo suspended on '*"== reports of ${post^^} closed on "* && $(visible londo) == 0 ]]
+  run -0 --separate-stderr "$BIN/reports"
+  [[ $output != *"$post"* && $output != *"$other"* && $(here 'select count(resolved_at) from reports') == 3 ]]
+  here "update reports set resolved_at = now() - interval '31 days' where reason = 'spam'"
+  report bayko altbrown "'more'"
+  run -0 "$BIN/reports" --resolve "$(here "select uuid from activities where message = 'post of altbrown'")"
+  [[ $(here "select string_agg(reason, ' ' order by reason) from reports where reason in ('spam', 'more', 'wrong')") == 'more wrong' ]]
+}
+
+@test "production wants the name typed out before reports are closed" {
+  report bayko londo "'spam'"
+  post=$(here "select uuid from activities where message = 'post of londo'")
+  export PROD_CONNECTION_URL=$CONNECTION_URL
+  run -0 "$BIN/reports" prod
+  run -1 "$BIN/reports" prod --suspend "$post" <<<'something else'
+  run -1 "$BIN/reports" --resolve "$post" --yes-drop another
+  [[ $(here 'select count(resolved_at) from reports') == 0 && $(visible londo) == 5 ]]
+  run -0 "$BIN/reports" prod --suspend "$post" --yes-drop "$NAME"
+}
+
+@test "reports of a user and about a user go with the user, and the user's own are exported" {
+  report bayko londo "'spam'"
+  report londo bayko "'wrong'"
+  report altbrown bayko "'stays'"
+  run -0 --separate-stderr "$BIN/user-export" londo
+  [[ $output == *'"reason":"wrong"'* && $output != *spam* ]]
+  run -0 "$BIN/user-delete" londo
+  [[ $(here 'select string_agg(reason, $$ $$) from reports') == stays ]]
+}
+
 @test "a handle that is a statement is a handle" {
   run -1 "$BIN/user-delete" "x'; drop table likes; --"
   run -1 "$BIN/user-export" "x'; drop table likes; --"
@@ -129,28 +230,34 @@ counts_are_right() {
 
 @test "misuse is status 2" {
   local script
-  for script in user-delete user-export; do
+  for script in user-delete user-export user-suspend; do
     run -2 "$BIN/$script"
     run -2 "$BIN/$script" one two
     run -2 "$BIN/$script" --force londo
     run -1 "$BIN/$script" nobody
   done
   run -2 "$BIN/user-delete" londo --yes-drop
+  run -2 "$BIN/user-suspend" --undo
+  run -2 "$BIN/reports" londo
+  run -2 "$BIN/reports" --resolve
+  run -2 "$BIN/reports" --suspend one two
+  run -2 "$BIN/reports" --suspend --resolve one
+  run -1 "$BIN/reports" --resolve "x'; drop table likes; --"
 }
 
-@test "the service's own role may do neither" {
+@test "the service's own role may do none of it" {
   sql postgres 'create role service login in role cruddur_app'
   here "grant connect on database $NAME to cruddur_app"
-  for script in user-delete user-export; do
+  for script in user-delete user-export user-suspend; do
     CONNECTION_URL="postgresql://service@/$NAME?host=$CLUSTER&port=$PORT" run -1 "$BIN/$script" londo
   done
   [[ $(rows_of londo) == '1|5|4|'* ]]
 }
 
 @test "the manuals have every option, and none besides" {
-  for script in user-delete user-export; do
+  for script in reports user-delete user-export user-suspend; do
     diff <("$BIN/$script" --help | grep -o -- '--[a-z][a-z-]*' | sort -u) \
-      <(sed -n 's/^\.It Fl \(-[a-z-]*\) .*/-\1/p' "$BIN/../man/$script.8" | sort -u)
+      <(sed -n 's/^\.It Fl \(-[a-z-]*\).*/-\1/p' "$BIN/../man/$script.8" | sort -u)
     if command -v groff; then
       run -0 groff -man -Tutf8 -ww "$BIN/../man/$script.8"
       [[ $output != *warning* ]]

@@ -118,6 +118,10 @@ select uuid, first_user_uuid, 'Hello', last_message_at from message_groups;
 insert into messages (message_group_uuid, user_uuid, message, created_at)
 select md5('talk 3')::uuid, md5('user ' || 3 + n % 2)::uuid, 'And then', now() - n * interval '1 second'
 from generate_series(1, {activities} / 4) n;
+insert into conversation_reads (message_group_uuid, user_uuid, read_at)
+select uuid, unnest(array[first_user_uuid, second_user_uuid]), created_at - interval '1 day'
+from message_groups
+where hashint8(extract(epoch from last_message_at)::bigint) % 2 = 0;
 """
 
 Statement = collections.namedtuple("Statement", "sql parameters")
@@ -392,6 +396,7 @@ def cases(database):
         ("social/mark", "a repost of one that everyone likes", {"uuid": popular, "kind": "repost", "on": "t", "sub": "sub-7"}),
         ("activities/keep", "one with many replies that lives as long", {"uuid": popular, "ttl": "1 day", "sub": "sub-5"}),
         ("activities/keep", "one with many replies, for longer", {"uuid": popular, "ttl": "30 days", "sub": "sub-5"}),
+        ("social/report", "one that everyone likes", {"uuid": popular, "reason": "spam", "sub": "sub-7"}),
         ("social/follow", "somebody", {"followed": "user5", "on": "t", "sub": "sub-9"}),
         ("social/follow", "no more somebody", {"followed": "user5", "on": "f", "sub": "sub-6"}),
         ("social/following", "a thousand who write most", {"sub": "sub-6", "limit": 50}),

@@ -85,6 +85,7 @@ class Pool:
             "purge_interval": 0,
             "posts_per_hour": 0,
             "messages_per_hour": 0,
+            "reports_per_hour": 0,
             "repeat_window": 0,
             "connection_url_file": self.url_file if self.database is not None else None,
         }

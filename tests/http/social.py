@@ -47,7 +47,7 @@ def check_counts(database):
            from activities a
            cross join lateral (select count(*) as likes from likes where activity_uuid = a.uuid) l
            cross join lateral (select count(*) as reposts from reposts where activity_uuid = a.uuid) r
-           cross join lateral (select count(*) as replies from activities where reply_to_activity_uuid = a.uuid and deleted_at is null) s
+           cross join lateral (select count(*) as replies from activities where reply_to_activity_uuid = a.uuid and deleted_at is null and hidden_expires_at is null) s
            where deleted_at is null and (likes_count, reposts_count, replies_count) <> (likes, reposts, replies)"""
     )
     assert wrong == []

@@ -66,6 +66,16 @@ REFUSED = [
     "update conversation_reads set user_uuid = gen_random_uuid()",
     "update conversation_reads set message_group_uuid = gen_random_uuid()",
     "delete from conversation_reads",
+    # Who is suspended, and what was reported.
+    "update users set suspended_at = null",
+    "update activities set hidden_expires_at = null",
+    "select message from reports",
+    "select resolved_at from reports",
+    "update reports set reason = 'x'",
+    "update reports set resolved_at = now()",
+    "delete from reports",
+    f"select hide_activities({SOMEBODY}, 1)",
+    f"select show_activities(array[{POST}])",
     # What is counted.
     "insert into growth (at) values (now())",
     "update growth set posts = 0",
@@ -78,7 +88,7 @@ REFUSED = [
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
-                      "messages", "conversation_reads", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
+                      "messages", "conversation_reads", "reports", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
     ),
     "select * from applied_migrations",
     "insert into applied_migrations (number, name, checksum) values (1000, 'x', 'x')",

@@ -72,6 +72,10 @@ def add_rows(database):
     database.sql("update activities set replies_count = 2 where uuid = %s", activity)
     database.add_activities(2, handle=CALLER)
     database.sql(
+        "insert into activities (uuid, user_uuid, message) select %s, uuid, 'reported' from users where handle = %s",
+        DOCUMENT.operation("reportActivity").examples("path")["uuid"], OTHER,
+    )  # fmt: skip
+    database.sql(
         """insert into follows (follower_uuid, followed_uuid)
            select a.uuid, b.uuid
            from users a, users b
@@ -97,10 +101,11 @@ def impatient(cluster):
 
 @pytest.fixture(scope="module")
 def full(cluster):
-    """One post and one message an hour are as many as one may make, and the caller has made more."""
-    with WalkedService(cluster, posts_per_hour=1, messages_per_hour=1) as service:
+    """One post, one message and one report an hour are as many as one may make, and the caller has made more."""
+    with WalkedService(cluster, posts_per_hour=1, messages_per_hour=1, reports_per_hour=1) as service:
         add_rows(service.database)
         service.message_as(CALLER, handle=OTHER)
+        service.ask_as(CALLER, "POST", f"/api/activities/{service.create_as('londo')['uuid']}/report", {"reason": "spam"})
         yield service
 
 
@@ -415,6 +420,25 @@ def _(call, service):
     return call.anonymous().send(service)
 
 
+simple("reason_blank", reason=" ")
+simple("reason_exceed_max_chars", reason="é" * 501)
+
+
+@recipe("reported_is_reporter")
+def _(call, service):
+    call.places["uuid"] = service.create_as(CALLER)["uuid"]
+    return call.send(service)
+
+
+@recipe("user_suspended")
+def _(call, service):
+    service.database.sql("update users set suspended_at = now() where handle = %s", CALLER)
+    try:
+        return call.send(service)
+    finally:
+        service.database.sql("update users set suspended_at = null where handle = %s", CALLER)
+
+
 simple("message_blank", message="")
 simple("message_exceed_max_chars", message="é" * 281)
 simple("message_exceed_max_chars_1024", message="é" * 1025)
@@ -485,6 +509,7 @@ def _(call, service):
     return call.send(service)
 
 
+@recipe("reports_exceed_hourly_max", on="full")
 @recipe("posts_exceed_hourly_max", on="full")
 @recipe("messages_exceed_hourly_max", on="full")
 def _(call, full):
@@ -722,7 +747,7 @@ def test_every_body_as_in_its_examples(service, operation):
         operation.check(reply, "200")
 
 
-TEXTS = {"message", "display_name", "bio"}
+TEXTS = {"message", "display_name", "bio", "reason"}
 
 
 def limits(operation):

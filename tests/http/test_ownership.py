@@ -10,7 +10,7 @@ OTHERS = ["andrewbrown", "altbrown"]
 HANDLES = [OWNER, PARTNER, *OTHERS]
 STRANGER = "stranger"  # a good token, but no user
 TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages",
-          "conversation_reads")  # fmt: skip
+          "conversation_reads", "reports")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,8 @@ KEEP_AS = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days", "user_handle
 KEEP_AS_TOO = ("PUT", "/api/activities/{post}/keep", {"ttl": "30-days", "handle": "{owner}"})
 KNOW_AS = ("PUT", "/api/activities/notifications/read", {"user_handle": "{owner}"})
 KNOW_AS_TOO = ("PUT", "/api/activities/notifications/read", {"handle": "{owner}"})
+REPORT_AS = ("POST", "/api/activities/{elsewhere}/report", {"reason": "not me", "user_handle": "{owner}"})
+REPORT_AS_TOO = ("POST", "/api/activities/{elsewhere}/report", {"reason": "not me", "handle": "{owner}"})
 REPLY_AS = ("POST", "/api/activities/{post}/reply", {"message": "not me", "user_handle": "{owner}"})
 REPLY_AS_TOO = ("POST", "/api/activities/{post}/reply", {"message": "not me", "handle": "{owner}"})
 NAMING = [
@@ -110,6 +112,8 @@ TABLE = [
     (KEEP_AS_TOO, 403, "generic_403"),
     (KNOW_AS, 403, "generic_403"),
     (KNOW_AS_TOO, 403, "generic_403"),
+    (REPORT_AS, 403, "generic_403"),
+    (REPORT_AS_TOO, 403, "generic_403"),
     (REPLY_AS, 403, "generic_403"),
     (REPLY_AS_TOO, 403, "generic_403"),
     *((action, 403, "generic_403") for action in NAMING),

@@ -651,6 +651,7 @@ static void test_help_lists_every_setting(void **state)
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
         "--repeat-window SECONDS   CRUDDUR_REPEAT_WINDOW   [5]\n",
+        "--reports-per-hour N   CRUDDUR_REPORTS_PER_HOUR   [20]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
         "--sandbox auto|on|off   CRUDDUR_SANDBOX   [auto]\n",
         "--settings-file FILE   CRUDDUR_SETTINGS_FILE\n",
