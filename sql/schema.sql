@@ -731,6 +731,7 @@ create table likes (
 );
 
 create index likes_user_idx on likes (user_uuid, activity_uuid);
+create index likes_newest_idx on likes (activity_uuid, created_at, user_uuid);
 
 create table reposts (
     user_uuid     uuid        not null,
@@ -744,7 +745,7 @@ create table reposts (
 
 create index reposts_user_idx on reposts (user_uuid, created_at, activity_uuid);
 create index reposts_created_at_idx on reposts (created_at);
-create index reposts_activity_idx on reposts (activity_uuid, created_at);
+create index reposts_activity_idx on reposts (activity_uuid, created_at, user_uuid);
 create index reposts_written_idx on reposts (written_by, activity_uuid) where written_by is not null;
 
 create table follows (

@@ -13,6 +13,8 @@ handler social_repost; /* an activity, to the caller's followers */
 handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
+handler social_likes;         /* the users that like an activity, a list */
+handler social_reposts;       /* the users that reposted it, a list */
 handler social_followers;     /* the followers of a user, a list */
 handler social_following;     /* posts and reposts by the users that the caller follows, a list */
 handler social_notifications; /* what others did that concerns the caller, a list */
@@ -22,6 +24,8 @@ handler social_report;        /* an activity, for the operators: reason */
 
 extern const struct statement_def SOCIAL_MARK;
 extern const struct statement_def SOCIAL_FOLLOW;
+extern const struct statement_def SOCIAL_LIKES;
+extern const struct statement_def SOCIAL_REPOSTS;
 extern const struct statement_def SOCIAL_FOLLOWERS;
 extern const struct statement_def SOCIAL_FOLLOWING;
 extern const struct statement_def SOCIAL_FOLLOWING_SINCE;

@@ -83,6 +83,9 @@ def add_rows(database):
         CALLER, CALLER,
     )  # fmt: skip
     database.add_activities(2, handle="londo")
+    for table in ("likes", "reposts"):
+        database.sql(f"insert into {table} (user_uuid, activity_uuid) select uuid, %s from users where handle in ('londo', 'altbrown')", activity)
+    database.sql("update activities set likes_count = 2, reposts_count = 2 where uuid = %s", activity)
 
 
 @pytest.fixture(scope="module")

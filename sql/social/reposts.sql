@@ -1,0 +1,35 @@
+-- Summary: a page of the users that reposted an activity
+-- Cost: the page
+-- The users that reposted an activity, the newest repost first.
+-- %(uuid)s: the activity. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a user's.
+-- Outcomes: ok. No row: there is no such activity, or it has expired.
+-- A walk along reposts_activity_idx, so the page costs the same with any number of reposts.
+with wanted as (
+    select a.uuid
+    from public.activity(%(uuid)s::uuid) a
+    where public.is_live(a.expires_at)
+),
+newest as (
+    select mark.user_uuid, mark.created_at
+    from wanted
+    cross join lateral (
+        select user_uuid, created_at, activity_uuid
+        from public.reposts
+        where (activity_uuid, created_at, user_uuid) < (wanted.uuid, public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
+            and activity_uuid >= wanted.uuid
+        order by activity_uuid desc, created_at desc, user_uuid desc
+        limit %(limit)s::integer
+    ) mark
+),
+page as (
+    select newest.user_uuid as uuid, names.handle, names.display_name, newest.created_at as reposted_at
+    from newest
+    cross join lateral public.author(newest.user_uuid) names
+)
+select
+    'ok' as outcome,
+    coalesce((select json_agg(page order by reposted_at desc, uuid desc) from page), '[]') as body,
+    (select public.page_key(reposted_at, uuid) from page order by reposted_at desc, uuid desc offset %(limit)s::integer - 1) as next_key,
+    null as lives_us,
+    null as seen
+from wanted
