@@ -642,6 +642,7 @@ create index activities_expires_at_idx on activities (expires_at) where expires_
 create index activities_deleted_at_idx on activities (deleted_at, created_at desc) where deleted_at is not null;
 create index activities_hidden_idx on activities (hidden_expires_at) where hidden_expires_at is not null;
 create index activities_hidden_user_idx on activities (user_uuid) where hidden_expires_at is not null;
+create index activities_hidden_parent_idx on activities (reply_to_activity_uuid) where hidden_expires_at is not null;
 create index activities_written_idx on activities (written_by, uuid) where reply_to_activity_uuid is null and written_by is not null;
 
 -- The snapshot of the calling statement as text, behind a number that identifies the server's run: its start and its last reset of
@@ -1693,7 +1694,8 @@ begin
             where a.uuid = moving.uuid
             returning a.uuid, a.replies_count
         )
-        select count(*), coalesce(array_agg(m.uuid) filter (where m.replies_count > 0), '{}') into moved, below
+        select count(*), coalesce(array_agg(m.uuid) filter (where public.has_replies(m.uuid, m.replies_count)), '{}')
+        into moved, below
         from moved m;
         done := done + moved;
         waiting := waiting || below;
@@ -1718,6 +1720,17 @@ revoke all on function settle(uuid, integer) from public;
 
 -- A suspended user's activities are hidden: expires_at is -infinity, so no statement shows them, and hidden_expires_at is what it was.
 -- They are off the counts of what they reply to. Replies of others to them stay.
+
+-- Whether an activity has replies that end with it, hidden ones too, which are not in its replies_count.
+create function has_replies(id uuid, replies_count integer) returns boolean
+    language sql
+    stable
+as $$
+    select
+        replies_count > 0
+        or exists (select from public.activities where reply_to_activity_uuid = id and hidden_expires_at is not null)
+$$;
+revoke all on function has_replies(uuid, integer) from public;
 
 -- Hides at most "most" activities of a user; how many. The activities and what they reply to are locked from old to new, so that a
 -- parent is locked before its replies, as everywhere.
@@ -2454,7 +2467,7 @@ as $$
         from public.messages
         where user_uuid = sender
             and created_at > now() - interval '1 hour'
-            and created_at <= now()
+            and created_at <= now() + interval '2 seconds' -- see place_message
         order by created_at desc
         offset greatest(most - 1, 0)
         limit 1
@@ -2676,8 +2689,9 @@ insert into applied_migrations (number, name, checksum) values
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
     (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
-    (17, 'messages_end', '3115ed660c596370eb9828ed61f1967e29b6ca6ee7cf5c804b498c5789c42fd4'),
-    (18, 'moderation', '52b74c36c3f7af54627caa3ae1eaa280690a76005287f0f29185ab22dcda5eb9');
+    (17, 'messages_end', 'c235db3515738019b6e23ec4e6f7a66bbf848112244c9c899acb822ca5f53b95'),
+    (18, 'moderation', '51fd2d28d94b7efdea217ec5014e3799ad9dfd535808eb9cedac0f92e971fd37'),
+    (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2755,7 +2769,7 @@ begin
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
             update (activity_uuid) on reports to cruddur_app;
         grant execute on function writer(text, text), missing_writer(text, text), release_hidden(integer),
-            full_report_hour(uuid, integer) to cruddur_app;
+            full_report_hour(uuid, integer), has_replies(uuid, integer) to cruddur_app;
         grant execute on function is_message_key_used(uuid), purge_messages(integer) to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check

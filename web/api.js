@@ -14,7 +14,9 @@ import { byId } from "./dom.js";
 /** @typedef {Activity & {kind: "reply" | "mention" | "like" | "repost" | "follow", activity_uuid: string | null, read: boolean}} Notification */
 /** @typedef {{uuid: string, handle: string, display_name: string}} User */
 /** @typedef {User & {bio: string, cruds_count: number, followed: boolean | null}} Profile */
-/** @typedef {{uuid: string, display_name: string, handle: string | null, message: string, created_at: string}} Message */
+/** @typedef {{uuid: string, display_name: string, handle: string | null, message: string, created_at: string, unread: number}} Conversation */
+/** @typedef {{message_group_uuid: string, uuid: string, display_name: string, handle: string | null, message: string, created_at: string,
+ *   expires_at: string | null}} Message */
 /** @typedef {{date: string, users: number, posts: number, replies: number}} GrowthDay */
 /** @typedef {{time_zone: string, users: number, posts: number, replies: number, days: GrowthDay[]}} Growth */
 
@@ -37,19 +39,24 @@ const SENTENCES = {
   message_blank: "Write something first.",
   message_exceed_max_chars: "This is too long: 280 characters at most.",
   message_exceed_max_chars_1024: "This is too long: 1024 characters at most.",
+  message_deleted: "This was deleted or has expired since.",
   messages_exceed_hourly_max: "You have sent as many messages within an hour as one may. Wait a while.",
   not_found: "This is not here: it has expired, was deleted, or never was.",
   not_yours: "This is not yours to change.",
   posts_exceed_hourly_max: "You have posted as often within an hour as one may. Wait a while.",
+  reason_blank: "Say why.",
+  reason_exceed_max_chars: "The reason is too long: 500 characters at most.",
   receiver_is_sender: "You cannot write to yourself.",
   receiver_not_found: "There is no such user.",
   replies_exceed_max: "There are as many replies as there may be.",
+  reports_exceed_hourly_max: "You have reported as often within an hour as one may. Wait a while.",
   search_term_blank: "Type something to look for.",
   search_term_exceed_max_chars: "This is too much to look for: 300 characters at most.",
   service_unavailable: "Cruddur does not answer at the moment.",
   too_many_requests: "That was too fast. Wait a moment.",
   ttl_blank: "Choose how long it lives.",
   user_not_registered: "You have signed in, but there is no user of Cruddur for you yet.",
+  user_suspended: "Your account is suspended: you can read, but not write.",
   value_refused: "Cruddur does not take this.",
 };
 

@@ -24,6 +24,7 @@ const ROUTES = [
   [/^\/settings$/, () => import("./views/settings.js")],
   [/^\/@([^/]+)$/, () => import("./views/user.js")],
   [/^\/@([^/]+)\/status\/([0-9A-Fa-f-]{36})$/, () => import("./views/thread.js")],
+  [/^\/@([^/]+)\/status\/([0-9A-Fa-f-]{36})\/(likes|reposts)$/, () => import("./views/markers.js")],
   [/^/, () => import("./views/missing.js")],
 ];
 

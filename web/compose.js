@@ -35,6 +35,7 @@ const NEAR = 20;
  * @property {string} button
  * @property {number} max code points
  * @property {boolean} [hasLifetime]
+ * @property {boolean} [mayStay] there is a lifetime "", without an end, which is the usual one
  * @property {(text: string, key: string, ttl: string) => Promise<any>} send
  * @property {(made: any) => void} onSent
  */
@@ -50,9 +51,10 @@ export function usualLifetime() {
 /**
  * @param {string} chosen
  * @param {Record<string, unknown>} [attributes]
+ * @param {string[][]} [lifetimes]
  */
-export function lifetimeSelect(chosen, attributes = {}) {
-  return h("select", attributes, ...LIFETIMES.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));
+export function lifetimeSelect(chosen, attributes = {}, lifetimes = LIFETIMES) {
+  return h("select", attributes, ...lifetimes.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));
 }
 
 /**
@@ -65,9 +67,12 @@ export function composer(kind) {
   const draftName = `draft:${kind.name}`;
   /** @type {Draft} */
   let draft = load(draftName) ?? { text: "" };
-  const field = h("textarea", { id, placeholder: kind.placeholder, rows: kind.hasLifetime ? 3 : 2, dir: "auto", "aria-describedby": `${id}-count ${id}-error` });
+  const field = h("textarea", { id, placeholder: kind.placeholder, rows: kind.hasLifetime && !kind.mayStay ? 3 : 2, dir: "auto", "aria-describedby": `${id}-count ${id}-error` });
   const count = h("span", { class: "count", id: `${id}-count` });
-  const lifetime = lifetimeSelect(draft.ttl ?? usualLifetime(), { id: `${id}-ttl`, onchange: () => keep() });
+  const attributes = { id: `${id}-ttl`, onchange: () => keep() };
+  const lifetime = kind.mayStay
+    ? lifetimeSelect(draft.ttl ?? "", attributes, [["", "no time"], ...LIFETIMES])
+    : lifetimeSelect(draft.ttl ?? usualLifetime(), attributes);
   const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
   const button = h("button", { type: "submit", class: "main" });
   let isSending = false;
@@ -118,6 +123,7 @@ export function composer(kind) {
       draft = { text: "" };
       field.value = "";
       isSending = false;
+      lifetime.value = kind.mayStay ? "" : lifetime.value;
       renew();
       kind.onSent(made);
     } catch (failure) {

@@ -2,7 +2,7 @@
 
 import { announce, toast, toastWithUndo } from "./toast.js";
 import { append, h, icon, isolated, part, stamp } from "./dom.js";
-import { ApiError, put, remove, sentenceOf } from "./api.js";
+import { ApiError, newKey, post, put, remove, sentenceOf } from "./api.js";
 import { avatar } from "./avatar.js";
 import { exactTime, showLife, timeElement } from "./clock.js";
 import { isOwn, isSignedIn, signIn } from "./session.js";
@@ -190,13 +190,39 @@ function fillMenu(menu, element, activity) {
     toast("The link is copied.");
   };
   const items = part(menu, "items");
-  items.replaceChildren(h("button", { type: "button", class: "plain", onclick: copy }, "Copy link"));
+  items.replaceChildren(
+    h("button", { type: "button", class: "plain", onclick: copy }, "Copy link"),
+    activity.likes_count > 0 ? h("a", { class: "plain", href: `${postPath(activity)}/likes`, onclick: close }, "Who likes it") : "",
+    activity.reposts_count > 0 ? h("a", { class: "plain", href: `${postPath(activity)}/reposts`, onclick: close }, "Who reposted it") : "",
+  );
   if (isOwn(activity.handle)) {
     if (activity.reply_to_activity_uuid === null && activity.expires_at !== null) {
       items.append(keepForm(element, activity, close));
     }
     items.append(h("button", { type: "button", class: "plain danger", onclick: () => (close(), deletePost(element, activity)) }, "Delete"));
+  } else if (isSignedIn()) {
+    items.append(reportForm(element, activity, close));
   }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {() => void} close
+ */
+function reportForm(element, activity, close) {
+  const reason = h("input", { "aria-label": "Why it is reported", placeholder: "What is wrong with it?", maxlength: 500, required: true });
+  const report = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    try {
+      await post(`/api/activities/${activity.uuid}/report`, { reason: reason.value }, newKey());
+      close();
+      toast("It is reported.");
+    } catch (error) {
+      failed(element, error);
+    }
+  };
+  return h("form", { class: "keep", onsubmit: report }, h("span", {}, "Report"), reason, h("button", { type: "submit" }, "Report"));
 }
 
 /**

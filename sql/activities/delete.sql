@@ -50,7 +50,7 @@ gone as (
 settled as (
     select sum(public.settle(uuid, replies_count))
     from gone
-    where replies_count > 0
+    where public.has_replies(uuid, replies_count)
 ),
 counted as (
     update public.activities a

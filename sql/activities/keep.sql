@@ -35,7 +35,7 @@ kept as (
 settled as (
     select sum(public.settle((post).uuid, (post).replies_count))
     from kept
-    where (post).replies_count > 0
+    where public.has_replies((post).uuid, (post).replies_count)
 ),
 answer as (
     select card.*, marks.*, '[]'::json as replies

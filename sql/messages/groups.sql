@@ -91,11 +91,12 @@ page as (
         from (
             select
             from public.messages
-            where (user_uuid, message_group_uuid, created_at) > (mine.other_uuid, mine.uuid, coalesce(reached.read_at, '-infinity'))
-                and (user_uuid, message_group_uuid) <= (mine.other_uuid, mine.uuid)
+            where user_uuid = mine.other_uuid
+                and message_group_uuid = mine.uuid
+                and created_at > coalesce(reached.read_at, '-infinity')
                 and deleted_at is null
                 and public.is_live(expires_at)
-            order by user_uuid, message_group_uuid, created_at
+            order by created_at
             limit (select 10)
         ) counted
     ) new

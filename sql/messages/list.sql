@@ -29,7 +29,7 @@ conversation as (
         and g.second_user_uuid = greatest(me.uuid, other.uuid)
 ),
 newest as (
-    select m.uuid, coalesce(sender.display_name, 'Deleted user') as display_name, sender.handle, m.message, m.created_at, m.expires_at
+    select conversation.uuid as message_group_uuid, m.uuid, coalesce(sender.display_name, 'Deleted user') as display_name, sender.handle, m.message, m.created_at, m.expires_at
     from conversation
     cross join lateral (
         select uuid, user_uuid, message, created_at, expires_at

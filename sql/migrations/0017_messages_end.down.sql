@@ -60,5 +60,24 @@ begin
 end
 $$;
 
+create or replace function full_message_hour(sender uuid, most integer) returns table (retry_after_s integer)
+    language sql
+    stable
+    rows 1
+as $$
+    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
+    from (
+        select created_at
+        from public.messages
+        where user_uuid = sender
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        order by created_at desc
+        offset greatest(most - 1, 0)
+        limit 1
+    ) nth
+    where most > 0
+$$;
+
 alter table messages drop column expires_at, drop column deleted_at;
 drop index messages_sender_idx;

@@ -1,11 +1,11 @@
 -- Without the column nothing would keep a suspended user's activities hidden: they are deleted then.
 insert into unsettled_threads (activity_uuid)
-select uuid from activities where hidden_expires_at is not null and replies_count > 0
+select uuid from activities where hidden_expires_at is not null and public.has_replies(uuid, replies_count)
 on conflict do nothing;
 update activities set deleted_at = now() where hidden_expires_at is not null;
 drop table reports;
 drop function full_report_hour(uuid, integer), hide_activities(uuid, integer), show_activities(uuid[]), release_hidden(integer),
-    writer(text, text), missing_writer(text, text);
+    writer(text, text), missing_writer(text, text), has_replies(uuid, integer);
 
 create or replace function settle_replies(top uuid, most integer) returns integer
     language plpgsql

@@ -6,6 +6,7 @@ alter table activities add
 
 create index activities_hidden_idx on activities (hidden_expires_at) where hidden_expires_at is not null;
 create index activities_hidden_user_idx on activities (user_uuid) where hidden_expires_at is not null;
+create index activities_hidden_parent_idx on activities (reply_to_activity_uuid) where hidden_expires_at is not null;
 
 -- The caller of a request that writes: not a suspended user. See caller().
 create function writer(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
@@ -33,6 +34,17 @@ revoke all on function writer(text, text), missing_writer(text, text) from publi
 
 -- A suspended user's activities are hidden: expires_at is -infinity, so no statement shows them, and hidden_expires_at is what it was.
 -- They are off the counts of what they reply to. Replies of others to them stay.
+
+-- Whether an activity has replies that end with it, hidden ones too, which are not in its replies_count.
+create function has_replies(id uuid, replies_count integer) returns boolean
+    language sql
+    stable
+as $$
+    select
+        replies_count > 0
+        or exists (select from public.activities where reply_to_activity_uuid = id and hidden_expires_at is not null)
+$$;
+revoke all on function has_replies(uuid, integer) from public;
 
 -- Hides at most "most" activities of a user; how many. The activities and what they reply to are locked from old to new, so that a
 -- parent is locked before its replies, as everywhere.
@@ -160,7 +172,8 @@ begin
             where a.uuid = moving.uuid
             returning a.uuid, a.replies_count
         )
-        select count(*), coalesce(array_agg(m.uuid) filter (where m.replies_count > 0), '{}') into moved, below
+        select count(*), coalesce(array_agg(m.uuid) filter (where public.has_replies(m.uuid, m.replies_count)), '{}')
+        into moved, below
         from moved m;
         done := done + moved;
         waiting := waiting || below;
@@ -313,7 +326,7 @@ begin
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
             update (activity_uuid) on reports to cruddur_app;
         grant execute on function writer(text, text), missing_writer(text, text), release_hidden(integer),
-            full_report_hour(uuid, integer) to cruddur_app;
+            full_report_hour(uuid, integer), has_replies(uuid, integer) to cruddur_app;
     end if;
 end
 $$;

@@ -8,8 +8,8 @@ import pytest
 from issuer import TokenService
 
 GROUP_FIELDS = {"uuid", "display_name", "handle", "message", "created_at", "unread"}
-MESSAGE_FIELDS = {"uuid", "display_name", "handle", "message", "created_at", "expires_at"}
-SENT_FIELDS = MESSAGE_FIELDS | {"message_group_uuid"}
+MESSAGE_FIELDS = {"message_group_uuid", "uuid", "display_name", "handle", "message", "created_at", "expires_at"}
+SENT_FIELDS = MESSAGE_FIELDS
 GROUPS = "/api/message_groups"
 
 

@@ -139,6 +139,68 @@ def test_a_conversation(people):
     andrew.wait(".message:not(.is-own)", "Always")
 
 
+def test_conversations_say_what_is_unread(people):
+    andrew, bayko = people
+    bayko.open("/messages")
+    for text in ("One", "Two"):
+        quickstart_send(andrew, text)
+    bayko.wait(".conversation.is-unread .badge", "2")
+    bayko.click(".conversation a", "Andrew Brown")
+    bayko.wait(".message", "Two")
+    bayko.click("#navigation a", "Messages")
+    bayko.wait(".conversation:not(.is-unread)", "Two")
+
+
+def quickstart_send(person, text, ttl=""):
+    """From the conversation with bayko."""
+    if not person.script("return location.pathname").endswith("/messages/@bayko"):
+        person.open("/messages/@bayko")
+        person.wait("main form textarea")
+    person.fill("main textarea", text)
+    if ttl:
+        person.wait(f'main form option[value="{ttl}"]').click()
+    person.click("main form button", "Send")
+    person.wait(".message.is-own", text)
+
+
+def test_a_message_of_one_s_own_is_deleted(people, quickstart):
+    andrew, bayko = people
+    quickstart_send(andrew, "A slip of the pen")
+    bayko.open("/messages/@andrewbrown")
+    bayko.wait(".message", "A slip of the pen")
+    assert bayko.find(".message:not(.is-own) button") is None
+    andrew.script("[...document.querySelectorAll('.message.is-own')].at(-1).querySelector('button').click()")
+    andrew.wait(".toast", "deleted")
+    andrew.wait_gone(".message", "A slip of the pen")
+    eventually(lambda: quickstart.sql("select count(*) from messages where message = 'A slip of the pen' and deleted_at is null") == "0", what="the end of the message")
+    bayko.open("/messages/@andrewbrown")
+    bayko.wait(".messages")
+    assert bayko.find(".message", "A slip of the pen") is None
+
+
+def test_a_message_for_an_hour(people, quickstart):
+    andrew, _ = people
+    quickstart_send(andrew, "For an hour", "1-hour")
+    assert quickstart.sql("select expires_at - created_at from messages where message = 'For an hour'") == "01:00:00"
+    eventually(lambda: "left" in andrew.find(".message.is-own", "For an hour").text, what="how long it lives")
+
+
+def test_who_likes_a_post_and_a_report(people, quickstart):
+    andrew, bayko = people
+    andrew.post("Liked and reported")
+    bayko.open("/")
+    bayko.press_part("Liked and reported", "like")
+    bayko.wait_label("Liked and reported", "like", "Like, 1 like")
+    bayko.press_part("Liked and reported", "menu")
+    bayko.fill("details[open] .keep input", "It is spam")
+    bayko.click("details[open] .keep button", "Report")
+    bayko.wait(".toast", "reported")
+    assert quickstart.sql("select reason from reports where message = 'Liked and reported'") == "It is spam"
+    bayko.press_part("Liked and reported", "menu")
+    bayko.click("details[open] a", "Who likes it")
+    bayko.wait("#main article.conversation", "Andrew Bayko")
+
+
 def test_search_finds_words_tags_and_people(people):
     andrew, bayko = people
     bayko.post("Rare wordfish and a #raretag")

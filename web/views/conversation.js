@@ -1,27 +1,61 @@
 /* One conversation: messages from old to new, and a place to write the next one. */
 
-import { ApiError, call, nextPage, poll, post, sentenceOf } from "../api.js";
+import { ApiError, call, nextPage, poll, post, put, remove, sentenceOf } from "../api.js";
 import { avatar } from "../avatar.js";
-import { timeElement } from "../clock.js";
+import { exactTime, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
 import { h, isolated } from "../dom.js";
+import { leave } from "../list.js";
 import { follow } from "../live.js";
 import { rename } from "../router.js";
 import { isOwn } from "../session.js";
 import { MESSAGE_MAX, richText, userPath } from "../text.js";
-import { announce } from "../toast.js";
+import { announce, toast, toastWithUndo } from "../toast.js";
 import { heading, signInPage } from "./feed.js";
 
 /** @typedef {import("../api.js").Message} Message */
 
 /** @param {Message} message */
 function make(message) {
-  return h(
+  const element = h(
     "li",
-    { class: isOwn(message.handle) ? "message is-own" : "message", "data-uuid": message.uuid },
+    { class: isOwn(message.handle) ? "message is-own" : "message", "data-uuid": message.uuid, tabindex: -1 },
     h("p", { class: "text", dir: "auto" }, h("span", { class: "hidden" }, isolated(message.display_name), ": "), richText(message.message)),
     timeElement(message.created_at),
+    message.expires_at !== null && h("span", { class: "soft", title: `Gone on ${exactTime(message.expires_at)}`, "data-life": true }),
+    isOwn(message.handle) && h("button", { type: "button", class: "plain", "aria-label": "Delete the message", onclick: () => deleteMessage(element, message) }, "Delete"),
   );
+  if (message.expires_at !== null) {
+    element.dataset.expires = String(Date.parse(message.expires_at));
+    element.dataset.created = String(Date.parse(message.created_at));
+  }
+  element.addEventListener("expired", () => leave(element), { once: true });
+  return element;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Message} message
+ */
+function deleteMessage(element, message) {
+  element.hidden = true;
+  const back = () => {
+    element.hidden = false;
+  };
+  const act = async () => {
+    try {
+      await remove(`/api/messages/${message.message_group_uuid}/${message.uuid}`);
+      element.remove();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) {
+        element.remove();
+        return;
+      }
+      back();
+      toast(sentenceOf(error));
+    }
+  };
+  toastWithUndo("The message is deleted.", act, back);
 }
 
 /** @type {import("../router.js").MakeView} */
@@ -45,6 +79,16 @@ export function show({ params: [other], signal }) {
   /** @type {(() => void) | null} */
   let stop = null;
   let isLoaded = false;
+  let readUntil = "";
+
+  /** Tells the service that the newest message of the other user has been shown. */
+  const markRead = (/** @type {Message[]} */ rows) => {
+    const newest = rows.findLast((row) => !isOwn(row.handle));
+    if (newest && newest.created_at > readUntil) {
+      readUntil = newest.created_at;
+      put(`/api/message_groups/${newest.message_group_uuid}/read`, { until: newest.created_at }).catch(() => {});
+    }
+  };
 
   const add = (/** @type {Message} */ message) => {
     if (!known.has(message.uuid)) {
@@ -60,7 +104,9 @@ export function show({ params: [other], signal }) {
     placeholder: "Write a message",
     button: "Send",
     max: MESSAGE_MAX,
-    send: (message, key) => post("/api/messages", isHandle ? { message, handle: other.slice(1) } : { message, message_group_uuid: other }, key),
+    hasLifetime: true,
+    mayStay: true,
+    send: (message, key, ttl) => post("/api/messages", { message, ttl: ttl || null, ...(isHandle ? { handle: other.slice(1) } : { message_group_uuid: other }) }, key),
     onSent: (made) => {
       add(made);
       scrollTo({ top: document.documentElement.scrollHeight });
@@ -77,6 +123,7 @@ export function show({ params: [other], signal }) {
       }
       const answer = await call("GET", path, { signal, patience: Infinity });
       answer.body.forEach(add);
+      markRead(answer.body);
       next = nextPage(answer.headers);
       since = answer.headers.get("Cruddur-Since") ?? "";
       older.hidden = next === null;
@@ -98,6 +145,7 @@ export function show({ params: [other], signal }) {
       since = answer.headers.get("Cruddur-Since") ?? since;
       const before = known.size;
       answer.body.forEach(add);
+      markRead(answer.body);
       if (known.size > before && isAtEnd) {
         scrollTo({ top: document.documentElement.scrollHeight });
       }

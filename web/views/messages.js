@@ -7,17 +7,30 @@ import { List } from "../list.js";
 import { navigate } from "../router.js";
 import { feedPage, signInPage } from "./feed.js";
 
-/** @typedef {import("../api.js").Message} Message */
+/** @typedef {import("../api.js").Conversation} Conversation */
 
-/** @param {Message} group */
+/** @param {Conversation} group */
 function make(group) {
   const target = group.handle === null ? `/messages/${group.uuid}` : `/messages/@${encodeURIComponent(group.handle)}`;
   return h(
     "article",
-    { class: "conversation", tabindex: -1, "data-uuid": group.uuid },
+    { class: group.unread > 0 ? "conversation is-unread" : "conversation", tabindex: -1, "data-uuid": group.uuid, "data-content": contentOf(group) },
     h("div", { class: "picture" }, avatar(group.handle)),
-    h("div", {}, h("p", {}, h("a", { href: target, class: "stretched" }, isolated(group.display_name)), " · ", timeElement(group.created_at)), h("p", { class: "text one-line", dir: "auto" }, group.message)),
+    h("div", {}, h("p", {}, h("a", { href: target, class: "stretched" }, isolated(group.display_name)), " · ", timeElement(group.created_at), group.unread > 0 && unreadBadge(group.unread)), h("p", { class: "text one-line", dir: "auto" }, group.message)),
   );
+}
+
+/** @param {number} count */
+function unreadBadge(count) {
+  return h("span", { class: "badge" }, count >= 10 ? "10+" : count, h("span", { class: "hidden" }, " unread"));
+}
+
+/**
+ * What of a conversation is shown.
+ * @param {Conversation} group
+ */
+function contentOf(group) {
+  return JSON.stringify([group.created_at, group.unread, group.message]);
 }
 
 /** @type {import("../router.js").MakeView} */
@@ -26,7 +39,7 @@ export function show({ signal }) {
   if (page) {
     return page;
   }
-  /** @type {List<Message>} */
+  /** @type {List<Conversation>} */
   const list = new List(
     { path: "/api/message_groups", label: "Conversations", empty: "No conversations yet. Write to somebody by their handle.", words: ["new message", "new messages"], make },
     signal,
@@ -46,20 +59,23 @@ export function show({ signal }) {
 }
 
 /**
- * A conversation with a new message goes to the top, with the message: the list is one of the present, and short.
- * @param {List<Message>} list
- * @param {Message[]} rows in their order
+ * The conversations of the first page, each as it is now and in their order: the list is one of the present, and short.
+ * @param {List<Conversation>} list
+ * @param {Conversation[]} rows
  */
 function sort(list, rows) {
-  for (const row of [...rows].reverse()) {
+  const elements = rows.map((row) => {
     const known = list.shown.get(row.uuid);
-    if (!known || known.element.dataset.message !== row.created_at) {
-      const element = make(row);
-      element.dataset.message = row.created_at;
-      known?.element.remove();
-      list.shown.set(row.uuid, { row, element });
-      list.rows.prepend(element);
+    if (known && known.element.dataset.content === contentOf(row)) {
+      return known.element;
     }
+    const element = make(row);
+    known?.element.replaceWith(element);
+    list.shown.set(row.uuid, { row, element });
+    return element;
+  });
+  if (elements.some((element, place) => list.rows.children[place] !== element)) {
+    list.rows.prepend(...elements);
   }
   list.waiting.clear();
   list.settle();
