@@ -2070,14 +2070,15 @@ begin
 end
 $$;
 
--- Makes one row of those for the same quarter or, when they are 60 days old, for the same day in UTC.
+-- Makes one row of those for the same quarter or, when they are 400 days old, for the same day in UTC: no answer
+-- looks so far back.
 create function tidy_growth() returns void
     language sql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
     with placed as (
-        select g.ctid as id, case when at < now() - interval '60 days' then date_trunc('day', at, 'UTC') else at end as place
+        select g.ctid as id, case when at < now() - interval '400 days' then date_trunc('day', at, 'UTC') else at end as place
         from public.growth g
     ),
     taken as (
@@ -2691,7 +2692,8 @@ insert into applied_migrations (number, name, checksum) values
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
     (17, 'messages_end', 'c235db3515738019b6e23ec4e6f7a66bbf848112244c9c899acb822ca5f53b95'),
     (18, 'moderation', '51fd2d28d94b7efdea217ec5014e3799ad9dfd535808eb9cedac0f92e971fd37'),
-    (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f');
+    (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f'),
+    (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -28,6 +28,7 @@ const SENTENCES = {
   conflict: "Somebody else wrote the same at the same time. Try again.",
   database_timeout: "Cruddur took too long. Try again.",
   database_unavailable: "Cruddur does not answer at the moment.",
+  days_invalid: "There are figures for 366 days at most.",
   display_name_blank: "Give a name.",
   display_name_exceed_max_chars: "The name is too long: 255 characters at most.",
   display_name_invalid: "The name has a character that a name cannot have.",

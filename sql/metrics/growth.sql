@@ -1,7 +1,7 @@
--- Summary: users, posts and replies in all and for seven days
--- Cost: what came since growth was closed, an hour or so, and up to 50,000 rows (more are refused); and a row for every quarter of an hour
+-- Summary: users, posts and replies in all and for each of some days
+-- Cost: what came since growth was closed, an hour or so, and up to 50,000 rows (more are refused); and a row for every quarter of an hour of 400 days
 -- How many users there are and how many posts and replies there ever were, and how many of each came on each of the last
--- seven days, today the last of them. %(zone)s: the time zone whose days these are; one that is none fails with SQLSTATE
+-- %(days)s days, today the last of them. %(zone)s: the time zone whose days these are; one that is none fails with SQLSTATE
 -- 22023.
 -- What was counted when its time was closed is in growth, see there; what has come since is counted here, in indexes that
 -- need no look at the tables, and up to 50,000 rows: where more are left the purge has not run for long.
@@ -54,7 +54,7 @@ spans as materialized (
         (day + interval '1 day') at time zone %(zone)s as ends
     from (
         select date_trunc('day', now() at time zone %(zone)s) - back * interval '1 day' as day
-        from generate_series(0, 6) back
+        from generate_series(0, %(days)s::integer - 1) back
     ) last
     union all
     select null, '-infinity', 'infinity'

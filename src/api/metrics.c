@@ -42,11 +42,11 @@ void metrics_finish(const struct call *call, const struct result *result, struct
     buf_release(&text);
 }
 
-static const char DEFAULT_ZONE[] = "UTC";
+static const char DEFAULT_ZONE[] = "UTC", DEFAULT_DAYS[] = "7";
 
 const struct statement_def METRICS_GROWTH = {
     .name = "metrics/growth",
-    .parameters = {"zone"},
+    .parameters = {"zone", "days"},
     .lane = LANE_SLOW,
 };
 
@@ -56,7 +56,7 @@ enum decision metrics_growth(struct call *call, struct response *response,
                              struct statement *statement)
 {
     struct broken broken = {0};
-    const char *zone;
+    const char *zone, *days;
 
     if (query_value(call->request, "tz", &zone) != STATUS_OK) {
         broken_add(&broken, STATUS_MALFORMED_REQUEST);
@@ -65,10 +65,18 @@ enum decision metrics_growth(struct call *call, struct response *response,
     } else {
         rule_time_zone(zone, &broken);
     }
+    if (query_value(call->request, "days", &days) != STATUS_OK) {
+        broken_add(&broken, STATUS_MALFORMED_REQUEST);
+    } else if (days == NULL) {
+        days = DEFAULT_DAYS;
+    } else {
+        rule_days(days, &broken);
+    }
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }
     *statement = statement_of(&METRICS_GROWTH);
     statement_bind(statement, "zone", zone);
+    statement_bind(statement, "days", days);
     return DECISION_ASK;
 }

@@ -114,6 +114,16 @@ void rule_time_zone(const char *name, struct broken *broken)
     }
 }
 
+void rule_days(const char *days, struct broken *broken)
+{
+    size_t digits = strspn(days, "0123456789");
+
+    if (digits == 0 || digits > 3 || days[digits] != '\0' || strtol(days, NULL, 10) < 1 ||
+        strtol(days, NULL, 10) > DAYS_MAX) {
+        broken_add(broken, STATUS_DAYS_INVALID);
+    }
+}
+
 void rule_bio(const char *bio, struct broken *broken)
 {
     if (bio != NULL && utf8_code_points(bio) > BIO_MAX_CHARS) {

@@ -16,6 +16,7 @@ enum {
     SEARCH_TERM_MAX_CHARS = 300,
     REASON_MAX_CHARS = 500, /* of a report */
     TIME_ZONE_MAX = 64,     /* bytes */
+    DAYS_MAX = 366,         /* of growth; tidy_growth in sql/schema.sql keeps more */
     RULES_BROKEN_MAX = 8
 };
 
@@ -37,6 +38,7 @@ void rule_search_term(const char *term, struct broken *broken);
 void rule_reason(const char *reason, struct broken *broken);  /* of a report */
 void rule_time_zone(const char *name, struct broken *broken); /* it looks like one; which there are
                                                                  PostgreSQL knows */
+void rule_days(const char *days, struct broken *broken);      /* of growth, 1 to DAYS_MAX */
 void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);
 

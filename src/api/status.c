@@ -72,6 +72,7 @@ static const struct {
     [STATUS_SEARCH_TERM_BLANK] = {422, "search_term_blank"},
     [STATUS_SEARCH_TERM_EXCEED_MAX_CHARS] = {422, "search_term_exceed_max_chars"},
     [STATUS_TIME_ZONE_UNKNOWN] = {422, "time_zone_unknown"},
+    [STATUS_DAYS_INVALID] = {422, "days_invalid"},
     [STATUS_LIMIT_INVALID] = {422, "limit_invalid"},
     [STATUS_CURSOR_INVALID] = {422, "cursor_invalid"},
     [STATUS_ORDER_INVALID] = {422, "order_invalid"},

@@ -74,7 +74,10 @@
 #define STATUS_REPORTED_IS_REPORTER STATUS_OF_API(49)
 #define STATUS_REPORTS_EXCEED_HOURLY_MAX STATUS_OF_API(50)
 
-#define STATUS_COUNT STATUS_OF_API(51)
+/* A value of growth. */
+#define STATUS_DAYS_INVALID STATUS_OF_API(51)
+
+#define STATUS_COUNT STATUS_OF_API(52)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

@@ -220,6 +220,11 @@ SQL
 }
 
 @test "growth of an unknown time zone" {
+  run -0 --separate-stderr "$BIN/growth" --days 366
+  ((${#lines[@]} == 2 + 366 + 1))
+  for number in 0 367 x ""; do
+    run -2 "$BIN/growth" --days "$number"
+  done
   run -1 "$BIN/growth" --tz Mars/Phobos
   [[ $output == *'time zone "Mars/Phobos" not recognized'* ]]
   for zone in '' "'" 'ABC5' '../etc' 'Etc/GMT+13' "x'; drop table users; --"; do

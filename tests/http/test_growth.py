@@ -133,6 +133,50 @@ def test_a_day_ends_at_its_midnight(service, sql, post, join, zone, is_closed):
     assert [day["date"] for day in answer["days"]] == [str(midnight(zone, back).date()) for back in range(6, -1, -1)]
 
 
+@pytest.mark.parametrize("days", [1, 2, 30, 365, 366])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_so_many_days(service, sql, post, days, zone, is_closed):
+    """Both ends of the first and of the last day, and nothing of the days between them."""
+    oldest = days - 1
+    for at in (midnight(zone, oldest), midnight(zone, oldest - 1) - datetime.timedelta(microseconds=1), midnight(zone)):
+        post(at)
+    post(midnight(zone, oldest) - datetime.timedelta(microseconds=1), message="before")
+    if is_closed:
+        close(sql)
+    reply = service.get(f"/api/metrics/growth?tz={urllib.parse.quote(zone)}&days={days}")
+    assert (reply.status, reply.json["posts"]) == (200, 4)
+    assert [day["date"] for day in reply.json["days"]] == [str(midnight(zone, back).date()) for back in range(oldest, -1, -1)]
+    expected = [0] * days
+    expected[0] += 2
+    expected[-1] += 1
+    assert [day["posts"] for day in reply.json["days"]] == expected
+
+
+def test_days_on_which_clocks_change(service, sql, post):
+    """In Berlin one day of a year has 23 hours and one 25: each hour of them is counted, on that day."""
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    lengths = {}
+    for back in range(365, 0, -1):
+        begins, ends = (midnight("Europe/Berlin", each).astimezone(UTC) for each in (back, back - 1))
+        hours = int((ends - begins).total_seconds() // 3600)
+        if hours != 24:
+            lengths[str(begins.astimezone(zone).date())] = hours
+            for hour in range(hours):
+                post(begins + datetime.timedelta(hours=hour))
+            post(ends - datetime.timedelta(microseconds=1))
+    assert sorted(lengths.values()) == [23, 25]
+    close(sql)
+    days = service.get("/api/metrics/growth?tz=Europe/Berlin&days=366").json["days"]
+    assert {day["date"]: day["posts"] for day in days if day["posts"]} == {date: hours + 1 for date, hours in lengths.items()}
+
+
+@pytest.mark.parametrize("days", ["0", "367", "-1", "7.0", "", "x", "0x7", "1000", "+7", "%37%20"])
+def test_numbers_of_days_that_are_none(service, days):
+    reply = service.get(f"/api/metrics/growth?days={days}")
+    assert (reply.status, reply.json) == (422, ["days_invalid"])
+
+
 def test_zones_are_days_apart(service, post):
     """At any moment there are two dates on earth."""
     post(datetime.datetime.now(UTC))

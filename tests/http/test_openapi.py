@@ -569,6 +569,7 @@ simple_query("with_invalid", with_="likes")
 simple_query("search_term_blank", term="\u3000 ")
 simple_query("search_term_exceed_max_chars", term="é" * 301)
 simple_query("time_zone_unknown", tz="Mars/Phobos")
+simple_query("days_invalid", days=367)
 simple_header("signature_invalid", X_Cruddur_Signature=None)
 
 

@@ -143,6 +143,20 @@ static void test_ttl(void **state)
     }
 }
 
+static void test_days(void **state)
+{
+    static const char *const good[] = {"1", "7", "007", "365", "366"};
+    static const char *const bad[] = {"", "0", "367", "1000", "-1", "+1", " 1", "1 ", "1.0", "x"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        expect_integer(good[i], found(rule_days, good[i]), STATUS_OK);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        expect_integer(bad[i], found(rule_days, bad[i]), STATUS_DAYS_INVALID);
+    }
+}
+
 static void test_time_zone(void **state)
 {
     static const char *const good[] = {
@@ -261,10 +275,10 @@ static void test_order_and_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_blank),
-        cmocka_unit_test(test_user_handle),    cmocka_unit_test(test_ttl),
-        cmocka_unit_test(test_time_zone),      cmocka_unit_test(test_time),
-        cmocka_unit_test(test_order_and_room),
+        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_user_handle), cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_days),        cmocka_unit_test(test_time_zone),
+        cmocka_unit_test(test_time),        cmocka_unit_test(test_order_and_room),
     };
 
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);

@@ -46,3 +46,10 @@ def test_charts_are_drawn_and_it_prints_on_one_page(andrew):
     assert drawn
     pdf = andrew.here().execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "paperWidth": 8.27, "paperHeight": 11.69})["data"]
     assert base64.b64decode(pdf).count(b"/Type /Page\n") == 1
+
+
+def test_a_month_is_chosen(andrew):
+    andrew.open("/growth")
+    andrew.click(".growth-bar .tabs a", "30")
+    eventually(lambda: len(andrew.all("tbody tr")) == 30, what="thirty days")
+    assert andrew.find('.growth-bar .tabs a[aria-current="page"]').text == "30"

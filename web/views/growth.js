@@ -44,7 +44,7 @@ export function show({ query, signal }) {
     const growth = /** @type {Growth} */ (await get(`/api/metrics/growth?tz=${encodeURIComponent(zone)}&days=${wanted}`, signal));
     const charts = h("div", { class: "charts" });
     body.setAttribute("aria-busy", "false");
-    body.replaceChildren(...parts(growth, wanted, charts));
+    body.replaceChildren(...parts(growth, charts));
     const plot = await loadLibrary();
     draw = () => drawCharts(plot, charts, growth);
     draw();
@@ -68,15 +68,12 @@ export function show({ query, signal }) {
 
 /**
  * @param {Growth} growth
- * @param {number} wanted days
  * @param {HTMLElement} charts
  */
-function parts(growth, wanted, charts) {
+function parts(growth, charts) {
   const days = growth.days.length;
   const users = sum(growth.days, "users");
   const posts = sum(growth.days, "posts");
-  // A service that does not know ?days= gives a week whatever is asked.
-  const hasPeriods = days === wanted && wanted !== 7;
   return [
     h(
       "dl",
@@ -90,7 +87,7 @@ function parts(growth, wanted, charts) {
       "div",
       { class: "growth-bar" },
       h("p", { class: "soft" }, `The last ${days} days, today included. Days begin at midnight of ${growth.time_zone.replace(/_/g, " ")}.`),
-      periods(days, hasPeriods),
+      periods(days),
       h("button", { type: "button", onclick: () => print() }, "Print"),
       h("a", { class: "button", download: `cruddur-growth-${growth.days.at(-1)?.date}.csv`, href: csvAddress(growth) }, "CSV"),
     ),
@@ -115,13 +112,10 @@ function sum(days, member) {
   return days.reduce((total, day) => total + day[member], 0);
 }
 
-/**
- * @param {number} days
- * @param {boolean} hasPeriods
- */
-function periods(days, hasPeriods) {
+/** @param {number} days */
+function periods(days) {
   const links = PERIODS.map((period) => h("a", { href: `/growth?days=${period}`, "aria-current": period === days ? "page" : null }, String(period)));
-  return hasPeriods || days !== 7 ? h("nav", { class: "tabs", "aria-label": "Days" }, ...links) : "";
+  return h("nav", { class: "tabs", "aria-label": "Days" }, ...links);
 }
 
 /** @param {Growth} growth */
