@@ -2407,12 +2407,26 @@ create table conversation_reads (
 
 create index conversation_reads_user_idx on conversation_reads (user_uuid);
 
--- As for activities: the keys of deleted messages.
-create trigger messages_used_keys
+-- Notes the keys of deleted messages, as note_gone_activities does.
+create function note_gone_messages() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into public.used_keys (uuid)
+    select uuid from gone where substr(uuid::text, 15, 1) = '5'
+    on conflict (uuid) do update set gone_at = excluded.gone_at;
+    return null;
+end
+$$;
+revoke all on function note_gone_messages() from public;
+
+create trigger messages_gone
     after delete on messages
     referencing old table as gone
     for each statement
-    execute function note_used_keys();
+    execute function note_gone_messages();
 
 -- Whether the message that was made with an Idempotency-Key has been purged, as is_key_used for activities.
 create function is_message_key_used(key uuid) returns boolean
@@ -2690,7 +2704,7 @@ insert into applied_migrations (number, name, checksum) values
     (14, 'diet', 'e3ef45edc201b896fd3d065b19855c735202838e380b6d90c321a8f8f026809e'),
     (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
-    (17, 'messages_end', 'c235db3515738019b6e23ec4e6f7a66bbf848112244c9c899acb822ca5f53b95'),
+    (17, 'messages_end', 'fb45b90c34f221f72e5c953b1a5dac9ac60b244b6acbc1b65d4d74301c7a6467'),
     (18, 'moderation', '51fd2d28d94b7efdea217ec5014e3799ad9dfd535808eb9cedac0f92e971fd37'),
     (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d');

@@ -1,7 +1,7 @@
 -- What is in no list any more must not come back.
 delete from messages where expires_at <= now() or deleted_at is not null;
-drop trigger messages_used_keys on messages;
-drop function is_message_key_used(uuid), purge_messages(integer);
+drop trigger messages_gone on messages;
+drop function note_gone_messages(), is_message_key_used(uuid), purge_messages(integer);
 drop table conversation_reads;
 
 create or replace function place_message() returns trigger

@@ -18,12 +18,26 @@ create table conversation_reads (
 
 create index conversation_reads_user_idx on conversation_reads (user_uuid);
 
--- As for activities: the keys of deleted messages.
-create trigger messages_used_keys
+-- Notes the keys of deleted messages, as note_gone_activities does.
+create function note_gone_messages() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into public.used_keys (uuid)
+    select uuid from gone where substr(uuid::text, 15, 1) = '5'
+    on conflict (uuid) do update set gone_at = excluded.gone_at;
+    return null;
+end
+$$;
+revoke all on function note_gone_messages() from public;
+
+create trigger messages_gone
     after delete on messages
     referencing old table as gone
     for each statement
-    execute function note_used_keys();
+    execute function note_gone_messages();
 
 -- Whether the message that was made with an Idempotency-Key has been purged, as is_key_used for activities.
 create function is_message_key_used(key uuid) returns boolean
