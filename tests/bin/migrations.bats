@@ -50,7 +50,7 @@ add_migration() {
   "$BIN/db-migrate" --to 2
   "$BIN/db-seed"
   here "drop table applied_migrations; update users set bio = 'kept' where handle = 'londo'"
-  rows="select to_jsonb(u) - 'folded_handle' from users u order by uuid; select to_jsonb(a) - 'search' - 'tags' - 'deleted_at' - 'written_by' - 'first_expires_at' from activities a order by uuid"
+  rows="select to_jsonb(u) - 'folded_handle' - 'suspended_at' from users u order by uuid; select to_jsonb(a) - 'search' - 'tags' - 'deleted_at' - 'written_by' - 'first_expires_at' - 'hidden_expires_at' from activities a order by uuid"
   before=$(here "$rows")
   run -0 "$BIN/db-migrate"
   diff <(echo "$before") <(here "$rows")

@@ -126,14 +126,15 @@ as() {
   done
   holds expires_at null "created_at + interval '1 microsecond'"
   breaks activities_expires_at_check expires_at created_at "created_at - interval '1 second'"
+  holds "hidden_expires_at = now(), expires_at" "'-infinity'"
 }
 
 @test "nothing that is needed may be missing" {
   local columns statements at
   for TABLE in users activities; do
     mapfile -t columns < <(sql rules "select attname from pg_attribute where attrelid = '$TABLE'::regclass and attnum > 0
-      and attname not in ('reply_to_activity_uuid', 'expires_at', 'deleted_at', 'first_expires_at', 'written_by',
-      'updated_at', 'search', 'tags', 'folded_handle')")
+      and attname not in ('reply_to_activity_uuid', 'expires_at', 'deleted_at', 'first_expires_at', 'hidden_expires_at', 'written_by',
+      'updated_at', 'suspended_at', 'search', 'tags', 'folded_handle')")
     statements=()
     for column in "${columns[@]}"; do
       statements+=("begin; $FRESH; update $TABLE set $column = null where uuid::text like '00000000-%'")
@@ -278,7 +279,7 @@ mentions() {
     and data_type like 'timestamp without%'") ]]
   [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
     and contype not in ('n', 't') -- PostgreSQL 18 names NOT NULL, too; and a deferred trigger is a constraint
-    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|withdrawn_notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment|outdated_activities)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|withdrawn_notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment|outdated_activities|conversation_reads|reports)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
 # uses_index NAME STATEMENT: in its plan nothing is sorted, and no table is read from end to end. Noted for look_at_plans.
@@ -327,10 +328,12 @@ look_at_plans() {
   uses_index activities_expires_at_idx 'select uuid from activities where expires_at <= now() order by expires_at limit 50'
   uses_index likes_user_idx "select activity_uuid from likes where user_uuid = $one"
   uses_index likes_ "select true from likes where user_uuid = $one and activity_uuid = $one"
-  uses_index likes_pkey "select user_uuid from likes where activity_uuid = $one"
+  uses_index likes_newest_idx "select user_uuid from likes where activity_uuid = $one"
+  uses_index likes_newest_idx "select user_uuid from likes where activity_uuid = $one order by created_at desc, user_uuid desc limit 5"
   uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one"
-  uses_index reposts_pkey "select true from reposts where user_uuid = $one and activity_uuid = $one"
-  uses_index reposts_pkey "select user_uuid from reposts where activity_uuid = $one"
+  uses_index reposts_ "select true from reposts where user_uuid = $one and activity_uuid = $one"
+  uses_index reposts_ "select user_uuid from reposts where activity_uuid = $one"
+  uses_index reposts_activity_idx "select user_uuid from reposts where activity_uuid = $one order by created_at desc, user_uuid desc limit 5"
   uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one and created_at <= now()
     order by created_at desc limit 5"
   uses_index reposts_created_at_idx "select user_uuid from reposts where created_at <= now() order by created_at desc limit 50"

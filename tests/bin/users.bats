@@ -148,7 +148,7 @@ visible() { here "select count(*) from activities join users u on u.uuid = user_
   here "insert into activities (user_uuid, message, expires_at) select uuid, 'many', now() + interval '1 day' from users, generate_series(1, 1200) where handle = 'bayko'"
   run -0 "$BIN/user-suspend" bayko
   [[ $(visible bayko) == 0 ]]
-  here "update activities set hidden_expires_at = created_at where message = 'many' and uuid in (select uuid from activities where message = 'many' limit 700)"
+  here "update activities set hidden_expires_at = created_at + interval '1 microsecond' where message = 'many' and uuid in (select uuid from activities where message = 'many' limit 700)"
   run -0 "$BIN/db-purge" --pause-ms 0
   [[ $(here "select count(*) from activities where message = 'many'") == 500 ]]
   run -0 "$BIN/user-suspend" --undo bayko
