@@ -315,7 +315,7 @@ def test_each_row_counts_once_while_times_are_closed_beside_writes(service, sql,
 
 def test_old_days_become_one_row_each(service, sql, post):
     for hour in range(0, 48, 5):
-        post(datetime.datetime(2026, 1, 10, tzinfo=UTC) + datetime.timedelta(hours=hour))
+        post(datetime.datetime(2025, 1, 10, tzinfo=UTC) + datetime.timedelta(hours=hour))
     before = growth(service)
     close(sql)
     assert growth(service) == before
@@ -328,7 +328,7 @@ def test_what_is_closed_is_not_counted_again(service, sql):
         f"""insert into activities (user_uuid, message, created_at)
             select ({LONDO}), n::text, now() - interval '3 hours' - n * interval '1 second' from generate_series(1, 5000) n"""
     )
-    statement = (SQL / "metrics/growth.sql").read_text().replace("%(zone)s", "'UTC'")
+    statement = (SQL / "metrics/growth.sql").read_text().replace("%(zone)s", "'UTC'").replace("%(days)s", "7")
     assert pages_read(sql, statement) > 200
     close(sql)
     assert growth(service)["posts"] == 5000

@@ -108,7 +108,11 @@ def full(cluster):
     with WalkedService(cluster, posts_per_hour=1, messages_per_hour=1, reports_per_hour=1) as service:
         add_rows(service.database)
         service.message_as(CALLER, handle=OTHER)
-        service.ask_as(CALLER, "POST", f"/api/activities/{service.create_as('londo')['uuid']}/report", {"reason": "spam"})
+        service.database.sql(
+            """insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
+               select gen_random_uuid(), a.uuid, b.uuid, 'x', 'spam' from users a, users b where a.handle = %s and b.handle = 'londo'""",
+            CALLER,
+        )
         yield service
 
 
@@ -901,7 +905,7 @@ def test_paths_that_are_not_there(service, path):
     others = [f"{target}/x", f"{target}/", target.replace("/", "//", 1)]
     if not path.endswith("@{handle}"):
         others.append(f"{target}x")
-    if above not in (example_of(each, service) for each in DOCUMENT.paths):
+    if above not in (example_of(each, service) for each in DOCUMENT.paths) and path.rpartition("/")[0] not in DOCUMENT.paths:
         others.append(above)
     for other in others:
         reply = service.get(other)
