@@ -7,9 +7,11 @@
 source "${BASH_SOURCE[0]%/*}/database.sh"
 
 readonly MANIFEST_FORMAT='cruddur-backup 1'
+# shellcheck disable=SC2034 # for db-backup
 readonly LOCK_WAIT_S=60 # how long a backup waits for a lock on a table, that of a migration for instance
 
 # Tables of extensions are left out, since the extension makes them.
+# shellcheck disable=SC2034 # for both
 readonly OWN_TABLES="select c.oid, c.relkind, n.nspname, c.relname
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

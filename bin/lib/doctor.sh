@@ -20,6 +20,7 @@ readonly SERVER_CHECKS='version primary tls login schema environment triggers in
 
 readonly UNIT=$'\x1f' # stands between the columns of an answer
 results=()            # four elements for each check: its name, the level, what was found, what to do
+data_directory=''     # of the server, if this login may know it
 
 # report NAME LEVEL FOUND ADVICE: control characters, which a server could send, become blanks.
 report() {
@@ -28,28 +29,29 @@ report() {
 
 # advise_of MESSAGE: leaves in REPLY what to do about a connection that failed with this message of libpq's or the server's.
 advise_of() {
+  # What a server answered counts more than that another address of the same name did not.
   case $1 in
-    *'could not translate host name'*) REPLY='the name is unknown here: see its spelling and this machine'\''s DNS; the name of an RDS instance goes with the instance' ;;
-    *'Connection refused'*) REPLY='the server is not running, or listens on another port or address: systemctl status postgresql, listen_addresses, port' ;;
-    *'timeout expired'* | *'timed out'* | *'No route to host'* | *'etwork is unreachable'*) REPLY='nothing answers: is the instance running, is a firewall or security group in between (rds-update-sg-rule), is this machine in its network?' ;;
-    *'No such file or directory'*) REPLY='the server is not running, or its unix_socket_directories are elsewhere' ;;
     *'password authentication failed'* | *'no password supplied'* | *'empty password'*) REPLY='the password is not the one the server has: see the current secret, or set it by db-roles' ;;
-    *role*'does not exist'* | *'not permitted to log in'*) REPLY='db-roles makes the logins' ;;
-    *database*'does not exist'*) REPLY='db-create makes the database; is its name right?' ;;
+    *'role "'*'does not exist'* | *'not permitted to log in'*) REPLY='db-roles makes the logins' ;;
+    *'database "'*'does not exist'*) REPLY='db-create makes the database; is its name right?' ;;
     *'permission denied for database'*) REPLY='the login may not connect to this database: db-roles, then db-migrate as the owner' ;;
     *'no pg_hba.conf entry'*) REPLY='the server lets this login in from elsewhere or over TLS only: sslmode in the URL, pg_hba.conf on the server' ;;
     *'too many c'* | *'connection slots'*) REPLY='all sessions are in use: db-sessions as another login, fewer --workers, db-roles --app-connections' ;;
     *'starting up'* | *'shutting down'* | *'recovery mode'* | *'not yet accepting'*) REPLY='wait, and see the log of the server' ;;
-    *certificate* | *SSL* | *'host name'*) REPLY='see sslmode and sslrootcert in the URL, and the name and the end of the server'\''s certificate' ;;
-    *read-write* | *read-only* | *standby* | *primary*) REPLY='no server of the URL is what target_session_attrs asks for: see which is the primary' ;;
+    *certificate* | *SSL*) REPLY='see sslmode and sslrootcert in the URL, and the name and the end of the server'\''s certificate' ;;
+    *'session is'* | *'server is'*) REPLY='no server of the URL is what target_session_attrs asks for: see which is the primary' ;;
+    *'could not translate host name'*) REPLY='the name is unknown here: see its spelling and this machine'\''s DNS; the name of an RDS instance goes with the instance' ;;
+    *'Connection refused'*) REPLY='the server is not running, or listens on another port or address: systemctl status postgresql, listen_addresses, port' ;;
+    *'timeout expired'* | *'timed out'* | *'No route to host'* | *'etwork is unreachable'*) REPLY='nothing answers: is the instance running, is a firewall or security group in between (rds-update-sg-rule), is this machine in its network?' ;;
+    *'No such file or directory'*) REPLY='the server is not running, or its unix_socket_directories are elsewhere' ;;
     *) REPLY='see the log of the server' ;;
   esac
 }
 
 # failure_of TEXT: psql's errors as one line.
 failure_of() {
-  local text
-  text=$(sed 's/^psql: error: //; /^\tIs the server /d' <<<"$1")
+  local text=$1
+  [[ -z $text ]] || text=$(sed 's/^psql: error: //; /^\tIs the server /d' <<<"$1")
   REPLY=${text//$'\n'/; }
 }
 
@@ -123,6 +125,7 @@ set statement_timeout = '10s';
 set lock_timeout = '2s';
 \o
 select 'connection', 'ok', current_user || ' on ' || :'HOST' || ', port ' || :'PORT' || ', database ' || current_database(), '';
+select 'data_directory', '', setting, '' from pg_settings where name = 'data_directory';
 PSQL
   for check in $SERVER_CHECKS; do
     printf '\\set check %s\n\\i :checks/%s.sql\n' "$check" "$check"
@@ -147,7 +150,7 @@ check_server() {
     --set dead_rows_min="$DEAD_ROWS_MIN" --set dead_rows_percent="$DEAD_ROWS_PERCENT" --set timeout_min_ms="$TIMEOUT_MIN_MS" \
     --set purge_warning_s="$PURGE_WARNING_S" --set purge_problem_s="$PURGE_PROBLEM_S" 2>"$errors")) || status=$?
   failure_of "$(<"$errors")"
-  rm -f "$errors"
+  rm "$errors"
   if [[ -z $answer ]]; then
     answer=$REPLY
     advise_of "$answer"
@@ -161,7 +164,7 @@ check_server() {
   fi
 }
 
-# take_rows TEXT: rows of NAME, LEVEL, FOUND and ADVICE. Only FOUND, which may quote an error, has line breaks.
+# take_rows TEXT: reports rows of NAME, LEVEL, FOUND and ADVICE. Only FOUND, which may quote an error, has line breaks.
 take_rows() {
   local row='' line name level found advice
   while IFS= read -r line; do
@@ -169,6 +172,7 @@ take_rows() {
     [[ $row == *"$UNIT"*"$UNIT"*"$UNIT"* ]] || continue
     IFS=$UNIT read -r name level found advice <<<"$row"
     row=''
+    [[ $name != data_directory ]] || data_directory=$found
     [[ -z $level ]] || report "$name" "$level" "$found" "$advice"
   done <<<"$1"
 }
@@ -200,9 +204,8 @@ check_backups() {
 
 # check_disk: the disk of the data, where this login may know the folder and it is on this machine.
 check_disk() {
-  local folder used level=ok
+  local folder=$data_directory used level=ok
   [[ ${connection[host]:-${PGHOST:-/}} == /* ]] || return 0
-  folder=$( (exec_psql '' --no-password --quiet --tuples-only --no-align <<<"select setting from pg_settings where name = 'data_directory'") 2>/dev/null) || return 0
   [[ -n $folder && -d $folder ]] || return 0
   used=$(df --output=pcent -- "$folder" | tail -n 1 | tr -dc 0-9)
   ((used < DISK_WARNING_PERCENT)) || level=warning

@@ -2,7 +2,7 @@
 with standby as (
     select
         application_name, sync_state,
-        case when not pg_is_in_recovery() then pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, flush_lsn, sent_lsn)) end as behind
+        case when not pg_is_in_recovery() then pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, flush_lsn, write_lsn, sent_lsn)) end as behind
     from pg_stat_replication
 ),
 slot as (
