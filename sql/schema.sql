@@ -1750,8 +1750,11 @@ begin
     );
     perform
     from public.activities
-    where uuid = any (touched)
-        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (touched))
+    where uuid in (
+        select unnest(touched)
+        union all
+        select reply_to_activity_uuid from public.activities where uuid = any (touched)
+    )
     order by created_at, uuid
     for no key update;
     with hidden as (
@@ -1779,8 +1782,11 @@ declare
 begin
     perform
     from public.activities
-    where uuid = any (hidden)
-        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (hidden))
+    where uuid in (
+        select unnest(hidden)
+        union all
+        select reply_to_activity_uuid from public.activities where uuid = any (hidden)
+    )
     order by created_at, uuid
     for no key update;
     with shown as (
@@ -1813,7 +1819,9 @@ declare
         limit batch
     );
 begin
-    perform public.show_activities(ended);
+    if ended <> '{}' then
+        perform public.show_activities(ended);
+    end if;
     return cardinality(ended);
 end
 $$;
@@ -2705,7 +2713,7 @@ insert into applied_migrations (number, name, checksum) values
     (15, 'walks', '22406c0e4ea67c0fb6953b3b6d12d2c96967ffdff16d0da0c3c5f953eb0443a5'),
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
     (17, 'messages_end', 'fb45b90c34f221f72e5c953b1a5dac9ac60b244b6acbc1b65d4d74301c7a6467'),
-    (18, 'moderation', '51fd2d28d94b7efdea217ec5014e3799ad9dfd535808eb9cedac0f92e971fd37'),
+    (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d');
 

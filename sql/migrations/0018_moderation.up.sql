@@ -64,8 +64,11 @@ begin
     );
     perform
     from public.activities
-    where uuid = any (touched)
-        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (touched))
+    where uuid in (
+        select unnest(touched)
+        union all
+        select reply_to_activity_uuid from public.activities where uuid = any (touched)
+    )
     order by created_at, uuid
     for no key update;
     with hidden as (
@@ -93,8 +96,11 @@ declare
 begin
     perform
     from public.activities
-    where uuid = any (hidden)
-        or uuid in (select reply_to_activity_uuid from public.activities where uuid = any (hidden))
+    where uuid in (
+        select unnest(hidden)
+        union all
+        select reply_to_activity_uuid from public.activities where uuid = any (hidden)
+    )
     order by created_at, uuid
     for no key update;
     with shown as (
@@ -127,7 +133,9 @@ declare
         limit batch
     );
 begin
-    perform public.show_activities(ended);
+    if ended <> '{}' then
+        perform public.show_activities(ended);
+    end if;
     return cardinality(ended);
 end
 $$;

@@ -118,6 +118,8 @@ select uuid, first_user_uuid, 'Hello', last_message_at from message_groups;
 insert into messages (message_group_uuid, user_uuid, message, created_at)
 select md5('talk 3')::uuid, md5('user ' || 3 + n % 2)::uuid, 'And then', now() - n * interval '1 second'
 from generate_series(1, {activities} / 4) n;
+insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
+select md5('reported ' || n)::uuid, md5('user ' || n)::uuid, md5('user 5')::uuid, 'x', 'spam' from generate_series(1, {users}) n;
 insert into conversation_reads (message_group_uuid, user_uuid, read_at)
 select uuid, unnest(array[first_user_uuid, second_user_uuid]), created_at - interval '1 day'
 from message_groups
