@@ -680,7 +680,7 @@ revoke all on function was_seen(xid8, pg_snapshot) from public;
 
 -- The replies of an activity in the form that the frontend of week 4 shows inside the feed: each reply contains its own replies, the
 -- oldest first. Bounds: the newest 30 replies of the activity, the newest ten of each reply, five levels, 50 replies in all.
-create function embedded_replies(top uuid) returns json
+create function embedded_replies(top uuid, viewer uuid, has_hidden boolean) returns json
     language plpgsql
     stable
 as $$
@@ -693,11 +693,11 @@ begin
     for reply in
         with recursive thread as (
             select a.uuid, a.created_at, a.replies_count, 1 as depth
-            from public.replies(top, true, null, null, 30) a
+            from public.replies(top, true, null, null, 30, viewer, has_hidden) a
             union all
             select a.uuid, a.created_at, a.replies_count, thread.depth + 1
             from thread
-            cross join lateral public.replies(thread.uuid, true, null, null, 10) a
+            cross join lateral public.replies(thread.uuid, true, null, null, 10, viewer, has_hidden) a
             where thread.replies_count > 0
                 and thread.depth < 5
         ),
@@ -718,7 +718,7 @@ begin
     return coalesce(children -> top::text, '[]');
 end
 $$;
-revoke all on function embedded_replies(uuid) from public;
+revoke all on function embedded_replies(uuid, uuid, boolean) from public;
 
 -- What people do with each other's posts. A row is the only record of it; the counts on the activity are written in the
 -- statement that writes the row, under a lock on the activity that comes first everywhere.
@@ -761,6 +761,130 @@ create table follows (
 
 create index follows_newest_idx on follows (followed_uuid, created_at, follower_uuid);
 
+-- Users that a user has blocked, and users that a user has muted. A blocked user and the one that blocked do not see each other. A muted
+-- user is only left out of lists and notifications, and notices nothing.
+create table blocks (
+    user_uuid    uuid        not null,
+    blocked_uuid uuid        not null,
+    created_at   timestamptz not null default now(),
+    constraint blocks_pkey primary key (user_uuid, blocked_uuid),
+    constraint blocks_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint blocks_blocked_uuid_fkey foreign key (blocked_uuid) references users (uuid) on delete cascade,
+    constraint blocks_oneself_check check (user_uuid <> blocked_uuid)
+);
+
+create index blocks_blocked_idx on blocks (blocked_uuid, user_uuid);
+
+create table mutes (
+    user_uuid  uuid        not null,
+    muted_uuid uuid        not null,
+    created_at timestamptz not null default now(),
+    constraint mutes_pkey primary key (user_uuid, muted_uuid),
+    constraint mutes_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
+    constraint mutes_muted_uuid_fkey foreign key (muted_uuid) references users (uuid) on delete cascade,
+    constraint mutes_oneself_check check (user_uuid <> muted_uuid)
+);
+
+create index mutes_muted_idx on mutes (muted_uuid);
+
+-- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
+-- serves it to a caller that hid nobody and was hidden from nobody when that was the number (src/home/viewers.h).
+create table visibility (
+    is_it   boolean not null default true,
+    version bigint  not null default 0,
+    constraint visibility_pkey primary key (is_it),
+    constraint visibility_is_it_check check (is_it)
+);
+
+insert into visibility default values;
+
+create function note_visibility() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update public.visibility set version = version + 1;
+    return null;
+end
+$$;
+revoke all on function note_visibility() from public;
+
+create trigger blocks_visibility
+    after insert or delete on blocks
+    for each statement
+    execute function note_visibility();
+create trigger mutes_visibility
+    after insert or delete on mutes
+    for each statement
+    execute function note_visibility();
+
+-- Whether one of two users has blocked the other. (Subqueries that return true, as in marks.)
+create function is_blocked(one uuid, other uuid) returns boolean
+    language sql
+    stable
+as $$
+    select coalesce(
+        (select true from public.blocks where user_uuid = one and blocked_uuid = other),
+        (select true from public.blocks where user_uuid = other and blocked_uuid = one),
+        false
+    )
+$$;
+
+-- The same by what is committed now: a statement that has waited for a lock does not see what was written meanwhile.
+create function is_blocked_now(one uuid, other uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    return public.is_blocked(one, other);
+end
+$$;
+
+-- Whether a viewer's lists leave a user out. has_hidden: the viewer's, so that nothing is looked up for others.
+create function hides(viewer uuid, has_hidden boolean, author uuid) returns boolean
+    language sql
+    stable
+as $$
+    select case
+        when has_hidden then coalesce(
+            (select true from public.blocks where user_uuid = viewer and blocked_uuid = author),
+            (select true from public.blocks where user_uuid = author and blocked_uuid = viewer),
+            (select true from public.mutes where user_uuid = viewer and muted_uuid = author),
+            false
+        )
+        else false
+    end
+$$;
+
+-- Whether a viewer's lists leave any user out.
+create function has_hidden(viewer uuid) returns boolean
+    language sql
+    stable
+as $$
+    select coalesce(
+        (select true from public.blocks where user_uuid = viewer limit 1),
+        (select true from public.blocks where blocked_uuid = viewer limit 1),
+        (select true from public.mutes where user_uuid = viewer limit 1),
+        false
+    )
+$$;
+
+-- Whether one may block or mute ("kind") another: one does already, or fewer than most. As may_follow.
+create function may_hide(kind text, hider uuid, hidden uuid, most integer) returns boolean
+    language plpgsql
+as $$
+begin
+    if kind = 'block' then
+        return exists (select from public.blocks where user_uuid = hider and blocked_uuid = hidden)
+            or most > (select count(*) from (select from public.blocks where user_uuid = hider limit most) counted);
+    end if;
+    return exists (select from public.mutes where user_uuid = hider and muted_uuid = hidden)
+        or most > (select count(*) from (select from public.mutes where user_uuid = hider limit most) counted);
+end
+$$;
+revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+    may_hide(text, uuid, uuid, integer) from public;
+
 -- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
 -- lock doesn't see what was written meanwhile; a function that it calls once it has the lock does.
 create function take_back(kind text, actor uuid, object uuid) returns integer
@@ -773,6 +897,8 @@ begin
         when 'like' then delete from public.likes where user_uuid = actor and activity_uuid = object;
         when 'repost' then delete from public.reposts where user_uuid = actor and activity_uuid = object;
         when 'follow' then delete from public.follows where follower_uuid = actor and followed_uuid = object;
+        when 'block' then delete from public.blocks where user_uuid = actor and blocked_uuid = object;
+        when 'mute' then delete from public.mutes where user_uuid = actor and muted_uuid = object;
     end case;
     get diagnostics gone = row_count;
     return gone;
@@ -888,6 +1014,17 @@ as $$
     where u.cognito_user_id = sub
         or (sub is null and u.folded_handle = public.fold_text(name))
 $$;
+
+-- The user that a list is for: is_asked is false where the request names none. See hides().
+create function viewer(sub text, name text) returns table (uuid uuid, is_asked boolean, has_hidden boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select found.uuid, coalesce(sub, name) is not null, public.has_hidden(found.uuid)
+    from (select (select caller.uuid from public.caller(sub, name) caller) as uuid) found
+$$;
+revoke all on function viewer(text, text) from public;
 
 -- The outcome where caller() has no row.
 create function missing_caller(sub text) returns text
@@ -1031,7 +1168,8 @@ $$;
 -- The replies to an activity that have not expired, behind a position, from the newest on or from the oldest on. They are a range in the
 -- index's order: for an equality the planner expects an average activity's few replies, and would fetch and sort all of them. The
 -- subquery around the limit keeps it from expecting that a whole page is needed.
-create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer) returns setof activities
+create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer, viewer uuid, has_hidden boolean)
+    returns setof activities
     language sql
     stable
 as $$
@@ -1042,6 +1180,7 @@ as $$
             and (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
             and reply_to_activity_uuid >= parent
             and public.is_live(expires_at)
+            and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid desc, created_at desc, uuid desc
         limit (select most)
     )
@@ -1053,6 +1192,7 @@ as $$
             and (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
             and reply_to_activity_uuid <= parent
             and public.is_live(expires_at)
+            and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid, created_at, uuid
         limit (select most)
     )
@@ -1242,6 +1382,7 @@ as $$
     where (view is null or public.was_seen(earlier.written_by, view))
         and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (at, id)
         and (select true from public.follows where follower_uuid = follower and followed_uuid = earlier.user_uuid)
+        and not public.hides(follower, true, earlier.user_uuid)
 $$;
 
 -- Whether an activity fits a search, see search_query.
@@ -1285,7 +1426,8 @@ $$;
 
 -- The profile on a user's page. cruds_count: how many of the newest posts, as many as a list walks along, have not expired.
 create function profile(name text, viewer uuid, is_asked boolean) returns table (
-    uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean
+    uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean,
+    blocked boolean, muted boolean
 )
     language sql
     stable
@@ -1301,10 +1443,14 @@ as $$
             select count(*)
             from public.user_posts(u.uuid, null, null, '-infinity', public.user_walk_rows()) a
             where public.is_live(a.expires_at)
+                and not public.is_blocked(viewer, u.uuid)
         ),
-        case when is_asked then coalesce((select true from public.follows where follower_uuid = viewer and followed_uuid = u.uuid), false) end
+        case when is_asked then coalesce((select true from public.follows where follower_uuid = viewer and followed_uuid = u.uuid), false) end,
+        case when is_asked then coalesce((select true from public.blocks where user_uuid = viewer and blocked_uuid = u.uuid), false) end,
+        case when is_asked then coalesce((select true from public.mutes where user_uuid = viewer and muted_uuid = u.uuid), false) end
     from public.users u
     where u.folded_handle = public.fold_text(name)
+        and (select true from public.blocks where user_uuid = u.uuid and blocked_uuid = viewer) is null
 $$;
 
 -- The snapshot in what current_view returned to an earlier statement; null if that was not in this server's run. What contains no
@@ -1322,7 +1468,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
-    posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer),
+    posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
     full_hour(uuid, integer),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
@@ -1512,6 +1658,7 @@ begin
                 and mentioned.uuid is distinct from (select user_uuid from public.activities where uuid = new.reply_to_activity_uuid)
         ) recipient
         where recipient.uuid <> new.user_uuid
+            and not public.is_blocked(recipient.uuid, new.user_uuid)
         order by public.notification_lock(recipient.uuid)
     loop
         insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
@@ -2509,6 +2656,7 @@ as $$
         from public.message_groups g
         where g.first_user_uuid = mine
             and (g.last_message_at, g.uuid) < (at, id)
+            and case when (select public.has_hidden(mine)) then not public.is_blocked(mine, g.second_user_uuid) else true end
         order by g.last_message_at desc, g.uuid desc
         limit 250
     )
@@ -2518,6 +2666,7 @@ as $$
         from public.message_groups g
         where g.second_user_uuid = mine
             and (g.last_message_at, g.uuid) < (at, id)
+            and case when (select public.has_hidden(mine)) then not public.is_blocked(mine, g.first_user_uuid) else true end
         order by g.last_message_at desc, g.uuid desc
         limit 250
     )
@@ -2715,7 +2864,8 @@ insert into applied_migrations (number, name, checksum) values
     (17, 'messages_end', 'fb45b90c34f221f72e5c953b1a5dac9ac60b244b6acbc1b65d4d74301c7a6467'),
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f'),
-    (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d');
+    (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
+    (21, 'blocks', '27146ee481257d67bd19899f6c694108b27eb223e404fe8a4c1c36f23ac9eb45');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2789,6 +2939,12 @@ begin
         grant select, insert (uuid, first_user_uuid, second_user_uuid), update (last_message_at) on message_groups to cruddur_app;
         grant select, insert (uuid, message_group_uuid, user_uuid, message, expires_at), update (uuid, deleted_at) on messages to cruddur_app;
         grant select, insert (message_group_uuid, user_uuid, read_at), update (read_at) on conversation_reads to cruddur_app;
+        grant select on blocks, mutes, visibility to cruddur_app;
+        grant delete on blocks, mutes to cruddur_app;
+        grant insert (user_uuid, blocked_uuid), update (blocked_uuid) on blocks to cruddur_app;
+        grant insert (user_uuid, muted_uuid), update (muted_uuid) on mutes to cruddur_app;
+        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+            may_hide(text, uuid, uuid, integer), viewer(text, text) to cruddur_app;
         grant select (suspended_at) on users to cruddur_app;
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
             update (activity_uuid) on reports to cruddur_app;
@@ -2804,13 +2960,13 @@ begin
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
             phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
         grant execute on function recent_twin(uuid, uuid, text, interval, integer, boolean), is_key_used(uuid), purge_used_keys(integer) to cruddur_app;
-        grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid) to cruddur_app;
+        grant execute on function current_view(), was_seen(xid8, pg_snapshot), embedded_replies(uuid, uuid, boolean) to cruddur_app;
         grant execute on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
             page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
-            replies(uuid, boolean, bigint, uuid, integer), full_hour(uuid, integer),
+            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), full_hour(uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),

@@ -8,7 +8,12 @@
 -- A page has what has not expired of the first rows (walk_rows in schema.sql) behind that position, so its cost is bounded whatever the
 -- purge has left.
 -- Where that walk ends the page early, it has a next_key, however few rows it has itself.
--- seen: the snapshot of the page, see current_view in schema.sql.
+-- seen: the snapshot of the page, see current_view in schema.sql. visibility: see the table of that name there.
+-- %(sub)s, %(viewer)s: who asks, as in activities/show.sql; both null: the page is the same for everybody. Users that the viewer has
+-- blocked or muted, and those that have blocked the viewer, are left out.
+with viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
+)
 select
     'ok' as outcome,
     coalesce(page.list, '[]') as body,
@@ -22,7 +27,9 @@ select
         )
     end as next_key,
     (extract(epoch from nullif(page.first_expires_at, 'infinity') - now()) * 1000000)::bigint as lives_us,
-    public.current_view() as seen
+    public.current_view() as seen,
+    null as clock_us,
+    (select version from public.visibility) as visibility
 from (
     select
         json_agg(shown) as list,
@@ -30,11 +37,13 @@ from (
         (array_agg(shown.uuid))[%(limit)s::integer] as last_uuid,
         min(shown.expires_at) as first_expires_at
     from (
-        select card.*, case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid) else '[]' end as replies
+        select card.*, case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid, viewer.uuid, viewer.has_hidden) else '[]' end as replies
         from public.posts_before(%(after_us)s, %(after_uuid)s, public.walk_rows()) a
+        cross join viewer
         cross join lateral public.author(a.user_uuid) u
         cross join lateral public.card(a, u.display_name, u.handle) card
         where public.is_live(a.expires_at)
+            and not public.hides(viewer.uuid, viewer.has_hidden, a.user_uuid)
         order by a.created_at desc, a.uuid desc
         limit %(limit)s::integer
     ) shown

@@ -4,7 +4,7 @@
 -- author and those whom it mentions are told by a trigger.
 -- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,
 -- %(not_after)s, %(most)s: as in create.sql.
--- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, user_suspended, generic_403,
+-- Outcomes: ok, not_found (no such activity, it has expired, or a block is between its author and the caller), user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
 -- The activity is locked first, as in social/mark.sql; a statement that keeps it for longer at that time is waited for.
 with me as (
@@ -25,7 +25,7 @@ parent as (
     from public.activities
     where uuid = %(parent)s::uuid
         and (expires_at is null or expires_at > now())
-        and exists (select from me where is_allowed)
+        and exists (select from me where is_allowed and not public.is_blocked(me.uuid, activities.user_uuid))
     for no key update
 ),
 timely as (

@@ -1,7 +1,7 @@
 -- Summary: what fits a term, the newest of it, the best first
 -- Cost: how little of it there is among the newest, see below
 -- Unexpired activities that fit a search, replies too: the newest of them, best first.
--- %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
+-- %(sub)s, %(viewer)s: who asks, as in home.sql. %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
 --
 -- How often and how close together the words are there counts for up to 1, that the last one is there as a whole for 0.5, how
 -- new the activity is for 0.5 at most, which a day halves.
@@ -16,7 +16,10 @@
 -- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
 -- whose handle begins so.
 -- (The selects around numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
-with recursive asked as materialized (
+with recursive viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
+),
+asked as materialized (
     select
         *,
         greatest(%(limit)s::integer, 100) as enough,
@@ -27,8 +30,10 @@ with recursive asked as materialized (
 newest as materialized (
     select
         a.uuid, a.created_at, a.search @@ asked.loose as is_candidate,
-        public.is_live(a.expires_at) and public.fits(a.search, a.message, asked.fit, asked.plain) as fits
+        public.is_live(a.expires_at) and public.fits(a.search, a.message, asked.fit, asked.plain)
+        and not public.hides(viewer.uuid, viewer.has_hidden, a.user_uuid) as fits
     from asked
+    cross join viewer
     cross join lateral (select * from public.activities order by created_at desc, uuid desc limit asked.walk_rows) a
 ),
 walk as materialized (
@@ -110,6 +115,8 @@ cross join asked
 cross join lateral public.activity(found.uuid) a
 cross join lateral public.author(a.user_uuid) u
 cross join lateral public.card(a, u.display_name, u.handle) card
+cross join viewer
+where not public.hides(viewer.uuid, viewer.has_hidden, a.user_uuid)
 order by
     coalesce(ts_rank('{1, 1, 1, 1}', a.search, asked.fit), 0)
     + case when a.search @@ asked.whole then 0.5 else 0 end

@@ -7,9 +7,10 @@
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in home.sql.
 -- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
 -- activity is in liked and reposted, which are null for nobody.
+-- An activity of a user that has blocked the viewer, or that the viewer has blocked, is not there. The replies leave out muted users, too.
 -- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
-with recursive viewer as (
-    select (select uuid from public.caller(%(sub)s, %(viewer)s)) as uuid, coalesce(%(sub)s, %(viewer)s) is not null as is_asked
+with recursive viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
 ),
 told as (
     select told.uuid, told.kind, told.activity_uuid, told.created_at, actor.display_name, actor.handle
@@ -34,6 +35,7 @@ shown as (
     cross join lateral public.card(a, u.display_name, u.handle) card
     cross join lateral public.marks(viewer.uuid, viewer.is_asked, a.uuid) marks
     where public.is_live(a.expires_at)
+        and not public.is_blocked(viewer.uuid, a.user_uuid)
         and (wanted.handle is null or public.fold_text(u.handle) = public.fold_text(wanted.handle))
     union all
     select
@@ -70,12 +72,13 @@ ancestors as (
             cross join lateral public.marks(viewer.uuid, viewer.is_asked, a.uuid) marks
         ) shown
     ) ancestor
+    where not public.is_blocked(viewer.uuid, a.user_uuid)
 ),
 page as (
     select card.*, marks.*, '[]'::json as replies
     from shown
     cross join viewer
-    cross join lateral public.replies(shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s) a
+    cross join lateral public.replies(shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.has_hidden) a
     cross join lateral public.author(a.user_uuid) u
     cross join lateral public.card(a, u.display_name, u.handle) card
     cross join lateral public.marks(viewer.uuid, viewer.is_asked, a.uuid) marks

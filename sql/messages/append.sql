@@ -23,6 +23,7 @@ conversation as (
     from allowed
     join public.message_groups g on allowed.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
+        and not public.is_blocked(g.first_user_uuid, g.second_user_uuid)
 ),
 full_hour as (
     select hour.retry_after_s

@@ -14,12 +14,14 @@ other as (
     select uuid
     from public.users
     where folded_handle = public.fold_text(%(other)s)
+        and not exists (select from me where public.is_blocked(me.uuid, users.uuid))
 ),
 conversation as (
     select g.uuid
     from me
     join public.message_groups g on me.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
+        and not public.is_blocked(g.first_user_uuid, g.second_user_uuid)
     union all
     select g.uuid
     from me

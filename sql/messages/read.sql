@@ -24,6 +24,7 @@ conversation as (
     from allowed
     join public.message_groups g on allowed.uuid in (g.first_user_uuid, g.second_user_uuid)
     where g.uuid = %(group)s::uuid
+        and not public.is_blocked(g.first_user_uuid, g.second_user_uuid)
 ),
 noted as (
     insert into public.conversation_reads (message_group_uuid, user_uuid, read_at)

@@ -20,6 +20,7 @@ other as (
     select uuid
     from public.users
     where folded_handle = public.fold_text(%(other)s)
+        and not exists (select from me where public.is_blocked(me.uuid, users.uuid))
 ),
 pair as (
     select least(timely.uuid, other.uuid) as first_user_uuid, greatest(timely.uuid, other.uuid) as second_user_uuid

@@ -5,7 +5,7 @@
 -- %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered, user_suspended.
 -- The caller is locked first: whatever one does about follows is done one after the other. What was
--- committed while a statement waited for the lock is seen by may_follow and take_back. The lock is written to PostgreSQL's log, see mark.sql.
+-- committed while a statement waited for the lock is seen by may_follow, is_blocked_now and take_back. The lock is written to PostgreSQL's log, see mark.sql.
 with me as (
     select u.uuid
     from public.writer(%(sub)s, %(handle)s) caller
@@ -21,7 +21,7 @@ other as (
     select uuid, handle, display_name
     from public.users
     where folded_handle = public.fold_text(%(followed)s)
-        and exists (select from me)
+        and exists (select from me where not public.is_blocked_now(me.uuid, users.uuid))
 ),
 allowed as (
     select true as is_it

@@ -2,18 +2,25 @@
 -- Cost: the page
 -- A user's followers, the newest first.
 -- %(followed)s: the user's handle. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a follower's.
--- Outcomes: ok. No row: there is no such handle.
+-- %(sub)s, %(viewer)s: who asks, as in activities/home.sql.
+-- Outcomes: ok. No row: there is no such handle, or it is hidden from the viewer by a block.
 -- A walk along follows_newest_idx, so the page costs the same with any number of followers.
 -- Plan "with many followers": {"followed": "user5", "limit": 50}
 -- Plan "with many followers, 200 rows": {"followed": "user5", "limit": 200}
-with other as (
-    select uuid
+with viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
+),
+other as (
+    select users.uuid
     from public.users
+    cross join viewer
     where folded_handle = public.fold_text(%(followed)s)
+        and not public.is_blocked(viewer.uuid, users.uuid)
 ),
 newest as (
     select follow.follower_uuid, follow.created_at
     from other
+    cross join viewer
     cross join lateral (
         select follower_uuid, created_at, followed_uuid
         from public.follows
@@ -23,6 +30,7 @@ newest as (
                 coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             )
             and followed_uuid >= other.uuid
+            and not public.hides(viewer.uuid, viewer.has_hidden, follower_uuid)
         order by followed_uuid desc, created_at desc, follower_uuid desc
         limit %(limit)s::integer
     ) follow

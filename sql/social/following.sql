@@ -1,5 +1,6 @@
 -- Summary: a page of posts and reposts by the users that the caller follows
 -- Cost: the page; where the newest posts are by other users, the followed users, at most 1000 of them
+-- (Users that the caller has muted, and reposts of what users wrote that are hidden from the caller, are left out.)
 -- What the users that the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
 -- A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each activity is shown once, at the time of
 -- its newest event (post or repost); reposters are all its reposters on the page. It is left out if one of its events was on an
@@ -11,8 +12,8 @@
 --    is the oldest event that the page can have, so only users with something since then are read further (stepped).
 -- Either has all events that are newer than its edge. The page ends at the older of the two edges, and next_key is that position: it may
 -- have fewer rows than %(limit)s and a next page. (select true …) instead of exists: that one may become a hash of the whole table.
-with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+with me as materialized (
+    select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
 asked as (
     select
@@ -86,7 +87,14 @@ newest as (
     select event.*
     from (select * from met union select user_uuid, is_repost, at, id, activity_uuid from stepped where is_live) event
     cross join edge
+    cross join me
     where event.at > edge.at
+        and not public.hides(me.uuid, me.has_hidden, event.user_uuid)
+        and case
+            when me.has_hidden and event.is_repost
+                then not public.hides(me.uuid, true, (select user_uuid from public.activity(event.activity_uuid)))
+            else true
+        end
     order by event.at desc, event.id desc
     limit %(limit)s::integer
 ),

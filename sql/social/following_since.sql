@@ -7,8 +7,8 @@
 -- Outcomes: ok, cursor_expired, user_not_found, user_not_registered.
 -- The statement walks along at most 500 rows of activities_written_idx and 500 of reposts_written_idx. The page ends where the first of
 -- the two ends, and then has a next page.
-with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+with me as materialized (
+    select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
 asked as (
     select
@@ -57,10 +57,17 @@ events as (
     ) event
     cross join asked
     cross join edge
+    cross join me
     where not public.was_seen(event.written_by, asked.seen)
         and (event.written_by, event.id) < (asked.written_by, asked.id)
         and (edge.written_by is null or event.written_by > edge.written_by)
         and (select true from public.follows where follower_uuid = (select uuid from me) and followed_uuid = event.user_uuid)
+        and not public.hides(me.uuid, me.has_hidden, event.user_uuid)
+        and case
+            when me.has_hidden and event.reposter_uuid is not null
+                then not public.hides(me.uuid, true, (select user_uuid from public.activity(event.activity_uuid)))
+            else true
+        end
     order by event.written_by desc, event.id desc
     limit %(limit)s::integer
 ),

@@ -16,7 +16,7 @@ wanted as (
     from public.activities a
     where a.uuid = %(uuid)s::uuid
         and (a.expires_at is null or a.expires_at > now())
-        and exists (select from me)
+        and exists (select from me where not public.is_blocked(me.uuid, a.user_uuid))
     for no key update
 ),
 timely as (

@@ -9,10 +9,11 @@
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(since_us)s, %(since_uuid)s: the newest notification of
 -- an earlier answer: only later ones; null: all. The notifications of a user become visible in the order of created_at (see
 -- next_notification_at in schema.sql), so none is missed. %(sub)s, %(handle)s: as in activities/create.sql.
+-- What users did that are hidden from the caller (hides in schema.sql) is left out.
 -- Outcomes: ok, user_not_found, user_not_registered.
 -- A walk along the primary key, which steps over what expired since the last purge.
-with me as (
-    select uuid from public.caller(%(sub)s, %(handle)s)
+with me as materialized (
+    select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
 newest as (
     select event.*
@@ -37,6 +38,7 @@ newest as (
             and (told.user_uuid, told.created_at, told.uuid) > (
                 me.uuid, public.since_time(%(since_us)s), public.since_uuid(%(since_uuid)s))
             and public.is_live(a.expires_at)
+            and not public.hides(me.uuid, me.has_hidden, told.actor_uuid)
         order by told.user_uuid desc, told.created_at desc, told.uuid desc
         limit %(limit)s::integer
     ) event

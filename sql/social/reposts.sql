@@ -2,21 +2,29 @@
 -- Cost: the page
 -- The users that reposted an activity, the newest repost first.
 -- %(uuid)s: the activity. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a user's.
+-- %(sub)s, %(viewer)s: who asks, as in activities/home.sql.
 -- Outcomes: ok. No row: there is no such activity, or it has expired.
 -- A walk along reposts_activity_idx, so the page costs the same with any number of reposts.
-with wanted as (
+with viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
+),
+wanted as (
     select a.uuid
     from public.activity(%(uuid)s::uuid) a
+    cross join viewer
     where public.is_live(a.expires_at)
+        and not public.is_blocked(viewer.uuid, a.user_uuid)
 ),
 newest as (
     select mark.user_uuid, mark.created_at
     from wanted
+    cross join viewer
     cross join lateral (
         select user_uuid, created_at, activity_uuid
         from public.reposts
         where (activity_uuid, created_at, user_uuid) < (wanted.uuid, public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
             and activity_uuid >= wanted.uuid
+            and not public.hides(viewer.uuid, viewer.has_hidden, user_uuid)
         order by activity_uuid desc, created_at desc, user_uuid desc
         limit %(limit)s::integer
     ) mark

@@ -3,9 +3,10 @@
 -- How many of the rows of notifications.sql the caller has not said to know; 100 stands for more, too.
 -- %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
-with me as (
+with me as materialized (
     select
         caller.uuid,
+        public.has_hidden(caller.uuid) as has_hidden,
         coalesce((select read_at from public.notification_reads where user_uuid = caller.uuid), '-infinity') as read_at
     from public.caller(%(sub)s, %(handle)s) caller
 ),
@@ -20,6 +21,7 @@ unread as (
             and (told.user_uuid, told.created_at, told.uuid) < (me.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             and told.created_at > me.read_at
             and public.is_live(a.expires_at)
+            and not public.hides(me.uuid, me.has_hidden, told.actor_uuid)
         order by told.user_uuid desc, told.created_at desc, told.uuid desc
         limit (select 100)
     ) event

@@ -7,21 +7,22 @@
 -- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
 -- activity is in liked and reposted, which are null for nobody.
 -- So is profile.followed, whether that one follows the user.
--- No row: there is no such handle.
+-- No row: there is no such handle, or its user has blocked the viewer. Of a user that the viewer has blocked there is the profile alone.
 -- As in home.sql a page is made of the first rows (user_walk_rows) behind its position.
-with viewer as (
-    select (select uuid from public.caller(%(sub)s, %(viewer)s)) as uuid, coalesce(%(sub)s, %(viewer)s) is not null as is_asked
+with viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
 ),
 author as (
     select uuid, handle, display_name
     from public.users
     where folded_handle = public.fold_text(%(handle)s)
+        and (select true from viewer where public.is_blocked(viewer.uuid, users.uuid)) is null
 ),
 page as (
     select
         card.*,
         marks.*,
-        case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid) else '[]' end as replies
+        case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid, viewer.uuid, viewer.has_hidden) else '[]' end as replies
     from author
     cross join viewer
     cross join lateral public.user_posts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', public.user_walk_rows()) a

@@ -1,6 +1,9 @@
 -- Summary: a handle's name
 -- Cost: nothing
--- A user in short. No row: there is no such handle.
-select uuid, handle, display_name
-from public.users
-where folded_handle = public.fold_text(%(handle)s)
+-- A user in short. %(sub)s, %(viewer)s: who asks, as in activities/show.sql. No row: there is no such handle, or its user has blocked
+-- the viewer.
+select u.uuid, u.handle, u.display_name
+from public.users u
+cross join public.viewer(%(sub)s, %(viewer)s) viewer
+where u.folded_handle = public.fold_text(%(handle)s)
+    and (select true from public.blocks where user_uuid = u.uuid and blocked_uuid = viewer.uuid) is null

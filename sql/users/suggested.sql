@@ -2,7 +2,8 @@
 -- Cost: what is looked at, at most 50 × 20 follows, 500 activities and 100 users
 -- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
 -- first 20 are looked at), then those who posted last, then the newest.
--- %(sub)s, %(viewer)s: who asks, as in activities/show.sql. Suspended users are left out, of the ten too.
+-- %(sub)s, %(viewer)s: who asks, as in activities/show.sql. Users that are hidden from the viewer are left out, and suspended ones,
+-- of the ten too.
 -- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for one who follows nobody, all
 -- follows.
 with me as materialized (
@@ -68,6 +69,24 @@ chosen as (
             from public.follows
             where follower_uuid = (select uuid from me)
                 and followed_uuid = offered.uuid
+        )
+        and not exists (
+            select
+            from public.blocks
+            where user_uuid = (select uuid from me)
+                and blocked_uuid = offered.uuid
+        )
+        and not exists (
+            select
+            from public.blocks
+            where user_uuid = offered.uuid
+                and blocked_uuid = (select uuid from me)
+        )
+        and not exists (
+            select
+            from public.mutes
+            where user_uuid = (select uuid from me)
+                and muted_uuid = offered.uuid
         )
     group by uuid
     order by place, followers desc, at desc, uuid

@@ -7,13 +7,14 @@
 -- No row: there is no such handle.
 -- Each of the three is a walk as in home.sql. The page ends where the first of those walks ends that did not find a page of rows, and
 -- next_key is that position: a page may have fewer rows than %(limit)s and a next page.
-with viewer as (
-    select (select uuid from public.caller(%(sub)s, %(viewer)s)) as uuid, coalesce(%(sub)s, %(viewer)s) is not null as is_asked
+with viewer as materialized (
+    select * from public.viewer(%(sub)s, %(viewer)s)
 ),
 author as (
     select uuid, handle, display_name
     from public.users
     where folded_handle = public.fold_text(%(handle)s)
+        and (select true from viewer where public.is_blocked(viewer.uuid, users.uuid)) is null
 ),
 posts as (
     select a.created_at as at, a.uuid as id, a.uuid as activity_uuid
@@ -34,8 +35,10 @@ replies as (
 ),
 -- All of those that were walked along: reposts of one time are in no order yet.
 walked_reposts as materialized (
-    select r.at, r.id, r.activity_uuid, public.is_live(a.expires_at) and a.user_uuid <> author.uuid as is_shown
+    select r.at, r.id, r.activity_uuid, public.is_live(a.expires_at) and a.user_uuid <> author.uuid
+        and not public.hides(viewer.uuid, viewer.has_hidden, a.user_uuid) as is_shown
     from author
+    cross join viewer
     cross join lateral public.user_reposts(author.uuid, %(after_us)s, %(after_uuid)s, '-infinity', public.user_walk_rows()) r
     cross join lateral public.activity(r.activity_uuid) a
     where %(reposts)s::boolean
@@ -94,7 +97,7 @@ activities as (
                 case when events.is_repost then json_build_object('handle', author.handle, 'display_name', author.display_name) end
                     as reposted_by,
                 case when events.is_repost then events.at end as reposted_at,
-                case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid) else '[]' end as replies
+                case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid, viewer.uuid, viewer.has_hidden) else '[]' end as replies
             from public.card(a, u.display_name, u.handle) card
             cross join lateral public.marks(viewer.uuid, viewer.is_asked, a.uuid) marks
         ) shown

@@ -15,12 +15,12 @@
 
 const struct statement_def ACTIVITIES_HOME = {
     .name = "activities/home",
-    .parameters = {"limit", "after_us", "after_uuid", "week4"},
+    .parameters = {"sub", "viewer", "limit", "after_us", "after_uuid", "week4"},
 };
 
 const struct statement_def ACTIVITIES_SINCE = {
     .name = "activities/since",
-    .parameters = {"since", "limit", "after_us", "after_uuid", "week4"},
+    .parameters = {"sub", "viewer", "since", "limit", "after_us", "after_uuid", "week4"},
 };
 
 /* Two statements: a poll with ?since= is rarer, and its comparison of snapshots would slow the
@@ -36,6 +36,7 @@ enum decision activities_home(struct call *call, struct response *response,
         statement_bind(statement, "since", call->page.since);
     }
     endpoint_bind_page(statement, &call->page);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "week4", call->wants_week4 ? "true" : "false");
     return DECISION_ASK;
 }
@@ -243,7 +244,7 @@ enum decision activities_trends(struct call *call, struct response *response,
 const struct statement_def ACTIVITIES_SEARCH = {
     .name = "activities/search",
     .shape = SHAPE_ARRAY,
-    .parameters = {"term", "limit"},
+    .parameters = {"sub", "viewer", "term", "limit"},
     .lane = LANE_SLOW,
 };
 
@@ -267,6 +268,7 @@ enum decision activities_search(struct call *call, struct response *response,
     }
     *statement = statement_of(&ACTIVITIES_SEARCH);
     statement_bind(statement, "limit", call->page.limit);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "term", term);
     return DECISION_ASK;
 }

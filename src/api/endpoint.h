@@ -67,7 +67,7 @@ enum since {
     SINCE_VIEW  /* a snapshot, for any other list */
 };
 
-enum { ENDPOINT_OUTCOMES_MAX = 13, ENDPOINT_STATEMENTS_MAX = 2 };
+enum { ENDPOINT_OUTCOMES_MAX = 13, ENDPOINT_STATEMENTS_MAX = 3 };
 
 struct endpoint {
     enum method method;

@@ -89,9 +89,67 @@ enum decision social_unfollow(struct call *call, struct response *response,
     return turn_follow("false", call, response, statement);
 }
 
+const struct statement_def SOCIAL_BLOCK = {
+    .name = "social/block",
+    .parameters = {"blocked", "on", "most", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+static enum decision turn_block(const char *on, struct call *call, struct response *response,
+                                struct statement *statement)
+{
+    enum decision decision = turn(&SOCIAL_BLOCK, "blocked", on, call, response, statement);
+
+    statement_bind(statement, "most", BLOCKS_MAX);
+    return decision;
+}
+
+enum decision social_block(struct call *call, struct response *response,
+                           struct statement *statement)
+{
+    return turn_block("true", call, response, statement);
+}
+
+enum decision social_unblock(struct call *call, struct response *response,
+                             struct statement *statement)
+{
+    return turn_block("false", call, response, statement);
+}
+
+const struct statement_def SOCIAL_MUTE = {
+    .name = "social/mute",
+    .parameters = {"muted", "on", "most", "sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+static enum decision turn_mute(const char *on, struct call *call, struct response *response,
+                               struct statement *statement)
+{
+    enum decision decision = turn(&SOCIAL_MUTE, "muted", on, call, response, statement);
+
+    statement_bind(statement, "most", MUTES_MAX);
+    return decision;
+}
+
+enum decision social_mute(struct call *call, struct response *response, struct statement *statement)
+{
+    return turn_mute("true", call, response, statement);
+}
+
+enum decision social_unmute(struct call *call, struct response *response,
+                            struct statement *statement)
+{
+    return turn_mute("false", call, response, statement);
+}
+
+const struct statement_def SOCIAL_HIDDEN = {
+    .name = "social/hidden",
+    .parameters = {"sub", "viewer"},
+};
+
 const struct statement_def SOCIAL_FOLLOWERS = {
     .name = "social/followers",
-    .parameters = {"followed", "limit", "after_us", "after_uuid"},
+    .parameters = {"sub", "viewer", "followed", "limit", "after_us", "after_uuid"},
 };
 
 enum decision social_followers(struct call *call, struct response *response,
@@ -99,6 +157,7 @@ enum decision social_followers(struct call *call, struct response *response,
 {
     (void)response;
     *statement = statement_of(&SOCIAL_FOLLOWERS);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "followed", call->request->capture[0]);
     endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;
@@ -106,18 +165,19 @@ enum decision social_followers(struct call *call, struct response *response,
 
 const struct statement_def SOCIAL_LIKES = {
     .name = "social/likes",
-    .parameters = {"uuid", "limit", "after_us", "after_uuid"},
+    .parameters = {"sub", "viewer", "uuid", "limit", "after_us", "after_uuid"},
 };
 
 const struct statement_def SOCIAL_REPOSTS = {
     .name = "social/reposts",
-    .parameters = {"uuid", "limit", "after_us", "after_uuid"},
+    .parameters = {"sub", "viewer", "uuid", "limit", "after_us", "after_uuid"},
 };
 
 static enum decision list_of_activity(const struct statement_def *def, struct call *call,
                                       struct statement *statement)
 {
     *statement = statement_of(def);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "uuid", call->request->capture[0]);
     endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;

@@ -6,6 +6,9 @@
 
 /* How many others one may follow. */
 #define FOLLOWS_MAX "5000"
+/* How many one may block, and how many one may mute. */
+#define BLOCKS_MAX "5000"
+#define MUTES_MAX "5000"
 
 handler social_like; /* an activity */
 handler social_unlike;
@@ -13,6 +16,10 @@ handler social_repost; /* an activity, to the caller's followers */
 handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
+handler social_block; /* a user, who and the caller no longer see each other */
+handler social_unblock;
+handler social_mute; /* a user, in the caller's lists and notifications */
+handler social_unmute;
 handler social_likes;         /* the users that like an activity, a list */
 handler social_reposts;       /* the users that reposted it, a list */
 handler social_followers;     /* the followers of a user, a list */
@@ -24,6 +31,9 @@ handler social_report;        /* an activity, for the operators: reason */
 
 extern const struct statement_def SOCIAL_MARK;
 extern const struct statement_def SOCIAL_FOLLOW;
+extern const struct statement_def SOCIAL_BLOCK;
+extern const struct statement_def SOCIAL_MUTE;
+extern const struct statement_def SOCIAL_HIDDEN; /* of home, see viewers.h */
 extern const struct statement_def SOCIAL_LIKES;
 extern const struct statement_def SOCIAL_REPOSTS;
 extern const struct statement_def SOCIAL_FOLLOWERS;

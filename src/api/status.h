@@ -77,7 +77,13 @@
 /* A value of growth. */
 #define STATUS_DAYS_INVALID STATUS_OF_API(51)
 
-#define STATUS_COUNT STATUS_OF_API(52)
+/* Blocks and mutes. */
+#define STATUS_BLOCKED_IS_BLOCKER STATUS_OF_API(52)
+#define STATUS_BLOCKS_EXCEED_MAX STATUS_OF_API(53)
+#define STATUS_MUTED_IS_MUTER STATUS_OF_API(54)
+#define STATUS_MUTES_EXCEED_MAX STATUS_OF_API(55)
+
+#define STATUS_COUNT STATUS_OF_API(56)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

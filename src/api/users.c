@@ -15,13 +15,14 @@
 const struct statement_def USERS_SHORT = {
     .name = "users/short",
     .shape = SHAPE_OBJECT,
-    .parameters = {"handle"},
+    .parameters = {"sub", "viewer", "handle"},
 };
 
 enum decision users_short(struct call *call, struct response *response, struct statement *statement)
 {
     (void)response;
     *statement = statement_of(&USERS_SHORT);
+    author_bind_viewer(statement, call);
     statement_bind(statement, "handle", call->request->capture[0]);
     return DECISION_ASK;
 }

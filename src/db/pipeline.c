@@ -201,7 +201,7 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* From the one row (outcome, body, next_key, lives_us, seen, clock_us), or a write's (outcome,
+/* From the one row (outcome, body, next_key, lives_us, seen, clock_us, visibility), or a write's (outcome,
  * body, clock_us, retry_after_s), of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
@@ -224,6 +224,8 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->seen = value_at(rows, 4);
     const char *clock_us = value_at(rows, 5);
     result->clock_us = clock_us != NULL ? strtoll(clock_us, NULL, 10) : 0;
+    const char *visibility = value_at(rows, 6);
+    result->visibility = visibility != NULL ? strtoll(visibility, NULL, 10) : 0;
 }
 
 static void take_error(const char *template_name, const PGresult *error, struct result *result)

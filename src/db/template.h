@@ -9,8 +9,9 @@
 #include "base/error.h"
 
 /* What a template's rows become. Every statement gives columns outcome, body, next_key,
- * lives_us, seen, clock_us: an outcome word, JSON text, the key of a full page's last row, the
- * microseconds until a page's first row expires, what snapshot.h reads, and the server's clock.
+ * lives_us, seen, clock_us, visibility: an outcome word, JSON text, the key of a full page's last
+ * row, the microseconds until a page's first row expires, what snapshot.h reads, the server's
+ * clock, and what viewers.h compares.
  * A write gives outcome, body, clock_us, retry_after_s: the last is in how many seconds there is
  * room for what it did not write. */
 enum shape {

@@ -50,6 +50,7 @@ struct cached_page {
     char etag[ETAG_SIZE];
     struct version version;
     struct snapshot snapshot;
+    int64_t visibility; /* as in struct result */
     int64_t expires_us; /* when the first of its activities expires */
     int64_t fresh_us;   /* when it was last known to have what the database has */
     int64_t used_us;
@@ -212,6 +213,7 @@ static struct result result_of(const struct cached_page *page)
         .body_length = page->body.length,
         .next_key = page->next_key.length > 0 ? page->next_key.bytes : NULL,
         .seen = page->seen.bytes,
+        .visibility = page->visibility,
     };
 }
 
@@ -221,6 +223,7 @@ static void store(struct cached_page *page, const struct fill *fill, const struc
     page->is_filled = true;
     page->version = fill->version;
     page->snapshot = *snapshot;
+    page->visibility = result->visibility;
     page->fresh_us = fill->asked_us;
     page->expires_us = result->lives_us < 0 ? INT64_MAX : fill->asked_us + result->lives_us;
     buf_clear(&page->body);

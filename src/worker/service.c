@@ -4,10 +4,12 @@
 
 #include "api/activities.h"
 #include "api/routes.h"
+#include "api/social.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "home/mark.h"
+#include "home/viewers.h"
 #include "http/router.h"
 #include "worker/metrics.h"
 #include "worker/turns.h"
@@ -145,6 +147,8 @@ void service_init(struct service *service, const struct config *config,
         service->cache_settings.stale_s = config->feed_stale;
         service->cache_settings.counts = &links->score->cache;
         service->cache = cache_new(&service->cache_settings, &service->lanes[LANE_READ].runner);
+        service->viewers =
+            viewers_new(service->cache, &service->lanes[LANE_READ].runner, &SOCIAL_HIDDEN);
     }
     if (links->scoreboard != NULL) {
         service->metrics_source = (struct metrics_source){metrics_write, links->scoreboard};
@@ -188,14 +192,28 @@ static void submission_done(void *context, const struct result *result)
     submission->done(submission->context, result, NULL);
 }
 
+/* False: the statement must be sent. */
+static bool submit_to_cache(struct service *service, const struct submission *submission)
+{
+    const struct statement *statement = submission->statement;
+
+    if (service->cache == NULL || !cache_accepts(service->cache, statement)) {
+        return false;
+    }
+    if (viewers_accepts(statement)) {
+        viewers_submit(service->viewers, statement, submission->done, submission->context);
+        return true;
+    }
+    return cache_submit(service->cache, statement, submission->done, submission->context);
+}
+
 void service_submit(struct service *service, struct submission *submission)
 {
     const struct statement *statement = submission->statement;
     enum lane lane = statement->def->lane; /* below LANE_WORKER_COUNT in all handlers' statements */
 
     submission->service = service;
-    if (service->cache != NULL && cache_accepts(service->cache, statement) &&
-        cache_submit(service->cache, statement, submission->done, submission->context)) {
+    if (submit_to_cache(service, submission)) {
         return;
     }
     if (lane == LANE_SLOW) {
@@ -264,6 +282,7 @@ void service_finish(struct service *service)
 
 void service_release(struct service *service)
 {
+    viewers_free(service->viewers);
     cache_free(service->cache);
     turns_free(service->slow_turns);
     turns_free(service->write_turns);

@@ -19,6 +19,7 @@ struct config;
 struct keypage_link;
 struct router;
 struct turns;
+struct viewers;
 
 struct service {
     const struct config *config;
@@ -39,7 +40,8 @@ struct service {
     struct turns *write_turns; /* of LANE_WRITE, for the statements that take turns */
     struct keyring_settings keyring_settings;
     struct cache_settings cache_settings;
-    struct cache *cache; /* NULL: nothing is cached */
+    struct cache *cache;     /* NULL: nothing is cached */
+    struct viewers *viewers; /* NULL where cache is */
     struct identity identity;
     struct refusals *refusals; /* NULL without a pool */
     struct cors cors;

@@ -279,7 +279,7 @@ mentions() {
     and data_type like 'timestamp without%'") ]]
   [[ -z $(sql rules "select conname from pg_constraint where connamespace = 'public'::regnamespace
     and contype not in ('n', 't') -- PostgreSQL 18 names NOT NULL, too; and a deferred trigger is a constraint
-    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|withdrawn_notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment|outdated_activities|conversation_reads|reports)_.*_(check|key|fkey)\$|_pkey\$'") ]]
+    and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|withdrawn_notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment|outdated_activities|conversation_reads|reports|blocks|mutes|visibility)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
 # uses_index NAME STATEMENT: in its plan nothing is sorted, and no table is read from end to end. Noted for look_at_plans.

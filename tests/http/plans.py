@@ -120,6 +120,8 @@ select md5('talk 3')::uuid, md5('user ' || 3 + n % 2)::uuid, 'And then', now() -
 from generate_series(1, {activities} / 4) n;
 insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
 select md5('reported ' || n)::uuid, md5('user ' || n)::uuid, md5('user 5')::uuid, 'x', 'spam' from generate_series(1, {users}) n;
+insert into blocks (user_uuid, blocked_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(20, {users}, 2) n;
+insert into mutes (user_uuid, muted_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(21, {users}, 4) n;
 insert into conversation_reads (message_group_uuid, user_uuid, read_at)
 select uuid, unnest(array[first_user_uuid, second_user_uuid]), created_at - interval '1 day'
 from message_groups
@@ -402,6 +404,12 @@ def cases(database):
         ("activities/keep", "one with many replies that lives as long", {"uuid": popular, "ttl": "1 day", "sub": "sub-5"}),
         ("activities/keep", "one with many replies, for longer", {"uuid": popular, "ttl": "30 days", "sub": "sub-5"}),
         ("social/report", "one that everyone likes", {"uuid": popular, "reason": "spam", "sub": "sub-7"}),
+        ("social/block", "somebody", {"blocked": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/block", "no more somebody", {"blocked": "user5", "on": "f", "sub": "sub-9"}),
+        ("social/mute", "somebody", {"muted": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/hidden", "of one who hid many", {"sub": "sub-11"}),
+        ("activities/home", "50 rows, to one who hid many", {"limit": 50, "sub": "sub-11"} | behind("2 hours")),
+        ("social/notifications", "of one who hid many", {"sub": "sub-11", "limit": 50}),
         ("social/follow", "somebody", {"followed": "user5", "on": "t", "sub": "sub-9"}),
         ("social/follow", "no more somebody", {"followed": "user5", "on": "f", "sub": "sub-6"}),
         ("social/following", "a thousand who write most", {"sub": "sub-6", "limit": 50}),

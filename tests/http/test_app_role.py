@@ -76,6 +76,13 @@ REFUSED = [
     "delete from reports",
     f"select hide_activities({SOMEBODY}, 1)",
     f"select show_activities(array[{POST}])",
+    # Who hides whom.
+    "update blocks set user_uuid = gen_random_uuid()",
+    "update mutes set user_uuid = gen_random_uuid()",
+    f"insert into blocks (user_uuid, blocked_uuid, created_at) values ({SOMEBODY}, {SOMEBODY}, now())",
+    f"insert into mutes (user_uuid, muted_uuid, created_at) values ({SOMEBODY}, {SOMEBODY}, now())",
+    "update visibility set version = 0",
+    "delete from visibility",
     # What is counted.
     "insert into growth (at) values (now())",
     "update growth set posts = 0",
@@ -88,7 +95,7 @@ REFUSED = [
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
-                      "messages", "conversation_reads", "reports", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
+                      "messages", "conversation_reads", "reports", "blocks", "mutes", "visibility", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
     ),
     "select * from applied_migrations",
     "insert into applied_migrations (number, name, checksum) values (1000, 'x', 'x')",

@@ -402,6 +402,8 @@ def _(call, service):
     return call.send(service)
 
 
+@recipe("blocked_is_blocker")
+@recipe("muted_is_muter")
 @recipe("followed_is_follower")
 def _(call, service):
     call.places["handle"] = CALLER
@@ -552,6 +554,24 @@ def _(call, service):
         return call.send(service)
     finally:
         service.database.load("delete from follows using users where uuid = followed_uuid and handle ~ '^full'; delete from users where handle ~ '^full'")
+
+
+@recipe("blocks_exceed_max")
+@recipe("mutes_exceed_max")
+def _(call, service):
+    table, column = ("blocks", "blocked_uuid") if "block" in call.operation.id else ("mutes", "muted_uuid")
+    service.database.load(
+        f"""insert into users (handle, folded_handle, display_name, email, cognito_user_id)
+           select 'full' || n, 'full' || n, n, n || '@full.example', 'full-' || n from generate_series(1, 5000) n;
+           insert into {table} (user_uuid, {column})
+           select (select uuid from users where handle = %s), uuid from users where handle ~ '^full'""",
+        CALLER,
+    )
+    call.places["handle"] = "londo"
+    try:
+        return call.send(service)
+    finally:
+        service.database.load(f"delete from {table}; delete from users where handle ~ '^full'")
 
 
 @recipe("growth_behind")
@@ -726,6 +746,7 @@ def test_successes(service, operation, status):
     reply = succeed(operation, call, service)
     assert reply.status == int(status), reply
     operation.check(reply, status)
+    service.database.sql("delete from blocks; delete from mutes")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
@@ -740,6 +761,7 @@ def test_every_parameter_as_in_its_example(service, operation):
     assert reply.status == int(status), reply
     operation.check(reply, status)
     assert reply.headers["X-Request-Id"] == operation.examples("header")["X-Request-Id"]
+    service.database.sql("delete from blocks; delete from mutes")
 
 
 WITH_BODY = [operation for operation in OPERATIONS if operation.media_type]

@@ -10,7 +10,7 @@ OTHERS = ["andrewbrown", "altbrown"]
 HANDLES = [OWNER, PARTNER, *OTHERS]
 STRANGER = "stranger"  # a good token, but no user
 TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages",
-          "conversation_reads", "reports")  # fmt: skip
+          "conversation_reads", "reports", "blocks", "mutes")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,11 @@ def objects(service):
         marked(service, OWNER, what, elsewhere)
     for followed_one in (OTHERS[0], PARTNER):
         followed(service, OWNER, followed_one)
+    service.database.sql(
+        "insert into users (handle, display_name, email, cognito_user_id) values ('shunned', 'Shunned', 'shunned@example.com', 'mock-shunned') on conflict do nothing"
+    )
+    for what in ("block", "mute"):
+        assert service.ask_as(OWNER, "PUT", f"/api/users/@shunned/{what}").status == 200
     service.ask_as(OWNER, "PUT", "/api/activities/notifications/read", {})
     return {"post": post, "reply": reply, "group": group, "message": sent["uuid"], "elsewhere": elsewhere}
 
@@ -227,6 +232,8 @@ def test_ones_own_handle_may_be_named(service, handle):
         ("likes", "/api/activities/{elsewhere}/like", "user_uuid"),
         ("reposts", "/api/activities/{elsewhere}/repost", "user_uuid"),
         ("follows", "/api/users/@{partner}/follow", "follower_uuid"),
+        ("blocks", "/api/users/@shunned/block", "user_uuid"),
+        ("mutes", "/api/users/@shunned/mute", "user_uuid"),
     ],
 )
 def test_marks(service, handle, table, path, column):

@@ -30,7 +30,7 @@ TIMES = {
 }
 # How far they go depends on which of their bounds is reached first, and so on how many rows there are.
 BOUNDED = {"social/following", "activities/search", "users/timeline"}
-SMALL = {"growth_closed", "purge_progress", "pg_authid", "pg_database", "applied_migrations"}  # of a few rows
+SMALL = {"growth_closed", "purge_progress", "visibility", "pg_authid", "pg_database", "applied_migrations"}  # of a few rows
 
 
 # Whenever in the next hours the last page is asked for, the last ten minutes, there is something in it: of the rest there may be nothing.

@@ -182,7 +182,7 @@ static void test_places(void **state)
                                "e \xe2\x82\xac\n"
                                "select '\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc',\n"
                                "    wrong_\xc3\xbc, %(handle)s\n"
-                               "from nowhere";
+                               "from nowhere where %(sub)s = %(viewer)s";
 
     (void)state;
     scratch_text(&scratch, file_of(&USERS_SHORT), text);

@@ -1,0 +1,13 @@
+-- Summary: whether the caller's home differs from everybody's
+-- Cost: nothing
+-- Whether a user is hidden from the one who asks (has_hidden in schema.sql), and since which number of visibility that is so.
+-- %(sub)s, %(viewer)s: as in activities/show.sql.
+select
+    'ok' as outcome,
+    viewer.has_hidden::text as body,
+    null as next_key,
+    null as lives_us,
+    null as seen,
+    null as clock_us,
+    (select version from public.visibility) as visibility
+from public.viewer(%(sub)s, %(viewer)s) viewer
