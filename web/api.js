@@ -13,7 +13,7 @@ import { byId } from "./dom.js";
  *   reposters?: {handle: string, display_name: string}[]}} Activity */
 /** @typedef {Activity & {kind: "reply" | "mention" | "like" | "repost" | "follow", activity_uuid: string | null, read: boolean}} Notification */
 /** @typedef {{uuid: string, handle: string, display_name: string}} User */
-/** @typedef {User & {bio: string, cruds_count: number, followed: boolean | null}} Profile */
+/** @typedef {User & {bio: string, cruds_count: number, followed: boolean | null, blocked: boolean | null, muted: boolean | null}} Profile */
 /** @typedef {{uuid: string, display_name: string, handle: string | null, message: string, created_at: string, unread: number}} Conversation */
 /** @typedef {{message_group_uuid: string, uuid: string, display_name: string, handle: string | null, message: string, created_at: string,
  *   expires_at: string | null}} Message */
@@ -24,6 +24,8 @@ import { byId } from "./dom.js";
 const SENTENCES = {
   activity_deleted: "This was deleted or has expired since.",
   bio_exceed_max_chars: "The text about you is too long: 1024 characters at most.",
+  blocked_is_blocker: "You cannot block yourself.",
+  blocks_exceed_max: "You block 5000 people, which is the most that one can.",
   body_too_large: "This is too long.",
   conflict: "Somebody else wrote the same at the same time. Try again.",
   database_timeout: "Cruddur took too long. Try again.",
@@ -42,6 +44,8 @@ const SENTENCES = {
   message_exceed_max_chars_1024: "This is too long: 1024 characters at most.",
   message_deleted: "This was deleted or has expired since.",
   messages_exceed_hourly_max: "You have sent as many messages within an hour as one may. Wait a while.",
+  muted_is_muter: "You cannot mute yourself.",
+  mutes_exceed_max: "You mute 5000 people, which is the most that one can.",
   not_found: "This is not here: it has expired, was deleted, or never was.",
   not_yours: "This is not yours to change.",
   posts_exceed_hourly_max: "You have posted as often within an hour as one may. Wait a while.",
@@ -256,6 +260,15 @@ export async function remove(path) {
 /** @param {string} handle */
 export function apiUser(handle) {
   return `/api/activities/@${encodeURIComponent(handle)}`;
+}
+
+/**
+ * The path of what the visitor does to a user: follow, block, mute.
+ * @param {string} handle
+ * @param {string} what
+ */
+export function userDeed(handle, what) {
+  return `/api/users/@${encodeURIComponent(handle)}/${what}`;
 }
 
 export function newKey() {

@@ -2,7 +2,7 @@
 
 import { announce, toast, toastWithUndo } from "./toast.js";
 import { append, h, icon, isolated, part, stamp } from "./dom.js";
-import { ApiError, newKey, post, put, remove, sentenceOf } from "./api.js";
+import { ApiError, newKey, post, put, remove, sentenceOf, userDeed } from "./api.js";
 import { avatar } from "./avatar.js";
 import { exactTime, showLife, timeElement } from "./clock.js";
 import { isOwn, isSignedIn, signIn } from "./session.js";
@@ -201,8 +201,30 @@ function fillMenu(menu, element, activity) {
     }
     items.append(h("button", { type: "button", class: "plain danger", onclick: () => (close(), deletePost(element, activity)) }, "Delete"));
   } else if (isSignedIn()) {
-    items.append(reportForm(element, activity, close));
+    items.append(hideButton(element, activity, "mute", "Mute", close), hideButton(element, activity, "block", "Block", close), reportForm(element, activity, close));
   }
+}
+
+/**
+ * Mutes or blocks the author; the post is taken away.
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ * @param {"mute" | "block"} what
+ * @param {string} verb
+ * @param {() => void} close
+ */
+function hideButton(element, activity, what, verb, close) {
+  const hide = async () => {
+    close();
+    try {
+      await put(userDeed(activity.handle, what));
+      toast(`@${activity.handle} is ${what === "mute" ? "muted" : "blocked"}.`, { label: "Undo", act: () => remove(userDeed(activity.handle, what)) });
+      element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+    } catch (error) {
+      toast(sentenceOf(error));
+    }
+  };
+  return h("button", { type: "button", class: "plain", onclick: hide }, `${verb} @${activity.handle}`);
 }
 
 /**

@@ -201,6 +201,31 @@ def test_who_likes_a_post_and_a_report(people, quickstart):
     bayko.wait("#main article.conversation", "Andrew Bayko")
 
 
+def test_a_user_is_muted_from_a_post_and_blocked_on_the_page(people, quickstart):
+    andrew, bayko = people
+    try:
+        bayko.post("Not for everyone")
+        andrew.open("/")
+        andrew.row("Not for everyone")
+        andrew.choose("Not for everyone", "Mute @bayko")
+        andrew.wait(".toast", "muted")
+        andrew.wait_gone("#main article", "Not for everyone")
+        andrew.open("/@bayko")
+        andrew.row("Not for everyone")
+        andrew.click(".profile-actions button", "Unmute")
+        andrew.wait(".profile-actions button", "Mute")
+        andrew.click(".profile-actions button", "Block")
+        andrew.wait(".profile-actions button", "Unblock")
+        andrew.wait_gone("#main article", "Not for everyone")
+        bayko.open("/@andrewbrown")
+        bayko.wait("#main .note", "not here")
+        andrew.click(".profile-actions button", "Unblock")
+        andrew.wait(".profile-actions button", "Follow")
+        andrew.row("Not for everyone")
+    finally:
+        quickstart.sql("delete from blocks; delete from mutes")
+
+
 def test_search_finds_words_tags_and_people(people):
     andrew, bayko = people
     bayko.post("Rare wordfish and a #raretag")

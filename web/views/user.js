@@ -1,6 +1,6 @@
 /* A user's page. */
 
-import { apiUser, put, remove, sentenceOf } from "../api.js";
+import { apiUser, put, remove, sentenceOf, userDeed } from "../api.js";
 import { avatar } from "../avatar.js";
 import { h, isolated } from "../dom.js";
 import { List } from "../list.js";
@@ -8,7 +8,7 @@ import { isOwn, isSignedIn, signIn } from "../session.js";
 import { counted, richText, userPath } from "../text.js";
 import { toast } from "../toast.js";
 import { feedPage, postKind } from "./feed.js";
-import { rename } from "../router.js";
+import { reload, rename } from "../router.js";
 
 /** @typedef {import("../api.js").Profile} Profile */
 
@@ -71,35 +71,47 @@ function actions(profile) {
   if (isOwn(profile.handle)) {
     return [h("a", { class: "button", href: "/settings" }, "Edit profile")];
   }
-  const follow = h("button", { type: "button", class: profile.followed ? "" : "main", "aria-pressed": String(profile.followed === true) });
-  const renew = () => {
-    follow.textContent = profile.followed ? "Following" : "Follow";
-    follow.className = profile.followed ? "" : "main";
-    follow.setAttribute("aria-pressed", String(profile.followed === true));
-  };
-  follow.addEventListener("click", () => toggleFollow(profile, renew));
-  renew();
-  return [h("a", { class: "button", href: `/messages/@${encodeURIComponent(profile.handle)}` }, "Message"), follow];
+  const hiding = isSignedIn() ? [toggle(profile, "muted", "mute", ["Mute", "Unmute"]), toggle(profile, "blocked", "block", ["Block", "Unblock"])] : [];
+  if (profile.blocked) {
+    return hiding;
+  }
+  return [h("a", { class: "button", href: `/messages/@${encodeURIComponent(profile.handle)}` }, "Message"), ...hiding, toggle(profile, "followed", "follow", ["Follow", "Following"])];
 }
 
 /**
+ * A button that does something to the user, or takes it back.
  * @param {Profile} profile
- * @param {() => void} renew
+ * @param {"followed" | "muted" | "blocked"} member
+ * @param {string} what
+ * @param {[string, string]} labels when it is off, when it is on
  */
-async function toggleFollow(profile, renew) {
-  if (!isSignedIn()) {
-    await signIn();
-    return;
-  }
-  const path = `/api/users/@${encodeURIComponent(profile.handle)}/follow`;
-  const before = profile.followed;
-  profile.followed = !before;
+function toggle(profile, member, what, labels) {
+  const button = h("button", { type: "button" });
+  const renew = () => {
+    button.textContent = labels[profile[member] ? 1 : 0];
+    button.className = member === "followed" && !profile.followed ? "main" : "";
+    button.setAttribute("aria-pressed", String(profile[member] === true));
+  };
+  button.addEventListener("click", async () => {
+    if (!isSignedIn()) {
+      await signIn();
+      return;
+    }
+    const path = userDeed(profile.handle, what);
+    const before = profile[member];
+    profile[member] = !before;
+    renew();
+    try {
+      profile[member] = (await (before ? remove(path) : put(path)))[member];
+      if (member === "blocked") {
+        reload();
+      }
+    } catch (error) {
+      profile[member] = before;
+      toast(sentenceOf(error));
+    }
+    renew();
+  });
   renew();
-  try {
-    profile.followed = (await (before ? remove(path) : put(path))).followed;
-  } catch (error) {
-    profile.followed = before;
-    toast(sentenceOf(error));
-  }
-  renew();
+  return button;
 }
