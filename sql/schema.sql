@@ -732,7 +732,7 @@ create table likes (
 );
 
 create index likes_user_idx on likes (user_uuid, activity_uuid);
-create index likes_newest_idx on likes (activity_uuid, created_at, user_uuid);
+create index likes_newest_idx on likes (activity_uuid, created_at);
 
 create table reposts (
     user_uuid     uuid        not null,
@@ -746,7 +746,7 @@ create table reposts (
 
 create index reposts_user_idx on reposts (user_uuid, created_at, activity_uuid);
 create index reposts_created_at_idx on reposts (created_at);
-create index reposts_activity_idx on reposts (activity_uuid, created_at, user_uuid);
+create index reposts_activity_idx on reposts (activity_uuid, created_at);
 create index reposts_written_idx on reposts (written_by, activity_uuid) where written_by is not null;
 
 create table follows (
@@ -2863,7 +2863,7 @@ insert into applied_migrations (number, name, checksum) values
     (16, 'growth', '55b170d7f79606fb9dd0cadbc8eaa0f4e759fed7cdf5642f5e5df0831da615dd'),
     (17, 'messages_end', 'fb45b90c34f221f72e5c953b1a5dac9ac60b244b6acbc1b65d4d74301c7a6467'),
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
-    (19, 'markers', 'f84aa8d5e70a26db5533a18661b91ef7af441756f8146084dabee660f062812f'),
+    (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
     (21, 'blocks', '27146ee481257d67bd19899f6c694108b27eb223e404fe8a4c1c36f23ac9eb45');
 

@@ -20,7 +20,6 @@ other as (
 newest as (
     select follow.follower_uuid, follow.created_at
     from other
-    cross join viewer
     cross join lateral (
         select follower_uuid, created_at, followed_uuid
         from public.follows
@@ -30,7 +29,6 @@ newest as (
                 coalesce(%(after_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
             )
             and followed_uuid >= other.uuid
-            and not public.hides(viewer.uuid, viewer.has_hidden, follower_uuid)
         order by followed_uuid desc, created_at desc, follower_uuid desc
         limit %(limit)s::integer
     ) follow
@@ -38,17 +36,19 @@ newest as (
 page as (
     select follower.uuid, follower.handle, follower.display_name, newest.created_at as followed_at
     from newest
+    cross join viewer
     cross join lateral (select uuid, handle, display_name from public.users where uuid = newest.follower_uuid limit 1) follower
+    where not public.hides(viewer.uuid, viewer.has_hidden, newest.follower_uuid)
 )
 select
     'ok' as outcome,
     coalesce((select json_agg(page order by followed_at desc, uuid desc) from page), '[]') as body,
     (
-        select (extract(epoch from last.followed_at) * 1000000)::bigint || '/' || last.uuid
+        select (extract(epoch from last.created_at) * 1000000)::bigint || '/' || last.follower_uuid
         from (
-            select followed_at, uuid
-            from page
-            order by followed_at desc, uuid desc
+            select created_at, follower_uuid
+            from newest
+            order by created_at desc, follower_uuid desc
             offset %(limit)s::integer - 1
         ) last
     ) as next_key,

@@ -18,13 +18,11 @@ wanted as (
 newest as (
     select mark.user_uuid, mark.created_at
     from wanted
-    cross join viewer
     cross join lateral (
         select user_uuid, created_at, activity_uuid
         from public.likes
         where (activity_uuid, created_at, user_uuid) < (wanted.uuid, public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
             and activity_uuid >= wanted.uuid
-            and not public.hides(viewer.uuid, viewer.has_hidden, user_uuid)
         order by activity_uuid desc, created_at desc, user_uuid desc
         limit %(limit)s::integer
     ) mark
@@ -32,12 +30,19 @@ newest as (
 page as (
     select newest.user_uuid as uuid, names.handle, names.display_name, newest.created_at as liked_at
     from newest
+    cross join viewer
     cross join lateral public.author(newest.user_uuid) names
+    where not public.hides(viewer.uuid, viewer.has_hidden, newest.user_uuid)
 )
 select
     'ok' as outcome,
     coalesce((select json_agg(page order by liked_at desc, uuid desc) from page), '[]') as body,
-    (select public.page_key(liked_at, uuid) from page order by liked_at desc, uuid desc offset %(limit)s::integer - 1) as next_key,
+    (
+        select public.page_key(created_at, user_uuid)
+        from newest
+        order by created_at desc, user_uuid desc
+        offset %(limit)s::integer - 1
+    ) as next_key,
     null as lives_us,
     null as seen
 from wanted

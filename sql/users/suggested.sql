@@ -70,24 +70,9 @@ chosen as (
             where follower_uuid = (select uuid from me)
                 and followed_uuid = offered.uuid
         )
-        and not exists (
-            select
-            from public.blocks
-            where user_uuid = (select uuid from me)
-                and blocked_uuid = offered.uuid
-        )
-        and not exists (
-            select
-            from public.blocks
-            where user_uuid = offered.uuid
-                and blocked_uuid = (select uuid from me)
-        )
-        and not exists (
-            select
-            from public.mutes
-            where user_uuid = (select uuid from me)
-                and muted_uuid = offered.uuid
-        )
+        and (select true from public.blocks where user_uuid = (select uuid from me) and blocked_uuid = offered.uuid) is null
+        and (select true from public.blocks where user_uuid = offered.uuid and blocked_uuid = (select uuid from me)) is null
+        and (select true from public.mutes where user_uuid = (select uuid from me) and muted_uuid = offered.uuid) is null
     group by uuid
     order by place, followers desc, at desc, uuid
     limit 10
