@@ -3,7 +3,8 @@
 -- What every session of the service starts with; behind a pooler, whose sessions are others' too, every transaction.
 -- Times leave the database in UTC, with their offset. %(statement_timeout)s: milliseconds; %(is_local)s: for this
 -- transaction alone. Plans are made once for any parameters, as doc/sql.md has them: a page of home was
--- planned each time that it was asked for otherwise, for more than it cost.
+-- planned each time that it was asked for otherwise, for more than it cost. An incremental sort reads a whole group before its first
+-- row, such as all likes of an activity for a page of them, where an index has the whole order.
 select
     set_config('statement_timeout', %(statement_timeout)s, %(is_local)s::boolean),
     set_config('lock_timeout', %(statement_timeout)s, %(is_local)s::boolean),
@@ -12,4 +13,5 @@ select
     set_config('intervalstyle', 'postgres', %(is_local)s::boolean),
     set_config('search_path', 'public, pg_temp', %(is_local)s::boolean),
     set_config('jit', 'off', %(is_local)s::boolean),
+    set_config('enable_incremental_sort', 'off', %(is_local)s::boolean),
     set_config('plan_cache_mode', 'force_generic_plan', %(is_local)s::boolean)

@@ -19,11 +19,17 @@ newest as (
     select mark.user_uuid, mark.created_at
     from wanted
     cross join lateral (
-        select user_uuid, created_at, activity_uuid
-        from public.likes
-        where (activity_uuid, created_at, user_uuid) < (wanted.uuid, public.page_time(%(after_us)s), public.page_uuid(%(after_uuid)s))
-            and activity_uuid >= wanted.uuid
-        order by activity_uuid desc, created_at desc, user_uuid desc
+        select user_uuid, created_at
+        from (
+            select user_uuid, created_at
+            from public.likes
+            where (activity_uuid, created_at) <= (wanted.uuid, public.page_time(%(after_us)s))
+                and activity_uuid >= wanted.uuid
+                and (created_at < public.page_time(%(after_us)s) or user_uuid < public.page_uuid(%(after_uuid)s))
+            order by activity_uuid desc, created_at desc
+            fetch first (%(limit)s::integer) rows with ties
+        ) tied
+        order by created_at desc, user_uuid desc
         limit %(limit)s::integer
     ) mark
 ),
