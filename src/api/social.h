@@ -16,7 +16,7 @@ handler social_repost; /* an activity, to the caller's followers */
 handler social_unrepost;
 handler social_follow; /* a user */
 handler social_unfollow;
-handler social_block; /* a user, who and the caller no longer see each other */
+handler social_block; /* a user: that user and the caller no longer see each other */
 handler social_unblock;
 handler social_mute; /* a user, in the caller's lists and notifications */
 handler social_unmute;

@@ -67,7 +67,7 @@
 /* What was there once. */
 #define STATUS_MESSAGE_DELETED STATUS_OF_API(45)
 
-/* Reports, and who is suspended. */
+/* Reports, and suspended users. */
 #define STATUS_USER_SUSPENDED STATUS_OF_API(46)
 #define STATUS_REASON_BLANK STATUS_OF_API(47)
 #define STATUS_REASON_EXCEED_MAX_CHARS STATUS_OF_API(48)

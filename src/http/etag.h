@@ -1,4 +1,5 @@
-/* Entity tags, and answers to those who have the bytes already (RFC 9110, sections 8.8.3, 13.1.2). */
+/* Entity tags, and answers to clients that have the bytes already (RFC 9110, sections 8.8.3 and
+ * 13.1.2). */
 #ifndef CRUDDUR_HTTP_ETAG_H
 #define CRUDDUR_HTTP_ETAG_H
 

@@ -1,4 +1,4 @@
-/* From method and path to whoever answers. */
+/* From method and path to the endpoint that answers. */
 #ifndef CRUDDUR_HTTP_ROUTER_H
 #define CRUDDUR_HTTP_ROUTER_H
 

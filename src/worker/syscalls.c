@@ -105,7 +105,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(setitimer),
     SCMP_SYS(sigaltstack),
     SCMP_SYS(signalfd4),
-    /* time, chance, and who is asking */
+    /* time, random bytes, and the identity of the process */
     SCMP_SYS(clock_getres),
     SCMP_SYS(clock_gettime),
     SCMP_SYS(gettimeofday),

@@ -27,7 +27,7 @@ struct worker_setup {
     int listen_fd;
     int life_fd;         /* readable (end of file) once the master is gone */
     int number;          /* from 1, for application_name */
-    bool is_shared;      /* somebody else goes on listening when this pool ends */
+    bool is_shared;      /* another process goes on listening when this pool ends */
     bool is_handed_over; /* the socket: what is left in it is for the next server on it */
     bool must_fit;       /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
 };
