@@ -1,6 +1,10 @@
 /* The system calls of a worker's sandbox, by libseccomp. The list is of what the suite of tests
- * makes a worker do, by strace(1), and of what glibc, libpq and OpenSSL do instead on other
- * versions of themselves. A call that is not on it raises SIGSYS before it is made. */
+ * makes a worker do, and of what other versions of glibc, libpq and OpenSSL, or the modules by which
+ * names are looked up (nsswitch.conf(5)), may do instead. A call that is not on it raises SIGSYS
+ * before it is made.
+ *
+ * The list is known to be complete for the architectures of is_listed(); elsewhere there is no
+ * filter. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -89,6 +93,28 @@ static const int ALLOWED[] = {
     SCMP_SYS(stat),
     SCMP_SYS(statfs),
     SCMP_SYS(statx),
+    /* what modules for looking up names also use */
+    SCMP_SYS(dup2),
+    SCMP_SYS(dup3),
+    SCMP_SYS(flock),
+    SCMP_SYS(getcpu),
+    SCMP_SYS(getgroups),
+    SCMP_SYS(getresgid),
+    SCMP_SYS(getresuid),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(inotify_add_watch),
+    SCMP_SYS(inotify_init1),
+    SCMP_SYS(inotify_rm_watch),
+    SCMP_SYS(mincore),
+    SCMP_SYS(mlock),
+    SCMP_SYS(msync),
+    SCMP_SYS(munlock),
+    SCMP_SYS(sched_getparam),
+    SCMP_SYS(sched_getscheduler),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(timerfd_create),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(times),
     /* memory */
     SCMP_SYS(brk),
     SCMP_SYS(madvise),
@@ -212,10 +238,23 @@ static int load(scmp_filter_ctx filter)
     return error != 0 ? error : seccomp_load(filter);
 }
 
+static bool is_listed(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
 enum sandbox_result syscalls_restrict(struct score *score, struct error *error)
 {
     struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO};
 
+    if (!is_listed()) {
+        error_set(error, "there is no list for this architecture");
+        return SANDBOX_UNSUPPORTED;
+    }
     if (seccomp_api_get() < 2) {
         error_set(error, "the kernel has no seccomp filters for all threads");
         return SANDBOX_UNSUPPORTED;
