@@ -58,20 +58,15 @@ enum decision metrics_growth(struct call *call, struct response *response,
     struct broken broken = {0};
     const char *zone, *days;
 
-    if (query_value(call->request, "tz", &zone) != STATUS_OK) {
+    if (query_value(call->request, "tz", &zone) != STATUS_OK ||
+        query_value(call->request, "days", &days) != STATUS_OK) {
         broken_add(&broken, STATUS_MALFORMED_REQUEST);
-    } else if (zone == NULL) {
-        zone = DEFAULT_ZONE;
-    } else {
-        rule_time_zone(zone, &broken);
+        return endpoint_refuse(call, &broken, response);
     }
-    if (query_value(call->request, "days", &days) != STATUS_OK) {
-        broken_add(&broken, STATUS_MALFORMED_REQUEST);
-    } else if (days == NULL) {
-        days = DEFAULT_DAYS;
-    } else {
-        rule_days(days, &broken);
-    }
+    zone = zone != NULL ? zone : DEFAULT_ZONE;
+    days = days != NULL ? days : DEFAULT_DAYS;
+    rule_time_zone(zone, &broken);
+    rule_days(days, &broken);
     if (broken.count > 0) {
         return endpoint_refuse(call, &broken, response);
     }

@@ -315,7 +315,7 @@ look_at_plans() {
       and a.uuid <> b.uuid;
     vacuum analyze"
   one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
-  INDICES=() EXPLAIN=''
+  INDICES=() EXPLAIN=$'set enable_incremental_sort = off;\n' # as session/begin.sql
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
     and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
   uses_index activities_user_idx "select uuid from user_posts($one, null, null, '-infinity', 5)"
@@ -328,12 +328,14 @@ look_at_plans() {
   uses_index activities_expires_at_idx 'select uuid from activities where expires_at <= now() order by expires_at limit 50'
   uses_index likes_user_idx "select activity_uuid from likes where user_uuid = $one"
   uses_index likes_ "select true from likes where user_uuid = $one and activity_uuid = $one"
-  uses_index likes_newest_idx "select user_uuid from likes where activity_uuid = $one"
-  uses_index likes_newest_idx "select user_uuid from likes where activity_uuid = $one order by created_at desc, user_uuid desc limit 5"
+  uses_index likes_ "select user_uuid from likes where activity_uuid = $one"
+  uses_index likes_newest_idx "select user_uuid from likes where (activity_uuid, created_at) <= ($one, now()) and activity_uuid >= $one
+    order by activity_uuid desc, created_at desc fetch first 5 rows with ties"
   uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one"
   uses_index reposts_ "select true from reposts where user_uuid = $one and activity_uuid = $one"
   uses_index reposts_ "select user_uuid from reposts where activity_uuid = $one"
-  uses_index reposts_activity_idx "select user_uuid from reposts where activity_uuid = $one order by created_at desc, user_uuid desc limit 5"
+  uses_index reposts_activity_idx "select user_uuid from reposts where (activity_uuid, created_at) <= ($one, now()) and activity_uuid >= $one
+    order by activity_uuid desc, created_at desc fetch first 5 rows with ties"
   uses_index reposts_user_idx "select activity_uuid from reposts where user_uuid = $one and created_at <= now()
     order by created_at desc limit 5"
   uses_index reposts_created_at_idx "select user_uuid from reposts where created_at <= now() order by created_at desc limit 50"

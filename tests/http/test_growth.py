@@ -338,3 +338,10 @@ def test_what_is_closed_is_not_counted_again(service, sql):
 def pages_read(sql, statement):
     (((plan,),),) = sql("explain (analyze, buffers, format json) " + statement.replace("%", "%%"))
     return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+def test_a_parameter_that_is_there_twice(service):
+    """It is malformed, whatever the values are: of two kinds of mistakes that one is told."""
+    for query in ("tz=UTC&tz=UTC&days=0", "days=1&days=0", "tz=nowhere&days=1&days=1"):
+        reply = service.get(f"/api/metrics/growth?{query}")
+        assert (reply.status, reply.json) == (400, ["malformed_request"])
