@@ -1021,8 +1021,11 @@ create function viewer(sub text, name text) returns table (uuid uuid, is_asked b
     stable
     rows 1
 as $$
-    select found.uuid, coalesce(sub, name) is not null, public.has_hidden(found.uuid)
-    from (select (select caller.uuid from public.caller(sub, name) caller) as uuid) found
+    select found.uuid, coalesce(sub, name) is not null, case when found.uuid is not null then public.has_hidden(found.uuid) else false end
+    from (
+        select case when coalesce(sub, name) is not null then (select caller.uuid from public.caller(sub, name) caller) end as uuid
+        offset 0 -- so that the caller is looked up once
+    ) found
 $$;
 revoke all on function viewer(text, text) from public;
 
@@ -2865,7 +2868,7 @@ insert into applied_migrations (number, name, checksum) values
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
-    (21, 'blocks', '27146ee481257d67bd19899f6c694108b27eb223e404fe8a4c1c36f23ac9eb45');
+    (21, 'blocks', '1fc8e118c65877a29977cd177b83f60525f36fd32d6d9be4f929ad2114e6f5ec');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

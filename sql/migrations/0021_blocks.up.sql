@@ -129,8 +129,11 @@ create function viewer(sub text, name text) returns table (uuid uuid, is_asked b
     stable
     rows 1
 as $$
-    select found.uuid, coalesce(sub, name) is not null, public.has_hidden(found.uuid)
-    from (select (select caller.uuid from public.caller(sub, name) caller) as uuid) found
+    select found.uuid, coalesce(sub, name) is not null, case when found.uuid is not null then public.has_hidden(found.uuid) else false end
+    from (
+        select case when coalesce(sub, name) is not null then (select caller.uuid from public.caller(sub, name) caller) end as uuid
+        offset 0 -- so that the caller is looked up once
+    ) found
 $$;
 revoke all on function viewer(text, text) from public;
 
