@@ -788,7 +788,7 @@ create table mutes (
 create index mutes_muted_idx on mutes (muted_uuid);
 
 -- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
--- serves it to a caller that hid nobody and was hidden from nobody when that was the number (src/home/viewers.h).
+-- serves it to a caller that had hidden no user, and was hidden from none, when that was the number (src/home/viewers.h).
 create table visibility (
     is_it   boolean not null default true,
     version bigint  not null default 0,
@@ -2868,7 +2868,7 @@ insert into applied_migrations (number, name, checksum) values
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
-    (21, 'blocks', '1fc8e118c65877a29977cd177b83f60525f36fd32d6d9be4f929ad2114e6f5ec');
+    (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

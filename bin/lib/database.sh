@@ -259,7 +259,7 @@ percent_decode() {
   printf -v REPLY '%b' "${text//%/\\x}"
 }
 
-# hide_secrets: hands the secrets over in the environment, since psql's arguments are everybody's to read.
+# hide_secrets: hands the secrets over in the environment, since every user of the machine can read psql's arguments.
 hide_secrets() {
   local keyword file fd secrets=''
   [[ ! -v connection[password] ]] || export PGPASSWORD=${connection[password]}

@@ -1,6 +1,6 @@
 -- Summary: a new activity
 -- Cost: its author's activities of the last hour, at most as many as one may make (300)
--- One new activity of the caller, and what it looks like in the feed. Those whom it mentions are told by a trigger.
+-- One new activity of the caller, and what it looks like in the feed. A trigger tells the users that it mentions.
 -- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
 -- skip it: only what is written waits for the standby, and so may be acknowledged.
 -- %(window_s)s: a post of the same caller with the same text and ttl within the last window_s seconds is returned instead of a new

@@ -9,7 +9,7 @@
 -- purge has left.
 -- Where that walk ends the page early, it has a next_key, however few rows it has itself.
 -- seen: the snapshot of the page, see current_view in schema.sql. visibility: see the table of that name there.
--- %(sub)s, %(viewer)s: who asks, as in activities/show.sql; both null: the page is the same for everybody. Users that the viewer has
+-- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql; both null: the page of all anonymous requests. Users that the viewer has
 -- blocked or muted, and those that have blocked the viewer, are left out.
 with viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)

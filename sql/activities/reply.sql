@@ -1,7 +1,7 @@
 -- Summary: a new reply, and its parent's count
 -- Cost: its author's activities of the last hour, at most as many as one may make (300)
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
--- author and those whom it mentions are told by a trigger.
+-- author and the users that it mentions are told by a trigger.
 -- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,
 -- %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, it has expired, or a block is between its author and the caller), user_not_found, user_not_registered, user_suspended, generic_403,

@@ -1,7 +1,7 @@
 -- Summary: what fits a term, the newest of it, the best first
 -- Cost: how little of it there is among the newest, see below
 -- Unexpired activities that fit a search, replies too: the newest of them, best first.
--- %(sub)s, %(viewer)s: who asks, as in home.sql. %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
+-- %(sub)s, %(viewer)s: the viewer, as in home.sql. %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
 --
 -- How often and how close together the words are there counts for up to 1, that the last one is there as a whole for 0.5, how
 -- new the activity is for 0.5 at most, which a day halves.

@@ -5,8 +5,8 @@
 -- itself. %(handle)s: the handle of the author or of the notification's actor; null: any. No row: there is no such activity, or it
 -- has expired. %(newest)s: true: the newest replies first; false: the oldest first.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in home.sql.
--- %(sub)s, %(viewer)s: who asks, by the token's subject or by the handle; both null: nobody knows. What that one did with an
--- activity is in liked and reposted, which are null for nobody.
+-- %(sub)s, %(viewer)s: the viewer, by the token's subject or by the handle; both null: the request is anonymous. What the viewer did
+-- with an activity is in liked and reposted, which are null for an anonymous request.
 -- An activity of a user that has blocked the viewer, or that the viewer has blocked, is not there. The replies leave out muted users, too.
 -- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
 with recursive viewer as materialized (

@@ -1,7 +1,7 @@
--- Summary: a new user, by the function `confirm_user`, unless a newer event has said who it is
+-- Summary: a new user, by the function `confirm_user`, unless a newer event has made it
 -- Cost: nothing
--- The user whom an event of Cognito's PostConfirmation trigger is about; the answer is the event, byte for byte.
--- %(event)s: its JSON. %(pool)s: the user pool that it must be of; null: any. %(uuid)s: for a user who is new. Sent again
+-- The user of an event of Cognito's PostConfirmation trigger; the answer is the event, byte for byte.
+-- %(event)s: its JSON. %(pool)s: the user pool that it must be of; null: any. %(uuid)s: for a new user. Sent again
 -- it writes the same once more, see confirm_user in schema.sql, where the rules are.
 -- %(signed_at)s: when the event was signed, in seconds since 1970; one that is older than the last one, or was applied already,
 -- changes nothing and is ok.

@@ -26,7 +26,7 @@ create table mutes (
 create index mutes_muted_idx on mutes (muted_uuid);
 
 -- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
--- serves it to a caller that hid nobody and was hidden from nobody when that was the number (src/home/viewers.h).
+-- serves it to a caller that had hidden no user, and was hidden from none, when that was the number (src/home/viewers.h).
 create table visibility (
     is_it   boolean not null default true,
     version bigint  not null default 0,

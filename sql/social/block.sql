@@ -1,6 +1,6 @@
 -- Summary: the row, and the end of follows between the two
 -- Cost: what one blocks, at most 5000, to count it
--- The caller blocks a user, or no longer does, and who that is. Neither follows the other afterwards.
+-- The caller blocks a user, or no longer does; the answer has the user. Neither follows the other afterwards.
 -- %(blocked)s: the user's handle. %(on)s: whether to block. %(most)s: how many others one may block. %(sub)s, %(handle)s, %(not_after)s:
 -- as in activities/create.sql.
 -- Outcomes: ok, not_found, blocked_is_blocker, blocks_exceed_max, user_not_found, user_not_registered, user_suspended.

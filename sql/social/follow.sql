@@ -1,6 +1,6 @@
 -- Summary: the row, and that the followed is told
 -- Cost: what one follows, at most 5000, to count it
--- The caller follows a user, or no longer does, and who that is.
+-- The caller follows a user, or no longer does; the answer has the user.
 -- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
 -- %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered, user_suspended.

@@ -2,7 +2,7 @@
 -- Cost: the page
 -- A user's followers, the newest first.
 -- %(followed)s: the user's handle. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a follower's.
--- %(sub)s, %(viewer)s: who asks, as in activities/home.sql.
+-- %(sub)s, %(viewer)s: the viewer, as in activities/home.sql.
 -- Outcomes: ok. No row: there is no such handle, or it is hidden from the viewer by a block.
 -- A walk along follows_newest_idx, so the page costs the same with any number of followers.
 -- Plan "with many followers": {"followed": "user5", "limit": 50}

@@ -1,8 +1,8 @@
 -- Summary: a page of what the caller was told
 -- Cost: the page, and what of it expired since the last purge
--- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and who
+-- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and
 -- follows; nothing from an activity that has expired. A reply that mentions the caller too is a reply.
--- kind says what, handle and display_name who, created_at when, and read whether the caller has said since that it is known.
+-- kind is the kind of event, handle and display_name are those of the user that caused it at created_at, and read says whether the caller has said since that it is known.
 -- uuid is the notification's own; for a reply or a mention it is the activity's. activities/show.sql takes both. activity_uuid is the
 -- activity that was written, liked or reposted. The other columns are that activity's; message says in words what was done to it, for
 -- frontends that do not know the kinds.

@@ -2,7 +2,7 @@
 -- Cost: the page
 -- The users that reposted an activity, the newest repost first.
 -- %(uuid)s: the activity. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a user's.
--- %(sub)s, %(viewer)s: who asks, as in activities/home.sql.
+-- %(sub)s, %(viewer)s: the viewer, as in activities/home.sql.
 -- Outcomes: ok. No row: there is no such activity, or it has expired.
 -- A walk along reposts_activity_idx, so the page costs the same with any number of reposts.
 with viewer as materialized (

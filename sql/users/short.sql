@@ -1,6 +1,6 @@
 -- Summary: a handle's name
 -- Cost: nothing
--- A user in short. %(sub)s, %(viewer)s: who asks, as in activities/show.sql. No row: there is no such handle, or its user has blocked
+-- A user in short. %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. No row: there is no such handle, or its user has blocked
 -- the viewer.
 select u.uuid, u.handle, u.display_name
 from public.users u

@@ -1,10 +1,10 @@
--- Summary: ten users whom one doesn't follow
+-- Summary: ten users that the caller does not follow
 -- Cost: what is looked at, at most 50 × 20 follows, 500 activities and 100 users
--- Ten users whom the one who asks doesn't follow yet: those whom most of the first 50 that one follows follow too (of each the
--- first 20 are looked at), then those who posted last, then the newest.
--- %(sub)s, %(viewer)s: who asks, as in activities/show.sql. Users that are hidden from the viewer are left out, and suspended ones,
+-- Ten users that the caller does not follow yet: those that most of the first 50 users followed by the caller follow too (of each the
+-- first 20 are looked at), then the users that posted last, then the newest.
+-- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. Users that are hidden from the viewer are left out, and suspended ones,
 -- of the ten too.
--- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for one who follows nobody, all
+-- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for a caller that follows no user, all
 -- follows.
 with me as materialized (
     select uuid from public.caller(%(sub)s, %(viewer)s)

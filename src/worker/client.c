@@ -1,7 +1,5 @@
 #include "worker/client.h"
 
-#include <errno.h>
-#include <stddef.h>
 #include <sys/epoll.h>
 
 #include "api/endpoint.h"
@@ -14,36 +12,11 @@
 #include "config/config.h"
 #include "http/fastcgi.h"
 #include "identity/keyring.h"
+#include "worker/client_private.h"
 #include "worker/exchange.h"
 #include "worker/tally.h"
 
-static const uint32_t EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
-
-/* A connection from the front server, and the request on it, one at a time.
- *
- *     IDLE ──bytes──► READING ──complete──► [begin]
- *     [begin] ──keys needed──► AWAITING_KEYS ──keys, or too late──► [begin]
- *     [begin] ──statement──► QUERYING ──result──► [answer]
- *     [begin] ──stream──► STREAMING ──aborted, or the worker leaves──► IDLE, or it is freed
- *     [begin] ──response──► [answer]
- *     [answer] ──socket is full──► SENDING ──all is sent──► IDLE, or CLOSING, or it is freed
- *
- * A stage is skipped if it takes no time. enter() is the only function that changes the stage.
- * close_client() frees the client from any stage but QUERYING with a statement that was sent: its
- * callback has the client's address. */
-struct client {
-    struct watch watch;
-    struct fastcgi *fastcgi;
-    struct exchange exchange;
-    struct stream stream; /* of STREAMING */
-    struct clients *clients;
-    enum client_stage stage;
-    int64_t end_ms; /* of its time in this stage; of no meaning where others see to it */
-    bool has_missed_event;
-    struct client *next, **link;
-};
-
-static void enter(struct client *client, enum client_stage stage, int limit_ms)
+void client_enter(struct client *client, enum client_stage stage, int limit_ms)
 {
     client->clients->in_stage[client->stage]--;
     client->clients->in_stage[stage]++;
@@ -51,18 +24,9 @@ static void enter(struct client *client, enum client_stage stage, int limit_ms)
     client->end_ms = clock_ms() + limit_ms;
 }
 
-/* Takes the stream out, if there is one, and logs its request. */
-static void finish_stream(struct client *client)
+void client_close(struct client *client)
 {
-    if (client->stage == CLIENT_STREAMING) {
-        streams_remove(&client->stream);
-        exchange_end_stream(&client->exchange, client->stream.bytes);
-    }
-}
-
-static void close_client(struct client *client)
-{
-    finish_stream(client);
+    client_finish_stream(client);
     client->clients->in_stage[client->stage]--;
     atomic_fetch_sub(&client->clients->score->open_connections, 1);
     *client->link = client->next;
@@ -74,25 +38,19 @@ static void close_client(struct client *client)
     memory_free(client);
 }
 
-static void poll_and_serve(struct client *client);
 static void ready(void *of, uint32_t events);
-
-static void stream_stalled(struct stream *stream, bool is_stalled);
-static void stream_ended(struct stream *stream);
-
-static const struct stream_owner STREAM_OWNER = {.stalled = stream_stalled, .ended = stream_ended};
 
 void clients_init(struct clients *clients, struct service *service, struct score *score,
                   const struct scoreboard *scoreboard, int epoll_fd)
 {
     *clients = (struct clients){.service = service, .score = score, .epoll_fd = epoll_fd};
-    streams_init(&clients->streams, service, score, scoreboard, &STREAM_OWNER);
+    streams_init(&clients->streams, service, score, scoreboard, &CLIENT_STREAM_OWNER);
 }
 
 void clients_add(struct clients *clients, int fd, const struct buf *buffered)
 {
     struct client *client = memory_zeroed(sizeof *client);
-    struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
+    struct epoll_event event = {.events = CLIENT_EVENTS, .data.ptr = &client->watch};
 
     client->watch = (struct watch){ready, client};
     client->fastcgi = fastcgi_open(fd, buffered);
@@ -108,15 +66,13 @@ void clients_add(struct clients *clients, int fd, const struct buf *buffered)
     atomic_fetch_add(&clients->score->open_connections, 1);
     if (epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_errno(LOG_ERROR, "worker", "epoll_ctl");
-        close_client(client);
+        client_close(client);
     } else if (buffered->length > 0) {
-        poll_and_serve(client); /* no event comes for bytes that are not in the socket */
+        client_poll_and_serve(client); /* no event comes for bytes that are not in the socket */
     }
 }
 
-/* Arms its socket again. With EPOLLET an event that came while the client did not read is lost;
- * EPOLL_CTL_MOD reports it once more. */
-static void rearm(struct client *client, uint32_t events)
+void client_rearm(struct client *client, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = &client->watch};
 
@@ -127,9 +83,9 @@ static void rearm(struct client *client, uint32_t events)
 static void close_gently(struct client *client)
 {
     if (fastcgi_begin_closing(client->fastcgi)) {
-        enter(client, CLIENT_CLOSING, CLIENT_SEND_TIMEOUT_MS);
+        client_enter(client, CLIENT_CLOSING, CLIENT_SEND_TIMEOUT_MS);
     } else {
-        close_client(client);
+        client_close(client);
     }
 }
 
@@ -143,30 +99,30 @@ static void wait_for_next(struct client *client)
     bool was_answering = client->stage == CLIENT_SENDING;
     bool has_more = fastcgi_has_more(client->fastcgi);
 
-    enter(client, CLIENT_IDLE, 0);
+    client_enter(client, CLIENT_IDLE, 0);
     if (was_answering || has_more || client->has_missed_event) {
         client->has_missed_event = has_more;
-        rearm(client, has_more ? EVENTS | EPOLLOUT : EVENTS);
+        client_rearm(client, has_more ? CLIENT_EVENTS | EPOLLOUT : CLIENT_EVENTS);
     }
 }
 
-static void sent(struct client *client, enum fastcgi_sent how)
+void client_sent(struct client *client, enum fastcgi_sent how)
 {
     if (how == FASTCGI_UNSENT) {
         if (client->stage != CLIENT_SENDING) {
-            enter(client, CLIENT_SENDING, CLIENT_SEND_TIMEOUT_MS);
-            rearm(client, EVENTS | EPOLLOUT);
+            client_enter(client, CLIENT_SENDING, CLIENT_SEND_TIMEOUT_MS);
+            client_rearm(client, CLIENT_EVENTS | EPOLLOUT);
         }
     } else if (how == FASTCGI_SENT && fastcgi_is_reusable(client->fastcgi)) {
         wait_for_next(client);
     } else if (how == FASTCGI_SENT && fastcgi_may_have_unread(client->fastcgi)) {
         close_gently(client);
     } else {
-        close_client(client);
+        client_close(client);
     }
 }
 
-static void count(struct client *client)
+void client_count(struct client *client)
 {
     const struct exchange *exchange = &client->exchange;
 
@@ -174,87 +130,18 @@ static void count(struct client *client)
                 exchange->took_us, exchange->database_us);
 }
 
-static void answer(struct client *client)
+void client_answer(struct client *client)
 {
     struct exchange *exchange = &client->exchange;
     const char *head, *body;
     size_t head_length, body_length;
 
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
-    count(client); /* before the client can read it, and then the counts */
+    client_count(client); /* before the client can read it, and then the counts */
     enum fastcgi_sent how = fastcgi_answer(client->fastcgi, head, head_length, body, body_length);
     exchange_log(exchange);
     exchange_release(exchange);
-    sent(client, how);
-}
-
-/* --- streams --- */
-
-static struct client *client_of(struct stream *stream)
-{
-    return (struct client *)(void *)((char *)stream - offsetof(struct client, stream));
-}
-
-static void stream_stalled(struct stream *stream, bool is_stalled)
-{
-    rearm(client_of(stream), is_stalled ? EVENTS | EPOLLOUT : EVENTS);
-}
-
-static void stream_ended(struct stream *stream)
-{
-    close_client(client_of(stream));
-}
-
-/* Ends the response, which is complete then, unless its peer does not read. */
-static void end_stream(struct client *client)
-{
-    bool is_stalled = client->stream.state == STREAM_STALLED;
-
-    finish_stream(client);
-    enum fastcgi_sent how = is_stalled ? FASTCGI_BROKEN : fastcgi_end(client->fastcgi);
-    enter(client, CLIENT_IDLE, 0);
-    client->has_missed_event = true;
-    sent(client, how == FASTCGI_SENT ? FASTCGI_SENT : FASTCGI_BROKEN);
-}
-
-static void open_stream(struct client *client)
-{
-    struct exchange *exchange = &client->exchange;
-    struct streams *streams = &client->clients->streams;
-    const char *head, *body;
-    size_t head_length, body_length;
-
-    if (!streams_admit(streams)) {
-        exchange_refuse_stream(exchange);
-    }
-    if (!exchange->response.is_stream || exchange->request.method == METHOD_HEAD) {
-        answer(client);
-        return;
-    }
-    exchange_answer(exchange, &head, &head_length, &body, &body_length);
-    count(client);
-    enter(client, CLIENT_STREAMING, 0);
-    bool is_open = streams_add(streams, &client->stream, client->fastcgi, head, head_length,
-                               exchange->request.last_event_id);
-    exchange_trim(exchange);
-    if (!is_open) {
-        close_client(client);
-    } else if (streams->is_leaving) {
-        end_stream(client);
-    }
-}
-
-/* What comes while the stream is open: the peer leaves or aborts it, or reads again. A peer that
- * closes one half only leaves as well. */
-static void stream_ready(struct client *client, uint32_t events)
-{
-    bool has_left = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
-
-    if (has_left || ((events & EPOLLOUT) != 0 && !streams_flush(&client->stream))) {
-        close_client(client);
-    } else if (fastcgi_poll_abort(client->fastcgi) == FASTCGI_ABORTED) {
-        end_stream(client);
-    }
+    client_sent(client, how);
 }
 
 static void take_result(void *context, const struct result *result, const struct cache_info *info)
@@ -262,7 +149,7 @@ static void take_result(void *context, const struct result *result, const struct
     struct client *client = context;
 
     exchange_result(&client->exchange, result, info);
-    answer(client);
+    client_answer(client);
 }
 
 /* --- serving --- */
@@ -272,7 +159,7 @@ static void proceed(struct client *client, enum decision decision)
     score_set(client->clients->score, WORKER_BUSY, client->exchange.route);
     switch (decision) {
     case DECISION_ASK:
-        enter(client, CLIENT_QUERYING, 0);
+        client_enter(client, CLIENT_QUERYING, 0);
         client->exchange.statement.asked_us = client->exchange.started_us;
         client->exchange.submission = (struct submission){
             .statement = &client->exchange.statement,
@@ -283,15 +170,15 @@ static void proceed(struct client *client, enum decision decision)
         service_submit(client->clients->service, &client->exchange.submission);
         break;
     case DECISION_STREAM:
-        open_stream(client);
+        client_open_stream(client);
         break;
     case DECISION_WAIT:
         if (client->stage != CLIENT_AWAITING_KEYS) {
-            enter(client, CLIENT_AWAITING_KEYS, CLIENT_KEYS_WAIT_MS);
+            client_enter(client, CLIENT_AWAITING_KEYS, CLIENT_KEYS_WAIT_MS);
         }
         break;
     case DECISION_RESPOND:
-        answer(client);
+        client_answer(client);
         break;
     }
 }
@@ -306,7 +193,7 @@ static void serve(struct client *client, enum status arrived)
 
     char **parameters = fastcgi_begin(client->fastcgi);
     if (parameters == NULL) {
-        close_client(client);
+        client_close(client);
         return;
     }
     if (arrived == STATUS_OK) {
@@ -334,7 +221,7 @@ static bool adopt_left(struct client *client)
 
     if (fd >= 0) {
         clients_add(client->clients, fd, &buffered);
-        close_client(client);
+        client_close(client);
     }
     buf_release(&buffered);
     return fd >= 0;
@@ -346,12 +233,12 @@ static void act(struct client *client, enum fastcgi_state state)
     switch (state) {
     case FASTCGI_IDLE:
         if (client->stage == CLIENT_READING) {
-            enter(client, CLIENT_IDLE, 0); /* the bytes were no request, or it was aborted */
+            client_enter(client, CLIENT_IDLE, 0); /* the bytes were no request, or it was aborted */
         }
         break;
     case FASTCGI_PARTIAL:
         if (client->stage == CLIENT_IDLE) {
-            enter(client, CLIENT_READING, client->clients->service->config->request_timeout);
+            client_enter(client, CLIENT_READING, client->clients->service->config->request_timeout);
         }
         break;
     case FASTCGI_READY:
@@ -369,12 +256,12 @@ static void act(struct client *client, enum fastcgi_state state)
         }
         break;
     case FASTCGI_GONE:
-        close_client(client);
+        client_close(client);
         break;
     }
 }
 
-static void poll_and_serve(struct client *client)
+void client_poll_and_serve(struct client *client)
 {
     bool answerable;
 
@@ -397,14 +284,14 @@ static void abandon(struct client *client, bool has_left)
         return;
     }
     exchange_abandon(&client->exchange);
-    count(client);
+    client_count(client);
     if (has_left) {
-        close_client(client);
+        client_close(client);
     } else {
         enum fastcgi_sent how = fastcgi_end(client->fastcgi);
 
         exchange_release(&client->exchange);
-        sent(client, how);
+        client_sent(client, how);
     }
 }
 
@@ -420,23 +307,23 @@ static void ready(void *of, uint32_t events)
             /* The peer has told its client that there was no answer, so its request is not run. A
              * server that left a connection here has closed its end as well. */
             if (!adopt_left(client)) {
-                close_client(client);
+                client_close(client);
             }
         } else {
-            poll_and_serve(client);
+            client_poll_and_serve(client);
         }
         break;
     case CLIENT_STREAMING:
-        stream_ready(client, events);
+        client_stream_ready(client, events);
         break;
     case CLIENT_SENDING:
         if (has_left || (events & EPOLLOUT) != 0) {
-            sent(client, fastcgi_send_rest(client->fastcgi));
+            client_sent(client, fastcgi_send_rest(client->fastcgi));
         }
         break;
     case CLIENT_CLOSING:
         if (has_left || !fastcgi_discard(client->fastcgi)) {
-            close_client(client);
+            client_close(client);
         }
         break;
     default:
@@ -465,7 +352,7 @@ static void expire_arriving(struct client *client)
     }
 }
 
-static void resume(struct client *client, bool may_wait_on)
+void client_resume(struct client *client, bool may_wait_on)
 {
     proceed(client, exchange_resume(&client->exchange, may_wait_on));
 }
@@ -482,13 +369,13 @@ static void check_time(struct client *client, int64_t now_ms, bool has_new_keys)
         break;
     case CLIENT_AWAITING_KEYS:
         if (is_late || has_new_keys) {
-            resume(client, !is_late);
+            client_resume(client, !is_late);
         }
         break;
     case CLIENT_SENDING:
     case CLIENT_CLOSING:
         if (is_late) {
-            close_client(client);
+            client_close(client);
         }
         break;
     default:
@@ -497,7 +384,7 @@ static void check_time(struct client *client, int64_t now_ms, bool has_new_keys)
 }
 
 /* Whether there is a client with a request whose time is measured here. */
-static bool is_timing_requests(const struct clients *clients)
+bool clients_are_timing(const struct clients *clients)
 {
     return clients->in_stage[CLIENT_READING] + clients->in_stage[CLIENT_AWAITING_KEYS] +
                clients->in_stage[CLIENT_SENDING] >
@@ -506,7 +393,7 @@ static bool is_timing_requests(const struct clients *clients)
 
 static bool is_timing(const struct clients *clients)
 {
-    return is_timing_requests(clients) || clients->in_stage[CLIENT_CLOSING] > 0;
+    return clients_are_timing(clients) || clients->in_stage[CLIENT_CLOSING] > 0;
 }
 
 static bool update_keys_version(struct clients *clients)
@@ -561,103 +448,10 @@ int clients_wait_ms(const struct clients *clients)
     return clock_sooner(own_wait_ms(clients), streams_wait_ms(&clients->streams));
 }
 
-/* --- leaving --- */
-
-bool clients_are_busy(const struct clients *clients)
-{
-    return is_timing_requests(clients) || clients->in_stage[CLIENT_QUERYING] > 0;
-}
-
-void clients_poll(struct clients *clients)
-{
-    for (struct client *client = clients->first, *next; client != NULL; client = next) {
-        next = client->next;
-        if (client->stage == CLIENT_IDLE || client->stage == CLIENT_READING) {
-            poll_and_serve(client);
-        }
-    }
-}
-
-void clients_end_streams(struct clients *clients)
-{
-    clients->streams.is_leaving = true;
-    for (struct client *client = clients->first, *next; client != NULL; client = next) {
-        next = client->next;
-        if (client->stage == CLIENT_STREAMING) {
-            end_stream(client);
-        }
-    }
-}
-
-void clients_stop_awaiting_keys(struct clients *clients)
-{
-    for (struct client *client = clients->first, *next; client != NULL; client = next) {
-        next = client->next;
-        if (client->stage == CLIENT_AWAITING_KEYS) {
-            resume(client, false);
-        }
-    }
-}
-
-typedef bool client_giver(const struct clients *clients, const void *to, int fd,
-                          const struct buf *buffered);
-
-/* Gives away whatever is not being served. False, errno says why: that did not work for all. */
-static bool give_away(struct clients *clients, client_giver *give, const void *to)
-{
-    int failure = 0;
-
-    for (struct client *client = clients->first, *next; client != NULL; client = next) {
-        int fd = fastcgi_fd(client->fastcgi);
-        struct buf buffered = {0};
-
-        next = client->next;
-        if (client->stage != CLIENT_IDLE && client->stage != CLIENT_READING) {
-            continue;
-        }
-        fastcgi_buffered(client->fastcgi, &buffered);
-        epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        if (give(clients, to, fd, &buffered)) {
-            close_client(client);
-        } else {
-            struct epoll_event event = {.events = EVENTS, .data.ptr = &client->watch};
-
-            failure = errno;
-            epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-        }
-        buf_release(&buffered);
-    }
-    errno = failure;
-    return failure == 0;
-}
-
-static bool give_to_worker(const struct clients *clients, const void *to, int fd,
-                           const struct buf *buffered)
-{
-    return handover_give(to, fd, buffered, clients->service->config->drain_timeout);
-}
-
-static bool leave_in_socket(const struct clients *clients, const void *to, int fd,
-                            const struct buf *buffered)
-{
-    (void)clients;
-    return handover_leave(*(const int *)to, fd, buffered);
-}
-
-void clients_hand_over(struct clients *clients, const struct handover *handover)
-{
-    give_away(clients, give_to_worker, handover);
-}
-
-bool clients_leave(struct clients *clients, int listen_fd)
-{
-    return give_away(clients, leave_in_socket, &listen_fd);
-}
-
 void clients_close(struct clients *clients)
 {
     while (clients->first != NULL) {
-        close_client(clients->first);
+        client_close(clients->first);
     }
     streams_release(&clients->streams);
 }
