@@ -18,7 +18,7 @@ NULL = "nullif(:none, 'none')"
 LIVE = r"\set n 10 * random(0, :rows / 10 - 1) + random(1, 9)"
 AUTHOR = r"\set n random(1, 1000)"
 SCRIPTS = {
-    "home": ("", (":limit", NULL, NULL)),
+    "home": ("", (":limit", f"{NULL}::bigint", f"{NULL}::uuid")),
     "show": (LIVE, ("md5('activity ' || :n)", NULL, NULL, NULL)),
     "create": (AUTHOR, ("gen_random_uuid()", NULL, "('bench' || :n)", ":message", ":ttl")),
 }
