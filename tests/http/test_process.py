@@ -115,11 +115,14 @@ def test_the_fetcher_gets_no_secret(start_pool, database, tmp_path):
         fetcher=f"{CRUDDURD.rpartition('/')[0]}/cruddur-fetch-keys",
     )  # fmt: skip
 
-    def fetcher():
+    def environment():
+        """Empty between the master's fork and the end of the fetcher's exec, in which the kernel sets the new environment last."""
         found = [process.pid for process in pool.daemon.children() if process.name.startswith("cruddur-fetch")]
-        return found and os.readlink(f"/proc/{found[0]}/exe").endswith("/cruddur-fetch-keys") and found[0]
+        if not found or not os.readlink(f"/proc/{found[0]}/exe").endswith("/cruddur-fetch-keys"):
+            return b""
+        return pathlib.Path(f"/proc/{found[0]}/environ").read_bytes()
 
-    variables = pathlib.Path(f"/proc/{eventually(fetcher, what='the fetcher')}/environ").read_bytes().split(b"\0")
+    variables = eventually(environment, what="the fetcher's environment").split(b"\0")
     assert {variable.partition(b"=")[0] for variable in variables} <= {b"", b"PATH", b"HOME", b"TZ", b"LC_ALL", b"ASAN_OPTIONS",
                                                                        b"UBSAN_OPTIONS", b"LSAN_OPTIONS"}  # fmt: skip
     assert b"TZ=UTC" in variables
