@@ -100,8 +100,8 @@ static void refuse_program(struct supervisor *supervisor)
 {
     counter_add(&supervisor->pool.scoreboard->reloads_refused, 1);
     log_message(LOG_ERROR, "supervisor",
-                "HUP: the new program does not start, or refuses its settings or templates; "
-                "the old one stays");
+                "HUP: the new program does not start, or refuses its settings or templates or this "
+                "one's inheritance; the old one stays");
 }
 
 static void try_program(struct supervisor *supervisor)

@@ -4,8 +4,8 @@
  *
  * The variable has a format number, the descriptors, the listening socket's properties, the key
  * fetcher's pid, and for each worker its pid, number and state. Only numbers are in it, so it
- * needs no quoting. The trial does not compare the formats, so a new program must read the old
- * format too. The shared memory is not inherited, because its layout differs from version to
+ * needs no quoting. The trial is told the same format number, and a program that reads another
+ * format refuses it. The shared memory is not inherited, because its layout differs from version to
  * version: a new scoreboard starts from zero. */
 #include "master/upgrade.h"
 
@@ -32,7 +32,7 @@ static const char ANSWER[] = "cruddurd can run\n";
 
 enum {
     TRIAL_MS = 60000, /* for the trial to end by itself */
-    FORMAT = 1,       /* of the inheritance */
+    FORMAT = 1,       /* of the inheritance; raised when another program would not understand it */
     INHERITED_FDS = 5
 };
 
@@ -76,13 +76,13 @@ bool upgrade_is_due(const struct upgrade *upgrade)
 __attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
                                                int answer_fd)
 {
-    char number[16];
+    char numbers[32];
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    snprintf(number, sizeof number, "%d", answer_fd);
-    if (fcntl(answer_fd, F_SETFD, 0) == 0 && setenv(TRIAL, number, 1) == 0) {
+    snprintf(numbers, sizeof numbers, "%d %d", answer_fd, FORMAT);
+    if (fcntl(answer_fd, F_SETFD, 0) == 0 && setenv(TRIAL, numbers, 1) == 0) {
         execve(upgrade->program, argv, environ);
     }
     log_errno(LOG_ERROR, "supervisor", "%s", upgrade->program);
@@ -191,22 +191,6 @@ bool upgrade_is_trial(void)
     return getenv(TRIAL) != NULL;
 }
 
-int upgrade_stand_trial(const struct config *config)
-{
-    int answer_fd = (int)strtol(getenv(TRIAL), NULL, 10);
-    struct catalog *catalog = routes_load_catalog(config->sql_dir);
-    bool good = catalog != NULL &&
-                write(answer_fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)sizeof ANSWER - 1;
-
-    catalog_free(catalog);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-bool upgrade_is_inherited(void)
-{
-    return getenv(INHERITANCE) != NULL;
-}
-
 /* The next number. False when there is none. */
 static bool next_number(const char **text, uint64_t *number)
 {
@@ -216,6 +200,31 @@ static bool next_number(const char **text, uint64_t *number)
     bool is_one = end != *text;
     *text = end;
     return is_one;
+}
+
+int upgrade_stand_trial(const struct config *config)
+{
+    const char *text = getenv(TRIAL);
+    uint64_t answer_fd, format;
+
+    if (!next_number(&text, &answer_fd) || !next_number(&text, &format) || format != FORMAT) {
+        log_message(LOG_ERROR, "supervisor",
+                    "inheritance_unknown: the running program's inheritance does not have the "
+                    "format %d, which this program reads: restart instead of HUP",
+                    FORMAT);
+        return EXIT_FAILURE;
+    }
+    struct catalog *catalog = routes_load_catalog(config->sql_dir);
+    bool good = catalog != NULL &&
+                write((int)answer_fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)sizeof ANSWER - 1;
+
+    catalog_free(catalog);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool upgrade_is_inherited(void)
+{
+    return getenv(INHERITANCE) != NULL;
 }
 
 static bool inherit_fds(const char **text, int fds[static INHERITED_FDS])

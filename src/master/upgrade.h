@@ -4,11 +4,11 @@
  *
  *     HUP, and another file is installed → trial → execution → a reload of the old workers
  *
- * The trial is a process that executes the new program, which reads settings and templates and
- * answers that it can run. Without that answer nothing changes. An environment variable says which
- * descriptors and workers the next program inherits. What two versions have in common is the format
- * of that variable, of the handover queue (handover.h), and the signals of a worker
- * (worker.h). */
+ * The trial is a process that executes the new program, which compares the format of the
+ * inheritance with its own, reads settings and templates and answers that it can run. Without that
+ * answer nothing changes. An environment variable says which descriptors and workers the next
+ * program inherits. What two versions have in common is the format of that variable, of the
+ * handover queue (handover.h), and the signals of a worker (worker.h). */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
 
@@ -53,7 +53,8 @@ void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct li
 /* Whether this process is a trial. */
 bool upgrade_is_trial(void);
 
-/* Answers that the program can run if the templates are right. The exit status of the trial. */
+/* Answers that the program can run if it understands the inheritance of the running one and the
+ * templates are right. The exit status of the trial. */
 int upgrade_stand_trial(const struct config *config);
 
 /* Whether an earlier program of this process has left something. */

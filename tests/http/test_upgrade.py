@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -17,6 +18,8 @@ WORKERS = 3
 UPGRADES = 4
 LATER = 40  # answers
 TAKEN, REFUSED, UNFIT = "has taken over", "the old one stays", "the old set stays"
+FORMAT = 1  # of the inheritance, in src/master/upgrade.c
+UNKNOWN = "inheritance_unknown"
 
 
 class Installed(Service):
@@ -158,6 +161,52 @@ def test_a_bad_program_leaves_the_old_one_serving(service, kind):
     assert 'cruddur_reloads_total{result="refused"} 1' in service.get("/metrics").body.decode()
     service.upgrade()  # to a good one
     assert service.get("/readyz").status == 200
+
+
+def stand_trial(*numbers):
+    """What the program answers on its standard output, as the trial of a program that passes on a format."""
+    return subprocess.run(
+        [CRUDDURD, "--identity", "handle", "--listen", "tcp:127.0.0.1:0", "--sql-dir", SQL],
+        env={"_CRUDDURD_TRIAL": " ".join(map(str, (1, *numbers))), "CONNECTION_URL": "postgresql:///none"}, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+def test_the_format_that_the_program_reads_passes_the_trial():
+    trial = stand_trial(FORMAT)
+    assert (trial.returncode, trial.stdout) == (0, "cruddurd can run\n")
+    assert UNKNOWN not in trial.stderr
+
+
+@pytest.mark.parametrize("numbers", [(), (FORMAT - 1,), (FORMAT + 1,), ("x",)])
+def test_any_other_format_fails_the_trial(numbers):
+    """No number: of a program that does not compare formats."""
+    trial = stand_trial(*numbers)
+    assert (trial.returncode, trial.stdout) == (1, "")
+    assert f"{UNKNOWN}: the running program's inheritance does not have the format {FORMAT}" in trial.stderr
+
+
+def install_between(service, before):
+    """The same program, behind a script that runs before it."""
+    real = service.program.with_name("real")
+    install(real)
+    install_script(service.program, f'#!/bin/sh\n{before}\nexec {real} "$@"\n')
+
+
+def test_the_trial_is_told_the_format_that_is_passed_on(service, folder):
+    install_between(service, f'echo "${{_CRUDDURD_TRIAL:-}}" >>{folder}/trial\necho "${{_CRUDDURD_INHERITANCE:-}}" >>{folder}/inheritance')
+    service.hup(TAKEN)
+    (told, _), (_, passed_on) = (folder / "trial").read_text().splitlines(), (folder / "inheritance").read_text().splitlines()
+    assert (told.split()[1], passed_on.split()[0]) == (str(FORMAT), str(FORMAT))
+    assert service.create().status == 200
+
+
+def test_a_program_that_reads_another_format_is_refused(service):
+    before = service.wait_for_workers(WORKERS)
+    install_between(service, f'[ -z "${{_CRUDDURD_TRIAL:-}}" ] || export _CRUDDURD_TRIAL="${{_CRUDDURD_TRIAL% *}} {FORMAT + 1}"')
+    service.hup(REFUSED)
+    assert UNKNOWN in service.log.text
+    assert service.daemon.workers() == before
+    assert service.create().status == 200
 
 
 def test_a_program_that_may_not_be_executed(service):
