@@ -163,21 +163,16 @@ enum decision social_followers(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-const struct statement_def SOCIAL_LIKES = {
-    .name = "social/likes",
-    .parameters = {"sub", "viewer", "uuid", "limit", "after_us", "after_uuid"},
+const struct statement_def SOCIAL_MARKS = {
+    .name = "social/marks",
+    .parameters = {"sub", "viewer", "kind", "uuid", "limit", "after_us", "after_uuid"},
 };
 
-const struct statement_def SOCIAL_REPOSTS = {
-    .name = "social/reposts",
-    .parameters = {"sub", "viewer", "uuid", "limit", "after_us", "after_uuid"},
-};
-
-static enum decision list_of_activity(const struct statement_def *def, struct call *call,
-                                      struct statement *statement)
+static enum decision list_marks(const char *kind, struct call *call, struct statement *statement)
 {
-    *statement = statement_of(def);
+    *statement = statement_of(&SOCIAL_MARKS);
     author_bind_viewer(statement, call);
+    statement_bind(statement, "kind", kind);
     statement_bind(statement, "uuid", call->request->capture[0]);
     endpoint_bind_page(statement, &call->page);
     return DECISION_ASK;
@@ -187,14 +182,14 @@ enum decision social_likes(struct call *call, struct response *response,
                            struct statement *statement)
 {
     (void)response;
-    return list_of_activity(&SOCIAL_LIKES, call, statement);
+    return list_marks("like", call, statement);
 }
 
 enum decision social_reposts(struct call *call, struct response *response,
                              struct statement *statement)
 {
     (void)response;
-    return list_of_activity(&SOCIAL_REPOSTS, call, statement);
+    return list_marks("repost", call, statement);
 }
 
 static enum decision list_for_caller(const struct statement_def *def, struct call *call,

@@ -34,8 +34,7 @@ extern const struct statement_def SOCIAL_FOLLOW;
 extern const struct statement_def SOCIAL_BLOCK;
 extern const struct statement_def SOCIAL_MUTE;
 extern const struct statement_def SOCIAL_HIDDEN; /* of home, see viewers.h */
-extern const struct statement_def SOCIAL_LIKES;
-extern const struct statement_def SOCIAL_REPOSTS;
+extern const struct statement_def SOCIAL_MARKS;
 extern const struct statement_def SOCIAL_FOLLOWERS;
 extern const struct statement_def SOCIAL_FOLLOWING;
 extern const struct statement_def SOCIAL_FOLLOWING_SINCE;
