@@ -1201,35 +1201,6 @@ as $$
     )
 $$;
 
--- A row if the author has made "most" activities within the last hour (0: any number is allowed): in how many seconds there is room for
--- another one. Deleted and expired ones count until they are purged.
-create function full_hour(author uuid, most integer) returns table (retry_after_s integer)
-    language sql
-    stable
-    rows 1
-as $$
-    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
-    from (
-        select created_at
-        from public.activities
-        where user_uuid = author
-            and reply_to_activity_uuid is null
-            and created_at > now() - interval '1 hour'
-            and created_at <= now()
-        union all
-        select created_at
-        from public.activities
-        where user_uuid = author
-            and (reply_to_activity_uuid is null) is false
-            and created_at > now() - interval '1 hour'
-            and created_at <= now()
-        order by created_at desc
-        offset greatest(most - 1, 0)
-        limit 1
-    ) nth
-    where most > 0
-$$;
-
 -- How many rows behind its position a list is made of, expired and deleted ones included: of all users' posts, and of one user's posts,
 -- replies or reposts (which lie on a page of the table each). The service purges them within seconds, so a page is short only where
 -- the purge is off or behind; infra/ has an alert for that. doc/sql.md has what such a walk costs.
@@ -1472,7 +1443,6 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
-    full_hour(uuid, integer),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
@@ -2490,27 +2460,6 @@ create table reports (
 create index reports_reporter_idx on reports (reporter_uuid, created_at desc);
 create index reports_author_idx on reports (author_uuid);
 
--- As full_hour, for the reports of a user.
-create function full_report_hour(reporter uuid, most integer) returns table (retry_after_s integer)
-    language sql
-    stable
-    rows 1
-as $$
-    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
-    from (
-        select created_at
-        from public.reports
-        where reporter_uuid = reporter
-            and created_at > now() - interval '1 hour'
-            and created_at <= now()
-        order by created_at desc
-        offset greatest(most - 1, 0)
-        limit 1
-    ) nth
-    where most > 0
-$$;
-revoke all on function full_report_hour(uuid, integer) from public;
-
 -- A conversation of two people; there is one for each pair, the smaller uuid first. It is kept until both users
 -- are deleted; null is a deleted user.
 create table message_groups (
@@ -2628,26 +2577,69 @@ end
 $$;
 revoke all on function purge_messages(integer) from public;
 
--- Parts of the statements of sql/messages/, as above.
-create function full_message_hour(sender uuid, most integer) returns table (retry_after_s integer)
+-- A row if the author has made "most" rows of a table (activities, messages or reports) within the last hour (0: any number is allowed):
+-- in how many seconds there is room for another one. Deleted and expired ones count until they are purged.
+create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
     language sql
     stable
     rows 1
 as $$
     select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
     from (
-        select created_at
-        from public.messages
-        where user_uuid = sender
-            and created_at > now() - interval '1 hour'
-            and created_at <= now() + interval '2 seconds' -- see place_message
+        (
+            select created_at
+            from public.activities
+            where what = 'activities'
+                and user_uuid = author
+                and reply_to_activity_uuid is null
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            limit most
+        )
+        union all
+        (
+            select created_at
+            from public.activities
+            where what = 'activities'
+                and user_uuid = author
+                and (reply_to_activity_uuid is null) is false
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            limit most
+        )
+        union all
+        (
+            select created_at
+            from public.messages
+            where what = 'messages'
+                and user_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now() + interval '2 seconds' -- see place_message
+            order by created_at desc
+            limit most
+        )
+        union all
+        (
+            select created_at
+            from public.reports
+            where what = 'reports'
+                and reporter_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            limit most
+        )
         order by created_at desc
         offset greatest(most - 1, 0)
         limit 1
     ) nth
     where most > 0
 $$;
+revoke all on function full_hour(text, uuid, integer) from public;
 
+-- Parts of the statements of sql/messages/, as above.
 -- A user's conversations behind a position, the newest message first; at most 250 of each side of the pair.
 create function conversations(mine uuid, at timestamptz, id uuid)
     returns table (uuid uuid, other_uuid uuid, last_message_at timestamptz, moved_by xid8)
@@ -2674,7 +2666,7 @@ as $$
         limit 250
     )
 $$;
-revoke all on function full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid) from public;
+revoke all on function conversations(uuid, timestamptz, uuid) from public;
 
 -- Refuses new blank messages, as set_activity_search does. is_blank is not in the trigger's WHEN clause, which is planned again for
 -- each statement.
@@ -2868,7 +2860,8 @@ insert into applied_migrations (number, name, checksum) values
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
-    (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688');
+    (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688'),
+    (22, 'full_hour', '6219b1290d9bf9c08078ce71a322e1b7a7da5a70f5c3816656fd5b31b04216ec');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2952,7 +2945,7 @@ begin
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
             update (activity_uuid) on reports to cruddur_app;
         grant execute on function writer(text, text), missing_writer(text, text), release_hidden(integer),
-            full_report_hour(uuid, integer), has_replies(uuid, integer) to cruddur_app;
+            has_replies(uuid, integer) to cruddur_app;
         grant execute on function is_message_key_used(uuid), purge_messages(integer) to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
@@ -2969,14 +2962,14 @@ begin
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
-            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), full_hour(uuid, integer),
+            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
             heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
             search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
             profile(text, uuid, boolean), snapshot_of(text),
-            full_message_hour(uuid, integer), conversations(uuid, timestamptz, uuid),
+            conversations(uuid, timestamptz, uuid),
             settle(uuid, integer) to cruddur_app;
         grant execute on function event_uuid(text, uuid, uuid), take_back(text, uuid, uuid), settle_replies(uuid, integer), settle_threads(integer), renew_activities(integer), purge_step(integer) to cruddur_app;
     end if;

@@ -27,7 +27,7 @@ timely as (
 full_hour as (
     select hour.retry_after_s
     from me
-    cross join lateral public.full_hour(me.uuid, %(most)s) hour
+    cross join lateral public.full_hour('activities', me.uuid, %(most)s) hour
     where me.is_allowed
 ),
 created as (

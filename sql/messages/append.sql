@@ -28,7 +28,7 @@ conversation as (
 full_hour as (
     select hour.retry_after_s
     from allowed
-    cross join lateral public.full_message_hour(allowed.uuid, %(most)s) hour
+    cross join lateral public.full_hour('messages', allowed.uuid, %(most)s) hour
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message, expires_at)

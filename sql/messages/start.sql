@@ -46,7 +46,7 @@ contradiction as (
 full_hour as (
     select hour.retry_after_s
     from allowed
-    cross join lateral public.full_message_hour(allowed.uuid, %(most)s) hour
+    cross join lateral public.full_hour('messages', allowed.uuid, %(most)s) hour
 ),
 new_key as (
     select case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_message_key_used(%(uuid)s::uuid) else true end as is_it

@@ -25,7 +25,7 @@ wanted as (
 full_hour as (
     select hour.retry_after_s
     from allowed
-    cross join lateral public.full_report_hour(allowed.uuid, %(most)s) hour
+    cross join lateral public.full_hour('reports', allowed.uuid, %(most)s) hour
 ),
 reported as (
     insert into public.reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
