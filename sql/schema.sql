@@ -1981,7 +1981,7 @@ create index activities_created_at_idx on activities (created_at desc, uuid desc
 create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
 
 -- How many users, posts and replies were created in each quarter of an hour, which begins at "at" (a day of any time zone begins with a
--- quarter), or in each day in UTC once that is 60 days ago: the sum of its rows, so no write waits for another's. Up to
+-- quarter), or in each day in UTC once that is 400 days ago: the sum of its rows, so no write waits for another's. Up to
 -- growth_closed.until these are all of them; later ones are counted in their tables, and here only those that were deleted. A post
 -- counts for ever, a deleted user does not.
 create table growth (
@@ -1993,14 +1993,15 @@ create table growth (
 
 create index growth_at_idx on growth (at);
 
-create table growth_closed (
-    is_it boolean     not null default true,
-    until timestamptz not null,
-    constraint growth_closed_pkey primary key (is_it),
-    constraint growth_closed_is_it_check check (is_it)
-);
-
+create table growth_closed (until timestamptz not null);
+create unique index growth_closed_single_key on growth_closed ((true));
 insert into growth_closed (until) values ('-infinity');
+
+-- What is in the tables: a row for each user, post and reply.
+create view growth_rows as
+select created_at as at, 1 as users, 0 as posts, 0 as replies from users
+union all
+select created_at, 0, (reply_to_activity_uuid is null)::integer, (reply_to_activity_uuid is not null)::integer from activities;
 
 -- Counts a row that is added to a time that is closed, moved from or to one, or (a user) deleted from one. The JSON is for both tables.
 create function note_growth() returns trigger
@@ -2056,12 +2057,9 @@ begin
     end if;
     perform pg_advisory_xact_lock_shared(1668445540, 1);
     insert into public.growth (at, posts, replies)
-    select quarter, count(*) filter (where reply_to_activity_uuid is null), count(reply_to_activity_uuid)
-    from gone
-    cross join public.growth_closed
-    cross join lateral date_bin('15 minutes', created_at, 'epoch') quarter
-    where created_at >= until
-    group by quarter;
+    select date_bin('15 minutes', created_at, 'epoch'), (reply_to_activity_uuid is null)::integer, (reply_to_activity_uuid is not null)::integer
+    from gone, public.growth_closed
+    where created_at >= until;
     insert into public.used_keys (uuid)
     select uuid from gone where substr(uuid::text, 15, 1) = '5'
     on conflict (uuid) do update set gone_at = excluded.gone_at;
@@ -2158,70 +2156,47 @@ create trigger users_growth_moved
 
 create index users_created_at_idx on users (created_at);
 
--- Closes a day of growth, up to an hour ago at the latest: whatever is inserted has been committed by then. Whether there
--- is more to close. Deletes, and inserts of what is older, wait for its end.
+-- Closes a day of growth, up to an hour ago at the latest: whatever is inserted has been committed by then. Whether there is more to
+-- close. Deletes, and inserts of what is older, wait for its end. At most rows_most rows of growth that belong into one become one.
 create function close_growth() returns boolean
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant timestamptz := date_bin('15 minutes', now() - interval '1 hour', 'epoch');
-    begins timestamptz;
-    ends   timestamptz;
+    target    constant timestamptz := date_bin('15 minutes', now() - interval '1 hour', 'epoch');
+    rows_most constant integer     := 20000;
+    begins    timestamptz;
+    ends      timestamptz;
 begin
     perform pg_advisory_xact_lock(1668445540, 1);
     select until into begins from public.growth_closed;
-    ends := least(
-        (select min(created_at) from public.activities where created_at >= begins),
-        (select min(created_at) from public.users where created_at >= begins)
-    );
-    ends := least(date_bin('15 minutes', ends, 'epoch') + interval '1 day', target);
+    ends := least(date_trunc('day', (select min(at) from public.growth_rows where at >= begins), 'UTC') + interval '1 day', target);
     if ends <= begins then
         return false;
     end if;
+    with taken as (
+        delete from public.growth
+        where ctid = any (array(
+            select ctid
+            from public.growth
+            where at in (select at from public.growth group by at having count(*) > 1)
+                or (at < now() - interval '400 days' and at <> date_trunc('day', at, 'UTC'))
+            limit rows_most
+        ))
+        returning *
+    )
     insert into public.growth (at, users, posts, replies)
-    select quarter, sum(is_user), sum(is_post), sum(is_reply)
-    from (
-        select created_at, 1 as is_user, 0 as is_post, 0 as is_reply
-        from public.users
-        union all
-        select created_at, 0, (reply_to_activity_uuid is null)::integer, (reply_to_activity_uuid is not null)::integer
-        from public.activities
-    ) made
-    cross join lateral date_bin('15 minutes', created_at, 'epoch') quarter
-    where created_at >= begins
-        and created_at < ends
-    group by quarter;
+    select
+        case when at < now() - interval '400 days' then date_trunc('day', at, 'UTC') else date_bin('15 minutes', at, 'epoch') end as place,
+        sum(users), sum(posts), sum(replies)
+    from (table taken union all select * from public.growth_rows where at >= begins and at < ends) made
+    group by place;
     update public.growth_closed set until = ends;
     return ends < target;
 end
 $$;
-
--- Makes one row of those for the same quarter or, when they are 400 days old, for the same day in UTC: no answer
--- looks so far back.
-create function tidy_growth() returns void
-    language sql
-    security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-    with placed as (
-        select g.ctid as id, case when at < now() - interval '400 days' then date_trunc('day', at, 'UTC') else at end as place
-        from public.growth g
-    ),
-    taken as (
-        delete from public.growth g
-        using placed
-        where g.ctid = placed.id
-            and placed.place in (select place from placed group by place having count(*) > 1)
-        returning placed.place, g.users, g.posts, g.replies
-    )
-    insert into public.growth (at, users, posts, replies)
-    select place, sum(users), sum(posts), sum(replies)
-    from taken
-    group by place
-$$;
-revoke all on function note_growth(), note_gone_activities(), close_growth(), tidy_growth() from public;
+revoke all on function note_growth(), note_gone_activities(), close_growth() from public;
 
 -- What was purged since ever, and when a purge last came to its end. Only they write here, one at a time.
 create table purge_progress (
@@ -2433,7 +2408,6 @@ begin
     end if;
     -- Once a minute is enough, as every write makes the cached pages old.
     if exists (select from public.purge_progress where coalesce(finished_at < now() - interval '1 minute', true)) then
-        perform public.tidy_growth();
         perform public.note_purge_end();
     end if;
     return 0;
@@ -2861,7 +2835,8 @@ insert into applied_migrations (number, name, checksum) values
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
     (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688'),
-    (22, 'full_hour', '6219b1290d9bf9c08078ce71a322e1b7a7da5a70f5c3816656fd5b31b04216ec');
+    (22, 'full_hour', '6219b1290d9bf9c08078ce71a322e1b7a7da5a70f5c3816656fd5b31b04216ec'),
+    (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2949,7 +2924,7 @@ begin
         grant execute on function is_message_key_used(uuid), purge_messages(integer) to cruddur_app;
         grant select on growth, growth_closed, purge_progress to cruddur_app;
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
-        grant execute on function close_growth(), tidy_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
+        grant execute on function close_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
         grant execute on function may_follow(uuid, uuid, integer) to cruddur_app;
         grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),

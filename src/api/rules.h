@@ -16,7 +16,7 @@ enum {
     SEARCH_TERM_MAX_CHARS = 300,
     REASON_MAX_CHARS = 500, /* of a report */
     TIME_ZONE_MAX = 64,     /* bytes */
-    DAYS_MAX = 366,         /* of growth; tidy_growth in sql/schema.sql keeps more */
+    DAYS_MAX = 366,         /* of growth; close_growth in sql/schema.sql keeps more */
     RULES_BROKEN_MAX = 8
 };
 

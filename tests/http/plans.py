@@ -164,7 +164,6 @@ def load(database, users, activities):
         while is_left:  # as bin/db-purge does
             cursor.execute("select close_growth()")
             ((is_left,),) = cursor.fetchall()
-        cursor.execute("select tidy_growth()")
         cursor.execute("vacuum analyze")
 
 

@@ -74,7 +74,6 @@ def close(sql):
     """As bin/db-purge does."""
     while sql("select close_growth()") == [(True,)]:
         pass
-    sql("select tidy_growth()")
 
 
 def purge(sql):
@@ -320,6 +319,19 @@ def test_old_days_become_one_row_each(service, sql, post):
     close(sql)
     assert growth(service) == before
     assert sql("select count(*), sum(posts) from growth where posts > 0") == [(2, 10)]
+
+
+@pytest.mark.parametrize("rows, left", [(2, 1), (19_999, 1), (20_000, 1), (20_001, 2)])
+def test_rows_of_one_quarter_become_one(service, sql, rows, left):
+    """When the next quarter is closed, 20,000 of them at most (rows_most of close_growth); the others after that."""
+    sql("update growth_closed set until = now() - interval '2 hours'")
+    sql("insert into growth (at, posts) select date_bin('15 minutes', now() - interval '1 day', 'epoch'), n from generate_series(1, %s) n", rows)
+    before = growth(service)
+    for expected in (left, 1):
+        close(sql)
+        assert sql("select count(*), sum(posts) from growth where posts > 0") == [(expected, rows * (rows + 1) // 2)]
+        assert growth(service) == before
+        sql("update growth_closed set until = until - interval '15 minutes'")
 
 
 def test_what_is_closed_is_not_counted_again(service, sql):
