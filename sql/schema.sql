@@ -1340,7 +1340,7 @@ $$;
 
 -- The reposts of an activity by followed users at or before a position, in the order of a list: those that an earlier page had. Only
 -- those that were visible in the list's snapshot count (null: all that are now), of the newest 100.
-create function earlier_reposts(activity uuid, follower uuid, at timestamptz, id uuid, view pg_snapshot) returns table (user_uuid uuid)
+create function earlier_reposts(activity uuid, follower uuid, after_us bigint, after_uuid uuid, view pg_snapshot) returns table (user_uuid uuid)
     language sql
     stable
 as $$
@@ -1349,12 +1349,12 @@ as $$
         select user_uuid, created_at, written_by
         from public.reposts
         where activity_uuid = activity
-            and created_at >= at
+            and created_at >= public.page_time(after_us)
         order by created_at desc
         limit 100
     ) earlier
     where (view is null or public.was_seen(earlier.written_by, view))
-        and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (at, id)
+        and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (public.page_time(after_us), public.page_uuid(after_uuid))
         and (select true from public.follows where follower_uuid = follower and followed_uuid = earlier.user_uuid)
         and not public.hides(follower, true, earlier.user_uuid)
 $$;
@@ -1446,7 +1446,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
-    heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+    heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, bigint, uuid, pg_snapshot),
     search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
     profile(text, uuid, boolean),
     snapshot_of(text) from public;
@@ -2836,7 +2836,8 @@ insert into applied_migrations (number, name, checksum) values
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
     (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688'),
     (22, 'full_hour', '6219b1290d9bf9c08078ce71a322e1b7a7da5a70f5c3816656fd5b31b04216ec'),
-    (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad');
+    (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
+    (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -2941,7 +2942,7 @@ begin
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
-            heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, timestamptz, uuid, pg_snapshot),
+            heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, bigint, uuid, pg_snapshot),
             search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
             profile(text, uuid, boolean), snapshot_of(text),
             conversations(uuid, timestamptz, uuid),

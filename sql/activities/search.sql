@@ -1,21 +1,17 @@
 -- Summary: what fits a term, the newest of it, the best first
 -- Cost: how little of it there is among the newest, see below
--- Unexpired activities that fit a search, replies too: the newest of them, best first.
--- %(sub)s, %(viewer)s: the viewer, as in home.sql. %(term)s: what search_query (in schema.sql) takes. %(limit)s: rows, 1 to 200.
---
+-- Unexpired activities, replies too. %(sub)s, %(viewer)s: the viewer, as in home.sql. %(term)s: what search_query (in schema.sql) takes.
+-- %(limit)s: rows, 1 to 200.
 -- How often and how close together the words are there counts for up to 1, that the last one is there as a whole for 0.5, how
 -- new the activity is for 0.5 at most, which a day halves.
 --
 -- The search reads no more than it needs for 100 rows or a page, whichever is more ("enough"):
 -- 1. walk: the newest 1000 activities, without the index, until there are enough.
 -- 2. If the index would return fewer than 20 of these 1000, expired ones included, ladder: the index, for a limited time back, eight
---    times as long with each step, until there are enough (see search_step). The index is not used for more frequent words, because it
---    has no order and collects all rows before the first is read.
--- 3. Otherwise, or if more than the ladder reads was there, further: the next 5000 activities. The rows of a frequent word are among
---    them, unless most of them have expired and are not purged.
+--    times as long with each step, until there are enough (see search_step; of a frequent word it would collect too many rows).
+-- 3. Otherwise, or if more than the ladder reads was there, further: the next 5000 activities.
 -- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
 -- whose handle begins so.
--- (The selects around numbers and the limits of 1 are for the planner: no plan takes all of an author's, or all users.)
 with recursive viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)
 ),
@@ -73,22 +69,21 @@ further as materialized (
         and (select coalesce(max(seen) = 1000, true) from ladder)
     limit (select enough from asked)
 ),
-authors as materialized (
-    select uuid
-    from public.users
-    where folded_handle >= (select handle from asked)
-        and folded_handle < (select handle || chr(1114111) from asked)
-    order by folded_handle
-    limit 10
-),
 of_authors as (
     select newest.uuid, newest.created_at
     from asked
-    cross join authors
     cross join lateral (
-        select * from public.user_posts(authors.uuid, null, null, '-infinity', 200)
+        select uuid
+        from public.users
+        where folded_handle >= asked.handle
+            and folded_handle < asked.handle || chr(1114111)
+        order by folded_handle
+        limit 10
+    ) author
+    cross join lateral (
+        select * from public.user_posts(author.uuid, null, null, '-infinity', 200)
         union all
-        select * from public.user_replies(authors.uuid, null, null, 200)
+        select * from public.user_replies(author.uuid, null, null, 200)
         order by created_at desc, uuid desc
         limit 200
     ) newest
@@ -101,8 +96,7 @@ found as (
     select uuid, created_at from further
     union
     select a.uuid, a.created_at
-    from (select uuids from ladder order by rung desc limit 1) last
-    cross join unnest(last.uuids) climbed (uuid)
+    from unnest((select uuids from ladder order by rung desc limit 1)) climbed (uuid)
     cross join lateral public.activity(climbed.uuid) a
     union
     select uuid, created_at from of_authors

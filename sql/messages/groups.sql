@@ -9,8 +9,6 @@
 -- snapshot. A conversation that has a newer message since then keeps its position, so it is neither skipped nor shown twice.
 -- %(since)s: the snapshot of an earlier answer: only conversations with a newer message since then; null: all.
 -- Outcomes: ok, cursor_expired (see activities/since.sql), user_not_found, user_not_registered.
--- Each limit is directly at its table, so that the planner does not fetch and sort all conversations of a user. Conversations with
--- newer messages are looked for among the newest 500.
 with me as (
     select uuid from public.caller(%(sub)s, %(handle)s)
 ),
@@ -39,7 +37,7 @@ moved as (
     cross join asked
     cross join lateral public.conversations(me.uuid, asked.latest, public.page_uuid(null)) walked
     cross join lateral (
-        select newest.created_at
+        select max(newest.created_at) as created_at
         from (
             select created_at, written_by
             from public.messages
@@ -48,8 +46,6 @@ moved as (
             limit 200
         ) newest
         where public.was_seen(newest.written_by, asked.view)
-        order by newest.created_at desc
-        limit 1
     ) place
     where asked.view is not null
         and not public.was_seen(walked.moved_by, asked.view)
@@ -83,9 +79,6 @@ page as (
         order by created_at desc, uuid desc
         limit 1
     ) last
-    left join lateral (
-        select read_at from public.conversation_reads where message_group_uuid = mine.uuid and user_uuid = me.uuid limit 1
-    ) reached on true
     cross join lateral (
         select count(*) as unread
         from (
@@ -93,7 +86,9 @@ page as (
             from public.messages
             where user_uuid = mine.other_uuid
                 and message_group_uuid = mine.uuid
-                and created_at > coalesce(reached.read_at, '-infinity')
+                and created_at > coalesce(
+                    (select read_at from public.conversation_reads where message_group_uuid = mine.uuid and user_uuid = me.uuid), '-infinity'
+                )
                 and deleted_at is null
                 and public.is_live(expires_at)
             order by created_at

@@ -1,24 +1,20 @@
 -- Summary: a page of posts and reposts by the users that the caller follows
 -- Cost: the page; where the newest posts are by other users, the followed users, at most 1000 of them
--- (Users that the caller has muted, and reposts of what users wrote that are hidden from the caller, are left out.)
--- What the users that the caller follows posted and reposted and has not expired, newest first; replies only where reposted.
--- A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each activity is shown once, at the time of
--- its newest event (post or repost); reposters are all its reposters on the page. It is left out if one of its events was on an
--- earlier page: if the first page's snapshot has a newer repost. Of the reposts after that snapshot the newest 100 are read.
+-- What the users that the caller follows posted and reposted and has not expired, newest first; replies only where reposted; nothing by
+-- users that are hidden from the caller. A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each
+-- activity is shown once, at the time of its newest event (post or repost); reposters are all its reposters on the page. It is left out
+-- if one of its events was on an earlier page: if the first page's snapshot has a newer repost (see earlier_reposts).
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in
 -- activities/create.sql. Outcomes: ok, user_not_found, user_not_registered.
 -- 1. For more than 100 followed users, walked: the newest 2000 posts and reposts of all users, until a page of them is met.
 -- 2. If the page is not full, and for fewer followed users, heads: the newest event of each of them, 1000 at most. The limit-th of these
 --    is the oldest event that the page can have, so only users with something since then are read further (stepped).
--- Either has all events that are newer than its edge. The page ends at the older of the two edges, and next_key is that position: it may
--- have fewer rows than %(limit)s and a next page. (select true …) instead of exists: that one may become a hash of the whole table.
+-- Either has all events that are newer than its edge. The page ends at the older of the two edges, however few rows it then has.
 with me as materialized (
     select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
 asked as (
     select
-        public.page_time(%(after_us)s) as at,
-        public.page_uuid(%(after_uuid)s) as id,
         public.snapshot_of(%(view)s) as view,
         case when followed > 100 then 2000 else 0 end as walk_rows,
         case when followed between 1 and 1000 then 500 / least(followed, 100) else 0 end as head_rows
@@ -38,16 +34,15 @@ met as materialized (
     limit %(limit)s::integer + 1
 ),
 walk as materialized (
-    select
-        case
-            when walk_rows > 0 or head_rows = 0
-                then coalesce((select at from met offset %(limit)s::integer), (select at from walked offset greatest(walk_rows - 1, 0)), '-infinity')
-            else 'infinity'
-        end as edge
+    select coalesce(
+        (select at from met offset %(limit)s::integer),
+        (select at from walked offset greatest(walk_rows - 1, 0)),
+        case when walk_rows > 0 or head_rows = 0 then '-infinity'::timestamptz else 'infinity' end
+    ) as edge
     from asked
 ),
 heads as materialized (
-    select head.*
+    select head.user_uuid, head.is_repost, head.at, coalesce(head.last_at, '-infinity') as last_at
     from me
     cross join asked
     cross join walk
@@ -57,11 +52,10 @@ heads as materialized (
         and (select count(*) from met where at > walk.edge) < %(limit)s::integer
 ),
 oldest as materialized (
-    select greatest(
-        (select at from heads where at is not null order by at desc offset %(limit)s::integer - 1 limit 1),
-        (select max(last_at) from heads),
-        '-infinity'
-    ) as at
+    select
+        max(last_at) as last_at,
+        greatest((select at from heads where at is not null order by at desc offset %(limit)s::integer - 1 limit 1), max(last_at)) as at
+    from heads
 ),
 stepped as materialized (
     select heads.user_uuid, heads.is_repost, event.at, event.id, event.activity_uuid, public.is_live(event.expires_at) as is_live
@@ -75,13 +69,13 @@ edge as (
     select least(
         walk.edge,
         greatest(
-            (select max(last_at) from heads),
+            oldest.last_at,
             (select max(at) from (select min(at) as at from stepped group by user_uuid, is_repost
-                having count(*) > %(limit)s::integer and count(*) filter (where is_live) < %(limit)s::integer) filled),
-            (select '-infinity'::timestamptz from heads limit 1)
+                having count(*) > %(limit)s::integer and count(*) filter (where is_live) < %(limit)s::integer) filled)
         )
     ) as at
     from walk
+    cross join oldest
 ),
 newest as (
     select event.*
@@ -90,15 +84,13 @@ newest as (
     cross join me
     where event.at > edge.at
         and not public.hides(me.uuid, me.has_hidden, event.user_uuid)
-        and case
-            when me.has_hidden and event.is_repost
-                then not public.hides(me.uuid, true, (select user_uuid from public.activity(event.activity_uuid)))
-            else true
-        end
+        and (
+            not (me.has_hidden and event.is_repost)
+            or not public.hides(me.uuid, true, (select user_uuid from public.activity(event.activity_uuid)))
+        )
     order by event.at desc, event.id desc
     limit %(limit)s::integer
 ),
--- For each activity its newest event, and the users that reposted it in these events.
 gathered as (
     select
         activity_uuid,
@@ -117,7 +109,7 @@ select
         cross join asked
         cross join me
         cross join lateral public.event_card(event.activity_uuid, me.uuid, event.reposter_uuid, event.at, event.reposter_uuids) shown
-        where not exists (select from public.earlier_reposts(event.activity_uuid, me.uuid, asked.at, asked.id, asked.view))
+        where not exists (select from public.earlier_reposts(event.activity_uuid, me.uuid, %(after_us)s, %(after_uuid)s, asked.view))
     ) as body,
     coalesce(
         (select public.page_key(at, id) from newest order by at desc, id desc offset %(limit)s::integer - 1),
