@@ -1,5 +1,5 @@
-/* The settings' table: the name, variable, bounds and default of each, and how its value gets from
- * there into struct config. What is wrong is named on errors, and false returned. */
+/* How the settings' values get into struct config, and the texts about the settings. What is wrong
+ * is named on errors, and false returned. */
 #ifndef CRUDDUR_CONFIG_SETTINGS_H
 #define CRUDDUR_CONFIG_SETTINGS_H
 
