@@ -254,6 +254,13 @@ static const struct endpoint ENDPOINTS[] = {
      .access = ACCESS_CALLER,
      .takes_body = true,
      .outcomes = {WRITER_UNKNOWN, STATUS_FORBIDDEN}},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/profile",
+     .handle = users_delete,
+     .statements = {&USERS_DELETE},
+     .access = ACCESS_CALLER,
+     .takes_body = true,
+     .outcomes = {CALLER_UNKNOWN, STATUS_USER_HANDLE_MISMATCH}},
 
     {.method = METHOD_GET,
      .pattern = "/api/message_groups",

@@ -37,6 +37,7 @@ static const struct {
     [STATUS_CONTENT_TYPE_UNSUPPORTED] = {415, "content_type_unsupported"},
     [STATUS_TTL_BLANK] = {422, "ttl_blank"},
     [STATUS_USER_HANDLE_BLANK] = {422, "user_handle_blank"},
+    [STATUS_USER_HANDLE_MISMATCH] = {422, "user_handle_mismatch"},
     [STATUS_MESSAGE_BLANK] = {422, "message_blank"},
     [STATUS_MESSAGE_EXCEED_MAX_CHARS] = {422, "message_exceed_max_chars"},
     [STATUS_MESSAGE_EXCEED_MAX_CHARS_1024] = {422, "message_exceed_max_chars_1024"},

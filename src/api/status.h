@@ -83,7 +83,10 @@
 #define STATUS_MUTED_IS_MUTER STATUS_OF_API(54)
 #define STATUS_MUTES_EXCEED_MAX STATUS_OF_API(55)
 
-#define STATUS_COUNT STATUS_OF_API(56)
+/* The handle that confirms an account's deletion is another user's. */
+#define STATUS_USER_HANDLE_MISMATCH STATUS_OF_API(56)
+
+#define STATUS_COUNT STATUS_OF_API(57)
 
 int status_http(enum status status);         /* 200, 404 … */
 const char *status_code(enum status status); /* "ok", "not_found" … */

@@ -147,3 +147,38 @@ enum decision users_update(struct call *call, struct response *response,
     statement_bind(statement, "bio", bio);
     return DECISION_ASK;
 }
+
+const struct statement_def USERS_DELETE = {
+    .name = "users/delete",
+    .parameters = {"sub", "handle", "not_after"},
+    .lane = LANE_WRITE,
+};
+
+/* The caller's own handle from the body, which confirms that the account is to go. No default
+ * stands in for it. */
+static const char *confirming_handle(const struct call *call, struct broken *broken)
+{
+    const char *handle = NULL, *other = NULL;
+
+    if (!body_take(call->request, call->body, "user_handle", &handle) ||
+        !body_take(call->request, call->body, "handle", &other)) {
+        handle = other = NULL;
+    }
+    handle = handle == NULL ? other : handle;
+    rule_user_handle(handle, broken);
+    return handle;
+}
+
+enum decision users_delete(struct call *call, struct response *response,
+                           struct statement *statement)
+{
+    struct broken broken = {0};
+    const char *handle = confirming_handle(call, &broken);
+
+    if (broken.count > 0) {
+        return endpoint_refuse(call, &broken, response);
+    }
+    *statement = statement_of(&USERS_DELETE);
+    author_bind(statement, call, handle);
+    return DECISION_ASK;
+}

@@ -8,11 +8,13 @@ handler users_short;     /* uuid, handle and display name */
 handler users_suggested; /* users that the caller does not follow yet */
 handler users_feed;      /* profile and activities, a list */
 handler users_update;    /* one's own display_name and bio */
+handler users_delete;    /* the end of one's own account */
 
 extern const struct statement_def USERS_SHORT;
 extern const struct statement_def USERS_SUGGESTED;
 extern const struct statement_def USERS_FEED;
 extern const struct statement_def USERS_TIMELINE;
 extern const struct statement_def USERS_UPDATE;
+extern const struct statement_def USERS_DELETE;
 
 #endif

@@ -103,6 +103,26 @@ class Model:
     def read_up(self, reader, other):
         self.read[reader, other] = next(self.clock)
 
+    def leave(self, handle, name):
+        """The user is gone with all posts and marks. In conversations and of what was deleted before, the name is left as `name`; the handle is a new user's."""
+        for post in self.there():
+            if post.author == handle:
+                self.end(post)
+        for post in self.posts:
+            post.author = name if post.author == handle else post.author
+            post.mentioned -= {handle}
+            for marks in (post.likes, post.reposts):
+                marks.pop(handle, None)
+        for pair in [pair for pair in self.follows if handle in pair]:
+            del self.follows[pair]
+        self.told = {event: at for event, at in self.told.items() if handle not in event}
+        self.withdrawn = {event: kept for event, kept in self.withdrawn.items() if handle not in (*event, kept[2])}
+        self.known[handle] = 0
+        for message in self.messages:
+            message.sender = name if message.sender == handle else message.sender
+            message.receiver = name if message.receiver == handle else message.receiver
+        self.read = {tuple(name if each == handle else each for each in pair): at for pair, at in self.read.items() if pair[0] != handle}
+
     # --- what there is to see ---
 
     def there(self):
@@ -145,6 +165,8 @@ class Model:
         return [(other, left[-1].uuid, self.unread(handle, other)) for other, left in rows if left]
 
     def unread(self, handle, other):
+        if other not in self.handles:
+            return 0  # the user has left
         return sum(message.sender == other and message.at > self.read.get((handle, other), 0) for message in self.conversation(handle, other))
 
     def notifications(self, handle):

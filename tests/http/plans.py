@@ -457,6 +457,7 @@ def cases(database):
         ("users/timeline", "with many posts", {"handle": "user1", "week4": "f", "replies": "t", "reposts": "t", "limit": 50}),
         ("users/timeline", "with many posts, the last page", {"handle": "user1", "week4": "f", "replies": "t", "reposts": "t", "limit": 50} | last),
         ("users/update", "as it is", {"sub": "sub-7", "display_name": "Seven", "bio": ""}),
+        ("users/delete", "with many posts", {"sub": "sub-1", "handle": "user1"}),
         ("hooks/confirm", "somebody new", {"uuid": new, "event": EVENT}),
         ("messages/groups", "with everyone", {"sub": "sub-2", "limit": 50}),
         ("messages/groups", "with everyone, behind the last page", {"sub": "sub-2", "limit": 50} | past),

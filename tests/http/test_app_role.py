@@ -76,6 +76,13 @@ REFUSED = [
     "delete from reports",
     f"select hide_activities({SOMEBODY}, 1)",
     f"select show_activities(array[{POST}])",
+    # Who has left.
+    "select cognito_user_id from departures",
+    "update departures set due_at = now()",
+    "delete from departures",
+    f"select withdraw_activities({SOMEBODY}, 1)",
+    f"select forget_user({SOMEBODY}, 1)",
+    f"select take_back_marks({SOMEBODY}, 1)",
     # Who hides whom.
     "update blocks set user_uuid = gen_random_uuid()",
     "update mutes set user_uuid = gen_random_uuid()",
@@ -95,7 +102,7 @@ REFUSED = [
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
-                      "messages", "conversation_reads", "reports", "blocks", "mutes", "visibility", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
+                      "messages", "conversation_reads", "reports", "blocks", "mutes", "visibility", "departures", "growth", "growth_closed", "purge_progress", "applied_migrations", "environment")
     ),
     "select * from applied_migrations",
     "insert into applied_migrations (number, name, checksum) values (1000, 'x', 'x')",

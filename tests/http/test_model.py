@@ -22,6 +22,8 @@ HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
 # Word → who is mentioned by it.
 WORDS = {"hello": None, "@londo": "londo", "@BAYKO,": "bayko", "(@altbrown)": "altbrown", "x@andrewbrown.example": None, "@andrewbrown's": "andrewbrown"}
 EXPIRE = "update activities set expires_at = created_at + interval '1 microsecond' where uuid::text = any(%s)"
+LEFT = "update departures set due_at = now() where due_at < now() + interval '1 minute'"
+ENROL = "insert into users (handle, display_name, email, cognito_user_id) values (%s, 'Back', %s, %s)"
 PURGE = "select purge_expired(3)"  # a batch of bin/db-purge: the next one goes on where it ended
 
 
@@ -153,7 +155,10 @@ class Player:
         if not self.model.messages:
             return
         message = self.model.messages[number % len(self.model.messages)]
-        ((group,),) = self.service.database.sql("select message_group_uuid::text from messages where uuid = %s", message.uuid)
+        found = self.service.database.sql("select message_group_uuid::text from messages where uuid = %s", message.uuid)
+        if not found:
+            return  # both users have left
+        ((group,),) = found
         target = f"/api/messages/{group}/{message.uuid}"
         if message.sender == handle:
             self.expect(handle, "DELETE", target)
@@ -178,6 +183,20 @@ class Player:
         before = set(self.model.there())
         self.model.end(posts[number % len(posts)])
         self.service.database.sql(EXPIRE, [post.uuid for post in before - set(self.model.there())])
+
+    def leave(self, handle, _, number):
+        """And another one has the handle; of some the purge does only a part before that."""
+        sql = self.service.database.sql
+        self.expect(handle, "DELETE", "/api/profile", {"handle": HANDLES[HANDLES.index(handle) - 1]}, 422, ["user_handle_mismatch"])
+        self.expect(handle, "DELETE", "/api/profile", {"handle": handle})
+        self.expect(handle, "GET", "/api/message_groups", None, 403, ["user_not_registered"])
+        if number % 2:
+            sql(ENROL, handle, f"{handle}@example.com", f"mock-{handle}")
+        while sql(LEFT) or sql("select purge_step(2)") != [(0,)]:
+            pass
+        if not number % 2:
+            sql(ENROL, handle, f"{handle}@example.com", f"mock-{handle}")
+        self.model.leave(handle, f"left {next(self.model.clock)}")
 
     def purge(self, *_):
         self.service.database.sql(PURGE)
@@ -236,7 +255,7 @@ class Player:
     def check_conversations(self, handle, limit):
         rows = self.listed(handle, "/api/message_groups", limit)
         expected = self.model.conversations(handle)
-        assert [(row["handle"], row["unread"]) for row in rows] == [(other, unread) for other, _, unread in expected]
+        assert [(row["handle"], row["unread"]) for row in rows] == [(other if other in HANDLES else None, unread) for other, _, unread in expected]
         for row, (other, newest, _) in zip(rows, expected):
             messages = self.listed(handle, f"/api/messages/{row['uuid']}", limit)
             left = [message.uuid for message in self.model.conversation(handle, other)]
@@ -292,7 +311,7 @@ def service(cluster):
 
 # What makes something comes more often than what ends it.
 KINDS = ["post"] * 4 + ["reply"] * 5 + ["like"] * 4 + ["repost"] * 4 + ["follow"] * 4 + ["say"] * 4
-KINDS += ["unlike", "unrepost", "unfollow", "delete", "delete", "keep", "know", "expire", "purge", "unsay", "unsay", "read_up"]
+KINDS += ["unlike", "unrepost", "unfollow", "delete", "delete", "keep", "know", "expire", "purge", "unsay", "unsay", "read_up", "leave"]
 STEP = strategies.tuples(
     strategies.sampled_from(KINDS),
     strategies.sampled_from(HANDLES),

@@ -379,6 +379,7 @@ def _(call, service):
 
 
 simple("generic_403", user_handle=OTHER)
+simple("user_handle_mismatch", user_handle=OTHER)
 
 
 @recipe("not_yours")
@@ -525,14 +526,20 @@ def _(call, full):
     return call.send(full)
 
 
-@recipe("value_refused")
-def _(call, service):
-    """The author is deleted while the statement waits for just that."""
+def add_user(service):
+    """The handle of a new user, of whom the token's subject is "mock-" with it."""
     name = f"leaving{uuid.uuid4().hex}"
     service.database.run(
         "insert into users (handle, display_name, email, cognito_user_id) values (%s, %s, %s, %s)",
         name, name, f"{name}@example.com", f"mock-{name}",
     )  # fmt: skip
+    return name
+
+
+@recipe("value_refused")
+def _(call, service):
+    """The author is deleted while the statement waits for just that."""
+    name = add_user(service)
     call.headers |= bearer(service.token(name))
     with service.database.held(f"delete from users where handle = '{name}'") as cursor:
         asking = Asking(call.send, service)
@@ -691,6 +698,8 @@ def frozen_timeout(call, service):
 SPECIAL = {
     ("showMetrics", "generic_403"): ("service", lambda call, service: call.send(Client(service.port, source="127.0.0.2"))),
     ("checkReadiness", "database_timeout"): ("freezing", frozen_timeout),
+    ("deleteProfile", "user_handle_blank"): ("service", lambda call, service: call.spoil(handle=None).send(service)),
+    ("deleteProfile", "user_not_found"): ("service", lambda call, service: call.spoil(handle="nobody").anonymous().send(service)),
     ("confirmUser", "not_found"): ("strange", lambda call, service: call.send(service)),
 }
 
@@ -730,6 +739,10 @@ def succeed(operation, call, service):
         call.places["uuid"] = service.create_as(CALLER)["uuid"]
     if operation.id == "deleteMessage":
         call.places["uuid"] = sent(CALLER, OTHER, service)
+    if operation.id == "deleteProfile":
+        name = add_user(service)
+        call.headers |= bearer(service.token(name))
+        call.spoil(handle=name)
     return call.send(service)
 
 

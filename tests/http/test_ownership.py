@@ -10,7 +10,7 @@ OTHERS = ["andrewbrown", "altbrown"]
 HANDLES = [OWNER, PARTNER, *OTHERS]
 STRANGER = "stranger"  # a good token, but no user
 TABLES = ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups", "messages",
-          "conversation_reads", "reports", "blocks", "mutes")  # fmt: skip
+          "conversation_reads", "reports", "blocks", "mutes", "departures")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,8 @@ KNOW_AS_TOO = ("PUT", "/api/activities/notifications/read", {"handle": "{owner}"
 REPORT_AS = ("POST", "/api/activities/{elsewhere}/report", {"reason": "not me", "user_handle": "{owner}"})
 REPORT_AS_TOO = ("POST", "/api/activities/{elsewhere}/report", {"reason": "not me", "handle": "{owner}"})
 REPLY_AS = ("POST", "/api/activities/{post}/reply", {"message": "not me", "user_handle": "{owner}"})
+LEAVE_AS = ("DELETE", "/api/profile", {"user_handle": "{owner}"})
+LEAVE_AS_TOO = ("DELETE", "/api/profile", {"handle": "{owner}"})
 REPLY_AS_TOO = ("POST", "/api/activities/{post}/reply", {"message": "not me", "handle": "{owner}"})
 NAMING = [
     (method, path, {**body, field: "{owner}"})
@@ -119,6 +121,8 @@ TABLE = [
     (KNOW_AS_TOO, 403, "generic_403"),
     (REPORT_AS, 403, "generic_403"),
     (REPORT_AS_TOO, 403, "generic_403"),
+    (LEAVE_AS, 422, "user_handle_mismatch"),
+    (LEAVE_AS_TOO, 422, "user_handle_mismatch"),
     (REPLY_AS, 403, "generic_403"),
     (REPLY_AS_TOO, 403, "generic_403"),
     *((action, 403, "generic_403") for action in NAMING),
@@ -320,6 +324,6 @@ def test_the_owner_may(service):
     """Last, as the objects are gone then: the table's actions are all right for whom they belong to."""
     assert do(service, PARTNER, READ).status == do(service, PARTNER, WRITE).status == 200
     assert do(service, OWNER, KEEP_REPLY).json == ["reply_expires_with_parent"]
-    order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST, DELETE_MESSAGE]
+    order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST, DELETE_MESSAGE, LEAVE_AS, LEAVE_AS_TOO]
     for action in order:
         assert do(service, OWNER, action).status == 200, name(action)
