@@ -307,6 +307,16 @@ void settings_help(FILE *out)
                  "Exit status: 0 done, 1 failure, 2 a wrong setting.\n");
 }
 
+/* What a value of the setting looks like. */
+static void print_values(FILE *out, const struct setting *setting)
+{
+    fprintf(out, "# %s", setting->shape);
+    if (setting->kind == KIND_NUMBER) {
+        fprintf(out, ", %d to %d", setting->min, setting->max);
+    }
+    fprintf(out, "\n");
+}
+
 void settings_print(FILE *out)
 {
     fprintf(
@@ -321,6 +331,7 @@ void settings_print(FILE *out)
         }
         fprintf(out, "\n");
         print_help_lines(out, "# ", setting->help);
+        print_values(out, setting);
         fprintf(out, "#%s=%s\n", setting->variable,
                 setting->initial != NULL ? setting->initial : "");
     }

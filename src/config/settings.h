@@ -25,8 +25,8 @@ void settings_release(struct config *config);
 /* The help text, with every setting, its variable and its default. */
 void settings_help(FILE *out);
 
-/* A settings file for settings_take_file: every setting with its help as a comment. No line of it
- * sets anything; those with a default have that as their value. */
+/* A settings file for settings_take_file: every setting with its help and the form of its values as
+ * a comment. No line of it sets anything; those with a default have that as their value. */
 void settings_print(FILE *out);
 
 #endif

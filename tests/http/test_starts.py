@@ -13,7 +13,7 @@ import pytest
 import service as services
 from cluster import Database
 from daemon import run_once
-from places import CRUDDURD, SQL, IS_ROOT, Folder
+from places import CRUDDURD, IS_ROOT, SQL, TOP, Folder
 from ports import free_port
 from waiting import PATIENCE, Stopwatch, eventually
 
@@ -374,6 +374,25 @@ def test_the_settings_that_it_prints(tmp_path):
         file.chmod(0o600)
         refused = run_once("--settings-file", file, "--check")
         assert "settings" not in refused.stderr, refused.stderr
+
+
+def manual_entry(block):
+    """What man/cruddur.conf.5 has of a setting, from its lines of --print-settings."""
+    *told, values, setting = block.strip().split("\n")
+    name, default = setting[1:].split("=", 1)
+    told = [line[2:] for line in told]
+    lines = [f".It Ev {name}", told[0][0].upper() + told[0][1:], *told[1:]]
+    lines[-1] += "."
+    if default.startswith("/"):
+        default = "where it was installed"
+    return "\n".join([*lines, f"Value: {values[2:]}.", *([f"Default: {default}."] if default else [])])
+
+
+def test_the_manual_of_the_settings():
+    """Exactly those of the table, in its order, each with its form, bounds and default."""
+    entries = [manual_entry(block) for block in run_once("--print-settings").stdout.split("\n\n")[1:]]
+    manual = (TOP / "man/cruddur.conf.5").read_text()
+    assert manual.split(".Sh SETTINGS\n.Bl -tag -width Ds\n")[1].split("\n.El\n")[0] == "\n".join(entries)
 
 
 def test_version():
