@@ -30,6 +30,7 @@ configure() {
   grep -q "include $ROOM/own/share/cruddur/nginx/cruddur.conf;" "$ROOM/own/share/cruddur/nginx/site.conf"
   grep -q 'include /usr/share/cruddur/nginx/cruddur.conf;' "$ROOM/staged/usr/share/cruddur/nginx/site.conf"
   grep -q '^ExecStart=/usr/share/cruddur/bin/db-purge$' "$ROOM/staged/usr/lib/systemd/system/cruddur-purge.service"
+  grep -q '^ExecStart=/usr/share/cruddur/bin/db-backup ' "$ROOM/staged/usr/lib/systemd/system/cruddur-backup.service"
 }
 
 @test "every file that an installed one names is installed" {
@@ -79,9 +80,9 @@ configure() {
   command -v promtool >/dev/null || skip 'promtool is missing'
   promtool check config "$ROOM/own/share/cruddur/infra/prometheus/prometheus.yml"
   command -v systemd-analyze >/dev/null || skip 'systemd-analyze is missing'
-  run systemd-analyze verify --man=no "$ROOM"/own/lib/systemd/system/cruddur-purge.{service,timer}
+  run systemd-analyze verify --man=no "$ROOM"/own/lib/systemd/system/cruddur-{backup,purge}.{service,timer}
   echo "$output"
-  [[ $output != *cruddur-purge* ]]
+  [[ $output != *cruddur-* ]]
   # The daemon itself is not built here.
   mkdir "$ROOM/units"
   cp "$ROOM"/own/lib/systemd/system/cruddurd.* "$ROOM/units"
@@ -93,10 +94,13 @@ configure() {
 
 EXPOSURE_MAX=1.5 # of systemd-analyze's 10
 
-@test "the service's unit leaves it no right that it does not need" {
+@test "the units of the service and of the backup leave them no right that they do not need" {
   command -v systemd-analyze >/dev/null || skip 'systemd-analyze is missing'
   grep -q "^ExecStart=$ROOM/own/sbin/cruddurd\$" "$ROOM/own/lib/systemd/system/cruddurd.service"
-  run -0 systemd-analyze security --offline=yes --threshold="${EXPOSURE_MAX/./}" "$ROOM/own/lib/systemd/system/cruddurd.service"
+  grep -q "^ExecStart=$ROOM/own/share/cruddur/bin/db-backup " "$ROOM/own/lib/systemd/system/cruddur-backup.service"
+  for unit in cruddurd cruddur-backup; do
+    run -0 systemd-analyze security --offline=yes --threshold="${EXPOSURE_MAX/./}" "$ROOM/own/lib/systemd/system/$unit.service"
+  done
 }
 
 # The site needs the administrator's names, a certificate and a socket; the ports are the shipped ones, in a network of its own.

@@ -79,9 +79,9 @@ files() {
   inside setpriv --reuid cruddur --regid cruddur --clear-groups cruddurd --settings-file /etc/cruddur/cruddur.conf --print-settings >"$ROOM/printed"
   diff "$ROOM/printed" "$ROOM/root/etc/cruddur/cruddur.conf"
   [[ -L $ROOM/root/etc/systemd/system/sockets.target.wants/cruddurd.socket ]]
-  [[ ! -e $ROOM/root/etc/systemd/system/timers.target.wants/cruddur-purge.timer ]]
+  [[ ! -e $ROOM/root/etc/systemd/system/timers.target.wants ]]
   local unit
-  for unit in cruddurd.service cruddurd.socket cruddur-purge.service cruddur-purge.timer; do
+  for unit in cruddurd.service cruddurd.socket cruddur-{backup,purge}.{service,timer}; do
     [[ -e $ROOM/root/lib/systemd/system/$unit ]]
   done
 }
