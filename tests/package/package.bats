@@ -83,6 +83,7 @@ files() {
   local unit
   for unit in cruddurd.service cruddurd.socket cruddur-{backup,purge}.{service,timer}; do
     [[ -e $ROOM/root/lib/systemd/system/$unit ]]
+  /usr/bin/python3 -B "$TOP/tests/bin/helpers/spdx.py" "$ROOM/root/usr/share/doc/cruddur/cruddur.spdx.json"
   done
 }
 
