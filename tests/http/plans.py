@@ -122,6 +122,9 @@ insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
 select md5('reported ' || n)::uuid, md5('user ' || n)::uuid, md5('user 5')::uuid, 'x', 'spam' from generate_series(1, {users}) n;
 insert into blocks (user_uuid, blocked_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(20, {users}, 2) n;
 insert into mutes (user_uuid, muted_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(21, {users}, 4) n;
+-- As many users as there are have left within the last hour.
+insert into departures (user_uuid, cognito_user_id, folded_handle, due_at)
+select md5('left ' || n)::uuid, 'left-' || n, 'left' || n, now() + interval '1 hour' from generate_series(1, {users}) n;
 insert into conversation_reads (message_group_uuid, user_uuid, read_at)
 select uuid, unnest(array[first_user_uuid, second_user_uuid]), created_at - interval '1 day'
 from message_groups
