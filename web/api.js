@@ -60,6 +60,7 @@ const SENTENCES = {
   service_unavailable: "Cruddur does not answer at the moment.",
   too_many_requests: "That was too fast. Wait a moment.",
   ttl_blank: "Choose how long it lives.",
+  user_handle_mismatch: "This is not your handle.",
   user_not_registered: "You have signed in, but there is no user of Cruddur for you yet.",
   user_suspended: "Your account is suspended: you can read, but not write.",
   value_refused: "Cruddur does not take this.",

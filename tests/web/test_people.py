@@ -267,3 +267,32 @@ def test_the_way_back_is_where_one_left(people):
     andrew.wait("#new-post")
     eventually(lambda: andrew.script("return scrollY") >= before - 400, what="the place")
     assert before > 400
+
+
+def test_an_account_is_deleted_by_its_handle(andrew):
+    """Another handle is refused, none does nothing. The page's own request is looked at, so that the user stays for other tests."""
+    andrew.open("/settings")
+    for typed, told in (("bayko", "This is not your handle."), (None, None)):
+        andrew.click("#leave", "Delete my account")
+        prompt = andrew.here().switch_to.alert
+        assert "for ever" in prompt.text
+        if typed is None:
+            prompt.dismiss()
+        else:
+            prompt.send_keys(typed)
+            prompt.accept()
+            andrew.wait(".toast", told)
+    assert andrew.find("#account .own") is not None
+    andrew.script(
+        "const fetched = window.fetch; window.fetch = (path, options) => { if (options?.method !== 'DELETE') return fetched(path, options);"
+        "localStorage.asked = `${path} ${options.body}`; return Promise.resolve(new Response('{\"uuid\":\"x\"}')); }"
+    )
+    andrew.click("#leave")
+    prompt = andrew.here().switch_to.alert
+    prompt.send_keys("andrewbrown")
+    prompt.accept()
+    eventually(lambda: andrew.script("return location.pathname") == "/", what="the way back from the issuer")
+    andrew.wait("#account .main", "Sign in")
+    andrew.handle = None
+    asked = andrew.script("const asked = localStorage.asked; localStorage.removeItem('asked'); return asked")
+    assert asked == '/api/profile {"handle":"andrewbrown"}'

@@ -28,9 +28,23 @@ export function show({ signal }) {
       isSignedIn()
         ? h("button", { type: "button", id: "sign-out", onclick: signOut }, "Sign out")
         : h("button", { type: "button", class: "main", onclick: signIn }, "Sign in or join"),
+      isSignedIn() && h("button", { type: "button", id: "leave", onclick: leave }, "Delete my account"),
     ),
   );
   return { title: "Settings", element };
+}
+
+/** The account, with all posts; nothing brings it back. */
+async function leave() {
+  const handle = prompt("This deletes your account and all your posts for ever. Type your handle to go on:");
+  if (handle) {
+    try {
+      await call("DELETE", "/api/profile", { body: { handle } });
+      await signOut();
+    } catch (failure) {
+      toast(sentenceOf(failure));
+    }
+  }
 }
 
 /** @param {AbortSignal} signal */
