@@ -6,6 +6,7 @@
 import { learnTime } from "./clock.js";
 import { accessToken } from "./session.js";
 import { byId } from "./dom.js";
+import { userPath } from "./text.js";
 
 /** @typedef {{uuid: string, display_name: string, handle: string, message: string, replies_count: number, reposts_count: number,
  *   likes_count: number, reply_to_activity_uuid: string | null, expires_at: string | null, created_at: string, liked?: boolean | null,
@@ -24,18 +25,15 @@ import { byId } from "./dom.js";
 const SENTENCES = {
   activity_deleted: "This was deleted or has expired since.",
   bio_exceed_max_chars: "The text about you is too long: 1024 characters at most.",
-  blocked_is_blocker: "You cannot block yourself.",
   blocks_exceed_max: "You block 5000 people, which is the most that one can.",
   body_too_large: "This is too long.",
   conflict: "Somebody else wrote the same at the same time. Try again.",
   database_timeout: "Cruddur took too long. Try again.",
   database_unavailable: "Cruddur does not answer at the moment.",
-  days_invalid: "There are figures for 366 days at most.",
   display_name_blank: "Give a name.",
   display_name_exceed_max_chars: "The name is too long: 255 characters at most.",
   display_name_invalid: "The name has a character that a name cannot have.",
   follows_exceed_max: "You follow 5000 people, which is the most that one can.",
-  followed_is_follower: "You cannot follow yourself.",
   generic_401: "You are signed out. Sign in and try again.",
   generic_403: "This is not yours to change.",
   growth_behind: "The figures are being counted. Come back in some minutes.",
@@ -44,7 +42,6 @@ const SENTENCES = {
   message_exceed_max_chars_1024: "This is too long: 1024 characters at most.",
   message_deleted: "This was deleted or has expired since.",
   messages_exceed_hourly_max: "You have sent as many messages within an hour as one may. Wait a while.",
-  muted_is_muter: "You cannot mute yourself.",
   mutes_exceed_max: "You mute 5000 people, which is the most that one can.",
   not_found: "This is not here: it has expired, was deleted, or never was.",
   not_yours: "This is not yours to change.",
@@ -59,7 +56,6 @@ const SENTENCES = {
   search_term_exceed_max_chars: "This is too much to look for: 300 characters at most.",
   service_unavailable: "Cruddur does not answer at the moment.",
   too_many_requests: "That was too fast. Wait a moment.",
-  ttl_blank: "Choose how long it lives.",
   user_handle_mismatch: "This is not your handle.",
   user_not_registered: "You have signed in, but there is no user of Cruddur for you yet.",
   user_suspended: "Your account is suspended: you can read, but not write.",
@@ -74,7 +70,7 @@ export class ApiError extends Error {
    * @param {string[]} codes
    */
   constructor(status, codes) {
-    super(codes.map((code) => SENTENCES[code] ?? "Something went wrong. Try again.").join(" "));
+    super(codes.map(sentenceFor).join(" "));
     this.status = status;
     this.codes = codes;
   }
@@ -214,16 +210,15 @@ export function nextPage(headers) {
   return /<([^>]+)>;\s*rel="next"/.exec(headers.get("Link") ?? "")?.[1] ?? null;
 }
 
-/** A view waits for its page as long as it is shown. */
-const FOREVER = 24 * 3600 * 1000;
 const WRITE_PATIENCE = 120_000;
 
 /**
+ * For what a view shows: it waits for that as long as it is shown.
  * @param {string} path
  * @param {AbortSignal} signal
  */
-export async function get(path, signal) {
-  return (await call("GET", path, { signal, patience: FOREVER })).body;
+export function get(path, signal) {
+  return call("GET", path, { signal, patience: Infinity });
 }
 
 /**
@@ -260,23 +255,36 @@ export async function remove(path) {
 
 /** @param {string} handle */
 export function apiUser(handle) {
-  return `/api/activities/@${encodeURIComponent(handle)}`;
+  return `/api/activities${userPath(handle)}`;
 }
 
 /**
- * The path of what the visitor does to a user: follow, block, mute.
+ * The path of a user as others see it, "short", or of what the visitor does to a user: follow, block, mute.
  * @param {string} handle
  * @param {string} what
  */
 export function userDeed(handle, what) {
-  return `/api/users/@${encodeURIComponent(handle)}/${what}`;
+  return `/api/users${userPath(handle)}/${what}`;
 }
 
 export function newKey() {
   return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("");
 }
 
+/** @param {string} code */
+export function sentenceFor(code) {
+  return SENTENCES[code] ?? "Something went wrong. Try again.";
+}
+
+/**
+ * Whether what was asked for is not there, or no longer.
+ * @param {unknown} error
+ */
+export function isGone(error) {
+  return error instanceof ApiError && error.status === 404;
+}
+
 /** @param {unknown} error */
 export function sentenceOf(error) {
-  return error instanceof ApiError ? error.message : "Something went wrong. Try again.";
+  return error instanceof ApiError ? error.message : sentenceFor("");
 }

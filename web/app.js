@@ -9,13 +9,12 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { reload, startRouter } from "./router.js";
 import { onSession, ownHandle, signIn, startSession } from "./session.js";
+import { applyTheme } from "./storage.js";
 import { userPath } from "./text.js";
-import { applyTheme } from "./theme.js";
 
 /** @type {import("./router.js").Route[]} */
 const ROUTES = [
-  [/^\/$/, () => import("./views/home.js")],
-  [/^\/following$/, () => import("./views/following.js")],
+  [/^\/(following)?$/, () => import("./views/home.js")],
   [/^\/notifications$/, () => import("./views/notifications.js")],
   [/^\/messages$/, () => import("./views/messages.js")],
   [/^\/messages\/([^/]+)$/, () => import("./views/conversation.js")],
@@ -81,7 +80,6 @@ async function start() {
   });
   startClock();
   startKeys();
-  byId("help-close").addEventListener("click", () => /** @type {HTMLDialogElement} */ (byId("help")).close());
   await startRouter(ROUTES, path, (title) => {
     showTitle(title);
     markCurrent();

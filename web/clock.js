@@ -95,54 +95,50 @@ export function timeElement(time) {
   return element;
 }
 
-/** @type {Set<() => void>} */
-const listeners = new Set();
-
-/**
- * Calls back each second, when what depends on the time has been renewed.
- * @param {() => void} listener
- * @returns {() => void} ends that
- */
-export function eachSecond(listener) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-/* The elements of one page are few: a view shows some hundred at most. */
-function tick() {
+/** Renews each second all that depends on the time. The elements of one page are few: a view shows some hundred at most. */
+export function startClock() {
   for (const element of document.querySelectorAll("time[datetime]")) {
     write(element, ago(Date.parse(element.getAttribute("datetime") ?? "")));
   }
-  for (const post of document.querySelectorAll("[data-expires]")) {
-    renewPost(/** @type {HTMLElement} */ (post));
+  for (const element of document.querySelectorAll("[data-expires]")) {
+    const post = /** @type {HTMLElement} */ (element);
+    (Number(post.dataset.expires) <= now() ? expire : showLife)(post);
   }
-  listeners.forEach((listener) => listener());
-  setTimeout(tick, 1000 - (now() % 1000));
-}
-
-/** @param {HTMLElement} post */
-function renewPost(post) {
-  const expiresAt = Number(post.dataset.expires);
-  if (expiresAt <= now()) {
-    post.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
-    return;
-  }
-  showLife(post);
+  setTimeout(startClock, 1000 - (now() % 1000));
 }
 
 /**
- * Shows how long a post still lives. Its data-expires and data-created are in ms.
- * @param {HTMLElement} post
+ * Tells what an element is in that its content is gone.
+ * @param {HTMLElement} element
  */
-export function showLife(post) {
-  const expiresAt = Number(post.dataset.expires);
-  const whole = Math.max(1, expiresAt - Number(post.dataset.created));
-  const rest = expiresAt - now();
-  for (const element of post.querySelectorAll("[data-life]")) {
-    write(element, left(expiresAt));
+export function expire(element) {
+  element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+}
+
+/**
+ * From now on an element shows how long its content still lives, and expires with it. data-expires and data-created are in ms.
+ * @param {HTMLElement} element
+ * @param {{created_at: string, expires_at: string | null}} row
+ */
+export function setLife(element, row) {
+  if (row.expires_at === null) {
+    delete element.dataset.expires;
+    return;
   }
-  post.style.setProperty("--life", String(Math.min(1, rest / whole)));
-  post.classList.toggle("is-ending", rest < HOUR);
+  element.dataset.expires = String(Date.parse(row.expires_at));
+  element.dataset.created = String(Date.parse(row.created_at));
+  showLife(element);
+}
+
+/** @param {HTMLElement} element */
+function showLife(element) {
+  const expiresAt = Number(element.dataset.expires);
+  const rest = expiresAt - now();
+  for (const life of element.querySelectorAll("[data-life]")) {
+    write(life, left(expiresAt));
+  }
+  element.style.setProperty("--life", String(Math.min(1, rest / Math.max(1, expiresAt - Number(element.dataset.created)))));
+  element.classList.toggle("is-ending", rest < HOUR);
 }
 
 /**
@@ -153,8 +149,4 @@ function write(element, text) {
   if (element.textContent !== text) {
     element.textContent = text;
   }
-}
-
-export function startClock() {
-  tick();
 }

@@ -13,15 +13,8 @@ import { load, save } from "./storage.js";
 import { codePoints, isBlank, wellFormed } from "./text.js";
 import { announce } from "./toast.js";
 
-export const LIFETIMES = [
-  ["1-hour", "1 hour"],
-  ["3-hours", "3 hours"],
-  ["12-hours", "12 hours"],
-  ["1-day", "1 day"],
-  ["3-days", "3 days"],
-  ["7-days", "7 days"],
-  ["30-days", "30 days"],
-];
+/** The service's names of lifetimes, and how they are shown. */
+const LIFETIMES = ["1-hour", "3-hours", "12-hours", "1-day", "3-days", "7-days", "30-days"].map((name) => [name, name.replace("-", " ")]);
 
 /** So many characters before the limit the counter is announced. */
 const NEAR = 20;

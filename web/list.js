@@ -7,7 +7,7 @@
  * between others that are there, or that has expired, is taken away.
  */
 
-import { ApiError, call, nextPage, poll, sentenceOf } from "./api.js";
+import { ApiError, get, nextPage, poll, sentenceOf } from "./api.js";
 import { follow } from "./live.js";
 import { h } from "./dom.js";
 import { counted } from "./text.js";
@@ -80,7 +80,7 @@ export class List {
 
   async load() {
     try {
-      const answer = await call("GET", this.kind.path, { signal: this.signal, patience: Infinity });
+      const answer = await get(this.kind.path, this.signal);
       this.take(answer);
       this.rowsOf(answer.body).forEach((row) => this.add(row));
       this.next = nextPage(answer.headers);
@@ -118,7 +118,7 @@ export class List {
     this.isLoadingMore = true;
     this.more.textContent = "Loading…";
     try {
-      const answer = await call("GET", this.next, { signal: this.signal, patience: Infinity });
+      const answer = await get(this.next, this.signal);
       this.rowsOf(answer.body).forEach((row) => this.add(row));
       this.next = nextPage(answer.headers);
     } catch (error) {

@@ -34,6 +34,26 @@ export function follow(ask, every = 1, events) {
   };
 }
 
+/**
+ * What a view does that loads its content and then asks again as long as it is shown.
+ * @param {() => void} load
+ * @param {() => Promise<void>} ask
+ */
+export function followed(load, ask) {
+  /** @type {(() => void) | null} */
+  let stop = null;
+  return {
+    resume: () => {
+      load();
+      stop ??= follow(ask);
+    },
+    pause: () => {
+      stop?.();
+      stop = null;
+    },
+  };
+}
+
 /** Asks at once. */
 export function nudge() {
   followers.forEach((follower) => {

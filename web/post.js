@@ -2,9 +2,9 @@
 
 import { announce, toast, toastWithUndo } from "./toast.js";
 import { append, h, icon, isolated, part, stamp } from "./dom.js";
-import { ApiError, newKey, post, put, remove, sentenceOf, userDeed } from "./api.js";
+import { isGone, newKey, post, put, remove, sentenceOf, userDeed } from "./api.js";
 import { avatar } from "./avatar.js";
-import { exactTime, showLife, timeElement } from "./clock.js";
+import { exactTime, expire, setLife, timeElement } from "./clock.js";
 import { isOwn, isSignedIn, signIn } from "./session.js";
 import { lifetimeSelect, usualLifetime } from "./compose.js";
 import { learnMarks, marksOf } from "./marks.js";
@@ -80,16 +80,9 @@ export function renewPost(element, activity) {
   showCount(part(element, "reply"), activity.replies_count, "Reply", "reply", "replies");
   showCount(part(element, "repost"), activity.reposts_count, "Repost", "repost", "reposts", marks.reposted);
   showCount(part(element, "like"), activity.likes_count, "Like", "like", "likes", marks.liked);
-  const life = part(element, "life");
-  if (activity.expires_at === null) {
-    delete element.dataset.expires;
-    part(element, "left").textContent = "stays";
-  } else {
-    element.dataset.expires = String(Date.parse(activity.expires_at));
-    element.dataset.created = String(Date.parse(activity.created_at));
-    showLife(element);
-  }
-  life.title = activity.expires_at === null ? "Never expires" : `Gone on ${exactTime(activity.expires_at)}`;
+  part(element, "left").textContent = "stays";
+  setLife(element, activity);
+  part(element, "life").title = activity.expires_at === null ? "Never expires" : `Gone on ${exactTime(activity.expires_at)}`;
 }
 
 /**
@@ -165,8 +158,8 @@ async function mark(element, activity, kind) {
  */
 function failed(element, error) {
   toast(sentenceOf(error));
-  if (error instanceof ApiError && error.status === 404) {
-    element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+  if (isGone(error)) {
+    expire(element);
   }
 }
 
@@ -219,7 +212,7 @@ function hideButton(element, activity, what, verb, close) {
     try {
       await put(userDeed(activity.handle, what));
       toast(`@${activity.handle} is ${what === "mute" ? "muted" : "blocked"}.`, { label: "Undo", act: () => remove(userDeed(activity.handle, what)) });
-      element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+      expire(element);
     } catch (error) {
       toast(sentenceOf(error));
     }
@@ -276,23 +269,33 @@ function keepForm(element, activity, close) {
  */
 function deletePost(element, activity) {
   leaving.add(activity.uuid);
+  deleteWithUndo(element, "post", `/api/activities/${activity.uuid}`, () => leaving.delete(activity.uuid));
+}
+
+/**
+ * Takes an element away, and a little later deletes what it shows, unless the visitor takes that back.
+ * @param {HTMLElement} element
+ * @param {string} what
+ * @param {string} path
+ * @param {() => void} [onBack] it is there again
+ */
+export function deleteWithUndo(element, what, path, onBack) {
   element.hidden = true;
   const back = () => {
-    leaving.delete(activity.uuid);
     element.hidden = false;
+    onBack?.();
   };
   const act = async () => {
     try {
-      await remove(`/api/activities/${activity.uuid}`);
-      element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+      await remove(path);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) {
-        element.dispatchEvent(new CustomEvent("expired", { bubbles: true }));
+      if (!isGone(error)) {
+        back();
+        toast(sentenceOf(error));
         return;
       }
-      back();
-      toast(sentenceOf(error));
     }
+    expire(element);
   };
-  toastWithUndo("The post is deleted.", act, back);
+  toastWithUndo(`The ${what} is deleted.`, act, back);
 }

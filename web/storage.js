@@ -28,6 +28,11 @@ export function save(name, value) {
   }
 }
 
+/** Light, dark, or as the system has it. */
+export function applyTheme() {
+  document.documentElement.dataset.theme = load("theme") ?? "auto";
+}
+
 /** Removes all whose names begin with a prefix. @param {string} prefix */
 export function removeAll(prefix) {
   try {

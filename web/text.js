@@ -40,6 +40,11 @@ export function userPath(handle) {
   return `/@${encodeURIComponent(handle)}`;
 }
 
+/** @param {string} handle */
+export function conversationPath(handle) {
+  return `/messages${userPath(handle)}`;
+}
+
 /** @param {{handle: string, uuid: string}} post */
 export function postPath(post) {
   return `${userPath(post.handle)}/status/${post.uuid}`;

@@ -1,16 +1,17 @@
 /* One conversation: messages from old to new, and a place to write the next one. */
 
-import { ApiError, call, nextPage, poll, post, put, remove, sentenceOf } from "../api.js";
+import { get, isGone, nextPage, poll, post, put, sentenceOf, userDeed } from "../api.js";
 import { avatar } from "../avatar.js";
-import { exactTime, timeElement } from "../clock.js";
+import { exactTime, setLife, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
 import { h, isolated } from "../dom.js";
 import { leave } from "../list.js";
-import { follow } from "../live.js";
+import { followed } from "../live.js";
+import { deleteWithUndo } from "../post.js";
 import { rename } from "../router.js";
 import { isOwn } from "../session.js";
 import { MESSAGE_MAX, richText, userPath } from "../text.js";
-import { announce, toast, toastWithUndo } from "../toast.js";
+import { announce } from "../toast.js";
 import { heading, signInPage } from "./feed.js";
 
 /** @typedef {import("../api.js").Message} Message */
@@ -23,39 +24,11 @@ function make(message) {
     h("p", { class: "text", dir: "auto" }, h("span", { class: "hidden" }, isolated(message.display_name), ": "), richText(message.message)),
     timeElement(message.created_at),
     message.expires_at !== null && h("span", { class: "soft", title: `Gone on ${exactTime(message.expires_at)}`, "data-life": true }),
-    isOwn(message.handle) && h("button", { type: "button", class: "plain", "aria-label": "Delete the message", onclick: () => deleteMessage(element, message) }, "Delete"),
+    isOwn(message.handle) && h("button", { type: "button", class: "plain", "aria-label": "Delete the message", onclick: () => deleteWithUndo(element, "message", `/api/messages/${message.message_group_uuid}/${message.uuid}`) }, "Delete"),
   );
-  if (message.expires_at !== null) {
-    element.dataset.expires = String(Date.parse(message.expires_at));
-    element.dataset.created = String(Date.parse(message.created_at));
-  }
+  setLife(element, message);
   element.addEventListener("expired", () => leave(element), { once: true });
   return element;
-}
-
-/**
- * @param {HTMLElement} element
- * @param {Message} message
- */
-function deleteMessage(element, message) {
-  element.hidden = true;
-  const back = () => {
-    element.hidden = false;
-  };
-  const act = async () => {
-    try {
-      await remove(`/api/messages/${message.message_group_uuid}/${message.uuid}`);
-      element.remove();
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) {
-        element.remove();
-        return;
-      }
-      back();
-      toast(sentenceOf(error));
-    }
-  };
-  toastWithUndo("The message is deleted.", act, back);
 }
 
 /** @type {import("../router.js").MakeView} */
@@ -76,8 +49,6 @@ export function show({ params: [other], signal }) {
   let since = "";
   /** @type {string | null} */
   let next = null;
-  /** @type {(() => void) | null} */
-  let stop = null;
   let isLoaded = false;
   let readUntil = "";
 
@@ -116,12 +87,12 @@ export function show({ params: [other], signal }) {
   const load = async () => {
     try {
       if (isHandle) {
-        const { body: user } = await call("GET", `/api/users/@${encodeURIComponent(other.slice(1))}/short`, { signal, patience: Infinity });
+        const { body: user } = await get(userDeed(other.slice(1), "short"), signal);
         title.replaceChildren(isolated(user.display_name));
         head.replaceChildren(h("a", { href: userPath(user.handle), class: "picture" }, avatar(user.handle), isolated(`@${user.handle}`)), h("a", { href: "/messages" }, "All conversations"));
         rename(`Messages with ${user.display_name}`);
       }
-      const answer = await call("GET", path, { signal, patience: Infinity });
+      const answer = await get(path, signal);
       answer.body.forEach(add);
       markRead(answer.body);
       next = nextPage(answer.headers);
@@ -133,7 +104,7 @@ export function show({ params: [other], signal }) {
       scrollTo({ top: document.documentElement.scrollHeight });
     } catch (error) {
       if (!signal.aborted) {
-        note.textContent = error instanceof ApiError && error.status === 404 ? "There is no such user." : sentenceOf(error);
+        note.textContent = isGone(error) ? "There is no such user." : sentenceOf(error);
       }
     }
   };
@@ -155,7 +126,7 @@ export function show({ params: [other], signal }) {
 
   older.addEventListener("click", async () => {
     if (next) {
-      const answer = await call("GET", next, { signal, patience: Infinity });
+      const answer = await get(next, signal);
       next = nextPage(answer.headers);
       const height = document.documentElement.scrollHeight;
       messages.prepend(...answer.body.filter((/** @type {Message} */ message) => !known.has(message.uuid)).map(make));
@@ -168,15 +139,6 @@ export function show({ params: [other], signal }) {
   return {
     title: isHandle ? `Messages with ${other}` : "Conversation",
     element,
-    resume: () => {
-      if (!isLoaded) {
-        load();
-      }
-      stop ??= follow(ask);
-    },
-    pause: () => {
-      stop?.();
-      stop = null;
-    },
+    ...followed(() => isLoaded || load(), ask),
   };
 }

@@ -1,6 +1,8 @@
 /* What the views of posts have in common. */
 
-import { h } from "../dom.js";
+import { avatar } from "../avatar.js";
+import { timeElement } from "../clock.js";
+import { h, isolated } from "../dom.js";
 import { postElement, renewPost } from "../post.js";
 import { wantMarks } from "../marks.js";
 import { isSignedIn, signIn } from "../session.js";
@@ -23,6 +25,23 @@ export function postKind(shape) {
         renewPost(element, activity);
       }),
   };
+}
+
+/**
+ * A row about a user: the picture, a link that fills the row, a time, and a line below.
+ * @param {{uuid: string, handle: string | null, display_name: string, created_at: string}} row
+ * @param {string} href
+ * @param {HTMLElement} below
+ * @param {import("../dom.js").Child} [badge]
+ */
+export function personRow(row, href, below, badge) {
+  const name = h("a", { href, class: "stretched" }, isolated(row.display_name));
+  return h(
+    "article",
+    { class: "conversation", tabindex: -1, "data-uuid": row.uuid },
+    h("div", { class: "picture" }, avatar(row.handle)),
+    h("div", {}, h("p", {}, name, " · ", timeElement(row.created_at), badge), below),
+  );
 }
 
 /** @param {string} text */

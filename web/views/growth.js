@@ -10,7 +10,6 @@ import { heading } from "./feed.js";
 
 const PERIODS = [7, 30, 90, 365];
 const SCRIPT = "/web/vendor/uPlot.iife.min.js";
-const STYLE = "/web/vendor/uPlot.min.css";
 const HEIGHT = 180;
 
 const shortDay = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -25,7 +24,7 @@ function loadLibrary() {
     const policy = trustedTypes?.createPolicy("charts", { createScriptURL: () => SCRIPT });
     const script = h("script", { onload: () => resolve(/** @type {any} */ (window).uPlot), onerror: () => reject(new Error(SCRIPT)) });
     script.src = policy ? policy.createScriptURL("") : SCRIPT;
-    document.head.append(h("link", { rel: "stylesheet", href: STYLE }), script);
+    document.head.append(script);
   });
   return library;
 }
@@ -41,7 +40,7 @@ export function show({ query, signal }) {
   const redraw = () => draw?.();
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const load = async () => {
-    const growth = /** @type {Growth} */ (await get(`/api/metrics/growth?tz=${encodeURIComponent(zone)}&days=${wanted}`, signal));
+    const growth = /** @type {Growth} */ ((await get(`/api/metrics/growth?tz=${encodeURIComponent(zone)}&days=${wanted}`, signal)).body);
     const charts = h("div", { class: "charts" });
     body.setAttribute("aria-busy", "false");
     body.replaceChildren(...parts(growth, charts));

@@ -1,6 +1,6 @@
-/* Everybody's newest posts, and a place to write one. */
+/* The newest posts of all users, with a place to write one; and those by the users that the visitor follows. */
 
-import { feedPage, postKind } from "./feed.js";
+import { feedPage, postKind, signInPage } from "./feed.js";
 import { h } from "../dom.js";
 import { composer } from "../compose.js";
 import { isSignedIn, signIn } from "../session.js";
@@ -10,7 +10,35 @@ import { post } from "../api.js";
 import { announce } from "../toast.js";
 
 /** @type {import("../router.js").MakeView} */
-export function show({ signal, query }) {
+export function show({ params: [isFollowing], signal, query }) {
+  return isFollowing ? following(signal) : home(signal, query);
+}
+
+/** @param {AbortSignal} signal */
+function following(signal) {
+  const page = signInPage("Following", "Sign in to see what the people that you follow have posted.");
+  if (page) {
+    return page;
+  }
+  const list = new List(
+    {
+      ...postKind(),
+      path: "/api/activities/following",
+      label: "Posts by people you follow",
+      empty: "The people that you follow have posted nothing that still lives. Find more of them under Explore.",
+      timeOf: (row) => row.reposted_at ?? row.created_at,
+      isSince: true,
+    },
+    signal,
+  );
+  return feedPage("Following", list);
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @param {URLSearchParams} query
+ */
+function home(signal, query) {
   const list = new List(
     {
       ...postKind(),

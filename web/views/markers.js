@@ -1,23 +1,16 @@
 /* The users that like or reposted a post. */
 
-import { avatar } from "../avatar.js";
-import { timeElement } from "../clock.js";
 import { h, isolated } from "../dom.js";
 import { List } from "../list.js";
-import { userPath } from "../text.js";
-import { feedPage } from "./feed.js";
+import { postPath, userPath } from "../text.js";
+import { feedPage, personRow } from "./feed.js";
 
 /** @typedef {import("../api.js").User & {created_at: string}} Marker */
 /** @typedef {import("../api.js").User & {liked_at?: string, reposted_at?: string}} Row */
 
 /** @param {Marker} user */
 function make(user) {
-  return h(
-    "article",
-    { class: "conversation", tabindex: -1, "data-uuid": user.uuid },
-    h("div", { class: "picture" }, avatar(user.handle)),
-    h("div", {}, h("p", {}, h("a", { href: userPath(user.handle), class: "stretched" }, isolated(user.display_name)), " · ", timeElement(user.created_at)), h("p", { class: "soft" }, isolated(`@${user.handle}`))),
-  );
+  return personRow(user, userPath(user.handle), h("p", { class: "soft" }, isolated(`@${user.handle}`)));
 }
 
 /** @type {import("../router.js").MakeView} */
@@ -36,5 +29,5 @@ export function show({ params: [handle, uuid, kind], signal }) {
     },
     signal,
   );
-  return feedPage(title, list, h("p", {}, h("a", { href: `/@${encodeURIComponent(handle)}/status/${uuid}` }, "The post")));
+  return feedPage(title, list, h("p", {}, h("a", { href: postPath({ handle, uuid }) }, "The post")));
 }

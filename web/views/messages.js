@@ -1,23 +1,21 @@
 /* The visitor's conversations. */
 
-import { avatar } from "../avatar.js";
-import { timeElement } from "../clock.js";
-import { h, isolated } from "../dom.js";
+import { h } from "../dom.js";
 import { List } from "../list.js";
 import { navigate } from "../router.js";
-import { feedPage, signInPage } from "./feed.js";
+import { conversationPath } from "../text.js";
+import { feedPage, personRow, signInPage } from "./feed.js";
 
 /** @typedef {import("../api.js").Conversation} Conversation */
 
 /** @param {Conversation} group */
 function make(group) {
-  const target = group.handle === null ? `/messages/${group.uuid}` : `/messages/@${encodeURIComponent(group.handle)}`;
-  return h(
-    "article",
-    { class: group.unread > 0 ? "conversation is-unread" : "conversation", tabindex: -1, "data-uuid": group.uuid, "data-content": contentOf(group) },
-    h("div", { class: "picture" }, avatar(group.handle)),
-    h("div", {}, h("p", {}, h("a", { href: target, class: "stretched" }, isolated(group.display_name)), " · ", timeElement(group.created_at), group.unread > 0 && unreadBadge(group.unread)), h("p", { class: "text one-line", dir: "auto" }, group.message)),
-  );
+  const target = group.handle === null ? `/messages/${group.uuid}` : conversationPath(group.handle);
+  const message = h("p", { class: "text one-line", dir: "auto" }, group.message);
+  const element = personRow(group, target, message, group.unread > 0 && unreadBadge(group.unread));
+  element.classList.toggle("is-unread", group.unread > 0);
+  element.dataset.content = contentOf(group);
+  return element;
 }
 
 /** @param {number} count */
@@ -52,7 +50,7 @@ export function show({ signal }) {
   const handle = h("input", { id: "receiver", name: "handle", placeholder: "@handle", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true });
   const begin = (/** @type {Event} */ event) => {
     event.preventDefault();
-    navigate(`/messages/@${encodeURIComponent(handle.value.trim().replace(/^@/, ""))}`);
+    navigate(conversationPath(handle.value.trim().replace(/^@/, "")));
   };
   const form = h("form", { class: "row-form", onsubmit: begin }, h("label", { for: "receiver" }, "Write to"), handle, h("button", { type: "submit" }, "Open"));
   return feedPage("Messages", list, form);

@@ -3,10 +3,10 @@
 import { put } from "../api.js";
 import { avatar } from "../avatar.js";
 import { showUnread } from "../badge.js";
-import { timeElement } from "../clock.js";
+import { setLife, timeElement } from "../clock.js";
 import { h, icon, isolated } from "../dom.js";
 import { List } from "../list.js";
-import { richText, userPath } from "../text.js";
+import { postPath, richText, userPath } from "../text.js";
 import { feedPage, signInPage } from "./feed.js";
 
 /** @typedef {import("../api.js").Notification} Notification */
@@ -23,7 +23,7 @@ const KINDS = {
 /** @param {Notification} row */
 function make(row) {
   const [name, words] = KINDS[row.kind];
-  const target = row.kind === "follow" ? userPath(row.handle) : `/@${encodeURIComponent(row.handle)}/status/${row.uuid}`;
+  const target = row.kind === "follow" ? userPath(row.handle) : postPath(row);
   const message = row.message.replace(/^(likes|reposted): /, "");
   const element = h(
     "article",
@@ -36,10 +36,7 @@ function make(row) {
       row.kind === "follow" ? "" : h("p", { class: "text", dir: "auto" }, richText(message)),
     ),
   );
-  if (row.expires_at !== null) {
-    element.dataset.expires = String(Date.parse(row.expires_at));
-    element.dataset.created = String(Date.parse(row.created_at));
-  }
+  setLife(element, row);
   return element;
 }
 

@@ -1,6 +1,6 @@
 /* Search by words, tags and people; without a term, what is going on. */
 
-import { poll } from "../api.js";
+import { poll, userDeed } from "../api.js";
 import { userRow, trendList, suggestions } from "../aside.js";
 import { h } from "../dom.js";
 import { List } from "../list.js";
@@ -55,7 +55,7 @@ async function showPeople(place, term, rows, signal) {
   const found = new Map();
   if (/^@[^\s#"]{1,64}$/.test(term)) {
     try {
-      const { body: user } = await poll(`/api/users/@${encodeURIComponent(word)}/short`, signal);
+      const { body: user } = await poll(userDeed(word, "short"), signal);
       found.set(user.handle, user);
     } catch {
       // No user has exactly this handle.

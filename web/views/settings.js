@@ -1,11 +1,10 @@
 /* The visitor's profile, and how the page looks and behaves in this browser. */
 
-import { apiUser, call, put, sentenceOf } from "../api.js";
+import { apiUser, get, put, sentenceFor, sentenceOf } from "../api.js";
 import { lifetimeSelect, usualLifetime } from "../compose.js";
 import { h } from "../dom.js";
 import { isSignedIn, ownHandle, signIn, signOut } from "../session.js";
-import { load, save } from "../storage.js";
-import { applyTheme } from "../theme.js";
+import { applyTheme, load, save } from "../storage.js";
 import { BIO_MAX, NAME_MAX, codePoints, isBlank, userPath, wellFormed } from "../text.js";
 import { toast } from "../toast.js";
 import { heading } from "./feed.js";
@@ -59,7 +58,7 @@ function profileForm(signal) {
   };
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    error.textContent = isBlank(name.value) ? "Give a name." : codePoints(name.value) > NAME_MAX ? "The name is too long: 255 characters at most." : "";
+    error.textContent = isBlank(name.value) ? sentenceFor("display_name_blank") : codePoints(name.value) > NAME_MAX ? sentenceFor("display_name_exceed_max_chars") : "";
     if (error.textContent === "") {
       button.disabled = true;
       try {
@@ -72,7 +71,7 @@ function profileForm(signal) {
     }
   };
   const fill = async () => {
-    const { body } = await call("GET", `${apiUser(ownHandle() ?? "")}?limit=1`, { signal, patience: Infinity });
+    const { body } = await get(`${apiUser(ownHandle() ?? "")}?limit=1`, signal);
     name.value = body.profile.display_name;
     bio.value = body.profile.bio;
     button.disabled = false;

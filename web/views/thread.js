@@ -1,10 +1,10 @@
 /* A post with its thread: what it replies to above it, its replies below. */
 
-import { ApiError, apiUser, call, nextPage, poll, post, sentenceOf } from "../api.js";
+import { apiUser, get, isGone, nextPage, poll, post, sentenceOf } from "../api.js";
 import { composer } from "../compose.js";
 import { h } from "../dom.js";
 import { leave } from "../list.js";
-import { follow, nudge } from "../live.js";
+import { followed, nudge } from "../live.js";
 import { isLeaving, postElement, renewPost } from "../post.js";
 import { rename } from "../router.js";
 import { REPLY_MAX } from "../text.js";
@@ -28,12 +28,9 @@ export function show({ params: [handle, uuid], query, signal }) {
   /** @type {string | null} */
   let next = null;
   let isOver = false;
-  /** @type {(() => void) | null} */
-  let stop = null;
 
   const end = (/** @type {string} */ text) => {
     isOver = true;
-    stop?.();
     above.replaceChildren();
     main.replaceChildren();
     replies.replaceChildren();
@@ -106,7 +103,7 @@ export function show({ params: [handle, uuid], query, signal }) {
 
   const load = async () => {
     try {
-      const answer = await call("GET", path, { signal, patience: Infinity });
+      const answer = await get(path, signal);
       next = nextPage(answer.headers);
       compare(answer.body, false);
       main.after(write);
@@ -131,7 +128,7 @@ export function show({ params: [handle, uuid], query, signal }) {
       const answer = await poll(path, signal);
       compare(answer.body, nextPage(answer.headers) === null);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) {
+      if (isGone(error)) {
         end("This post is gone: it has expired or was deleted.");
       }
     }
@@ -139,7 +136,7 @@ export function show({ params: [handle, uuid], query, signal }) {
 
   more.addEventListener("click", async () => {
     if (next) {
-      const answer = await call("GET", next, { signal, patience: Infinity });
+      const answer = await get(next, signal);
       next = nextPage(answer.headers);
       answer.body.replies.forEach((/** @type {Activity} */ activity) => put(activity, replies, { replyTo: false }));
       more.hidden = next === null;
@@ -149,15 +146,6 @@ export function show({ params: [handle, uuid], query, signal }) {
   return {
     title: "Thread",
     element,
-    resume: () => {
-      if (shown.size === 0 && !isOver) {
-        load();
-      }
-      stop ??= follow(ask);
-    },
-    pause: () => {
-      stop?.();
-      stop = null;
-    },
+    ...followed(() => shown.size > 0 || isOver || load(), ask),
   };
 }

@@ -5,7 +5,7 @@ import { avatar } from "../avatar.js";
 import { h, isolated } from "../dom.js";
 import { List } from "../list.js";
 import { isOwn, isSignedIn, signIn } from "../session.js";
-import { counted, richText, userPath } from "../text.js";
+import { conversationPath, counted, richText, userPath } from "../text.js";
 import { toast } from "../toast.js";
 import { feedPage, postKind } from "./feed.js";
 import { reload, rename } from "../router.js";
@@ -75,7 +75,7 @@ function actions(profile) {
   if (profile.blocked) {
     return hiding;
   }
-  return [h("a", { class: "button", href: `/messages/@${encodeURIComponent(profile.handle)}` }, "Message"), ...hiding, toggle(profile, "followed", "follow", ["Follow", "Following"])];
+  return [h("a", { class: "button", href: conversationPath(profile.handle) }, "Message"), ...hiding, toggle(profile, "followed", "follow", ["Follow", "Following"])];
 }
 
 /**
