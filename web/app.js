@@ -39,7 +39,7 @@ function showNavigation() {
   const handle = ownHandle();
   byId("navigation").replaceChildren(
     ...LINKS.map(([path, name, label]) =>
-      h("a", { href: path }, icon(name), h("span", { class: "label" }, label), path === "/notifications" && h("span", { class: "badge", "data-unread": true })),
+      h("a", { href: path, title: label }, icon(name), h("span", { class: "label" }, label), path === "/notifications" && h("span", { class: "badge", "data-unread": true })),
     ),
   );
   byId("account").replaceChildren(

@@ -64,7 +64,7 @@ export function composer(kind) {
   const count = h("span", { class: "count", id: `${id}-count` });
   const attributes = { id: `${id}-ttl`, onchange: () => keep() };
   const lifetime = kind.mayStay
-    ? lifetimeSelect(draft.ttl ?? "", attributes, [["", "no time"], ...LIFETIMES])
+    ? lifetimeSelect(draft.ttl ?? "", attributes, [["", "no end"], ...LIFETIMES])
     : lifetimeSelect(draft.ttl ?? usualLifetime(), attributes);
   const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
   const button = h("button", { type: "submit", class: "main" });
@@ -136,7 +136,7 @@ export function composer(kind) {
     h(
       "div",
       { class: "composer-bar" },
-      kind.hasLifetime && h("label", { for: `${id}-ttl`, class: "lifetime" }, "Gone in ", lifetime),
+      kind.hasLifetime && h("label", { for: `${id}-ttl`, class: "lifetime" }, kind.mayStay ? "Lifetime" : "Gone in", " ", lifetime),
       h("span", { class: "spring" }),
       count,
       button,

@@ -7,7 +7,7 @@
  * between others that are there, or that has expired, is taken away.
  */
 
-import { ApiError, get, nextPage, poll, sentenceOf } from "./api.js";
+import { ApiError, get, isGone, nextPage, poll, sentenceOf } from "./api.js";
 import { follow } from "./live.js";
 import { h } from "./dom.js";
 import { counted } from "./text.js";
@@ -29,6 +29,7 @@ import { announce } from "./toast.js";
  * @property {boolean} [isOnce] not asked again
  * @property {string} [events] the path of the stream that tells of another ETag of the first page
  * @property {(element: HTMLElement, row: Row) => void} [onSeen] the row is on the screen
+ * @property {() => string} [onGone] there is no such list: what is said in its place
  * @property {(body: any) => void} [onPage] called with the first page, each time that it has come
  */
 
@@ -89,7 +90,7 @@ export class List {
       this.settle();
     } catch (error) {
       if (!this.signal.aborted) {
-        this.note.textContent = sentenceOf(error);
+        this.note.textContent = (isGone(error) && this.kind.onGone?.()) || sentenceOf(error);
       }
     }
   }

@@ -185,8 +185,8 @@ function fillMenu(menu, element, activity) {
   const items = part(menu, "items");
   items.replaceChildren(
     h("button", { type: "button", class: "plain", onclick: copy }, "Copy link"),
-    activity.likes_count > 0 ? h("a", { class: "plain", href: `${postPath(activity)}/likes`, onclick: close }, "Who likes it") : "",
-    activity.reposts_count > 0 ? h("a", { class: "plain", href: `${postPath(activity)}/reposts`, onclick: close }, "Who reposted it") : "",
+    activity.likes_count > 0 ? h("a", { class: "button plain", href: `${postPath(activity)}/likes`, onclick: close }, "Who likes it") : "",
+    activity.reposts_count > 0 ? h("a", { class: "button plain", href: `${postPath(activity)}/reposts`, onclick: close }, "Who reposted it") : "",
   );
   if (isOwn(activity.handle)) {
     if (activity.reply_to_activity_uuid === null && activity.expires_at !== null) {
@@ -196,6 +196,7 @@ function fillMenu(menu, element, activity) {
   } else if (isSignedIn()) {
     items.append(hideButton(element, activity, "mute", "Mute", close), hideButton(element, activity, "block", "Block", close), reportForm(element, activity, close));
   }
+  items.scrollIntoView({ block: "nearest" });
 }
 
 /**

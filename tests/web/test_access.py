@@ -58,6 +58,13 @@ def violations(person):
     return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]} {rule['nodes'][0]['failureSummary'][:300]}" for rule in found]
 
 
+STRAYS = """
+const outer = part => part.closest('article, section, form, nav').getBoundingClientRect();
+const isStray = part => part.getBoundingClientRect().left < outer(part).left || part.getBoundingClientRect().right > outer(part).right;
+return [...document.querySelectorAll('#main :is(.actions, .tabs, .profile-actions, .composer-bar, .row-form) > *, #main .badge')]
+    .filter(part => part.offsetParent !== null && (isStray(part) || part.getClientRects().length > 1)).map(part => part.outerHTML.slice(0, 200))"""
+
+
 @pytest.mark.parametrize("scheme, width", [("light", "wide"), ("dark", "wide"), ("light", "narrow"), ("dark", "narrow")])
 def test_axe_finds_nothing(andrew, looks, content, scheme, width):
     looks(scheme=scheme, width=width)
@@ -66,6 +73,29 @@ def test_axe_finds_nothing(andrew, looks, content, scheme, width):
         settled(andrew)
         assert violations(andrew) == [], path
         assert andrew.script("return document.documentElement.scrollWidth <= innerWidth"), path
+        assert andrew.script(STRAYS) == [], path
+
+
+def test_a_thread_on_a_narrow_window(andrew, looks, content):
+    """The replies are rows of one card, and a menu opens above the bar at the window's bottom."""
+    looks(width="narrow")
+    andrew.open(f"/@bayko/status/{content['uuid']}")
+    andrew.wait("#main .rows article", "londo has seen it")
+    assert andrew.script("return [...document.querySelectorAll('#main .rows article')].map(row => getComputedStyle(row).borderInlineStartWidth)") == ["0px", "0px"]
+    andrew.script("arguments[0].scrollIntoView({block: 'end'})", andrew.part("londo has seen it", "menu"))
+    andrew.press_part("londo has seen it", "menu")
+    andrew.wait("#main details[open] button", "Mute @londo")
+    eventually(
+        lambda: andrew.script(
+            "return document.querySelector('#main details[open] .items').getBoundingClientRect().bottom <= document.querySelector('#navigation').getBoundingClientRect().top"
+        ),
+        what="the menu above the bar",
+    )
+    andrew.script("scrollTo(0, 0)")
+    andrew.press_part("Of shapes and #colours", "menu")
+    andrew.wait("#main details[open] a", "Who likes it")
+    heights = andrew.script("return [...document.querySelectorAll('#main details[open] .items > .plain')].map(item => item.getBoundingClientRect().height)")
+    assert len(heights) == 4 and len(set(heights)) == 1
 
 
 def test_the_keyboard_alone_posts_replies_and_signs_out(people, quickstart):

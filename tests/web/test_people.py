@@ -226,6 +226,22 @@ def test_a_user_is_muted_from_a_post_and_blocked_on_the_page(people, quickstart)
         quickstart.sql("delete from blocks; delete from mutes")
 
 
+def test_a_user_and_a_page_that_are_not_here(people):
+    andrew, _ = people
+    andrew.open("/@nobody")
+    andrew.wait("#main .note", "This user is not here.")
+    andrew.wait("#main h1", "@nobody")
+    assert andrew.find("#main .profile") is None and andrew.find("#main .tabs") is None
+    andrew.open("/nowhere")
+    andrew.wait("#main h1", "Nothing is here")
+
+
+def test_what_the_narrow_page_has_no_room_for_is_in_the_settings(andrew):
+    andrew.open("/settings")
+    andrew.click("#main a", "Growth")
+    andrew.wait("#main h1", "Growth")
+
+
 def test_search_finds_words_tags_and_people(people):
     andrew, bayko = people
     bayko.post("Rare wordfish and a #raretag")

@@ -114,7 +114,7 @@ function sum(days, member) {
 /** @param {number} days */
 function periods(days) {
   const links = PERIODS.map((period) => h("a", { href: `/growth?days=${period}`, "aria-current": period === days ? "page" : null }, String(period)));
-  return h("nav", { class: "tabs", "aria-label": "Days" }, ...links);
+  return h("nav", { class: "tabs", "aria-label": "Days" }, h("span", { class: "soft" }, "Days"), ...links);
 }
 
 /** @param {Growth} growth */
@@ -175,7 +175,7 @@ function drawChart(plot, box, days, member, variable) {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      padding: [12, 8, 0, 0],
+      padding: [12, 20, 0, 0],
       scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: [0, highest * 1.1] } },
       axes: [
         { ...axis, size: 28, splits: () => splits(days.length, box.clientWidth), values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((index) => shortDay.format(new Date(days[index].date))) },

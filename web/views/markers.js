@@ -29,5 +29,5 @@ export function show({ params: [handle, uuid, kind], signal }) {
     },
     signal,
   );
-  return feedPage(title, list, h("p", {}, h("a", { href: postPath({ handle, uuid }) }, "The post")));
+  return feedPage(title, list, h("p", {}, h("a", { href: postPath({ handle, uuid }) }, "Back to the post")));
 }

@@ -30,6 +30,7 @@ export function show({ signal }) {
       isSignedIn() && h("button", { type: "button", id: "leave", onclick: leave }, "Delete my account"),
     ),
   );
+  element.append(h("p", {}, h("a", { href: "/growth" }, "Growth"), " · ", h("a", { href: "/api/docs" }, "API")));
   return { title: "Settings", element };
 }
 

@@ -30,6 +30,11 @@ export function show({ params: [handle], query, signal }) {
       label: "Posts",
       empty: "Nothing that still lives.",
       rowsOf: (page) => page.activities,
+      onGone: () => {
+        head.hidden = tabs.hidden = true;
+        title?.classList.remove("hidden");
+        return "This user is not here. The handle may be wrong, or the account is gone.";
+      },
       timeOf: (row) => row.reposted_at ?? row.created_at,
       onPage: ({ profile }) => {
         showProfile(head, profile);
@@ -42,7 +47,8 @@ export function show({ params: [handle], query, signal }) {
     signal,
   );
   const view = feedPage(`@${handle}`, list, head, tabs);
-  view.element.querySelector("h1")?.classList.add("hidden");
+  const title = view.element.querySelector("h1");
+  title?.classList.add("hidden");
   return view;
 }
 
