@@ -10,7 +10,7 @@ setup() {
   mkdir -p "$TREE"/tests/{http,bin,unit}
   cp -R "$BIN/../tests/runner" "$TREE/tests"
   printf 'AC_INIT([cruddur], [1])\n' >"$TREE/configure.ac"
-  printf 'def test_good():\n    pass\n\n\ndef test_other():\n    pass\n' >"$TREE/tests/http/test_small.py"
+  printf 'def test_good(record_property):\n    record_property("small", 0.5)\n\n\ndef test_other():\n    pass\n' >"$TREE/tests/http/test_small.py"
   printf '@test "a good one" {\n  true\n}\n' >"$TREE/tests/bin/small.bats"
   unit_test 'assert_true(1);'
   mkdir -p "$WORK"/{src,log}
@@ -61,7 +61,7 @@ last_line() {
 @test "what passes is counted by stage and in all, and nothing is left" {
   run -0 check unit http scripts
   [[ $output == *'unit       3 passed, 0 failed, 0 skipped'* ]] # two builds, one test
-  [[ $output == *'http       3 passed, 0 failed, 0 skipped'* ]]
+  [[ $output == *$'small: 0.5\nhttp       3 passed, 0 failed, 0 skipped'* ]]
   [[ $output == *'scripts    1 passed, 0 failed, 0 skipped'* ]]
   [[ $(last_line) == '7 passed, 0 failed, 0 skipped' ]]
   [[ ! -e $WORK ]]

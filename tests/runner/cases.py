@@ -20,6 +20,7 @@ class Reader:
         self.planned = None  # cases in all, as soon as they are known
         self.running = {}  # name → (monotonic time of its start, process id or None)
         self.ended = []  # Case
+        self.figures = []  # lines of text: what tests have measured and give no verdict on
         self.last_progress = time.monotonic()
 
     def start(self):
@@ -112,5 +113,7 @@ class Pytest(Reader):
             self.planned = event["count"]
         elif event["kind"] == "begin":
             self.begin(event["name"], event["pid"])
+        elif event["kind"] == "figure":
+            self.figures.append(event["text"])
         else:
             self.end(event["name"], event["outcome"], event["seconds"])

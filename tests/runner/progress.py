@@ -72,6 +72,8 @@ class Progress:
     def tell_end(self, job):
         if job.log is not None and job.reader.count("failed"):
             self.say("\n".join([f"from the log of {job.name}:", *(f"    {line}" for line in excerpt(job))]))
+        for figure in job.reader.figures:
+            self.say(figure)
         jobs = self.of(job.stage)
         if all(other.state == "ended" for other in jobs):
             times = [(other.began, other.ended) for other in jobs if other.ended]

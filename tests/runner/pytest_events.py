@@ -1,4 +1,5 @@
-"""A pytest plugin that reports to bin/check: how many tests there are, which one begins, and how each ended.
+"""A pytest plugin that reports to bin/check: how many tests there are, which one begins, how each ended, and what figures it recorded
+(pytest's record_property).
 
 CHECK_EVENTS names a pipe that takes a line of JSON for each event. Under pytest-xdist the workers report, each for itself. SIGUSR1
 writes the stacks of all threads to CHECK_STACKS, SIGUSR2 the logs of the services that run.
@@ -33,6 +34,9 @@ class Events:
         if report.failed or (report.skipped and outcome == "passed"):
             outcome = report.outcome
         self.outcomes[report.nodeid] = (outcome, seconds + report.duration)
+        if report.when == "call":
+            for name, value in report.user_properties:
+                self.write(kind="figure", text=f"{name}: {value}"[:NAME_LIMIT])
 
     def pytest_runtest_logfinish(self, nodeid):
         outcome, seconds = self.outcomes.pop(nodeid)

@@ -1,11 +1,12 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/plain, build/unit and build/node make what the other jobs use, in folders below the run's own:
+build/sanitized, build/plain, build/unit, build/node and build/lighthouse make what the other jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
     node/        what tests/web takes from npm                       for lint and web
+    lighthouse/  what tests/web/lighthouse takes from npm            for web
     shared/      what bats files have in common (CHECK_SHARED)      for scripts
     log/         the output of each job
 """
@@ -120,10 +121,10 @@ class Stages:
             seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",),
         )  # fmt: skip
 
-    def node(self, stage):
-        """The packages of tests/web/package-lock.json, below the run's folder."""
-        script = 'mkdir "$1" && cp tests/web/package.json tests/web/package-lock.json "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts'
-        return self.shell(stage, "build/node", script, self.work / "node", tools=("npm",), seconds=10, priority=2)
+    def node(self, stage, name="node", source="tests/web", seconds=10):
+        """The packages of a package-lock.json, below the run's folder."""
+        script = 'mkdir "$1" && cp "$2/package.json" "$2/package-lock.json" "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts'
+        return self.shell(stage, f"build/{name}", script, self.work / name, source, tools=("npm",), seconds=seconds, priority=2)
 
     def types(self):
         """The types in the web client's comments."""
@@ -213,17 +214,21 @@ class Stages:
     # --- web ---
 
     def web(self, arguments, is_quick=False):
-        """One process: the tests share a quickstart and a browser."""
+        """One process: the tests share a quickstart and a browser. Lighthouse is large, and has packages of its own."""
+        lighthouse = [] if arguments and not any("lighthouse" in argument for argument in arguments) else [self.lighthouse()]
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
         environment = {
             "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder, "NODE_MODULES": str(self.work / "node/node_modules"),
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE),
+            "LIGHTHOUSE": str(self.work / "lighthouse/node_modules/lighthouse/cli/index.js"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE),
         }  # fmt: skip
         run = Job(
-            "web", "web", command, cases.Pytest(), TOP / "tests/web", needs=("build/plain", "build/node"), environment=environment,
+            "web", "web", command, cases.Pytest(), TOP / "tests/web", needs=("build/plain", "build/node", *(job.name for job in lighthouse)), environment=environment,
             tools=("chromium", "chromedriver", "node"), modules=("pytest", "selenium"), seconds=WEB_SECONDS,
         )  # fmt: skip
-        return [self.plain("web"), self.node("web"), run]
+        return [self.plain("web"), self.node("web"), *lighthouse, run]
+
+    def lighthouse(self):
+        return self.node("web", "lighthouse", "tests/web/lighthouse", seconds=30)
 
     # --- scripts ---
 
