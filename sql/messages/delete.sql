@@ -4,8 +4,8 @@
 -- stays for an hour: the same request again gets the same answer, and a message that comes again brings nothing back. The purge takes it
 -- away then.
 -- %(group)s: the conversation. %(uuid)s: the message. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
--- Outcomes: ok, not_found (no such message, it has expired, or it is in a conversation of others), not_yours (the other user's),
--- user_not_found, user_not_registered, user_suspended.
+-- Outcomes: ok, not_found (no such message, it has expired, it is in a conversation of others, or the other user's where one has blocked
+-- the other), not_yours (the other user's), user_not_found, user_not_registered, user_suspended.
 -- A mark that is there is written again, so that there is something to wait for the standby with.
 with me as (
     select uuid from public.writer(%(sub)s, %(handle)s)
@@ -18,6 +18,7 @@ wanted as (
     where g.uuid = %(group)s::uuid
         and m.uuid = %(uuid)s::uuid
         and case when m.deleted_at is not null then m.user_uuid = me.uuid else public.is_live(m.expires_at) end
+        and (m.user_uuid = me.uuid or not public.is_blocked(g.first_user_uuid, g.second_user_uuid))
 ),
 held as (
     select m.uuid

@@ -193,6 +193,46 @@ def test_polls_leave_hidden_users_out(service):
         assert [row["handle"] for row in rows] == [OTHER], target
 
 
+def test_the_conversation_is_away_while_the_block_lasts(service):
+    """For both, with what of it is unread, in the list and in polls of it; nothing of it is lost. Own messages can be deleted."""
+    theirs = service.message_as(BLOCKED, handle=BLOCKER, message="to the blocker").json
+    own = service.message_as(BLOCKER, handle=BLOCKED, message="to the blocked").json
+    service.message_as(BLOCKER, handle=OTHER, message="another")
+    group = own["message_group_uuid"]
+    both = ((BLOCKER, BLOCKED), (BLOCKED, BLOCKER))
+    before = {handle: service.ask_as(handle, "GET", "/api/message_groups").json for handle, _ in both}
+    assert [(row["handle"], row["unread"]) for row in before[BLOCKER]] == [(OTHER, 0), (BLOCKED, 1)]
+    seen = {handle: service.ask_as(handle, "GET", "/api/message_groups").headers["Cruddur-Since"] for handle, _ in both}
+    hidden(service, BLOCKER, BLOCKED)
+    for handle, other in both:
+        assert [row["handle"] for row in service.ask_as(handle, "GET", "/api/message_groups").json] == [row["handle"] for row in before[handle] if row["handle"] != other]
+        assert [row["handle"] for row in listed(service, handle, "/api/message_groups?limit=1")[0]] == [row["handle"] for row in before[handle] if row["handle"] != other]
+        assert service.ask_as(handle, "GET", f"/api/message_groups?since={seen[handle]}").json == []
+        assert status(service, handle, "GET", f"/api/messages/{group}") == status(service, handle, "GET", f"/api/messages/@{other}") == NOT_FOUND
+    assert status(service, BLOCKED, "DELETE", f"/api/messages/{group}/{own['uuid']}") == NOT_FOUND
+    assert service.ask_as(BLOCKED, "DELETE", f"/api/messages/{group}/{theirs['uuid']}").status == 200
+    hidden(service, BLOCKER, BLOCKED, "block", "DELETE")
+    assert status(service, BLOCKED, "DELETE", f"/api/messages/{group}/{own['uuid']}") == (403, ["not_yours"])
+    for handle, other in both:
+        assert messages_of(service, handle, f"/api/messages/@{other}") == ["to the blocked"]
+        assert [row["unread"] for row in service.ask_as(handle, "GET", "/api/message_groups").json if row["handle"] == other] == [int(handle == BLOCKED)]
+
+
+def test_counts_are_those_of_all_users(service):
+    """For every viewer, as in the cached home; a list of those that are counted leaves hidden users out."""
+    posts = scene(service)
+    members = ("replies_count", "reposts_count", "likes_count")
+    hidden(service, BLOCKER, BLOCKED)
+    for viewer in (BLOCKER, BLOCKED, OTHER, "stranger"):
+        (row,) = [row for row in service.ask_as(viewer, "GET", "/api/activities/home").json if row["uuid"] == posts[OTHER]]
+        assert [row[member] for member in members] == [2, 2, 2]
+        thread = service.ask_as(viewer, "GET", f"/api/activities/{posts[OTHER]}").json
+        assert [thread["activity"][member] for member in members] == [2, 2, 2]
+        shown = {"likes": 2, "reposts": 2} if viewer in (OTHER, "stranger") else {"likes": 1, "reposts": 1}
+        assert {kind: len(listed(service, viewer, f"/api/activities/{posts[OTHER]}/{kind}")[0]) for kind in shown} == shown
+        assert len(thread["replies"]) == shown["likes"]
+
+
 # --- writes ---
 
 
