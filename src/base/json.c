@@ -155,6 +155,16 @@ bool json_integer(const struct json *document, const char *name, int64_t *value)
     return true;
 }
 
+const struct json *json_member_object(const struct json *document, const char *name)
+{
+    struct json_object *member;
+
+    return json_object_object_get_ex(object_of(document), name, &member) &&
+                   json_object_is_type(member, json_type_object)
+               ? (const struct json *)member
+               : NULL;
+}
+
 static struct json_object *array_of(const struct json *document, const char *name)
 {
     struct json_object *member;

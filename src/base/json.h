@@ -31,6 +31,9 @@ enum json_kind json_member(const struct json *document, const char *name, const 
 /* The member's value when it is an integer as json-c holds it (out of range: clamped). */
 bool json_integer(const struct json *document, const char *name, int64_t *value);
 
+/* The member's value when it is an object, else NULL; owned by the document. */
+const struct json *json_member_object(const struct json *document, const char *name);
+
 /* The number of items of the member when it is an array, else 0. */
 size_t json_array_size(const struct json *document, const char *name);
 

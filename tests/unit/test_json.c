@@ -388,6 +388,14 @@ static void test_every_prefix_is_refused(void **state)
     expect_document(text, sizeof text - 1, true);
 }
 
+static const char *member_of(const struct json *document, const char *name)
+{
+    const char *string;
+
+    json_member(document, name, &string);
+    return string;
+}
+
 static void test_members(void **state)
 {
     static const struct {
@@ -422,6 +430,10 @@ static void test_members(void **state)
         expect_integer(rows[i].name, json_member(document, rows[i].name, &string), rows[i].kind);
         expect_text(rows[i].name, string, rows[i].text);
     }
+    expect_text("inner", member_of(json_member_object(document, "object"), "inner"), "a");
+    assert_null(json_member_object(document, "array"));
+    assert_null(json_member_object(document, "null"));
+    assert_null(json_member_object(document, "absent"));
     json_free(document);
     json_free(NULL);
 }
