@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/address.h"
+#include "config/collector.h"
 #include "config/settings.h"
 #include "db/catalog.h"
 #include "db/connection.h"
@@ -173,6 +174,8 @@ static bool settings_agree(const struct config *config, FILE *errors)
          "--hook-connection-url-file goes only with --hook-secret-file"},
         {config->listen_group != NULL && !is_unix,
          "--listen-group goes only with --listen unix:/path"},
+        {config->otlp_headers_file != NULL && config->otlp_endpoint == NULL,
+         "--otlp-headers-file goes only with --otlp-endpoint"},
         {config->statement_timeout >= config->deadline,
          "--statement-timeout must be below --deadline"},
         {config->deadline >= config->stuck_timeout, "--deadline must be below --stuck-timeout"},
@@ -219,6 +222,7 @@ static bool is_consistent(const struct config *config, FILE *errors)
     bool good = settings_agree(config, errors);
 
     good = database_is_good(config, errors) && good;
+    good = collector_is_good(config, errors) && good;
     good = origin_is_good(config->frontend_url, "--frontend-url", errors) && good;
     return origin_is_good(config->backend_url, "--backend-url", errors) && good;
 }

@@ -61,8 +61,12 @@ struct config {
     int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
     int purge_interval;                                      /* s; 0: this pool purges nothing */
     int repeat_window;                                       /* s; 0: none */
-    int streams;     /* of the pool that may be open at a time; 0: none, as where no home is kept */
-    char *fetcher;   /* the program */
+    int streams;   /* of the pool that may be open at a time; 0: none, as where no home is kept */
+    char *fetcher; /* this and the next: the programs */
+    char *exporter;
+    char *otlp_endpoint; /* of a collector, without /v1/traces; NULL: no trace is recorded */
+    char *otlp_headers_file;
+    int otlp_sample; /* percent of the traces that no client has decided on */
     int listen_mode; /* permission bits */
     int backlog;     /* connections */
     int workers;

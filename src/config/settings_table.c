@@ -54,6 +54,8 @@ const struct setting SETTINGS[] = {
      .help = "the user of requests that name none; only with --identity handle"},
     {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "MS", KIND_NUMBER, AT(drain_timeout), "5000", 100,
      600000, .help = "for a worker to finish after TERM, before it is killed"},
+    {"CRUDDUR_EXPORTER", "--exporter", "PROGRAM", KIND_TEXT, AT(exporter), EXPORTER,
+     .help = "the program that sends traces, when it isn't where it was installed"},
     {"CRUDDUR_FEED_STALE", "--feed-stale", "SECONDS", KIND_NUMBER, AT(feed_stale), "60", 0, 86400,
      .help =
          "how long the cached home page is served, marked as stale, while the database is away"},
@@ -100,6 +102,15 @@ const struct setting SETTINGS[] = {
     {"CRUDDUR_MESSAGES_PER_HOUR", "--messages-per-hour", "N", KIND_NUMBER, AT(messages_per_hour),
      "600", 0, PER_HOUR_MAX,
      .help = "messages that one user may send within an hour; 0: any number"},
+    {"CRUDDUR_OTLP_ENDPOINT", "--otlp-endpoint", "URL", KIND_TEXT, AT(otlp_endpoint),
+     .help = "an OpenTelemetry collector that gets a span of each request and statement, such as\n"
+             "http://127.0.0.1:4318; without it no trace is recorded"},
+    {"CRUDDUR_OTLP_HEADERS_FILE", "--otlp-headers-file", "FILE", KIND_TEXT, AT(otlp_headers_file),
+     .help =
+         "a file with header lines 'Name: value' for it, such as a key; not readable by others"},
+    {"CRUDDUR_OTLP_SAMPLE", "--otlp-sample", "PERCENT", KIND_NUMBER, AT(otlp_sample), "100", 0, 100,
+     .help = "of the traces without a traceparent or X-Amzn-Trace-Id that decides, how many are\n"
+             "recorded"},
     {"CRUDDUR_POSTS_PER_HOUR", "--posts-per-hour", "N", KIND_NUMBER, AT(posts_per_hour), "300", 0,
      PER_HOUR_MAX,
      .help = "posts and replies that one user may make within an hour; 0: any number"},

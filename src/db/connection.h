@@ -12,11 +12,21 @@
 
 struct connection;
 
+struct result;
+struct statement;
+
+/* Gets to know of each statement of a recorded trace that is done, before its callback is called.
+ * submitted_us: monotonic. */
+typedef void statement_observe(void *context, const struct statement *statement,
+                               int64_t submitted_us, const struct result *result);
+
 struct connection_settings {
     struct session_settings session;
     int deadline_ms;  /* for one statement, queueing, reconnecting and sending it again included */
     int units_max;    /* sent at a time; how far the server may be behind */
     bool logs_values; /* parameter values at debug level */
+    statement_observe *observe; /* NULL: no trace is recorded */
+    void *observer;             /* its context */
 };
 
 enum {

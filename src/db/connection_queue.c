@@ -34,6 +34,10 @@ void connection_complete(struct connection *connection, struct pending *pending,
 {
     result->microseconds = clock_us() - pending->submitted_us;
     log_statement(connection, pending->statement, result);
+    if (pending->statement->trace.is_recorded && connection->settings->observe != NULL) {
+        connection->settings->observe(connection->settings->observer, pending->statement,
+                                      pending->submitted_us, result);
+    }
     pending->done(pending->context, result);
     pipeline_forget(pending);
     memory_free(pending);

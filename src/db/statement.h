@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/trace.h"
 #include "db/template.h"
 
 /* The session that runs a statement. Each worker has one session for each of the first four
@@ -61,6 +62,7 @@ struct statement {
     /* It takes locks besides those of its own rows: it is not committed together with others,
      * which may take the same locks in another order. */
     bool takes_locks;
+    struct trace trace; /* of the request that it is run for; zeroed: it has none */
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
 

@@ -17,6 +17,7 @@
 #include "base/counter.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/trace.h"
 #include "db/pipeline.h"
 #include "db/statement.h"
 #include "home/mark.h"
@@ -306,12 +307,14 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
     return fill;
 }
 
-/* Sends a statement for the page, whose result is for that caller and those that join it. */
+/* Sends a statement for the page, whose result is for that caller and those that join it. It belongs
+ * to the trace of the caller alone. */
 static void fill(struct cache *cache, struct cached_page *page, const struct mark_view *view,
-                 cache_done *done, void *context)
+                 const struct trace *trace, cache_done *done, void *context)
 {
     struct fill *fill = fill_new(cache, page, view);
 
+    fill->statement.trace = *trace;
     wait_for(fill, done, context);
     cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
 }
@@ -352,7 +355,7 @@ bool cache_submit(struct cache *cache, const struct statement *statement, cache_
         wait_for(page->fill, done, context);
     } else {
         counter_add(&counts->misses, 1);
-        fill(cache, page, &view, done, context);
+        fill(cache, page, &view, &statement->trace, done, context);
     }
     return true;
 }
@@ -380,6 +383,7 @@ bool cache_look(struct cache *cache, const char *limit, struct cache_look *look)
 bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, void *context)
 {
     struct cached_page *page = page_of(cache, limit);
+    const struct trace none = {0};
     int64_t now_us = clock_us();
 
     if (page == NULL) {
@@ -390,7 +394,7 @@ bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, voi
     if (page->fill != NULL && is_joinable(cache, page->fill, &view, now_us)) {
         wait_for(page->fill, done, context);
     } else {
-        fill(cache, page, &view, done, context);
+        fill(cache, page, &view, &none, done, context);
     }
     return true;
 }

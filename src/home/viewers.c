@@ -201,6 +201,7 @@ void viewers_submit(struct viewers *viewers, const struct statement *statement, 
     statement_bind(&visit->question, "sub", subject);
     statement_bind(&visit->question, "viewer", handle);
     visit->question.asked_us = statement->asked_us;
+    visit->question.trace = statement->trace;
     if (visit->next != NULL) {
         visit->next->link = &visit->next;
     }

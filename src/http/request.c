@@ -30,7 +30,7 @@ static enum method method_from_name(const char *name)
     return method;
 }
 
-static const char *parameter(char **envp, const char *name)
+const char *request_parameter(char **envp, const char *name)
 {
     size_t length = strlen(name);
 
@@ -166,28 +166,28 @@ enum status request_init(struct request *request, struct arena *arena, char **en
 {
     *request = (struct request){
         .arena = arena,
-        .method = method_from_name(parameter(envp, "REQUEST_METHOD")),
+        .method = method_from_name(request_parameter(envp, "REQUEST_METHOD")),
         .query = "",
-        .accept = parameter(envp, "HTTP_ACCEPT"),
-        .content_type = parameter(envp, "CONTENT_TYPE"),
-        .content_encoding = parameter(envp, "HTTP_CONTENT_ENCODING"),
-        .authorization = parameter(envp, "HTTP_AUTHORIZATION"),
-        .idempotency_key = parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
-        .signature = parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
-        .if_none_match = parameter(envp, "HTTP_IF_NONE_MATCH"),
-        .last_event_id = parameter(envp, "HTTP_LAST_EVENT_ID"),
-        .origin = parameter(envp, "HTTP_ORIGIN"),
-        .preflight_method = parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-        .remote_addr = parameter(envp, "REMOTE_ADDR"),
-        .content_length = content_length(parameter(envp, "CONTENT_LENGTH")),
+        .accept = request_parameter(envp, "HTTP_ACCEPT"),
+        .content_type = request_parameter(envp, "CONTENT_TYPE"),
+        .content_encoding = request_parameter(envp, "HTTP_CONTENT_ENCODING"),
+        .authorization = request_parameter(envp, "HTTP_AUTHORIZATION"),
+        .idempotency_key = request_parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
+        .signature = request_parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
+        .if_none_match = request_parameter(envp, "HTTP_IF_NONE_MATCH"),
+        .last_event_id = request_parameter(envp, "HTTP_LAST_EVENT_ID"),
+        .origin = request_parameter(envp, "HTTP_ORIGIN"),
+        .preflight_method = request_parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+        .remote_addr = request_parameter(envp, "REMOTE_ADDR"),
+        .content_length = content_length(request_parameter(envp, "CONTENT_LENGTH")),
         .body = "",
     };
-    take_request_id(request, parameter(envp, "HTTP_X_REQUEST_ID"));
-    const char *traceparent = parameter(envp, "HTTP_TRACEPARENT");
+    take_request_id(request, request_parameter(envp, "HTTP_X_REQUEST_ID"));
+    const char *traceparent = request_parameter(envp, "HTTP_TRACEPARENT");
     if (traceparent != NULL && traceparent_is_valid(traceparent)) {
         memcpy(request->traceparent, traceparent, TRACEPARENT_LENGTH + 1);
     }
-    enum status status = take_uri(request, parameter(envp, "REQUEST_URI"));
+    enum status status = take_uri(request, request_parameter(envp, "REQUEST_URI"));
     return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;
 }
 

@@ -63,6 +63,9 @@ struct request {
  * STATUS_MALFORMED_REQUEST, STATUS_URI_TOO_LONG. */
 enum status request_init(struct request *request, struct arena *arena, char **envp);
 
+/* The value of a CGI parameter, or NULL. */
+const char *request_parameter(char **envp, const char *name);
+
 const char *method_name(enum method method); /* "GET"; "-" for METHOD_COUNT */
 
 /* The weight that the Accept header gives to this media type by name, in thousandths; 0: it does not ask

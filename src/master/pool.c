@@ -28,6 +28,7 @@
 #include "base/memory.h"
 #include "db/catalog.h"
 #include "shared/handover.h"
+#include "shared/spans.h"
 #include "worker/sandbox.h"
 
 enum {
@@ -199,6 +200,7 @@ __attribute__((noreturn)) static void be_worker(const struct pool *pool, const s
     setup.config = config;
     setup.catalog = child->generation->catalog;
     setup.score = score_of(pool, child);
+    setup.ring = setup.spans != NULL ? &setup.spans->rings[child - pool->children] : NULL;
     setup.number = child->number;
     setup.must_fit = must_fit;
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
@@ -228,6 +230,9 @@ bool pool_start(struct pool *pool, int number, struct generation *generation, bo
                             .generation = generation,
                             .started_ms = clock_ms()};
     scoreboard_take(pool->scoreboard, (size_t)(child - pool->children));
+    if (pool->setup.spans != NULL) {
+        spans_take(pool->setup.spans, (size_t)(child - pool->children));
+    }
     pid_t master = getpid();
     child->pid = fork();
     if (child->pid == 0) {

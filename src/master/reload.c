@@ -22,6 +22,7 @@
 #include "db/link.h"
 #include "db/statement.h"
 #include "helper/helper.h"
+#include "helper/span_exporter.h"
 #include "home/mark.h"
 #include "master/listen.h"
 #include "master/pool.h"
@@ -63,6 +64,17 @@ static bool reread_settings(const struct supervisor *supervisor, struct config *
     return good;
 }
 
+/* The first settings with a collector bring the memory for spans, which workers from now on share. */
+static bool prepare_spans(struct supervisor *supervisor, const struct config *config)
+{
+    if (!span_exporter_prepare(&supervisor->exporter, config)) {
+        log_errno(LOG_ERROR, "supervisor", "memory for spans");
+        return false;
+    }
+    supervisor->pool.setup.spans = supervisor->exporter.spans;
+    return true;
+}
+
 static struct generation *read_generation(struct supervisor *supervisor)
 {
     struct generation *generation = pool_add_generation(&supervisor->pool);
@@ -71,7 +83,7 @@ static struct generation *read_generation(struct supervisor *supervisor)
         listen_allows(&supervisor->listener, &generation->config)) {
         generation->catalog = routes_load_catalog(generation->config.sql_dir);
     }
-    if (generation->catalog == NULL) {
+    if (generation->catalog == NULL || !prepare_spans(supervisor, &generation->config)) {
         pool_leave_generation(&supervisor->pool, generation);
         return NULL;
     }
@@ -121,6 +133,7 @@ static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
+    span_exporter_part(&supervisor->exporter);
     mark_invalidate(supervisor->watcher.mark);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
                     &supervisor->pool, supervisor->fetcher.helper.pid);
@@ -202,6 +215,7 @@ static void finish_reload(struct supervisor *supervisor)
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
+    span_exporter_restart(&supervisor->exporter);
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }
 

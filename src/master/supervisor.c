@@ -18,6 +18,7 @@
 #include "helper/helper.h"
 #include "helper/key_fetcher.h"
 #include "helper/purger.h"
+#include "helper/span_exporter.h"
 #include "helper/watcher.h"
 #include "identity/caller.h"
 #include "identity/keys.h"
@@ -47,7 +48,8 @@ static void reap(struct supervisor *supervisor)
             reload_end_trial(supervisor, has_passed);
         } else if (!helper_reap(&supervisor->old_fetcher, pid) &&
                    !helper_reap(&supervisor->fetcher.helper, pid) &&
-                   !helper_reap(&supervisor->watcher.helper, pid)) {
+                   !helper_reap(&supervisor->watcher.helper, pid) &&
+                   !helper_reap(&supervisor->exporter.helper, pid)) {
             helper_reap(&supervisor->purger.helper, pid);
         }
     }
@@ -100,6 +102,9 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     helper_stop(&supervisor->old_fetcher);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
+    if (signal_number == SIGKILL) {
+        span_exporter_stop(&supervisor->exporter); /* else it has the last spans to send */
+    }
     /* No new connections, before the workers look for the last time. */
     listen_close(&supervisor->listener);
     pool_end(&supervisor->pool, signal_number);
@@ -109,7 +114,7 @@ static bool has_children(const struct supervisor *supervisor)
 {
     return supervisor->fetcher.helper.pid != 0 || supervisor->watcher.helper.pid != 0 ||
            supervisor->purger.helper.pid != 0 || supervisor->old_fetcher.pid != 0 ||
-           supervisor->upgrade.trial != 0 ||
+           supervisor->exporter.helper.pid != 0 || supervisor->upgrade.trial != 0 ||
            pool_running(&supervisor->pool) + pool_leaving(&supervisor->pool) > 0;
 }
 
@@ -119,7 +124,8 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
 
     return (key_fetcher_is_wanted(config) && supervisor->fetcher.helper.pid == 0) ||
            (watcher_is_wanted(config) && supervisor->watcher.helper.pid == 0) ||
-           (purger_is_wanted(config) && supervisor->purger.helper.pid == 0);
+           (purger_is_wanted(config) && supervisor->purger.helper.pid == 0) ||
+           (span_exporter_is_wanted(config) && supervisor->exporter.helper.pid == 0);
 }
 
 static bool is_unsettled(const struct supervisor *supervisor)
@@ -182,6 +188,7 @@ static void ensure_helpers(struct supervisor *supervisor)
         watcher_ensure(&supervisor->watcher, &current->config, current->catalog);
     }
     purger_ensure(&supervisor->purger, &current->config, current->catalog);
+    span_exporter_ensure(&supervisor->exporter, &current->config);
 }
 
 static void run_loop(struct supervisor *supervisor, const sigset_t *signals)
@@ -199,6 +206,8 @@ static void run_loop(struct supervisor *supervisor, const sigset_t *signals)
             }
             respawn(supervisor);
             ensure_helpers(supervisor);
+        } else if (pool_running(&supervisor->pool) + pool_leaving(&supervisor->pool) == 0) {
+            span_exporter_finish(&supervisor->exporter, &supervisor->current->config);
         }
         feed_watchdog(supervisor);
     }
@@ -245,7 +254,8 @@ static bool prepare(struct supervisor *supervisor)
     }
     keys_prepare();
     if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher, config) ||
-        !watcher_prepare(&supervisor->watcher, &pool->scoreboard->watcher)) {
+        !watcher_prepare(&supervisor->watcher, &pool->scoreboard->watcher) ||
+        !span_exporter_prepare(&supervisor->exporter, config)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
@@ -256,6 +266,7 @@ static bool prepare(struct supervisor *supervisor)
     pool->setup.is_handed_over = supervisor->listener.is_handed_over;
     pool->setup.keypage = &supervisor->fetcher.link;
     pool->setup.mark = supervisor->watcher.mark;
+    pool->setup.spans = supervisor->exporter.spans;
     atomic_store(&pool->scoreboard->workers_wanted, config->workers);
     return true;
 }

@@ -9,6 +9,7 @@
 #include "helper/helper.h"
 #include "helper/key_fetcher.h"
 #include "helper/purger.h"
+#include "helper/span_exporter.h"
 #include "helper/watcher.h"
 #include "master/listen.h"
 #include "master/pool.h"
@@ -36,6 +37,7 @@ struct supervisor {
     struct upgrade upgrade;
     struct watcher watcher;
     struct purger purger;
+    struct span_exporter exporter;
     bool is_stopping;
     int64_t watchdog_ms; /* when systemd must be notified again */
     char **environment, **argv;

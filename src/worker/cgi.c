@@ -37,7 +37,7 @@ static void finish(void *context, const struct result *result, const struct cach
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
     fwrite(head, 1, head_length, stdout);
     fwrite(body, 1, body_length, stdout);
-    exchange_log(exchange);
+    exchange_report(exchange);
 }
 
 int cgi_serve(const struct config *config, char **environment)

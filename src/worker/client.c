@@ -139,7 +139,7 @@ void client_answer(struct client *client)
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
     client_count(client); /* before the client can read it, and then the counts */
     enum fastcgi_sent how = fastcgi_answer(client->fastcgi, head, head_length, body, body_length);
-    exchange_log(exchange);
+    exchange_report(exchange);
     exchange_release(exchange);
     client_sent(client, how);
 }

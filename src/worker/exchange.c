@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "http/body.h"
 #include "http/cors.h"
@@ -17,6 +18,7 @@
 #include "http/router.h"
 #include "identity/signature.h"
 #include "worker/refusals.h"
+#include "worker/tracer.h"
 
 enum {
     CLIENT_CLOSED_REQUEST = 499, /* nginx's own */
@@ -126,6 +128,7 @@ static enum decision handle(struct exchange *exchange)
     if (status == STATUS_OK) {
         exchange->call.body = body;
         decision = endpoint->handle(&exchange->call, &exchange->response, &exchange->statement);
+        exchange->statement.trace = exchange->span.trace;
         exchange->call.body = NULL;
     } else {
         problem_respond_one(&exchange->response, request, status);
@@ -203,6 +206,9 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
     exchange->service = service;
     enum status status = request_init(request, &exchange->arena, parameters);
     exchange->call = call_of(exchange);
+    if (service->tracer != NULL) {
+        tracer_begin(service->tracer, parameters, &exchange->span);
+    }
     request->body = input->body;
     request->body_length = input->body_length;
     if (input->is_local && request->remote_addr == NULL) {
@@ -279,7 +285,20 @@ void exchange_answer(struct exchange *exchange, const char **head, size_t *head_
     exchange->took_us = clock_us() - exchange->started_us;
 }
 
-void exchange_log(const struct exchange *exchange)
+/* The ids by which the line is found from the request's span, and the other way round. */
+static void log_trace(struct log_line *line, const struct trace *trace)
+{
+    char id[2 * TRACE_ID_SIZE + 1], span_id[2 * SPAN_ID_SIZE + 1];
+
+    if (trace->is_recorded) {
+        trace_id_text(trace->id, TRACE_ID_SIZE, id);
+        trace_id_text(trace->span_id, SPAN_ID_SIZE, span_id);
+        log_string(line, "trace_id", id);
+        log_string(line, "span_id", span_id);
+    }
+}
+
+static void log_request(const struct exchange *exchange)
 {
     const struct response *response = &exchange->response;
 
@@ -290,6 +309,7 @@ void exchange_log(const struct exchange *exchange)
     log_string(&line, "request_id", exchange->request.id);
     log_string(&line, "traceparent",
                exchange->request.traceparent[0] != '\0' ? exchange->request.traceparent : NULL);
+    log_trace(&line, &exchange->span.trace);
     log_string(&line, "method", method_name(exchange->request.method));
     log_string(&line, "route", exchange->route != NULL ? exchange->route : "-");
     log_integer(&line, "status", response->http);
@@ -299,6 +319,14 @@ void exchange_log(const struct exchange *exchange)
     log_milliseconds(&line, "db_ms", exchange->database_us);
     log_string(&line, "sqlstate", exchange->sqlstate[0] != '\0' ? exchange->sqlstate : NULL);
     log_end(&line);
+}
+
+void exchange_report(const struct exchange *exchange)
+{
+    log_request(exchange);
+    if (exchange->span.trace.is_recorded) {
+        tracer_request(exchange->service->tracer, exchange);
+    }
 }
 
 void exchange_refuse_stream(struct exchange *exchange)
@@ -322,7 +350,7 @@ void exchange_end_stream(struct exchange *exchange, uint64_t bytes)
 {
     exchange->response.body_length = bytes;
     exchange->took_us = clock_us() - exchange->started_us;
-    exchange_log(exchange);
+    exchange_report(exchange);
     exchange_release(exchange);
 }
 
@@ -330,5 +358,5 @@ void exchange_abandon(struct exchange *exchange)
 {
     exchange->response.http = CLIENT_CLOSED_REQUEST;
     exchange->took_us = clock_us() - exchange->started_us;
-    exchange_log(exchange);
+    exchange_report(exchange);
 }

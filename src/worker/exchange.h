@@ -2,7 +2,7 @@
  * the statement, and send the bytes.
  *
  *     exchange_begin ──► DECISION_WAIT ──► exchange_resume ──► DECISION_ASK ──► exchange_result
- *                    ├──────────────────► DECISION_RESPOND ──► exchange_answer, _log, _release
+ *                    ├──────────────────► DECISION_RESPOND ──► exchange_answer, _report, _release
  *                    └──────────────────► DECISION_STREAM ──► exchange_answer, _trim, _end_stream
  *
  * All memory of the request is in its arena, which exchange_release() frees. response.body may
@@ -23,6 +23,7 @@
 #include "http/response.h"
 #include "identity/caller.h"
 #include "worker/service.h"
+#include "worker/tracer.h"
 
 struct cache_info;
 
@@ -36,7 +37,8 @@ struct exchange {
     struct submission submission;
     const struct service *service;
     const struct endpoint *endpoint;
-    const char *route; /* the pattern, static text; NULL when the path has none */
+    const char *route;        /* the pattern, static text; NULL when the path has none */
+    struct request_span span; /* zeroed: its trace is not recorded */
     struct buf head;
     int64_t started_us;
     int64_t took_us; /* until its answer was made, or it was abandoned */
@@ -73,12 +75,12 @@ void exchange_result(struct exchange *exchange, const struct result *result,
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
                      const char **body, size_t *body_length);
 
-/* Instead of an answer, for a client that left before its statement was run: logs the request with
- * nginx's status for that. */
+/* Instead of an answer, for a client that left before its statement was run: reports the request
+ * with nginx's status for that. */
 void exchange_abandon(struct exchange *exchange);
 
-/* Logs the request's line. */
-void exchange_log(const struct exchange *exchange);
+/* The request is over: logs its line, and writes its span if its trace is recorded. */
+void exchange_report(const struct exchange *exchange);
 
 /* Answers that no stream opens. */
 void exchange_refuse_stream(struct exchange *exchange);

@@ -7,6 +7,7 @@
 #include "db/catalog.h"
 #include "db/statement.h"
 #include "shared/scoreboard.h"
+#include "shared/spans.h"
 #include "worker/refusals.h"
 #include "worker/tally.h"
 
@@ -129,9 +130,26 @@ static void write_streams(const struct scoreboard *scoreboard, const struct stre
                    counter_value(&streams->stalled));
 }
 
-void metrics_write(const void *of, struct buf *text)
+static void write_spans(const struct spans *spans, struct buf *text)
 {
-    const struct scoreboard *scoreboard = of;
+    static const char NAME[] = "cruddur_spans_total";
+
+    exposition_begin(
+        text, NAME, "counter",
+        "Spans of traces that were sent: the collector took them, or they were given up.");
+    exposition_labelled(text, NAME, "result", "exported",
+                        spans != NULL ? counter_value(&spans->exported) : 0);
+    exposition_labelled(text, NAME, "result", "failed",
+                        spans != NULL ? counter_value(&spans->failed) : 0);
+    exposition_one(text, "cruddur_spans_dropped_total", "counter",
+                   "Spans that were not sent, as too many waited for the collector.",
+                   spans != NULL ? spans_dropped(spans) : 0);
+}
+
+void metrics_write(const void *pool, struct buf *text)
+{
+    const struct metrics_pool *of = pool;
+    const struct scoreboard *scoreboard = of->scoreboard;
     struct sum *sum = memory_zeroed(sizeof *sum);
     size_t slots = atomic_load(&scoreboard->slots_used);
 
@@ -146,6 +164,7 @@ void metrics_write(const void *of, struct buf *text)
     write_database(scoreboard, sum, text);
     write_cache(&sum->score.cache, text);
     write_streams(scoreboard, &sum->score.streams, text);
+    write_spans(of->spans, text);
     refusals_write(&sum->score.refusals, text);
     tally_write(&sum->score.tally, text);
     memory_free(sum);

@@ -3,9 +3,18 @@
 #define CRUDDUR_WORKER_METRICS_H
 
 struct buf;
+struct scoreboard;
+struct spans;
 
-/* Appends what the scoreboard has of all workers, those too that have ended, in Prometheus's text
- * format. (The write of a struct metrics_source.) */
-void metrics_write(const void *scoreboard, struct buf *text);
+/* Where the figures are. */
+struct metrics_pool {
+    const struct scoreboard *scoreboard;
+    const struct spans *spans; /* NULL: none were ever made */
+};
+
+/* Appends what the scoreboard has of all workers, those too that have ended, and the counts of
+ * spans, in Prometheus's text format. (The write of a struct metrics_source; pool is a struct
+ * metrics_pool.) */
+void metrics_write(const void *pool, struct buf *text);
 
 #endif

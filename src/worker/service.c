@@ -12,6 +12,7 @@
 #include "home/viewers.h"
 #include "http/router.h"
 #include "worker/metrics.h"
+#include "worker/tracer.h"
 #include "worker/turns.h"
 
 enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
@@ -109,6 +110,10 @@ static void open_lane(struct service *service, int number, const struct catalog 
         lane->settings.session.statement_timeout_ms = service->config->slow_timeout;
     }
     lane->settings.session.counts = links->score != NULL ? &links->score->sessions[number] : NULL;
+    if (service->tracer != NULL) {
+        lane->settings.observe = tracer_statement;
+        lane->settings.observer = service->tracer;
+    }
     lane->service = service;
     lane->runner = (struct statement_runner){submit, cancel, lane};
     lane->watch = (struct watch){lane_ready, lane};
@@ -129,6 +134,9 @@ void service_init(struct service *service, const struct config *config,
         .cors = {.origins = {config->frontend_url, config->backend_url}},
     };
     routes_add(service->router, config->hook_secret_fd > 0);
+    if (links->ring != NULL && config->otlp_endpoint != NULL) {
+        service->tracer = tracer_new(links->ring, config->otlp_sample);
+    }
     for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         open_lane(service, i, catalog, name, links);
     }
@@ -151,7 +159,8 @@ void service_init(struct service *service, const struct config *config,
             viewers_new(service->cache, &service->lanes[LANE_READ].runner, &SOCIAL_HIDDEN);
     }
     if (links->scoreboard != NULL) {
-        service->metrics_source = (struct metrics_source){metrics_write, links->scoreboard};
+        service->metrics_pool = (struct metrics_pool){links->scoreboard, links->spans};
+        service->metrics_source = (struct metrics_source){metrics_write, &service->metrics_pool};
     }
     if (config->issuer != NULL) {
         service->identity.keyring = keyring_new(&service->keyring_settings);
@@ -291,5 +300,6 @@ void service_release(struct service *service)
     }
     router_free(service->router);
     keyring_free(service->identity.keyring);
+    tracer_free(service->tracer);
     *service = (struct service){0};
 }

@@ -12,12 +12,16 @@
 #include "identity/caller.h"
 #include "identity/keyring.h"
 #include "shared/scoreboard.h"
+#include "worker/metrics.h"
 #include "worker/watch.h"
 
 struct catalog;
 struct config;
 struct keypage_link;
 struct router;
+struct span_ring;
+struct spans;
+struct tracer;
 struct turns;
 struct viewers;
 
@@ -45,6 +49,8 @@ struct service {
     struct identity identity;
     struct refusals *refusals; /* NULL without a pool */
     struct cors cors;
+    struct tracer *tracer; /* NULL: no trace is recorded */
+    struct metrics_pool metrics_pool;
     struct metrics_source metrics_source; /* write is NULL without a pool */
 };
 
@@ -54,7 +60,9 @@ struct service_links {
     struct mark *mark;                  /* NULL: nothing is cached */
     struct score *score;                /* NULL: there is no pool; then mark is too */
     const struct scoreboard *scoreboard;
-    int epoll_fd; /* as in connection_new */
+    const struct spans *spans; /* for the metrics; NULL: there are none */
+    struct span_ring *ring;    /* the worker's own of them; NULL: no trace is recorded */
+    int epoll_fd;              /* as in connection_new */
 };
 
 /* name is the application_name of its database connections. All must outlive the service. */

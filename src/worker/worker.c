@@ -252,6 +252,8 @@ int worker_run(const struct worker_setup *setup)
                                         .mark = setup->mark,
                                         .score = setup->score,
                                         .scoreboard = setup->scoreboard,
+                                        .spans = setup->spans,
+                                        .ring = setup->ring,
                                         .epoll_fd = worker.epoll_fd};
     prctl(PR_SET_NAME, "cruddur-worker");
     run_in_batches();

@@ -14,6 +14,8 @@ struct mark;
 struct keypage_link;
 struct score;
 struct scoreboard;
+struct span_ring;
+struct spans;
 
 /* What the master prepared for it before the fork. */
 struct worker_setup {
@@ -24,6 +26,8 @@ struct worker_setup {
     struct handover handover;
     const struct keypage_link *keypage;
     struct mark *mark;
+    struct spans *spans;    /* NULL: no trace was ever recorded */
+    struct span_ring *ring; /* the worker's own of them, or NULL */
     int listen_fd;
     int life_fd;         /* readable (end of file) once the master is gone */
     int number;          /* from 1, for application_name */

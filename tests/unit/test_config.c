@@ -114,6 +114,7 @@ static void test_numbers(void **state)
         const char *below, *least, *most, *above;
     } rows[] = {
         {"CRUDDUR_BACKLOG", "--backlog", "0", "1", "65535", "65536"},
+        {"CRUDDUR_OTLP_SAMPLE", "--otlp-sample", "-1", "0", "100", "101"},
         {"CRUDDUR_FEED_STALE", "--feed-stale", "-1", "0", "86400", "86401"},
         {"CRUDDUR_FEED_WATCH", "--feed-watch", "-1", "0", "1000", "1001"},
         {"CRUDDUR_BODY_MAX", "--body-max", "1023", "1024", "65536", "65537"},
@@ -425,6 +426,27 @@ static void test_contradictions(void **state)
         {{"--issuer=i", "--cognito-client=c", "--jwks-file=f", "--jwks-url=http://x/keys"},
          "https"},
         {{"--issuer=i", "--cognito-client=c", "--jwks-file=f", "--jwks-url=file:///x"}, "https"},
+        {{"--otlp-endpoint=http://127.0.0.1:4318"}, NULL},
+        {{"--otlp-endpoint=http://[::1]:4318/"}, NULL},
+        {{"--otlp-endpoint=https://api.honeycomb.io"}, NULL},
+        {{"--otlp-endpoint=HTTPS://collector.example/some/path"}, NULL},
+        {{"--otlp-endpoint=collector:4318"}, "must be a URL"},
+        {{"--otlp-endpoint=grpc://collector:4317"}, "must be a URL"},
+        {{"--otlp-endpoint=http://"}, "must be a URL"},
+        {{"--otlp-endpoint=https:///v1"}, "must be a URL"},
+        {{"--otlp-endpoint=https://user:key@collector"}, "must be a URL"},
+        {{"--otlp-endpoint=https://collector?key=k"}, "must be a URL"},
+        {{"--otlp-endpoint=https://collector#k"}, "must be a URL"},
+        {{"--otlp-endpoint=https://collector /"}, "must be a URL"},
+        {{"--otlp-headers-file=/nowhere"}, "goes only with --otlp-endpoint"},
+        {{"--otlp-endpoint=https://c", "--otlp-headers-file=/nowhere"}, "No such file"},
+        {{"--otlp-endpoint=http://c:4318", "--otlp-headers-file=/nowhere"}, "sent in clear"},
+        {{"--otlp-endpoint=http://10.0.0.1", "--otlp-headers-file=/nowhere"}, "sent in clear"},
+        {{"--otlp-endpoint=http://localhost.example", "--otlp-headers-file=/nowhere"},
+         "sent in clear"},
+        {{"--otlp-endpoint=http://127.0.0.1/x", "--otlp-headers-file=/nowhere"}, "No such file"},
+        {{"--otlp-endpoint=http://[::1]", "--otlp-headers-file=/nowhere"}, "No such file"},
+        {{"--otlp-endpoint=http://localhost:4318", "--otlp-headers-file=/nowhere"}, "No such file"},
         {{"--identity=handle", "--listen=unix:/x"}, NULL},
         {{"--identity=handle", "--listen=tcp:127.0.0.1:9000"}, NULL},
         {{"--identity=handle", "--listen=tcp:[::1]:9000"}, NULL},
@@ -539,6 +561,36 @@ static void test_hook_secret(void **state)
     }
 }
 
+static void test_otlp_headers(void **state)
+{
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *error;
+    } rows[] = {
+        {"x-honeycomb-team: s3cret\n", 0600, NULL},
+        {"", 0640, NULL},
+        {"s3cret\n", 0600, "line 1 is not a header"},
+        {"x-honeycomb-team: s3cret\n", 0604, "chmod 600"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *path =
+            scratch_write(&scratch, "headers", rows[i].text, strlen(rows[i].text), rows[i].mode);
+        struct reading reading;
+
+        read_settings(&reading, NULL,
+                      (const char *const[]){"--otlp-endpoint=https://collector",
+                                            "--otlp-headers-file", path, NULL});
+        expect(rows[i].text, reading.good == (rows[i].error == NULL));
+        expect_within("errors", reading.errors, rows[i].error != NULL ? rows[i].error : "");
+        expect_not_within("errors", reading.errors, "s3cret");
+        forget(&reading);
+        unlink(path);
+    }
+}
+
 static void test_actions(void **state)
 {
     static const struct {
@@ -629,6 +681,7 @@ static void test_help_lists_every_setting(void **state)
         "--deadline MS   CRUDDUR_DEADLINE   [3000]\n",
         "--default-handle HANDLE   CRUDDUR_DEFAULT_HANDLE\n",
         "--drain-timeout MS   CRUDDUR_DRAIN_TIMEOUT   [5000]\n",
+        "--exporter PROGRAM   CRUDDUR_EXPORTER   [" EXPORTER "]\n",
         "--fetcher PROGRAM   CRUDDUR_FETCHER   [" FETCHER "]\n",
         "--hook-connection-url-file FILE   CRUDDUR_HOOK_CONNECTION_URL_FILE\n",
         "--hook-secret-file FILE   CRUDDUR_HOOK_SECRET_FILE\n",
@@ -647,6 +700,9 @@ static void test_help_lists_every_setting(void **state)
         "--log-level LEVEL   CRUDDUR_LOG_LEVEL   [info]\n",
         "--log-params 0|1   CRUDDUR_LOG_PARAMS   [0]\n",
         "--messages-per-hour N   CRUDDUR_MESSAGES_PER_HOUR   [600]\n",
+        "--otlp-endpoint URL   CRUDDUR_OTLP_ENDPOINT\n",
+        "--otlp-headers-file FILE   CRUDDUR_OTLP_HEADERS_FILE\n",
+        "--otlp-sample PERCENT   CRUDDUR_OTLP_SAMPLE   [100]\n",
         "--posts-per-hour N   CRUDDUR_POSTS_PER_HOUR   [300]\n",
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
@@ -690,7 +746,9 @@ static void expect_in_manual(const char *manual, const char *option, const char 
     size_t length = next != NULL ? (size_t)(next - heading) : strlen(heading);
     const char *section = arena_copy(&arena, heading, length);
     expect_within(option, section, arena_printf(&arena, " , Ev %s\n", variable));
-    if (*initial != '\0' && strcmp(option, "--sql-dir") != 0 && strcmp(option, "--fetcher") != 0) {
+    bool is_path = strcmp(option, "--sql-dir") == 0 || strcmp(option, "--fetcher") == 0 ||
+                   strcmp(option, "--exporter") == 0;
+    if (*initial != '\0' && !is_path) {
         expect_within(option, section, arena_printf(&arena, "\nDefault: %s.", initial));
     }
     arena_release(&arena);
@@ -716,7 +774,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 46);
+    assert_int_equal(settings, 50);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);
@@ -740,6 +798,7 @@ int main(void)
         cmocka_unit_test(test_the_url_is_never_printed),
         cmocka_unit_test(test_a_misplaced_url_is_not_printed_either),
         cmocka_unit_test(test_hook_secret),
+        cmocka_unit_test(test_otlp_headers),
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_connection_settings),
         cmocka_unit_test(test_help_lists_every_setting),

@@ -2,6 +2,7 @@
 #include "worker/exchange.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,8 +13,10 @@
 #include "base/log.h"
 #include "capture.h"
 #include "config/config.h"
+#include "shared/spans.h"
 #include "unit.h"
 #include "worker/service.h"
+#include "worker/tracer.h"
 
 enum { PARAMETERS_MAX = 8, BODY_MAX = 200 };
 
@@ -345,7 +348,7 @@ static struct json *logged(void)
 
     log_setup(LOG_INFO, LOG_FORMAT_JSON);
     capture_start();
-    exchange_log(&exchange);
+    exchange_report(&exchange);
     size_t lines = capture_stop(&text);
     assert_int_equal(lines, 1);
     static const char *const canaries[] = {"bayko", "limit=", UUID, "10.0.0.1", "s3cret", "Hello"};
@@ -392,6 +395,62 @@ static void test_log_line(void **state)
     json_free(line);
 }
 
+/* Reports the exchange, whose span is the ring's next one if there is one. */
+static const struct span *reported(struct span_ring *ring)
+{
+    size_t before = span_ring_waiting(ring);
+
+    log_setup(LOG_ERROR, LOG_FORMAT_JSON);
+    exchange_report(&exchange);
+    return span_ring_waiting(ring) > before ? span_ring_at(ring, before) : NULL;
+}
+
+static void test_span(void **state)
+{
+    static const struct asked asked = {
+        "GET",
+        "/api/activities/@bayko",
+        NULL,
+        {"HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+         "REQUEST_SCHEME=https"}};
+    struct result late = {
+        .status = STATUS_DATABASE_TIMEOUT, .sqlstate = "57014", .microseconds = 7};
+    struct span_ring *ring = aligned_alloc(_Alignof(struct span_ring), sizeof *ring);
+
+    (void)state;
+    memset(ring, 0, sizeof *ring);
+    service.tracer = tracer_new(ring, 0);
+    assert_int_equal(begin_as(&asked, STATUS_OK), DECISION_ASK);
+    tracer_statement(service.tracer, &exchange.statement, exchange.started_us, &late);
+    exchange_result(&exchange, &late, NULL);
+    const char *body;
+    size_t length;
+    answer(&body, &length);
+    const struct span *request = reported(ring), *statement = span_ring_at(ring, 0);
+    assert_non_null(request);
+    expect_text("method", request->method, "GET");
+    expect_text("route", request->name, "/api/activities/@{handle}");
+    expect_text("outcome", request->outcome, "database_timeout");
+    expect_integer("status", request->http_status, 504);
+    expect_integer("scheme", request->scheme, SPAN_SCHEME_HTTPS);
+    assert_true(request->is_failed && request->has_remote_parent);
+    assert_memory_equal(request->parent_id, "\xb7\xad\x6b\x71\x69\x20\x33\x31", SPAN_ID_SIZE);
+    expect_integer("kind", statement->kind, SPAN_STATEMENT);
+    expect_text("template", statement->name, USERS_FEED.name);
+    expect_text("sqlstate", statement->sqlstate, "57014");
+    assert_true(statement->is_failed && !statement->has_remote_parent);
+    assert_memory_equal(statement->trace_id, request->trace_id, TRACE_ID_SIZE);
+    assert_memory_equal(statement->parent_id, request->id, SPAN_ID_SIZE);
+    expect_integer("ns", statement->end_ns - statement->start_ns, 7000);
+    expect_integer("begin", statement->start_ns, request->start_ns);
+    /* Others are not recorded: 0 percent. */
+    begin_as(&(struct asked){"GET", "/livez", NULL, {NULL}}, STATUS_OK);
+    assert_null(reported(ring));
+    tracer_free(service.tracer);
+    service.tracer = NULL;
+    free(ring);
+}
+
 static void test_nothing_is_left_of_the_one_before(void **state)
 {
     const struct result late = {.status = STATUS_DATABASE_TIMEOUT, .sqlstate = "57014"};
@@ -421,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rest_never_came, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_log_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_span, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_left_of_the_one_before, set_up, tear_down),
     };
 

@@ -1,0 +1,14 @@
+/* The settings of traces. */
+#ifndef CRUDDUR_CONFIG_COLLECTOR_H
+#define CRUDDUR_CONFIG_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct config;
+
+/* Whether the endpoint is one, and the headers file can be read, has headers, and is sent to this host
+ * or over TLS only. Every complaint is made on errors. */
+bool collector_is_good(const struct config *config, FILE *errors);
+
+#endif

@@ -1,0 +1,49 @@
+/* The pool's one process that sends the workers' spans to a collector (cruddur-export-spans), as the
+ * master sees it. */
+#ifndef CRUDDUR_HELPER_SPAN_EXPORTER_H
+#define CRUDDUR_HELPER_SPAN_EXPORTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "helper/helper.h"
+
+struct config;
+struct spans;
+
+enum { SPAN_EXPORTER_LAST_MS = 2000 /* to send what waits, when the pool ends */ };
+
+struct span_exporter {
+    struct helper helper;
+    struct spans *spans; /* NULL: never wanted so far */
+    int spans_fd;
+    const struct config *config; /* of its last start */
+    int64_t kill_ms;             /* when it has to have ended, as the pool ends; 0: it does not */
+};
+
+/* Before workers are forked by these settings. Makes the memory if they want it and there is none.
+ * False: errno says why. */
+bool span_exporter_prepare(struct span_exporter *exporter, const struct config *config);
+
+/* Whether the settings want it. */
+bool span_exporter_is_wanted(const struct config *config);
+
+/* Starts it if it is wanted and does not run. */
+void span_exporter_ensure(struct span_exporter *exporter, const struct config *config);
+
+/* Ends it after the request that is under way; with the next span_exporter_ensure() it starts with
+ * the settings of then. */
+void span_exporter_restart(const struct span_exporter *exporter);
+
+/* To be called again and again when the last worker has ended: has it send the rest and end, and
+ * kills it after SPAN_EXPORTER_LAST_MS. If it does not run at that moment it is started for that. */
+void span_exporter_finish(struct span_exporter *exporter, const struct config *config);
+
+/* Ends it at once; span_exporter_finish() does not start it any more. */
+void span_exporter_stop(struct span_exporter *exporter);
+
+/* Lets it go on for the workers of a program that is replaced; it ends when they send nothing
+ * more. */
+void span_exporter_part(const struct span_exporter *exporter);
+
+#endif
