@@ -1,12 +1,13 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/plain, build/unit, build/node and build/lighthouse make what the other jobs use, in folders below the run's own:
+build/sanitized, build/plain, build/unit, build/node, build/lighthouse and build/otlp make what the other jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
     node/        what tests/web takes from npm                       for lint and web
     lighthouse/  what tests/web/lighthouse takes from npm            for web
+    otlp/        likewise tests/otlp                                 for web
     shared/      what bats files have in common (CHECK_SHARED)      for scripts
     log/         the output of each job
 """
@@ -37,7 +38,7 @@ WEB_SECONDS = 150
 LONG_PYTEST = (
     "test_addresses.py", "test_plans.py", "test_slow_statements.py", "test_sessions.py", "test_rest.py", "test_late.py",
     "test_database.py", "test_upgrade.py", "test_signals.py", "test_openapi.py", "test_outage.py", "test_refusals.py", "test_keys.py",
-    "test_feed.py", "test_handed_over.py",
+    "test_feed.py", "test_handed_over.py", "test_traces.py",
 )  # fmt: skip
 BATS_SECONDS = {
     "bench-faults.bats": 90, "quickstart-places.bats": 60, "bench.bats": 50, "quickstart.bats": 50, "readme.bats": 45, "bench-tune.bats": 45,
@@ -219,13 +220,14 @@ class Stages:
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
         environment = {
             "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder, "NODE_MODULES": str(self.work / "node/node_modules"),
-            "LIGHTHOUSE": str(self.work / "lighthouse/node_modules/lighthouse/cli/index.js"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE),
+            "LIGHTHOUSE": str(self.work / "lighthouse/node_modules/lighthouse/cli/index.js"), "OTLP_MODULES": str(self.work / "otlp/node_modules"),
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE),
         }  # fmt: skip
         run = Job(
-            "web", "web", command, cases.Pytest(), TOP / "tests/web", needs=("build/plain", "build/node", *(job.name for job in lighthouse)), environment=environment,
+            "web", "web", command, cases.Pytest(), TOP / "tests/web", needs=("build/plain", "build/node", "build/otlp", *(job.name for job in lighthouse)), environment=environment,
             tools=("chromium", "chromedriver", "node"), modules=("pytest", "selenium"), seconds=WEB_SECONDS,
         )  # fmt: skip
-        return [self.plain("web"), self.node("web"), *lighthouse, run]
+        return [self.plain("web"), self.node("web"), self.node("web", "otlp", "tests/otlp"), *lighthouse, run]
 
     def lighthouse(self):
         return self.node("web", "lighthouse", "tests/web/lighthouse", seconds=30)
