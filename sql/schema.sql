@@ -787,6 +787,15 @@ create table mutes (
 
 create index mutes_muted_idx on mutes (muted_uuid);
 
+-- How many different values there are, as the planner is to assume. From the rows it takes the average. So it would look up one user's like
+-- in the index of all likes of the activity, in any order, as most have one or none; and where few users have all blocks, it would read
+-- the table to find out whether a user has one.
+alter table likes alter column activity_uuid set (n_distinct = 1000);
+alter table reposts alter column activity_uuid set (n_distinct = 1000), alter column user_uuid set (n_distinct = 1000);
+alter table follows alter column followed_uuid set (n_distinct = 1000);
+alter table blocks alter column user_uuid set (n_distinct = 1000), alter column blocked_uuid set (n_distinct = 1000);
+alter table mutes alter column user_uuid set (n_distinct = 1000);
+
 -- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
 -- serves it to a caller that had hidden no user, and was hidden from none, when that was the number (src/home/viewers.h).
 create table visibility (
@@ -819,16 +828,22 @@ create trigger mutes_visibility
     for each statement
     execute function note_visibility();
 
--- Whether one of two users has blocked the other. (Subqueries that return true, as in marks.)
+-- Whether one of two users has blocked the other. (Subqueries that return true, as in marks. The functions on blocks are not SQL, as PostgreSQL
+-- neither inlines a function with a subquery nor keeps its plan for the next statement.)
 create function is_blocked(one uuid, other uuid) returns boolean
-    language sql
+    language plpgsql
     stable
 as $$
-    select coalesce(
+begin
+    if one is null or other is null then
+        return false;
+    end if;
+    return coalesce(
         (select true from public.blocks where user_uuid = one and blocked_uuid = other),
         (select true from public.blocks where user_uuid = other and blocked_uuid = one),
         false
-    )
+    );
+end
 $$;
 
 -- The same by what is committed now: a statement that has waited for a lock does not see what was written meanwhile.
@@ -840,33 +855,38 @@ begin
 end
 $$;
 
+-- Whether a viewer has blocked or muted a user, or is blocked by the user.
+create function is_hidden(viewer uuid, author uuid) returns boolean
+    language plpgsql
+    stable
+as $$
+begin
+    return public.is_blocked(viewer, author)
+        or exists (select from public.mutes where user_uuid = viewer and muted_uuid = author);
+end
+$$;
+
 -- Whether a viewer's lists leave a user out. has_hidden: the viewer's, so that nothing is looked up for others.
 create function hides(viewer uuid, has_hidden boolean, author uuid) returns boolean
     language sql
     stable
 as $$
-    select case
-        when has_hidden then coalesce(
-            (select true from public.blocks where user_uuid = viewer and blocked_uuid = author),
-            (select true from public.blocks where user_uuid = author and blocked_uuid = viewer),
-            (select true from public.mutes where user_uuid = viewer and muted_uuid = author),
-            false
-        )
-        else false
-    end
+    select case when has_hidden then public.is_hidden(viewer, author) else false end
 $$;
 
 -- Whether a viewer's lists leave any user out.
 create function has_hidden(viewer uuid) returns boolean
-    language sql
+    language plpgsql
     stable
 as $$
-    select coalesce(
+begin
+    return coalesce(
         (select true from public.blocks where user_uuid = viewer limit 1),
         (select true from public.blocks where blocked_uuid = viewer limit 1),
         (select true from public.mutes where user_uuid = viewer limit 1),
         false
-    )
+    );
+end
 $$;
 
 -- Whether one may block or mute ("kind") another: one does already, or fewer than most. As may_follow.
@@ -882,7 +902,7 @@ begin
         or most > (select count(*) from (select from public.mutes where user_uuid = hider limit most) counted);
 end
 $$;
-revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
     may_hide(text, uuid, uuid, integer) from public;
 
 -- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
@@ -1017,15 +1037,18 @@ $$;
 
 -- The user that a list is for: is_asked is false where the request names none. See hides().
 create function viewer(sub text, name text) returns table (uuid uuid, is_asked boolean, has_hidden boolean)
-    language sql
+    language plpgsql
     stable
     rows 1
 as $$
-    select found.uuid, coalesce(sub, name) is not null, case when found.uuid is not null then public.has_hidden(found.uuid) else false end
-    from (
-        select case when coalesce(sub, name) is not null then (select caller.uuid from public.caller(sub, name) caller) end as uuid
-        offset 0 -- so that the caller is looked up once
-    ) found
+begin
+    is_asked := sub is not null or name is not null;
+    if is_asked then
+        uuid := (select caller.uuid from public.caller(sub, name) caller);
+    end if;
+    has_hidden := uuid is not null and public.has_hidden(uuid);
+    return next;
+end
 $$;
 revoke all on function viewer(text, text) from public;
 
@@ -1173,32 +1196,114 @@ $$;
 -- subquery around the limit keeps it from expecting that a whole page is needed.
 create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer, viewer uuid, has_hidden boolean)
     returns setof activities
-    language sql
+    language plpgsql
     stable
+    rows 30
 as $$
-    (
+begin
+    if is_newest then
+        return query
         select *
         from public.activities
-        where is_newest
-            and (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
+        where (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
             and reply_to_activity_uuid >= parent
             and public.is_live(expires_at)
             and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid desc, created_at desc, uuid desc
-        limit (select most)
-    )
-    union all
-    (
+        limit (select most);
+    else
+        return query
         select *
         from public.activities
-        where not is_newest
-            and (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
+        where (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
             and reply_to_activity_uuid <= parent
             and public.is_live(expires_at)
             and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid, created_at, uuid
-        limit (select most)
-    )
+        limit (select most);
+    end if;
+end
+$$;
+
+-- The activity that an identifier stands for, as card() and marks() return it; name: the handle of its author, null: any. A notification
+-- of a like or a repost stands for its activity, name being the actor's handle; one of a follow is returned itself. No row: there is
+-- none, it has expired, or its author and the viewer have blocked each other.
+create function shown_activity(id uuid, name text, viewer uuid, is_asked boolean) returns table (
+    uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
+    reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz, liked boolean, reposted boolean
+)
+    language plpgsql
+    stable
+    rows 1
+as $$
+#variable_conflict use_column
+declare
+    told  record;
+    asked boolean := case when is_asked then false end;
+begin
+    return query
+    select card.*, marks.*
+    from public.activity(id) a
+    cross join lateral public.author(a.user_uuid) u
+    cross join lateral public.card(a, u.display_name, u.handle) card
+    cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+    where public.is_live(a.expires_at)
+        and not public.is_blocked(viewer, a.user_uuid)
+        and (name is null or public.fold_text(u.handle) = public.fold_text(name));
+    if found then
+        return;
+    end if;
+    select n.uuid, n.kind, n.activity_uuid, n.created_at, actor.display_name, actor.handle
+    into told
+    from public.notifications n
+    cross join lateral public.author(n.actor_uuid) actor
+    where n.uuid = id
+        and n.kind in ('like', 'repost', 'follow')
+        and (name is null or public.fold_text(actor.handle) = public.fold_text(name));
+    if told.kind = 'follow' then
+        return query
+        select told.uuid, told.display_name, told.handle, 'follows you', 0, 0, 0, null::uuid, null::timestamptz, told.created_at, asked, asked;
+    elsif told.activity_uuid is not null then
+        return query
+        select * from public.shown_activity(told.activity_uuid, null, viewer, is_asked);
+    end if;
+end
+$$;
+
+-- The activities from the top of a thread to parent as a JSON array, the top first: the nearest 100 that have not expired, without those
+-- of users that have blocked the viewer, or that the viewer has blocked.
+create function ancestors(parent uuid, viewer uuid, is_asked boolean) returns json
+    language plpgsql
+    stable
+as $$
+begin
+    return (
+        with recursive above as (
+            select a.uuid, a.reply_to_activity_uuid, 1 as height
+            from public.activity(parent) a
+            where public.is_live(a.expires_at)
+            union all
+            select a.uuid, a.reply_to_activity_uuid, above.height + 1
+            from above
+            cross join lateral public.activity(above.reply_to_activity_uuid) a
+            where above.height < 100
+                and public.is_live(a.expires_at)
+        )
+        select coalesce(json_agg(ancestor.body order by above.height desc), '[]')
+        from above
+        cross join lateral public.activity(above.uuid) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral (
+            select row_to_json(shown) as body
+            from (
+                select card.*, marks.*, '[]'::json as replies
+                from public.card(a, u.display_name, u.handle) card
+                cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+            ) shown
+        ) ancestor
+        where not public.is_blocked(viewer, a.user_uuid)
+    );
+end
 $$;
 
 -- How many rows behind its position a list is made of, expired and deleted ones included: of all users' posts, and of one user's posts,
@@ -1443,6 +1548,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
+    shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
@@ -1474,6 +1580,7 @@ create index notifications_activity_idx on notifications (activity_uuid) where a
 create index notifications_actor_idx on notifications (actor_uuid, activity_uuid);
 create index notifications_follow_idx on notifications (actor_uuid, user_uuid) where kind = 'follow';
 create index notifications_uuid_idx on notifications (uuid) where kind in ('like', 'repost', 'follow');
+alter table notifications alter column activity_uuid set (n_distinct = 1000); -- as in likes
 
 -- Notifications whose like, repost or follow was taken back. If it is made again, the notification returns, read if it was read, so
 -- that the user is notified once. was_read: whether it was read when it was withdrawn. key: event_uuid of the event.
@@ -2212,11 +2319,13 @@ insert into purge_progress default values;
 -- Deletes expired activities, and those that were marked as deleted a day ago, "batch" of them at most, with 20 likes and 20 reposts for each of them at most (and as many
 -- notifications); how many, or -1 when all that it did was to take so many likes and reposts off one that has more. It takes locks only where it needn't wait
 -- for them. Replies are younger than what they reply to and go before it, so that no cascade makes a batch larger than that
--- (unless by hand a reply was made to outlive what it replies to). A parent that stays has a reply less.
+-- (unless by hand a reply was made to outlive what it replies to). A parent that stays has a reply less. The service's sessions have no
+-- incremental sort (sql/session/begin.sql); without it the oldest ones are found by sorting all that have expired.
 create function purge_expired(batch integer) returns integer
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
+    set enable_incremental_sort = on
 as $$
 declare
     most    integer := 20 * batch;
@@ -3090,11 +3199,12 @@ insert into applied_migrations (number, name, checksum) values
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
-    (21, 'blocks', '04b73e045d59853c5d835d1ece797d438facf2a8d6d361fc93f6527117872688'),
+    (21, 'blocks', '663e95684cea803c5c371fad1dac2fca8b6f5923c9cd5ae4f8249b51ebf1697b'),
     (22, 'full_hour', '6219b1290d9bf9c08078ce71a322e1b7a7da5a70f5c3816656fd5b31b04216ec'),
     (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
-    (25, 'departures', '667597d4047384c071e5f3c4210cd08e5a3607f8baed07979538bbb7483d1857');
+    (25, 'departures', '667597d4047384c071e5f3c4210cd08e5a3607f8baed07979538bbb7483d1857'),
+    (26, 'plans', '239382b08b93cc8c63733c0f38064ad76551e5760aebd0dad84bc000b8296e5f');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3172,7 +3282,7 @@ begin
         grant delete on blocks, mutes to cruddur_app;
         grant insert (user_uuid, blocked_uuid), update (blocked_uuid) on blocks to cruddur_app;
         grant insert (user_uuid, muted_uuid), update (muted_uuid) on mutes to cruddur_app;
-        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
             may_hide(text, uuid, uuid, integer), viewer(text, text) to cruddur_app;
         grant select (suspended_at) on users to cruddur_app;
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
@@ -3195,7 +3305,8 @@ begin
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
-            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), full_hour(text, uuid, integer),
+            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), shown_activity(uuid, text, uuid, boolean),
+            ancestors(uuid, uuid, boolean), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),

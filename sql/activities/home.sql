@@ -11,9 +11,6 @@
 -- seen: the snapshot of the page, see current_view in schema.sql. visibility: see the table of that name there.
 -- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql; both null: the page of all anonymous requests. Users that the viewer has
 -- blocked or muted, and those that have blocked the viewer, are left out.
-with viewer as materialized (
-    select * from public.viewer(%(sub)s, %(viewer)s)
-)
 select
     'ok' as outcome,
     coalesce(page.list, '[]') as body,
@@ -30,7 +27,8 @@ select
     public.current_view() as seen,
     null as clock_us,
     (select version from public.visibility) as visibility
-from (
+from public.viewer(%(sub)s, %(viewer)s) viewer
+cross join lateral (
     select
         json_agg(shown) as list,
         min(shown.created_at) as last_created_at,
@@ -39,7 +37,6 @@ from (
     from (
         select card.*, case when %(week4)s::boolean and a.replies_count > 0 then public.embedded_replies(a.uuid, viewer.uuid, viewer.has_hidden) else '[]' end as replies
         from public.posts_before(%(after_us)s, %(after_uuid)s, public.walk_rows()) a
-        cross join viewer
         cross join lateral public.author(a.user_uuid) u
         cross join lateral public.card(a, u.display_name, u.handle) card
         where public.is_live(a.expires_at)
