@@ -8,51 +8,19 @@ create function full_hour(what text, author uuid, most integer) returns table (r
 as $$
     select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
     from (
-        (
-            select created_at
-            from public.activities
-            where what = 'activities'
-                and user_uuid = author
-                and reply_to_activity_uuid is null
-                and created_at > now() - interval '1 hour'
-                and created_at <= now()
-            order by created_at desc
-            limit most
-        )
-        union all
-        (
-            select created_at
-            from public.activities
-            where what = 'activities'
-                and user_uuid = author
-                and (reply_to_activity_uuid is null) is false
-                and created_at > now() - interval '1 hour'
-                and created_at <= now()
-            order by created_at desc
-            limit most
-        )
-        union all
-        (
-            select created_at
-            from public.messages
-            where what = 'messages'
-                and user_uuid = author
-                and created_at > now() - interval '1 hour'
-                and created_at <= now() + interval '2 seconds' -- see place_message
-            order by created_at desc
-            limit most
-        )
-        union all
-        (
-            select created_at
-            from public.reports
-            where what = 'reports'
-                and reporter_uuid = author
-                and created_at > now() - interval '1 hour'
-                and created_at <= now()
-            order by created_at desc
-            limit most
-        )
+        select created_at
+        from (
+            select user_uuid, created_at from public.activities where what = 'activities' and reply_to_activity_uuid is null
+            union all
+            select user_uuid, created_at from public.activities where what = 'activities' and (reply_to_activity_uuid is null) is false
+            union all
+            select user_uuid, created_at from public.messages where what = 'messages'
+            union all
+            select reporter_uuid, created_at from public.reports where what = 'reports'
+        ) made
+        where user_uuid = author
+            and created_at > now() - interval '1 hour'
+            and created_at <= now() + interval '2 seconds' -- see place_message
         order by created_at desc
         offset greatest(most - 1, 0)
         limit 1

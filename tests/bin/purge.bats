@@ -50,7 +50,7 @@ left() { here 'select count(*) from activities'; }
     insert into messages (message_group_uuid, user_uuid, message, expires_at, deleted_at)
       select g.uuid, g.first_user_uuid, row.message, now() + row.expires, now() - row.deleted
       from message_groups g, generate_series(1, 700), (values ('old', interval '-1 second', null::interval),
-        ('new', '1 hour', null), ('ever', null, null), ('gone', null, '61 minutes'), ('going', null, '59 minutes')) row (message, expires, deleted)"
+        ('new', '1 hour', null), ('ever', null, null), ('gone', null, '61 minutes'), ('going', null, '45 minutes')) row (message, expires, deleted)"
   run -0 "$BIN/db-purge" --pause-ms 0
   [[ $(here 'select string_agg(message, $$ $$ order by message) from (select distinct message from messages) m') == 'ever going new' ]]
   [[ $(here 'select count(*) from messages') == 2100 ]]
