@@ -71,19 +71,19 @@ files() {
   # What it needs is there before, so that the list of files shows what is its own.
   local libraries
   mapfile -t libraries < <(dpkg-deb --field "$ROOM"/first/build/deb/cruddur_*.deb Depends | grep -oE '\blib[a-z0-9.+-]+')
-  inside apt-get install -qq -y --no-install-recommends postgresql-client systemd-standalone-sysusers "${libraries[@]}"
+  inside apt-get install -qq -y --no-install-recommends postgresql-client procps systemd-standalone-sysusers "${libraries[@]}"
   files >"$ROOM/before"
   install_package first
   [[ $(inside cruddurd --version) == "cruddurd $(sed -n 's/^AC_INIT(\[cruddur\], \[\(.*\)\])/\1/p' "$TOP/configure.ac")" ]]
   [[ $(inside stat --format='%U %G %a' /etc/cruddur/cruddur.conf) == 'root cruddur 640' ]]
   inside setpriv --reuid cruddur --regid cruddur --clear-groups cruddurd --settings-file /etc/cruddur/cruddur.conf --print-settings >"$ROOM/printed"
   diff "$ROOM/printed" "$ROOM/root/etc/cruddur/cruddur.conf"
+  /usr/bin/python3 -B "$TOP/tests/bin/helpers/spdx.py" "$ROOM/root/usr/share/doc/cruddur/cruddur.spdx.json"
   [[ -L $ROOM/root/etc/systemd/system/sockets.target.wants/cruddurd.socket ]]
   [[ ! -e $ROOM/root/etc/systemd/system/timers.target.wants ]]
   local unit
   for unit in cruddurd.service cruddurd.socket cruddur-{backup,purge}.{service,timer}; do
     [[ -e $ROOM/root/lib/systemd/system/$unit ]]
-  /usr/bin/python3 -B "$TOP/tests/bin/helpers/spdx.py" "$ROOM/root/usr/share/doc/cruddur/cruddur.spdx.json"
   done
 }
 
