@@ -2664,30 +2664,57 @@ revoke all on function purge_messages(integer) from public;
 -- A row if the author has made "most" rows of a table (activities, messages or reports) within the last hour (0: any number is allowed):
 -- in how many seconds there is room for another one. Deleted and expired ones count until they are purged.
 create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
-    language sql
+    language plpgsql
     stable
     rows 1
 as $$
-    select greatest(ceil(extract(epoch from nth.created_at + interval '1 hour' - now())), 1)::integer
-    from (
-        select created_at
-        from (
-            select user_uuid, created_at from public.activities where what = 'activities' and reply_to_activity_uuid is null
-            union all
-            select user_uuid, created_at from public.activities where what = 'activities' and (reply_to_activity_uuid is null) is false
-            union all
-            select user_uuid, created_at from public.messages where what = 'messages'
-            union all
-            select reporter_uuid, created_at from public.reports where what = 'reports'
-        ) made
-        where user_uuid = author
-            and created_at > now() - interval '1 hour'
-            and created_at <= now() + interval '2 seconds' -- see place_message
-        order by created_at desc
-        offset greatest(most - 1, 0)
-        limit 1
-    ) nth
-    where most > 0
+declare
+    nth timestamptz;
+begin
+    if most = 0 then
+        return;
+    elsif what = 'activities' then
+        nth := (
+            select created_at
+            from (
+                select user_uuid, created_at from public.activities where reply_to_activity_uuid is null
+                union all
+                select user_uuid, created_at from public.activities where (reply_to_activity_uuid is null) is false
+            ) made
+            where user_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    elsif what = 'messages' then
+        nth := (
+            select created_at
+            from public.messages
+            where user_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now() + interval '2 seconds' -- see place_message
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    else
+        nth := (
+            select created_at
+            from public.reports
+            where reporter_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    end if;
+    return query
+    select greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1)::integer
+    where nth is not null;
+end
 $$;
 revoke all on function full_hour(text, uuid, integer) from public;
 
@@ -3168,7 +3195,7 @@ insert into applied_migrations (number, name, checksum) values
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
     (21, 'blocks', '663e95684cea803c5c371fad1dac2fca8b6f5923c9cd5ae4f8249b51ebf1697b'),
-    (22, 'full_hour', '131cea3ed408915a2e2f3d1e76910326f45f667b6652f76df3e7c2fcad8ced4e'),
+    (22, 'full_hour', 'b91853a40ed653e07c044f7f3da66d23228b1f34d3221f61f2ae80bb7b935aba'),
     (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
     (25, 'departures', '667597d4047384c071e5f3c4210cd08e5a3607f8baed07979538bbb7483d1857'),
