@@ -67,6 +67,14 @@ last_line() {
   [[ ! -e $WORK ]]
 }
 
+@test "what only computes leaves the processors to the rest" {
+  local own
+  own=$(nice)
+  sed -i "s#^all install:#&\n\tnice >>$TREE/build#; s#^check:#&\n\tnice >$TREE/check#" "$WORK/src/configure"
+  run -0 check unit
+  [[ $(sort -u "$TREE/build") == "$own" && $(<"$TREE/check") == $((own < 9 ? own + 10 : 19)) ]]
+}
+
 @test "a failure of each kind is named with its reason, and the logs stay" {
   printf 'def test_bad():\n    assert 1 == 2\n' >"$TREE/tests/http/test_bad.py"
   printf '@test "a bad one" {\n  echo because\n  false\n}\n' >"$TREE/tests/bin/bad.bats"

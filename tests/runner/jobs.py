@@ -4,6 +4,7 @@ States: waiting → running → ended; a job that needs a failed one ends withou
 their output; a job owns its log file, its process and, for pytest, the pipe of events.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 import importlib.util
@@ -16,6 +17,7 @@ import subprocess
 from cases import Pytest, Reader
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+BATCH_NICE = 10  # nice(2)
 
 
 @dataclasses.dataclass(eq=False)
@@ -28,6 +30,7 @@ class Job:
     seconds: float = 1  # on a quiet machine with two cores; for the estimate of the time left
     priority: int = 0  # higher ones start first, then those that take longer
     slots: int = 1  # how many processes it keeps busy
+    pool: str = "ordinary"  # of slots: see stages.SLOTS
     needs: tuple = ()  # names of jobs that make what this one uses
     environment: dict = dataclasses.field(default_factory=dict)
     tools: tuple = ()  # programs, Python modules and files without which it is skipped
@@ -67,6 +70,7 @@ class Job:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=step_back if self.pool == "batch" else None,
         )
         self.state = "running"
 
@@ -93,6 +97,13 @@ class Job:
         if self.state == "ended":
             return 1
         return len(self.reader.ended) / self.reader.planned if self.reader.planned else 0
+
+
+def step_back():
+    """Lets the other jobs have the processors first. Linux may share them among sessions: then the session's own value counts (sched(7))."""
+    os.nice(BATCH_NICE)
+    with contextlib.suppress(OSError):
+        pathlib.Path("/proc/self/autogroup").write_text(str(BATCH_NICE))
 
 
 def adopt_orphans():

@@ -1,4 +1,4 @@
-"""Runs the jobs: the longest first, as many at once as there are slots, each after those that it needs.
+"""Runs the jobs: in each pool of slots the longest first and as many at once as there are slots, each after those that it needs.
 
 There is no limit on how long a job takes while its cases end. A case that has run for STALL_SECONDS is reported with its stacks;
 a job in which nothing has ended for STALL_SECONDS is reported and ended. SIGUSR1 does that to all that run, at once.
@@ -22,7 +22,7 @@ class Scheduler:
     def __init__(self, jobs, slots, logs, progress):
         self.jobs = jobs
         self.by_name = {job.name: job for job in jobs}
-        self.slots = slots
+        self.slots = slots  # pool → how many
         self.logs = logs
         self.progress = progress
         self.selector = selectors.DefaultSelector()
@@ -54,14 +54,16 @@ class Scheduler:
     def start_ready(self):
         """Starts what fits; whether there is anything left to start."""
         waiting = sorted((job for job in self.jobs if job.state == "waiting"), key=lambda job: (-job.priority, -job.seconds))
+        full = set()  # pools with a job that is ready and too large: the slots that become free are for it
         for job in waiting:
             if self.interrupted or self.lacks(job):
                 job.state = "ended"
                 self.progress.tell_end(job)
-            elif self.is_ready(job):
-                if job.slots > self.free_slots():
-                    break  # the slots that become free are for this one
-                self.start(job)
+            elif job.pool not in full and self.is_ready(job):
+                if job.slots > self.free_slots(job.pool):
+                    full.add(job.pool)
+                else:
+                    self.start(job)
         return any(job.state == "waiting" for job in self.jobs)
 
     def lacks(self, job):
@@ -75,10 +77,10 @@ class Scheduler:
     def is_ready(self, job):
         return all(self.by_name[name].state == "ended" for name in job.needs)
 
-    def free_slots(self):
-        """A job that wants more slots than there are runs alone."""
-        used = sum(job.slots for job in self.running())
-        return self.slots - used if used else float("inf")
+    def free_slots(self, pool):
+        """A job that wants more slots than the pool has runs alone in it."""
+        used = sum(job.slots for job in self.running() if job.pool == pool)
+        return self.slots[pool] - used if used else float("inf")
 
     def start(self, job):
         job.start(self.logs)

@@ -25,8 +25,10 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 ON_REQUEST = ("web", "valgrind", "package")
 PROCESSORS = len(os.sched_getaffinity(0))
-PYTEST_WORKERS = PROCESSORS + 1  # they wait for servers half of the time
-SLOTS = PROCESSORS * 2
+PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
+# Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
+# them: they have what the others leave of the processors.
+SLOTS = {"ordinary": PROCESSORS * 2, "pytest": PYTEST_WORKERS, "batch": PROCESSORS}
 
 # PostgreSQL makes a thousand files for each database: the tests make their folders in memory where there is that much, in bytes.
 IN_MEMORY = "/dev/shm"
@@ -110,7 +112,7 @@ class Stages:
         }
         scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
         jobs = [
-            self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools)
+            self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
         ]
         return [*jobs, self.openapi(), self.node("lint"), self.types()]
@@ -119,7 +121,7 @@ class Stages:
         version = re.search(r"AC_INIT\(\[cruddur\], \[(.*)\]\)", (TOP / "configure.ac").read_text())[1]
         return self.shell(
             "lint", "lint/OpenAPI document", '"$@"', PYTHON, "tests/lint/openapi.py", "doc/openapi.yaml", version,
-            seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",),
+            seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",), pool="batch",
         )  # fmt: skip
 
     def node(self, stage, name="node", source="tests/web", seconds=10):
@@ -130,12 +132,12 @@ class Stages:
     def types(self):
         """The types in the web client's comments."""
         compiler = self.work / "node/node_modules/.bin/tsc"
-        return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/node",), tools=("node",), seconds=5)
+        return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/node",), tools=("node",), seconds=5, pool="batch")
 
     # --- C ---
 
     def analyzer(self):
-        return [self.build("analyzer", "analyzer", self.work / "analyzer", "--enable-analyzer", "--enable-werror", "CFLAGS=-O1 -g", seconds=60)]
+        return [self.build("analyzer", "analyzer", self.work / "analyzer", "--enable-analyzer", "--enable-werror", "CFLAGS=-O1", seconds=60, pool="batch")]
 
     def plain(self, stage):
         """The ordinary build, once for all stages that use it."""
@@ -150,7 +152,7 @@ class Stages:
         build = self.work / "plain/build"
         programs = sorted(path.stem for path in (TOP / "tests/unit").glob("test_*.c"))
         build_tests = self.shell(
-            "unit", "build/unit", 'cd "$1" && make --jobs="$(nproc)" check TESTS=', build, needs=("build/plain",), seconds=20, priority=1
+            "unit", "build/unit", 'cd "$1" && make --jobs="$(nproc)" check TESTS=', build, needs=("build/plain",), seconds=20, priority=1, pool="batch"
         )
         jobs = []
         for argument in arguments or programs:
@@ -164,7 +166,7 @@ class Stages:
         return [self.plain("unit"), build_tests, *jobs]
 
     def distcheck(self):
-        """Unprivileged, and without optimisation: what it compiles has been compiled before."""
+        """Unprivileged, and without optimisation and compression: what it compiles has been compiled before."""
         script = """
             cp -a "$1" "$2" && cd "$2" # with the times: a configure that looks old is made again, where nothing may be written
             as=()
@@ -172,10 +174,10 @@ class Stages:
               chown -R nobody .
               as=(setpriv --reuid nobody --regid nogroup --clear-groups --)
             fi
-            export HOME=$2 CFLAGS='-O0'
+            export HOME=$2 CFLAGS='-O0' XZ_OPT=-0
             "${as[@]}" ./configure --quiet
             exec "${as[@]}" make --jobs="$(nproc)" distcheck"""
-        return [self.shell("distcheck", "distcheck", script, self.source, self.work / "dist", tools=("gcc",), seconds=100)]
+        return [self.shell("distcheck", "distcheck", script, self.source, self.work / "dist", tools=("gcc",), seconds=100, pool="batch")]
 
     # --- http ---
 
@@ -184,7 +186,7 @@ class Stages:
         environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
         environment |= {"CHECK_FOLDER": self.folder, "CHECK_SHARED": str(self.work / "shared")}
         return Job(
-            stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS,
+            stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS, pool="pytest",
             environment=environment, modules=("pytest", "xdist"), **more,
         )  # fmt: skip
 
