@@ -13,7 +13,7 @@ import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from places import CRUDDURD, Folder
@@ -48,7 +48,12 @@ def claims_for(subject="mock-andrewbrown", **more):
 class Key:
     def __init__(self, kid, bits=2048):
         self.kid = kid
-        self.private = rsa.generate_private_key(65537, bits)
+        self.bits = bits
+
+    @functools.cached_property
+    def private(self):
+        """Made when it is needed: each of pytest's workers imports all files of tests."""
+        return rsa.generate_private_key(65537, self.bits)
 
     def jwk(self, **more):
         numbers = self.private.public_key().public_numbers()
@@ -69,6 +74,11 @@ class Key:
     def token(self, subject="mock-andrewbrown", header=None, **claims):
         """A good one, but for what is told otherwise."""
         return self.sign({"alg": "RS256", "kid": self.kid} | (header or {}), claims_for(subject, **claims))
+
+
+def small_key():
+    """For the names of cases, which pytest's workers all make: a large one takes a tenth of a second."""
+    return Key("small", 1024)
 
 
 def key_set(*keys):
@@ -161,7 +171,7 @@ class Authority:
     """A certificate authority and the server's certificate by it."""
 
     def __init__(self, folder):
-        key, server_key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+        key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.file = folder / "ca.pem"
         self.file.write_bytes(certificate("test CA", key, "test CA", key, [(x509.BasicConstraints(True, 0), True)]))
         private = server_key.private_bytes(

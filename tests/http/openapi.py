@@ -1,5 +1,7 @@
 """doc/openapi.yaml as the tests read it: operations with their references followed, and a judge of answers."""
 
+import functools
+
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -24,6 +26,12 @@ class Document:
             for method in METHODS
             if method in item
         ]
+
+    @classmethod
+    @functools.cache
+    def shared(cls):
+        """The one of all files of tests in this process."""
+        return cls()
 
     def schema(self, name):
         return self.tree["components"]["schemas"][name]

@@ -13,7 +13,7 @@ from front import Front, lone_front
 from openapi import FILE, Document
 from places import TOP
 
-DOCUMENT = Document()
+DOCUMENT = Document.shared()
 LOADING = {"script", "link", "img", "iframe", "object", "embed", "audio", "video", "source", "base", "form", "svg", "input"}
 TEXT = "text/html; charset=utf-8"
 

@@ -13,6 +13,7 @@ from daemon import is_alive, options_of, run_once, sockets_of
 from fcgi import request
 from issuer import (
     CLIENT, FETCHER, GOOD, ISSUER, REFUSED, UNDECIDED, Authority, Key, KeyServer, TokenPool, TokenService, bearer, encoded, key_set,
+    small_key,
 )  # fmt: skip
 from places import Folder
 from waiting import LIVES, PATIENCE, eventually
@@ -21,6 +22,12 @@ GAP = 10  # seconds between two fetches
 WAIT = 1500  # milliseconds that a request may wait for a fetch
 FLOOD = 3000  # requests
 OLD, NEW = Key("old"), Key("new")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys_are_made():
+    """Before a test counts the time."""
+    return OLD.private, NEW.private
 
 
 @pytest.fixture(scope="module")
@@ -212,27 +219,31 @@ def test_keys_that_were_too_old_already(fetching, issuer):
         assert pool.judge(OLD.token()) == UNDECIDED
 
 
-LARGE = key_set(NEW) + b" " * 65536
-
-BAD = {
-    "500": (key_set(NEW), 500, {}),
-    "404": (key_set(NEW), 404, {}),
-    "201": (key_set(NEW), 201, {}),
-    "empty": (b"", 200, {}),
-    "HTML": (b"<html>Sign in</html>", 200, {"Content-Type": "text/html"}),
-    "cut": (key_set(NEW)[:-1], 200, {}),
-    "no keys": (b'{"keys":[]}', 200, {}),
-    "no usable key": (b'{"keys":[{"kty":"EC","kid":"new"}]}', 200, {}),
-    "a kid twice": (key_set(NEW, NEW), 200, {}),
-    "65537 bytes": (LARGE[:65537], 200, {}),
-    "65537 bytes, told": (LARGE[:65537], 200, {"Content-Length": "65537"}),
-    "less than told": (key_set(NEW), 200, {"Content-Length": "50000"}),
-}
+def large(key):
+    return key_set(key) + b" " * 65536
 
 
-@pytest.mark.parametrize("what", BAD)
+def bad(key):
+    """Answers that are no set with this key, {what: (body, status, headers)}."""
+    return {
+        "500": (key_set(key), 500, {}),
+        "404": (key_set(key), 404, {}),
+        "201": (key_set(key), 201, {}),
+        "empty": (b"", 200, {}),
+        "HTML": (b"<html>Sign in</html>", 200, {"Content-Type": "text/html"}),
+        "cut": (key_set(key)[:-1], 200, {}),
+        "no keys": (b'{"keys":[]}', 200, {}),
+        "no usable key": (b'{"keys":[{"kty":"EC","kid":"new"}]}', 200, {}),
+        "a kid twice": (key_set(key, key), 200, {}),
+        "65537 bytes": (large(key)[:65537], 200, {}),
+        "65537 bytes, told": (large(key)[:65537], 200, {"Content-Length": "65537"}),
+        "less than told": (key_set(key), 200, {"Content-Length": "50000"}),
+    }
+
+
+@pytest.mark.parametrize("what", bad(small_key()))
 def test_an_answer_that_is_no_key_set(fetching, issuer, what):
-    body, status, headers = BAD[what]
+    body, status, headers = bad(NEW)[what]
     issuer.set_answer(body, status, **headers)
     fetching.keep(key_set(OLD), age=100)
     with TokenPool(**fetching.settings) as pool:
@@ -245,7 +256,7 @@ def test_an_answer_that_is_no_key_set(fetching, issuer, what):
 
 
 def test_64_kilobytes_are_taken(fetching, issuer):
-    issuer.set_answer(LARGE[:65536])
+    issuer.set_answer(large(NEW)[:65536])
     with TokenPool(**fetching.settings) as pool:
         assert pool.judge(NEW.token()) == GOOD
 

@@ -23,7 +23,7 @@ from places import TOP
 from test_hook import SECRET, signed
 from waiting import eventually
 
-DOCUMENT = Document()
+DOCUMENT = Document.shared()
 OPERATIONS = DOCUMENT.operations
 CALLER, OTHER = "andrewbrown", "bayko"
 POOL = DOCUMENT.operation("confirmUser").body_example()["userPoolId"]

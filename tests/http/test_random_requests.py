@@ -27,7 +27,7 @@ IDENTITIES = [*HANDLES, "a stranger", "a bad token", "no token"]
 POSTS_MAX = 40  # of those that were created, the newest are asked for
 NO_POST = "00000000-0000-4000-8000-000000000000"
 
-DOCUMENT = Document()
+DOCUMENT = Document.shared()
 OPERATIONS = [operation for operation in DOCUMENT.operations if operation.method != "OPTIONS"]
 
 

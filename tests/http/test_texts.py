@@ -20,8 +20,14 @@ from test_locales import LOCALES, confirm
 TEXTS = json.loads((pathlib.Path(__file__).parent / "texts.json").read_text())
 PEOPLE = ["user_name", "12345", "ivan", "ivan.i", "東京", "андрей", "민수"]
 
-CODE_POINTS = [code_point for code_point in range(1, sys.maxunicode + 1) if not 0xD800 <= code_point <= 0xDFFF]
-ASSIGNED = [code_point for code_point in CODE_POINTS if unicodedata.category(chr(code_point)) != "Cn"]
+
+# A million each: made when they are needed, since each of pytest's workers imports all files of tests.
+def code_points():
+    return [code_point for code_point in range(1, sys.maxunicode + 1) if not 0xD800 <= code_point <= 0xDFFF]
+
+
+def assigned():
+    return [code_point for code_point in code_points() if unicodedata.category(chr(code_point)) != "Cn"]
 
 
 @pytest.fixture(scope="module", params=["turkish", "c", "unicode"])
@@ -149,7 +155,7 @@ def test_invisible_code_points():
 
 def test_fold_text(service):
     """Of a text with each in a line. Cherokee is folded to lower case, where Unicode's folding has upper case: the same are the same."""
-    characters = [chr(code_point) for code_point in ASSIGNED if code_point != ord("\n")]
+    characters = [chr(code_point) for code_point in assigned() if code_point != ord("\n")]
     ((found, again),) = service.database.sql("select fold_text(%s), fold_text(fold_text(%s))", *["\n".join(characters)] * 2)
     assert again == found
     wrong = {}
@@ -182,7 +188,7 @@ def words_of(character):
 
 
 def test_words_of_all_code_points(service):
-    characters = [chr(code_point) for code_point in ASSIGNED if chr(code_point) not in "\u00b7\u0387"]
+    characters = [chr(code_point) for code_point in assigned() if chr(code_point) not in "\u00b7\u0387"]
     ((found,),) = service.database.sql("select text_words(%s)", "\n".join(f"a{character}a" for character in characters))
     place = 0
     for character in characters:
@@ -195,7 +201,7 @@ def test_words_of_all_code_points(service):
 def test_blanks(service):
     """In SQL, in C, and by Unicode's data."""
     expected = {
-        code_point for code_point in CODE_POINTS
+        code_point for code_point in code_points()
         if code_point in WHITE_SPACE or code_point in INVISIBLE or code_point == 0x2800 or unicodedata.category(chr(code_point)) == "Cc"
     }  # fmt: skip
     rows = service.database.sql(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from client import PROBLEM
-from issuer import CLIENT, Key, TokenService, base64url, bearer, claims_for, encoded, service_key
+from issuer import CLIENT, Key, TokenService, base64url, bearer, claims_for, encoded, small_key
 from waiting import eventually
 
 SOME = "5e1f0c3a-9d2b-4f6e-8a7c-1b0d9e8f7a6b"  # fixed, so that the cases have the same names in every process
@@ -49,7 +49,7 @@ def service(cluster):
 
 def forged(key):
     """Tokens that are wrong in one thing each, {what: token}."""
-    forger = Key(key.kid)
+    forger = Key(key.kid, key.bits)
     now = int(time.time())
     header = {"alg": "RS256", "kid": key.kid}
     good = key.token()
@@ -118,7 +118,7 @@ def forged(key):
     }
 
 
-FORGERIES = sorted(forged(service_key()))
+FORGERIES = sorted(forged(small_key()))
 
 
 @pytest.fixture(scope="module")
