@@ -1,10 +1,12 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/plain, build/unit, build/node, build/lighthouse and build/otlp make what the other jobs use, in folders below the run's own:
+build/sanitized, build/bytecode, build/plain, build/unit, build/node, build/lighthouse and build/otlp make what the other jobs use, in
+folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
+    bytecode/    of the tests in Python                              for http
     node/        what tests/web takes from npm                       for lint and web
     lighthouse/  what tests/web/lighthouse takes from npm            for web
     otlp/        likewise tests/otlp                                 for web
@@ -38,13 +40,14 @@ FREE_MEMORY = 6 << 30
 PYTEST_SECONDS = 250
 WEB_SECONDS = 150
 LONG_PYTEST = (
-    "test_addresses.py", "test_plans.py", "test_slow_statements.py", "test_sessions.py", "test_rest.py", "test_late.py",
+    "test_addresses.py", "test_plans.py", "test_events.py", "test_slow_statements.py", "test_sessions.py", "test_rest.py", "test_late.py",
     "test_database.py", "test_upgrade.py", "test_signals.py", "test_openapi.py", "test_outage.py", "test_refusals.py", "test_keys.py",
     "test_feed.py", "test_handed_over.py", "test_traces.py",
 )  # fmt: skip
 BATS_SECONDS = {
-    "bench-faults.bats": 90, "quickstart-places.bats": 60, "bench.bats": 50, "quickstart.bats": 50, "readme.bats": 45, "bench-tune.bats": 45,
-    "check.bats": 40, "migrations.bats": 30, "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20,
+    "bench-faults.bats": 90, "migrations.bats": 60, "quickstart-places.bats": 60, "bench.bats": 50, "quickstart.bats": 50, "readme.bats": 45,
+    "bench-tune.bats": 45, "check.bats": 40, "install.bats": 30, "environment.bats": 25, "lifecycle.bats": 25, "purge.bats": 25, "urls.bats": 25,
+    "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20, "db-backup.bats": 20, "db-doctor.bats": 20, "production.bats": 20, "users.bats": 15,
 }  # fmt: skip
 
 # What --quick runs of these: every route through nginx and PostgreSQL, every script once.
@@ -88,7 +91,7 @@ class Stages:
     def build(self, stage, name, folder, *options, target="all", **more):
         script = 'mkdir -p "$1" && cd "$1" && "$2" --quiet "${@:4}" && make --jobs="$(nproc)" $3'
         source = more.pop("source", self.source / "configure")
-        return self.shell(stage, name, script, folder, source, target, *options, tools=("gcc",), **more)
+        return self.shell(stage, name, script, folder, source, target, *options, tools=more.pop("tools", ("gcc",)), **more)
 
     # --- lint ---
 
@@ -181,19 +184,35 @@ class Stages:
 
     # --- http ---
 
-    def pytest(self, stage, name, arguments, cruddurd, **more):
-        command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", "-n", str(PYTEST_WORKERS), "--dist", "loadfile", *arguments]
+    def bytecode(self, stage):
+        """That of the tests and of all that they import, whose assertions pytest rewrites: made once for all workers. What is wrong with
+        a file is said by the run itself."""
+        return self.shell(
+            stage, "build/bytecode", '"$@" || true', PYTHON, "-m", "pytest", "-q", "-q", "--collect-only", folder=TOP / "tests/http",
+            environment={"CRUDDURD": "none yet"} | self.shared_bytecode(), modules=("pytest",), seconds=5, priority=2,
+        )  # fmt: skip
+
+    def shared_bytecode(self):
+        return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.work / "bytecode")}
+
+    def pytest(self, stage, name, arguments, cruddurd, needs, **more):
+        """A worker takes whole files: of a few files, so many workers, each of which makes its bytecode."""
+        files = len({argument.partition("::")[0] for argument in arguments})
+        workers = min(PYTEST_WORKERS, files)
+        builds = [self.bytecode(stage)] if files > workers else []
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", "-n", str(workers), "--dist", "loadfile", *arguments]
         environment = {"CRUDDURD": str(cruddurd), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
         environment |= {"CHECK_FOLDER": self.folder, "CHECK_SHARED": str(self.work / "shared")}
-        return Job(
-            stage, name, command, cases.Pytest(), TOP / "tests/http", slots=PYTEST_WORKERS, pool="pytest",
-            environment=environment, modules=("pytest", "xdist"), **more,
+        run = Job(
+            stage, name, command, cases.Pytest(), TOP / "tests/http", slots=workers, pool="pytest", needs=(*needs, *(job.name for job in builds)),
+            environment=environment | (self.shared_bytecode() if builds else {}), modules=("pytest", "xdist"), **more,
         )  # fmt: skip
+        return [*builds, run]
 
     def http(self, arguments, is_quick=False):
         build = self.build("http", "build/sanitized", self.work / "sanitized", "--enable-sanitizers", "--enable-werror", "CFLAGS=-O1 -g", seconds=20, priority=3)
         files = arguments or (SMOKE["http"] if is_quick else pytest_files())
-        return [build, self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
+        return [build, *self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
 
     def valgrind(self):
         """The cases are the daemon's processes. Tests may fail under it for being slow; only its own findings count."""
@@ -207,7 +226,7 @@ class Stages:
         wrap_job = self.shell("valgrind", "build/wrapper", f'cd "$1"{wrap}', folder, needs=("build/memcheck",), tools=("valgrind",))
         build = self.build("valgrind", "build/memcheck", folder, "--enable-werror", "CFLAGS=-O1 -g", tools=("gcc", "valgrind"))
         run = self.pytest("valgrind", "valgrind", pytest_files(), folder / "cruddurd", needs=("build/wrapper",), finish=count_reports(folder / "reports"))
-        return [build, wrap_job, run]
+        return [build, wrap_job, *run]
 
     def package(self):
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
