@@ -16,7 +16,7 @@ DESTRUCTIVE='db-drop db-setup db-schema-load db-seed db-rollback'
 # A database with the service's tables and a row of its own in each test; what the tester's own variables would say is unset.
 setup() {
   NAME=db_$BATS_TEST_NUMBER
-  sql postgres "create database $NAME template template"
+  sql postgres "create database $NAME template template strategy file_copy"
   sql "$NAME" 'create table kept (); truncate environment'
   CONNECTION_URL=$(socket_url "$NAME")
   export CONNECTION_URL

@@ -5,6 +5,7 @@ load helpers/quickstart
 load helpers/build
 
 setup_file() {
+  skip_wrappers
   make_room
   take_build "$CLONE/var"
 }

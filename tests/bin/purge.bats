@@ -16,7 +16,7 @@ setup() {
   NAME=db_$BATS_TEST_NUMBER
   CONNECTION_URL="postgresql://service@/$NAME?host=$CLUSTER&port=$PORT"
   export CONNECTION_URL
-  sql postgres "create database $NAME template template; grant connect on database $NAME to cruddur_app"
+  sql postgres "create database $NAME template template strategy file_copy; grant connect on database $NAME to cruddur_app"
 }
 
 teardown() { stop_background; }

@@ -28,7 +28,7 @@ setup() {
   NAME=db_$BATS_TEST_NUMBER
   CONNECTION_URL=$(socket_url "$NAME")
   export CONNECTION_URL
-  sql postgres "create database $NAME template template"
+  sql postgres "create database $NAME template template strategy file_copy"
 }
 
 here() { sql "$NAME" "$1"; }

@@ -9,6 +9,7 @@ make_room() {
   ROOM=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-bench.XXXXXX")
   TOP=${BIN%/bin}
   export ROOM TOP
+  skip_wrappers
   chmod 755 "$ROOM"
   take_build "$ROOM/data"
 }

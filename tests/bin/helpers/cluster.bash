@@ -4,15 +4,12 @@
 load helpers/ports
 load helpers/shared
 
-for PROGRAMS in /usr/lib/postgresql/??/bin; do :; done # the last is the newest
-PROGRAMS=${PGBIN:-$PROGRAMS}
-
 # cluster_start: leaves CLUSTER (folder of the socket and the data), PORT and PASSWORD (of the superuser postgres).
-# PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.
 cluster_start() {
   CLUSTER=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-bats.XXXXXX")
   PASSWORD="p@ss/cruddur:'\\% word"
-  export CLUSTER PORT PASSWORD PATH=$PROGRAMS:$PATH
+  export CLUSTER PORT PASSWORD
+  skip_wrappers
   take_shared cluster make_cluster "$CLUSTER/data"
   [[ $EUID != 0 ]] || chown postgres "$CLUSTER"
   for _ in 1 2 3 4 5; do # another process may take the port first

@@ -14,6 +14,11 @@ clean_environment() {
   [[ -z $programs ]] || export PGBIN=$programs
 }
 
+# skip_wrappers: PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.
+skip_wrappers() {
+  export PATH=$PROGRAMS:$PATH
+}
+
 # encode TEXT: every byte as %XX.
 encode() {
   local LC_ALL=C at
@@ -50,3 +55,5 @@ stop_background() {
 }
 
 clean_environment
+for PROGRAMS in /usr/lib/postgresql/??/bin; do :; done # the last is the newest
+PROGRAMS=${PGBIN:-$PROGRAMS}

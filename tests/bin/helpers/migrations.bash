@@ -31,7 +31,7 @@ teardown() { stop_background; }
 
 # begin_with empty|loaded|seeded|old: makes this test's database.
 begin_with() {
-  sql postgres "create database $NAME template ${1/empty/template1}"
+  sql postgres "create database $NAME template ${1/empty/template1} strategy file_copy"
 }
 
 # here STATEMENT: in this test's database.
