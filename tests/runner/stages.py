@@ -101,7 +101,7 @@ class Stages:
             "shfmt": (1, "shfmt -i 2 -ci -bn -d $scripts", ("shfmt",)),
             "clang-format": (3, "clang-format --dry-run -Werror $(find bench src tests -name '*.[ch]')", ("clang-format",)),
             "cppcheck": (
-                30,
+                3,
                 "cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 --inline-suppr"
                 " --suppress=missingIncludeSystem -j 2 -I src src",
                 ("cppcheck",),
