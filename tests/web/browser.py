@@ -153,13 +153,19 @@ class Person:
         if self.handle == handle:
             self.open("/")
             self.wait(".own")
+            self.wait_list()
             return
         self.open("/")
         self.click("#account .main")
         self.click("button.user", f"@{handle}")
         self.watch_anew()
         self.wait(".own", handle)
+        self.wait_list()
         self.handle = handle
+
+    def wait_list(self):
+        """The list has its first rows: what is posted from now on is new to it."""
+        eventually(lambda: self.script("return document.querySelector('#main .rows[aria-busy=false]') !== null"), what="the list")
 
     def watch_anew(self):
         """The window has come back from the issuer."""

@@ -77,6 +77,7 @@ def test_where_the_stream_does_not_pass(people, answer):
     andrew, bayko = people
     with patched(andrew, answer):
         andrew.open("/")
+        andrew.wait_list()
         for number in range(2):
             bayko.post(f"Not told, number {number}")
             andrew.wait(".new-rows")
