@@ -7,11 +7,10 @@
  * An empty HEADERS-FILE: there are none. A worker never waits for this process: it looks at the
  * rings every POLL_MS, and while the collector does not take anything they fill up.
  *
- *     LEAVE_NOT ──TERM──► LEAVE_EMPTY    sends what waits, each batch once, and ends; so it does
- *                                        when the master says in the shared memory that it ends
- *     LEAVE_NOT ──HUP──► LEAVE_NOW       ends after the request that is under way; the next process
- *                                        sends what waits
- *     LEAVE_NOT ──USR1──► LEAVE_QUIET    goes on until no span has come for QUIET_MS: its workers
+ *     TERM, or is_ending in the memory   it sends what waits, each batch once, and ends
+ *     HUP                                it ends after the request that is under way; the next
+ *                                        process sends what waits
+ *     is_left in the memory              it goes on until no span has come for QUIET_MS: its workers
  *                                        are those of a program that the master has replaced */
 #include <curl/curl.h>
 #include <signal.h>
@@ -57,20 +56,20 @@ struct exporter {
     struct repeats repeats;
 };
 
-enum { LEAVE_NOT, LEAVE_QUIET, LEAVE_EMPTY, LEAVE_NOW };
-
-static volatile sig_atomic_t leave = LEAVE_NOT;
+static volatile sig_atomic_t was_terminated, was_hung_up;
 
 static void note_signal(int signal_number)
 {
-    leave = signal_number == SIGTERM  ? LEAVE_EMPTY
-            : signal_number == SIGHUP ? LEAVE_NOW
-                                      : LEAVE_QUIET;
+    if (signal_number == SIGHUP) {
+        was_hung_up = 1;
+    } else {
+        was_terminated = 1;
+    }
 }
 
 static bool is_leaving(const struct exporter *exporter)
 {
-    return leave == LEAVE_EMPTY || leave == LEAVE_NOW || atomic_load(&exporter->spans->is_ending);
+    return was_hung_up || was_terminated || atomic_load(&exporter->spans->is_ending);
 }
 
 /* Waits, but not when it is time to leave. */
@@ -119,7 +118,7 @@ static enum post_outcome deliver(struct exporter *exporter)
             return outcome;
         }
         pause_ms(exporter, retry_ms(exporter, attempt));
-        if (leave == LEAVE_NOW) {
+        if (was_hung_up) {
             return outcome;
         }
     }
@@ -134,7 +133,7 @@ static void export_batch(struct exporter *exporter)
     buf_clear(&exporter->json);
     otlp_write(&exporter->json, &exporter->resource, batch->spans, batch->count);
     enum post_outcome outcome = deliver(exporter);
-    if (outcome == POST_LATER && leave == LEAVE_NOW) {
+    if (outcome == POST_LATER && was_hung_up) {
         return; /* they wait in their rings */
     }
     if (outcome == POST_TAKEN) {
@@ -176,14 +175,15 @@ static bool is_due(const struct exporter *exporter, struct pace *pace)
 
 static bool is_over(const struct exporter *exporter, const struct pace *pace)
 {
-    return is_leaving(exporter) || (leave == LEAVE_QUIET && clock_ms() - pace->seen_ms >= QUIET_MS);
+    return is_leaving(exporter) ||
+           (atomic_load(&exporter->spans->is_left) && clock_ms() - pace->seen_ms >= QUIET_MS);
 }
 
 static void serve(struct exporter *exporter)
 {
     struct pace pace = {.seen_ms = clock_ms()};
 
-    while (leave != LEAVE_NOW) {
+    while (!was_hung_up) {
         batch_collect(&exporter->batch, exporter->spans);
         if (is_due(exporter, &pace)) {
             export_batch(exporter);
@@ -210,7 +210,6 @@ static void set_signals(void)
 
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 

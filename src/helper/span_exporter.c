@@ -1,6 +1,7 @@
 /* The exporter is a program of its own, for the same reason as the key fetcher: it parses what the
  * network sends. It gets no secret but the path of the headers file, no listening socket, and of
- * the shared memory only the spans. */
+ * the shared memory only the spans. It is told by way of that memory that its time is over, as a
+ * signal would end a process that has just been started. */
 #include "helper/span_exporter.h"
 
 #include <fcntl.h>
@@ -69,31 +70,35 @@ void span_exporter_ensure(struct span_exporter *exporter, const struct config *c
 {
     if (span_exporter_is_wanted(config)) {
         exporter->config = config;
+        exporter->is_restarting = exporter->is_restarting && exporter->helper.pid != 0;
         helper_ensure(&exporter->helper, "cruddur-export", execute_exporter, exporter);
     }
 }
 
-static void send_signal(const struct span_exporter *exporter, int signal_number)
+void span_exporter_restart(struct span_exporter *exporter)
 {
     if (exporter->helper.pid != 0) {
-        kill(exporter->helper.pid, signal_number);
+        kill(exporter->helper.pid, SIGHUP);
+        exporter->is_restarting = true;
     }
 }
 
-void span_exporter_restart(const struct span_exporter *exporter)
+/* Has one that stays until it is told otherwise, however short a time ago it was started. */
+static void start_now(struct span_exporter *exporter, const struct config *config)
 {
-    send_signal(exporter, SIGHUP);
+    if (exporter->is_restarting) {
+        helper_end(&exporter->helper);
+    }
+    exporter->helper.started_ms = 0;
+    span_exporter_ensure(exporter, config);
 }
 
-/* It is told by way of the memory that it shares, as a signal would end a process that has just been
- * started. */
 void span_exporter_finish(struct span_exporter *exporter, const struct config *config)
 {
     if (exporter->kill_ms == 0 && exporter->spans != NULL) {
         atomic_store(&exporter->spans->is_ending, true);
         exporter->kill_ms = clock_ms() + SPAN_EXPORTER_LAST_MS;
-        exporter->helper.started_ms = 0;
-        span_exporter_ensure(exporter, config);
+        start_now(exporter, config);
     } else if (clock_ms() >= exporter->kill_ms) {
         helper_stop(&exporter->helper);
     }
@@ -105,7 +110,17 @@ void span_exporter_stop(struct span_exporter *exporter)
     exporter->kill_ms = clock_ms();
 }
 
-void span_exporter_part(const struct span_exporter *exporter)
+void span_exporter_leave(struct span_exporter *exporter, const struct config *config)
 {
-    send_signal(exporter, SIGUSR1);
+    if (exporter->spans != NULL) {
+        atomic_store(&exporter->spans->is_left, true);
+        start_now(exporter, config);
+    }
+}
+
+void span_exporter_stay(struct span_exporter *exporter)
+{
+    if (exporter->spans != NULL) {
+        atomic_store(&exporter->spans->is_left, false);
+    }
 }

@@ -19,6 +19,7 @@ struct span_exporter {
     int spans_fd;
     const struct config *config; /* of its last start */
     int64_t kill_ms;             /* when it has to have ended, as the pool ends; 0: it does not */
+    bool is_restarting; /* it was asked to end, and the next one has not been started yet */
 };
 
 /* Before workers are forked by these settings. Makes the memory if they want it and there is none.
@@ -33,7 +34,7 @@ void span_exporter_ensure(struct span_exporter *exporter, const struct config *c
 
 /* Ends it after the request that is under way; with the next span_exporter_ensure() it starts with
  * the settings of then. */
-void span_exporter_restart(const struct span_exporter *exporter);
+void span_exporter_restart(struct span_exporter *exporter);
 
 /* To be called again and again when the last worker has ended: has it send the rest and end, and
  * kills it after SPAN_EXPORTER_LAST_MS. If it does not run at that moment it is started for that. */
@@ -42,8 +43,11 @@ void span_exporter_finish(struct span_exporter *exporter, const struct config *c
 /* Ends it at once; span_exporter_finish() does not start it any more. */
 void span_exporter_stop(struct span_exporter *exporter);
 
-/* Lets it go on for the workers of a program that is replaced; it ends when they send nothing
- * more. */
-void span_exporter_part(const struct span_exporter *exporter);
+/* Another program is about to be executed: lets it go on for the workers that there are, and end when
+ * no span has come for a while. If it does not run at that moment it is started for that. */
+void span_exporter_leave(struct span_exporter *exporter, const struct config *config);
+
+/* The other program was not executed. */
+void span_exporter_stay(struct span_exporter *exporter);
 
 #endif

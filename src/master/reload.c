@@ -133,11 +133,12 @@ static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
-    span_exporter_part(&supervisor->exporter);
+    span_exporter_leave(&supervisor->exporter, &supervisor->current->config);
     mark_invalidate(supervisor->watcher.mark);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
                     &supervisor->pool, supervisor->fetcher.helper.pid);
     log_errno(LOG_ERROR, "supervisor", "%s", supervisor->upgrade.program);
+    span_exporter_stay(&supervisor->exporter);
     refuse_program(supervisor);
 }
 

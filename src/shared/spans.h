@@ -63,8 +63,10 @@ struct span_ring {
 struct spans {
     uint64_t layout;           /* of this memory, as the program that made it has it */
     _Atomic size_t rings_used; /* the first ones; the memory of the others is not touched */
-    _Atomic bool is_ending;    /* the master's: the last worker has ended */
-    counter exported, failed;  /* the exporter's: sent and taken, or given up */
+    /* The master's, for the exporter: the last worker has ended; or another program has replaced
+     * the master, and the workers are those of the old one. */
+    _Atomic bool is_ending, is_left;
+    counter exported, failed; /* the exporter's: sent and taken, or given up */
     struct span_ring rings[SPAN_RINGS];
 };
 

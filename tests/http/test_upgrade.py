@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from client import Asking
+from collector import EXPORTER, Collector
 from fcgi import request
 from load import Load
 from places import CRUDDURD, SQL, Folder
@@ -100,6 +101,19 @@ def test_upgrades_under_load_fail_nothing(service):
 def test_without_another_program_the_old_one_stays(service):
     service.daemon.reload()
     assert TAKEN not in service.log.text
+
+
+def test_no_span_is_lost(cluster, folder):
+    """Those of the old workers are sent by the old exporter, which ends with the pool at the latest."""
+    with Collector() as collector:
+        with Installed(cluster, folder, otlp_endpoint=collector.url, exporter=EXPORTER) as service:
+            for _ in range(2):
+                for _ in range(10):
+                    service.home()
+                service.upgrade()
+            for _ in range(10):
+                service.home()
+        assert len({span.id for span in collector.requests()}) == 30
 
 
 def test_a_kept_connection_outlives_the_program(service):
