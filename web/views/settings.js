@@ -1,6 +1,6 @@
 /* The visitor's profile, and how the page looks and behaves in this browser. */
 
-import { apiUser, get, put, sentenceFor, sentenceOf } from "../api.js";
+import { apiUser, call, get, put, sentenceFor, sentenceOf } from "../api.js";
 import { lifetimeSelect, usualLifetime } from "../compose.js";
 import { h } from "../dom.js";
 import { isSignedIn, ownHandle, signIn, signOut } from "../session.js";
