@@ -24,7 +24,7 @@ select
     end as body,
     case when page.last_uuid is not null then public.page_key(page.last_created_at, page.last_uuid) end as next_key
 from public.viewer(%(sub)s, %(viewer)s) viewer
-cross join lateral public.shown_activity(%(uuid)s, %(handle)s, viewer.uuid, viewer.is_asked) shown
+cross join lateral public.shown_activity(%(uuid)s::uuid, %(handle)s::text, viewer.uuid, viewer.is_asked) shown
 cross join lateral (
     select
         coalesce(json_agg(reply), '[]') as list,
