@@ -787,9 +787,9 @@ create table mutes (
 
 create index mutes_muted_idx on mutes (muted_uuid);
 
--- How many different values there are, as the planner is to assume. From the rows it takes the average. So it would look up one user's like
--- in the index of all likes of the activity, in any order, as most have one or none; and where few users have all blocks, it would read
--- the table to find out whether a user has one.
+-- The number of different values that the planner assumes. By itself it takes the average number of rows for a value. Most activities have
+-- one like or none, so an index on the activity alone would do to find one user's like, and all likes of a popular activity would be read.
+-- Where few users have most of the blocks, the whole table would be read to find out whether a user has one.
 alter table likes alter column activity_uuid set (n_distinct = 1000);
 alter table reposts alter column activity_uuid set (n_distinct = 1000), alter column user_uuid set (n_distinct = 1000);
 alter table follows alter column followed_uuid set (n_distinct = 1000);
@@ -828,8 +828,8 @@ create trigger mutes_visibility
     for each statement
     execute function note_visibility();
 
--- Whether one of two users has blocked the other. (Subqueries that return true, as in marks. The functions on blocks are not SQL, as PostgreSQL
--- neither inlines a function with a subquery nor keeps its plan for the next statement.)
+-- Whether one of two users has blocked the other. (Subqueries that return true, as in marks.) The functions on blocks are PL/pgSQL:
+-- PostgreSQL does not inline an SQL function that contains a subquery, and plans it again in each statement that calls it.
 create function is_blocked(one uuid, other uuid) returns boolean
     language plpgsql
     stable
@@ -2933,7 +2933,7 @@ create table departures (
 create index departures_handle_idx on departures (folded_handle, cognito_user_id);
 create index departures_due_at_idx on departures (due_at);
 
--- Makes a user one that has left. What replaces the identity is random, so that nobody can have it already. suspended_at keeps the user
+-- Makes a user one that has left. What replaces the identity is random, so that no other user has it. suspended_at keeps the user
 -- out of suggestions. A request of the user's that is under way is waited for; what it wrote is purged like the rest.
 create function depart(leaving uuid) returns boolean
     language plpgsql
@@ -3123,7 +3123,8 @@ end
 $$;
 
 -- The purge's part of a departure, of one user at a time; how much was done. "batch" limits it for each table. The user's row goes
--- last, when no activity is left: until then the departure is due again ten seconds later.
+-- last, when no activity is left. Until then the departure is due when one that the user had deleted before has been deleted for a day;
+-- not every few seconds, as every write makes the cached pages old.
 create function purge_departures(batch integer) returns integer
     language plpgsql
     security definer
@@ -3154,7 +3155,15 @@ begin
         update public.departures set due_at = now() + interval '1 hour' where user_uuid = leaving;
         return 1;
     elsif done = 0 then
-        update public.departures set due_at = now() + interval '10 seconds' where user_uuid = leaving;
+        update public.departures
+        set due_at = greatest(
+            now() + interval '10 seconds',
+            (
+                select max(deleted_at) + interval '1 day'
+                from (select deleted_at from public.activities where user_uuid = leaving limit batch) remaining
+            )
+        )
+        where user_uuid = leaving;
     end if;
     return done;
 end
@@ -3198,8 +3207,8 @@ insert into applied_migrations (number, name, checksum) values
     (22, 'full_hour', 'b91853a40ed653e07c044f7f3da66d23228b1f34d3221f61f2ae80bb7b935aba'),
     (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
-    (25, 'departures', '667597d4047384c071e5f3c4210cd08e5a3607f8baed07979538bbb7483d1857'),
-    (26, 'plans', '239382b08b93cc8c63733c0f38064ad76551e5760aebd0dad84bc000b8296e5f');
+    (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
+    (26, 'plans', '350300fe736eeedc8dcb62c38054bdfb71c2a20e9df5a9c11315a701596aea32');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -9,7 +9,7 @@
 -- with an activity is in liked and reposted, which are null for an anonymous request.
 -- An activity of a user that has blocked the viewer, or that the viewer has blocked, is not there. The replies leave out muted users, too.
 -- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
--- A plan costs time for each of its steps, those that are not needed too. So what few requests need is in functions.
+-- The executor starts every step of a plan, also those that are never run. So what few requests need is in functions.
 select
     'ok' as outcome,
     case

@@ -83,7 +83,7 @@ create table departures (
 create index departures_handle_idx on departures (folded_handle, cognito_user_id);
 create index departures_due_at_idx on departures (due_at);
 
--- Makes a user one that has left. What replaces the identity is random, so that nobody can have it already. suspended_at keeps the user
+-- Makes a user one that has left. What replaces the identity is random, so that no other user has it. suspended_at keeps the user
 -- out of suggestions. A request of the user's that is under way is waited for; what it wrote is purged like the rest.
 create function depart(leaving uuid) returns boolean
     language plpgsql
@@ -273,7 +273,8 @@ end
 $$;
 
 -- The purge's part of a departure, of one user at a time; how much was done. "batch" limits it for each table. The user's row goes
--- last, when no activity is left: until then the departure is due again ten seconds later.
+-- last, when no activity is left. Until then the departure is due when one that the user had deleted before has been deleted for a day;
+-- not every few seconds, as every write makes the cached pages old.
 create function purge_departures(batch integer) returns integer
     language plpgsql
     security definer
@@ -304,7 +305,15 @@ begin
         update public.departures set due_at = now() + interval '1 hour' where user_uuid = leaving;
         return 1;
     elsif done = 0 then
-        update public.departures set due_at = now() + interval '10 seconds' where user_uuid = leaving;
+        update public.departures
+        set due_at = greatest(
+            now() + interval '10 seconds',
+            (
+                select max(deleted_at) + interval '1 day'
+                from (select deleted_at from public.activities where user_uuid = leaving limit batch) remaining
+            )
+        )
+        where user_uuid = leaving;
     end if;
     return done;
 end

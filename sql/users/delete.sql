@@ -1,4 +1,4 @@
--- Summary: the end of one's own account
+-- Summary: the end of the caller's account
 -- Cost: nothing; the purge takes the rows away
 -- The caller's own account ends: no token is the user's any more, and no handle. depart in schema.sql says what is done at once,
 -- purge_departures what follows. The same again within the next hour gets the same answer.

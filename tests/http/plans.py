@@ -14,12 +14,12 @@ PARSED = re.compile(r"LOG:  duration: \S+ ms  parse ([a-z0-9_]+/[a-z0-9_]+): (.*
 NEVER = 2**62  # a time for a write's not_after
 LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-# People n of 1 to users, whose handle is userN, and activities over the last year, most of which have expired: the choices of
-# the frontends in turn. Every tenth has a reply. Then one in twenty lived for an hour and has just ended, and nobody wrote
-# since: nothing but expired rows lies on top. The first people write most, user1 one in twenty.
-# user2 talks with everyone, user3 and user4 with each other all the time; one of user5's activities has all the replies that
-# haven't expired, and everyone likes it. Every activity has another like, every tenth a repost. user6 follows the thousand who
-# write most, user7 the thousand who write least, user8 twenty, user10 all from the eleventh on.
+# Users n of 1 to users, whose handle is userN, and activities over the last year, most of which have expired: the choices of
+# the frontends in turn. Every tenth has a reply. Then one in twenty lived for an hour and has just ended, and none was written
+# since: nothing but expired rows lies on top. The first users have the most, user1 one in twenty.
+# user2 talks with all users, user3 and user4 with each other all the time; one of user5's activities has all the replies that
+# haven't expired, and all users like and repost it. Every activity has another like, every tenth a repost. user6 follows the thousand
+# with the most posts, user7 the thousand with the fewest, user8 twenty, user10 all from the eleventh on.
 ROWS = """
 insert into users (uuid, display_name, handle, email, cognito_user_id)
 select md5('user ' || n)::uuid, 'Person ' || n, 'user' || n, 'user' || n || '@example.com', 'sub-' || n
@@ -318,8 +318,8 @@ class Explainer:
         ]
         return f'execute "{name}"' + (f"({', '.join(literals)})" if literals else "")
 
-    def functions(self, command, form):
-        """What it prints, and by their text the plans of each statement that functions ran for it."""
+    def explain_nested(self, command, form):
+        """What it prints, and for each statement that functions ran for it the plans of its runs."""
         self.connection.notices.clear()
         self.cursor.execute(f"set local auto_explain.log_min_duration = 0; set local auto_explain.log_format = {form}")
         self.cursor.execute(command)
@@ -338,10 +338,10 @@ class Explainer:
         command = self.command(name, statement, values)
         self.cursor.execute(f"explain (analyze) {command}")
         self.connection.rollback()
-        ((top,),), nested = self.functions(f"explain (analyze, buffers, timing off, summary off, format json) {command}", "json")
+        ((top,),), nested = self.explain_nested(f"explain (analyze, buffers, timing off, summary off, format json) {command}", "json")
         plan = top["Plan"]
         plans = [plan] + [merged(runs) for runs in nested]
-        text, nested = self.functions(f"explain (analyze, buffers, costs off, timing off, summary off) {command}", "text")
+        text, nested = self.explain_nested(f"explain (analyze, buffers, costs off, timing off, summary off) {command}", "text")
         return Plan(
             "\n".join([in_short(text)] + [f"of a function, × {len(runs)}:\n{in_short(runs[0])}" for runs in nested]),
             [place for each in (plans[:1] if any(map(is_write, plans)) else plans) for place in path_of(each)],
@@ -450,45 +450,45 @@ def cases(database):
         ("activities/show", "the newest of many replies", {"uuid": popular, "newest": "t", "limit": 200}),
         ("activities/show", "a reply", {"uuid": reply} | thread),
         ("activities/since", "what came since yesterday", {"since": seen, "limit": 200}),
-        ("activities/create", "mentioning somebody", {"uuid": new, "message": "hello @user5", "sub": "sub-7", "ttl": "1 day"}),
+        ("activities/create", "mentioning a user", {"uuid": new, "message": "hello @user5", "sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by subject", hello | {"sub": "sub-7", "ttl": "1 day"}),
         ("activities/create", "by handle", hello | {"handle": "user7", "ttl": "1 day"}),
         ("activities/reply", "to one with many replies", hello | {"sub": "sub-7", "parent": popular}),
         ("activities/delete", "a reply", {"uuid": reply, "sub": "sub-2"}),
         ("activities/delete", "one with many replies", {"uuid": popular, "sub": "sub-5"}),
-        ("activities/delete", "somebody else's", {"uuid": popular, "sub": "sub-7"}),
-        ("social/mark", "a like of one that everyone likes", {"uuid": popular, "kind": "like", "on": "t", "sub": "sub-7"}),
-        ("social/mark", "no more a like of one that everyone likes", {"uuid": popular, "kind": "like", "on": "f", "sub": "sub-7"}),
-        ("social/mark", "a repost of one that everyone reposts", {"uuid": popular, "kind": "repost", "on": "t", "sub": "sub-7"}),
-        ("social/mark", "no more a repost of one that everyone reposts", {"uuid": popular, "kind": "repost", "on": "f", "sub": "sub-7"}),
-        ("social/marks", "likes of one that everyone likes", {"uuid": popular, "kind": "like", "limit": 50}),
-        ("social/marks", "likes of one that everyone likes, 200 rows", {"uuid": popular, "kind": "like", "limit": 200}),
-        ("social/marks", "reposts of one that everyone reposts", {"uuid": popular, "kind": "repost", "limit": 200}),
+        ("activities/delete", "another user's", {"uuid": popular, "sub": "sub-7"}),
+        ("social/mark", "a like of one that all users like", {"uuid": popular, "kind": "like", "on": "t", "sub": "sub-7"}),
+        ("social/mark", "no more a like of one that all users like", {"uuid": popular, "kind": "like", "on": "f", "sub": "sub-7"}),
+        ("social/mark", "a repost of one that all users reposted", {"uuid": popular, "kind": "repost", "on": "t", "sub": "sub-7"}),
+        ("social/mark", "no more a repost of one that all reposted", {"uuid": popular, "kind": "repost", "on": "f", "sub": "sub-7"}),
+        ("social/marks", "likes of one that all users like", {"uuid": popular, "kind": "like", "limit": 50}),
+        ("social/marks", "likes of one that all users like, 200 rows", {"uuid": popular, "kind": "like", "limit": 200}),
+        ("social/marks", "reposts of one that all users reposted", {"uuid": popular, "kind": "repost", "limit": 200}),
         ("activities/keep", "one with many replies that lives as long", {"uuid": popular, "ttl": "1 day", "sub": "sub-5"}),
         ("activities/keep", "one with many replies, for longer", {"uuid": popular, "ttl": "30 days", "sub": "sub-5"}),
-        ("social/report", "one that everyone likes", {"uuid": popular, "reason": "spam", "sub": "sub-7"}),
-        ("social/block", "somebody", {"blocked": "user5", "on": "t", "sub": "sub-9"}),
-        ("social/block", "no more somebody", {"blocked": "user5", "on": "f", "sub": "sub-9"}),
-        ("social/mute", "somebody", {"muted": "user5", "on": "t", "sub": "sub-9"}),
-        ("social/hidden", "of one who hid many", {"sub": "sub-11"}),
-        ("activities/home", "50 rows, to one who hid many", {"limit": 50, "sub": "sub-11"} | behind("2 hours")),
-        ("social/notifications", "of one who hid many", {"sub": "sub-11", "limit": 50}),
-        ("social/follow", "somebody", {"followed": "user5", "on": "t", "sub": "sub-9"}),
-        ("social/follow", "no more somebody", {"followed": "user5", "on": "f", "sub": "sub-6"}),
-        ("social/following", "a thousand who write most", {"sub": "sub-6", "limit": 50}),
+        ("social/report", "one that all users like", {"uuid": popular, "reason": "spam", "sub": "sub-7"}),
+        ("social/block", "a user", {"blocked": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/block", "no longer a user", {"blocked": "user5", "on": "f", "sub": "sub-9"}),
+        ("social/mute", "a user", {"muted": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/hidden", "of a user with many hidden ones", {"sub": "sub-11"}),
+        ("activities/home", "50 rows, to a user with many hidden ones", {"limit": 50, "sub": "sub-11"} | behind("2 hours")),
+        ("social/notifications", "of a user with many hidden ones", {"sub": "sub-11", "limit": 50}),
+        ("social/follow", "a user", {"followed": "user5", "on": "t", "sub": "sub-9"}),
+        ("social/follow", "no longer a user", {"followed": "user5", "on": "f", "sub": "sub-6"}),
+        ("social/following", "the thousand with the most posts", {"sub": "sub-6", "limit": 50}),
         ("social/following", "a thousand, where few have expired", {"sub": "sub-6", "limit": 50} | behind("2 hours")),
-        ("social/following", "a thousand who write least", {"sub": "sub-7", "limit": 50}),
+        ("social/following", "the thousand with the fewest posts", {"sub": "sub-7", "limit": 50}),
         ("social/following", "a thousand, the last page", {"sub": "sub-6", "limit": 50} | last),
-        ("social/following", "a thousand who write least, 200 rows", {"sub": "sub-7", "limit": 200}),
-        ("social/following", "everybody", {"sub": "sub-10", "limit": 50}),
-        ("social/following", "everybody, 200 rows", {"sub": "sub-10", "limit": 200} | behind("2 hours")),
-        ("social/following", "everybody, the last page", {"sub": "sub-10", "limit": 200} | last),
+        ("social/following", "the thousand with the fewest, 200 rows", {"sub": "sub-7", "limit": 200}),
+        ("social/following", "all users", {"sub": "sub-10", "limit": 50}),
+        ("social/following", "all users, 200 rows", {"sub": "sub-10", "limit": 200} | behind("2 hours")),
+        ("social/following", "all users, the last page", {"sub": "sub-10", "limit": 200} | last),
         ("social/following", "twenty", {"sub": "sub-8", "limit": 50}),
-        ("social/following_since", "everybody, since the beginning", {"sub": "sub-10", "limit": 50, "since": seen}),
-        ("social/notifications", "of one who has many", {"sub": "sub-5", "limit": 50}),
-        ("social/notifications", "of one who has many, 200 rows", {"sub": "sub-5", "limit": 200}),
+        ("social/following_since", "all users, since the beginning", {"sub": "sub-10", "limit": 50, "since": seen}),
+        ("social/notifications", "of a user that has many", {"sub": "sub-5", "limit": 50}),
+        ("social/notifications", "of a user that has many, 200 rows", {"sub": "sub-5", "limit": 200}),
         ("social/notifications", "of one with many posts", {"sub": "sub-1", "limit": 50}),
-        ("social/unread", "of one who has many", {"sub": "sub-5"}),
+        ("social/unread", "of a user that has many", {"sub": "sub-5"}),
         ("social/read", "as it is", {"sub": "sub-5"}),
         ("activities/search", "a word in every other post", term("many")),
         ("activities/search", "a word in every other post, 200 rows", term("many", 200)),
@@ -507,8 +507,8 @@ def cases(database):
         ("activities/search", "a phrase of frequent words", term('"many of"')),
         ("activities/search", "what is written without blanks", term("東京タワー")),
         ("activities/trends", "as it is", {}),
-        ("users/suggested", "to anybody", {}),
-        ("users/suggested", "to one who follows many", {"sub": "sub-6"}),
+        ("users/suggested", "to an unknown user", {}),
+        ("users/suggested", "to a user with many follows", {"sub": "sub-6"}),
         ("metrics/purge", "with most to be purged", {}),
         ("metrics/step", "with most to be purged", {}),
         ("metrics/growth", "as it is", {"zone": "Asia/Kathmandu", "days": 7}),
@@ -522,11 +522,11 @@ def cases(database):
         ("users/timeline", "with many posts, the last page", {"handle": "user1", "week4": "f", "replies": "t", "reposts": "t", "limit": 50} | last),
         ("users/update", "as it is", {"sub": "sub-7", "display_name": "Seven", "bio": ""}),
         ("users/delete", "with many posts", {"sub": "sub-1", "handle": "user1"}),
-        ("hooks/confirm", "somebody new", {"uuid": new, "event": EVENT}),
-        ("messages/groups", "with everyone", {"sub": "sub-2", "limit": 50}),
-        ("messages/groups", "with everyone, behind the last page", {"sub": "sub-2", "limit": 50} | past),
-        ("messages/groups", "with everyone, after all of them moved", {"sub": "sub-2", "limit": 50, "view": seen} | behind("1 day")),
-        ("messages/groups", "with everyone, since the beginning", {"sub": "sub-2", "limit": 50, "since": seen}),
+        ("hooks/confirm", "a new user", {"uuid": new, "event": EVENT}),
+        ("messages/groups", "with all users", {"sub": "sub-2", "limit": 50}),
+        ("messages/groups", "with all users, behind the last page", {"sub": "sub-2", "limit": 50} | past),
+        ("messages/groups", "with all users, after all of them moved", {"sub": "sub-2", "limit": 50, "view": seen} | behind("1 day")),
+        ("messages/groups", "with all users, since the beginning", {"sub": "sub-2", "limit": 50, "since": seen}),
         ("messages/list", "of a long conversation", {"sub": "sub-3", "group": talk, "limit": 50}),
         ("messages/list", "of a long conversation, by handle", {"sub": "sub-3", "other": "user4", "limit": 50}),
         ("messages/delete", "one of a long conversation", {"sub": "sub-3", "group": talk, "uuid": said}),

@@ -1,4 +1,4 @@
-"""DELETE /api/profile: one's own account ends at once, and the purge takes the rows away."""
+"""DELETE /api/profile: the caller's account ends at once, and the purge takes the rows away."""
 
 import uuid
 
@@ -316,14 +316,24 @@ def test_a_post_that_was_deleted_before(service):
     user = left(service)
     service.database.sql("select purge_step(%s)", BATCH)
     assert traces(service, user) == ["users", "activities"]
-    assert service.database.sql("select due_at between now() and now() + interval '11 seconds' from departures") == [(True,)]
+    assert service.database.sql("select due_at = (select deleted_at + interval '1 day' from activities) from departures") == [(True,)]
     service.database.sql("update activities set deleted_at = now() - interval '2 days'")
+    service.database.sql("update departures set due_at = now()")
     purge(service)
     assert traces(service, user) == []
 
 
-def test_the_handle_that_stands_for_the_user_is_nobody_else_s(service):
-    """It is random: nobody can have it before."""
+def test_a_post_that_waits_for_the_purge(service):
+    """It may be gone within seconds."""
+    service.create_as("leaver")
+    left(service)
+    while service.database.sql("select purge_departures(%s)", BATCH) != [(0,)]:
+        pass
+    assert service.database.sql("select due_at between now() and now() + interval '11 seconds' from departures") == [(True,)]
+
+
+def test_the_handle_that_stands_for_the_user_is_no_other_user_s(service):
+    """It is random: no other user can have it before."""
     user = left(service)
     ((handle, subject, email),) = service.database.sql("select handle, cognito_user_id, email from users where uuid = %s", user)
     assert user.replace("-", "") not in handle and user not in subject and user not in email
