@@ -3203,12 +3203,12 @@ insert into applied_migrations (number, name, checksum) values
     (18, 'moderation', 'f4bfd175e55a2a0e12c5a95e5f450495035dd85a2673fa034afadd56b73c49ba'),
     (19, 'markers', '194caafaee333917b232dbf62da56d08225cba151c4fb0ddf9d5ac3bde7e23ac'),
     (20, 'growth_days', 'dac06e71bfc1abb1aa6f2d785c2dbdc1c75dca5392e0091c3e1b273fbc39f52d'),
-    (21, 'blocks', '663e95684cea803c5c371fad1dac2fca8b6f5923c9cd5ae4f8249b51ebf1697b'),
+    (21, 'blocks', '27146ee481257d67bd19899f6c694108b27eb223e404fe8a4c1c36f23ac9eb45'),
     (22, 'full_hour', 'b91853a40ed653e07c044f7f3da66d23228b1f34d3221f61f2ae80bb7b935aba'),
     (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
     (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
-    (26, 'plans', '350300fe736eeedc8dcb62c38054bdfb71c2a20e9df5a9c11315a701596aea32');
+    (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -92,7 +92,6 @@ as $$
 $$;
 
 drop function replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), embedded_replies(uuid, uuid, boolean),
-    shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     profile(text, uuid, boolean);
 
 create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer) returns setof activities
@@ -185,8 +184,7 @@ as $$
 $$;
 
 revoke all on function replies(uuid, boolean, bigint, uuid, integer), embedded_replies(uuid), profile(text, uuid, boolean) from public;
-drop function viewer(text, text), is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid),
-    hides(uuid, boolean, uuid), has_hidden(uuid),
+drop function viewer(text, text), is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
     may_hide(text, uuid, uuid, integer);
 drop table blocks, mutes, visibility;
 drop function note_visibility();

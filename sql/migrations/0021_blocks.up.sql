@@ -26,7 +26,7 @@ create table mutes (
 create index mutes_muted_idx on mutes (muted_uuid);
 
 -- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
--- serves it to a caller that had hidden no user, and was hidden from none, when that was the number (src/home/viewers.h).
+-- serves it to a caller that hid nobody and was hidden from nobody when that was the number (src/home/viewers.h).
 create table visibility (
     is_it   boolean not null default true,
     version bigint  not null default 0,
@@ -57,20 +57,16 @@ create trigger mutes_visibility
     for each statement
     execute function note_visibility();
 
+-- Whether one of two users has blocked the other. (Subqueries that return true, as in marks.)
 create function is_blocked(one uuid, other uuid) returns boolean
-    language plpgsql
+    language sql
     stable
 as $$
-begin
-    if one is null or other is null then
-        return false;
-    end if;
-    return coalesce(
+    select coalesce(
         (select true from public.blocks where user_uuid = one and blocked_uuid = other),
         (select true from public.blocks where user_uuid = other and blocked_uuid = one),
         false
-    );
-end
+    )
 $$;
 
 -- The same by what is committed now: a statement that has waited for a lock does not see what was written meanwhile.
@@ -82,35 +78,33 @@ begin
 end
 $$;
 
-create function is_hidden(viewer uuid, author uuid) returns boolean
-    language plpgsql
-    stable
-as $$
-begin
-    return public.is_blocked(viewer, author)
-        or exists (select from public.mutes where user_uuid = viewer and muted_uuid = author);
-end
-$$;
-
+-- Whether a viewer's lists leave a user out. has_hidden: the viewer's, so that nothing is looked up for others.
 create function hides(viewer uuid, has_hidden boolean, author uuid) returns boolean
     language sql
     stable
 as $$
-    select case when has_hidden then public.is_hidden(viewer, author) else false end
+    select case
+        when has_hidden then coalesce(
+            (select true from public.blocks where user_uuid = viewer and blocked_uuid = author),
+            (select true from public.blocks where user_uuid = author and blocked_uuid = viewer),
+            (select true from public.mutes where user_uuid = viewer and muted_uuid = author),
+            false
+        )
+        else false
+    end
 $$;
 
+-- Whether a viewer's lists leave any user out.
 create function has_hidden(viewer uuid) returns boolean
-    language plpgsql
+    language sql
     stable
 as $$
-begin
-    return coalesce(
+    select coalesce(
         (select true from public.blocks where user_uuid = viewer limit 1),
         (select true from public.blocks where blocked_uuid = viewer limit 1),
         (select true from public.mutes where user_uuid = viewer limit 1),
         false
-    );
-end
+    )
 $$;
 
 -- Whether one may block or mute ("kind") another: one does already, or fewer than most. As may_follow.
@@ -126,22 +120,17 @@ begin
         or most > (select count(*) from (select from public.mutes where user_uuid = hider limit most) counted);
 end
 $$;
-revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
     may_hide(text, uuid, uuid, integer) from public;
 
+-- The user that a list is for: is_asked is false where the request names none. See hides().
 create function viewer(sub text, name text) returns table (uuid uuid, is_asked boolean, has_hidden boolean)
-    language plpgsql
+    language sql
     stable
     rows 1
 as $$
-begin
-    is_asked := sub is not null or name is not null;
-    if is_asked then
-        uuid := (select caller.uuid from public.caller(sub, name) caller);
-    end if;
-    has_hidden := uuid is not null and public.has_hidden(uuid);
-    return next;
-end
+    select found.uuid, coalesce(sub, name) is not null, public.has_hidden(found.uuid)
+    from (select (select caller.uuid from public.caller(sub, name) caller) as uuid) found
 $$;
 revoke all on function viewer(text, text) from public;
 
@@ -248,109 +237,32 @@ drop function replies(uuid, boolean, bigint, uuid, integer), embedded_replies(uu
 
 create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer, viewer uuid, has_hidden boolean)
     returns setof activities
-    language plpgsql
+    language sql
     stable
-    rows 30
 as $$
-begin
-    if is_newest then
-        return query
+    (
         select *
         from public.activities
-        where (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
+        where is_newest
+            and (reply_to_activity_uuid, created_at, uuid) < (parent, public.page_time(after_us), public.page_uuid(after_uuid))
             and reply_to_activity_uuid >= parent
             and public.is_live(expires_at)
             and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid desc, created_at desc, uuid desc
-        limit (select most);
-    else
-        return query
+        limit (select most)
+    )
+    union all
+    (
         select *
         from public.activities
-        where (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
+        where not is_newest
+            and (reply_to_activity_uuid, created_at, uuid) > (parent, public.since_time(after_us), public.since_uuid(after_uuid))
             and reply_to_activity_uuid <= parent
             and public.is_live(expires_at)
             and not public.hides(viewer, has_hidden, user_uuid)
         order by reply_to_activity_uuid, created_at, uuid
-        limit (select most);
-    end if;
-end
-$$;
-
-create function shown_activity(id uuid, name text, viewer uuid, is_asked boolean) returns table (
-    uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
-    reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz, liked boolean, reposted boolean
-)
-    language plpgsql
-    stable
-    rows 1
-as $$
-#variable_conflict use_column
-declare
-    told  record;
-    asked boolean := case when is_asked then false end;
-begin
-    return query
-    select card.*, marks.*
-    from public.activity(id) a
-    cross join lateral public.author(a.user_uuid) u
-    cross join lateral public.card(a, u.display_name, u.handle) card
-    cross join lateral public.marks(viewer, is_asked, a.uuid) marks
-    where public.is_live(a.expires_at)
-        and not public.is_blocked(viewer, a.user_uuid)
-        and (name is null or public.fold_text(u.handle) = public.fold_text(name));
-    if found then
-        return;
-    end if;
-    select n.uuid, n.kind, n.activity_uuid, n.created_at, actor.display_name, actor.handle
-    into told
-    from public.notifications n
-    cross join lateral public.author(n.actor_uuid) actor
-    where n.uuid = id
-        and n.kind in ('like', 'repost', 'follow')
-        and (name is null or public.fold_text(actor.handle) = public.fold_text(name));
-    if told.kind = 'follow' then
-        return query
-        select told.uuid, told.display_name, told.handle, 'follows you', 0, 0, 0, null::uuid, null::timestamptz, told.created_at, asked, asked;
-    elsif told.activity_uuid is not null then
-        return query
-        select * from public.shown_activity(told.activity_uuid, null, viewer, is_asked);
-    end if;
-end
-$$;
-
-create function ancestors(parent uuid, viewer uuid, is_asked boolean) returns json
-    language plpgsql
-    stable
-as $$
-begin
-    return (
-        with recursive above as (
-            select a.uuid, a.reply_to_activity_uuid, 1 as height
-            from public.activity(parent) a
-            where public.is_live(a.expires_at)
-            union all
-            select a.uuid, a.reply_to_activity_uuid, above.height + 1
-            from above
-            cross join lateral public.activity(above.reply_to_activity_uuid) a
-            where above.height < 100
-                and public.is_live(a.expires_at)
-        )
-        select coalesce(json_agg(ancestor.body order by above.height desc), '[]')
-        from above
-        cross join lateral public.activity(above.uuid) a
-        cross join lateral public.author(a.user_uuid) u
-        cross join lateral (
-            select row_to_json(shown) as body
-            from (
-                select card.*, marks.*, '[]'::json as replies
-                from public.card(a, u.display_name, u.handle) card
-                cross join lateral public.marks(viewer, is_asked, a.uuid) marks
-            ) shown
-        ) ancestor
-        where not public.is_blocked(viewer, a.user_uuid)
-    );
-end
+        limit (select most)
+    )
 $$;
 
 create function embedded_replies(top uuid, viewer uuid, has_hidden boolean) returns json
@@ -421,7 +333,6 @@ as $$
 $$;
 
 revoke all on function replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), embedded_replies(uuid, uuid, boolean),
-    shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     profile(text, uuid, boolean) from public;
 
 do $$
@@ -431,10 +342,9 @@ begin
         grant delete on blocks, mutes to cruddur_app;
         grant insert (user_uuid, blocked_uuid), update (blocked_uuid) on blocks to cruddur_app;
         grant insert (user_uuid, muted_uuid), update (muted_uuid) on mutes to cruddur_app;
-        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
             may_hide(text, uuid, uuid, integer), viewer(text, text) to cruddur_app;
         grant execute on function replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), embedded_replies(uuid, uuid, boolean),
-            shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
             profile(text, uuid, boolean) to cruddur_app;
     end if;
 end
