@@ -148,8 +148,7 @@ LOADED = """
 FOLLOW = """
     delete from follows where follower_uuid = md5('user 20001')::uuid;
     insert into follows (follower_uuid, followed_uuid)
-    select md5('user 20001')::uuid, md5('user ' || n)::uuid from generate_series(1, {count}) n;
-    analyze follows"""
+    select md5('user 20001')::uuid, md5('user ' || n)::uuid from generate_series(1, {count}) n"""
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +167,7 @@ def test_what_a_page_reads_does_not_grow_with_the_follows(loaded, limit):
     plans = {}
     for follows in (1000, 1001, 5000, 20000):
         loaded.load(FOLLOW.format(count=follows))
+        loaded.sql("vacuum analyze follows")  # else the follows that were deleted are read, too, until autovacuum has come
         with Explainer(loaded) as explainer:
             plans[follows] = explainer.explain("social/following", statement, {"sub": "sub-20001", "limit": limit})
     for follows in (1001, 5000, 20000):
