@@ -1681,7 +1681,8 @@ revoke all on function notification_lock(uuid) from public;
 -- The created_at of a user's next notification, about an event at event_at. The lock is held until the end of the transaction, so a
 -- user's notifications become visible in the order of created_at. Therefore a reader that marks all up to the newest one shown has
 -- been shown all that it marks, and all later ones are unread. Clients cut times to milliseconds, so each notification has a
--- millisecond of its own. In a burst they are a microsecond apart, so that created_at is at most a second ahead of the clock.
+-- millisecond of its own. In a burst they are a microsecond apart, so that created_at is at most a second ahead of the clock. now() is
+-- not that clock: it is the time at which a transaction began, which may be long before its commit.
 -- earlier_at: the created_at that the notification had before it was withdrawn; returned if it is later than all others.
 -- The triggers that call this are deferred: the lock is taken at commit, so an open transaction holds it only while it commits. It is
 -- the last lock of each transaction. A transaction takes several of these locks in the order of notification_lock.
@@ -1705,7 +1706,7 @@ begin
     return greatest(
         least(event_at, now()),
         case
-            when last_at < now() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+            when last_at < clock_timestamp() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
             else last_at + interval '1 microsecond'
         end
     );
@@ -2790,7 +2791,7 @@ begin
             new.created_at := greatest(
                 now(),
                 case
-                    when last_at < now() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+                    when last_at < clock_timestamp() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
                     else last_at + interval '1 microsecond'
                 end
             );
@@ -3208,7 +3209,8 @@ insert into applied_migrations (number, name, checksum) values
     (23, 'growth_rows', '7dda6b55f797d48a8c57788a27495d5007c47edd911e06b5d1a2f0ba151973ad'),
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
     (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
-    (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2');
+    (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
+    (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

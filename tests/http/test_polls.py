@@ -61,9 +61,10 @@ def transaction(database):
         connection.commit()
 
 
+@contextlib.contextmanager
 def overlapping(database, write):
     """Threads that call write(cursor, writer, round), each in a transaction that begins before others' writes and is committed after
-    some of them. The answer says whether they are still at work."""
+    some of them. The value says whether they are still at work."""
     gate = threading.Barrier(WRITERS)
     failures = []
 
@@ -89,7 +90,11 @@ def overlapping(database, write):
         assert failures == []
         return any(thread.is_alive() for thread in threads)
 
-    return are_at_work
+    try:
+        yield are_at_work
+    finally:
+        for thread in threads:
+            thread.join()
 
 
 def add_users(database, count=WRITERS):
@@ -119,17 +124,17 @@ def test_a_reader_that_polls_and_marks_has_seen_what_is_read(service):
         else:
             cursor.execute(MENTION, [number, writer])
 
-    are_at_work = overlapping(service.database, write)
-    goes_on = True
-    while goes_on:
-        goes_on = are_at_work()
-        rows = ask(service, "londo", NOTIFICATIONS + "?limit=200").json
-        assert [row["uuid"] for row in rows if row["read"] and row["uuid"] not in shown] == []
-        shown |= {row["uuid"] for row in rows}
-        if rows:
-            newest = rows[0]["created_at"]
-            until = random.choice([newest, cut_to_milliseconds(newest)])
-            assert service.ask_as("londo", "PUT", NOTIFICATIONS + "/read", {"until": until}).status == 200
+    with overlapping(service.database, write) as are_at_work:
+        goes_on = True
+        while goes_on:
+            goes_on = are_at_work()
+            rows = ask(service, "londo", NOTIFICATIONS + "?limit=200").json
+            assert [row["uuid"] for row in rows if row["read"] and row["uuid"] not in shown] == []
+            shown |= {row["uuid"] for row in rows}
+            if rows:
+                newest = rows[0]["created_at"]
+                until = random.choice([newest, cut_to_milliseconds(newest)])
+                assert service.ask_as("londo", "PUT", NOTIFICATIONS + "/read", {"until": until}).status == 200
     rows = ask(service, "londo", NOTIFICATIONS + "?limit=200").json
     assert len(rows) == WRITERS * ROUNDS
     assert [row for row in rows if not row["read"]] == [] and shown == {row["uuid"] for row in rows}
@@ -147,6 +152,21 @@ def test_what_is_committed_behind_a_mark_is_unread(service, document):
         assert ask(service, "londo", NOTIFICATIONS + "/unread").json == {"unread": 1}
         assert service.ask_as("londo", "PUT", NOTIFICATIONS + "/read", document).status == 200
         assert ask(service, "londo", NOTIFICATIONS + "/unread").json == {"unread": 0}
+
+
+def test_a_notification_of_a_transaction_that_was_long_open(service):
+    """It has a millisecond of its own, too: a client whose times are cut to milliseconds marks only what it was shown."""
+    add_users(service.database)
+    post = service.create_as("londo")["uuid"]
+    with transaction(service.database) as cursor:
+        cursor.execute(MENTION, [0, 0])
+        cursor.execute("select pg_sleep(1.1)")
+        marked(service, "altbrown", "like", post)
+        first = ask(service, "londo", NOTIFICATIONS)
+    until = cut_to_milliseconds(first.json[0]["created_at"])
+    assert service.ask_as("londo", "PUT", NOTIFICATIONS + "/read", {"until": until}).status == 200
+    rows = ask(service, "londo", NOTIFICATIONS).json
+    assert [(row["kind"], row["read"]) for row in rows] == [("mention", False), ("like", True)]
 
 
 def test_an_open_transaction_blocks_no_other_writer(service):
@@ -185,13 +205,13 @@ def test_many_who_are_mentioned_in_any_order(service):
 def test_notifications_since(service):
     """Each once, in the order in which they stand in the list."""
     add_users(service.database)
-    are_at_work = overlapping(service.database, lambda cursor, writer, number: cursor.execute(MENTION, [number, writer]))
-    since, found, goes_on = "", [], True
-    while goes_on:
-        goes_on = are_at_work()
-        reply = ask(service, "londo", f"{NOTIFICATIONS}?limit=200{since}")
-        found += [row["uuid"] for row in reply.json][::-1]
-        since = "&since=" + since_of(reply)
+    with overlapping(service.database, lambda cursor, writer, number: cursor.execute(MENTION, [number, writer])) as are_at_work:
+        since, found, goes_on = "", [], True
+        while goes_on:
+            goes_on = are_at_work()
+            reply = ask(service, "londo", f"{NOTIFICATIONS}?limit=200{since}")
+            found += [row["uuid"] for row in reply.json][::-1]
+            since = "&since=" + since_of(reply)
     assert found[::-1] == [row["uuid"] for row in ask(service, "londo", NOTIFICATIONS + "?limit=200").json]
     assert len(found) == WRITERS * ROUNDS
 
@@ -242,14 +262,14 @@ def test_home_since_has_what_was_committed_late(service):
 
 def test_home_since_under_overlapping_writers(service):
     add_users(service.database)
-    are_at_work = overlapping(service.database, lambda cursor, writer, number: cursor.execute(POST, [f"{writer} {number}", writer]))
-    value, found, goes_on = since_of(service.get(HOME)), [], True
-    begun_with = len(service.get(HOME + "?limit=200").json)
-    while goes_on:
-        goes_on = are_at_work()
-        reply = home_since(service, value, "&limit=200")
-        found += [row["uuid"] for row in reply.json]
-        value = since_of(reply)
+    with overlapping(service.database, lambda cursor, writer, number: cursor.execute(POST, [f"{writer} {number}", writer])) as are_at_work:
+        value, found, goes_on = since_of(service.get(HOME)), [], True
+        begun_with = len(service.get(HOME + "?limit=200").json)
+        while goes_on:
+            goes_on = are_at_work()
+            reply = home_since(service, value, "&limit=200")
+            found += [row["uuid"] for row in reply.json]
+            value = since_of(reply)
     everything = {row["uuid"] for row in service.get(HOME + "?limit=200").json}
     assert len(everything) == WRITERS * ROUNDS
     assert len(found) == len(set(found)) and len(everything - set(found)) <= begun_with
@@ -312,13 +332,13 @@ def test_following_since_under_overlapping_writers(service, followers):
 
     first = ask(service, "londo", FOLLOWING)
     assert first.json == []
-    are_at_work = overlapping(service.database, write)
-    value, found, goes_on = since_of(first), [], True
-    while goes_on:
-        goes_on = are_at_work()
-        reply = ask(service, "londo", f"{FOLLOWING}?limit=200&since={value}")
-        found += [(row["uuid"], reposter) for row in reply.json for reposter in [each["handle"] for each in row["reposters"]] or [None]]
-        value = since_of(reply)
+    with overlapping(service.database, write) as are_at_work:
+        value, found, goes_on = since_of(first), [], True
+        while goes_on:
+            goes_on = are_at_work()
+            reply = ask(service, "londo", f"{FOLLOWING}?limit=200&since={value}")
+            found += [(row["uuid"], reposter) for row in reply.json for reposter in [each["handle"] for each in row["reposters"]] or [None]]
+            value = since_of(reply)
     expected = service.database.sql(
         """select a.uuid::text, null from activities a join users u on u.uuid = a.user_uuid where handle ~ '^writer[0-4]$'
            union all
@@ -384,15 +404,27 @@ def test_messages_since(service):
     def write(cursor, writer, number):
         cursor.execute(MESSAGE, [group, f"{writer} {number}", ("londo", "bayko")[writer % 2]])
 
-    are_at_work = overlapping(service.database, write)
-    since, found, goes_on = "", [], True
-    while goes_on:
-        goes_on = are_at_work()
-        reply = ask(service, "londo", f"/api/messages/{group}?limit=200{since}")
-        found += [row["uuid"] for row in reply.json]
-        since = "&since=" + since_of(reply)
+    with overlapping(service.database, write) as are_at_work:
+        since, found, goes_on = "", [], True
+        while goes_on:
+            goes_on = are_at_work()
+            reply = ask(service, "londo", f"/api/messages/{group}?limit=200{since}")
+            found += [row["uuid"] for row in reply.json]
+            since = "&since=" + since_of(reply)
     assert found == [row["uuid"] for row in ask(service, "londo", "/api/messages/@bayko?limit=200").json]
     assert len(found) == 1 + WRITERS * ROUNDS
+
+
+def test_a_message_of_a_transaction_that_was_long_open(service):
+    """As with notifications."""
+    group = sent(service, "bayko", handle="londo")["message_group_uuid"]
+    with transaction(service.database) as cursor:
+        cursor.execute("select pg_sleep(1.1)")
+        shown = sent(service, "bayko", handle="londo")
+        cursor.execute(MESSAGE, [group, "from long ago", "bayko"])
+    document = {"until": cut_to_milliseconds(shown["created_at"])}
+    assert service.ask_as("londo", "PUT", f"/api/message_groups/{group}/read", document).status == 200
+    assert [row["unread"] for row in ask(service, "londo", GROUPS).json] == [1]
 
 
 @pytest.fixture
