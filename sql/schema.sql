@@ -141,8 +141,11 @@ create function text_words(folded text) returns text[]
     parallel safe
 as $$
 begin
+    if octet_length(folded) = char_length(folded) then -- ASCII: the same words, without the classes of all scripts
+        return string_to_array(btrim(regexp_replace(folded collate pg_catalog."C", '[^a-z0-9]+', ' ', 'g')), ' ');
+    end if;
     folded := regexp_replace(folded collate pg_catalog."und-x-icu", '[^[:alnum:]' || public.word_marks() || ']+', ' ', 'g');
-    if octet_length(folded) > char_length(folded) and folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
+    if folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
         -- <abc>, then <a ab bc c>, then ab bc c
         folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']+', ' <\&> ', 'g');
         folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']', '\& \&', 'g');
@@ -162,14 +165,20 @@ create function text_without_addresses(message text) returns text
     parallel safe
 as $$
 declare
-    rest   constant text := '[^' || public.blank_characters() || '<>"«»“”„‘’、。〈-】〔-〗]*';
-    domain constant text := '(?:[[:alnum:]' || public.word_marks() || '-]+\.)+[[:alpha:]]{2,}';
-    spaced constant text := '(?![' || public.unspaced_characters() || '])';
+    rest   text;
+    domain text;
+    spaced text;
 begin
-    message := public.fold_text(translate(message, U&'\200B！＆＊％＄～', '      〜'));
+    if octet_length(message) > char_length(message) then
+        message := translate(message, U&'\200B！＆＊％＄～', '      〜');
+    end if;
+    message := public.fold_text(message);
     if strpos(message, '/') = 0 and strpos(message, '@') = 0 and strpos(message, 'www.') = 0 then
         return message;
     end if;
+    rest := '[^' || public.blank_characters() || '<>"«»“”„‘’、。〈-】〔-〗]*';
+    domain := '(?:[[:alnum:]' || public.word_marks() || '-]+\.)+[[:alpha:]]{2,}';
+    spaced := '(?![' || public.unspaced_characters() || '])';
     return regexp_replace(
         message collate pg_catalog."und-x-icu",
         '(?:[a-z][a-z0-9+.-]*://|www\.|' || domain || '(?::[0-9]+)?/)' || rest
@@ -190,20 +199,32 @@ create function activity_tags(message text) returns text[]
     strict
 as $$
 declare
-    word  constant text := '[[:alnum:]_\u05f3' || public.word_marks() || ']'; -- U+05F3 ends an abbreviation
-    -- These join two parts of a word: middle dots, a tie, double hyphens, the wave dash, the Hebrew maqaf and gershayim, the tsheg.
-    part  constant text := '(?:' || word || '|[·\u30fb\u203f\u30a0\u301c\u05be\u05f4\u0f0b](?=' || word || '))*';
-    piece text;
-    tag   text;
-    tags  text[];
+    word     text;
+    part     text;
+    is_ascii boolean;
+    pieces   text[];
+    piece    text;
+    tag      text;
+    tags     text[];
 begin
     message := public.text_without_addresses(message);
-    if octet_length(message) > char_length(message) then
+    is_ascii := octet_length(message) = char_length(message);
+    if is_ascii then -- the same tags, without the classes of all scripts
+        pieces := regexp_split_to_array(message collate pg_catalog."C", '(?<![a-z0-9_#&/])#');
+    else
+        word := '[[:alnum:]_\u05f3' || public.word_marks() || ']'; -- U+05F3 ends an abbreviation
+        -- These join two parts of a word: middle dots, a tie, double hyphens, the wave dash, the Hebrew maqaf and gershayim, the tsheg.
+        part := '(?:' || word || '|[·\u30fb\u203f\u30a0\u301c\u05be\u05f4\u0f0b](?=' || word || '))*';
         message := regexp_replace(message collate pg_catalog."C", '([' || public.unspaced_characters() || '])#', '\1 #', 'g');
+        pieces := regexp_split_to_array(message collate pg_catalog."und-x-icu", '(?<![[:alnum:]_#&/' || public.word_marks() || '])#');
     end if;
     -- There is no query in here because every insert with a "#" runs this.
-    foreach piece in array (regexp_split_to_array(message collate pg_catalog."und-x-icu", '(?<![[:alnum:]_#&/' || public.word_marks() || '])#'))[2:] loop
-        tag := '#' || substring(piece collate pg_catalog."und-x-icu" from '^(?=' || word || ')' || part || '[[:alpha:]〇]' || part);
+    foreach piece in array pieces[2:] loop
+        if is_ascii then
+            tag := '#' || substring(piece collate pg_catalog."C" from '^[a-z0-9_]*[a-z][a-z0-9_]*');
+        else
+            tag := '#' || substring(piece collate pg_catalog."und-x-icu" from '^(?=' || word || ')' || part || '[[:alpha:]〇]' || part);
+        end if;
         if char_length(tag) <= 65 and tag <> all (coalesce(tags, '{}')) then
             tags := tags || tag;
         end if;
@@ -1225,6 +1246,34 @@ begin
 end
 $$;
 
+-- A page of an activity's replies as activities/show.sql answers it, and the key of the next page: null when there is none. The executor starts
+-- every step of a plan, also those that are never run, so an activity without replies (replies_count is 0) needs no plan at all.
+create function replies_page(
+    parent uuid, replies_count integer, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    viewer uuid, is_asked boolean, has_hidden boolean
+) returns table (list json, next_key text)
+    language plpgsql
+    stable
+    rows 1
+as $$
+begin
+    if replies_count = 0 then
+        list := '[]';
+        return next;
+        return;
+    end if;
+    return query
+    select coalesce(json_agg(reply), '[]'), public.page_key((array_agg(reply.created_at))[most], (array_agg(reply.uuid))[most])
+    from (
+        select card.*, marks.*, '[]'::json as replies
+        from public.replies(parent, is_newest, after_us, after_uuid, most, viewer, has_hidden) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+    ) reply;
+end
+$$;
+
 -- The activity that an identifier stands for, as card() and marks() return it; name: the handle of its author, null: any. A notification
 -- of a like or a repost stands for its activity, name being the actor's handle; one of a follow is returned itself. No row: there is
 -- none, it has expired, or its author and the viewer have blocked each other.
@@ -1548,6 +1597,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
+    replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean),
     shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
@@ -2242,8 +2292,11 @@ begin
     end if;
     return (
         select uuid
-        from public.user_posts(author, null, null, now() - seconds * interval '1 second', null)
-        where message = text
+        from public.activities
+        where user_uuid = author
+            and reply_to_activity_uuid is null
+            and created_at > now() - seconds * interval '1 second'
+            and message = text
             and deleted_at is null
             and coalesce(first_expires_at, expires_at) is not distinct from created_at + lifetime
         limit 1
@@ -2675,6 +2728,18 @@ begin
     if most = 0 then
         return;
     elsif what = 'activities' then
+        -- Few authors have so many. A condition on the index's second column that names both of its values makes one scan of two ranges.
+        perform
+        from public.activities
+        where user_uuid = author
+            and (reply_to_activity_uuid is null) = any ('{true,false}')
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        offset most - 1
+        limit 1;
+        if not found then
+            return;
+        end if;
         nth := (
             select created_at
             from (
@@ -2712,9 +2777,10 @@ begin
             limit 1
         );
     end if;
-    return query
-    select greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1)::integer
-    where nth is not null;
+    if nth is not null then
+        retry_after_s := greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1);
+        return next;
+    end if;
 end
 $$;
 revoke all on function full_hour(text, uuid, integer) from public;
@@ -3210,7 +3276,8 @@ insert into applied_migrations (number, name, checksum) values
     (24, 'earlier_reposts', '5f057e98faba8dc3d18dd4eb4867ade4d02a74d71b02979b21008c60d34f3b73'),
     (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
-    (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd');
+    (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
+    (28, 'common_case', 'b77dbd87c9e95895cdf7d7bedff1010b0f32250df73c05d710b6e58553bd7c20');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3311,7 +3378,8 @@ begin
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
-            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean), shown_activity(uuid, text, uuid, boolean),
+            replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
+            replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean), shown_activity(uuid, text, uuid, boolean),
             ancestors(uuid, uuid, boolean), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),

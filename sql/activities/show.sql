@@ -22,19 +22,9 @@ select
                 'replies', page.list
             )
     end as body,
-    case when page.last_uuid is not null then public.page_key(page.last_created_at, page.last_uuid) end as next_key
+    page.next_key
 from public.viewer(%(sub)s, %(viewer)s) viewer
 cross join lateral public.shown_activity(%(uuid)s::uuid, %(handle)s::text, viewer.uuid, viewer.is_asked) shown
-cross join lateral (
-    select
-        coalesce(json_agg(reply), '[]') as list,
-        (array_agg(reply.created_at))[%(limit)s::integer] as last_created_at,
-        (array_agg(reply.uuid))[%(limit)s::integer] as last_uuid
-    from (
-        select card.*, marks.*, '[]'::json as replies
-        from public.replies(shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.has_hidden) a
-        cross join lateral public.author(a.user_uuid) u
-        cross join lateral public.card(a, u.display_name, u.handle) card
-        cross join lateral public.marks(viewer.uuid, viewer.is_asked, a.uuid) marks
-    ) reply
+cross join lateral public.replies_page(
+    shown.uuid, shown.replies_count, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.is_asked, viewer.has_hidden
 ) page
