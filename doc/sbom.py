@@ -29,10 +29,10 @@ def arguments():
 
 
 def lines_of(*command):
-    """What the command prints; nothing when there is no such command, or it fails."""
+    """What the command prints, also when it fails for a part of its arguments; nothing when there is no such command."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"LC_ALL": "C"}).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):
+        return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"}).stdout.splitlines()
+    except OSError:
         return []
 
 
@@ -55,22 +55,32 @@ def libraries(program):
     return {soname: paths.get(soname) for soname in named}
 
 
-def debian_package(path):
-    """Name, version, architecture and maintainer of the package that a file is from; None where dpkg knows of none."""
+def candidates(path):
+    """The names under which dpkg may know the file: with /usr merged, its packages may have it in /lib."""
     real = os.path.realpath(path)
-    for candidate in (path, real, real.removeprefix("/usr")):
-        for line in lines_of("dpkg-query", "--search", candidate):
-            name = line.rpartition(": ")[0]
-            for told in lines_of("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture} ${Maintainer}\n", name):
-                return told.split(" ", 3)
-    return None
+    return path, real, real.removeprefix("/usr")
+
+
+def debian_packages(paths):
+    """{path: (name, version, architecture, maintainer)} of the packages that the files are from, without files that dpkg does not know.
+    One search has all of them, as each search reads the lists of all packages."""
+    owners = {}
+    for line in lines_of("dpkg-query", "--search", *dict.fromkeys(name for path in paths for name in candidates(path))):
+        owner, _, file = line.rpartition(": ")
+        owners[file] = owner
+    form = "${binary:Package} ${Package} ${Version} ${Architecture} ${Maintainer}\n"
+    told = dict(line.split(" ", 1) for line in lines_of("dpkg-query", "--show", "--showformat", form, *dict.fromkeys(owners.values())))
+    found = {path: [told[owners[name]] for name in candidates(path) if owners.get(name) in told] for path in paths}
+    return {path: lines[0].split(" ", 3) for path, lines in found.items() if lines}
 
 
 def dependencies(programs):
     """A package for each library, several of one Debian package as one."""
     found = {}
-    for soname, path in sorted({soname: path for program in programs for soname, path in libraries(program).items()}.items()):
-        debian = debian_package(path) if path else None
+    paths = {soname: path for program in programs for soname, path in libraries(program).items()}
+    packages = debian_packages([path for path in paths.values() if path])
+    for soname, path in sorted(paths.items()):
+        debian = packages.get(path)
         if debian is None:
             found[soname] = package(soname, None, comment="No package of Debian has it.")
             continue
