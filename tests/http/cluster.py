@@ -77,6 +77,34 @@ def copy_tree(source, target):
     subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True)
 
 
+def rows_of(connection, statement, values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+class Kept(threading.local):
+    """A connection of each thread's, made anew when it was lost: making one takes a hundred times as long as a statement."""
+
+    connection = None
+
+    def __init__(self, connect):
+        """connect() makes one."""
+        self.connect = connect
+
+    def run(self, statement, values):
+        """Rows."""
+        self.renew_if_lost()
+        return rows_of(self.connection, statement, values)
+
+    def renew_if_lost(self):
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("select 1")
+        except (AttributeError, psycopg2.Error):
+            self.connection = self.connect()
+
+
 class Cluster:
     """PostgreSQL refuses to run as root; then it runs as the user postgres."""
 
@@ -90,6 +118,7 @@ class Cluster:
         self.sockets = self.folder.path
         self.data = self.folder.path / "data"
         self.log = self.folder.path / "log"
+        self.kept = Kept(self.connect)
 
     def run(self, name, *arguments, **options):
         user = "postgres" if IS_ROOT else None
@@ -210,11 +239,12 @@ class Cluster:
         connection.autocommit = True
         return connection
 
-    def sql(self, statement, *values, database="postgres"):
-        """Runs it as superuser; its rows."""
-        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+    def sql(self, statement, *values, database=None):
+        """Runs it as superuser, over the kept connection to the database postgres or over a new one to another database; its rows."""
+        if database is None:
+            return self.kept.run(statement, values)
+        with contextlib.closing(self.connect(database)) as connection:
+            return rows_of(connection, statement, values)
 
     def psql(self, file, role, database, password=""):
         return subprocess.run(
@@ -277,7 +307,7 @@ class Database:
         self.name = f"test_{next(self.numbers)}"
         self.is_there = True
         self.feed_bound = FEED_BOUND  # 0 where no service keeps the feed
-        self.kept = threading.local()  # a connection of each thread's: making one takes a hundred times as long as a statement
+        self.kept = Kept(self.connect)
         cluster.sql(f"create database {self.name} template {template} strategy file_copy owner cruddur_owner")
 
     def url(self, role="cruddur", password=APP_PASSWORD, hosts=None, **parameters):
@@ -296,18 +326,7 @@ class Database:
 
     def run(self, statement, *values):
         """Rows, without waiting for the feed."""
-        with self.connection().cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
-
-    def connection(self):
-        """This thread's, made anew when it was lost."""
-        try:
-            with self.kept.connection.cursor() as cursor:
-                cursor.execute("select 1")
-        except (AttributeError, psycopg2.Error):
-            self.kept.connection = self.connect()
-        return self.kept.connection
+        return self.kept.run(statement, values)
 
     def connect(self):
         return self.cluster.connect(self.name)

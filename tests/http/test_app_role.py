@@ -210,7 +210,7 @@ def test_it_has_so_many_sessions_at_most(cluster, database):
         connections = [psycopg2.connect(database.url()) for _ in range(2)]
         with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
             psycopg2.connect(database.url())
-        assert cluster.sql("select 1") == [(1,)]
+        cluster.connect().close()
         for connection in connections:
             connection.close()
     finally:
