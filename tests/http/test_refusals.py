@@ -1,5 +1,6 @@
 """Refused tokens: each is counted by its reason, and logged without what it said."""
 
+import functools
 import hashlib
 import os
 import re
@@ -17,6 +18,12 @@ CALLERS_ONLY = "/api/message_groups"
 VIEWERS = "/api/users/suggested"
 
 
+@functools.lru_cache
+def forger(kid, bits):
+    """Another key of that name, one for all cases: making one takes as long as starting a service."""
+    return Key(kid, bits)
+
+
 def reasons(key):
     """{reason: [Authorization headers]}, each wrong in one thing. The subjects differ, so that each refusal has its line."""
     now = int(time.time())
@@ -26,7 +33,7 @@ def reasons(key):
         "bad_claim": [
             key.token("no-exp", exp=None), key.token("exp-text", exp="9"), key.token("nbf-text", nbf="1"), key.token(None),
         ],
-        "bad_signature": [Key(key.kid, key.bits).token("forged"), f"{head}.{encoded(claims_for('swapped'))}.{signature}"],
+        "bad_signature": [forger(key.kid, key.bits).token("forged"), f"{head}.{encoded(claims_for('swapped'))}.{signature}"],
         "expired": [key.token("late", exp=now - HOUR), key.token("later", exp=1)],
         "malformed": ["null", f"{head}.{payload}", f"{head}.{payload}.{signature}.x", key.token("long", x="x" * 4500),
                       key.sign({"alg": "RS256"}, claims_for("no-kid")), key.sign(header, b"[]")],
