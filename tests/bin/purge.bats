@@ -47,6 +47,7 @@ left() { here 'select count(*) from activities'; }
 @test "messages that have expired or were deleted an hour ago go, and no others" {
   here "insert into message_groups (first_user_uuid, second_user_uuid)
       select least(a.uuid, b.uuid), greatest(a.uuid, b.uuid) from users a, users b where a.handle = 'londo' and b.handle = 'bayko';
+    set session_replication_role = replica; -- without the trigger, which updates the group's row for each message
     insert into messages (message_group_uuid, user_uuid, message, expires_at, deleted_at)
       select g.uuid, g.first_user_uuid, row.message, now() + row.expires, now() - row.deleted
       from message_groups g, generate_series(1, 700), (values ('old', interval '-1 second', null::interval),
