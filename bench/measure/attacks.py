@@ -38,14 +38,14 @@ select md5('user 2')::uuid, 'reply', p.expires_at, p.uuid
 from activities p, generate_series(1, {replies}) n
 where p.message = 'popular'"""
 COUNTS = "update activities set replies_count = {replies} where message = 'popular'"
-FOLLOWED = f"""
+FOLLOWED = """
 insert into users (uuid, display_name, handle, email, cognito_user_id)
 select md5('followed ' || n)::uuid, 'Followed', 'followed' || n, 'followed' || n || '@example.com', 'followed' || n
-from generate_series(1, {settings.ATTACK_FOLLOWS}) n
+from generate_series(1, {follows}) n
 on conflict do nothing"""
-FOLLOWS = f"""
+FOLLOWS = """
 insert into follows (follower_uuid, followed_uuid)
-select md5('user 1')::uuid, md5('followed ' || n)::uuid from generate_series(1, {settings.ATTACK_FOLLOWS}) n
+select md5('user 1')::uuid, md5('followed ' || n)::uuid from generate_series(1, {follows}) n
 on conflict do nothing"""
 
 
@@ -134,8 +134,9 @@ def pages_of_following(_):
 
 
 def many_follows(scene):
-    scene.bench.sql(FOLLOWED)
-    scene.bench.sql(FOLLOWS)
+    follows = settings.ATTACK_FOLLOWS_QUICK if scene.bench.quick else settings.ATTACK_FOLLOWS
+    for statement in (FOLLOWED, FOLLOWS):
+        scene.bench.sql(statement.format(follows=follows))
     with scene.pool(default_handle=ATTACKER) as pool:
         scene.warm(pool)
         p99, wrong = beside(scene, pool, Attackers(pool.port, pages_of_following))

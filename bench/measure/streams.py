@@ -67,8 +67,9 @@ def sizes(pids):
 
 def homes(scene, pool, pids):
     """A run of requests for the kept home; with the processor time that the processes took for one, in µs."""
+    seconds = scene.bench.seconds if scene.bench.quick else settings.STREAM_SECONDS
     before = processes.cpu_seconds(pids)
-    figures = generators.wrk(f"http://127.0.0.1:{pool.port}", scene.bench.request_file("kept"), 32, settings.STREAM_SECONDS)
+    figures = generators.wrk(f"http://127.0.0.1:{pool.port}", scene.bench.request_file("kept"), 32, seconds)
     figures["cpu"] = (processes.cpu_seconds(pids) - before) / max(figures["requests"], 1) * 1e6
     return figures
 
