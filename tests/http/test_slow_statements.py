@@ -26,7 +26,7 @@ def tokens(cluster):
 
 @pytest.fixture
 def service(tokens):
-    tokens.database.sql("truncate activities, follows cascade; delete from users where handle ~ '^many'")
+    tokens.database.load("truncate activities, follows cascade; delete from users where handle ~ '^many'")
     warm(tokens)
     return tokens
 
