@@ -1,13 +1,14 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/bytecode, build/plain, build/unit, build/node, build/lighthouse and build/otlp make what the other jobs use, in
-folders below the run's own:
+build/sanitized, build/bytecode, build/plain, build/unit, build/compiler, build/node, build/lighthouse and build/otlp make what the other
+jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
     bytecode/    of the tests in Python                              for http
-    node/        what tests/web takes from npm                       for lint and web
+    compiler/    TypeScript's, of what tests/web takes from npm      for lint
+    node/        what tests/web takes from npm                       for web
     lighthouse/  what tests/web/lighthouse takes from npm            for web
     otlp/        likewise tests/otlp                                 for web
     shared/      what bats files have in common (CHECK_SHARED)      for scripts
@@ -118,7 +119,7 @@ class Stages:
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
         ]
-        return [*jobs, self.openapi(), self.node("lint"), self.types()]
+        return [*jobs, self.openapi(), self.node("lint", "compiler", "tests/web", "--omit=dev", seconds=3), self.types()]
 
     def openapi(self):
         version = re.search(r"AC_INIT\(\[cruddur\], \[(.*)\]\)", (TOP / "configure.ac").read_text())[1]
@@ -127,15 +128,15 @@ class Stages:
             seconds=2, modules=("jsonschema", "yaml"), files=("/usr/share/openapi-specification",), pool="batch",
         )  # fmt: skip
 
-    def node(self, stage, name="node", source="tests/web", seconds=10):
-        """The packages of a package-lock.json, below the run's folder."""
-        script = 'mkdir "$1" && cp "$2/package.json" "$2/package-lock.json" "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts'
-        return self.shell(stage, f"build/{name}", script, self.work / name, source, tools=("npm",), seconds=seconds, priority=2)
+    def node(self, stage, name="node", source="tests/web", *options, seconds=10):
+        """The packages of a package-lock.json, below the run's folder; options are npm's."""
+        script = 'mkdir "$1" && cp "$2/package.json" "$2/package-lock.json" "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts "${@:3}"'
+        return self.shell(stage, f"build/{name}", script, self.work / name, source, *options, tools=("npm",), seconds=seconds, priority=2)
 
     def types(self):
         """The types in the web client's comments."""
-        compiler = self.work / "node/node_modules/.bin/tsc"
-        return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/node",), tools=("node",), seconds=5, pool="batch")
+        compiler = self.work / "compiler/node_modules/.bin/tsc"
+        return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/compiler",), tools=("node",), seconds=5, pool="batch")
 
     # --- C ---
 
