@@ -11,7 +11,7 @@ TARGET = "/api/activities/following"
 @pytest.fixture
 def service(tokens):
     """Without any activity, where nobody follows anybody."""
-    tokens.database.sql("truncate activities, follows cascade; delete from users where handle ~ '^crowd'")
+    tokens.database.load("truncate activities, follows cascade; delete from users where handle ~ '^crowd'")
     return tokens
 
 
