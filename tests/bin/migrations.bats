@@ -376,6 +376,40 @@ stops() {
   [[ $(everything) == "$before" ]]
 }
 
+# complains TEXT: tests/lint/migrations finds one offence in COPY, which is that.
+complains() {
+  run -1 bash "$BIN/../tests/lint/migrations" "$COPY"
+  echo "$output"
+  [[ $output == "sql/migrations/$1" ]]
+}
+
+@test "a published migration keeps its text, and a later one may come and change" {
+  local advice='take its text back from the last release, and write a new migration' file
+  copy_of_scripts
+  bash "$BIN/../tests/lint/migrations" "$COPY"
+  add_migration 'select 1;'
+  bash "$BIN/../tests/lint/migrations" "$COPY"
+  cd "$COPY/sql/migrations"
+  for file in 0001_week_4.up.sql 0026_*.down.sql; do
+    cp "$file" kept
+    printf '\n' >>"$file"
+    complains "$file: this published migration was changed: $advice"
+    sed '1s/^./x/' kept >"$file"
+    complains "$file: this published migration was changed: $advice"
+    rm "$file"
+    complains "$file: this published migration is missing: $advice"
+    mv kept "$file"
+  done
+  touch 0026_another.up.sql
+  complains '0026_another.up.sql: it is not in published.sha256, and no later than what is published: give it the next number'
+  rm 0026_another.up.sql
+  sed -i '1s/^./x/' published.sha256
+  run -1 bash "$BIN/../tests/lint/migrations" "$COPY"
+  [[ $output == *'published.sha256: no line of sha256sum: x'* ]]
+  : >published.sha256
+  complains 'published.sha256: it lists no migration'
+}
+
 @test "no migration ends its transaction itself" {
   local words='^[[:space:]]*(begin|commit|end|rollback|abort|start transaction)[[:space:]]*;|\\(c|connect|q|quit)\b'
   # A function's body cannot; its blocks end with such a word.

@@ -108,6 +108,7 @@ class Stages:
                 ("cppcheck",),
             ),
             "include direction": (1, "bash tests/lint/includes", ()),
+            "published migrations": (1, "bash tests/lint/migrations", ()),
             "own includes": (1, f"{PYTHON} tests/lint/own_includes.py", ()),
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
