@@ -39,7 +39,9 @@ restart() {
 setup() {
   CONNECTION_URL=$(url_of cruddur)
   export CONNECTION_URL
-  undo=() # what teardown evaluates, the last first
+  undo=()                           # what teardown evaluates, the last first
+  before_server=() before_doctor=() # commands that run them elsewhere
+  server_environment=()
   unset BACKGROUND
 }
 
@@ -74,16 +76,17 @@ without() {
   sql postgres 'select pg_reload_conf()'
 }
 
-# stub PROGRAM LINE: a program that comes first in the PATH of db-doctor. (bats needs the real date.)
-stub() {
-  mkdir -p "$BATS_TEST_TMPDIR/stub"
-  printf '#!/bin/bash\n%s\n' "$2" >"$BATS_TEST_TMPDIR/stub/$1"
-  chmod +x "$BATS_TEST_TMPDIR/stub/$1"
+# hold_room COMMAND…: ROOM enters the namespaces that the command, unshare's, makes and keeps until teardown.
+hold_room() {
+  start_in_background "$@"
+  ROOM=(nsenter --target "$BACKGROUND" --net --mount)
+  undo+=("BACKGROUND=$BACKGROUND stop_background")
+  BACKGROUND=''
 }
 
 # finds LEVEL CHECK TEXT [ARGUMENT…]: that line, and the exit status of the worst.
 finds() {
-  PATH=$BATS_TEST_TMPDIR/stub:$PATH run "$BIN/db-doctor" "${@:4}"
+  run "${before_doctor[@]}" "$BIN/db-doctor" "${@:4}"
   echo "$output"
   [[ $output != *canary* ]]
   grep -qE "^$1 +$2 " <<<"$output"
@@ -223,11 +226,26 @@ assert all(check.keys() == {"check", "level", "found", "advice"} for check in sa
   finds_only warning time_zone 'sessions begin with Asia/Kathmandu'
 }
 
+# set_clock SECONDS: how far the server's is ahead, which its processes read again each time.
+set_clock() {
+  printf '%+d\n' "$1" >"$CLUSTER/offset.new"
+  chmod 644 "$CLUSTER/offset.new"
+  mv "$CLUSTER/offset.new" "$CLUSTER/offset"
+}
+
 @test "clocks that differ" {
-  stub date 'exec /bin/date --date "3 seconds" "$@"'
+  local library
+  library=$(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') || skip 'libfaketime is missing'
+  server_environment=(LD_PRELOAD="$library" FAKETIME_TIMESTAMP_FILE="$CLUSTER/offset" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+    FAKETIME_DONT_RESET=1)
+  undo+=(restart 'server_environment=()')
+  set_clock -3
+  restart
   finds_only warning clock "s behind this machine's"
-  stub date 'exec /bin/date --date "60 seconds ago" "$@"'
+  set_clock 60
   finds_only problem clock "s ahead of this machine's"
+  set_clock 0
+  run -0 "$BIN/db-doctor"
 }
 
 @test "more workers than the login or the server has sessions for" {
@@ -290,10 +308,19 @@ has_dead_rows() { [[ $(here "select n_dead_tup from pg_stat_user_tables where re
 }
 
 @test "a public address of the server, and private ones" {
-  stub getent 'echo "203.0.113.7 STREAM db.example"'
-  CONNECTION_URL=$(tcp_url 'canary%/word' sslmode=disable) finds warning exposure 'the server has a public address: 203.0.113.7'
-  stub getent 'echo "10.1.2.3 STREAM db.example"; echo "fd00::1 STREAM"'
-  CONNECTION_URL=$(tcp_url 'canary%/word' sslmode=disable) finds_only warning tls 'not encrypted'
+  unshare --net --mount true 2>/dev/null || skip 'a network of its own takes root'
+  cp -p "$CLUSTER/data/pg_hba.conf" "$BATS_TEST_TMPDIR"
+  undo+=(restart "cp -p $BATS_TEST_TMPDIR/pg_hba.conf $CLUSTER/data" 'before_server=()')
+  echo 'host well cruddur samehost scram-sha-256' >>"$CLUSTER/data/pg_hba.conf"
+  printf '%s\n' '203.0.113.7 public.example' 'fd00::1 public.example' '10.1.2.3 private.example' 'fd00::1 private.example' >"$BATS_TEST_TMPDIR/hosts"
+  hold_room unshare --net --mount sh -c 'ip link set lo up && ip address add 203.0.113.7 dev lo && ip address add 10.1.2.3 dev lo &&
+    ip address add fd00::1 dev lo && mount --bind "$1" /etc/hosts && exec sleep infinity' sh "$BATS_TEST_TMPDIR/hosts"
+  eventually "${ROOM[@]}" grep -q private.example /etc/hosts
+  before_doctor=("${ROOM[@]}") before_server=("${ROOM[@]}")
+  restart -c listen_addresses=203.0.113.7,10.1.2.3,fd00::1
+  CONNECTION_URL=$(tcp_url 'canary%/word' sslmode=disable)
+  CONNECTION_URL=${CONNECTION_URL/localhost/public.example} finds warning exposure 'the server has a public address: 203.0.113.7'
+  CONNECTION_URL=${CONNECTION_URL/localhost/private.example} finds_only problem tls 'not encrypted'
 }
 
 @test "commits that are not on the disk" {
@@ -367,20 +394,56 @@ streams() { [[ $(sql postgres "select count(*) from pg_stat_replication where st
   [[ $output =~ problem' '+exposure' '+'pg_hba.conf lets every address in, line '[0-9]+', without a password' ]]
 }
 
-@test "a disk that is nearly full" {
-  stub df 'printf "Use%%\n 91%%\n"'
-  CONNECTION_URL=$(socket_url well) finds warning disk "91 % of the disk of $CLUSTER/data are in use"
+# fill PERCENT: of the disk, by one file more.
+fill() {
+  local size used
+  read -r size used < <("${ROOM[@]}" df --block-size=1 --output=size,used "$DISK" | tail -n 1)
+  "${ROOM[@]}" fallocate --length $((size * $1 / 100 - used - 65536)) "$DISK/$1" # df rounds up
 }
 
+@test "a disk that is nearly full" {
+  unshare --net --mount true 2>/dev/null || skip 'mounting takes root'
+  DISK=$CLUSTER/disk
+  mkdir "$DISK"
+  hold_room unshare --net --mount sh -c 'mount -t tmpfs -o size=256m tmpfs "$1" && exec sleep infinity' sh "$DISK"
+  eventually "${ROOM[@]}" mountpoint --quiet "$DISK"
+  [[ $EUID != 0 ]] || "${ROOM[@]}" chown postgres "$DISK"
+  before_doctor=("${ROOM[@]}") before_server=("${ROOM[@]}")
+  (exec_server pg_basebackup --host "$CLUSTER" --port "$PORT" --username postgres --checkpoint fast --no-sync --pgdata "$DISK/data")
+  (exec_server pg_ctl start --silent --pgdata "$DISK/data" --log "$DISK/log" --options "-k $DISK -p $PORT -c listen_addresses=") 3>&-
+  undo+=('(exec_server pg_ctl stop --silent --mode immediate --pgdata "$DISK/data")')
+  CONNECTION_URL="postgresql://postgres@/well?host=$DISK&port=$PORT"
+  "${ROOM[@]}" "$PROGRAMS/psql" --no-psqlrc --quiet --dbname "$CONNECTION_URL" --command checkpoint
+  fill 93
+  finds warning disk "93 % of the disk of $DISK/data are in use"
+  fill 98
+  finds problem disk "98 % of the disk of $DISK/data are in use"
+}
+
+# There is no PostgreSQL of another version in Debian: the bound is raised instead, in a copy of the scripts.
 @test "a server that is too old" {
-  stub psql "exec $PROGRAMS/psql \"\$@\" --set oldest=990000"
-  finds_only problem version 'Cruddur needs 15 or later'
+  cp -R "$BIN" "$BIN/../sql" "$BATS_TEST_TMPDIR"
+  sed -i 's/^readonly OLDEST=150000 /readonly OLDEST=990000 /' "$BATS_TEST_TMPDIR/bin/lib/doctor.sh"
+  BIN=$BATS_TEST_TMPDIR/bin finds_only problem version 'Cruddur needs 15 or later'
 }
 
 @test "what this login may not ask is a warning, and a session that is lost a problem" {
   CONNECTION_URL=$(url_of cruddur_hook) finds warning purge 'could not be asked: permission denied for table purge_progress'
-  stub psql "$PROGRAMS/psql \"\$@\" | head -c 300; exit 2"
-  finds problem connection 'the session was lost'
+  start_in_background bash -c '{ echo "begin; lock purge_progress;"; sleep 3600; } | psql --no-psqlrc --quiet --dbname "$1"' bash "$(url_of cruddur_owner)"
+  undo+=("BACKGROUND=$BACKGROUND stop_background")
+  eventually is_idle
+  # db-doctor waits for the lock for two seconds, and its session is ended meanwhile.
+  start_in_background psql --no-psqlrc --quiet --dbname "$(socket_url postgres)" --command "do \$\$
+    begin
+      loop
+        perform pg_terminate_backend(pid) from pg_stat_activity where application_name = 'db-doctor' and wait_event_type = 'Lock';
+        exit when found;
+        perform pg_stat_clear_snapshot(), pg_sleep(0.01);
+      end loop;
+    end
+    \$\$"
+  finds problem connection 'the session was lost: '
+  [[ $output == *'terminating connection due to administrator command'* ]]
 }
 
 @test "misuse is status 2" {

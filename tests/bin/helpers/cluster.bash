@@ -58,13 +58,14 @@ has_ended() {
   ! kill -0 "$1" 2>/dev/null
 }
 
-# exec_server PROGRAM ARGUMENT…: becomes one of PostgreSQL's programs, which refuse to be run by root.
+# exec_server PROGRAM ARGUMENT…: becomes one of PostgreSQL's programs, which refuse to be run by root. The array before_server may have a
+# command that runs it elsewhere, such as nsenter's, and server_environment variables (NAME=VALUE).
 exec_server() {
   cd /
   if [[ $EUID == 0 ]]; then
-    exec setpriv --reuid postgres --regid postgres --init-groups -- "$PROGRAMS/$1" "${@:2}"
+    exec "${before_server[@]}" setpriv --reuid postgres --regid postgres --init-groups -- env "${server_environment[@]}" "$PROGRAMS/$1" "${@:2}"
   fi
-  exec "$PROGRAMS/$1" "${@:2}"
+  exec "${before_server[@]}" env "${server_environment[@]}" "$PROGRAMS/$1" "${@:2}"
 }
 
 # sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.
