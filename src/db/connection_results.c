@@ -94,7 +94,8 @@ static void statement_failed(struct connection *connection, struct pending *pend
     struct result result;
 
     pipeline_result(connection->link.session, pending, &result);
-    switch (sqlstate_verdict(result.sqlstate).remedy) {
+    switch (pipeline_is_outdated(pending) ? REMEDY_RECONNECT
+                                          : sqlstate_verdict(result.sqlstate).remedy) {
     case REMEDY_AGAIN:
         if (pending->repeats++ < CONNECTION_REPEATS_MAX) {
             connection_put_back(connection, pending);

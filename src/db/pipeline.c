@@ -272,6 +272,17 @@ bool pipeline_timed_out(const struct pending *pending)
     return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
 }
 
+/* After a change of a table's columns PostgreSQL 18 plans a prepared statement anew, but with the old
+ * columns for a function that returns rows of the table. Its planner sees that in this file. */
+bool pipeline_is_outdated(const struct pending *pending)
+{
+    const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
+    const char *source = PQresultErrorField(pending->reply, PG_DIAG_SOURCE_FILE);
+
+    return sqlstate != NULL && strcmp(sqlstate, "XX000") == 0 && source != NULL &&
+           strcmp(source, "parse_relation.c") == 0;
+}
+
 /* Whether a function that the statement calls, which the context names, misses an object. */
 static bool misses_object(const struct pending *pending)
 {

@@ -43,6 +43,10 @@ const char *pipeline_column(const struct pending *pending, const char *column);
 /* Whether the server gave up this very statement, of a failed unit, as it took too long. */
 bool pipeline_timed_out(const struct pending *pending);
 
+/* Whether the server could not run this very statement, of a failed unit, because a table has other
+ * columns than when the session prepared it. A new session can. */
+bool pipeline_is_outdated(const struct pending *pending);
+
 /* Gives up a statement's reply, so that it can be sent again. */
 void pipeline_forget(struct pending *pending);
 
