@@ -21,6 +21,7 @@ class Reader:
         self.running = {}  # name → (monotonic time of its start, process id or None)
         self.ended = []  # Case
         self.figures = []  # lines of text: what tests have measured and give no verdict on
+        self.skips = []  # lines of text: the skipped cases, with the reason where it is known
         self.last_progress = time.monotonic()
 
     def start(self):
@@ -31,10 +32,12 @@ class Reader:
         self.running[name] = (time.monotonic(), pid)
         self.last_progress = time.monotonic()
 
-    def end(self, name, outcome, seconds=None):
+    def end(self, name, outcome, seconds=None, reason=""):
         began, _ = self.running.pop(name, (time.monotonic(), None))
         self.last_progress = time.monotonic()
         self.ended.append(Case(name, outcome, time.monotonic() - began if seconds is None else seconds))
+        if outcome == "skipped":
+            self.skips.append(f"{name}: {reason}" if reason else name)
 
     def count(self, outcome):
         return sum(case.outcome == outcome for case in self.ended)
@@ -73,7 +76,7 @@ class Whole(Reader):
 class Bats(Reader):
     """The stream that bats sends to a formatter: TAP, and a line where a case begins."""
 
-    RESULT = re.compile(r"(not )?ok \d+ (.*?)(?: in (\d+)ms)?( # skip.*)?$")
+    RESULT = re.compile(r"(not )?ok \d+ (.*?)(?: in (\d+)ms)?( # skip ?(.*))?$")
 
     def read(self, line):
         if match := re.match(r"1\.\.(\d+)$", line):
@@ -81,9 +84,9 @@ class Bats(Reader):
         elif match := re.match(r"begin \d+ (.*)$", line):
             self.begin(match[1])
         elif match := self.RESULT.match(line):
-            failed, name, milliseconds, skipped = match.groups()
+            failed, name, milliseconds, skipped, reason = match.groups()
             outcome = "failed" if failed else "skipped" if skipped else "passed"
-            self.end(name, outcome, milliseconds and int(milliseconds) / 1000)
+            self.end(name, outcome, milliseconds and int(milliseconds) / 1000, reason)
 
 
 class Cmocka(Reader):
@@ -116,4 +119,4 @@ class Pytest(Reader):
         elif event["kind"] == "figure":
             self.figures.append(event["text"])
         else:
-            self.end(event["name"], event["outcome"], event["seconds"])
+            self.end(event["name"], event["outcome"], event["seconds"], event["reason"])

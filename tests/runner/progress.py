@@ -74,6 +74,8 @@ class Progress:
             self.say("\n".join([f"from the log of {job.name}:", *(f"    {line}" for line in excerpt(job))]))
         for figure in job.reader.figures:
             self.say(figure)
+        for skip in job.reader.skips:
+            self.say(f"skipped {job.name}: {skip}")
         jobs = self.of(job.stage)
         if all(other.state == "ended" for other in jobs):
             times = [(other.began, other.ended) for other in jobs if other.ended]

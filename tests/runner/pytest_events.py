@@ -18,6 +18,7 @@ class Events:
     def __init__(self, path):
         self.pipe = os.open(path, os.O_WRONLY)
         self.outcomes = {}  # node id → outcome so far, seconds so far
+        self.reasons = {}  # node id → why it is skipped
 
     def write(self, **event):
         os.write(self.pipe, json.dumps(event).encode() + b"\n")
@@ -34,13 +35,16 @@ class Events:
         if report.failed or (report.skipped and outcome == "passed"):
             outcome = report.outcome
         self.outcomes[report.nodeid] = (outcome, seconds + report.duration)
+        if report.skipped and isinstance(report.longrepr, tuple):
+            self.reasons[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
         if report.when == "call":
             for name, value in report.user_properties:
                 self.write(kind="figure", text=f"{name}: {value}"[:NAME_LIMIT])
 
     def pytest_runtest_logfinish(self, nodeid):
         outcome, seconds = self.outcomes.pop(nodeid)
-        self.write(kind="end", name=nodeid[:NAME_LIMIT], outcome=outcome, seconds=round(seconds, 3))
+        reason = self.reasons.pop(nodeid, "")[:NAME_LIMIT]
+        self.write(kind="end", name=nodeid[:NAME_LIMIT], outcome=outcome, seconds=round(seconds, 3), reason=reason)
 
 
 def write_logs(*_):
