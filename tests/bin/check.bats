@@ -122,7 +122,12 @@ last_line() {
 @test "a skip is none of CI's" {
   printf '@test "a skipped one" {\n  skip "for want of a tool"\n}\n' >"$TREE/tests/bin/small.bats"
   CI='' run -0 check scripts
+  [[ $output == *$'skipped scripts/small.bats: a skipped one: for want of a tool\n'* ]]
   [[ $(last_line) == '1 passed, 0 failed, 1 skipped' ]]
+  setup
+  printf 'import pytest\n\n\ndef test_skipped():\n    pytest.skip("for want of a file")\n' >"$TREE/tests/http/test_small.py"
+  CI='' run -0 check http
+  [[ $output == *$'skipped http: test_small.py::test_skipped: for want of a file\n'* ]]
   setup
   printf '@test "a skipped one" {\n  skip "for want of a tool"\n}\n' >"$TREE/tests/bin/small.bats"
   CI=true run -1 check scripts
@@ -208,4 +213,45 @@ last_line() {
   setup
   run -2 check test_none
   [[ $output == *'no such stage, test file or test: test_none'* ]]
+}
+
+# stub_npm: an npm whose PostgreSQL 15 to 18 is the one under test.
+stub_npm() {
+  mkdir -p "$TREE/tests/postgresql" "$TREE/stub"
+  cp "$BIN"/../tests/postgresql/* "$TREE/tests/postgresql"
+  cat >"$TREE/stub/npm" <<NPM
+#!/usr/bin/env bash
+for version in 15 16 17 18; do
+  package=node_modules/postgresql-\$version
+  mkdir -p "\$package"/{scripts,native/bin}
+  : >"\$package/scripts/hydrate-symlinks.js"
+  printf '#!/bin/sh\necho "postgres (PostgreSQL) %s.1"\n' "\$version" >"\$package/native/bin/postgres"
+done
+NPM
+  printf '#!/bin/sh\n' >"$TREE/stub/node"
+  chmod 755 "$TREE"/stub/*
+}
+
+@test "on each version of PostgreSQL, or one; the client programs are those that take it" {
+  local clients=$BATS_TEST_TMPDIR/clients version program
+  stub_npm
+  mkdir -p "$clients"
+  for program in psql pg_dump; do
+    printf '#!/bin/sh\necho "%s (PostgreSQL) 16.2 (Debian 16.2-1)"\n' "$program" >"$clients/$program"
+    chmod 755 "$clients/$program"
+  done
+  printf 'import os\n\n\ndef test_bin(record_property):\n    record_property("bin", " ".join(sorted(os.listdir(os.environ["PGBIN"]))))\n' \
+    >"$TREE/tests/http/test_small.py"
+  printf '# cluster_start\n@test "a good one" {\n  [[ -d $PGBIN && -d $CHECK_SHARED ]]\n}\n' >"$TREE/tests/bin/small.bats"
+  PATH=$TREE/stub:$PATH CHECK_CLIENTS=$clients run -0 check postgresql
+  for version in 15 16; do
+    [[ $output == *"bin: pg_dump postgres psql"*"postgresql-$version 3 passed, 0 failed, 0 skipped"* ]]
+  done
+  for version in 17 18; do
+    [[ $output == *"bin: postgres psql"*"postgresql-$version 3 passed, 0 failed, 0 skipped"* ]]
+  done
+  setup
+  stub_npm
+  PATH=$TREE/stub:$PATH CHECK_CLIENTS=$clients run -0 check postgresql-18
+  [[ $output == *'postgresql-18 '* && $output != *'postgresql-17 '* ]]
 }

@@ -104,6 +104,7 @@ finds_only() {
 }
 
 @test "all is well: every check says so, as lines and as JSON" {
+  needs pg_dump
   CONNECTION_URL=$(url_of cruddur_owner) "$BIN/db-backup" "$BATS_TEST_TMPDIR"
   run -0 "$BIN/db-doctor" --backups "$BATS_TEST_TMPDIR"
   echo "$output"
@@ -371,6 +372,7 @@ has_dead_rows() { [[ $(here "select n_dead_tup from pg_stat_user_tables where re
 streams() { [[ $(sql postgres "select count(*) from pg_stat_replication where state = 'streaming'") == 1 ]]; }
 
 @test "a standby that is far behind" {
+  needs pg_receivewal
   mkdir "$BATS_TEST_TMPDIR/wal"
   start_in_background pg_receivewal --host "$CLUSTER" --port "$PORT" --username postgres --directory "$BATS_TEST_TMPDIR/wal"
   eventually streams

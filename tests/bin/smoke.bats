@@ -59,6 +59,7 @@ setup() {
 }
 
 @test "db-backup and db-restore" {
+  needs pg_dump
   run -0 "$BIN/db-backup" "$BATS_TEST_TMPDIR/smoke.dump"
   run -0 "$BIN/db-drop"
   run -0 "$BIN/db-create"

@@ -1,7 +1,7 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/bytecode, build/plain, build/unit, build/compiler, build/node, build/lighthouse and build/otlp make what the other
-jobs use, in folders below the run's own:
+build/sanitized, build/bytecode, build/plain, build/unit, build/compiler, build/node, build/lighthouse, build/otlp and build/servers make
+what the other jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
@@ -11,6 +11,7 @@ jobs use, in folders below the run's own:
     node/        what tests/web takes from npm                       for web
     lighthouse/  what tests/web/lighthouse takes from npm            for web
     otlp/        likewise tests/otlp                                 for web
+    servers/     likewise tests/postgresql                           for postgresql
     shared/      what bats files have in common (CHECK_SHARED)      for scripts
     log/         the output of each job
 """
@@ -26,7 +27,9 @@ PYTHON = "/usr/bin/python3"
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
-ON_REQUEST = ("web", "valgrind", "package")
+VERSIONS = ("15", "16", "17", "18")  # of PostgreSQL, with a server in tests/postgresql/package.json
+ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) for version in VERSIONS}
+ON_REQUEST = ("web", "valgrind", "package", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
 # Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
@@ -49,6 +52,14 @@ BATS_SECONDS = {
     "bench-faults.bats": 90, "migrations.bats": 60, "quickstart-places.bats": 60, "bench.bats": 50, "quickstart.bats": 50, "readme.bats": 45,
     "bench-tune.bats": 45, "check.bats": 40, "install.bats": 30, "environment.bats": 25, "lifecycle.bats": 25, "purge.bats": 25, "urls.bats": 25,
     "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20, "db-backup.bats": 20, "db-doctor.bats": 20, "production.bats": 20, "users.bats": 15,
+}  # fmt: skip
+
+# The files of pytest's that no version of PostgreSQL has a part in: the front of the service, its processes, tokens.
+NO_DATABASE = {
+    "test_accept.py", "test_body.py", "test_cors.py", "test_docs.py", "test_fairness.py", "test_fastcgi.py", "test_handed_over.py", "test_haproxy.py",
+    "test_hostile_peer.py", "test_keys.py", "test_logs.py", "test_methods.py", "test_nginx_errors.py", "test_paths.py", "test_process.py",
+    "test_refusals.py", "test_request_id.py", "test_sandbox.py", "test_scarcity.py", "test_signals.py", "test_site.py", "test_starts.py",
+    "test_token.py", "test_traces.py", "test_upgrade.py",
 }  # fmt: skip
 
 # What --quick runs of these: every route through nginx and PostgreSQL, every script once.
@@ -79,6 +90,8 @@ class Stages:
 
     def jobs_of(self, stage, arguments=None, is_quick=False):
         """arguments: only these tests, in the words of the stage's own test program."""
+        if stage in ON_VERSIONS:
+            return self.postgresql(ON_VERSIONS[stage])
         make = getattr(self, stage)
         if stage in ("unit", "http", "scripts", "web"):
             return make(arguments, is_quick)
@@ -115,7 +128,7 @@ class Stages:
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
@@ -211,8 +224,11 @@ class Stages:
         )  # fmt: skip
         return [*builds, run]
 
+    def sanitized(self, stage):
+        return self.build(stage, "build/sanitized", self.work / "sanitized", "--enable-sanitizers", "--enable-werror", "CFLAGS=-O1 -g", seconds=20, priority=3)
+
     def http(self, arguments, is_quick=False):
-        build = self.build("http", "build/sanitized", self.work / "sanitized", "--enable-sanitizers", "--enable-werror", "CFLAGS=-O1 -g", seconds=20, priority=3)
+        build = self.sanitized("http")
         files = arguments or (SMOKE["http"] if is_quick else pytest_files())
         return [build, *self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
 
@@ -229,6 +245,34 @@ class Stages:
         build = self.build("valgrind", "build/memcheck", folder, "--enable-werror", "CFLAGS=-O1 -g", tools=("gcc", "valgrind"))
         run = self.pytest("valgrind", "valgrind", pytest_files(), folder / "cruddurd", needs=("build/wrapper",), finish=count_reports(folder / "reports"))
         return [build, wrap_job, *run]
+
+    # --- the database part, on other versions of PostgreSQL ---
+
+    def postgresql(self, versions):
+        stage = "postgresql"
+        servers = self.node(stage, "servers", "tests/postgresql", seconds=15)
+        jobs = [self.sanitized(stage), self.plain(stage), self.bytecode(stage), servers]
+        for version in versions:
+            jobs += self.on_version(version)
+        return jobs
+
+    def on_version(self, version):
+        """A stage of its own in the report. Clusters are shared among the tests on one version, ports among all."""
+        stage = f"postgresql-{version}"
+        package = self.work / "servers/node_modules" / stage
+        shared = self.work / "shared" / version
+        ready = self.shell(
+            stage, f"{stage}/server", 'mkdir "$2" && ln -s ../ports "$2" && tests/postgresql/lay-out "$1"', package, shared,
+            needs=("build/servers",), tools=("node",), priority=1,
+        )  # fmt: skip
+        tests = [
+            *self.pytest(stage, f"{stage}/http", database_files(), self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS),
+            *self.bats(stage, [path.name for path in (TOP / "tests/bin").glob("*.bats") if starts_cluster(path)]),
+        ]
+        for job in tests:
+            job.environment |= {"PGBIN": str(package / "native/bin"), "CHECK_SHARED": str(shared)}
+            job.needs += (ready.name,)
+        return [ready, *tests]
 
     def package(self):
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
@@ -260,25 +304,37 @@ class Stages:
     def scripts(self, arguments, is_quick=False):
         """A job for each file of bats: one of arguments is a file and, behind a colon, a regular expression of its tests' names."""
         files = sorted(path.name for path in (TOP / "tests/bin").glob("*.bats"))
+        return [self.plain("scripts"), *self.bats("scripts", arguments or (SMOKE["scripts"] if is_quick else files))]
+
+    def bats(self, stage, arguments):
+        """A job for each."""
         environment = {"CHECK_SHARED": str(self.work / "shared"), "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder}
         jobs = []
-        for argument in arguments or (SMOKE["scripts"] if is_quick else files):
+        for argument in arguments:
             file, _, pattern = argument.partition(":")
             command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream")]
             command += ["--filter", pattern] if pattern else []
             jobs.append(
                 Job(
-                    "scripts", f"scripts/{argument}", [*command, f"tests/bin/{file}"], cases.Bats(), TOP, tools=("bats",),
-                    needs=("build/plain",), environment=environment, seconds=BATS_SECONDS.get(file, 10),
+                    stage, f"{stage}/{argument}", [*command, f"tests/bin/{file}"], cases.Bats(), TOP, tools=("bats",),
+                    needs=("build/plain",), environment=dict(environment), seconds=BATS_SECONDS.get(file, 10),
                 )
             )  # fmt: skip
-        return [self.plain("scripts"), *jobs]
+        return jobs
 
 
 def pytest_files():
     """The long ones first."""
     files = {path.name for path in (TOP / "tests/http").glob("test_*.py")}
     return [*(name for name in LONG_PYTEST if name in files), *sorted(files - set(LONG_PYTEST))]
+
+
+def database_files():
+    return [name for name in pytest_files() if name not in NO_DATABASE]
+
+
+def starts_cluster(path):
+    return re.search(r"\b(cluster_start|start_databases)\b", path.read_text()) is not None
 
 
 def count_reports(folder):

@@ -68,6 +68,11 @@ exec_server() {
   exec "${before_server[@]}" env "${server_environment[@]}" "$PROGRAMS/$1" "${@:2}"
 }
 
+# needs PROGRAM: skips the test if the PostgreSQL under test comes without it.
+needs() {
+  [[ -x $PROGRAMS/$1 ]] || skip "$PROGRAMS has no $1"
+}
+
 # sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.
 sql() {
   PGOPTIONS='-c client_min_messages=warning' "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align \

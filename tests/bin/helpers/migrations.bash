@@ -22,6 +22,7 @@ start_databases() {
 }
 
 setup() {
+  needs pg_dump
   NAME=db_$BATS_TEST_NUMBER
   CONNECTION_URL=$(socket_url "$NAME")
   export CONNECTION_URL
