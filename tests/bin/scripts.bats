@@ -4,7 +4,7 @@
 load helpers/common
 
 SCRIPTS='db-connect db-create db-doctor db-drop db-migrate db-purge db-roles db-rollback db-schema-load db-seed db-sessions db-connections db-setup
-  growth rds-update-sg-rule db-rds-update-sg-rule'
+  growth rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule db-rds-update-sg-rule'
 EVERY_SCRIPT="$SCRIPTS db-backup db-restore reports user-confirm user-delete user-export user-suspend" # these take a file's name, or a user's
 
 setup() {
@@ -37,7 +37,7 @@ misused() {
 
 # The first loop has one script of each way to read arguments.
 @test "misuse is status 2, on stderr, with a hint" {
-  for script in db-drop db-migrate db-purge growth rds-update-sg-rule; do
+  for script in db-drop db-migrate db-purge growth rds-stop rds-update-sg-rule; do
     for argument in PROD production local dev --prod --yes-dorp '' ' ' 'prod --if-exists' 'cruddur'; do
       misused "$script" "$argument"
     done
