@@ -126,6 +126,8 @@ class Stages:
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
+            "CloudFormation template": (1, f"{PYTHON} tests/lint/cloudformation.py", ()),
+            "Terraform": (1, f"{PYTHON} tests/lint/terraform.py infra/terraform tests/infra/terraform_arguments.json", ()),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
         }
         scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
