@@ -40,4 +40,4 @@ _cruddur_take() {
 
 complete -o filenames -F _cruddur cruddurd db-backup db-connect db-connections db-create db-doctor db-drop db-migrate \
   db-purge db-rds-update-sg-rule db-restore db-roles db-rollback db-schema-load db-seed db-sessions db-setup dev-token growth \
-  quickstart rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule reports user-confirm user-delete user-export user-suspend
+  learn quickstart rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule reports user-confirm user-delete user-export user-suspend

@@ -8,7 +8,7 @@ declare -rA PACKAGES=(
   [run]='curl nginx openssl postgresql python3'
   [test]='awscli bats clang-format cppcheck elfutils git haproxy iproute2 libcmocka-dev libfaketime
     nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis
-    python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi xz-utils'
+    python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi strace xz-utils'
   [web]='chromium chromium-driver fonts-noto-core python3-selenium'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'

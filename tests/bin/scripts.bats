@@ -5,7 +5,7 @@ load helpers/common
 
 SCRIPTS='db-connect db-create db-doctor db-drop db-migrate db-purge db-roles db-rollback db-schema-load db-seed db-sessions db-connections db-setup
   growth rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule db-rds-update-sg-rule'
-EVERY_SCRIPT="$SCRIPTS db-backup db-restore reports user-confirm user-delete user-export user-suspend" # these take a file's name, or a user's
+EVERY_SCRIPT="$SCRIPTS db-backup db-restore learn reports user-confirm user-delete user-export user-suspend" # these take a file's name, or a user's
 
 setup() {
   # Nothing listens there: a script that goes on after misuse fails with 1 and not with 2.

@@ -51,7 +51,7 @@ LONG_PYTEST = (
 BATS_SECONDS = {
     "bench-faults.bats": 90, "migrations.bats": 60, "quickstart-places.bats": 60, "bench.bats": 50, "quickstart.bats": 50, "readme.bats": 45,
     "bench-tune.bats": 45, "check.bats": 40, "install.bats": 30, "environment.bats": 25, "lifecycle.bats": 25, "purge.bats": 25, "urls.bats": 25,
-    "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20, "db-backup.bats": 20, "db-doctor.bats": 20, "production.bats": 20, "users.bats": 15,
+    "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20, "db-backup.bats": 20, "db-doctor.bats": 20, "production.bats": 20, "users.bats": 15, "learn.bats": 15,
 }  # fmt: skip
 
 # The files of pytest's that no version of PostgreSQL has a part in: the front of the service, its processes, tokens.
@@ -123,6 +123,7 @@ class Stages:
             "include direction": (1, "bash tests/lint/includes", ()),
             "published migrations": (1, "bash tests/lint/migrations", ()),
             "own includes": (1, f"{PYTHON} tests/lint/own_includes.py", ()),
+            "places that pages name": (1, f"{PYTHON} tests/lint/places.py", ()),
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
@@ -130,7 +131,7 @@ class Stages:
             "Terraform": (1, f"{PYTHON} tests/lint/terraform.py infra/terraform tests/infra/terraform_arguments.json", ()),
             "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# doc/learn: every command of its pages, the picture of the tables, and the check of each exercise, with an answer that is right and
+# one that is wrong. One quickstart for all of it.
+
+load helpers/quickstart
+load helpers/build
+
+setup_file() {
+  skip_wrappers
+  make_room
+  take_build "$CLONE/var"
+}
+
+teardown_file() { remove_room; }
+
+setup() {
+  LEARN=$CLONE/bin/learn
+  OWNER_URL=$CLONE/var/secrets/owner-url
+  ANSWERS=$CLONE/tests/bin/learn
+}
+
+# sql STATEMENT: as the owner.
+sql() {
+  CONNECTION_URL_FILE=$OWNER_URL "$CLONE/bin/db-connect" -- --tuples-only --no-align --command "$1"
+}
+
+exercises() {
+  local page
+  for page in "$CLONE"/doc/learn/[0-9][0-9]-*.md; do
+    page=${page##*/}
+    echo "$((10#${page%%-*}))"
+  done
+}
+
+# The first page begins anew with settings of its own; the first test leaves that quickstart to the others.
+@test "the pages' commands work" {
+  local script=$BATS_TEST_TMPDIR/pages
+  command -v strace >/dev/null || skip 'strace is missing'
+  cd "$CLONE"
+  awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' doc/learn/README.md doc/learn/[0-9]*.md \
+    | sed "s/\b8080\b/$PORT/g; s/^sleep 1\$/until grep -qs epoll_wait var\/learn\/strace; do sleep 0.1; done/" >"$script"
+  QUICKSTART_PORT=$PORT run -0 --separate-stderr bash -euo pipefail "$script" 3>&-
+  # shellcheck disable=SC2154 # which run sets
+  echo "$stderr"
+  [[ $output == *'1  Follow one request'*'X-Request-Id: learn-1'*'"template":"activities/create"'*'"request_id":"learn-1"'* ]]
+  [[ $output == *recvfrom*REQUEST_METHODPOST*sendto*activities/create*'Trace me.'*sendmsg*'Status: 200 OK'* ]]
+  [[ $output == *'cruddurd worker 1 writing | idle '*'Follow me.'* ]]
+  [[ $output == *' pasted '*'     4'*' bound '*'     0'*"'); drop table users; --"*'["user_not_found"]'*'[]'*'status 1'* ]]
+  [[ $output == *'Robert'*'drop table users; --'* ]]
+  [[ $(sql 'select count(*) from users') == 4 ]]
+}
+
+@test "the picture of the tables is that of the schema" {
+  ensure_quickstart
+  CONNECTION_URL_FILE=$OWNER_URL "$CLONE/bin/db-connect" -- --tuples-only --no-align --file "$CLONE/doc/learn/tables.sql" \
+    | /usr/bin/python3 "$CLONE/doc/learn/tables.py" >"$BATS_TEST_TMPDIR/tables.svg"
+  cmp "$BATS_TEST_TMPDIR/tables.svg" "$CLONE/doc/learn/tables.svg"
+}
+
+# ensure_quickstart: for a test that is run alone.
+ensure_quickstart() {
+  quickstart --status --dir "$CLONE/var" || quickstart --detach --dir "$CLONE/var" --workers 1
+}
+
+# answer_first_and_eleventh FOLDER: what those exercises do before their answers are there.
+answer_first_and_eleventh() {
+  [[ $(curl -fsS "http://127.0.0.1:$PORT/api/activities" -H 'Content-Type: application/json' \
+    -d '{"user_handle":"londo","message":"I followed one request.","ttl":"1-hour"}') =~ \"uuid\":\"([0-9a-f-]{36})\" ]]
+  printf 'uuid=%s\ntemplate=activities/create\nsession=cruddurd worker 1 writing\n' "${BASH_REMATCH[1]}" >"$1/1.txt"
+  CONNECTION_URL_FILE=$OWNER_URL "$CLONE/bin/user-confirm" "$ANSWERS/right/11.json" >/dev/null
+}
+
+@test "each check passes the right answer, fails the wrong one, and changes nothing" {
+  local number before
+  ensure_quickstart
+  answer_first_and_eleventh "$ANSWERS/right"
+  sed 's/ writing$//' "$ANSWERS/right/1.txt" >"$ANSWERS/wrong/1.txt"
+  before=$(sql 'select count(*) from users; select count(*) from activities')
+  for number in $(exercises); do
+    run -0 "$LEARN" check "$number" --answers "$ANSWERS/right"
+    [[ $output == *"exercise $number: right"* && -e $ANSWERS/right/$number.done ]]
+    run -1 "$LEARN" check "$number" --answers "$ANSWERS/wrong"
+    [[ $output == *"not yet: "* || $output == *'could not be run'* ]]
+    [[ ! -e $ANSWERS/wrong/$number.done ]]
+  done
+  [[ $(sql 'select count(*) from users; select count(*) from activities') == "$before" ]]
+  run -0 "$LEARN" list --answers "$ANSWERS/right"
+  ((${#lines[@]} == number))
+  [[ $output != *'[ ]'* ]]
+}
+
+@test "an answer that worsens takes its mark away" {
+  mkdir "$BATS_TEST_TMPDIR/answers"
+  cp "$ANSWERS"/right/10.txt "$BATS_TEST_TMPDIR/answers"
+  ensure_quickstart
+  run -0 "$LEARN" check 10 --answers "$BATS_TEST_TMPDIR/answers"
+  cp "$ANSWERS"/wrong/10.txt "$BATS_TEST_TMPDIR/answers"
+  run -1 "$LEARN" check 10 --answers "$BATS_TEST_TMPDIR/answers"
+  run -0 "$LEARN" --answers "$BATS_TEST_TMPDIR/answers"
+  [[ $output != *'[x]'* ]]
+}
+
+@test "what is no answer is refused with the reason, before it is run" {
+  local answers=$BATS_TEST_TMPDIR/answers
+  ensure_quickstart
+  mkdir "$answers"
+  run -1 "$LEARN" check 2 --answers "$answers"
+  [[ $output == *"there is no answer yet: write it into $answers/2.sql"* ]]
+  for text in 'select 1; commit' $'delete from users;\nCOMMIT ;' $'\\! touch x' 'begin; select 1' 'rollback'; do
+    printf '%s\n' "$text" >"$answers/2.sql"
+    run -1 "$LEARN" check 2 --answers "$answers"
+    [[ $output == *'2.sql begins or ends a transaction'* || $output == *'2.sql has a command of psql'* ]]
+  done
+  run -1 "$LEARN" check 2 --answers "$BATS_TEST_TMPDIR/nowhere"
+  [[ $output == *'there is no folder'* ]]
+  [[ $(sql 'select count(*) > 0 from users') == t ]]
+}
+
+@test "misuse is status 2; production is left alone" {
+  run -2 "$LEARN" check
+  run -2 "$LEARN" check 99
+  run -2 "$LEARN" check 0
+  run -2 "$LEARN" check two
+  run -2 "$LEARN" check 2 3
+  run -2 "$LEARN" list 2
+  run -2 "$LEARN" 2
+  run -2 "$LEARN" --answers
+  ensure_quickstart
+  sql "insert into environment (name) values ('production')"
+  run -1 "$LEARN" check 10 --answers "$ANSWERS/right"
+  sql 'delete from environment'
+  [[ $output == *'is production: answers are not tried there'* ]]
+}
+
+@test "without a database it says how to get one" {
+  run -0 "$CLONE/bin/quickstart" --stop
+  run -1 "$LEARN" check 10 --answers "$ANSWERS/right"
+  [[ $output == *'bin/quickstart --detach starts it'* ]]
+  mv "$CLONE/var/secrets" "$BATS_TEST_TMPDIR"
+  run -1 "$LEARN" check 10 --answers "$ANSWERS/right"
+  mv "$BATS_TEST_TMPDIR/secrets" "$CLONE/var"
+  [[ $output == *'bin/quickstart --detach makes one'* ]]
+}

@@ -1,0 +1,6 @@
+insert into activities as a (uuid, user_uuid, message, expires_at)
+select :'uuid', uuid, :'message', now() + interval '1 day'
+from users
+where handle = :'handle'
+on conflict (uuid) do update set uuid = excluded.uuid
+returning a.uuid;
