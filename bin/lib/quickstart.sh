@@ -22,6 +22,16 @@ issuer='' # these three by choose_issuer
 client=''
 keys=''
 
+# public_url: where browsers reach nginx. In a workspace that is what forwards the port.
+public_url() {
+  printf '%s\n' "${QUICKSTART_URL:-http://127.0.0.1:$port}"
+}
+
+# own_issuer: the name of quickstart's own issuer.
+own_issuer() {
+  printf '%s/cruddur-issuer\n' "$(public_url)"
+}
+
 # own USER PATH…: what a server writes to.
 own() {
   ((EUID != 0)) || chown "$1" "${@:2}"
@@ -152,7 +162,7 @@ make_secrets() {
 
 # make_issuer: its key and, for the daemon, its key set.
 make_issuer() {
-  issuer_url "$port" >"$dir/issuer-url"
+  own_issuer >"$dir/issuer-url"
   if [[ ! -e $dir/secrets/issuer-key.pem || ! -e $dir/issuer-keys.json ]]; then
     issuer_make_key "$dir/secrets/issuer-key.pem"
     issuer_keys "$dir/secrets/issuer-key.pem" >"$dir/issuer-keys.json"
@@ -243,7 +253,7 @@ with_owner() {
 # name. Leaves in `issuer`, `client` and `keys` what the pool and the page are told.
 choose_issuer() {
   make_issuer
-  issuer=$(issuer_url "$port") client=$ISSUER_CLIENT keys=$dir/issuer-keys.json
+  issuer=$(own_issuer) client=$ISSUER_CLIENT keys=$dir/issuer-keys.json
   if [[ -n ${CRUDDUR_ISSUER:-} ]]; then
     issuer=$CRUDDUR_ISSUER client=${AWS_COGNITO_USER_POOL_CLIENT_ID:-} keys=${CRUDDUR_JWKS_FILE:-}
     [[ $issuer =~ ^https?://[][A-Za-z0-9.:/_-]+$ && $client =~ ^[A-Za-z0-9._-]+$ && -r $keys ]] \
@@ -264,10 +274,13 @@ start_pool() {
 
 # start_issuer: the provider that the page of the web client signs in at.
 start_issuer() {
-  local seconds=${QUICKSTART_TOKEN_SECONDS:-3600}
+  local seconds=${QUICKSTART_TOKEN_SECONDS:-3600} origin origins=()
   [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]] || die "QUICKSTART_TOKEN_SECONDS is no number of seconds: $seconds"
+  for origin in "http://127.0.0.1:$port" "http://localhost:$port" ${QUICKSTART_URL:+"$QUICKSTART_URL"}; do
+    origins+=(--origin "$origin")
+  done
   start_server cruddur-issuer "$WEB_USER" "$dir/nginx" /usr/bin/python3 "$TOP/bin/lib/issuer.py" --socket "$sockets/web/issuer.sock" \
-    --url "$(issuer_url "$port")" --origin "http://127.0.0.1:$port" --origin "http://localhost:$port" --client "$ISSUER_CLIENT" \
+    --url "$(own_issuer)" "${origins[@]}" --client "$ISSUER_CLIENT" \
     --key "$dir/secrets/issuer-key.pem" --hook-secret "$dir/secrets/hook" --api "http://127.0.0.1:$port" --token-seconds "$seconds"
 }
 
@@ -279,12 +292,17 @@ start_nginx() {
 
 # write_nginx: the site's shared includes as they are, and the server around it.
 write_nginx() {
+  local host
   choose_issuer
   mkdir -p "$dir/nginx/tmp" "$dir/nginx/log"
   own "$WEB_USER" "$dir/nginx/tmp" "$dir/nginx/log"
   install -m 644 "$TOP"/nginx/{cruddur,docs,events,metrics,web}.conf "$dir/nginx"
   printf '{"issuer": "%s", "client_id": "%s"}\n' "$issuer" "$client" >"$dir/nginx/web.json"
-  sed "s/@PORT@/$port/g; s#@ISSUER@#$(cut -d / -f 1-3 <<<"$issuer")#" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
+  host=${QUICKSTART_URL:-}
+  host=${host#*://}
+  host=${host%%:*}
+  host=${host:+|${host//./\\\\.}} # as the replacement of a sed that writes a regular expression
+  sed "s/@PORT@/$port/g; s#@HOST@#$host#; s#@ISSUER@#$(cut -d / -f 1-3 <<<"$issuer")#" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"
 }
 

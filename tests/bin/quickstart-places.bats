@@ -105,3 +105,22 @@ PYTHON
   [[ -z $output && $stderr == *'no user nobody'* ]]
   run -0 quickstart --stop
 }
+
+@test "behind what forwards the port, in a workspace: the issuer has that name, and nginx answers to it" {
+  local name=8080-x.workspace.example
+  run -0 quickstart --stop
+  for url in "$name" "https://$name/" 'https://a b' 'https://x|.*' 'ftp://x'; do
+    QUICKSTART_URL=$url run -2 quickstart --detach
+    [[ $output == *'QUICKSTART_URL is no origin'* ]]
+  done
+  QUICKSTART_URL=https://$name run -0 quickstart --detach
+  [[ $output == *"open https://$name/ and sign in"* ]]
+  # status HOST PATH
+  status() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time "$PATIENCE" --header "Host: $1" "http://127.0.0.1:$PORT$2"; }
+  [[ $(status "$name" /) == 200 && $(status 127.0.0.1 /) == 200 ]]
+  [[ $(status "${name/./-}" /) == 421 && $(status "x$name" /) == 421 && $(status "$name.example" /) == 421 ]]
+  [[ $(curl --silent "http://127.0.0.1:$PORT/web/config.json") == *"\"https://$name/cruddur-issuer\""* ]]
+  [[ $(curl --silent "http://127.0.0.1:$PORT/cruddur-issuer/.well-known/openid-configuration") == *"\"https://$name/cruddur-issuer\""* ]]
+  [[ $(curl --fail --silent --show-error "http://127.0.0.1:$PORT/api/activities" --header 'Content-Type: application/json' \
+    --header "Authorization: Bearer $("$CLONE/bin/dev-token" --dir "$DATA" bayko)" --data '{"message":"From afar.","ttl":"1-hour"}') == *'"handle":"bayko"'* ]]
+}
