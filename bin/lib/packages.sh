@@ -10,6 +10,7 @@ declare -rA PACKAGES=(
     nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis
     python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi strace xz-utils'
   [web]='chromium chromium-driver fonts-noto-core python3-selenium'
+  [containers]='buildah crun debootstrap docker-compose'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
   # Those that bin/bench compares with; where one cannot be had, its row says so.

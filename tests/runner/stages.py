@@ -29,7 +29,7 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 VERSIONS = ("15", "16", "17", "18")  # of PostgreSQL, with a server in tests/postgresql/package.json
 ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) for version in VERSIONS}
-ON_REQUEST = ("web", "valgrind", "package", *ON_VERSIONS)
+ON_REQUEST = ("web", "valgrind", "package", "containers", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
 # Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
@@ -124,14 +124,19 @@ class Stages:
             "published migrations": (1, "bash tests/lint/migrations", ()),
             "own includes": (1, f"{PYTHON} tests/lint/own_includes.py", ()),
             "places that pages name": (1, f"{PYTHON} tests/lint/places.py", ()),
+            "container files": (1, f"{PYTHON} tests/lint/containers.py", ()),
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
             "alert rules": (1, "promtool check rules infra/prometheus/alerts.yml", ("promtool",)),
             "alerts": (1, "promtool test rules tests/infra/alerts.yml", ("promtool",)),
             "CloudFormation template": (1, f"{PYTHON} tests/lint/cloudformation.py", ()),
             "Terraform": (1, f"{PYTHON} tests/lint/terraform.py infra/terraform tests/infra/terraform_arguments.json", ()),
-            "Prometheus configuration": (1, "promtool check config infra/prometheus/prometheus.yml", ("promtool",)),
+            "Prometheus configuration": (
+                1,
+                "promtool check config infra/prometheus/prometheus.yml && promtool check config --syntax-only infra/containers/prometheus.yml",
+                ("promtool",),
+            ),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin tests/lint tests/bin tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin infra/containers/prepare infra/containers/setup tests/lint tests/bin tests/containers/containers.bats tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
@@ -281,6 +286,11 @@ class Stages:
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
         tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian")
         return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, seconds=300)]
+
+    def containers(self):
+        command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/containers/containers.bats"]
+        tools = ("bats", "buildah", "debootstrap", "docker-compose", "ip", "npm")
+        return [Job("containers", "containers", command, cases.Bats(), TOP, tools=tools, modules=("jsonschema", "yaml"), seconds=400)]
 
     # --- web ---
 
