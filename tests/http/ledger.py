@@ -30,6 +30,7 @@ class Writer(threading.Thread):
         self.texts = (f"ledger {handle} {seed} {number}" for number in itertools.count(1))
         self.facts = {}  # what it is about → (query, values, rows)
         self.posts = []  # not deleted
+        self.sent = []  # messages, in the order in which they were acknowledged
         self.acknowledged = 0
         self.repeated = 0  # answers that made the writer send its request again
         self.errors = []
@@ -81,12 +82,15 @@ class Writer(threading.Thread):
     def check(self, sql):
         """Compares the ledger with the database that sql(query, *values) asks."""
         assert self.errors == [], self.errors
-        wrong = [
+        assert self.wrong(sql) == []
+
+    def wrong(self, sql):
+        """What the database says otherwise: (subject, the ledger's row, the database's rows)."""
+        return [
             (subject, row, found)
             for subject, (query, values, row) in self.facts.items()
             if (found := sql(query, *values)) != [row]
         ]  # fmt: skip
-        assert wrong == []
 
     # --- one write of each kind ---
 
@@ -148,6 +152,7 @@ class Writer(threading.Thread):
     def send_message(self):
         text = next(self.texts)
         self.settle("POST", "/api/messages", {"message": text, "handle": "andrewbrown"}, **self.key(text))
+        self.sent.append(text)
         self.note(text, "select count(*) from messages where message = %s", [text], (1,))
 
     def mark_read(self):
