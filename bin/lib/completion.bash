@@ -38,6 +38,6 @@ _cruddur_take() {
   mapfile -t COMPREPLY < <(sort -u <<<"$1" | sed '/^$/d')
 }
 
-complete -o filenames -F _cruddur cruddurd db-backup db-connect db-connections db-create db-doctor db-drop db-migrate \
+complete -o filenames -F _cruddur cluster cruddurd db-backup db-connect db-connections db-create db-doctor db-drop db-migrate \
   db-purge db-rds-update-sg-rule db-restore db-roles db-rollback db-schema-load db-seed db-sessions db-setup dev-token growth \
   learn quickstart rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule reports user-confirm user-delete user-export user-suspend

@@ -13,6 +13,8 @@ declare -rA PACKAGES=(
   [containers]='buildah crun debootstrap docker-compose'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
+  [cluster]='etcd-client etcd-server iproute2 libfaketime nftables patroni pgbouncer python3 python3-cryptography python3-etcd
+    python3-psycopg2 util-linux'
   # Those that bin/bench compares with; where one cannot be had, its row says so.
   [bench_blocking]='git'
   [bench_flask]='gunicorn python3-flask python3-psycopg python3-psycopg-pool'
@@ -63,8 +65,8 @@ missing_packages() {
   done
 }
 
-# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy and Prometheus
-# would start servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and
+# install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy, Prometheus, etcd and
+# Patroni would start servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and
 # an nginx, PgBouncer, HAProxy or Prometheus that was not there before is not started at boot either.
 install_packages() {
   set -euo pipefail
@@ -84,7 +86,7 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
   apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
-  for server in nginx pgbouncer haproxy prometheus; do
+  for server in nginx pgbouncer haproxy prometheus etcd patroni; do
     if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
       systemctl disable --quiet "$server"
     fi

@@ -11,7 +11,7 @@ readonly MARKER=.cruddur-quickstart # is in every folder that bin/quickstart mad
 copy_source() {
   local made fresh=$1.new
   made=(Makefile Makefile.in aclocal.m4 autom4te.cache build-aux config.h config.h.in config.log config.status configure
-    doc/api.html secrets .env stamp-h1 var var-bench)
+    doc/api.html secrets .env stamp-h1 var var-bench var-cluster)
   rm -rf "$fresh"
   mkdir -p "$fresh"
   tar --create --directory "$TOP" --exclude-tag-all="$MARKER" --anchored --exclude=./.git "${made[@]/#/--exclude=./}" \

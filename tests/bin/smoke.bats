@@ -75,7 +75,7 @@ setup() {
 
 @test "what else is in bin/ explains itself" {
   local script
-  for script in bench check dev-token learn quickstart rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule db-rds-update-sg-rule; do
+  for script in bench check cluster dev-token learn quickstart rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule db-rds-update-sg-rule; do
     run -0 "$BIN/$script" --help
     [[ $output == Usage:* ]]
   done

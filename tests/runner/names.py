@@ -12,10 +12,11 @@ import re
 
 from stages import ALL, ON_REQUEST, TOP
 
-KINDS = {"http": "tests/http/test_*.py", "web": "tests/web/test_*.py", "scripts": "tests/bin/*.bats", "unit": "tests/unit/test_*.c"}
+KINDS = {"http": "tests/http/test_*.py", "web": "tests/web/test_*.py", "cluster": "tests/cluster/test_*.py", "scripts": "tests/bin/*.bats", "unit": "tests/unit/test_*.c"}
 TEST = {
     "http": re.compile(r"^def (test_\w+)\(", re.M),
     "web": re.compile(r"^def (test_\w+)\(", re.M),
+    "cluster": re.compile(r"^def (test_\w+)\(", re.M),
     "scripts": re.compile(r"^@test (.*) \{$", re.M),
     "unit": re.compile(r"^static void (test_\w+|\w+)\(void \*\*", re.M),
 }
@@ -52,7 +53,7 @@ def files_named(name):
 
 def argument(stage, path, test=""):
     """In the words of the stage's jobs: see Stages."""
-    if stage in ("http", "web"):
+    if stage in ("http", "web", "cluster"):
         return f"{path.name}::{test}" if test else path.name
     program = path.name if stage == "scripts" else path.stem
     return f"{program}:{test}" if test else program

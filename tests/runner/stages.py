@@ -5,7 +5,7 @@ what the other jobs use, in folders below the run's own:
 
     src          the sources, with a configure
     sanitized/   the daemon with ASan and UBSan                      for http
-    plain/       src, build and root, laid out as bin/quickstart's   for scripts, unit and web
+    plain/       src, build and root, laid out as bin/quickstart's   for cluster, scripts, unit and web
     bytecode/    of the tests in Python                              for http
     compiler/    TypeScript's, of what tests/web takes from npm      for lint
     node/        what tests/web takes from npm                       for web
@@ -29,7 +29,7 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 VERSIONS = ("15", "16", "17", "18")  # of PostgreSQL, with a server in tests/postgresql/package.json
 ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) for version in VERSIONS}
-ON_REQUEST = ("web", "valgrind", "package", "containers", *ON_VERSIONS)
+ON_REQUEST = ("web", "valgrind", "package", "containers", "cluster", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
 # Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
@@ -43,6 +43,7 @@ FREE_MEMORY = 6 << 30
 # The files that take longest, which begin first: the run ends with the short ones, on all processors. Seconds on a quiet machine.
 PYTEST_SECONDS = 250
 WEB_SECONDS = 150
+CLUSTER_SECONDS = 120
 LONG_PYTEST = (
     "test_addresses.py", "test_plans.py", "test_events.py", "test_slow_statements.py", "test_sessions.py", "test_rest.py", "test_late.py",
     "test_database.py", "test_upgrade.py", "test_signals.py", "test_openapi.py", "test_outage.py", "test_refusals.py", "test_keys.py",
@@ -93,7 +94,7 @@ class Stages:
         if stage in ON_VERSIONS:
             return self.postgresql(ON_VERSIONS[stage])
         make = getattr(self, stage)
-        if stage in ("unit", "http", "scripts", "web"):
+        if stage in ("unit", "http", "scripts", "web", "cluster"):
             return make(arguments, is_quick)
         return make()
 
@@ -291,6 +292,16 @@ class Stages:
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/containers/containers.bats"]
         tools = ("bats", "buildah", "debootstrap", "docker-compose", "ip", "npm")
         return [Job("containers", "containers", command, cases.Bats(), TOP, tools=tools, modules=("jsonschema", "yaml"), seconds=400)]
+
+    def cluster(self, arguments, is_quick=False):
+        """One process, as root: the tests share a cluster."""
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
+        environment = {"CHECK_BUILD": str(self.work / "plain"), "CHECK_FOLDER": self.folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
+        run = Job(
+            "cluster", "cluster", command, cases.Pytest(), TOP / "tests/cluster", needs=("build/plain",), environment=environment, pool="pytest",
+            tools=("etcd", "patroni", "nft", "nsenter"), modules=("pytest", "psycopg2", "cryptography"), seconds=CLUSTER_SECONDS,
+        )  # fmt: skip
+        return [self.plain("cluster"), run]
 
     # --- web ---
 

@@ -1,0 +1,37 @@
+"""One cluster for all tests: they leave it whole."""
+
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "http"))
+
+from lab import Lab, is_possible, libfaketime  # noqa: E402
+
+
+def pytest_configure():
+    """The end of the tests is the end of the cluster too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """CHECK_BUILD names a folder with root, where the service is installed."""
+    reason = is_possible()
+    if reason:
+        pytest.skip(reason)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cruddur-ha.", dir="/tmp"))
+    folder.chmod(0o755)
+    (folder / "root").symlink_to(pathlib.Path(os.environ["CHECK_BUILD"]) / "root")
+    lab = Lab(folder, {"pgbouncer": False, "clocks": libfaketime()})
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        shutil.rmtree(folder)

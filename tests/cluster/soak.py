@@ -1,0 +1,82 @@
+"""Trials for hours, in laps: each lap is a new cluster and every fault once, in a random order. A row of JSON for each trial is appended
+to the results; so a soak that was ended goes on where it was, and a table is written of all rows."""
+
+import json
+import os
+import random
+import time
+
+import table
+import trial
+from faults import FAULTS, Impossible
+from lab import Lab, libfaketime
+
+SPECIAL = ("clock-step",)  # these take a cluster of their own kind
+DEFAULT = tuple(name for name in FAULTS if name not in SPECIAL)
+
+
+def names_of(text):
+    """ValueError for one that is none."""
+    names = text.split(",") if text else list(DEFAULT)
+    for name in names:
+        if name not in FAULTS:
+            raise ValueError(f"no such fault: {name}; there are {', '.join(FAULTS)}")
+    return names
+
+
+def append(results, row):
+    with results.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def told(row):
+    verdict = f"{row['problems']} PROBLEMS {row['shown']}" if row["problems"] or row["beats_doubled"] else "the ledgers are right"
+    return f"{row['fault']:13} outage {row['outage_s']:6.2f} s, database {row['database_outage_s']:6.2f} s, back {row['back_s']:5.2f} s, {row['acknowledged']:5} writes, {verdict}"
+
+
+def lap(lab, names, results, until):
+    """Every fault once; whether the time is over."""
+    lab.up()
+    lab.wait_until_whole()
+    try:
+        ledgers = trial.Ledgers(lab)
+        for name in random.sample(names, len(names)):
+            if time.monotonic() > until:
+                break
+            one_trial(lab, ledgers, name, results)
+        for problem in ledgers.lasting_problems():
+            append(results, {"fault": "lap", "problems": 1, "shown": [repr(problem)[:400]], "lost": int(trial.is_lost(problem)), "doubled": int(trial.is_doubled(problem))})
+            print(f"LATER {problem}", flush=True)
+    finally:
+        lab.down()
+
+
+def one_trial(lab, ledgers, name, results):
+    try:
+        row = trial.run(lab, ledgers, name, f"{time.time():.0f}")
+    except Impossible as reason:
+        print(f"{name:13} left out: {reason}", flush=True)
+        return
+    except Exception as error:  # whatever the machine, a server or a fault says: the campaign goes on with a new cluster
+        append(results, {"fault": name, "broken": f"{type(error).__name__}: {error}"[:1000]})
+        print(f"{name:13} BROKEN {error}", flush=True)
+        raise
+    append(results, row)
+    print(told(row), flush=True)
+
+
+def soak(folder, options, hours, names, results):
+    """A lap in which a trial does not come to its end is given up, and counts as one that is broken."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + hours * 3600
+    while time.monotonic() < until:
+        special = set(names) & set(SPECIAL)
+        lab = Lab(folder, options | {"clocks": libfaketime() if special else None})
+        try:
+            lap(lab, names, results, until)
+        except Exception as error:
+            print(f"a lap was given up: {error}", flush=True)
+        table.write(results)
+    return table.write(results)

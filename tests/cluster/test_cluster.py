@@ -1,0 +1,48 @@
+"""The cluster of bin/cluster: a failover of each kind that is quick, with the ledgers right, and nothing left in the end."""
+
+import os
+
+import pytest
+
+import trial
+
+
+@pytest.fixture(scope="module")
+def ledgers(lab):
+    return trial.Ledgers(lab)
+
+
+def test_it_is_whole(lab):
+    lab.wait_until_whole()
+    roles = sorted(member["role"] for member in lab.members().values())
+    assert roles == ["leader", "replica", "sync_standby"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "switchover", "kill-primary", "etcd-loss", "kill-host"])
+def test_the_ledgers_are_right_after(lab, ledgers, name, record_property):
+    row = trial.run(lab, ledgers, name, name)
+    record_property(f"{name}", f"outage {row['outage_s']} s, of the database {row['database_outage_s']} s, {row['acknowledged']} writes, {row['reads']} reads")
+    assert (row["shown"], row["beats_doubled"]) == ([], 0)
+    assert (row["from"] != row["to"]) == (name in ("switchover", "kill-primary"))
+
+
+def test_what_was_written_before_a_failover_is_there_after_all_of_them(ledgers):
+    assert ledgers.lasting_problems() == []
+
+
+def test_nothing_is_left(lab):
+    """Not of a whole cluster, whose rooms are found by their process ids only."""
+    rooms = [room.pid for room in lab.rooms]
+    inside = [pid for room in lab.rooms for pid in room.pids()]
+    assert all(rooms) and len(inside) > 20
+    lab.down()
+    assert [pid for pid in (*rooms, *inside) if os.path.exists(f"/proc/{pid}/exe") and is_running(pid)] == []
+    assert sorted(path.name for path in lab.folder.iterdir()) == ["log", "root"]
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

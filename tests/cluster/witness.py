@@ -1,0 +1,64 @@
+"""What the databases themselves do meanwhile: each node is asked to commit all the time, past the service.
+
+Every commit counts up one number. So a commit that was acknowledged and is gone, and two primaries that both acknowledge, show as a
+number that comes twice.
+"""
+
+import contextlib
+import threading
+import time
+
+PAUSE = 0.02  # s
+WARNING = "canceling wait for synchronous replication"
+
+
+class Witness:
+    def __init__(self, lab):
+        self.lab = lab
+        self.beats = []  # (monotonic time, node's name, number)
+        self.is_over = False
+        self.threads = [threading.Thread(target=self.watch, args=(node,), daemon=True) for node in lab.nodes.values()]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+    def watch(self, node):
+        while not self.is_over:
+            with contextlib.suppress(Exception):  # whatever a node in trouble says
+                with contextlib.closing(self.lab.connect(node.address, "postgres")) as connection:
+                    self.beat(node, connection)
+            time.sleep(PAUSE)
+
+    def beat(self, node, connection):
+        with connection.cursor() as cursor:
+            while not self.is_over:
+                cursor.execute("select pg_is_in_recovery()")
+                if not cursor.fetchone()[0]:
+                    cursor.execute("update beats set n = n + 1 returning n")
+                    (number,) = cursor.fetchone()
+                    if not any(WARNING in notice for notice in connection.notices):
+                        self.beats.append((time.monotonic(), node.name, number))
+                    del connection.notices[:]
+                time.sleep(PAUSE)
+
+    def times(self):
+        return sorted(beat[0] for beat in self.beats)
+
+    def doubled(self):
+        """How many numbers were acknowledged twice."""
+        numbers = [beat[2] for beat in self.beats]
+        return len(numbers) - len(set(numbers))
+
+
+def longest_gap(times, begin, end):
+    """(seconds, its beginning, its end) of the longest time without one of the events, of what begins after begin - 1 and before end."""
+    inside = [time_ for time_ in sorted(times) if begin - 1 <= time_ <= end]
+    gaps = [(after - before, before, after) for before, after in zip(inside, inside[1:]) if after >= begin]
+    return max(gaps, default=(0, begin, begin))
