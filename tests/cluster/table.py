@@ -14,7 +14,7 @@ HEAD = """\
 
 What `bin/cluster soak` has measured: three PostgreSQL 15 under Patroni 3.0 with three etcd, synchronous and strict, two hosts with nginx and
 `cruddurd`, all on one machine in network namespaces of their own (doc/scaling.md). Beside each fault three writers make every kind of
-write at both hosts, and read again from the other host what was acknowledged. Afterwards their ledgers are compared with the database.
+write at both hosts, and read again from the other host what was acknowledged; a read that misses it is stale. Afterwards their ledgers are compared with the database.
 
 The outage is the longest time between two acknowledged writes of any of the three. *Database* is the same of commits that are sent to the
 nodes directly; *back* is how much later than the database the service acknowledges again, which is to be {bound} ms at most. *Before* are
@@ -43,6 +43,10 @@ def pair(rows, key):
     return f"{percentile(values, 0.5):.2f} / {percentile(values, 0.99):.2f}"
 
 
+def label(row):
+    return row["fault"] + (", PgBouncer" if row["options"].get("pgbouncer") else "")
+
+
 def line(fault, rows):
     known, moved = KNOWN.get(fault), [row for row in rows if has_moved(row)]
     sums = [sum(row[key] for row in rows) for key in ("acknowledged", "failed", "reads", "stale", "lost", "doubled", "beats_doubled")]
@@ -54,8 +58,8 @@ def text(rows):
     trials = [row for row in rows if "outage_s" in row]
     columns = ("fault", "trials", "outage p50 / p99", "database", "back", "before", "acknowledged", "sent again", "reads", "stale", "lost", "doubled", "witness doubled")
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for fault in sorted({row["fault"] for row in trials}):
-        lines.append(line(fault, [row for row in trials if row["fault"] == fault]))
+    for fault in sorted({label(row) for row in trials}):
+        lines.append(line(fault, [row for row in trials if label(row) == fault]))
     moved = [row for row in trials if has_moved(row)]
     late = [row for row in moved if row["back_s"] > BACK_BOUND]
     later = [row for row in rows if row["fault"] == "lap"]
