@@ -11,7 +11,7 @@ load helpers/common
     grep -qE "^  $name +[A-Zn].*\.\$" <<<"$output"
   done < <(sed -n 's/^@fault("\([a-z-]*\)".*/\1/p' "$BIN/../tests/cluster/faults.py")
   diff <(sed -nE 's/^ +(--[a-z-]+).*/\1/p' <<<"$output" | sort -u) \
-    <(printf '%s\n' --help && sed -nE 's/^\.(It|Op|Cm [a-z]+) Fl (-[a-z-]+).*/-\2/p; s/^\.Cm soak Fl (-[a-z]+).*/-\1/p' "$BIN/../man/cluster.8" | sort -u)
+    <({ echo --help && sed -nE 's/^\.(It|Op|Cm soak) Fl (-[a-z-]+).*/-\2/p' "$BIN/../man/cluster.8"; } | sort -u)
 }
 
 @test "misuse is status 2 and starts nothing" {

@@ -13,6 +13,7 @@ from waiting import eventually
 SEEN = 20  # s, for what a fault does at once to be seen
 ELECTED = 90  # s, for another leader
 FREEZE_MORE = 3  # s, for which a frozen primary has a successor when it thaws
+COMES_BACK = 20  # s, for a node whose disk was full, before it is made anew
 STEP_S = 3600
 SLOW = (("netem", "delay", "100ms", "20ms", "loss", "1%"), ("tbf", "rate", "2mbit", "burst", "16kbit", "latency", "400ms"))
 
@@ -218,6 +219,17 @@ def disk_full(lab):
         yield f"{old.free_bytes()} bytes free on {old.name}"
     finally:
         old.empty_disk()
+        take_back(lab, old)
+
+
+def take_back(lab, node):
+    """Has Patroni copy the primary anew where it cannot start the node again, as an operator would: pg_rewind had no room when it was due."""
+    end = time.monotonic() + COMES_BACK
+    while lab.members().get(node.name, {}).get("state") not in ("running", "streaming"):
+        if time.monotonic() > end:
+            node.patroni("/reinitialize", {"force": True})
+            return
+        time.sleep(0.5)
 
 
 def lab_wal(lab, node):
