@@ -1246,10 +1246,11 @@ begin
 end
 $$;
 
--- A page of an activity's replies as activities/show.sql answers it, and the key of the next page: null when there is none. The executor starts
--- every step of a plan, also those that are never run, so an activity without replies (replies_count is 0) needs no plan at all.
+-- A page of an activity's replies as activities/show.sql answers it, and the key of the next page: null when there is none. The
+-- executor starts every step of a plan, also those that are never run, so for an activity without replies the plan of a page is not
+-- started.
 create function replies_page(
-    parent uuid, replies_count integer, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
     viewer uuid, is_asked boolean, has_hidden boolean
 ) returns table (list json, next_key text)
     language plpgsql
@@ -1257,7 +1258,7 @@ create function replies_page(
     rows 1
 as $$
 begin
-    if replies_count = 0 then
+    if not exists (select from public.activities where reply_to_activity_uuid = parent) then
         list := '[]';
         return next;
         return;
@@ -1597,7 +1598,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
-    replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean),
+    replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean),
     shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
@@ -3277,7 +3278,7 @@ insert into applied_migrations (number, name, checksum) values
     (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
-    (28, 'common_case', 'b77dbd87c9e95895cdf7d7bedff1010b0f32250df73c05d710b6e58553bd7c20');
+    (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3379,7 +3380,7 @@ begin
             marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
-            replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean), shown_activity(uuid, text, uuid, boolean),
+            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean), shown_activity(uuid, text, uuid, boolean),
             ancestors(uuid, uuid, boolean), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),

@@ -26,5 +26,5 @@ select
 from public.viewer(%(sub)s, %(viewer)s) viewer
 cross join lateral public.shown_activity(%(uuid)s::uuid, %(handle)s::text, viewer.uuid, viewer.is_asked) shown
 cross join lateral public.replies_page(
-    shown.uuid, shown.replies_count, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.is_asked, viewer.has_hidden
+    shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.is_asked, viewer.has_hidden
 ) page

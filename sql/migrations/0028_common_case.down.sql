@@ -153,4 +153,4 @@ begin
 end
 $$;
 
-drop function replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean);
+drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean);

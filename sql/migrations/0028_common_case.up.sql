@@ -1,6 +1,6 @@
 -- What most writes and pages need costs less. The words and tags of an ASCII text are found without the classes of characters of all scripts.
--- Whether an author has made too many activities within the hour is one scan, as is the search for a double click. The page of an activity
--- without replies needs no plan.
+-- Whether an author has made too many activities within the hour is one scan, as is the search for a double click. For an activity
+-- without replies the plan of a page of them is not started.
 create or replace function text_words(folded text) returns text[]
     language plpgsql
     immutable
@@ -194,7 +194,7 @@ end
 $$;
 
 create function replies_page(
-    parent uuid, replies_count integer, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
     viewer uuid, is_asked boolean, has_hidden boolean
 ) returns table (list json, next_key text)
     language plpgsql
@@ -202,7 +202,7 @@ create function replies_page(
     rows 1
 as $$
 begin
-    if replies_count = 0 then
+    if not exists (select from public.activities where reply_to_activity_uuid = parent) then
         list := '[]';
         return next;
         return;
@@ -219,12 +219,12 @@ begin
 end
 $$;
 
-revoke all on function replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean) from public;
+revoke all on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) from public;
 
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
-        grant execute on function replies_page(uuid, integer, boolean, bigint, uuid, integer, uuid, boolean, boolean) to cruddur_app;
+        grant execute on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) to cruddur_app;
     end if;
 end
 $$;

@@ -60,6 +60,9 @@ has_ended() {
 
 # exec_server PROGRAM ARGUMENT…: becomes one of PostgreSQL's programs, which refuse to be run by root. The array before_server may have a
 # command that runs it elsewhere, such as nsenter's, and server_environment variables (NAME=VALUE).
+before_server=()
+server_environment=()
+
 exec_server() {
   cd /
   if [[ $EUID == 0 ]]; then
