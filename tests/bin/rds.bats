@@ -15,7 +15,7 @@ setup_file() {
 
 teardown_file() {
   kill "$(<"$RDS/pid")"
-  [[ ! -e $BATS_FILE_TMPDIR/cluster ]] || CLUSTER=$(<"$BATS_FILE_TMPDIR/cluster") cluster_stop
+  [[ ! -e $BATS_FILE_TMPDIR/cluster ]] || CLUSTER=$(head -n 1 "$BATS_FILE_TMPDIR/cluster") cluster_stop
 }
 
 setup() {
@@ -161,6 +161,8 @@ refused() {
   run -2 "$BIN/rds-connect" --user ada
   run -2 "$BIN/rds-connect" --iam --url-file x
   run -2 "$BIN/rds-connect" --url-file x -- -c 'select 1'
+  for port in 0 65536 123456 x 05; do run -2 "$BIN/rds-connect" --tunnel "$port" --dry-run; done
+  for port in 1 65535; do run -0 "$BIN/rds-connect" --tunnel "$port" --dry-run; done
   run -2 "$BIN/rds-stop" --yes-stop
 }
 
@@ -243,11 +245,16 @@ esac"
   [[ -e $BATS_TEST_TMPDIR/stopped ]]
 }
 
-# database: PostgreSQL with TLS, whose user cruddurroot has the password in PASSWORD; its certificate is in CA.
+# database: PostgreSQL with TLS, the same for all tests. Its administrator is cruddurroot, with the password in PASSWORD, and no
+# superuser, as on RDS. Its certificate is in CA.
 database() {
   CA=$BATS_FILE_TMPDIR/ca.crt
+  if [[ -e $CA ]]; then
+    { read -r CLUSTER && read -r PORT && IFS= read -r PASSWORD; } <"$BATS_FILE_TMPDIR/cluster"
+    return
+  fi
   cluster_start
-  echo "$CLUSTER" >"$BATS_FILE_TMPDIR/cluster"
+  printf '%s\n' "$CLUSTER" "$PORT" "$PASSWORD" >"$BATS_FILE_TMPDIR/cluster"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$CLUSTER/data/server.key" -subj /CN=localhost -days 2 \
     -addext subjectAltName=DNS:localhost -out "$CA" 2>/dev/null
   cp "$CA" "$CLUSTER/data/server.crt"
@@ -255,7 +262,7 @@ database() {
   [[ $EUID != 0 ]] || chown postgres "$CLUSTER/data/"server.{key,crt}
   sql postgres "alter system set ssl = on"
   sql postgres "select pg_reload_conf()"
-  sql postgres "create role cruddurroot login superuser password \$\$$PASSWORD\$\$"
+  sql postgres "create role cruddurroot login createdb createrole password \$\$$PASSWORD\$\$"
 }
 
 @test "rds-connect verifies the server, takes the password from Secrets Manager, and gives db-* scripts a URL" {
@@ -282,8 +289,10 @@ database() {
 @test "rds-connect --iam: a token for the instance's region and the login, in psql's environment only" {
   fake_aws available cruddur.c9.eu-west-1.rds.amazonaws.com 5433 development
   program psql "printf '%s\\n' \"\$@\" >'$BATS_TEST_TMPDIR/arguments'; echo \"\$PGPASSWORD\" >'$BATS_TEST_TMPDIR/password'"
-  RDS_CA_FILE=/dev/null run -0 "$BIN/rds-connect" --iam --user "o'ada" --database cruddur
+  RDS_CA_FILE=/dev/null run -0 "$BIN/rds-connect" --iam --user "o'ada" --database cruddur --tunnel 5544
   [[ $(<"$BATS_TEST_TMPDIR/password") == 'cruddur.c9.eu-west-1.rds.amazonaws.com:5433/?Action=connect&DBUser=o%27ada'*'%2Feu-west-1%2Frds-db%2F'*Signature=* ]]
+  grep -F 'host=cruddur.c9.eu-west-1.rds.amazonaws.com port=5544 ' "$BATS_TEST_TMPDIR/arguments"
+  grep -F ' hostaddr=127.0.0.1' "$BATS_TEST_TMPDIR/arguments"
   grep -F "user='o\\'ada' dbname='cruddur' sslmode=verify-full" "$BATS_TEST_TMPDIR/arguments"
   run ! grep Signature "$BATS_TEST_TMPDIR/arguments"
   RDS_CA_FILE=/dev/null run -1 "$BIN/rds-connect"
@@ -309,4 +318,28 @@ database() {
   rm "$state"
   run -1 "$BIN/rds-start" --wait
   [[ $output == *'is incompatible-parameters: see its events'* ]]
+}
+
+# The blocks of doc/aws.md, with an aws that has the instance which is asked for, in a folder that has bin/ as the checkout has.
+@test "the commands of doc/aws.md: from an instance to tables, by an administrator without superuser rights" {
+  local page=$BIN/../doc/aws.md
+  database
+  printf '{"username": "cruddurroot", "password": "%s"}' "${PASSWORD//\\/\\\\}" >"$BATS_TEST_TMPDIR/secret"
+  fake_aws available localhost "$PORT" development
+  mv "$BATS_TEST_TMPDIR/path/aws" "$BATS_TEST_TMPDIR/path/asked"
+  program aws "case \$* in
+*create-db*) echo creating ;;
+*start-db*) echo starting ;;
+*get-secret*) cat '$BATS_TEST_TMPDIR/secret' ;;
+*) asked \"\$@\" | sed 's/None/arn:aws:secretsmanager:x/' ;;
+esac"
+  cd "$BATS_TEST_TMPDIR"
+  ln -s "$BIN" bin
+  awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "$page" >commands
+  grep -q rds-create commands
+  RDS_CA_FILE=$CA PROD_RDS_INSTANCE=cruddur-prod run -0 bash -euo pipefail commands
+  [[ $output == *"'--no-publicly-accessible'"*'endpoint     localhost:'*andrewbrown* ]]
+  [[ $(stat -c %a secrets/admin-url secrets/owner-url secrets/cruddur-url secrets/cruddur_hook-url | sort -u) == 600 ]]
+  CONNECTION_URL_FILE=secrets/cruddur-url run -0 bin/db-connect -- -Atc 'select current_user, ssl from pg_stat_ssl where pid = pg_backend_pid()'
+  [[ $output == *'cruddur|t'* ]]
 }

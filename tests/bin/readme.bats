@@ -12,8 +12,8 @@ setup_file() {
 teardown_file() { remove_room; }
 
 PAGES=(README.md doc/by-hand.md doc/database.md doc/api.md doc/user-pool.md doc/production.md)
-# These are tried by frontends.bats, tests/http/test_roles.py and tests/http/test_plans.py.
-OTHERS=(doc/frontends.md doc/security.md doc/sql.md)
+# These are tried by rds.bats, frontends.bats, tests/http/test_roles.py and tests/http/test_plans.py.
+OTHERS=(doc/aws.md doc/frontends.md doc/security.md doc/sql.md)
 
 @test "no page has a command that no test runs" {
   cd "$CLONE"

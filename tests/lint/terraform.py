@@ -101,7 +101,8 @@ class Module:
                 for name in inner.arguments.keys() - meta_blocks[kind]:
                     self.error(file, inner.line, f"{kind}: no argument {name}")
             elif not known["blocks"].get(kind):
-                self.error(file, inner.line, f"{block.kind} {' '.join(block.labels)}: no block {kind}, or one that is not in the list of arguments")
+                where = f"{block.kind} {' '.join(block.labels)}"
+                self.error(file, inner.line, f"{where}: no block {kind}, or one that is not in the list of arguments")
             else:
                 content = next((at for at in inner.blocks if at.kind == "content"), None) if inner.kind == "dynamic" else inner
                 self.arguments(file, content, known["blocks"][kind], set(), {})
@@ -185,7 +186,8 @@ class Module:
 
     def unused(self):
         used = {".".join(path[:2]) for _, _, refers in self.definitions.values() for path, _ in refers}
-        used |= {".".join(path[:2]) for body in self.files.values() for block in body.blocks if block.kind == "provider" for path, _ in references(block)}
+        providers = [block for body in self.files.values() for block in body.blocks if block.kind == "provider"]
+        used |= {".".join(path[:2]) for block in providers for path, _ in references(block)}
         for name, (file, line, _) in self.definitions.items():
             if name.startswith(("var.", "local.")) and name not in used:
                 self.error(file, line, f"{name} is not used")
