@@ -184,6 +184,18 @@ part_is_there() { [[ -n $(find . -name '.backup*' -size +0) ]]; }
   [[ $output == *'pg_restore is of version 14 and the backup by pg_dump '* ]]
 }
 
+@test "a pg_restore that is newer than the server" {
+  mkdir stub
+  # shellcheck disable=SC2016 # for the stub
+  printf '#!/bin/sh\n[ "$1" != --version ] || exec "%s/pg_restore" "$@"\n"%s/pg_restore" "$@" | sed "0,/^SET /s//SET transaction_timeout = 0;\\n&/"\n' \
+    "$PROGRAMS" "$PROGRAMS" >stub/pg_restore
+  chmod +x stub/pg_restore
+  PATH=$PWD/stub:$PATH pg_restore --file=- "$CLUSTER/whole.dump" | grep -q '^SET transaction_timeout = 0;$'
+  make_fresh
+  PATH=$PWD/stub:$PATH run -0 "$BIN/db-restore" "$CLUSTER/whole.dump"
+  diff <(sums whole) <(sums fresh)
+}
+
 @test "a damaged file, a wrong checksum, and one that is missing or of something else: nothing is restored" {
   make_fresh
   copy_backup
