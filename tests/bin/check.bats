@@ -242,7 +242,7 @@ NPM
   done
   printf 'import os\n\n\ndef test_bin(record_property):\n    record_property("bin", " ".join(sorted(os.listdir(os.environ["PGBIN"]))))\n' \
     >"$TREE/tests/http/test_small.py"
-  printf '# cluster_start\n@test "a good one" {\n  [[ -d $PGBIN && -d $CHECK_SHARED ]]\n}\n' >"$TREE/tests/bin/small.bats"
+  printf '# cluster%s\n@test "a good one" {\n  [[ -d $PGBIN && -d $CHECK_SHARED ]]\n}\n' _start >"$TREE/tests/bin/small.bats"
   PATH=$TREE/stub:$PATH CHECK_CLIENTS=$clients run -0 check postgresql
   for version in 15 16; do
     [[ $output == *"bin: pg_dump postgres psql"*"postgresql-$version 3 passed, 0 failed, 0 skipped"* ]]
