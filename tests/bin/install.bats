@@ -103,6 +103,13 @@ EXPOSURE_MAX=1.5 # of systemd-analyze's 10
   done
 }
 
+@test "the unit of the service lets the workers restrict themselves: the system calls of --sandbox are in no group of systemd's" {
+  local call
+  for call in seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self; do
+    grep -qE "^SystemCallFilter=([^~].* )?$call( |\$)" "$ROOM/own/lib/systemd/system/cruddurd.service"
+  done
+}
+
 # The site needs the administrator's names, a certificate and a socket; the ports are the shipped ones, in a network of its own.
 write_site() {
   mkdir -p "$ROOM/site/log" "$ROOM/site/www"
