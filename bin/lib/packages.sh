@@ -13,7 +13,7 @@ declare -rA PACKAGES=(
   [containers]='buildah crun debootstrap docker-compose'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [bench]='python3 wrk'
-  [cluster]='etcd-client etcd-server iproute2 libfaketime nftables patroni pgbouncer python3 python3-cryptography python3-etcd
+  [cluster]='etcd-client etcd-server iproute2 libfaketime nftables patroni python3 python3-cryptography python3-etcd
     python3-psycopg2 util-linux'
   # Those that bin/bench compares with; where one cannot be had, its row says so.
   [bench_blocking]='git'

@@ -27,7 +27,7 @@ def up(arguments):
     clocks = libfaketime() if arguments.clocks else None
     if arguments.clocks and clocks is None:
         return fail("--clocks takes libfaketime")
-    lab = Lab(arguments.dir, {"pgbouncer": arguments.pgbouncer, "clocks": clocks})
+    lab = Lab(arguments.dir, {"clocks": clocks})
     lab.up()
     print(description(lab))
     return 0
@@ -104,7 +104,7 @@ def soak(arguments):
         names = soaking.names_of(arguments.faults)
     except ValueError as error:
         return fail(str(error), 2)
-    print(soaking.soak(arguments.dir, {"pgbouncer": arguments.pgbouncer}, arguments.hours, names, arguments.results))
+    print(soaking.soak(arguments.dir, arguments.hours, names, arguments.results))
     rows = table.rows_of(arguments.results)
     return 1 if any(row.get("problems") or row.get("beats_doubled") or "broken" in row for row in rows) else 0
 
@@ -129,7 +129,6 @@ def parse():
     parser.add_argument("--dir", type=folder_of, required=True)
     commands = parser.add_subparsers(dest="action", required=True)
     command = commands.add_parser("up")
-    command.add_argument("--pgbouncer", action="store_true")
     command.add_argument("--clocks", action="store_true")
     commands.add_parser("down")
     commands.add_parser("status")
@@ -142,7 +141,6 @@ def parse():
     command.add_argument("--hours", type=float, required=True)
     command.add_argument("--faults")
     command.add_argument("--results", type=folder_of, required=True)
-    command.add_argument("--pgbouncer", action="store_true")
     command = commands.add_parser("run")
     command.add_argument("room")
     command.add_argument("command", nargs="+")

@@ -28,7 +28,7 @@ def lab():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cruddur-ha.", dir="/tmp"))
     folder.chmod(0o755)
     (folder / "root").symlink_to(pathlib.Path(os.environ["CHECK_BUILD"]) / "root")
-    lab = Lab(folder, {"pgbouncer": False, "clocks": libfaketime()})
+    lab = Lab(folder, {"clocks": libfaketime()})
     try:
         lab.up()
         yield lab

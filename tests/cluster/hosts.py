@@ -13,12 +13,11 @@ PORT = 8080  # nginx's
 class Host(Room):
     USER = "www-data"
 
-    def __init__(self, folder, name, address, web_address, options):
+    def __init__(self, folder, name, address, web_address):
         """address is its own among the databases, web_address where it serves."""
         super().__init__(folder, name)
         self.address = address
         self.web_address = web_address
-        self.options = options
         self.place = folder / name
         self.installed = folder / "root/usr/local"
 
@@ -32,7 +31,7 @@ class Host(Room):
             shutil.copy(TOP / "nginx" / name, self.place / "nginx")
         (self.place / "nginx/nginx.conf").write_text(fill("nginx.conf.in", {"SOCKET": socket, "ADDRESS": self.web_address}))
         write(self.place / "connection-url", url, self.USER)
-        values = {"URL_FILE": self.place / "connection-url", "SOCKET": socket, "WORKERS": WORKERS, "PREPARE": 0 if self.options.get("pgbouncer") else 1}
+        values = {"URL_FILE": self.place / "connection-url", "SOCKET": socket, "WORKERS": WORKERS}
         write(self.place / "cruddur.conf", fill("cruddur.conf.in", values) + self.further_settings(keys), self.USER)
 
     def further_settings(self, keys):

@@ -39,13 +39,13 @@ def libfaketime():
 
 class Lab:
     def __init__(self, folder, options=None):
-        """options: pgbouncer, clocks (the path of libfaketime); those of a cluster that is there come from its file."""
+        """options: clocks, the path of libfaketime; those of a cluster that is there come from its file."""
         self.folder = folder
         self.file = folder / "lab.json"
         self.options = options if options is not None else json.loads(self.file.read_text())
         self.hub = Hub(folder, "hub")
         self.nodes = {name: Node(folder, name, f"{NETWORK}.{number}", self.options) for name, number in NODES.items()}
-        self.hosts = {name: Host(folder, name, f"{NETWORK}.{number}", f"{WEB}.{number}", self.options) for name, number in HOSTS.items()}
+        self.hosts = {name: Host(folder, name, f"{NETWORK}.{number}", f"{WEB}.{number}") for name, number in HOSTS.items()}
         self.keys = Keys(folder)
 
     @property
@@ -101,11 +101,10 @@ class Lab:
         eventually(lambda: all(node.etcd_is_healthy() for node in self.nodes.values()), READY, "etcd")
         for node in self.nodes.values():
             node.start_patroni()
-            node.start_pgbouncer()
         eventually(lambda: not self.faults_of_databases(), READY, "a cluster of three")
 
     def start_hosts(self):
-        url = self.url("cruddur", port=6432 if self.options.get("pgbouncer") else None)
+        url = self.url("cruddur")
         self.keys.make()
         for host in self.hosts.values():
             host.make(url, self.keys)
@@ -122,8 +121,8 @@ class Lab:
     def passwords(self):
         return {path.name: path.read_text() for path in (self.folder / "secrets").iterdir()}
 
-    def url(self, user, database="cruddur", port=None):
-        hosts = ",".join(f"{node.address}:{port}" if port else node.address for node in self.nodes.values())
+    def url(self, user, database="cruddur"):
+        hosts = ",".join(node.address for node in self.nodes.values())
         text = fill("connection-url.in", {"USER": user, "PASSWORD": self.passwords()[user], "HOSTS": hosts})
         return text.strip().replace("/cruddur?", f"/{database}?")
 

@@ -73,9 +73,6 @@ class Node(Room):
         write(self.place / "patroni.yml", fill("patroni.yml.in", values), self.USER)
         members = ",".join(f"{name}=http://{address}:2380" for name, address in names.items())
         write(self.place / "etcd.conf", fill("etcd.conf.in", values | {"FOLDER": self.place / "etcd/member.etcd", "MEMBERS": members}), self.USER)
-        if self.options.get("pgbouncer"):
-            write(self.place / "pgbouncer.ini", fill("pgbouncer.ini.in", values), self.USER)
-            write(self.place / "userlist.txt", f'"cruddur" "{passwords["cruddur"]}"\n', self.USER)
 
     def programs(self):
         """The folder with PostgreSQL's programs. For clocks that can be set, postgres is started through libfaketime."""
@@ -107,13 +104,9 @@ class Node(Room):
     def start_patroni(self):
         self.start("patroni", self.USER, ["patroni", self.place / "patroni.yml"], self.place)
 
-    def start_pgbouncer(self):
-        if self.options.get("pgbouncer"):
-            self.start("pgbouncer", self.USER, ["pgbouncer", "--quiet", self.place / "pgbouncer.ini"], self.place)
-
     def start_all(self):
         """What does not run."""
-        for name, start in (("etcd", self.start_etcd), ("patroni", self.start_patroni), ("pgbouncer", self.start_pgbouncer)):
+        for name, start in (("etcd", self.start_etcd), ("patroni", self.start_patroni)):
             if not self.pids(name):
                 start()
 

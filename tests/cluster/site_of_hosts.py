@@ -54,6 +54,10 @@ class Connection(http.client.HTTPConnection):
             self.close()
 
 
+class Abandoned(Exception):
+    """The trial is over before its writes were acknowledged."""
+
+
 class Site:
     """ask_as(handle, …) as the tests' services have it. Each thread goes round the hosts by itself."""
 
@@ -62,6 +66,7 @@ class Site:
         self.key = lab.keys.load()
         self.attempts = []  # of writes
         self.own = threading.local()
+        self.is_abandoned = False
 
     def next_host(self):
         if not hasattr(self.own, "turns"):
@@ -73,6 +78,8 @@ class Site:
 
     def ask_as(self, handle, method, target, document=None, headers=None, host=None):
         """host: the one to ask, instead of the next one. The one that answered is host_of()'s."""
+        if self.is_abandoned:
+            raise Abandoned
         self.own.host = host or self.next_host()
         identity = bearer(self.token(handle)) if handle else {}
         body = None if document is None else json.dumps(document).encode()

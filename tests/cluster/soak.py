@@ -67,13 +67,13 @@ def one_trial(lab, ledgers, name, results):
     print(told(row), flush=True)
 
 
-def soak(folder, options, hours, names, results):
+def soak(folder, hours, names, results):
     """A lap in which a trial does not come to its end is given up, and counts as one that is broken."""
     results.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + hours * 3600
     while time.monotonic() < until:
         special = set(names) & set(SPECIAL)
-        lab = Lab(folder, options | {"clocks": libfaketime() if special else None})
+        lab = Lab(folder, {"clocks": libfaketime() if special else None})
         try:
             lap(lab, names, results, until)
         except Exception as error:

@@ -43,10 +43,6 @@ def pair(rows, key):
     return f"{percentile(values, 0.5):.2f} / {percentile(values, 0.99):.2f}"
 
 
-def label(row):
-    return row["fault"] + (", PgBouncer" if row["options"].get("pgbouncer") else "")
-
-
 def line(fault, rows):
     known, moved = KNOWN.get(fault), [row for row in rows if has_moved(row)]
     sums = [sum(row[key] for row in rows) for key in ("acknowledged", "failed", "reads", "stale", "lost", "doubled", "beats_doubled")]
@@ -58,8 +54,8 @@ def text(rows):
     trials = [row for row in rows if "outage_s" in row]
     columns = ("fault", "trials", "outage p50 / p99", "database", "back", "before", "acknowledged", "sent again", "reads", "stale", "lost", "doubled", "witness doubled")
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for fault in sorted({label(row) for row in trials}):
-        lines.append(line(fault, [row for row in trials if label(row) == fault]))
+    for fault in sorted({row["fault"] for row in trials}):
+        lines.append(line(fault, [row for row in trials if row["fault"] == fault]))
     moved = [row for row in trials if has_moved(row)]
     late = [row for row in moved if row["back_s"] > BACK_BOUND]
     later = [row for row in rows if row["fault"] == "lap"]

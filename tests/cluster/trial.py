@@ -89,13 +89,17 @@ def run(lab, ledgers, name, seed):
         for writer in writers:
             writer.wait_for_more(WRITES)
         begun = time.monotonic()
-        with fault.apply(lab) as seen:
-            hold(lab, fault, old, site, begun)
-            healed = time.monotonic()
-        whole = lab.wait_until_whole()
-        for writer in writers:
-            writer.wait_for_more(WRITES)
-        time.sleep(SETTLED)
+        try:
+            with fault.apply(lab) as seen:
+                hold(lab, fault, old, site, begun)
+                healed = time.monotonic()
+            whole = lab.wait_until_whole()
+            for writer in writers:
+                writer.wait_for_more(WRITES)
+            time.sleep(SETTLED)
+        except BaseException:
+            site.is_abandoned = True  # else the writers go on until all is acknowledged
+            raise
         ended = time.monotonic()
     problems = ledgers.problems(writers)
     return row(lab, fault, seen, writers, witness, problems, begun, ended) | {
