@@ -13,8 +13,9 @@ HEAD = """\
 # Failovers under load
 
 What `bin/cluster soak` has measured: three PostgreSQL 15 under Patroni 3.0 with three etcd, synchronous and strict, two hosts with nginx and
-`cruddurd`, all on one machine in network namespaces of their own (doc/scaling.md). Beside each fault three writers make every kind of
-write at both hosts, and read again from the other host what was acknowledged; a read that misses it is stale. Afterwards their ledgers are compared with the database.
+`cruddurd`, all on one machine in network namespaces of their own ([infra/ha](../../infra/ha/README.md)). Beside each fault three writers make every kind of
+write at both hosts, and read again from the other host what was acknowledged; a read that misses it is stale. Afterwards their ledgers
+are compared with the database.
 
 The outage is the longest time between two acknowledged writes of any of the three. *Database* is the same of commits that are sent to the
 nodes directly; *back* is how much later than the database the service acknowledges again, which is to be {bound} ms at most. *Before* are
