@@ -12,6 +12,15 @@ setup() {
   export CONNECTION_URL=postgresql://u@127.0.0.1:1/x PROD_CONNECTION_URL=postgresql://u@127.0.0.1:1/y
 }
 
+@test "the program, the package, the description of the API and the list of changes have one version" {
+  local top=$BIN/.. version
+  version=$(sed -n 's/^AC_INIT(\[cruddur\], \[\(.*\)\])$/\1/p' "$top/configure.ac")
+  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+  [[ $(head -n 1 "$top/debian/changelog") == "cruddur ($version) "* ]]
+  [[ $(sed -n 's/^  version: //p' "$top/doc/openapi.yaml") == "$version" ]]
+  [[ $(sed -n 's/^## //p' "$top/CHANGELOG.md" | head -n 1) == "$version" ]]
+}
+
 @test "every script is executable and finds bash by way of env" {
   for script in $EVERY_SCRIPT; do
     [[ -x $BIN/$script ]]
