@@ -44,7 +44,7 @@ class Front:
         raise AssertionError((self.prefix / "log/start.log").read_text())
 
     def configuration(self, port):
-        return (TOP / "nginx/quickstart.conf.in").read_text().replace("@PORT@", str(port))
+        return (TOP / "nginx/quickstart.conf.in").read_text().replace("@PORT@", str(port)).replace("@HOST@", "")
 
     def command(self):
         # As root its workers would run as somebody who may not connect to the pool's socket.

@@ -315,7 +315,7 @@ def test_check_names_every_template_that_does_not_fit(database):
     database.sql("alter table activities rename column user_uuid to author_uuid")
     failed = check(database)
     assert failed.returncode == 1
-    for name in ("home", "show", "create"):
+    for name in ("home", "since", "search", "create", "delete", "reply", "keep", "trends"):
         assert re.search(rf"activities/{name}\.sql:\d+: .*user_uuid", failed.stderr)
 
 
