@@ -285,8 +285,8 @@ class Stages:
 
     def package(self):
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
-        tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian")
-        return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, seconds=300)]
+        tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian", "nsenter", "psql")
+        return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, modules=("jsonschema", "psycopg2", "pytest"), seconds=900)]
 
     def containers(self):
         command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/containers/containers.bats"]

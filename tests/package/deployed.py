@@ -1,0 +1,114 @@
+"""A service that was set up by doc/production.md, asked over TLS through its nginx. follow.sh has made it.
+
+PLACE in the environment is the folder of its Debian, INIT the process id of that one's systemd. The tests run in its network, where
+every address of the loopback interface reaches nginx; and nginx limits each address by itself, so each request has another one."""
+
+import itertools
+import os
+import pathlib
+import ssl
+import subprocess
+import threading
+
+import psycopg2
+
+from client import Connection
+from cluster import FEED_BOUND, Database
+from issuer import TokenService, key_set, service_key
+from places import SQL, clean_environment, postgres_program
+from waiting import eventually
+
+PLACE = pathlib.Path(os.environ["PLACE"])
+INIT = os.environ["INIT"]
+NAME, PORT = "cruddur.example", 443
+ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_example"
+OWN = "127.0.0.1"  # the address that may ask for /metrics
+
+
+def addresses():
+    """Of the loopback interface, for ever; never OWN."""
+    return (f"127.1.{number // 250 % 250}.{number % 250 + 1}" for number in itertools.count())
+
+
+def inside(*command):
+    """Runs it in the Debian, as root; its output."""
+    enter = ["nsenter", "--target", INIT, "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root", "--wd"]
+    clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"]
+    return subprocess.run([*enter, *clean, *command], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8").stdout
+
+
+class TlsConnection(Connection):
+    """To the site by its name, whose certificate is verified. headers are those of all requests, unless they have their own."""
+
+    context = ssl.create_default_context(cafile=PLACE / "root/ca/ca.pem")
+
+    def __init__(self, source, headers=None):
+        super().__init__(PORT, source=source)
+        self.headers = {"Host": NAME} | (headers or {})
+        self.socket = self.context.wrap_socket(self.socket, server_hostname=NAME)
+
+    def ask(self, method, target, body=None, headers=None):
+        return super().ask(method, target, body, self.headers | (headers or {}))
+
+
+class DeployedDatabase(Database):
+    """Seen by a superuser of its own, of whom the service knows nothing."""
+
+    def __init__(self):
+        self.feed_bound = FEED_BOUND
+        self.kept = threading.local()
+        self.password = (PLACE / "root/inspector").read_text().strip()
+
+    def connect(self):
+        connection = psycopg2.connect(
+            host="db.example", hostaddr=OWN, dbname="cruddur", user="inspector", password=self.password,
+            sslmode="verify-full", sslrootcert=str(PLACE / "root/ca/ca.pem"), options="-c statement_timeout=300s",
+        )  # fmt: skip
+        connection.autocommit = True
+        return connection
+
+    def seed(self):
+        """The users and posts that the tests know."""
+        url = f"postgresql://inspector@db.example/cruddur?hostaddr={OWN}&sslmode=verify-full&sslrootcert={PLACE}/root/ca/ca.pem"
+        command = [postgres_program("psql"), "--no-psqlrc", "--quiet", "--file", str(SQL / "seed.sql"), url]
+        subprocess.run(command, env=clean_environment(PGPASSWORD=self.password), check=True)
+
+
+class DeployedService(TokenService):
+    """The service, once for all tests; nothing of it is started or stopped here."""
+
+    def __init__(self):
+        self.key = service_key()
+        self.database = DeployedDatabase()
+        self.sources = addresses()
+
+    def __enter__(self):
+        self.database.seed()
+        self.show_keys()
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def show_keys(self):
+        """As if an earlier run had fetched them: there is no way to the issuer here."""
+        file = PLACE / "var/cache/cruddur/jwks.json"
+        file.write_bytes(key_set(self.key))
+        os.chown(file, file.parent.stat().st_uid, file.parent.stat().st_gid)
+        inside("systemctl", "restart", "cruddurd")
+        eventually(lambda: self.ask_as("andrewbrown", "GET", "/api/activities/notifications").status == 200, 60, "the issuer's keys")
+
+    def token(self, handle, **claims):
+        return super().token(handle, **{"iss": ISSUER} | claims)
+
+    def connect(self, source=None, headers=None):
+        return TlsConnection(source or next(self.sources), headers)
+
+    def ask(self, method, target, body=None, headers=None):
+        with self.connect(OWN if target == "/metrics" else None) as connection:
+            return connection.ask(method, target, body, headers)
+
+    def version(self):
+        """Which program has answered last."""
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        return next(line for line in lines if line.startswith("cruddur_build_info")).split('"')[1]

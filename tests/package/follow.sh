@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# In a Debian that boot.sh has booted: `follow.sh prepare` makes a PostgreSQL with TLS whose master user is no superuser, and
+# `follow.sh follow` follows /root/production.md word by word. The package is in /root/deb. Every command of the page is run; what the
+# page says in words is done by this script.
+set -euo pipefail
+
+new_password() { od -An -N 12 -t x1 /dev/urandom | tr -d ' \n'; }
+
+# new_key FILE OPTION…: of openssl-req.
+new_key() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$@" 2>/dev/null
+}
+
+# certificate FOLDER NAME: a key and a certificate of the authority in /root/ca.
+certificate() {
+  new_key "$1/privkey.pem" -subj "/CN=$2" -out /root/ca/request
+  openssl x509 -req -in /root/ca/request -CA /root/ca/ca.pem -CAkey /root/ca/ca.key -CAcreateserial -days 2 \
+    -extfile <(echo "subjectAltName=DNS:$2") -out "$1/fullchain.pem" 2>/dev/null
+}
+
+make_certificates() {
+  mkdir -p /root/ca /etc/ssl/cruddur /etc/postgresql/tls
+  new_key /root/ca/ca.key -x509 -subj '/CN=Test authority' -days 2 -out /root/ca/ca.pem
+  certificate /etc/ssl/cruddur cruddur.example
+  certificate /etc/postgresql/tls db.example
+  chown postgres /etc/postgresql/tls/privkey.pem
+  cp /root/ca/ca.pem /etc/ssl/cruddur/db.pem
+  echo '127.0.0.1 localhost db.example cruddur.example' >/etc/hosts
+}
+
+# start_postgresql: with the master, and a superuser by which the tests look into the database.
+start_postgresql() {
+  local version folder master inspector
+  master=$(new_password) inspector=$(new_password)
+  version=$(cd /etc/postgresql && printf '%s\n' [0-9]*)
+  folder=/etc/postgresql/$version/main
+  cat >>"$folder/postgresql.conf" <<'CONF'
+ssl = on
+ssl_cert_file = '/etc/postgresql/tls/fullchain.pem'
+ssl_key_file = '/etc/postgresql/tls/privkey.pem'
+CONF
+  printf '%s\n' 'local all postgres peer' 'hostssl all all 127.0.0.1/32 scram-sha-256' >"$folder/pg_hba.conf"
+  systemctl restart "postgresql@$version-main"
+  (
+    cd / && setpriv --reuid postgres --regid postgres --init-groups psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 <<SQL
+create role master login createrole createdb password '$master';
+create role inspector login superuser password '$inspector';
+SQL
+  )
+  echo "$inspector" >/root/inspector
+  echo "postgresql://master:$master@db.example/postgres?sslmode=verify-full&sslrootcert=/etc/ssl/cruddur/db.pem" >/root/master-url
+}
+
+# write_editor: what the administrator writes into the settings. The limits of an hour are off: the tests write more.
+write_editor() {
+  cat >/usr/local/bin/editor <<'SCRIPT'
+#!/bin/sh
+cat >>"$1" <<'SETTINGS'
+FRONTEND_URL=https://cruddur.example
+BACKEND_URL=https://cruddur.example
+AWS_DEFAULT_REGION=us-east-1
+AWS_COGNITO_USER_POOL_ID=us-east-1_example
+AWS_COGNITO_USER_POOL_CLIENT_ID=client-of-the-tests
+CRUDDUR_JWKS_FILE=/var/cache/cruddur/jwks.json
+CRUDDUR_WORKERS=4
+CRUDDUR_POSTS_PER_HOUR=0
+CRUDDUR_MESSAGES_PER_HOUR=0
+CRUDDUR_REPORTS_PER_HOUR=0
+CRUDDUR_REPEAT_WINDOW=0
+SETTINGS
+SCRIPT
+  chmod 755 /usr/local/bin/editor
+}
+
+# set_hook_up: the lines of the comment in the unit, as `systemctl edit cruddurd` would write them from a terminal.
+set_hook_up() {
+  local unit
+  unit=$(systemctl show --property FragmentPath --value cruddurd.service)
+  mkdir -p /etc/systemd/system/cruddurd.service.d
+  sed -n '/^# The hook/,/CRUDDUR_HOOK/s/^#     //p' "$unit" >/etc/systemd/system/cruddurd.service.d/override.conf
+  install -m 600 /dev/null /etc/cruddur/hook-secret
+  install -m 600 /dev/null /etc/cruddur/hook-connection-url
+  echo 'a secret of the tests, long enough' >/etc/cruddur/hook-secret
+  sed "s#//cruddur:[^@]*@#//cruddur_hook:$(cat /root/cruddur/cruddur_hook)@#" /etc/cruddur/connection-url >/etc/cruddur/hook-connection-url
+  systemctl daemon-reload
+  systemctl restart cruddurd
+}
+
+set_nginx_up() {
+  cp /usr/share/cruddur/nginx/site.conf /etc/nginx/sites-available/cruddur
+  ln -s ../sites-available/cruddur /etc/nginx/sites-enabled/cruddur
+  sed -i -e 's/worker_connections 768;/worker_connections 8192;/' -e '1i worker_rlimit_nofile 16384;' /etc/nginx/nginx.conf
+  nginx -t
+  systemctl reload nginx
+  curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 --cacert /root/ca/ca.pem https://cruddur.example/readyz
+}
+
+# blocks: the page's indented commands as one script, since its reader has one shell; before each block its number. readme.bats runs
+# the fenced ones, which are of quickstart.
+#   make deb           was run before: there is no compiler here
+#   prometheus         is not installed
+#   db-doctor          warns of what a fresh server lacks, a standby for instance: 1 is a warning
+blocks() {
+  local master
+  master=$(sed 's#^.*//\(.*\)@.*$#\1#' /root/master-url)
+  awk '
+    /^    / { if (!on) printf "echo \"== block %d\"\n", ++count; on = 1; print substr($0, 5); next }
+    { on = 0 }' /root/production.md \
+    | sed -e '/^make deb$/d' -e '/^prometheus /d' \
+      -e "s/postgres:…@/$master@/" \
+      -e 's#/var/backups/cruddur/cruddur-[0-9TZ]*\.dump#/var/backups/cruddur/cruddur-*.dump#' \
+      -e '/bin\/db-doctor/s/$/ || (($? == 1))/' \
+      -e 's/^echo "== block 4"$/(set_hook_up; set_nginx_up)\n&/'
+  echo 'echo "== followed"'
+}
+
+prepare() {
+  make_certificates
+  start_postgresql
+  write_editor
+}
+
+follow() {
+  cd /root
+  blocks >/root/blocks
+  export DEBIAN_FRONTEND=noninteractive
+  export -f set_hook_up set_nginx_up
+  bash -euo pipefail /root/blocks
+}
+
+"$1"

@@ -1,0 +1,41 @@
+"""doc/openapi.yaml against the deployed service: test_openapi.py, without what needs a service of its own or one that takes a user's
+handle for a proof."""
+
+import pytest
+
+import test_openapi
+from test_openapi import (  # noqa: F401 - these are the tests
+    test_every_body_as_in_its_examples, test_every_parameter_as_in_its_example, test_head, test_limits_are_code_points, test_lists_go_on,
+    test_paths_that_are_not_there, test_successes, test_the_methods_of_a_path,
+)  # fmt: skip
+
+# Of a request without a token these come in handle mode only; else it is 401.
+HANDLE_MODE = {"user_handle_blank", "user_not_found"}
+# Those for which test_openapi.py goes past nginx.
+PAST_NGINX = {"body_truncated"}
+
+
+def is_reachable(operation, _status, code):
+    on, _ = test_openapi.SPECIAL.get((operation.id, code)) or test_openapi.RECIPES[code]
+    if (operation.id, code) == ("showMetrics", "generic_403"):  # see test_metrics_are_for_the_own_machine
+        return False
+    return on == "service" and code not in PAST_NGINX and (operation.is_signed or code not in HANDLE_MODE)
+
+
+FAILURES = [failure for failure in test_openapi.FAILURES if is_reachable(*failure)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rows(service):
+    test_openapi.add_rows(service.database)
+
+
+@pytest.mark.parametrize("operation, status, code", FAILURES, ids=test_openapi.name_of)
+def test_failures(request, service, operation, status, code):
+    test_openapi.test_failures(request, service, operation, status, code)
+
+
+def test_metrics_are_for_the_own_machine(service):
+    with service.connect() as connection:
+        reply = connection.ask("GET", "/metrics")
+    assert (reply.status, reply.codes) == (403, ["generic_403"])
