@@ -105,7 +105,7 @@ class DeployedService(TokenService):
         return TlsConnection(source or next(self.sources), headers)
 
     def ask(self, method, target, body=None, headers=None):
-        with self.connect(OWN if target == "/metrics" else None) as connection:
+        with self.connect(OWN if target.startswith("/metrics") else None) as connection:
             return connection.ask(method, target, body, headers)
 
     def version(self):

@@ -34,7 +34,9 @@ start_postgresql() {
   master=$(new_password) inspector=$(new_password)
   version=$(cd /etc/postgresql && printf '%s\n' [0-9]*)
   folder=/etc/postgresql/$version/main
+  # The port: pg_createcluster took another one if this one was in use where the package was installed.
   cat >>"$folder/postgresql.conf" <<'CONF'
+port = 5432
 ssl = on
 ssl_cert_file = '/etc/postgresql/tls/fullchain.pem'
 ssl_key_file = '/etc/postgresql/tls/privkey.pem'
