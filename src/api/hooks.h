@@ -8,6 +8,4 @@
  * event, as a trigger must. */
 handler hooks_post_confirmation;
 
-extern const struct statement_def HOOKS_CONFIRM;
-
 #endif

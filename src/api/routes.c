@@ -16,6 +16,7 @@
 #include "api/social.h"
 #include "api/status.h"
 #include "api/users.h"
+#include "confirmation/confirmation.h"
 #include "db/catalog.h"
 
 /* The outcomes of a statement that looks the caller up. */
@@ -325,7 +326,7 @@ static const struct endpoint ENDPOINTS[] = {
     {.method = METHOD_POST,
      .pattern = "/api/hooks/cognito/post-confirmation",
      .handle = hooks_post_confirmation,
-     .statements = {&HOOKS_CONFIRM},
+     .statements = {&CONFIRMATION_STATEMENT},
      .access = ACCESS_HOOK,
      .takes_body = true,
      .outcomes = {STATUS_TRIGGER_SOURCE_BLANK, STATUS_USER_POOL_MISMATCH,

@@ -3,6 +3,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "confirmation/confirmation.h"
 #include "db/catalog.h"
 #include "incoming.h"
 #include "unit.h"
@@ -67,7 +68,7 @@ static void test_asks(void **state)
 
         handle(&handled, bodies[i], pools[i % 2]);
         expect_integer(bodies[i], handled.decision, DECISION_ASK);
-        expect(bodies[i], handled.statement.def == &HOOKS_CONFIRM);
+        expect(bodies[i], handled.statement.def == &CONFIRMATION_STATEMENT);
         expect_text("the body as it came", bound(&handled, "event"), bodies[i]);
         expect_text("pool", bound(&handled, "pool"), pools[i % 2]);
         expect("uuid", uuid_is_valid(bound(&handled, "uuid")));
