@@ -162,6 +162,11 @@ bool connection_lacks_slot(const struct connection *connection)
     return !connection->link.is_ready && connection->link.lacks_slot;
 }
 
+bool connection_is_refused(const struct connection *connection)
+{
+    return !connection->link.is_ready && connection->link.failure.is_refused;
+}
+
 bool connection_is_ready(const struct connection *connection)
 {
     return connection->link.is_ready;

@@ -91,6 +91,10 @@ int connection_wait_ms(const struct connection *connection);
 
 /* Whether there is no session because the server has as many as it takes. */
 bool connection_lacks_slot(const struct connection *connection);
+
+/* Whether there is no session because the server refused the login, the database or a parameter. */
+bool connection_is_refused(const struct connection *connection);
+
 bool connection_is_ready(const struct connection *connection);
 
 /* Connects when it is time, as if there were a statement. */
