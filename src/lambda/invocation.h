@@ -1,0 +1,31 @@
+/* One invocation of the function, from its event to its answer and its line in the log. */
+#ifndef CRUDDUR_LAMBDA_INVOCATION_H
+#define CRUDDUR_LAMBDA_INVOCATION_H
+
+#include <stdint.h>
+
+#include "lambda/runtime.h"
+
+struct database;
+struct environment;
+struct json;
+
+enum {
+    INVOCATION_RESERVE_MS = 100, /* of the time of an invocation: for its answer */
+    INVOCATION_TRIGGER_SIZE = 64
+};
+
+/* How long the database may take, at most max_ms; 0 if the deadline has come. The others are Unix
+ * times in ms; a deadline of 0 is none. */
+int invocation_time_ms(int max_ms, int64_t deadline_ms, int64_t now_ms);
+
+/* Writes the event's triggerSource as the log may have it. A text that is no trigger's may be
+ * anything, an address too, and becomes "other"; if there is none it is "none". */
+void invocation_trigger(const struct json *event, char trigger[static INVOCATION_TRIGGER_SIZE]);
+
+/* Does what the event asks for, answers the invocation and logs it. */
+enum runtime_verdict invocation_handle(const struct invocation *invocation,
+                                       const struct environment *environment,
+                                       struct database *database, struct runtime *runtime);
+
+#endif

@@ -1,0 +1,64 @@
+/* The Runtime API of AWS Lambda, version 2018-06-01: where invocations come from, and where their
+ * answers go. */
+#ifndef CRUDDUR_LAMBDA_RUNTIME_H
+#define CRUDDUR_LAMBDA_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/ids.h"
+
+enum {
+    RUNTIME_EVENT_MAX = 1024 * 1024, /* bytes; a larger event is not looked at */
+    RUNTIME_ATTEMPTS_MAX = 3         /* of a request that gets no answer */
+};
+
+struct runtime;
+
+struct invocation {
+    char request_id[REQUEST_ID_MAX + 1];
+    int64_t deadline_ms; /* Unix time; 0: Lambda has named none */
+    const char *event;   /* NUL-terminated; lives until the next runtime_next */
+    size_t event_length;
+    bool is_too_large; /* the event has more than RUNTIME_EVENT_MAX bytes, and this is a part */
+};
+
+/* What became of a request. */
+enum runtime_verdict {
+    RUNTIME_TAKEN,
+    RUNTIME_REFUSED, /* for this invocation: it is over, for instance */
+    RUNTIME_BROKEN   /* the process is to end; Lambda starts another one */
+};
+
+/* The verdict for a status of HTTP. */
+enum runtime_verdict runtime_verdict(long status);
+
+/* api: host and port. NULL: out of memory. */
+MUST_CHECK struct runtime *runtime_new(const char *api);
+void runtime_free(struct runtime *runtime); /* NULL is allowed */
+
+/* Waits for the next invocation, for as long as that takes. False: the process is to end, which was
+ * logged. */
+MUST_CHECK bool runtime_next(struct runtime *runtime, struct invocation *invocation);
+
+/* Answers an invocation with bytes, or with an error that is named by a word. */
+enum runtime_verdict runtime_answer(struct runtime *runtime, const struct invocation *invocation,
+                                    const char *bytes, size_t length);
+enum runtime_verdict runtime_fail(struct runtime *runtime, const struct invocation *invocation,
+                                  const char *word);
+
+/* Says that the function cannot start: a word, and a text for the operator. */
+enum runtime_verdict runtime_fail_init(struct runtime *runtime, const char *word, const char *text);
+
+/* Appends the document that describes an error. */
+void runtime_describe_error(struct buf *document, const char *word, const char *text);
+
+/* Whether the two headers of an invocation are well-formed; then they are set in it. deadline
+ * may be NULL: there was none. */
+MUST_CHECK bool runtime_take_headers(struct invocation *invocation, const char *request_id,
+                                     const char *deadline);
+
+#endif

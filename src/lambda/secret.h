@@ -1,0 +1,34 @@
+/* A secret of AWS Secrets Manager, by its operation GetSecretValue. */
+#ifndef CRUDDUR_LAMBDA_SECRET_H
+#define CRUDDUR_LAMBDA_SECRET_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct environment;
+
+enum {
+    SECRET_TEXT_MAX = 65536, /* bytes, as many as Secrets Manager keeps */
+    SECRET_ATTEMPTS_MAX = 2,
+    SECRET_ATTEMPT_MS = 2000
+};
+
+/* Where a secret is: what its ARN says, or what an endpoint of the settings says instead. */
+struct secret_place {
+    char region[32];
+    char url[256];
+};
+
+/* endpoint: NULL: AWS's own. False: the ARN is none of a secret, or the endpoint would show the
+ * secret to the network: only one of this machine may be without TLS. */
+MUST_CHECK bool secret_locate(const char *arn, const char *endpoint, struct secret_place *place,
+                              struct error *error);
+
+/* Replaces text by the secret's value. Waits no longer than time_ms. False: there is none, and
+ * error says why, without anything of the value. */
+MUST_CHECK bool secret_fetch(const struct environment *environment, int time_ms, struct buf *text,
+                             struct error *error);
+
+#endif
