@@ -11,12 +11,6 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`]+)`")
-# What doc/seeds.md names and is added by another change.
-LATER = (
-    "bin/rds-connect", "bin/rds-create", "bin/rds-start", "bin/rds-status", "bin/rds-stop", "aws.md", "infra/sam", "infra/terraform", "make lambda",
-    "man/rds-create.8", "src/lambda", "tests/bin/infra.bats", "tests/bin/rds.bats", "tests/http/test_lambda.py", "tests/lint/cloudformation.py",
-    "tests/lint/terraform.py",
-)  # fmt: skip
 PLACES = {path.name for path in TOP.iterdir() if not path.name.startswith(".git")}
 ENTRY = re.compile(r"- \[([^\]]+)\]\(([^)]+)\): (.+)$")
 
@@ -67,8 +61,6 @@ def offences(path):
         if path.name == "seeds.md":
             found += broken_names(line)
         for text in found:
-            if re.match(rf"there is no (\.\./|doc/)*({'|'.join(map(re.escape, LATER))})(/|$)", text):
-                continue
             yield f"{path.relative_to(TOP)}:{number}: {text}"
 
 
