@@ -69,6 +69,7 @@ static int set_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGHUP, &ignore, NULL); /* the terminal's; the master decides */
     sigaction(SIGINT, &ignore, NULL); /* likewise */
+    sigaction(SIGABRT, &ignore, NULL); /* systemd's, for the master that hangs; abort() works */
     sigaction(SIGQUIT, &usual, NULL);
     sigaction(SIGCHLD, &usual, NULL);
     prctl(PR_SET_PDEATHSIG, SIGUSR2);

@@ -76,6 +76,18 @@ def test_kills_under_load(service):
     load.audit(service.database).check()
 
 
+def test_the_watchdogs_signal_fails_no_request(service):
+    """systemd sends it to every process of the unit when the master hangs. The workers finish what they have."""
+    workers = service.wait_for_workers(WORKERS)
+    with service.database.locked_user():
+        asking = Asking(service.create)
+        service.database.wait_for_waiting()
+        for pid in workers:
+            os.kill(pid, signal.SIGABRT)
+    assert asking.reply().status == 200
+    assert service.wait_for_workers(WORKERS) == workers
+
+
 # Round robin, a real-time policy, is not allowed to every user. Idle is, but on a busy machine an idle process may never run.
 POLICIES = {"--rr": (os.SCHED_RR, "1"), "--idle": (os.SCHED_IDLE, "0")}
 
