@@ -67,8 +67,8 @@ static int set_signals(void)
 
     sigaction(SIGUSR2, &end, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGHUP, &ignore, NULL); /* the terminal's; the master decides */
-    sigaction(SIGINT, &ignore, NULL); /* likewise */
+    sigaction(SIGHUP, &ignore, NULL);  /* the terminal's; the master decides */
+    sigaction(SIGINT, &ignore, NULL);  /* likewise */
     sigaction(SIGABRT, &ignore, NULL); /* systemd's, for the master that hangs; abort() works */
     sigaction(SIGQUIT, &usual, NULL);
     sigaction(SIGCHLD, &usual, NULL);
