@@ -76,6 +76,15 @@ def test_axe_finds_nothing(andrew, looks, content, scheme, width):
         assert andrew.script(STRAYS) == [], path
 
 
+def test_axe_finds_nothing_in_lists_without_rows(andrew, quickstart):
+    """A feed without an article is none to a screen reader."""
+    post = quickstart.ask("POST", "/api/activities", "bayko", {"message": "No reply to this", "ttl": "1-hour"})
+    for path in (f"/@bayko/status/{post['uuid']}", "/search?q=thatisnowhere"):
+        andrew.open(path)
+        settled(andrew)
+        assert violations(andrew) == [], path
+
+
 def test_a_thread_on_a_narrow_window(andrew, looks, content):
     """The replies are rows of one card, and a menu opens above the bar at the window's bottom."""
     looks(width="narrow")
