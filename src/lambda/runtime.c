@@ -180,7 +180,7 @@ static enum runtime_verdict post_error(struct runtime *runtime, const char *url,
     return post(runtime, url, runtime->document.bytes, runtime->document.length, word);
 }
 
-/* Cognito shows the text to the user who signs up, so it is the word alone. */
+/* Cognito shows the text on its sign-up page, so it is the word alone. */
 enum runtime_verdict runtime_fail(struct runtime *runtime, const struct invocation *invocation,
                                   const char *word)
 {

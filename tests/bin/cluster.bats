@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/cluster without a cluster: its help, misuse, who may run it, and its manual. tests/cluster runs one.
+# bin/cluster without a cluster: its help, misuse, the refusal without root, and its manual. tests/cluster runs one.
 
 load helpers/common
 

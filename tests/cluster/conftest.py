@@ -24,7 +24,7 @@ def lab():
     """CHECK_BUILD names a folder with root, where the service is installed."""
     reason = is_possible()
     if reason:
-        pytest.skip(reason)
+        pytest.fail(reason)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cruddur-ha.", dir="/tmp"))
     folder.chmod(0o755)
     (folder / "root").symlink_to(pathlib.Path(os.environ["CHECK_BUILD"]) / "root")

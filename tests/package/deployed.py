@@ -52,7 +52,7 @@ class TlsConnection(Connection):
 
 
 class DeployedDatabase(Database):
-    """Seen by a superuser of its own, of whom the service knows nothing."""
+    """Seen by a superuser of its own, which the service does not know."""
 
     def __init__(self):
         self.feed_bound = FEED_BOUND

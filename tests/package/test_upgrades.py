@@ -17,7 +17,7 @@ ASKED = 20  # times, until each of the workers has told its version
 
 
 class Londo:
-    """Whom the load's writes are by. Each connection is from an address of its own."""
+    """The author of the load's writes. Each connection is from an address of its own."""
 
     def __init__(self, service):
         self.service = service

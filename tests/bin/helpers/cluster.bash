@@ -71,9 +71,13 @@ exec_server() {
   exec "${before_server[@]}" env "${server_environment[@]}" "$PROGRAMS/$1" "${@:2}"
 }
 
-# needs PROGRAM: skips the test if the PostgreSQL under test comes without it.
+# needs PROGRAM: skips the test if the PostgreSQL that PGBIN names comes without it. Debian's has all programs.
 needs() {
-  [[ -x $PROGRAMS/$1 ]] || skip "$PROGRAMS has no $1"
+  if [[ ! -x $PROGRAMS/$1 ]]; then
+    [[ -z ${PGBIN:-} ]] || skip "$PROGRAMS has no $1"
+    echo "$PROGRAMS has no $1" >&2
+    return 1
+  fi
 }
 
 # sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.
