@@ -67,7 +67,7 @@ missing_packages() {
 
 # install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy, Prometheus, etcd and
 # Patroni would start servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and
-# an nginx, PgBouncer, HAProxy or Prometheus that was not there before is not started at boot either.
+# an nginx, PgBouncer, HAProxy, Prometheus, etcd or Patroni that was not there before is not started at boot either.
 install_packages() {
   set -euo pipefail
   local server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
@@ -86,9 +86,9 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
   apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
-  for server in nginx pgbouncer haproxy prometheus etcd patroni; do
+  for server in nginx pgbouncer haproxy prometheus etcd-server patroni; do
     if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
-      systemctl disable --quiet "$server"
+      systemctl disable --quiet "${server%-server}" # the unit of etcd-server is etcd
     fi
   done
 }

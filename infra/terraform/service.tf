@@ -1,5 +1,5 @@
 # nginx and cruddurd on Debian, behind a balancer that has the certificate. The machines take connections from the balancer alone; an
-# operator reaches them by Session Manager, without SSH. A machine that is not ready is replaced.
+# operator reaches them by Session Manager, without SSH. A machine that does not answer /livez is replaced.
 
 locals {
   service_port = 8000
