@@ -87,7 +87,8 @@ def main():
     write(output, files)
     size = output.stat().st_size
     if size > SIZE_MAX:
-        sys.exit(f"bundle: {output} has {size} bytes, more than {SIZE_MAX}")
+        output.unlink()  # else make would take it for made
+        sys.exit(f"bundle: {output} would have {size} bytes, more than {SIZE_MAX}")
     print(f"{output}: {size} bytes, {len(files)} files")
 
 

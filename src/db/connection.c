@@ -164,7 +164,7 @@ bool connection_lacks_slot(const struct connection *connection)
 
 bool connection_is_refused(const struct connection *connection)
 {
-    return !connection->link.is_ready && connection->link.failure.is_refused;
+    return connection->link.session == NULL && connection->link.failure.is_refused;
 }
 
 bool connection_is_ready(const struct connection *connection)

@@ -92,7 +92,8 @@ int connection_wait_ms(const struct connection *connection);
 /* Whether there is no session because the server has as many as it takes. */
 bool connection_lacks_slot(const struct connection *connection);
 
-/* Whether there is no session because the server refused the login, the database or a parameter. */
+/* Whether the last attempt to connect has ended and the server refused the login, the database or a
+ * parameter. False while another address is being tried. */
 bool connection_is_refused(const struct connection *connection);
 
 bool connection_is_ready(const struct connection *connection);

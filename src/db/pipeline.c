@@ -272,8 +272,10 @@ bool pipeline_timed_out(const struct pending *pending)
     return sqlstate != NULL && sqlstate_verdict(sqlstate).status == STATUS_DATABASE_TIMEOUT;
 }
 
-/* After a change of a table's columns PostgreSQL 18 plans a prepared statement anew, but with the old
- * columns for a function that returns rows of the table. Its planner sees that in this file. */
+/* After a change of a table's columns PostgreSQL 18 plans a prepared statement anew, but with the
+ * old list of columns for a function that returns rows of the table: "too few column names for
+ * subquery", SQLSTATE XX000. The text depends on the server's language, so the error is known by
+ * its place in PostgreSQL's source, parse_relation.c. */
 bool pipeline_is_outdated(const struct pending *pending)
 {
     const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);

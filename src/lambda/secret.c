@@ -159,6 +159,9 @@ static bool ask_repeatedly(struct transfer *transfer, struct transfer_request *r
     error_set(error, "Secrets Manager: no time is left");
     for (int attempt = 1; may_pass && attempt <= SECRET_ATTEMPTS_MAX; attempt++) {
         if (attempt > 1) {
+            if (clock_left_ms(end_ms) <= RETRY_MS) {
+                return false;
+            }
             poll(NULL, 0, RETRY_MS);
         }
         int left_ms = clock_left_ms(end_ms);

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import json
+import socket
 
 import pytest
 from cryptography import x509
@@ -331,12 +332,28 @@ def test_a_database_that_is_down(settings, tls_cluster, database):
         with tls_cluster.away():
             function = stack.enter_context(Function(settings()))
             assert function.fails(sign_up("down")) == "database_unavailable"
+            for _ in range(2):
+                invocation = function.api.invoke(sign_up("down"))
+                assert invocation.answer().kind == "error"
+                assert function.line_of(invocation)["ms"] >= 1500  # each event has all the patience
             assert echoes(function, sign_up("x", trigger="PreSignUp_SignUp"))
         assert user(database, "down") is None
         assert echoes(function, sign_up("down"))
         tls_cluster.restart("immediate")
         assert echoes(function, sign_up("up-again"))
     assert user(database, "down") and user(database, "up-again")
+
+
+def test_a_host_that_refuses_before_one_that_does_not(settings, cluster, tls_cluster, database):
+    """The next address is tried; the login is refused when all have refused it."""
+    tls_cluster.sql(f"create role known_here login in role cruddur_confirmation password '{cheap_verifier('known')}'")
+    tls_cluster.sql(f"grant connect on database {database.name} to known_here")
+    url = database.url("known_here", "known", hosts=[cluster.sockets, tls_cluster.address])
+    with Function(settings(CONNECTION_URL=url)) as function:
+        assert echoes(function, sign_up("second1"))
+        database.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'known_here'")
+        assert echoes(function, sign_up("second2"))
+    assert user(database, "second2")
 
 
 # --- deadlines ---
@@ -571,6 +588,21 @@ def test_a_password_that_was_rotated(settings, tls_cluster, database):
             manager.value["password"] = "another"
             assert echoes(function, sign_up("rotated4"))
             assert manager.fetches == 4
+    with SecretsManager(secret_of(tls_cluster, database, password="wrong")) as manager:
+        manager.faults.extend([500, 500])  # the start has no secret
+        with Function(settings(**manager.environment())) as function:
+            assert function.fails(sign_up("rotated5")) == "database_refused"
+            assert manager.fetches == 3  # what was fetched for this event is not fetched again
+
+
+def test_a_manager_that_is_silent(settings, tls_cluster, database):
+    with SecretsManager(secret_of(tls_cluster, database)) as manager, contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Function(settings(**manager.environment(AWS_ENDPOINT_URL_SECRETS_MANAGER=url))) as function:
+            for seconds in (10, 1):
+                invocation = function.api.invoke(sign_up("silent"), seconds)
+                assert json.loads(invocation.answer().body)["errorType"] in ("secret_unavailable", "deadline_passed")
+    assert user(database, "silent") is None
 
 
 def test_a_manager_that_fails(settings, tls_cluster, database):
