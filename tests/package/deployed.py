@@ -8,12 +8,11 @@ import os
 import pathlib
 import ssl
 import subprocess
-import threading
 
 import psycopg2
 
 from client import Connection
-from cluster import FEED_BOUND, Database
+from cluster import FEED_BOUND, Database, Kept
 from issuer import TokenService, key_set, service_key
 from places import SQL, clean_environment, postgres_program
 from waiting import eventually
@@ -56,7 +55,7 @@ class DeployedDatabase(Database):
 
     def __init__(self):
         self.feed_bound = FEED_BOUND
-        self.kept = threading.local()
+        self.kept = Kept(self.connect)
         self.password = (PLACE / "root/inspector").read_text().strip()
 
     def connect(self):
@@ -109,6 +108,8 @@ class DeployedService(TokenService):
             return connection.ask(method, target, body, headers)
 
     def version(self):
-        """Which program has answered last."""
-        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        """That of the program that answers."""
+        reply = self.ask("GET", "/metrics")
+        assert reply.status == 200, reply
+        lines = reply.body.decode().splitlines()
         return next(line for line in lines if line.startswith("cruddur_build_info")).split('"')[1]
