@@ -204,6 +204,7 @@ PYTHON
   start web web nginx -e stderr -g 'daemon off;'
   eventually healthy
   eventually ask --output /dev/null http://127.0.0.1:8080/livez
+  eventually ask --output /dev/null http://127.0.0.1:8080/cruddur-issuer/.well-known/openid-configuration
   [[ $(ps -o uid= -p "$(cat "$ROOM/pids/cruddurd")" | tr -d ' ') == "$USER_OF_IMAGES" ]]
   run -1 eval '(inside cruddurd touch /usr/x)'
   [[ $output == *'Read-only file system'* ]]
