@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Faults under load, again and again: is every acknowledged create in the table once, and what failed meanwhile?
 
-By hand: CRUDDURD=./cruddurd python3 tests/http/campaign.py --rounds 20
+By hand, each fault twenty times, or a million requests beside 200 reloads and upgrades:
+CRUDDURD=./cruddurd python3 tests/http/campaign.py --rounds 20
+CRUDDURD=./cruddurd python3 tests/http/campaign.py --rounds 100 --faults replace_workers,upgrade --between 2500 --pause 0
 """
 
 import argparse
@@ -13,8 +15,9 @@ import sys
 
 from cluster import Cluster, frozen
 from daemon import sockets_of
-from load import Load
-from service import Service
+from installed import Installed
+from load import PAUSE, Load
+from places import Folder
 from waiting import eventually
 
 WORKERS = 4
@@ -82,25 +85,34 @@ def terminate_sessions(service):
     return 0
 
 
+def upgrade(service):
+    """To a new file of the same program; for an Installed service."""
+    before = service.wait_for_workers(WORKERS)
+    service.upgrade()
+    service.wait_for_workers(WORKERS, other_than=before)
+    return 0
+
+
 FAULTS = (kill_worker, replace_workers, restart_database, crash_database, terminate_sessions)
+BY_NAME = {fault.__name__: fault for fault in (*FAULTS, upgrade)}
 
 
-def strike(service, fault, tally):
+def strike(service, fault, tally, between, pause):
     """One fault in the middle of a load of its own."""
-    with Load(service, connections=CONNECTIONS) as load:
-        load.wait_for_more(BETWEEN)
+    with Load(service, connections=CONNECTIONS, pause=pause) as load:
+        load.wait_for_more(between)
         allowed = fault(service)
-        load.wait_for_more(BETWEEN)
+        load.wait_for_more(between)
     tally.add(load, load.audit(service.database), allowed)
     return load
 
 
-def run(service, rounds, report=lambda *_: None):
-    """Every fault once a round; what became of it by the fault's name."""
-    tallies = {fault.__name__: Tally() for fault in FAULTS}
+def run(service, rounds, report=lambda *_: None, faults=FAULTS, between=BETWEEN, pause=PAUSE):
+    """Every fault once a round; what became of it by the fault's name. between: answers before and after each; pause: see Load."""
+    tallies = {fault.__name__: Tally() for fault in faults}
     for round_ in range(1, rounds + 1):
-        for fault in random.sample(FAULTS, len(FAULTS)):
-            report(service, round_, fault, strike(service, fault, tallies[fault.__name__]))
+        for fault in random.sample(faults, len(faults)):
+            report(service, round_, fault, strike(service, fault, tallies[fault.__name__], between, pause))
             eventually(lambda: service.get("/readyz").status == 200, what="a service that is ready again")
     return tallies
 
@@ -121,17 +133,23 @@ def tell_failures(service, round_, fault, load):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--faults", default=",".join(BY_NAME), help="their names, with commas")
+    parser.add_argument("--between", type=int, default=BETWEEN, help="answers before and after each fault")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two requests of a connection")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    faults = [BY_NAME[name] for name in arguments.faults.split(",")]
     cluster = Cluster()
+    folder = Folder()
     try:
         cluster.make()
         cluster.start()
         cluster.prepare()
-        with Service(cluster, workers=WORKERS, log_level="info") as service:
-            tallies = run(service, arguments.rounds, tell_failures)
+        with Installed(cluster, folder.path, workers=WORKERS, log_level="info") as service:
+            tallies = run(service, arguments.rounds, tell_failures, faults, arguments.between, arguments.pause)
     finally:
         cluster.remove()
+        folder.remove()
     print(table(tallies))
     for tally in tallies.values():
         tally.check()

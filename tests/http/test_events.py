@@ -14,11 +14,12 @@ from client import Client, request_bytes
 from daemon import run_once
 from events import EVENTS, HttpStream, PeerStream
 from fcgi import ABORT_REQUEST, record
+from installed import Installed
 from places import CRUDDURD, SQL, TOP
 from test_handed_over import Restarted
 from test_metrics import Metrics
 from test_rest import is_at_rest
-from test_upgrade import Installed, folder  # noqa: F401
+from test_upgrade import folder  # noqa: F401
 from waiting import eventually
 
 HEADER = (TOP / "src/worker/stream.h").read_text()

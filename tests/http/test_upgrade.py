@@ -10,52 +10,16 @@ import pytest
 from client import Asking
 from collector import EXPORTER, Collector
 from fcgi import request
+from installed import REFUSED, TAKEN, WORKERS, Installed, install
 from load import Load
 from places import CRUDDURD, SQL, Folder
-from service import Service
 from waiting import eventually
 
-WORKERS = 3
 UPGRADES = 4
 LATER = 40  # answers
-TAKEN, REFUSED, UNFIT = "has taken over", "the old one stays", "the old set stays"
+UNFIT = "the old set stays"
 FORMAT = 1  # of the inheritance, in src/master/upgrade.c
 UNKNOWN = "inheritance_unknown"
-
-
-class Installed(Service):
-    """With a program of its own, to be replaced."""
-
-    def __init__(self, cluster, folder, **settings):
-        self.program = folder / "cruddurd"
-        self.settings_file = folder / "settings"
-        self.write_settings("")
-        install(self.program)
-        super().__init__(
-            cluster, launcher=lambda _: [self.program], settings_file=self.settings_file, **{"workers": WORKERS} | settings
-        )
-
-    def write_settings(self, text):
-        self.settings_file.write_text(text)
-        self.settings_file.chmod(0o600)
-
-    def hup(self, outcome):
-        """Up to that message about it."""
-        before = self.log.text.count(outcome)
-        self.daemon.signal(signal.SIGHUP)
-        self.daemon.wait_for_message(outcome, before + 1)
-
-    def upgrade(self):
-        install(self.program)
-        taken = self.log.text.count(TAKEN)
-        self.daemon.reload()
-        assert self.log.text.count(TAKEN) == taken + 1
-
-
-def install(program, source=CRUDDURD):
-    """As a package manager does: a new file takes the old one's name."""
-    shutil.copy(source, f"{program}.new")
-    os.rename(f"{program}.new", program)
 
 
 def install_script(program, text):
