@@ -28,7 +28,8 @@
 #include "identity/caller.h"
 #include "identity/signature.h"
 
-static bool url_is_good(const char *url, const char *name, FILE *errors)
+/* has_hosts: set to whether it names several hosts; NULL: that is not wanted. */
+static bool url_is_good(const char *url, const char *name, bool *has_hosts, FILE *errors)
 {
     struct conninfo conninfo;
     struct error error;
@@ -37,11 +38,15 @@ static bool url_is_good(const char *url, const char *name, FILE *errors)
         fprintf(errors, "cruddurd: %s: %s\n", name, error.text);
         return false;
     }
+    if (has_hosts != NULL) {
+        conninfo_complete(&conninfo);
+        *has_hosts = conninfo_has_hosts(&conninfo);
+    }
     conninfo_release(&conninfo);
     return true;
 }
 
-static bool url_file_is_good(const char *file, const char *name, FILE *errors)
+static bool url_file_is_good(const char *file, const char *name, bool *has_hosts, FILE *errors)
 {
     struct buf text = {0};
     struct error error;
@@ -50,7 +55,7 @@ static bool url_file_is_good(const char *file, const char *name, FILE *errors)
     if (!good) {
         fprintf(errors, "cruddurd: %s: %s: %s\n", name, file, error.text);
     } else {
-        good = url_is_good(text.bytes != NULL ? text.bytes : "", name, errors);
+        good = url_is_good(text.bytes != NULL ? text.bytes : "", name, has_hosts, errors);
     }
     buf_release(&text);
     return good;
@@ -203,21 +208,22 @@ static bool settings_agree(const struct config *config, FILE *errors)
     return good;
 }
 
-static bool database_is_good(const struct config *config, FILE *errors)
+static bool database_is_good(struct config *config, FILE *errors)
 {
     if (config->hook_url_file != NULL &&
-        !url_file_is_good(config->hook_url_file, "--hook-connection-url-file", errors)) {
+        !url_file_is_good(config->hook_url_file, "--hook-connection-url-file", NULL, errors)) {
         return false;
     }
     if (config->connection_url_file != NULL) {
-        return url_file_is_good(config->connection_url_file, "--connection-url-file", errors);
+        return url_file_is_good(config->connection_url_file, "--connection-url-file",
+                                &config->has_hosts, errors);
     }
-    return config->connection_url == NULL ||
-           url_is_good(config->connection_url, "CONNECTION_URL", errors);
+    return url_is_good(config->connection_url != NULL ? config->connection_url : "",
+                       "CONNECTION_URL", &config->has_hosts, errors);
 }
 
 /* Every complaint is made. */
-static bool is_consistent(const struct config *config, FILE *errors)
+static bool is_consistent(struct config *config, FILE *errors)
 {
     bool good = settings_agree(config, errors);
 
@@ -282,7 +288,7 @@ int config_sessions(const struct config *config)
     bool has_hook = config->hook_secret_fd > 0 && config->hook_url_file == NULL;
 
     return (3 + has_hook) * config->workers + (config->feed_watch > 0) +
-           (config->purge_interval > 0);
+           (config->purge_interval > 0) + (config->primary_watch > 0 && config->has_hosts);
 }
 
 struct connection_settings config_connection(const struct config *config,

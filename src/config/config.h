@@ -59,6 +59,7 @@ struct config {
     int feed_stale;                                          /* s */
     int feed_watch;                                          /* ms; 0: nothing is cached */
     int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
+    int primary_watch;                                       /* ms; 0: other hosts are not asked */
     int purge_interval;                                      /* s; 0: this pool purges nothing */
     int repeat_window;                                       /* s; 0: none */
     int streams;   /* of the pool that may be open at a time; 0: none, as where no home is kept */
@@ -86,6 +87,7 @@ struct config {
     bool log_params;
     bool core_dumps;
     bool prepare;
+    bool has_hosts; /* the database's URL names several */
 };
 
 /* Reads options, environment (as of environ) and, if they name one, the settings file. False when a
@@ -102,8 +104,8 @@ struct keyring_settings config_keyring(const struct config *config,
                                        const struct keypage_link *link);
 
 /* How many sessions of the service's login the pool wants: for each worker one for reads, writes,
- * slow reads, and the hook if that has no login of its own; one for the watcher and one for the
- * purger. */
+ * slow reads, and the hook if that has no login of its own; one for the watcher, one for the purger
+ * and one of the prober's. */
 int config_sessions(const struct config *config);
 
 /* The part of the settings that the database connection takes. application_name is borrowed. */

@@ -116,6 +116,10 @@ const struct setting SETTINGS[] = {
      .help = "posts and replies that one user may make within an hour; 0: any number"},
     {"CRUDDUR_PREPARE", "--prepare", "0|1", KIND_SWITCH, AT(prepare), "1",
      .help = "0 sends statements unprepared, for transaction poolers"},
+    {"CRUDDUR_PRIMARY_WATCH", "--primary-watch", "MS", KIND_NUMBER, AT(primary_watch), "200", 0,
+     10000,
+     .help = "between polls of all hosts of a connection URL with several, for a primary that has\n"
+             "taken over while the old one still answers; 0: none"},
     {"CRUDDUR_PURGE_INTERVAL", "--purge-interval", "SECONDS", KIND_NUMBER, AT(purge_interval), "5",
      0, 3600,
      .help = "between polls for what has expired or was deleted, to take it out of the database;\n"

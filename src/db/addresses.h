@@ -10,6 +10,7 @@ struct target;
 /* What an attempt to connect knows of earlier ones. Zeroed it knows nothing. An address is stored
  * as its hash. */
 struct session_memory {
+    size_t count;       /* addresses that the last attempt had; 0: it found none */
     uint64_t last;      /* the address of the last session or attempt: the next starts behind it */
     uint64_t silent[8]; /* a ring of those that gave no answer: they come last */
     unsigned silent_next;

@@ -26,7 +26,7 @@ struct prepared {
 };
 
 /* Reads <dir>/<name>.sql for every statement: those that no route has, STATEMENT_SESSION_BEGIN
- * first, then those of defs, a list that NULL ends. NULL when a file is missing or wrong; every
+ * and STATEMENT_SESSION_SERVER first, then those of defs, a list that NULL ends. NULL when a file is missing or wrong; every
  * such file was logged then, with its line. */
 MUST_CHECK struct catalog *catalog_load(const char *dir, const struct statement_def *const *defs);
 void catalog_free(struct catalog *catalog); /* NULL is allowed */

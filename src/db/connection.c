@@ -172,6 +172,11 @@ bool connection_is_ready(const struct connection *connection)
     return connection->link.is_ready;
 }
 
+size_t connection_addresses(const struct connection *connection)
+{
+    return connection->link.memory.count;
+}
+
 void connection_want(struct connection *connection)
 {
     connection->is_wanted = true;
@@ -192,6 +197,7 @@ void connection_proceed(struct connection *connection, bool is_ready)
     } else if (is_ready && connection->link.session != NULL) {
         advance_attempt(connection);
     }
+    connection_leave_superseded(connection);
     expire(connection);
     if ((connection->queue.first != NULL || connection->is_wanted) &&
         !link_connect_if_due(&connection->link)) {

@@ -5,6 +5,7 @@
 #define CRUDDUR_DB_CONNECTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -97,6 +98,9 @@ bool connection_lacks_slot(const struct connection *connection);
 bool connection_is_refused(const struct connection *connection);
 
 bool connection_is_ready(const struct connection *connection);
+
+/* How many addresses the last attempt to connect had; 0: none was found. */
+size_t connection_addresses(const struct connection *connection);
 
 /* Connects when it is time, as if there were a statement. */
 void connection_want(struct connection *connection);

@@ -33,6 +33,17 @@ void connection_drop_session(struct connection *connection, bool is_suspect)
     pipeline_abandon(&connection->pipeline, &connection->queue);
 }
 
+/* What was sent is sent again to the successor. The writes of it are not confirmed by the old primary
+ * in a cluster that is synchronous, and what it confirms in another one is lost in any case. */
+void connection_leave_superseded(struct connection *connection)
+{
+    if (connection->link.is_ready && session_is_superseded(connection->link.session)) {
+        log_message(LOG_WARNING, "database",
+                    "session left: another primary has taken over from its server");
+        connection_drop_session(connection, false);
+    }
+}
+
 /* In a known outage no statement waits for one more attempt. */
 void connection_note_failed_attempt(struct connection *connection)
 {

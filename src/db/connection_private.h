@@ -63,6 +63,9 @@ void connection_drop_session(struct connection *connection, bool is_suspect);
  * met this too often fails. */
 void connection_lose_session(struct connection *connection);
 
+/* Drops a session with a primary that has a successor, with all that was sent on it. */
+void connection_leave_superseded(struct connection *connection);
+
 /* An attempt to connect has come to nothing. */
 void connection_note_failed_attempt(struct connection *connection);
 

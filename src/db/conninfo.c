@@ -156,6 +156,15 @@ void conninfo_complete(struct conninfo *conninfo)
     PQfinish(pg);
 }
 
+bool conninfo_has_hosts(const struct conninfo *conninfo)
+{
+    const char *host = conninfo_value(conninfo, "host");
+    const char *address = conninfo_value(conninfo, "hostaddr");
+
+    return (host != NULL && strchr(host, ',') != NULL) ||
+           (address != NULL && strchr(address, ',') != NULL);
+}
+
 void conninfo_release(struct conninfo *conninfo)
 {
     for (size_t i = 0; i < CONNINFO_KEYWORDS_MAX; i++) {

@@ -26,6 +26,9 @@ MUST_CHECK bool conninfo_parse(const char *url, const char *application_name,
  * can't tell, as for an unknown service; connecting then fails with its reason. */
 void conninfo_complete(struct conninfo *conninfo);
 
+/* Whether it names several hosts, once it is complete. */
+bool conninfo_has_hosts(const struct conninfo *conninfo);
+
 /* Of a keyword; NULL when it isn't set. */
 const char *conninfo_value(const struct conninfo *conninfo, const char *keyword);
 

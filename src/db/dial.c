@@ -133,17 +133,33 @@ static enum session_state leave_address(struct session *session, struct session_
     return connect_next(session, failure) ? SESSION_HELD_UP : SESSION_FAILED;
 }
 
+/* Of all targets, if the settings want it. */
+static bool take_only_address(struct session *session, struct session_failure *failure)
+{
+    int only = session->settings->only_address;
+
+    if (only > 0 && (size_t)only > session->dial->target_count) {
+        return failure_set(failure, "there is no such address any more");
+    }
+    if (only > 0) {
+        session->dial->order[0] = (size_t)only - 1;
+        session->dial->target_count = 1;
+    }
+    return true;
+}
+
 static bool take_targets(struct session *session, struct session_failure *failure)
 {
     if (!lookup_take(session->dial->lookup, &session->dial->targets, &session->dial->target_count,
                      &failure->error)) {
         return false;
     }
+    session->dial->memory->count = session->dial->target_count;
     session->dial->order =
         memory_alloc(session->dial->target_count * sizeof session->dial->order[0]);
     addresses_sort(session->dial->memory, session->dial->targets, session->dial->target_count,
                    session->dial->order);
-    return connect_next(session, failure);
+    return take_only_address(session, failure) && connect_next(session, failure);
 }
 
 /* Begins with the names of the hosts, if there are any. */
@@ -179,6 +195,9 @@ static bool start_dial(struct session *session, struct session_failure *failure)
                         &session->dial->conninfo, &failure->error)) {
         goto cleanup;
     }
+    if (settings->only_address > 0) {
+        conninfo_set(&session->dial->conninfo, "target_session_attrs", "any");
+    }
     good = start_look_up(session, failure);
 cleanup:
     buf_release(&url);
@@ -195,7 +214,25 @@ void dial_free(struct dial *dial)
     }
 }
 
-/* Goes on when the server's answer has come. Ready only if no statement was refused. */
+/* In the form of libpq's own messages, so that all addresses of a line look alike. */
+static void add_about_target(const struct session *session, const char *what,
+                             struct session_failure *failure)
+{
+    const struct target *target = current(session);
+    struct buf text = {0};
+
+    buf_printf(&text, "connection to server at \"%s\"",
+               target->host != NULL ? target->host : "its default");
+    if (target->address != NULL && target->host != NULL) {
+        buf_printf(&text, " (%s)", target->address);
+    }
+    buf_printf(&text, ": %s", what);
+    failure_add(failure, text.bytes);
+    buf_release(&text);
+}
+
+/* Goes on when the server's answer has come. Ready only if no statement was refused, and the server
+ * is no primary that has a successor. */
 static enum session_state set_up(struct session *session, struct session_failure *failure)
 {
     if (!set_up_read(session, NO_STATEMENT - 1, failure) || !session_flush(session)) {
@@ -211,6 +248,10 @@ static enum session_state set_up(struct session *session, struct session_failure
     if (failure->error.text[0] != '\0') {
         return SESSION_FAILED;
     }
+    if (session_is_superseded(session)) {
+        add_about_target(session, "another primary has taken over from this one", failure);
+        return leave_address(session, failure);
+    }
     addresses_note_good(session->dial->memory, current(session));
     dial_free(session->dial);
     session->dial = NULL;
@@ -222,6 +263,8 @@ static enum session_state set_up(struct session *session, struct session_failure
 static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
 {
     session->dial->stage = STAGE_SET_UP;
+    session->server = (struct server){0}; /* of another address */
+    session->timeline = NULL;
     session->setting_up = session->settings->prepares ? BEGIN_STATEMENT : NO_STATEMENT;
     PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT);
     *failure = (struct session_failure){.error = {""}}; /* of other addresses */
@@ -266,22 +309,6 @@ static enum session_state poll_libpq(struct session *session, struct session_fai
     return SESSION_CONNECTING;
 }
 
-/* In the form of libpq's own messages, so that all addresses of a line look alike. */
-static void add_silence(const struct session *session, struct session_failure *failure)
-{
-    const struct target *target = current(session);
-    struct buf text = {0};
-
-    buf_printf(&text, "connection to server at \"%s\"",
-               target->host != NULL ? target->host : "its default");
-    if (target->address != NULL && target->host != NULL) {
-        buf_printf(&text, " (%s)", target->address);
-    }
-    buf_text(&text, ": no answer in time");
-    failure_add(failure, text.bytes);
-    buf_release(&text);
-}
-
 /* The socket isn't ready. */
 static enum session_state expire_target(struct session *session, struct session_failure *failure)
 {
@@ -294,7 +321,7 @@ static enum session_state expire_target(struct session *session, struct session_
         failure_set(failure, "no answer of the resolver in time");
         return SESSION_FAILED;
     }
-    add_silence(session, failure);
+    add_about_target(session, "no answer in time", failure);
     if (now_us < session->dial->end_us) {
         session->dial->report_us = INT64_MAX;
         return SESSION_HELD_UP;

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "db/notices.h"
 #include "db/session_private.h"
+#include "db/timelines.h"
 
 /* PostgreSQL says it in the place of the commit, with the SQLSTATE of any warning and a text in the
  * language of the server; but also from where in its source. */
@@ -143,6 +144,13 @@ const struct session_settings *session_settings(const struct session *session)
 const struct catalog *session_catalog(const struct session *session)
 {
     return session->catalog;
+}
+
+bool session_is_superseded(const struct session *session)
+{
+    return session->timeline != NULL && !session->server.is_standby &&
+           atomic_load_explicit(&session->timeline->latest, memory_order_relaxed) >
+               session->server.timeline;
 }
 
 /* libpq has no text if this process has given the session up. */

@@ -14,6 +14,7 @@
 
 struct pg_conn;
 struct session;
+struct timelines;
 
 enum { SESSION_SERVER_VERSION_MIN = 150000 /* as libpq has it */ };
 
@@ -31,8 +32,13 @@ struct session_settings {
     int statement_timeout_ms; /* the server's own limit */
     bool prepares;            /* false: send the text each time and set each transaction up, for a
                                  pooler in transaction mode, whose sessions are not ours */
-    unsigned lanes;           /* set (LANE_SET) of those whose statements it runs */
+    int only_address; /* of the URL's addresses, from 1, whether it is a primary or a standby; 0:
+                       * all, as the URL says */
+    unsigned lanes;   /* set (LANE_SET) of those whose statements it runs */
     struct session_counts *counts; /* NULL: they are not counted */
+    /* What a session finds to be of an earlier timeline than these have is not used. NULL: it is not
+     * asked for its timeline. Nor is it if the settings say that it is a pooler's. */
+    struct timelines *timelines;
 };
 
 int session_fd(const struct session *session);
@@ -69,6 +75,10 @@ MUST_CHECK bool session_receive(struct session *session);
 
 /* Sends what the socket didn't take before. False when the session is lost. */
 MUST_CHECK bool session_flush(struct session *session);
+
+/* Whether its server is a primary that has a successor: a session of the pool has seen a later
+ * timeline of the same system. One relaxed read of shared memory. */
+bool session_is_superseded(const struct session *session);
 
 /* libpq's message about a session that is lost. */
 const char *session_error(const struct session *session);

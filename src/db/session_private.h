@@ -7,13 +7,16 @@
 
 #include "base/error.h"
 #include "db/catalog.h"
+#include "db/server.h"
 #include "db/session.h"
 
 struct dial;
 struct session_failure;
+struct timeline;
 
-/* Numbers of statements in the catalog: that of STATEMENT_SESSION_BEGIN, and that of none. */
-enum { BEGIN_STATEMENT = 0, NO_STATEMENT = CATALOG_MAX };
+/* Numbers of statements in the catalog: those of STATEMENT_SESSION_BEGIN and _SERVER, and that of
+ * none. */
+enum { BEGIN_STATEMENT = 0, SERVER_STATEMENT = 1, NO_STATEMENT = CATALOG_MAX };
 
 struct session {
     struct dial
@@ -25,6 +28,8 @@ struct session {
     bool is_in_doubt;  /* see session_take_doubt */
     size_t setting_up; /* number of the statement whose Sync comes next; NO_STATEMENT: none does */
     PGresult *refused; /* the error that it met */
+    struct server server;       /* {0} if the settings do not want it, or it does not say */
+    struct timeline *timeline;  /* of its system; NULL: unknown */
     bool prepared[CATALOG_MAX]; /* by the statement's number */
     bool unfit[CATALOG_MAX];    /* was logged already */
 };

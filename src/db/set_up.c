@@ -1,13 +1,18 @@
-/* Set-up is one statement and one Sync, so one round trip. A trial of all statements (trial.c)
- * goes the same way: one Sync behind each of them, and session->setting_up says which statement
- * the next Sync is of. The error that comes before a Sync is kept in session->refused until the
- * Sync has come. */
+/* Set-up is one or two statements with a Sync behind each, in one round trip. A trial of all
+ * statements (trial.c) goes the same way: one Sync behind each of them, and session->setting_up
+ * says which statement the next Sync is of. The error that comes before a Sync is kept in
+ * session->refused until the Sync has come.
+ *
+ * The second statement asks which server it is, with a Sync of its own, so that a server that does
+ * not let the role ask is used nevertheless. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "db/failure.h"
 #include "db/session_private.h"
 #include "db/sqlstate.h"
 #include "db/statement.h"
+#include "db/timelines.h"
 
 static bool is_error(const PGresult *result)
 {
@@ -29,11 +34,26 @@ bool session_send_begin(const struct session *session, bool is_local)
                              NULL, 0);
 }
 
+/* Whether the session is to say which server it is with. Behind a pooler that changes. */
+static bool wants_server(const struct session *session)
+{
+    return session->settings->timelines != NULL && session->settings->prepares;
+}
+
+static bool send_server(const struct session *session)
+{
+    const struct prepared *server = catalog_get(session->catalog, &STATEMENT_SESSION_SERVER);
+
+    return PQsendQueryParams(session->pg, server->sql, 0, NULL, NULL, NULL, NULL, 0) &&
+           PQpipelineSync(session->pg);
+}
+
 bool set_up_send(const struct session *session)
 {
     return PQsetnonblocking(session->pg, 1) == 0 && PQenterPipelineMode(session->pg) &&
            (!session->settings->prepares ||
-            (session_send_begin(session, false) && PQpipelineSync(session->pg)));
+            (session_send_begin(session, false) && PQpipelineSync(session->pg))) &&
+           (!wants_server(session) || send_server(session));
 }
 
 size_t set_up_next(const struct session *session, size_t number)
@@ -46,18 +66,52 @@ size_t set_up_next(const struct session *session, size_t number)
     return number < catalog_count(session->catalog) ? number : NO_STATEMENT;
 }
 
+/* Whether what is answered is the set-up's question which server it is, and no trial's. */
+static bool is_about_server(const struct session *session)
+{
+    return session->dial != NULL && session->setting_up == SERVER_STATEMENT;
+}
+
+static void take_server(struct session *session, const PGresult *row)
+{
+    int column = PQfnumber(row, "seen");
+
+    if (PQntuples(row) == 1 && column >= 0 &&
+        server_read(&session->server, PQgetvalue(row, 0, column))) {
+        session->timeline = timelines_note(session->settings->timelines, &session->server);
+    }
+}
+
+/* Not of the server: that is a loss for failovers alone. */
+static void take_refusal(struct session *session, struct session_failure *failure)
+{
+    if (is_about_server(session)) {
+        log_message(LOG_DEBUG, "database", "the server does not say which one it is: %s",
+                    PQresultErrorMessage(session->refused));
+    } else {
+        failure_add_statement(failure, session->catalog, session->setting_up, session->refused);
+    }
+    PQclear(session->refused);
+    session->refused = NULL;
+    session->prepared[session->setting_up] = false;
+}
+
+static size_t next_to_set_up(const struct session *session)
+{
+    if (session->dial != NULL) {
+        return session->setting_up == BEGIN_STATEMENT && wants_server(session) ? SERVER_STATEMENT
+                                                                               : NO_STATEMENT;
+    }
+    return set_up_next(session, session->setting_up + 1);
+}
+
 /* A Sync was reached: what stood before it is done. */
 static void statement_is_set_up(struct session *session, struct session_failure *failure)
 {
-    bool is_begin = session->setting_up == BEGIN_STATEMENT;
-
     if (session->refused != NULL) {
-        failure_add_statement(failure, session->catalog, session->setting_up, session->refused);
-        PQclear(session->refused);
-        session->refused = NULL;
-        session->prepared[session->setting_up] = false;
+        take_refusal(session, failure);
     }
-    session->setting_up = is_begin ? NO_STATEMENT : set_up_next(session, session->setting_up + 1);
+    session->setting_up = next_to_set_up(session);
 }
 
 bool set_up_read(struct session *session, size_t last, struct session_failure *failure)
@@ -82,6 +136,8 @@ bool set_up_read(struct session *session, size_t last, struct session_failure *f
             PQclear(session->refused);
             session->refused = result;
             continue;
+        } else if (is_about_server(session)) {
+            take_server(session, result);
         }
         PQclear(result);
     }

@@ -15,6 +15,11 @@ const struct statement_def STATEMENT_SESSION_BEGIN = {
     .parameters = {"statement_timeout", "is_local"},
 };
 
+const struct statement_def STATEMENT_SESSION_SERVER = {
+    .name = "session/server",
+    .lane = LANE_PROBE,
+};
+
 const struct statement_def STATEMENT_SESSION_INTRODUCE = {
     .name = "session/introduce",
     .shape = SHAPE_PLAIN,

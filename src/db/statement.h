@@ -15,7 +15,7 @@
  * lanes: reads do not wait for commits, and neither waits for slow reads, which have a time
  * limit of their own. The hook has a session of its own because its login has rights that the
  * other logins do not have. The watcher and the purger are processes with one session each. */
-enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE };
+enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE, LANE_PROBE };
 enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
 
 /* The lane as a set of lanes, for bitwise or. */
@@ -46,6 +46,7 @@ struct statement_def {
 
 /* The statements that no route has: cruddurd runs them for itself. Every catalog has them. */
 extern const struct statement_def STATEMENT_SESSION_BEGIN;     /* sets a session up */
+extern const struct statement_def STATEMENT_SESSION_SERVER;    /* says which server it is */
 extern const struct statement_def STATEMENT_SESSION_INTRODUCE; /* reads the server's clock */
 extern const struct statement_def STATEMENT_SESSION_ROOM;     /* counts the sessions of the login */
 extern const struct statement_def STATEMENT_SESSION_SCHEMA;   /* reads the last migration */

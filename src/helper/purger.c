@@ -16,6 +16,7 @@
 #include "db/connection.h"
 #include "db/statement.h"
 #include "home/mark.h"
+#include "shared/scoreboard.h"
 
 /* The result of the steps so far. */
 struct progress {
@@ -97,7 +98,8 @@ static void purge(void *context)
     /* It serves no request: neither the listening socket nor the hook's secret is for it. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_PURGE);
-    settings.session.counts = purger->counts;
+    settings.session.counts = &purger->scoreboard->purger;
+    settings.session.timelines = &purger->scoreboard->timelines;
     struct connection *connection = connection_new(&settings, purger->catalog, -1, NULL);
     for (;;) {
         uint64_t writes = atomic_load(&purger->mark->writes);

@@ -16,7 +16,7 @@
 struct catalog;
 struct config;
 struct mark;
-struct session_counts;
+struct scoreboard;
 
 enum {
     PURGER_PAUSES = 2,      /* between two steps, by what the first of them took */
@@ -29,9 +29,9 @@ enum {
 
 struct purger {
     struct helper helper;
-    const struct mark *mark; /* of what the pool writes */
-    struct session_counts *counts;
-    const struct config *config; /* of its last start, as the next */
+    const struct mark *mark;       /* of what the pool writes */
+    struct scoreboard *scoreboard; /* whose counts and timelines its session uses */
+    const struct config *config;   /* of its last start, as the next */
     const struct catalog *catalog;
 };
 

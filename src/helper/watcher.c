@@ -21,6 +21,7 @@
 #include "db/statement.h"
 #include "home/mark.h"
 #include "home/snapshot.h"
+#include "shared/scoreboard.h"
 
 enum { CLOCK_TOLERANCE_US = 20000 };
 
@@ -94,7 +95,8 @@ static void watch(void *context)
     /* It serves no request: it needs neither the listening socket nor the hook's secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_WATCH);
-    settings.session.counts = watcher->counts;
+    settings.session.counts = &watcher->scoreboard->watcher;
+    settings.session.timelines = &watcher->scoreboard->timelines;
     struct connection *connection = connection_new(&settings, watcher->catalog, -1, NULL);
     for (;;) {
         if (mark_is_idle(watcher->mark)) {
@@ -111,9 +113,9 @@ static void watch(void *context)
     }
 }
 
-bool watcher_prepare(struct watcher *watcher, struct session_counts *counts)
+bool watcher_prepare(struct watcher *watcher, struct scoreboard *scoreboard)
 {
-    watcher->counts = counts;
+    watcher->scoreboard = scoreboard;
     watcher->mark = mark_new();
     return watcher->mark != NULL;
 }

@@ -18,20 +18,20 @@
 struct catalog;
 struct config;
 struct mark;
-struct session_counts;
+struct scoreboard;
 
 enum { WATCHER_STREAM_MS = 200 };
 
 struct watcher {
     struct helper helper;
     struct mark *mark;
-    struct session_counts *counts;
-    const struct config *config; /* of its last start, as the next */
+    struct scoreboard *scoreboard; /* whose counts and timelines its session uses */
+    const struct config *config;   /* of its last start, as the next */
     const struct catalog *catalog;
 };
 
 /* Before the workers are forked. False: errno says why. */
-bool watcher_prepare(struct watcher *watcher, struct session_counts *counts);
+bool watcher_prepare(struct watcher *watcher, struct scoreboard *scoreboard);
 
 /* Whether the settings want it. */
 bool watcher_is_wanted(const struct config *config);

@@ -74,6 +74,25 @@ static bool check_login(const struct connection_settings *settings, const struct
     return good;
 }
 
+/* Warns when the database does not say which server it is. */
+static void warn_of_server(struct connection_settings settings, const struct catalog *catalog)
+{
+    struct session_memory memory = {0};
+    struct session_failure failure = {.error = {""}};
+    int64_t end_us = clock_us() + CHECK_MS * INT64_C(1000);
+
+    settings.session.lanes = LANE_SET(LANE_PROBE);
+    struct session *session = dial_open(&settings.session, catalog, &memory, end_us, &failure);
+    if (session == NULL || !trial_may_run_all(session, end_us, &failure)) {
+        fprintf(
+            stderr,
+            "cruddurd: a primary that has a successor is not noticed, as the login may not ask for "
+            "its timeline: %s\n",
+            failure.error.text);
+    }
+    session_close(session);
+}
+
 /* Runs one of cruddurd's own statements and waits for its result. */
 static void ask(const struct statement_def *def, struct connection_settings settings,
                 const struct catalog *catalog, statement_done *done, void *context)
@@ -204,6 +223,7 @@ int check_run(const struct config *config)
         printf("settings, templates and schema fit\n");
     }
     if (good && config->prepare) { /* behind a pooler the sessions are the pooler's */
+        warn_of_server(database, catalog);
         ask(&STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
     }
     catalog_free(catalog);

@@ -55,6 +55,7 @@ bool pool_take_over(struct pool *pool, const struct handover *handover, int life
     }
     pool->setup.handover = *handover;
     pool->setup.scoreboard = pool->scoreboard;
+    pool->setup.timelines = &pool->scoreboard->timelines;
     pool->setup.life_fd = life_fd;
     pool->life_fd = own_life_fd;
     return true;

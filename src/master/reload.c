@@ -133,6 +133,7 @@ static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
+    helper_end(&supervisor->prober.helper);
     span_exporter_leave(&supervisor->exporter, &supervisor->current->config);
     mark_invalidate(supervisor->watcher.mark);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
@@ -216,6 +217,7 @@ static void finish_reload(struct supervisor *supervisor)
     helper_stop(&supervisor->fetcher.helper);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
+    helper_stop(&supervisor->prober.helper);
     span_exporter_restart(&supervisor->exporter);
     log_message(LOG_INFO, "supervisor", "HUP: all workers replaced");
 }

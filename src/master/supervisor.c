@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "helper/helper.h"
 #include "helper/key_fetcher.h"
+#include "helper/prober.h"
 #include "helper/purger.h"
 #include "helper/span_exporter.h"
 #include "helper/watcher.h"
@@ -49,6 +50,7 @@ static void reap(struct supervisor *supervisor)
         } else if (!helper_reap(&supervisor->old_fetcher, pid) &&
                    !helper_reap(&supervisor->fetcher.helper, pid) &&
                    !helper_reap(&supervisor->watcher.helper, pid) &&
+                   !helper_reap(&supervisor->prober.helper, pid) &&
                    !helper_reap(&supervisor->exporter.helper, pid)) {
             helper_reap(&supervisor->purger.helper, pid);
         }
@@ -102,6 +104,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     helper_stop(&supervisor->old_fetcher);
     helper_stop(&supervisor->watcher.helper);
     helper_stop(&supervisor->purger.helper);
+    helper_stop(&supervisor->prober.helper);
     if (signal_number == SIGKILL) {
         span_exporter_stop(&supervisor->exporter); /* else it has the last spans to send */
     }
@@ -113,8 +116,9 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
 static bool has_children(const struct supervisor *supervisor)
 {
     return supervisor->fetcher.helper.pid != 0 || supervisor->watcher.helper.pid != 0 ||
-           supervisor->purger.helper.pid != 0 || supervisor->old_fetcher.pid != 0 ||
-           supervisor->exporter.helper.pid != 0 || supervisor->upgrade.trial != 0 ||
+           supervisor->purger.helper.pid != 0 || supervisor->prober.helper.pid != 0 ||
+           supervisor->old_fetcher.pid != 0 || supervisor->exporter.helper.pid != 0 ||
+           supervisor->upgrade.trial != 0 ||
            pool_running(&supervisor->pool) + pool_leaving(&supervisor->pool) > 0;
 }
 
@@ -125,6 +129,7 @@ static bool lacks_a_helper(const struct supervisor *supervisor)
     return (key_fetcher_is_wanted(config) && supervisor->fetcher.helper.pid == 0) ||
            (watcher_is_wanted(config) && supervisor->watcher.helper.pid == 0) ||
            (purger_is_wanted(config) && supervisor->purger.helper.pid == 0) ||
+           (prober_is_wanted(config) && supervisor->prober.helper.pid == 0) ||
            (span_exporter_is_wanted(config) && supervisor->exporter.helper.pid == 0);
 }
 
@@ -186,6 +191,7 @@ static void ensure_helpers(struct supervisor *supervisor)
         helper_stop(&supervisor->old_fetcher);
         atomic_store(&supervisor->pool.scoreboard->has_old_sessions, false);
         watcher_ensure(&supervisor->watcher, &current->config, current->catalog);
+        prober_ensure(&supervisor->prober, &current->config, current->catalog);
     }
     purger_ensure(&supervisor->purger, &current->config, current->catalog);
     span_exporter_ensure(&supervisor->exporter, &current->config);
@@ -254,13 +260,14 @@ static bool prepare(struct supervisor *supervisor)
     }
     keys_prepare();
     if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher, config) ||
-        !watcher_prepare(&supervisor->watcher, &pool->scoreboard->watcher) ||
+        !watcher_prepare(&supervisor->watcher, pool->scoreboard) ||
         !span_exporter_prepare(&supervisor->exporter, config)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
     supervisor->purger.mark = supervisor->watcher.mark;
-    supervisor->purger.counts = &pool->scoreboard->purger;
+    supervisor->purger.scoreboard = pool->scoreboard;
+    supervisor->prober.scoreboard = pool->scoreboard;
     pool->setup.listen_fd = supervisor->listener.fd;
     pool->setup.is_shared = supervisor->listener.is_shared;
     pool->setup.is_handed_over = supervisor->listener.is_handed_over;

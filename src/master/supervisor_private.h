@@ -8,6 +8,7 @@
 
 #include "helper/helper.h"
 #include "helper/key_fetcher.h"
+#include "helper/prober.h"
 #include "helper/purger.h"
 #include "helper/span_exporter.h"
 #include "helper/watcher.h"
@@ -37,6 +38,7 @@ struct supervisor {
     struct upgrade upgrade;
     struct watcher watcher;
     struct purger purger;
+    struct prober prober;
     struct span_exporter exporter;
     bool is_stopping;
     int64_t watchdog_ms; /* when systemd must be notified again */

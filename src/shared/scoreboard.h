@@ -12,6 +12,7 @@
 #include "db/catalog.h"
 #include "db/session.h"
 #include "db/statement.h"
+#include "db/timelines.h"
 #include "shared/counts.h"
 
 enum worker_state {
@@ -54,7 +55,8 @@ struct scoreboard {
     int64_t started_s; /* since 1970 */
     counter restarts;  /* workers that replaced one that ended by itself */
     counter reloads, reloads_refused;
-    struct session_counts watcher, purger;
+    struct session_counts watcher, purger, prober;
+    struct timelines timelines;    /* every session's */
     _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
 };
 

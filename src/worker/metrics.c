@@ -17,8 +17,8 @@ static const char *const STATES[WORKER_STATES] = {[WORKER_STARTING] = "starting"
                                                   [WORKER_DRAINING] = "draining"};
 
 static const char *const LANES[] = {
-    [LANE_READ] = "reads", [LANE_WRITE] = "writes", [LANE_SLOW] = "slow",
-    [LANE_HOOK] = "hook",  [LANE_WATCH] = "watch",  [LANE_PURGE] = "purge"};
+    [LANE_READ] = "reads",  [LANE_WRITE] = "writes", [LANE_SLOW] = "slow",  [LANE_HOOK] = "hook",
+    [LANE_WATCH] = "watch", [LANE_PURGE] = "purge",  [LANE_PROBE] = "probe"};
 
 /* All workers' together, and how many there are in each state. */
 struct sum {
@@ -101,6 +101,7 @@ static void write_database(const struct scoreboard *scoreboard, const struct sum
     }
     write_sessions(text, LANES[LANE_WATCH], &scoreboard->watcher);
     write_sessions(text, LANES[LANE_PURGE], &scoreboard->purger);
+    write_sessions(text, LANES[LANE_PROBE], &scoreboard->prober);
 }
 
 static void write_cache(const struct cache_counts *cache, struct buf *text)

@@ -110,6 +110,7 @@ static void open_lane(struct service *service, int number, const struct catalog 
         lane->settings.session.statement_timeout_ms = service->config->slow_timeout;
     }
     lane->settings.session.counts = links->score != NULL ? &links->score->sessions[number] : NULL;
+    lane->settings.session.timelines = links->timelines;
     if (service->tracer != NULL) {
         lane->settings.observe = tracer_statement;
         lane->settings.observer = service->tracer;

@@ -21,6 +21,7 @@ struct keypage_link;
 struct router;
 struct span_ring;
 struct spans;
+struct timelines;
 struct tracer;
 struct turns;
 struct viewers;
@@ -60,9 +61,10 @@ struct service_links {
     struct mark *mark;                  /* NULL: nothing is cached */
     struct score *score;                /* NULL: there is no pool; then mark is too */
     const struct scoreboard *scoreboard;
-    const struct spans *spans; /* for the metrics; NULL: there are none */
-    struct span_ring *ring;    /* the worker's own of them; NULL: no trace is recorded */
-    int epoll_fd;              /* as in connection_new */
+    struct timelines *timelines; /* as in session_settings */
+    const struct spans *spans;   /* for the metrics; NULL: there are none */
+    struct span_ring *ring;      /* the worker's own of them; NULL: no trace is recorded */
+    int epoll_fd;                /* as in connection_new */
 };
 
 /* name is the application_name of its database connections. All must outlive the service. */

@@ -253,6 +253,7 @@ int worker_run(const struct worker_setup *setup)
                                         .mark = setup->mark,
                                         .score = setup->score,
                                         .scoreboard = setup->scoreboard,
+                                        .timelines = setup->timelines,
                                         .spans = setup->spans,
                                         .ring = setup->ring,
                                         .epoll_fd = worker.epoll_fd};

@@ -16,6 +16,7 @@ struct score;
 struct scoreboard;
 struct span_ring;
 struct spans;
+struct timelines;
 
 /* What the master prepared for it before the fork. */
 struct worker_setup {
@@ -23,6 +24,7 @@ struct worker_setup {
     const struct catalog *catalog;
     struct score *score;
     const struct scoreboard *scoreboard;
+    struct timelines *timelines; /* of the scoreboard */
     struct handover handover;
     const struct keypage_link *keypage;
     struct mark *mark;

@@ -434,6 +434,7 @@ def cases(database):
         ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
         ("session/room", "as it is", {}),
         ("session/schema", "as it is", {}),
+        ("session/server", "as it is", {}),
         ("session/snapshot", "as it is", {}),
         ("health/ready", "as it is", {}),
         ("activities/home", "20 rows, where few have expired", {"limit": 20} | behind("2 hours")),

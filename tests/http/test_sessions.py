@@ -110,7 +110,7 @@ def parses(cluster, since):
 
 
 def test_a_session_prepares_what_it_runs(cluster, start):
-    """Set-up is one statement; each other one is prepared when it is first run, and once."""
+    """Set-up is two statements; each other one is prepared when it is first run, and once."""
     service = start(workers=1, feed_watch=0)
     cluster.sql(f"alter database {service.database.name} set log_min_duration_statement = 0")
     since = len(cluster.log.read_text())
@@ -120,7 +120,7 @@ def test_a_session_prepares_what_it_runs(cluster, start):
     lines = parses(cluster, since)
     named = sorted(line.split(" parse ")[1].split(":")[0] for line in lines if "<unnamed>" not in line)
     assert named == ["activities/create", "activities/home", "session/introduce"]
-    assert len([line for line in lines if "<unnamed>" in line]) == 2  # session/begin, of two sessions
+    assert len([line for line in lines if "<unnamed>" in line]) == 4  # session/begin and session/server, of two sessions
 
 
 def test_a_statement_that_does_not_fit_fails_alone(start):

@@ -122,6 +122,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_DRAIN_TIMEOUT", "--drain-timeout", "99", "100", "600000", "600001"},
         {"CRUDDUR_JWKS_MAX_AGE", "--jwks-max-age", "59", "60", "31536000", "31536001"},
         {"CRUDDUR_LISTEN_MODE", "--listen-mode", "-1", "0", "0777", "1000"},
+        {"CRUDDUR_PRIMARY_WATCH", "--primary-watch", "-1", "0", "10000", "10001"},
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
         {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "49", "50", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
@@ -705,6 +706,7 @@ static void test_help_lists_every_setting(void **state)
         "--otlp-sample PERCENT   CRUDDUR_OTLP_SAMPLE   [100]\n",
         "--posts-per-hour N   CRUDDUR_POSTS_PER_HOUR   [300]\n",
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
+        "--primary-watch MS   CRUDDUR_PRIMARY_WATCH   [200]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
         "--repeat-window SECONDS   CRUDDUR_REPEAT_WINDOW   [5]\n",
         "--reports-per-hour N   CRUDDUR_REPORTS_PER_HOUR   [20]\n",
@@ -774,7 +776,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 50);
+    assert_int_equal(settings, 51);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

@@ -1,0 +1,87 @@
+"""A primary that has a successor and does not know: it goes on, as one that was frozen does, or one whose Patroni has ended."""
+
+import pytest
+
+from cluster import Cluster, Standby
+from service import Service
+from waiting import eventually
+
+
+@pytest.fixture
+def primary():
+    cluster = Cluster()
+    try:
+        cluster.make()
+        cluster.start()
+        cluster.prepare()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture
+def standby(primary):
+    standby = Standby(primary)
+    yield standby
+    standby.remove()
+
+
+def promote(standby):
+    standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
+
+
+def catch_up(primary, standby):
+    ((position,),) = primary.sql("select pg_current_wal_flush_lsn()")
+    eventually(lambda: standby.sql("select pg_last_wal_replay_lsn() >= %s", position) == [(True,)], what="the standby")
+
+
+def sessions(server, service):
+    """The names of the workers' sessions there."""
+    return {name for (name,) in server.sql("select application_name from pg_stat_activity where datname = %s and application_name like 'cruddurd worker%%'", service.database.name)}
+
+
+def test_no_read_comes_from_it_once_the_pool_knows(primary, standby):
+    """The reads have a session with the old primary, the writes get one with the new one."""
+    with Service(primary, workers=1, is_patient=False) as service:
+        service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
+        service.daemon.reload()
+        service.create("before")
+        assert service.home().status == 200
+        catch_up(primary, standby)
+        promote(standby)
+        assert {"cruddurd worker 1", "cruddurd worker 1 writing"} <= sessions(primary, service)
+        primary.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cruddurd worker 1 writing'")
+        post = service.create("after").json["uuid"]
+        assert service.get(f"/api/activities/{post}").status == 200
+        assert post in [activity["uuid"] for activity in service.home().json]
+        assert sessions(primary, service) == set()
+        check_new_workers(primary, standby, service, post)
+
+
+def test_the_pool_gets_to_know_without_a_session_of_its_own(primary, standby):
+    """All its sessions are with the old primary, and none ends; another host writes to the new one."""
+    with Service(primary, workers=1, feed_watch=0) as service:
+        name = service.database.name
+        service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
+        service.daemon.reload()
+        service.create("before")
+        catch_up(primary, standby)
+        promote(standby)
+        standby.sql("update activities set message = 'after'", database=name)
+        eventually(lambda: [post["message"] for post in service.home().json] == ["after"] * len(service.home().json), what="the successor's row")
+        assert sessions(primary, service) == set()
+        service.owns_database = False
+
+
+def check_new_workers(primary, standby, service, post):
+    """They try the old one first, as the URL has it."""
+    workers = service.daemon.workers()
+    service.daemon.reload()
+    service.wait_for_workers(1, other_than=workers)
+    assert service.get(f"/api/activities/{post}").status == 200
+    assert sessions(primary, service) == set()
+    with standby.away():
+        assert service.get(f"/api/activities/{post}").status == 503
+        assert "another primary has taken over from this one" in service.log.text
+    eventually(lambda: service.get(f"/api/activities/{post}").status == 200, what="the successor")
+    service.owns_database = False
