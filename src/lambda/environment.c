@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 /* A misspelt setting would have no effect, and no message. */
-static const char *const OWN_SETTINGS[] = {"CRUDDUR_DEADLINE", "CRUDDUR_PREPARE",
-                                           "CRUDDUR_SQL_DIR"};
+static const char *const OWN_SETTINGS[] = {"CRUDDUR_DEADLINE", "CRUDDUR_SQL_DIR"};
 #define OWN_PREFIX "CRUDDUR_"
 
 static const char *variable(const char *name)

@@ -432,6 +432,7 @@ def test_the_authorities_of_the_bundle(settings, tls_cluster, tmp_path):
         ({"CRUDDUR_DEADLINE": "900001"}, "from 100 to 900000"),
         ({"CRUDDUR_DEADLINE": "99"}, "from 100 to 900000"),
         ({"CRUDDUR_DEADLINES": "100"}, "CRUDDUR_DEADLINES is no setting"),
+        ({"CRUDDUR_PREPARE": "0"}, "CRUDDUR_PREPARE is no setting"),
         ({"DATABASE_SECRET_ARN": SecretsManager.ARN}, "needs AWS_ACCESS_KEY_ID"),
         (SecretsManager.CREDENTIALS | {"DATABASE_SECRET_ARN": "cruddur/hook"}, "is no ARN"),
         (SecretsManager.CREDENTIALS | {"DATABASE_SECRET_ARN": SecretsManager.ARN, "AWS_ENDPOINT_URL": "http://example.com"}, "must be an https:// URL"),
@@ -445,6 +446,20 @@ def test_settings_that_are_wrong(settings, more, reason):
         assert reason in document["errorMessage"] and document["errorType"] == "settings_invalid"
         assert error.error_type == "Function.settings_invalid"
         assert "p@ss" not in function.log.text
+
+
+@pytest.mark.parametrize("fault", [403, 500, LOST])
+def test_a_reason_for_not_starting_that_is_not_taken(settings, fault):
+    """The reason is in the log in any case, and the process ends."""
+    api = RuntimeApi()
+    with contextlib.ExitStack() as stack:
+        stack.callback(api.stop)
+        api.faults["init"].extend([fault] * ALWAYS)
+        function = stack.enter_context(Function(settings(CRUDDUR_DEADLINE="soon"), api))
+        assert ended(function)
+        assert any("CRUDDUR_DEADLINE must be a number" in message for message in function.log.messages("start"))
+        assert any(f"answer: {'no answer' if fault == LOST else f'status {fault}'}" in message for message in function.log.messages("runtime"))
+        assert (api.init_errors, "next" in api.requests) == ([], False)
 
 
 def test_without_lambda_it_says_so(settings):
