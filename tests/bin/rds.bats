@@ -2,6 +2,7 @@
 # rds-create, rds-start, rds-stop, rds-status and rds-connect, with Debian's own aws against an endpoint of the test that has one
 # instance. aws takes a second of processor time for each call, so a test makes few.
 
+load helpers/build
 load helpers/common
 load helpers/cluster
 
@@ -87,14 +88,14 @@ FORM
 }
 
 @test "--like-the-bootcamp is the seeds' call, says what is unsafe, and has no password on a command line" {
-  export MASTER_USER_PASSWORD='good\database$Password1'
+  export MASTER_USER_PASSWORD='good\database$Password1' MASTER_USERNAME=andrew
   # aws is followed by its arguments, as every user of the machine would see them.
   program aws "printf '%s ' \"\$@\" >'$BATS_TEST_TMPDIR/arguments'; exec /usr/bin/aws \"\$@\""
   run -0 "$BIN/rds-create" --like-the-bootcamp
   [[ $output == *'a public address'*'no backups'*'no protection from deletion'*'no standby'*'nothing rotates it'* ]]
   [[ $(<"$BATS_TEST_TMPDIR/arguments") == *create-db-instance* ]]
   run ! grep -F "$MASTER_USER_PASSWORD" "$BATS_TEST_TMPDIR/arguments"
-  for parameter in 'MasterUserPassword=good\database$Password1' PubliclyAccessible=true BackupRetentionPeriod=0 DeletionProtection=false \
+  for parameter in 'MasterUserPassword=good\database$Password1' MasterUsername=andrew PubliclyAccessible=true BackupRetentionPeriod=0 DeletionProtection=false \
     DBInstanceClass=db.t3.micro StorageType=gp2 AllocatedStorage=20 StorageEncrypted=true Port=5432 MultiAZ=false; do
     tr ' ' '\n' <"$RDS/requests" | grep -xF "$parameter"
   done
@@ -320,26 +321,72 @@ database() {
   [[ $output == *'is incompatible-parameters: see its events'* ]]
 }
 
-# The blocks of doc/aws.md, with an aws that has the instance which is asked for, in a folder that has bin/ as the checkout has.
-@test "the commands of doc/aws.md: from an instance to tables, by an administrator without superuser rights" {
-  local page=$BIN/../doc/aws.md
+# recording_aws: an aws whose calls are lines of $BATS_TEST_TMPDIR/calls. It has the instance of fake_aws, and names for what it makes. When a
+# sign-up is confirmed the user of event.json is made, which is what the function would do.
+recording_aws() {
+  fake_aws available localhost "$PORT" development
+  mv "$BATS_TEST_TMPDIR/path/aws" "$BATS_TEST_TMPDIR/path/instance"
+  program aws "(IFS=\$(printf '\\037'); printf '%s\\n' \"\$*\") >>'$BATS_TEST_TMPDIR/calls'
+case \$* in
+*create-db-i*) echo creating ;;
+*start-db*) echo starting ;;
+*stop-db*) echo stopping ;;
+*Endpoint.Address\\ *) echo localhost ;;
+*describe-db-i*) instance \"\$@\" | sed 's/None/arn:aws:secretsmanager:x/' ;;
+*get-secret*) cat '$BATS_TEST_TMPDIR/secret' ;;
+*describe-subnets*) printf 'subnet-0123456789abcdef0\\tsubnet-0123456789abcdef1\\n' ;;
+*create-security*) echo sg-0123456789abcdef0 ;;
+*request-certificate* | *create-role* | *create-function*) echo arn:aws:x:ca-central-1:123456789012:made/by-aws ;;
+*attach-role-policy*) ;;
+*create-user-pool\\ *) printf 'ca-central-1_a\\tarn:aws:cognito-idp:ca-central-1:123456789012:userpool/ca-central-1_a\\n' ;;
+*confirm-sign-up*) CONNECTION_URL_FILE=secrets/cruddur_owner-url bin/user-confirm event.json >&2 ;;
+*) echo made-by-aws ;;
+esac"
+}
+
+# other_programs: what the page takes from elsewhere.
+other_programs() {
+  local name
+  for name in sudo make sam editor; do program "$name" :; done
+  program terraform 'echo cruddur-db-instance'
+  program curl "case \$* in *root.crt*) mkdir -p \"\$HOME/.postgresql\" && cp '$CA' \"\$HOME/.postgresql/root.crt\" ;; esac"
+}
+
+# fill_folder: the checkout, built, as far as the page goes.
+fill_folder() {
+  take_build "$BATS_TEST_TMPDIR/data"
+  ln -s "$BIN" "${BIN%/bin}/sql" "$BATS_TEST_TMPDIR/data/build/cruddurd" .
+  ln -s /usr/bin/true autogen.sh
+  ln -s /usr/bin/true configure
+  mkdir -p deb infra/terraform
+  touch deb/cruddur_1.0.0_amd64.deb
+  { printf 'PK\5\6' && head -c 18 /dev/zero; } >cruddur-confirm.zip # one that is empty
+  cp "${BIN%/bin}/infra/terraform/terraform.tfvars.example" infra/terraform
+  printf '%s' '{"triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": "ca-central-1_a", "request": {"userAttributes": {"sub": "1",
+    "name": "Ada Lovelace", "preferred_username": "ada", "email": "ada@example.com"}}}' >event.json
+}
+
+# Every ```sh block of the page, in their order, as one script.
+@test "the commands of doc/aws.md: from nothing to a sign-up and a post, by an administrator without superuser rights" {
   database
   printf '{"username": "cruddurroot", "password": "%s"}' "${PASSWORD//\\/\\\\}" >"$BATS_TEST_TMPDIR/secret"
-  fake_aws available localhost "$PORT" development
-  mv "$BATS_TEST_TMPDIR/path/aws" "$BATS_TEST_TMPDIR/path/asked"
-  program aws "case \$* in
-*create-db*) echo creating ;;
-*start-db*) echo starting ;;
-*get-secret*) cat '$BATS_TEST_TMPDIR/secret' ;;
-*) asked \"\$@\" | sed 's/None/arn:aws:secretsmanager:x/' ;;
-esac"
-  cd "$BATS_TEST_TMPDIR"
-  ln -s "$BIN" bin
-  awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "$page" >commands
+  mkdir "$BATS_TEST_TMPDIR/checkout"
+  cd "$BATS_TEST_TMPDIR/checkout"
+  fill_folder
+  recording_aws
+  other_programs
+  awk '/^ *```sh$/ { on = 1; next } /^ *```/ { on = 0 } on' "$BIN/../doc/aws.md" | sed "s/\b5433\b/$PORT/; s/^ *sleep 15\b.*//" >commands
   grep -q rds-create commands
-  RDS_CA_FILE=$CA PROD_RDS_INSTANCE=cruddur-prod run -0 bash -euo pipefail commands
-  [[ $output == *"'--no-publicly-accessible'"*'endpoint     localhost:'*andrewbrown* ]]
-  [[ $(stat -c %a secrets/admin-url secrets/owner-url secrets/cruddur-url secrets/cruddur_hook-url | sort -u) == 600 ]]
+  PROD_RDS_INSTANCE=cruddur-prod run -0 bash -euo pipefail commands <<<123456
+  [[ $output == *"'--no-publicly-accessible'"*'endpoint     localhost:'*andrewbrown*' ada '*'Ada Lovelace'*'From the shell.'*'From the shell.'* ]]
+  [[ $(stat -c %a secrets/* | sort -u) == $'600\n644' && $(stat -c '%a %n' secrets/* | grep 644) == '644 secrets/tunnel.log' ]]
+  [[ $(<secrets/service) == postgresql://cruddur:*@localhost/cruddur'?sslmode=verify-full&sslrootcert=/etc/ssl/cruddur/db.pem' ]]
+  [[ $(<secrets/confirm) == postgresql://cruddur_hook:*@localhost/cruddur ]]
+  [[ $(python3 -c 'import json; print(json.load(open("secrets/function.json"))["Variables"]["CONNECTION_URL"])') == "$(<secrets/confirm)" ]]
   CONNECTION_URL_FILE=secrets/cruddur-url run -0 bin/db-connect -- -Atc 'select current_user, ssl from pg_stat_ssl where pid = pg_backend_pid()'
   [[ $output == *'cruddur|t'* ]]
+  # No password is an argument, and aws itself takes every call.
+  run ! grep -F -f <(sed -n 's#.*://[^:]*:\([^@]*\)@.*#\1#p' secrets/admin-url secrets/confirm secrets/service) "$BATS_TEST_TMPDIR/calls"
+  run -0 /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/aws_calls.py" "$BATS_TEST_TMPDIR/calls"
+  [[ ${lines[-1]} =~ ^([0-9]+)' calls'$ && ${BASH_REMATCH[1]} -gt 50 ]]
 }
