@@ -106,14 +106,32 @@ PYTHON
   run -0 quickstart --stop
 }
 
+# workspace_command KIND: how that workspace starts bin/quickstart, whose place quickstart takes.
+workspace_command() {
+  /usr/bin/python3 - "$1" "$CLONE" <<'PYTHON'
+import json, pathlib, sys, yaml
+
+folder = pathlib.Path(sys.argv[2])
+commands = {
+    "gitpod": yaml.safe_load((folder / ".gitpod.yml").read_text())["tasks"][0]["command"],
+    "devcontainer": json.loads((folder / ".devcontainer/devcontainer.json").read_text())["postStartCommand"],
+}
+print(commands[sys.argv[1]].replace("bin/quickstart", "quickstart"))
+PYTHON
+}
+
 @test "behind what forwards the port, in a workspace: the issuer has that name, and nginx answers to it" {
-  local name=8080-x.workspace.example
+  local name=x-8080.workspace.example
   run -0 quickstart --stop
   for url in "$name" "https://$name/" 'https://a b' 'https://x|.*' 'ftp://x'; do
     QUICKSTART_URL=$url run -2 quickstart --detach
     [[ $output == *'QUICKSTART_URL is no origin'* ]]
   done
-  QUICKSTART_URL=https://$name run -0 quickstart --detach
+  # by the commands of the workspaces
+  gp() { [[ $* == 'url 8080' ]] && echo "https://$name"; }
+  # shellcheck disable=SC2317 # eval calls it
+  [[ $(quickstart() { echo "$QUICKSTART_URL $*"; } && eval "$(workspace_command gitpod)") == "https://$name " ]]
+  CODESPACE_NAME=x GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN=workspace.example run -0 eval "$(workspace_command devcontainer)"
   [[ $output == *"open https://$name/ and sign in"* ]]
   # status HOST PATH
   status() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time "$PATIENCE" --header "Host: $1" "http://127.0.0.1:$PORT$2"; }
