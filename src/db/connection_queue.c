@@ -13,7 +13,10 @@ static void log_statement(const struct connection *connection, const struct stat
 {
     const char *const *names = statement->def->parameters;
 
-    if (!log_wants(LOG_DEBUG) || statement->def == &STATEMENT_SESSION_SNAPSHOT /* too many */) {
+    bool is_poll = statement->def == &STATEMENT_SESSION_SNAPSHOT ||
+                   statement->def == &STATEMENT_SESSION_SERVER;
+
+    if (!log_wants(LOG_DEBUG) || is_poll /* too many */) {
         return;
     }
     struct log_line line = log_begin(LOG_DEBUG, "statement");
