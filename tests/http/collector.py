@@ -73,6 +73,7 @@ class Collector:
     def __init__(self, certificate=None):
         """certificate: a file with key and certificate, for https."""
         self.bodies, self.headers, self.times = [], [], []
+        self.parsed = []  # the spans of each of the bodies, as far as they were asked for
         self.gate = threading.Event()
         self.gate.set()
         self.set_answer(200)
@@ -134,8 +135,9 @@ class Collector:
 
     @property
     def spans(self):
-        """All that were taken."""
-        return [span for body in list(self.bodies) for span in spans_of(body)]
+        """All that were taken. One thread may ask."""
+        self.parsed += [spans_of(body) for body in self.bodies[len(self.parsed) :]]
+        return [span for spans in self.parsed for span in spans]
 
     def requests(self):
         return [span for span in self.spans if span.kind == SERVER]

@@ -1,24 +1,62 @@
 """The log of a server under test."""
 
 import json
+import os
 import re
+import threading
 
 SANITIZER = re.compile(r"\w+Sanitizer\b|runtime error:")
 
 
 class Log:
+    """A whole line stays as it is: it is read, judged and parsed once. Threads may ask at the same time."""
+
     def __init__(self, path):
         self.path = path
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self):
+        self.file = None  # what the rest is about: path, device and number of the file
+        self.size = 0  # of the whole lines that were read, in bytes
+        self.lines = ""  # they themselves
+        self.judged = 0  # so much of them has no sanitizer's report
+        self.parsed = []  # their entries
+        self.parsed_to = 0
 
     @property
     def text(self):
-        return self.path.read_text(errors="replace") if self.path.exists() else ""
+        with self.lock:
+            rest = self.read_on()
+            return self.lines + rest
+
+    def read_on(self):
+        """Takes over the lines that have come, and gives what is behind the last one."""
+        try:
+            file = self.path.open("rb", buffering=0)
+        except FileNotFoundError:
+            self.forget()
+            return ""
+        with file:
+            status = os.fstat(file.fileno())
+            if self.file != (self.path, status.st_dev, status.st_ino) or status.st_size < self.size:
+                self.forget()
+                self.file = (self.path, status.st_dev, status.st_ino)
+            file.seek(self.size)
+            lines, end, rest = file.readall().rpartition(b"\n")
+        self.size += len(lines + end)
+        self.lines += (lines + end).decode(errors="replace")
+        return rest.decode(errors="replace")
 
     def entries(self, event=None):
         """Its lines, each of which must be a JSON object; those of one event only if it is named."""
         report = self.sanitizer_report()
         assert report is None, report
-        entries = [json.loads(line) for line in self.text.splitlines()]
+        with self.lock:
+            rest = self.read_on()
+            self.parsed += [json.loads(line) for line in self.lines[self.parsed_to :].splitlines()]
+            self.parsed_to = len(self.lines)
+            entries = self.parsed + [json.loads(line) for line in rest.splitlines()]
         return [entry for entry in entries if event in (None, entry["event"])]
 
     def messages(self, event):
@@ -31,5 +69,9 @@ class Log:
         return "\n".join(self.text.splitlines()[-lines:]) + "\n"
 
     def sanitizer_report(self):
-        found = SANITIZER.search(self.text)
-        return self.text[found.start() - 200 :] if found else None
+        with self.lock:
+            rest = self.read_on()
+            text = self.lines + rest
+            found = SANITIZER.search(text, self.judged)
+            self.judged = len(self.lines) if found is None else self.judged
+        return text[max(0, found.start() - 200) :] if found else None
