@@ -35,7 +35,7 @@ def run_once(*arguments, stdin="", environment=None, **more):
     )
 
 
-Process = collections.namedtuple("Process", "pid name parent session")
+Process = collections.namedtuple("Process", "pid name")
 
 
 def process_of(pid):
@@ -45,18 +45,21 @@ def process_of(pid):
             name, _, rest = file.read().decode().partition("(")[2].rpartition(")")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, parent, _, session = rest.split(maxsplit=4)[:4]
-    return Process(pid, name, int(parent), int(session)) if state != "Z" else None
+    return Process(pid, name) if not rest.startswith(" Z") else None
 
 
 def is_alive(pid):
     return process_of(pid) is not None
 
 
-def processes():
-    """All that are alive."""
-    found = (process_of(int(name)) for name in os.listdir("/proc") if name.isdigit())
-    return [process for process in found if process is not None]
+def members_of(session):
+    """The process ids of those of a session that are alive. getsid(2) costs a tenth of what /proc does, and there are hundreds."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            if os.getsid(int(name)) == session:
+                found.append(int(name))
+    return [pid for pid in found if is_alive(pid)]
 
 
 def children_of(pid):
@@ -126,7 +129,7 @@ class Daemon:
 
     def left_behind(self):
         """What is still there of its session, itself aside."""
-        return [process.pid for process in processes() if process.session == self.pid != process.pid]
+        return [pid for pid in members_of(self.pid) if pid != self.pid]
 
     def stop(self):
         """TERM, if it still runs; then nothing may be left and nothing may have been wrong."""

@@ -206,6 +206,7 @@ def test_a_resolver_that_does_not_answer(start_at, tmp_path, source):
     while asking.is_alive():
         assert service.get("/livez").status == 200
         answered += 1
+        time.sleep(0.01)
     assert asking.reply().status == 503
     assert answered > 20  # a worker that waits for its name answers two: the one before, the one behind
 

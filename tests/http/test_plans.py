@@ -45,7 +45,7 @@ cross join lateral (select now() - interval '30 days' + n * interval '5 minutes'
 @pytest.fixture(scope="module")
 def database(cluster):
     database = Database(cluster)
-    load(database, users=5000, activities=200_000)
+    load(database, users=5000, activities=200_000, is_indexed_at_once=True)
     database.run(ENDING)
     yield database
     database.remove()

@@ -52,13 +52,20 @@ def encoded(text):
 
 
 @contextlib.contextmanager
-def transaction(database):
+def begun(connection):
     """A cursor whose transaction has begun; committed at the end."""
-    with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
-        connection.autocommit = False
+    connection.autocommit = False
+    with connection.cursor() as cursor:
         cursor.execute("select now()")
         yield cursor
         connection.commit()
+
+
+@contextlib.contextmanager
+def transaction(database):
+    """Likewise, over a connection of its own."""
+    with contextlib.closing(database.connect()) as connection, begun(connection) as cursor:
+        yield cursor
 
 
 @contextlib.contextmanager
@@ -70,9 +77,10 @@ def overlapping(database, write):
 
     def work(writer):
         chance = random.Random(writer)
+        connection = database.connect()
         try:
             for number in range(ROUNDS):
-                with transaction(database) as cursor:
+                with begun(connection) as cursor:
                     if number % 3 == 0:
                         gate.wait()  # so that some begin together whatever the machine does
                     cursor.execute("select pg_sleep(%s)", [chance.random() / 100])
@@ -81,6 +89,8 @@ def overlapping(database, write):
         except (psycopg2.Error, threading.BrokenBarrierError) as error:
             gate.abort()
             failures.append(error)
+        finally:
+            connection.close()
 
     threads = [threading.Thread(target=work, args=(writer,)) for writer in range(WRITERS)]
     for thread in threads:

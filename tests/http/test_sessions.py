@@ -167,6 +167,7 @@ def test_everything_by_one_session(start):
         for target in ("/api/activities/home", "/api/activities/search?term=only", "/api/activities/@londo"):
             assert service.get(target).status == 200, target
         assert service.create("one more").status == 200
+        time.sleep(0.01)
     assert service.database.backends() == service.database.backends("writing")
     assert len([text for text in service.log.messages("database") if "share a session" in text]) == 1
 
