@@ -53,21 +53,47 @@ class Walker(WalkedService):
         posts = self.ended if number % 4 == 0 else list(self.messages)
         return posts[-1 - number % min(len(posts), POSTS_MAX)] if posts else NO_POST
 
-    def remember(self, operation, uuid, reply, document):
+    def remember(self, request, operation, uuid, reply, document):
         """What the answer says of the posts, and what they say of it."""
         if operation.id in ("createActivity", "createReply") and reply.status == 200:
             assert reply.json["message"] == document["message"]
             self.messages[reply.json["uuid"]] = reply.json["message"]
         elif operation.id == "showActivity" and uuid in self.messages:
-            assert reply.status != 404
+            assert reply.status != 404 or self.is_blocked(request.identity, uuid)
             assert reply.status != 200 or reply.json["activity"]["message"] == self.messages[uuid]
         elif operation.id == "showActivity" and uuid in self.ended:
             assert reply.status != 200
         elif operation.id == "deleteActivity" and reply.status == 200:
             self.end(uuid)
+        elif operation.id == "deleteProfile" and reply.status == 200:
+            self.welcome(reply.json["uuid"])
+
+    def is_blocked(self, reader, uuid):
+        """Whether one of the two, the reader and the author of that post, has blocked the other."""
+        return self.database.run(
+            "select is_blocked(u.uuid, a.user_uuid) from users u, activities a where u.handle = %s and a.uuid = %s", reader, uuid
+        ) == [(True,)]
+
+    def welcome(self, left):
+        """A user that left, whose posts go now or with the purge, is there again, as another user of the same name."""
+        for (post,) in self.database.run("select uuid::text from activities where user_uuid = %s", left):
+            for one in self.thread(post):
+                self.messages.pop(one, None)
+        for handle in HANDLES:
+            self.database.run(
+                """insert into users (display_name, handle, email, cognito_user_id)
+                   select %s, %s, %s || '@example.com', 'mock-' || %s
+                   where not exists (select from users where folded_handle = fold_text(%s))""",
+                *[handle] * 5,
+            )
 
     def end(self, uuid):
-        """And what is below it."""
+        for one in self.thread(uuid):
+            self.messages.pop(one, None)
+            self.ended.append(one)
+
+    def thread(self, uuid):
+        """The post and what is below it."""
         rows = self.database.run(
             """with recursive below as (
                    select %s::uuid as uuid
@@ -77,9 +103,7 @@ class Walker(WalkedService):
                select uuid::text from below""",
             uuid,
         )
-        for (one,) in rows:
-            self.messages.pop(one, None)
-            self.ended.append(one)
+        return [one for (one,) in rows]
 
 
 def pattern_of(path):
@@ -207,7 +231,7 @@ def test_each_answer_is_a_documented_one(service, request):
     operation.check(reply, status)
     if reply.status >= 400:
         assert set(reply.codes) <= set(operation.codes(status)), reply
-    service.remember(operation, uuid, reply, request.body and decoded(request.body))
+    service.remember(request, operation, uuid, reply, request.body and decoded(request.body))
 
 
 def decoded(data):
