@@ -59,11 +59,20 @@ def set_back(service, kind):
     if kind == "unfollow":
         assert service.ask_as("bayko", "PUT", "/api/users/@altbrown/follow").status == 200
         return ("bayko", "DELETE", "/api/users/@altbrown/follow"), "select 1 from follows", database
+    if kind == "unblock":
+        assert service.ask_as("bayko", "PUT", "/api/users/@altbrown/block").status == 200
+        return ("bayko", "DELETE", "/api/users/@altbrown/block"), "select 1 from blocks", database
+    if kind == "delete a message":
+        sent = service.message_as("londo", handle="bayko").json
+        target = f"/api/messages/{sent['message_group_uuid']}/{sent['uuid']}"
+        return ("londo", "DELETE", target), "select 1 from messages where deleted_at is null", database
+    if kind == "leave":
+        return ("altbrown", "DELETE", "/api/profile", {"handle": "altbrown"}), "select 1 from users where handle = 'altbrown'", database
     marked(service, "bayko", kind[2:], post)
     return ("bayko", "DELETE", f"/api/activities/{post}/{kind[2:]}"), f"select 1 from {kind[2:]}s where activity_uuid = '{post}'", database
 
 
-@pytest.mark.parametrize("kind", ["delete", "unlike", "unrepost", "unfollow"])
+@pytest.mark.parametrize("kind", ["delete", "unlike", "unrepost", "unfollow", "unblock", "delete a message", "leave"])
 def test_what_is_taken_back_stays_so(primary, standby, relay, kind):
     """The standby is silent, the session ends, the write is sent again; then the primary is lost."""
     with TokenService(primary, workers=1, feed_watch=0) as service:
