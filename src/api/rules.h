@@ -36,8 +36,8 @@ void rule_display_name(const char *display_name, struct broken *broken); /* one 
 void rule_bio(const char *bio, struct broken *broken);
 void rule_search_term(const char *term, struct broken *broken);
 void rule_reason(const char *reason, struct broken *broken);  /* of a report */
-void rule_time_zone(const char *name, struct broken *broken); /* it looks like one; which there are
-                                                                 PostgreSQL knows */
+void rule_time_zone(const char *name, struct broken *broken); /* its form only: PostgreSQL knows
+                                                                 which there are */
 void rule_days(const char *days, struct broken *broken);      /* of growth, 1 to DAYS_MAX */
 void rule_user_handle(const char *handle, struct broken *broken);
 void rule_receiver_handle(const char *handle, struct broken *broken);

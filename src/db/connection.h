@@ -16,8 +16,8 @@ struct connection;
 struct result;
 struct statement;
 
-/* Gets to know of each statement of a recorded trace that is done, before its callback is called.
- * submitted_us: monotonic. */
+/* Is called for each statement of a recorded trace when it is done, before the statement's own
+ * callback. submitted_us: monotonic. */
 typedef void statement_observe(void *context, const struct statement *statement,
                                int64_t submitted_us, const struct result *result);
 
@@ -74,7 +74,8 @@ void connection_submit(struct connection *connection, const struct statement *st
  * False: it is done in any case. */
 bool connection_cancel(struct connection *connection, const void *context);
 
-/* What runs statements, one connection or another: as connection_submit and connection_cancel. */
+/* A connection, or something that passes statements on to one. The functions do what
+ * connection_submit and connection_cancel do. */
 struct statement_runner {
     void (*submit)(void *context, const struct statement *statement, statement_done *done,
                    void *done_context);

@@ -42,7 +42,7 @@ void connection_complete(struct connection *connection, struct pending *pending,
 /* The same without a result of the server. */
 void connection_fail(struct connection *connection, struct pending *pending, enum status status);
 
-/* What is queued fails. What its callbacks submit is not meant. */
+/* Fails the statements that are queued now, but not those that their callbacks submit. */
 void connection_fail_queue(struct connection *connection);
 
 /* Queues a statement again, by the time of its submission, so that a retry does not go behind

@@ -1,6 +1,6 @@
 /* Keeps a session with the database: makes a new one, with pauses between the attempts, when one is
- * wanted and there is none, and keeps its socket in an epoll set. Which statements run on it is the
- * user's affair. */
+ * wanted and there is none, and keeps its socket in an epoll set. It knows nothing of the
+ * statements that run on the session. */
 #ifndef CRUDDUR_DB_LINK_H
 #define CRUDDUR_DB_LINK_H
 

@@ -30,8 +30,8 @@ struct pending {
     int repeats;      /* deadlocks and serialization failures that it met */
     bool runs_alone;  /* in no unit with others: one with it has failed */
     bool ends_unit;   /* a Sync was sent behind it */
-    bool has_prelude; /* what was sent right before it, in its transaction, isn't answered yet: */
-    bool is_prepared; /* … that prepares it; else it sets the transaction up */
+    bool has_prelude; /* a message was sent right before it that is not answered yet */
+    bool is_prepared; /* … that message prepares it; else it sets the transaction up */
     bool is_unfit;    /* the schema doesn't fit it */
 };
 

@@ -64,7 +64,7 @@ bool session_has_prepared(const struct session *session, const struct prepared *
 void session_note_prepared(struct session *session, const struct prepared *statement,
                            bool is_prepared);
 
-/* The schema doesn't fit the statement. Whether that is new to this session. */
+/* Notes that the schema does not fit the statement. Returns whether it was not noted before. */
 bool session_note_unfit(struct session *session, const struct prepared *statement);
 
 /* Sends the statement that sets a session, or a transaction, up. False when the session is lost. */

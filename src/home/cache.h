@@ -66,8 +66,8 @@ void cache_free(struct cache *cache); /* NULL is allowed */
 /* Whether the statement requests a page that may be cached. */
 bool cache_accepts(const struct cache *cache, const struct statement *statement);
 
-/* Answers such a statement with the page that is everyone's, at once or when the page is filled. False: all slots are being filled
- * with pages of other lengths, so the caller must send the statement itself. */
+/* Answers such a statement with the shared page, at once or when the page is filled. False: all
+ * slots are being filled with pages of other lengths, so the caller must send the statement. */
 bool cache_submit(struct cache *cache, const struct statement *statement, cache_done *done,
                   void *context);
 

@@ -62,7 +62,7 @@ enum framing_kind framing_step(struct framing *framing, const unsigned char *byt
 /* What GET_VALUES is told of connections and requests at a time. */
 void framing_set_limit(unsigned limit);
 
-/* The other way round, an answer: records of standard output, then its end. */
+/* An answer consists of records of standard output and the records that end it. */
 
 /* The header of a record with length bytes of output, FRAMING_CONTENT_MAX at most. */
 void framing_output(unsigned char header[static FRAMING_HEADER], unsigned id, size_t length);

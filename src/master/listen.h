@@ -13,7 +13,7 @@ struct listener {
     char *unlink_path;      /* our own unix socket, to be removed at the end; else NULL */
     uint64_t device, inode; /* of its file: another server's that took its place stays */
     bool is_shared;         /* systemd's: it goes on listening without us */
-    bool is_handed_over;    /* so does, as a rule, whatever socket another process has opened */
+    bool is_handed_over;    /* opened by another process, which as a rule keeps it open */
 };
 
 /* Whether a listening socket was handed over. */

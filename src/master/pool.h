@@ -1,5 +1,5 @@
-/* The worker processes: started, asked to leave, killed when they don't, forgotten when they have
- * ended. When and why is the supervisor's affair. */
+/* The worker processes. This module starts them, asks them to leave, kills those that do not, and
+ * frees the slots of those that have ended. The supervisor decides when. */
 #ifndef CRUDDUR_MASTER_POOL_H
 #define CRUDDUR_MASTER_POOL_H
 
@@ -11,7 +11,8 @@
 #include "shared/scoreboard.h"
 #include "worker/worker.h"
 
-/* What workers are made from. One that was left goes with its last worker. */
+/* What workers are made from. A generation that a reload has replaced (is_left) is freed when its
+ * last worker has ended. */
 struct generation {
     struct config config;
     struct catalog *catalog;

@@ -108,7 +108,7 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     if (signal_number == SIGKILL) {
         span_exporter_stop(&supervisor->exporter); /* else it has the last spans to send */
     }
-    /* No new connections, before the workers look for the last time. */
+    /* First, so that no connection comes after a worker has looked for the last time. */
     listen_close(&supervisor->listener);
     pool_end(&supervisor->pool, signal_number);
 }

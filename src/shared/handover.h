@@ -29,8 +29,8 @@ bool handover_give(const struct handover *handover, int fd, const struct buf *bu
  * process may not connect to it, its queue is full, or another server has its path by now. */
 bool handover_leave(int listen_fd, int fd, const struct buf *buffered);
 
-/* The connection that was left in one that was accepted, or -1. Only this process's user may leave
- * one. Appends what was taken out of it. */
+/* Receives a connection that handover_leave() sent over message_fd, an accepted connection. -1:
+ * there is none, or a process of another user sent it. Appends the bytes that were read from it. */
 int handover_find(int message_fd, struct buf *buffered);
 
 /* Whether a connection is in the queue. */

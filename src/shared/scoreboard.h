@@ -75,8 +75,8 @@ int scoreboard_streams(const struct scoreboard *scoreboard);
 
 void score_set(struct score *score, enum worker_state state, const char *route);
 
-/* The worker's loop has come round. Busy, with a request under way, it does so again and again;
- * else nothing is expected of it. */
+/* Call this in each turn of the worker's loop. is_busy: a request is under way, so the master
+ * expects the next turn soon (see --stuck-timeout); else the worker may sleep. */
 void score_turn(struct score *score, bool is_busy);
 
 #endif

@@ -1,6 +1,6 @@
 /* The connections that a worker has accepted from the front server, each with at most one request.
- * The request passes the stages of enum client_stage. In none of them does the worker block; each
- * has a time limit, which clients_proceed() enforces. */
+ * The request passes the stages of enum client_stage. The worker blocks in none of them. All but
+ * CLIENT_IDLE have a time limit; clients_proceed() enforces it, except where it says otherwise. */
 #ifndef CRUDDUR_WORKER_CLIENT_H
 #define CRUDDUR_WORKER_CLIENT_H
 
@@ -65,13 +65,14 @@ void clients_poll(struct clients *clients);
 /* Ends all streams, and from now on each that opens: no client waits for more than its end. */
 void clients_end_streams(struct clients *clients);
 
-/* Goes on with the keys that there are, for all requests that await others. */
+/* Ends the wait for keys: judges the requests that await newer ones by the keys that there are. */
 void clients_stop_awaiting_keys(struct clients *clients);
 
-/* Gives all connections away that are not being served. What has come of a request goes with it. */
+/* Gives the connections without a request under way to the other workers, with the part of a
+ * request that was read. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
-/* Likewise, to the next server on the listening socket. False, errno says why: those for which that
- * doesn't work stay. */
+/* The same, but to the next server on the listening socket. False, errno says why: some could not
+ * be given away, and stay. */
 bool clients_leave(struct clients *clients, int listen_fd);
 void clients_close(struct clients *clients);
 

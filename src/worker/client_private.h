@@ -40,7 +40,7 @@ struct client {
     struct stream stream; /* of STREAMING */
     struct clients *clients;
     enum client_stage stage;
-    int64_t end_ms; /* of its time in this stage; of no meaning where others see to it */
+    int64_t end_ms; /* of the stage; unused in IDLE, QUERYING and STREAMING */
     bool has_missed_event;
     struct client *next, **link;
 };
@@ -68,7 +68,7 @@ void client_answer(struct client *client);
 /* Reads what has come, and serves a request that is complete. May free the client. */
 void client_poll_and_serve(struct client *client);
 
-/* Goes on with a request that awaited keys. may_wait_on: for others than there are now. */
+/* Goes on with a request that awaited keys. may_wait_on: it may wait again, for newer keys. */
 void client_resume(struct client *client, bool may_wait_on);
 
 /* Whether a request is in a stage with a time limit. */

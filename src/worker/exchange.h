@@ -75,8 +75,8 @@ void exchange_result(struct exchange *exchange, const struct result *result,
 void exchange_answer(struct exchange *exchange, const char **head, size_t *head_length,
                      const char **body, size_t *body_length);
 
-/* Instead of an answer, for a client that left before its statement was run: reports the request
- * with nginx's status for that. */
+/* Call this instead of exchange_answer() for a client that left before its statement was run. It
+ * reports the request with nginx's status for that (499). */
 void exchange_abandon(struct exchange *exchange);
 
 /* The request is over: logs its line, and writes its span if its trace is recorded. */
@@ -85,10 +85,10 @@ void exchange_report(const struct exchange *exchange);
 /* Answers that no stream opens. */
 void exchange_refuse_stream(struct exchange *exchange);
 
-/* For a stream whose head was sent: gives the memory back, and keeps what its line needs. */
+/* For a stream whose head was sent: frees the request's memory, but not what the log line needs. */
 void exchange_trim(struct exchange *exchange);
 
-/* The line of a stream that has ended, after so many bytes of body, and as exchange_release(). */
+/* Logs the line of a stream that has ended; bytes: of its body. Then as exchange_release(). */
 void exchange_end_stream(struct exchange *exchange, uint64_t bytes);
 
 /* Gives all its memory back and zeroes it. */

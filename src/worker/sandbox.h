@@ -1,9 +1,9 @@
 /* What a worker may still do once it has started. A flaw in it, in libpq or in a parser gives an
  * attacker no program to run, no file to write, and of the files to read only those below.
  *
- *     system calls  seccomp(2): those that a worker makes, see syscalls.c. Another one is not made;
- *                   the worker ends with WORKER_EXIT_SANDBOX, and the master names the call in
- *                   the log and starts another worker.
+ *     system calls  seccomp(2): those that a worker needs, see syscalls.c. At any other one the
+ *                   worker ends with WORKER_EXIT_SANDBOX before the call is made; the master names
+ *                   the call in the log and starts another worker.
  *     files         Landlock (landlock(7)): reading what the resolver, libpq and OpenSSL read when
  *                   they connect, see files.c. Anything else fails with EACCES.
  *

@@ -55,7 +55,7 @@ struct service {
     struct metrics_source metrics_source; /* write is NULL without a pool */
 };
 
-/* How a worker hangs together with the rest of the pool. */
+/* What a worker's service shares with the rest of the pool. */
 struct service_links {
     const struct keypage_link *keypage; /* as in config_keyring */
     struct mark *mark;                  /* NULL: nothing is cached */

@@ -120,7 +120,7 @@ static int wait_ms(const struct worker *worker)
     return first_ms;
 }
 
-/* What many requests at once took doesn't stay with the worker. */
+/* Gives memory that many requests at once have taken back to the system. */
 static void give_memory_back(struct worker *worker, bool has_worked)
 {
     if (worker->give_back_ms == 0) {

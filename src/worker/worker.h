@@ -34,7 +34,7 @@ struct worker_setup {
     int life_fd;         /* readable (end of file) once the master is gone */
     int number;          /* from 1, for application_name */
     bool is_shared;      /* another process goes on listening when this pool ends */
-    bool is_handed_over; /* the socket: what is left in it is for the next server on it */
+    bool is_handed_over; /* the socket: the next server on it takes what is left in it */
     bool must_fit;       /* ends with WORKER_EXIT_UNFIT when the schema doesn't fit */
 };
 
@@ -43,9 +43,10 @@ enum {
     WORKER_EXIT_SANDBOX = 4 /* see worker/sandbox.h; score->refused_call says why */
 };
 
-/* Signals to a worker: TERM serves what waits, closes all connections, or leaves them in a socket
- * that was handed over, and ends; USR1 gives its connections to the other workers and ends. Returns
- * the process's exit status. To be called in the child, with the worker's signals blocked. */
+/* Runs the worker. Signals to it: at TERM it serves the requests that wait, closes its connections
+ * (or, if the listening socket was handed over, leaves them there for the next server) and ends. At
+ * USR1 it gives its connections to the other workers and ends. Returns the process's exit status.
+ * To be called in the child, with the worker's signals blocked. */
 int worker_run(const struct worker_setup *setup);
 
 #endif
