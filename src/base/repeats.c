@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* An empty entry counts as one whose interval is over. */
-static bool is_over(const struct repeat *entry, int64_t now_ms)
+static bool is_interval_over(const struct repeat *entry, int64_t now_ms)
 {
     return entry->key[0] == '\0' || now_ms - entry->logged_ms >= REPEATS_INTERVAL_MS;
 }
@@ -23,7 +23,7 @@ static struct repeat *find_entry(struct repeats *repeats, const char *key, int64
         if (strcmp(repeats->entries[i].key, key) == 0) {
             return &repeats->entries[i];
         }
-        if (found == NULL && is_over(&repeats->entries[i], now_ms)) {
+        if (found == NULL && is_interval_over(&repeats->entries[i], now_ms)) {
             found = &repeats->entries[i];
         }
     }
@@ -36,7 +36,7 @@ bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms, uns
 
     snprintf(own_key, sizeof own_key, "%s", *key != '\0' ? key : "?");
     struct repeat *entry = find_entry(repeats, own_key, now_ms);
-    if (!is_over(entry, now_ms)) {
+    if (!is_interval_over(entry, now_ms)) {
         entry->unlogged++;
         return false;
     }

@@ -75,7 +75,7 @@ static bool read_root(const char *value, size_t length, struct trace_parent *par
            !trace_id_is_zero(parent->id, TRACE_ID_SIZE);
 }
 
-static bool read_parent(const char *value, size_t length, struct trace_parent *parent)
+static bool read_parent_id(const char *value, size_t length, struct trace_parent *parent)
 {
     return length == 2 * SPAN_ID_SIZE && read_hex(value, parent->span_id, SPAN_ID_SIZE) &&
            !trace_id_is_zero(parent->span_id, SPAN_ID_SIZE);
@@ -99,7 +99,7 @@ static bool read_field(const char *field, size_t length, bool seen[static 3],
     static const struct {
         const char *name;
         bool (*read)(const char *value, size_t length, struct trace_parent *parent);
-    } fields[3] = {{"Root=", read_root}, {"Parent=", read_parent}, {"Sampled=", read_sampled}};
+    } fields[3] = {{"Root=", read_root}, {"Parent=", read_parent_id}, {"Sampled=", read_sampled}};
 
     for (size_t i = 0; i < 3; i++) {
         size_t name_length = strlen(fields[i].name);

@@ -83,7 +83,7 @@ static void pause_ms(const struct exporter *exporter, int64_t ms)
     }
 }
 
-static void log_failure(struct exporter *exporter, const char *what)
+static void log_post_failure(struct exporter *exporter, const char *what)
 {
     unsigned unlogged;
 
@@ -113,7 +113,7 @@ static enum post_outcome deliver(struct exporter *exporter)
         if (outcome != POST_LATER) {
             return outcome;
         }
-        log_failure(exporter, "the collector is away");
+        log_post_failure(exporter, "the collector is away");
         if (attempt == ATTEMPTS_MAX || is_leaving(exporter)) {
             return outcome;
         }
@@ -146,7 +146,7 @@ static void export_batch(struct exporter *exporter)
     counter_add(&exporter->spans->failed, failed);
     batch_release(batch, exporter->spans);
     if (failed > 0 && outcome != POST_LATER) {
-        log_failure(exporter, "the collector refuses spans");
+        log_post_failure(exporter, "the collector refuses spans");
         pause_ms(exporter, REFUSED_MS);
     }
 }
@@ -173,13 +173,13 @@ static bool is_due(const struct exporter *exporter, struct pace *pace)
     return waiting == BATCH_MAX || now_ms >= pace->due_ms || is_leaving(exporter);
 }
 
-static bool is_over(const struct exporter *exporter, const struct pace *pace)
+static bool is_finished(const struct exporter *exporter, const struct pace *pace)
 {
     return is_leaving(exporter) ||
            (atomic_load(&exporter->spans->is_left) && clock_ms() - pace->seen_ms >= QUIET_MS);
 }
 
-static void serve(struct exporter *exporter)
+static void export_spans(struct exporter *exporter)
 {
     struct pace pace = {.seen_ms = clock_ms()};
 
@@ -188,7 +188,7 @@ static void serve(struct exporter *exporter)
         if (is_due(exporter, &pace)) {
             export_batch(exporter);
             pace.due_ms = 0;
-        } else if (exporter->batch.count == 0 && is_over(exporter, &pace)) {
+        } else if (exporter->batch.count == 0 && is_finished(exporter, &pace)) {
             return;
         } else {
             pause_ms(exporter, POLL_MS);
@@ -204,7 +204,7 @@ static void limit_itself(void)
     setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 
-static void set_signals(void)
+static void set_handlers(void)
 {
     struct sigaction action = {.sa_handler = note_signal};
 
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
         return 2;
     }
     log_setup(LOG_INFO, LOG_FORMAT_AUTO);
-    set_signals();
+    set_handlers();
     limit_itself();
     srandom((unsigned)getpid());
     gethostname(host, sizeof host - 1);
@@ -241,7 +241,7 @@ int main(int argc, char **argv)
         log_message(LOG_ERROR, "traces", "%s: %s", argv[2], error.text);
         return EXIT_FAILURE;
     }
-    serve(&exporter);
+    export_spans(&exporter);
     post_free(exporter.post);
     buf_release(&exporter.json);
     curl_global_cleanup();

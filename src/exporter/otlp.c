@@ -66,7 +66,7 @@ static void attributes_end(const struct attributes *attributes)
 }
 
 /* A text of a span, of size bytes at most; out has SPAN_TEXT_SIZE. */
-static const char *text_of(const char *text, size_t size, char out[static SPAN_TEXT_SIZE])
+static const char *span_text(const char *text, size_t size, char out[static SPAN_TEXT_SIZE])
 {
     size_t length = strnlen(text, size);
 
@@ -109,17 +109,17 @@ static void add_request(struct attributes *attributes, const struct span *span, 
                                                 : "");
     add_integer(attributes, "http.response.status_code", span->http_status);
     add_text(attributes, "error.type", span->is_failed ? number : "");
-    add_text(attributes, "cruddur.outcome", text_of(span->outcome, SPAN_OUTCOME_SIZE, outcome));
+    add_text(attributes, "cruddur.outcome", span_text(span->outcome, SPAN_OUTCOME_SIZE, outcome));
 }
 
 /* Semantic conventions for database client spans, and db.system, as they called it before. */
-static void add_statement(struct attributes *attributes, const struct span *span,
-                          const char *template)
+static void add_statement_attributes(struct attributes *attributes, const struct span *span,
+                                     const char *template)
 {
     char outcome[SPAN_TEXT_SIZE], sqlstate[SPAN_TEXT_SIZE];
 
-    text_of(span->outcome, SPAN_OUTCOME_SIZE, outcome);
-    text_of(span->sqlstate, SPAN_SQLSTATE_SIZE, sqlstate);
+    span_text(span->outcome, SPAN_OUTCOME_SIZE, outcome);
+    span_text(span->sqlstate, SPAN_SQLSTATE_SIZE, sqlstate);
     add_text(attributes, "db.system.name", "postgresql");
     add_text(attributes, "db.system", "postgresql");
     add_text(attributes, "db.query.summary", template);
@@ -148,8 +148,8 @@ static void write_span(struct buf *json, const struct span *span)
     bool is_statement = span->kind == SPAN_STATEMENT;
     char name[SPAN_TEXT_SIZE], method[SPAN_TEXT_SIZE];
 
-    text_of(span->name, SPAN_NAME_SIZE, name);
-    text_of(span->method, SPAN_METHOD_SIZE, method);
+    span_text(span->name, SPAN_NAME_SIZE, name);
+    span_text(span->method, SPAN_METHOD_SIZE, method);
     buf_char(json, '{');
     write_identity(json, span);
     buf_text(json, "\"name\":\"");
@@ -164,7 +164,7 @@ static void write_span(struct buf *json, const struct span *span)
                is_statement ? KIND_CLIENT : KIND_SERVER, span->start_ns, span->end_ns);
     struct attributes attributes = attributes_begin(json);
     if (is_statement) {
-        add_statement(&attributes, span, name);
+        add_statement_attributes(&attributes, span, name);
     } else {
         add_request(&attributes, span, method, name);
     }

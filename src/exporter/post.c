@@ -40,7 +40,7 @@ static bool read_headers(struct post *post, const char *file, struct error *erro
     return good;
 }
 
-static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
+static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
 {
     struct post *post = context;
     size_t length = size * count;
@@ -52,7 +52,7 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-static void set_options(struct post *post, const char *url)
+static void set_post_options(struct post *post, const char *url)
 {
     CURL *curl = post->curl;
 
@@ -66,7 +66,7 @@ static void set_options(struct post *post, const char *url)
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, post->headers);
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, post->why);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, post);
 }
 
@@ -82,7 +82,7 @@ struct post *post_new(const char *url, const char *headers_file, struct error *e
         post_free(post);
         return NULL;
     }
-    set_options(post, url);
+    set_post_options(post, url);
     return post;
 }
 
@@ -95,7 +95,7 @@ void post_free(struct post *post)
 }
 
 /* A status counts though the answer was cut off behind it. */
-static enum post_outcome outcome_of(long http)
+static enum post_outcome post_outcome_of(long http)
 {
     switch (http) {
     case 0:
@@ -130,7 +130,7 @@ enum post_outcome post_send(struct post *post, const struct buf *json, int timeo
         snprintf(post->reason, sizeof post->reason, "no answer: %s",
                  post->why[0] != '\0' ? post->why : curl_easy_strerror(code));
     }
-    return outcome_of(post->http);
+    return post_outcome_of(post->http);
 }
 
 const char *post_reason(const struct post *post)

@@ -73,7 +73,7 @@ static void ask(struct probe *probe, int64_t now_us)
     connection_proceed(probe->connection, is_ready);
 }
 
-static int wait_ms(const struct probes *probes)
+static int probes_wait_ms(const struct probes *probes)
 {
     int first_ms = -1;
 
@@ -91,7 +91,7 @@ static int wait_ms(const struct probes *probes)
 static void wait_for_answers(struct probes *probes)
 {
     struct epoll_event events[PROBER_HOSTS_MAX];
-    int count = epoll_wait(probes->epoll_fd, events, PROBER_HOSTS_MAX, wait_ms(probes));
+    int count = epoll_wait(probes->epoll_fd, events, PROBER_HOSTS_MAX, probes_wait_ms(probes));
 
     for (int i = 0; i < count; i++) {
         ((struct probe *)events[i].data.ptr)->is_ready = true;

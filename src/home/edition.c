@@ -13,7 +13,7 @@ enum {
 };
 
 /* FNV-1a, of which EDITION_POST_BYTES are taken. */
-static uint32_t hash(const char *bytes, size_t length)
+static uint32_t hash_post(const char *bytes, size_t length)
 {
     uint32_t value = UINT32_C(0x811c9dc5);
 
@@ -23,7 +23,7 @@ static uint32_t hash(const char *bytes, size_t length)
     return (value ^ value >> 24) & 0xffffff;
 }
 
-static void add(struct edition *edition, const char *object, const char *end)
+static void add_post(struct edition *edition, const char *object, const char *end)
 {
     static const char OPENING[] = "{\"uuid\":\"";
     const size_t opening = sizeof OPENING - 1;
@@ -31,7 +31,7 @@ static void add(struct edition *edition, const char *object, const char *end)
     if (edition->count < EDITION_POSTS_MAX &&
         (size_t)(end - object) >= opening + UUID_TEXT_LENGTH &&
         memcmp(object, OPENING, opening) == 0) {
-        edition->posts[edition->count++] = hash(object + opening, UUID_TEXT_LENGTH);
+        edition->posts[edition->count++] = hash_post(object + opening, UUID_TEXT_LENGTH);
     }
 }
 
@@ -51,7 +51,7 @@ void edition_take(struct edition *edition, const char *etag, const char *body, s
             at += *at == '\\';
         } else if (*at == '{' || *at == '[') {
             if (++depth == 2) {
-                add(edition, at, end);
+                add_post(edition, at, end);
             }
         } else if (*at == '}' || *at == ']') {
             depth--;

@@ -94,7 +94,8 @@ static struct viewer *place_of(struct viewers *viewers, const char *name)
 }
 
 /* NULL: it is not known at that number. */
-static const struct viewer *find(struct viewers *viewers, const char *name, int64_t visibility)
+static const struct viewer *find_viewer(struct viewers *viewers, const char *name,
+                                        int64_t visibility)
 {
     const struct viewer *viewer = place_of(viewers, name);
 
@@ -116,7 +117,8 @@ static void learn(struct viewers *viewers, const char *name, const struct result
 
 /* --- a visit --- */
 
-static void finish(struct visit *visit, const struct result *result, const struct cache_info *info)
+static void finish_visit(struct visit *visit, const struct result *result,
+                         const struct cache_info *info)
 {
     visit->done(visit->context, result, info);
     visit_free(visit);
@@ -131,7 +133,7 @@ static void own_done(void *context, const struct result *result)
     if (has_page) {
         etag_make(visit->etag, result->body, result->body_length);
     }
-    finish(visit, result, has_page ? &info : NULL);
+    finish_visit(visit, result, has_page ? &info : NULL);
 }
 
 static void submit_own(struct visit *visit)
@@ -149,7 +151,7 @@ static void question_done(void *context, const struct result *result)
     struct viewers *viewers = visit->viewers;
 
     if (result->status != STATUS_OK || result->body == NULL) {
-        finish(visit, result, NULL);
+        finish_visit(visit, result, NULL);
         return;
     }
     learn(viewers, visit->name, result);
@@ -166,12 +168,12 @@ static void page_done(void *context, const struct result *result, const struct c
     struct viewers *viewers = visit->viewers;
 
     if (result->status != STATUS_OK || result->body == NULL) {
-        finish(visit, result, info);
+        finish_visit(visit, result, info);
         return;
     }
-    const struct viewer *viewer = find(viewers, visit->name, result->visibility);
+    const struct viewer *viewer = find_viewer(viewers, visit->name, result->visibility);
     if (viewer != NULL && !viewer->has_hidden) {
-        finish(visit, result, info);
+        finish_visit(visit, result, info);
     } else if (viewer != NULL || visit->questions == VIEWERS_QUESTIONS_MAX) {
         submit_own(visit);
     } else {

@@ -9,7 +9,7 @@
 #include "http/response.h"
 
 /* FNV-1a, 64 bits. */
-static uint64_t hash(const char *bytes, size_t length)
+static uint64_t hash_body(const char *bytes, size_t length)
 {
     uint64_t value = UINT64_C(0xcbf29ce484222325);
 
@@ -21,7 +21,7 @@ static uint64_t hash(const char *bytes, size_t length)
 
 void etag_make(char tag[static ETAG_SIZE], const char *bytes, size_t length)
 {
-    snprintf(tag, ETAG_SIZE, "\"%016" PRIx64 "-%08" PRIx32 "\"", hash(bytes, length),
+    snprintf(tag, ETAG_SIZE, "\"%016" PRIx64 "-%08" PRIx32 "\"", hash_body(bytes, length),
              (uint32_t)length);
 }
 

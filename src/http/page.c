@@ -40,7 +40,7 @@ static enum status take_limit(const struct request *request, int rows_default, s
 }
 
 /* Decodes a cursor into request memory; NULL: it is not base64url, or too long. */
-static const char *decode(const struct request *request, const char *cursor)
+static const char *decode_cursor(const struct request *request, const char *cursor)
 {
     unsigned char text[BASE64URL_DECODED_MAX(CURSOR_LENGTH_MAX) + 1];
     size_t length = strlen(cursor);
@@ -78,7 +78,7 @@ static const char *take_key(const struct request *request, const char *text, con
 
 static enum status take_cursor(const struct request *request, const char *cursor, struct page *page)
 {
-    const char *text = decode(request, cursor);
+    const char *text = decode_cursor(request, cursor);
     const char *rest =
         text != NULL ? take_key(request, text, &page->after_us, &page->after_uuid) : NULL;
 
@@ -91,7 +91,7 @@ static enum status take_cursor(const struct request *request, const char *cursor
 
 static enum status take_since(const struct request *request, const char *since, struct page *page)
 {
-    const char *text = decode(request, since);
+    const char *text = decode_cursor(request, since);
 
     if (text == NULL) {
         return STATUS_CURSOR_INVALID;

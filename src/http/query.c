@@ -10,9 +10,9 @@ static const char *decode_value(struct arena *arena, const char *text, size_t le
     return percent_decode(arena, text, length, true);
 }
 
-static enum status find(const struct request *request, const char *name,
-                        const char *(*decode)(struct arena *, const char *, size_t),
-                        const char **value)
+static enum status find_value(const struct request *request, const char *name,
+                              const char *(*decode)(struct arena *, const char *, size_t),
+                              const char **value)
 {
     size_t name_length = strlen(name);
     const char *at = request->query;
@@ -40,10 +40,10 @@ static enum status find(const struct request *request, const char *name,
 
 enum status query_value(const struct request *request, const char *name, const char **value)
 {
-    return find(request, name, decode_value, value);
+    return find_value(request, name, decode_value, value);
 }
 
 enum status query_text(const struct request *request, const char *name, const char **value)
 {
-    return find(request, name, percent_decode_text, value);
+    return find_value(request, name, percent_decode_text, value);
 }

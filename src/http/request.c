@@ -47,8 +47,8 @@ static bool is_line_blank(char c)
     return c >= '\t' && c <= '\r';
 }
 
-static const char *decode(struct arena *arena, const char *text, size_t length, bool plus_is_space,
-                          bool takes_lines)
+static const char *decode_percent(struct arena *arena, const char *text, size_t length,
+                                  bool plus_is_space, bool takes_lines)
 {
     char *decoded = arena_alloc(arena, length + 1);
     size_t count = 0;
@@ -81,12 +81,12 @@ static const char *decode(struct arena *arena, const char *text, size_t length, 
 
 const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus_is_space)
 {
-    return decode(arena, text, length, plus_is_space, false);
+    return decode_percent(arena, text, length, plus_is_space, false);
 }
 
 const char *percent_decode_text(struct arena *arena, const char *text, size_t length)
 {
-    return decode(arena, text, length, true, true);
+    return decode_percent(arena, text, length, true, true);
 }
 
 const char *percent_encode(struct arena *arena, const char *text)

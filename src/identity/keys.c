@@ -32,7 +32,7 @@ struct keys {
     struct key key[KEYS_MAX];
 };
 
-static const char *text_of(const struct json *jwk, const char *name)
+static const char *member_text(const struct json *jwk, const char *name)
 {
     const char *text;
 
@@ -51,7 +51,7 @@ static bool is_absent_or(const struct json *jwk, const char *name, const char *w
 static BIGNUM *number_of(const struct json *jwk, const char *name)
 {
     unsigned char bytes[BASE64URL_DECODED_MAX(NUMBER_TEXT_MAX)];
-    const char *text = text_of(jwk, name);
+    const char *text = member_text(jwk, name);
     size_t length = text != NULL ? strlen(text) : 0;
 
     if (length == 0 || length > NUMBER_TEXT_MAX ||
@@ -101,8 +101,8 @@ static struct key *find_key(const struct keys *keys, const char *kid)
 
 static void add_key(struct keys *keys, const struct json *jwk)
 {
-    const char *kty = text_of(jwk, "kty");
-    const char *kid = text_of(jwk, "kid");
+    const char *kty = member_text(jwk, "kty");
+    const char *kid = member_text(jwk, "kid");
 
     if (kty == NULL || strcmp(kty, "RSA") != 0 || kid == NULL || *kid == '\0' ||
         !is_absent_or(jwk, "use", "sig") || !is_absent_or(jwk, "alg", "RS256")) {

@@ -77,7 +77,7 @@ static bool fetch_login(struct database *database, int64_t end_us)
 
 /* --- making it --- */
 
-static bool check_login(struct database *database, struct error *error)
+static bool prepare_login(struct database *database, struct error *error)
 {
     const struct environment *environment = database->environment;
     struct secret_place place;
@@ -121,7 +121,7 @@ struct database *database_new(const struct environment *environment, struct erro
     database->environment = environment;
     set_settings(database);
     database->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (!check_login(database, error)) {
+    if (!prepare_login(database, error)) {
         database_free(database);
         return NULL;
     }
@@ -160,7 +160,7 @@ static int left_ms(int64_t end_us)
 }
 
 /* What is sent now the server gives up before end_us, so that it writes nothing afterwards. */
-static void proceed(struct database *database, int64_t end_us, bool is_ready)
+static void proceed_until(struct database *database, int64_t end_us, bool is_ready)
 {
     int limit_ms = left_ms(end_us) - SERVER_MARGIN_MS;
 
@@ -174,7 +174,7 @@ static void step(struct database *database, int64_t end_us)
     struct epoll_event event;
     int wait_ms = clock_sooner(connection_wait_ms(database->connection), left_ms(end_us));
 
-    proceed(database, end_us, epoll_wait(database->epoll_fd, &event, 1, wait_ms) > 0);
+    proceed_until(database, end_us, epoll_wait(database->epoll_fd, &event, 1, wait_ms) > 0);
 }
 
 void database_open(struct database *database, int time_ms)
@@ -189,7 +189,7 @@ void database_open(struct database *database, int time_ms)
                     "the server's certificate is not verified: sslmode is not verify-full");
     }
     connection_want(database->connection);
-    proceed(database, end_us, false);
+    proceed_until(database, end_us, false);
     while (!connection_is_ready(database->connection) &&
            connection_wait_ms(database->connection) >= 0 && clock_us() < end_us) {
         step(database, end_us);
@@ -214,18 +214,18 @@ static const char *word_of(const struct result *result)
     }
 }
 
-static void conclude(struct conclusion *conclusion, const char *word, const char *sqlstate)
+static void set_conclusion(struct conclusion *conclusion, const char *word, const char *sqlstate)
 {
     snprintf(conclusion->word, sizeof conclusion->word, "%s", word);
     snprintf(conclusion->sqlstate, sizeof conclusion->sqlstate, "%s", sqlstate);
 }
 
-static void take_result(void *context, const struct result *result)
+static void take_conclusion(void *context, const struct result *result)
 {
     struct run *run = context;
 
     run->is_done = true;
-    conclude(run->conclusion, word_of(result), result->sqlstate);
+    set_conclusion(run->conclusion, word_of(result), result->sqlstate);
 }
 
 /* Whether an attempt since the last renewal was refused. */
@@ -239,14 +239,14 @@ static bool was_refused(const struct database *database, const struct run *run)
 static bool renew_login(struct database *database, struct run *run)
 {
     if (database->environment->secret_arn == NULL || run->has_renewed) {
-        conclude(run->conclusion, "database_refused", "");
+        set_conclusion(run->conclusion, "database_refused", "");
         return false;
     }
     run->has_renewed = true;
     run->failed = counter_value(&database->counts.failed);
     log_message(LOG_INFO, "secret", "the login was refused: fetching the secret anew");
     if (!fetch_login(database, run->end_us)) {
-        conclude(run->conclusion, "secret_unavailable", "");
+        set_conclusion(run->conclusion, "secret_unavailable", "");
         return false;
     }
     return true;
@@ -254,7 +254,7 @@ static bool renew_login(struct database *database, struct run *run)
 
 static void wait_for_result(struct database *database, struct run *run)
 {
-    proceed(database, run->end_us, false);
+    proceed_until(database, run->end_us, false);
     while (!run->is_done) {
         if (was_refused(database, run) && !renew_login(database, run) &&
             connection_cancel(database->connection, run)) {
@@ -273,7 +273,7 @@ void database_run(struct database *database, const struct statement *statement, 
     *conclusion = (struct conclusion){.word = ""};
     if (database->login.length == 0) {
         if (!fetch_login(database, run.end_us)) {
-            conclude(conclusion, "secret_unavailable", "");
+            set_conclusion(conclusion, "secret_unavailable", "");
             return;
         }
         run.has_renewed = true;
@@ -285,6 +285,6 @@ void database_run(struct database *database, const struct statement *statement, 
         begin_connection(database);
     }
     database->settings.deadline_ms = time_ms;
-    connection_submit(database->connection, statement, take_result, &run);
+    connection_submit(database->connection, statement, take_conclusion, &run);
     wait_for_result(database, &run);
 }

@@ -15,7 +15,7 @@ static const char *variable(const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
-static const char *first_of(const char *name, const char *other_name)
+static const char *first_set(const char *name, const char *other_name)
 {
     const char *value = variable(name);
 
@@ -96,7 +96,7 @@ static bool read_deadline(const char *name, int *deadline_ms, struct error *erro
                      ENVIRONMENT_DEADLINE_MIN_MS, ENVIRONMENT_DEADLINE_MAX_MS);
 }
 
-static bool settings_agree(const struct environment *environment, struct error *error)
+static bool variables_agree(const struct environment *environment, struct error *error)
 {
     if (environment->connection_url == NULL && environment->secret_arn == NULL) {
         return error_set(error, "CONNECTION_URL or DATABASE_SECRET_ARN must be set");
@@ -120,7 +120,7 @@ bool environment_read(struct environment *environment, struct error *error)
         .secret_arn = variable("DATABASE_SECRET_ARN"),
         .user_pool = variable("AWS_COGNITO_USER_POOL_ID"),
         .ca_bundle = variable("AWS_CA_BUNDLE"),
-        .endpoint = first_of("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"),
+        .endpoint = first_set("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"),
         .key_id = variable("AWS_ACCESS_KEY_ID"),
         .secret_key = variable("AWS_SECRET_ACCESS_KEY"),
         .session_token = variable("AWS_SESSION_TOKEN"),
@@ -132,7 +132,7 @@ bool environment_read(struct environment *environment, struct error *error)
     }
     return check_names(error) &&
            read_deadline("CRUDDUR_DEADLINE", &environment->deadline_ms, error) &&
-           settings_agree(environment, error);
+           variables_agree(environment, error);
 }
 
 void environment_release(struct environment *environment)

@@ -78,7 +78,7 @@ void invocation_trigger(const struct json *event, char trigger[static INVOCATION
                                 : "other");
 }
 
-static void conclude(struct ending *ending, const char *word)
+static void end_with(struct ending *ending, const char *word)
 {
     snprintf(ending->conclusion.word, sizeof ending->conclusion.word, "%s", word);
 }
@@ -91,7 +91,7 @@ static void confirm(const struct invocation *invocation, const struct environmen
     int time_ms = invocation_time_ms(environment->deadline_ms, invocation->deadline_ms, unix_ms());
 
     if (time_ms == 0) {
-        conclude(ending, "deadline_passed");
+        end_with(ending, "deadline_passed");
         return;
     }
     uuid_make(uuid);
@@ -111,11 +111,11 @@ static void find_ending(const struct invocation *invocation, const struct enviro
     *ending = (struct ending){.trigger = ""};
     invocation_trigger(event, ending->trigger);
     if (invocation->is_too_large) {
-        conclude(ending, "event_too_large");
+        end_with(ending, "event_too_large");
     } else if (event == NULL) {
-        conclude(ending, "event_not_json");
+        end_with(ending, "event_not_json");
     } else if (!confirmation_is_for_database(event)) {
-        conclude(ending, "echoed");
+        end_with(ending, "echoed");
     } else {
         confirm(invocation, environment, database, ending);
     }

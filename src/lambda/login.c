@@ -70,7 +70,7 @@ static void write_value(struct buf *login, const char *keyword, const char *valu
     buf_char(login, '\'');
 }
 
-static void write_all(struct buf *login, const struct conninfo *conninfo)
+static void write_values(struct buf *login, const struct conninfo *conninfo)
 {
     for (size_t i = 0; conninfo->keywords[i] != NULL; i++) {
         if (conninfo->values[i] != NULL) {
@@ -96,7 +96,7 @@ bool login_write(const char *url, const char *secret, struct buf *login, struct 
     }
     bool good = secret == NULL || take_secret(&conninfo, secret, error);
     if (good) {
-        write_all(login, &conninfo);
+        write_values(login, &conninfo);
     }
     conninfo_release(&conninfo);
     return good;

@@ -20,8 +20,8 @@ enum {
     OPEN_MS = 3000 /* for the secret and the first session; Lambda starts a function in 10 s */
 };
 
-static void serve(const struct environment *environment, struct database *database,
-                  struct runtime *runtime)
+static void serve_invocations(const struct environment *environment, struct database *database,
+                              struct runtime *runtime)
 {
     struct invocation invocation;
 
@@ -41,8 +41,8 @@ static void report_start(struct runtime *runtime, const char *text)
 }
 
 /* With the settings read. is_good: they are right, else error says why not. */
-static void run(const struct environment *environment, struct runtime *runtime, bool is_good,
-                struct error *error)
+static void run_function(const struct environment *environment, struct runtime *runtime,
+                         bool is_good, struct error *error)
 {
     struct database *database = is_good ? database_new(environment, error) : NULL;
 
@@ -55,7 +55,7 @@ static void run(const struct environment *environment, struct runtime *runtime, 
                     "AWS_COGNITO_USER_POOL_ID is not set: events of any user pool count");
     }
     database_open(database, OPEN_MS);
-    serve(environment, database, runtime);
+    serve_invocations(environment, database, runtime);
     database_free(database);
 }
 
@@ -77,7 +77,7 @@ int main(void)
         runtime = runtime_new(environment.runtime_api);
     }
     if (runtime != NULL) {
-        run(&environment, runtime, is_good, &error);
+        run_function(&environment, runtime, is_good, &error);
     } else {
         log_message(LOG_ERROR, "start", "out of memory");
     }

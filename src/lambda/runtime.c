@@ -81,8 +81,8 @@ static bool log_broken(const char *what, const char *why)
 }
 
 /* Repeats a request until there is an answer. */
-static bool run(struct runtime *runtime, const struct transfer_request *request, struct buf *answer,
-                const char *what)
+static bool run_request(struct runtime *runtime, const struct transfer_request *request,
+                        struct buf *answer, const char *what)
 {
     struct error error;
 
@@ -111,7 +111,7 @@ bool runtime_next(struct runtime *runtime, struct invocation *invocation)
     char status[32];
 
     *invocation = (struct invocation){0};
-    if (!run(runtime, &request, &runtime->event, "next")) {
+    if (!run_request(runtime, &request, &runtime->event, "next")) {
         return log_broken("next", "given up");
     }
     snprintf(status, sizeof status, "status %ld", transfer_status(runtime->transfer));
@@ -145,7 +145,7 @@ static enum runtime_verdict post(struct runtime *runtime, const char *url, const
         snprintf(type, sizeof type, "Lambda-Runtime-Function-Error-Type: Function.%s", error_type);
         headers[1] = type;
     }
-    if (!run(runtime, &request, &runtime->reply, "answer")) {
+    if (!run_request(runtime, &request, &runtime->reply, "answer")) {
         return RUNTIME_BROKEN;
     }
     enum runtime_verdict verdict = runtime_verdict(transfer_status(runtime->transfer));

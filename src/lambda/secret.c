@@ -56,7 +56,7 @@ static bool is_arn(const char *arn, char partition[static 16], struct secret_pla
 }
 
 /* Whether what is sent to a URL stays on this machine, or is encrypted. */
-static bool is_private(const char *url)
+static bool is_private_url(const char *url)
 {
     static const char *const beginnings[] = {"http://127.0.0.1", "http://localhost",
                                              "http://[::1]"};
@@ -81,7 +81,7 @@ bool secret_locate(const char *arn, const char *endpoint, struct secret_place *p
         return error_set(error, "DATABASE_SECRET_ARN is no ARN of a secret: "
                                 "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME");
     }
-    if (endpoint != NULL && !is_private(endpoint)) {
+    if (endpoint != NULL && !is_private_url(endpoint)) {
         return error_set(error, "the endpoint of Secrets Manager must be an https:// URL");
     }
     if (endpoint != NULL) {
@@ -96,7 +96,8 @@ bool secret_locate(const char *arn, const char *endpoint, struct secret_place *p
 }
 
 /* The name of an error of AWS, of which only letters are shown, as anything may answer there. */
-static bool refuse(const struct transfer *transfer, const struct buf *answer, struct error *error)
+static bool refuse_answer(const struct transfer *transfer, const struct buf *answer,
+                          struct error *error)
 {
     struct json *document = json_parse(answer->bytes != NULL ? answer->bytes : "", answer->length);
     const char *name = NULL;
@@ -112,7 +113,7 @@ static bool refuse(const struct transfer *transfer, const struct buf *answer, st
     return false;
 }
 
-static bool take_value(const struct buf *answer, struct buf *text, struct error *error)
+static bool take_secret_string(const struct buf *answer, struct buf *text, struct error *error)
 {
     struct json *document = json_parse(answer->bytes != NULL ? answer->bytes : "", answer->length);
     const char *value = NULL;
@@ -129,8 +130,8 @@ static bool take_value(const struct buf *answer, struct buf *text, struct error 
 }
 
 /* One attempt. *may_pass: another one may have more luck. */
-static bool ask(struct transfer *transfer, const struct transfer_request *request, struct buf *text,
-                bool *may_pass, struct error *error)
+static bool ask_once(struct transfer *transfer, const struct transfer_request *request,
+                     struct buf *text, bool *may_pass, struct error *error)
 {
     struct buf answer = {0};
     struct error why;
@@ -141,10 +142,10 @@ static bool ask(struct transfer *transfer, const struct transfer_request *reques
         error_set(error, "Secrets Manager: no answer: %.512s", why.text);
     } else if (transfer_status(transfer) != 200) {
         *may_pass = transfer_status(transfer) >= 500 || transfer_status(transfer) == 429;
-        good = refuse(transfer, &answer, error);
+        good = refuse_answer(transfer, &answer, error);
     } else {
         *may_pass = false;
-        good = take_value(&answer, text, error);
+        good = take_secret_string(&answer, text, error);
     }
     buf_wipe(&answer);
     return good;
@@ -169,7 +170,7 @@ static bool ask_repeatedly(struct transfer *transfer, struct transfer_request *r
             return false;
         }
         request->timeout_ms = left_ms < SECRET_ATTEMPT_MS ? left_ms : SECRET_ATTEMPT_MS;
-        if (ask(transfer, request, text, &may_pass, error)) {
+        if (ask_once(transfer, request, text, &may_pass, error)) {
             return true;
         }
     }

@@ -38,7 +38,7 @@ void transfer_free(struct transfer *transfer)
 }
 
 /* What is too much is read and forgotten, so that the connection can be used again. */
-static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
+static size_t append_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
     size_t length = size * count;
@@ -72,8 +72,8 @@ static void set_signature(CURL *curl, const struct transfer_signature *signature
 }
 
 /* Everything anew for each request; the connection stays with the handle. */
-static void set_options(struct transfer *transfer, const struct transfer_request *request,
-                        struct curl_slist *headers)
+static void set_transfer_options(struct transfer *transfer, const struct transfer_request *request,
+                                 struct curl_slist *headers)
 {
     CURL *curl = transfer->curl;
 
@@ -89,7 +89,7 @@ static void set_options(struct transfer *transfer, const struct transfer_request
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "cruddur-confirm/" PACKAGE_VERSION);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->why);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
     if (request->ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
@@ -130,7 +130,7 @@ bool transfer_run(struct transfer *transfer, const struct transfer_request *requ
     transfer->was_cut = false;
     transfer->status = 0;
     transfer->why[0] = '\0';
-    set_options(transfer, request, headers);
+    set_transfer_options(transfer, request, headers);
     CURLcode code = curl_easy_perform(transfer->curl);
     curl_slist_free_all(headers);
     if (code != CURLE_OK) {

@@ -94,8 +94,8 @@ static void warn_of_server(struct connection_settings settings, const struct cat
 }
 
 /* Runs one of cruddurd's own statements and waits for its result. */
-static void ask(const struct statement_def *def, struct connection_settings settings,
-                const struct catalog *catalog, statement_done *done, void *context)
+static void run_own_statement(const struct statement_def *def, struct connection_settings settings,
+                              const struct catalog *catalog, statement_done *done, void *context)
 {
     settings.session.prepares = false;
     struct connection *connection = connection_new(&settings, catalog, -1, NULL);
@@ -172,7 +172,7 @@ static bool migrations_fit(const char *sql_dir, const struct connection_settings
     if (!find_last_migration(sql_dir, last)) {
         return true;
     }
-    ask(&STATEMENT_SESSION_SCHEMA, *settings, catalog, take_applied, &applied);
+    run_own_statement(&STATEMENT_SESSION_SCHEMA, *settings, catalog, take_applied, &applied);
     if (applied.is_known && strcmp(applied.name, last) == 0) {
         return true;
     }
@@ -224,7 +224,7 @@ int check_run(const struct config *config)
     }
     if (good && config->prepare) { /* behind a pooler the sessions are the pooler's */
         warn_of_server(database, catalog);
-        ask(&STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
+        run_own_statement(&STATEMENT_SESSION_ROOM, database, catalog, take_room, (void *)config);
     }
     catalog_free(catalog);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-static struct keypage *map(int fd)
+static struct keypage *map_keypage(int fd)
 {
     void *memory = mmap(NULL, sizeof(struct keypage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -27,14 +27,14 @@ int keypage_open(struct keypage_link *link)
     }
     link->woken_fd = ends[0];
     link->wake_fd = ends[1];
-    link->page = map(link->page_fd);
+    link->page = map_keypage(link->page_fd);
     return link->page != NULL ? 0 : -1;
 }
 
 int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd)
 {
     *link = (struct keypage_link){
-        .page = map(page_fd), .page_fd = page_fd, .wake_fd = -1, .woken_fd = woken_fd};
+        .page = map_keypage(page_fd), .page_fd = page_fd, .wake_fd = -1, .woken_fd = woken_fd};
     return link->page != NULL ? 0 : -1;
 }
 

@@ -15,7 +15,7 @@ static const uint64_t LAYOUT = UINT64_C(0x7370616e73) << 24 ^ sizeof(struct span
 
 _Static_assert(sizeof(struct span) == 256, "without gaps, so that LAYOUT says all of it");
 
-static struct spans *map(int fd)
+static struct spans *map_spans(int fd)
 {
     void *memory = mmap(NULL, sizeof(struct spans), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -25,7 +25,8 @@ static struct spans *map(int fd)
 struct spans *spans_new(int *fd)
 {
     *fd = memfd_create("cruddur-spans", MFD_CLOEXEC);
-    struct spans *spans = *fd >= 0 && ftruncate(*fd, sizeof(struct spans)) == 0 ? map(*fd) : NULL;
+    struct spans *spans =
+        *fd >= 0 && ftruncate(*fd, sizeof(struct spans)) == 0 ? map_spans(*fd) : NULL;
 
     if (spans != NULL) {
         spans->layout = LAYOUT;
@@ -50,7 +51,7 @@ struct spans *spans_attach(int fd)
         errno = EINVAL;
         return NULL;
     }
-    struct spans *spans = map(fd);
+    struct spans *spans = map_spans(fd);
     if (spans != NULL && spans->layout != LAYOUT) {
         munmap(spans, sizeof *spans);
         errno = EINVAL;

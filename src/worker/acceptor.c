@@ -40,7 +40,7 @@ static void handover_ready(void *of, uint32_t events)
 
 /* The workers that poll a descriptor with EPOLLEXCLUSIVE are in a list, of which the kernel wakes
  * the first that sleeps. */
-static bool add(const struct acceptor *acceptor, int fd, const struct watch *watch)
+static bool add_exclusive(const struct acceptor *acceptor, int fd, const struct watch *watch)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = (void *)watch};
 
@@ -49,12 +49,12 @@ static bool add(const struct acceptor *acceptor, int fd, const struct watch *wat
 
 static bool add_accept_queue(const struct acceptor *acceptor)
 {
-    return add(acceptor, acceptor->setup->listen_fd, &acceptor->accept_watch);
+    return add_exclusive(acceptor, acceptor->setup->listen_fd, &acceptor->accept_watch);
 }
 
 static bool add_handover_queue(const struct acceptor *acceptor)
 {
-    return add(acceptor, acceptor->setup->handover.take, &acceptor->handover_watch);
+    return add_exclusive(acceptor, acceptor->setup->handover.take, &acceptor->handover_watch);
 }
 
 static void remove_accept_queue(const struct acceptor *acceptor)
@@ -117,7 +117,7 @@ static bool is_ahead(const struct acceptor *acceptor)
 }
 
 /* Puts the connection into the handover queue and begins to yield. */
-static bool pass_on(struct acceptor *acceptor, int fd, const struct buf *buffered)
+static bool pass_connection_on(struct acceptor *acceptor, int fd, const struct buf *buffered)
 {
     if (acceptor->state == ACCEPTOR_TAKING) {
         remove_handover_queue(acceptor);
@@ -212,7 +212,7 @@ static void check_pause(struct acceptor *acceptor)
 
 static void take(struct acceptor *acceptor, int fd, const struct buf *buffered)
 {
-    if (!should_pass_on(acceptor) || !pass_on(acceptor, fd, buffered)) {
+    if (!should_pass_on(acceptor) || !pass_connection_on(acceptor, fd, buffered)) {
         clients_add(acceptor->clients, fd, buffered);
         if (acceptor->state != ACCEPTOR_CLOSED && is_reserved(acceptor, fd + 1)) {
             pause_taking(acceptor);

@@ -25,7 +25,7 @@ static void read_body(struct exchange *exchange, size_t max, struct exchange_inp
     input->body = body;
 }
 
-static void finish(void *context, const struct result *result, const struct cache_info *info)
+static void print_answer(void *context, const struct result *result, const struct cache_info *info)
 {
     struct exchange *exchange = context;
     const char *head, *body;
@@ -61,7 +61,7 @@ int cgi_serve(const struct config *config, char **environment)
         exchange.submission = (struct submission){
             .statement = &exchange.statement,
             .requester = exchange_requester(&exchange),
-            .done = finish,
+            .done = print_answer,
             .context = &exchange,
         };
         service_submit(&service, &exchange.submission);
@@ -70,7 +70,7 @@ int cgi_serve(const struct config *config, char **environment)
         if (decision == DECISION_STREAM) {
             exchange_refuse_stream(&exchange);
         }
-        finish(&exchange, NULL, NULL);
+        print_answer(&exchange, NULL, NULL);
     }
     exchange_release(&exchange);
     service_release(&service);

@@ -154,7 +154,7 @@ static void take_result(void *context, const struct result *result, const struct
 
 /* --- serving --- */
 
-static void proceed(struct client *client, enum decision decision)
+static void follow_decision(struct client *client, enum decision decision)
 {
     score_set(client->clients->score, WORKER_BUSY, client->exchange.route);
     switch (decision) {
@@ -185,7 +185,7 @@ static void proceed(struct client *client, enum decision decision)
 
 /* Begins the exchange of the request that has arrived. arrived: STATUS_OK, or why its rest is not
  * read. */
-static void serve(struct client *client, enum status arrived)
+static void serve_request(struct client *client, enum status arrived)
 {
     struct service *service = client->clients->service;
     struct exchange *exchange = &client->exchange;
@@ -203,7 +203,7 @@ static void serve(struct client *client, enum status arrived)
     } else {
         fastcgi_give_up(client->fastcgi);
     }
-    proceed(client, exchange_begin(exchange, service, parameters, &input));
+    follow_decision(client, exchange_begin(exchange, service, parameters, &input));
 }
 
 static enum fastcgi_state poll_request(struct client *client, bool *answerable)
@@ -242,10 +242,10 @@ static void act(struct client *client, enum fastcgi_state state)
         }
         break;
     case FASTCGI_READY:
-        serve(client, STATUS_OK);
+        serve_request(client, STATUS_OK);
         break;
     case FASTCGI_OVERSIZE:
-        serve(client, STATUS_BODY_TOO_LARGE);
+        serve_request(client, STATUS_BODY_TOO_LARGE);
         break;
     case FASTCGI_REFUSED:
         close_gently(client);
@@ -270,7 +270,7 @@ void client_poll_and_serve(struct client *client)
 
 /* Takes the request back, unless its statement was sent already. Then the result is awaited, and
  * the answer finds that the peer has left. */
-static bool cancel(struct client *client)
+static bool cancel_request(struct client *client)
 {
     return client->stage == CLIENT_AWAITING_KEYS ||
            service_cancel(client->clients->service, &client->exchange.submission);
@@ -280,7 +280,7 @@ static bool cancel(struct client *client)
  * sent. */
 static void abandon(struct client *client, bool has_left)
 {
-    if (!cancel(client)) {
+    if (!cancel_request(client)) {
         return;
     }
     exchange_abandon(&client->exchange);
@@ -344,7 +344,7 @@ static void expire_arriving(struct client *client)
     enum fastcgi_state state = poll_request(client, &answerable);
 
     if (state == FASTCGI_PARTIAL && answerable) {
-        serve(client, STATUS_REQUEST_TIMEOUT);
+        serve_request(client, STATUS_REQUEST_TIMEOUT);
     } else if (state == FASTCGI_PARTIAL) {
         close_gently(client);
     } else {
@@ -354,7 +354,7 @@ static void expire_arriving(struct client *client)
 
 void client_resume(struct client *client, bool may_wait_on)
 {
-    proceed(client, exchange_resume(&client->exchange, may_wait_on));
+    follow_decision(client, exchange_resume(&client->exchange, may_wait_on));
 }
 
 static void check_time(struct client *client, int64_t now_ms, bool has_new_keys)

@@ -61,8 +61,8 @@ static struct connection *connection_for(struct service *service, int lane)
     return other != NULL ? other : own;
 }
 
-static void submit(void *context, const struct statement *statement, statement_done *done,
-                   void *done_context)
+static void submit_statement(void *context, const struct statement *statement, statement_done *done,
+                             void *done_context)
 {
     struct service_lane *lane = context;
     int number = (int)(lane - lane->service->lanes);
@@ -70,7 +70,7 @@ static void submit(void *context, const struct statement *statement, statement_d
     connection_submit(connection_for(lane->service, number), statement, done, done_context);
 }
 
-static bool cancel(void *context, const void *done_context)
+static bool cancel_statement(void *context, const void *done_context)
 {
     struct service *service = ((struct service_lane *)context)->service;
 
@@ -116,7 +116,7 @@ static void open_lane(struct service *service, int number, const struct catalog 
         lane->settings.observer = service->tracer;
     }
     lane->service = service;
-    lane->runner = (struct statement_runner){submit, cancel, lane};
+    lane->runner = (struct statement_runner){submit_statement, cancel_statement, lane};
     lane->watch = (struct watch){lane_ready, lane};
     lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd, &lane->watch);
 }
@@ -233,18 +233,19 @@ void service_submit(struct service *service, struct submission *submission)
         turns_submit(service->write_turns, statement, submission->requester, submission_done,
                      submission);
     } else {
-        submit(&service->lanes[lane], statement, submission_done, submission);
+        submit_statement(&service->lanes[lane], statement, submission_done, submission);
     }
 }
 
 bool service_cancel(struct service *service, const struct submission *submission)
 {
     return turns_cancel(service->slow_turns, submission) ||
-           turns_cancel(service->write_turns, submission) || cancel(&service->lanes[0], submission);
+           turns_cancel(service->write_turns, submission) ||
+           cancel_statement(&service->lanes[0], submission);
 }
 
 /* What waited when its connection learned that it gets no session. */
-static void pass_on(struct service *service)
+static void pass_queues_on(struct service *service)
 {
     bool lacks = false;
 
@@ -261,7 +262,7 @@ static void pass_on(struct service *service)
 
 void service_proceed(struct service *service)
 {
-    pass_on(service);
+    pass_queues_on(service);
     for (int i = 0; i < LANE_WORKER_COUNT; i++) {
         struct service_lane *lane = &service->lanes[i];
         bool is_ready = lane->is_ready;

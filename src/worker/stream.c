@@ -39,15 +39,16 @@ static void move(struct stream *stream, enum stream_state state)
     list->last = stream;
 }
 
-static struct stream *first_of(const struct streams *streams, enum stream_state state)
+static struct stream *oldest_in(const struct streams *streams, enum stream_state state)
 {
     return streams->lists[state].first;
 }
 
 /* Whether the first one of the state's list has been there for so long. */
-static bool is_over(const struct streams *streams, enum stream_state state, int64_t now_ms, int ms)
+static bool has_waited_for(const struct streams *streams, enum stream_state state, int64_t now_ms,
+                           int ms)
 {
-    const struct stream *stream = first_of(streams, state);
+    const struct stream *stream = oldest_in(streams, state);
 
     return stream != NULL && now_ms - stream->since_ms >= ms;
 }
@@ -188,18 +189,18 @@ bool streams_flush(struct stream *stream)
     return how != FASTCGI_BROKEN;
 }
 
-static void check_times(struct streams *streams, int64_t now_ms)
+static void expire_streams(struct streams *streams, int64_t now_ms)
 {
     if (now_ms < streams->check_ms) {
         return;
     }
     streams->check_ms = now_ms + STREAMS_CHECK_MS;
-    while (is_over(streams, STREAM_TOLD, now_ms, STREAM_COMMENT_MS)) {
-        move(first_of(streams, STREAM_TOLD), STREAM_DUE);
+    while (has_waited_for(streams, STREAM_TOLD, now_ms, STREAM_COMMENT_MS)) {
+        move(oldest_in(streams, STREAM_TOLD), STREAM_DUE);
     }
-    while (is_over(streams, STREAM_STALLED, now_ms, STREAM_STALL_MS)) {
+    while (has_waited_for(streams, STREAM_STALLED, now_ms, STREAM_STALL_MS)) {
         counter_add(&streams->score->streams.stalled, 1);
-        end(first_of(streams, STREAM_STALLED));
+        end(oldest_in(streams, STREAM_STALLED));
     }
 }
 
@@ -219,13 +220,13 @@ void streams_proceed(struct streams *streams)
     news_proceed(&streams->news, now_ms);
     if (has_new_edition(streams)) {
         streams->number = streams->news.number;
-        while (first_of(streams, STREAM_TOLD) != NULL) {
-            move(first_of(streams, STREAM_TOLD), STREAM_DUE);
+        while (oldest_in(streams, STREAM_TOLD) != NULL) {
+            move(oldest_in(streams, STREAM_TOLD), STREAM_DUE);
         }
     }
-    check_times(streams, now_ms);
-    for (int i = 0; i < STREAMS_BATCH && first_of(streams, STREAM_DUE) != NULL; i++) {
-        tell(first_of(streams, STREAM_DUE));
+    expire_streams(streams, now_ms);
+    for (int i = 0; i < STREAMS_BATCH && oldest_in(streams, STREAM_DUE) != NULL; i++) {
+        tell(oldest_in(streams, STREAM_DUE));
     }
 }
 
@@ -234,7 +235,7 @@ int streams_wait_ms(const struct streams *streams)
     if (streams->count == 0) {
         return -1;
     }
-    if (has_new_edition(streams) || first_of(streams, STREAM_DUE) != NULL) {
+    if (has_new_edition(streams) || oldest_in(streams, STREAM_DUE) != NULL) {
         return 0;
     }
     return clock_sooner(clock_left_ms(streams->news.look_ms), clock_left_ms(streams->check_ms));

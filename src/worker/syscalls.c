@@ -196,7 +196,7 @@ static const struct {
 /* In the worker that made the call. Only what is safe in a signal's handler. */
 static struct score *score_of_worker;
 
-static void refuse(int signal_number, siginfo_t *about, void *context)
+static void end_refused(int signal_number, siginfo_t *about, void *context)
 {
     (void)signal_number;
     (void)context;
@@ -249,7 +249,7 @@ static bool is_listed(void)
 
 enum sandbox_result syscalls_restrict(struct score *score, struct error *error)
 {
-    struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO};
+    struct sigaction action = {.sa_sigaction = end_refused, .sa_flags = SA_SIGINFO};
 
     if (!is_listed()) {
         error_set(error, "there is no list for this architecture");

@@ -55,7 +55,7 @@ void tally_count(struct tally *tally, const struct endpoint *endpoint, int http,
     counter_add(&row->database_us, (uint64_t)database_us);
 }
 
-static void add(counter *sum, const counter *more, size_t count)
+static void add_counters(counter *sum, const counter *more, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         counter_add(&sum[i], counter_value(&more[i]));
@@ -68,10 +68,10 @@ void tally_add(struct tally *sum, const struct tally *more)
         struct tally_row *to = &sum->rows[i];
         const struct tally_row *from = &more->rows[i];
 
-        add(to->statuses, from->statuses, TALLY_STATUSES);
-        add(to->buckets, from->buckets, TALLY_BUCKETS);
-        add(&to->took_us, &from->took_us, 1);
-        add(&to->database_us, &from->database_us, 1);
+        add_counters(to->statuses, from->statuses, TALLY_STATUSES);
+        add_counters(to->buckets, from->buckets, TALLY_BUCKETS);
+        add_counters(&to->took_us, &from->took_us, 1);
+        add_counters(&to->database_us, &from->database_us, 1);
     }
 }
 

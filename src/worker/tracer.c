@@ -34,7 +34,7 @@ void tracer_free(struct tracer *tracer)
 
 /* --- the begin of a request --- */
 
-static bool read_parent(char **parameters, struct trace_parent *parent)
+static bool read_trace_parent(char **parameters, struct trace_parent *parent)
 {
     const char *w3c = request_parameter(parameters, "HTTP_TRACEPARENT");
     const char *amazon = request_parameter(parameters, "HTTP_X_AMZN_TRACE_ID");
@@ -68,7 +68,7 @@ void tracer_begin(struct tracer *tracer, char **parameters, struct request_span 
     struct trace_parent parent = {.decision = TRACE_UNDECIDED};
     struct trace *trace = &span->trace;
 
-    if (read_parent(parameters, &parent)) {
+    if (read_trace_parent(parameters, &parent)) {
         memcpy(trace->id, parent.id, sizeof trace->id);
         memcpy(span->parent_id, parent.span_id, sizeof span->parent_id);
     } else {

@@ -70,23 +70,23 @@ static void unlink_turn(struct turn *turn)
     *link = turn->next;
 }
 
-static void finish(struct turn *turn, struct result *result)
+static void finish_turn(struct turn *turn, struct result *result)
 {
     result->microseconds = clock_us() - turn->submitted_us;
     turn->done(turn->context, result);
     turn_free(turn);
 }
 
-static void refuse(struct turn *turn)
+static void refuse_turn(struct turn *turn)
 {
     struct result result = {.status = STATUS_TOO_MANY_REQUESTS};
 
-    finish(turn, &result);
+    finish_turn(turn, &result);
 }
 
 static void turn_done(void *context, const struct result *result);
 
-static void submit(struct turn *turn)
+static void submit_turn(struct turn *turn)
 {
     const struct statement_runner *runner = turn->turns->runner;
 
@@ -95,7 +95,7 @@ static void submit(struct turn *turn)
 }
 
 /* Gives the requester's next statement its turn, unless one is under way. */
-static void proceed(struct turns *turns, const char *requester)
+static void give_turn(struct turns *turns, const char *requester)
 {
     int64_t oldest_us = clock_us() - turns->patience_ms * INT64_C(1000);
     struct turn *turn = turns->first;
@@ -111,11 +111,11 @@ static void proceed(struct turns *turns, const char *requester)
             return;
         }
         if (turn->submitted_us >= oldest_us) {
-            submit(turn);
+            submit_turn(turn);
             return;
         }
         unlink_turn(turn);
-        refuse(turn);
+        refuse_turn(turn);
         turn = turns->first; /* the callback may have changed the list */
     }
 }
@@ -128,8 +128,8 @@ static void turn_done(void *context, const struct result *result)
     struct result copy = *result;
 
     unlink_turn(turn);
-    finish(turn, &copy);
-    proceed(turns, requester);
+    finish_turn(turn, &copy);
+    give_turn(turns, requester);
     memory_free(requester);
 }
 
@@ -150,12 +150,12 @@ void turns_submit(struct turns *turns, const struct statement *statement, const 
         ahead += strcmp((*link)->requester, requester) == 0;
     }
     if (ahead > turns->waiting_max) {
-        refuse(turn);
+        refuse_turn(turn);
         return;
     }
     *link = turn;
     if (ahead == 0) {
-        submit(turn);
+        submit_turn(turn);
     }
 }
 
@@ -169,7 +169,7 @@ bool turns_cancel(struct turns *turns, const void *context)
             return false;
         }
         unlink_turn(turn);
-        proceed(turns, turn->requester);
+        give_turn(turns, turn->requester);
         turn_free(turn);
         return true;
     }

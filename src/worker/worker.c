@@ -97,7 +97,7 @@ static void run_in_batches(void)
     }
 }
 
-static bool add(const struct worker *worker, int fd, const struct watch *watch)
+static bool add_watch(const struct worker *worker, int fd, const struct watch *watch)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)watch};
 
@@ -232,8 +232,8 @@ static bool start(struct worker *worker)
     worker->life_watch = (struct watch){life_ready, worker};
     worker->signal_watch = (struct watch){signal_ready, worker};
     if (worker->epoll_fd < 0 || !acceptor_open(&worker->acceptor) ||
-        !add(worker, setup->life_fd, &worker->life_watch) ||
-        !add(worker, worker->signal_fd, &worker->signal_watch)) {
+        !add_watch(worker, setup->life_fd, &worker->life_watch) ||
+        !add_watch(worker, worker->signal_fd, &worker->signal_watch)) {
         log_errno(LOG_ERROR, "worker", "epoll");
         return false;
     }

@@ -124,6 +124,7 @@ class Stages:
             "include direction": (1, "bash tests/lint/includes", ()),
             "published migrations": (1, "bash tests/lint/migrations", ()),
             "own includes": (1, f"{PYTHON} tests/lint/own_includes.py", ()),
+            "names of functions": (1, f"{PYTHON} -B tests/lint/names.py", ()),
             "places that pages name": (1, f"{PYTHON} tests/lint/places.py", ()),
             "container files": (1, f"{PYTHON} tests/lint/containers.py", ()),
             "Python syntax": (1, f"{PYTHON} tests/lint/python_syntax.py $(find bench bin doc tests -name '*.py')", ()),
