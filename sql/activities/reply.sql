@@ -2,8 +2,8 @@
 -- Cost: its author's activities of the last hour, at most as many as one may make (300)
 -- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
 -- author and the users that it mentions are told by a trigger.
--- %(parent)s: the activity. %(window_s)s: as in create.sql, for the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s,
--- %(not_after)s, %(most)s: as in create.sql.
+-- %(parent)s: the activity, or a notification of a like or a repost, which stands for its activity. %(window_s)s: as in create.sql, for
+-- the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, it has expired, or a block is between its author and the caller), user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
 -- The activity is locked first, as in social/mark.sql; a statement that keeps it for longer at that time is waited for.
@@ -20,10 +20,16 @@ ended as (
     where uuid = %(uuid)s::uuid
         and expires_at <= now()
 ),
+target as materialized (
+    select coalesce(
+        (select activity_uuid from public.notifications where uuid = %(parent)s::uuid and kind in ('like', 'repost', 'follow')),
+        %(parent)s::uuid
+    ) as uuid
+),
 parent as (
     select uuid, expires_at, replies_count
     from public.activities
-    where uuid = %(parent)s::uuid
+    where uuid = (select uuid from target)
         and (expires_at is null or expires_at > now())
         and exists (select from me where is_allowed and not public.is_blocked(me.uuid, activities.user_uuid))
     for no key update
@@ -96,7 +102,7 @@ select
                     case
                         when (post).expires_at <= now() then 'activity_deleted'
                         when (post).message <> %(message)s
-                            or (post).reply_to_activity_uuid is distinct from %(parent)s::uuid
+                            or (post).reply_to_activity_uuid is distinct from (select uuid from target)
                             then 'idempotency_key_reused'
                         else 'ok'
                     end

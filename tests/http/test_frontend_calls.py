@@ -7,6 +7,7 @@ import re
 import pytest
 
 from issuer import TokenService, bearer
+from social import followed, marked
 
 FRONTEND = "http://localhost:3000"
 # What Chromium adds to a page's requests and preflights.
@@ -240,6 +241,28 @@ def test_notifications_page(finished):
     assert (rows[0]["handle"], rows[0]["message"]) == ("bayko", "hello yourself")
     page = finished.get(f"/api/activities/@bayko/status/{rows[0]['uuid']}", auth=False)
     assert page["activity"]["message"] == "hello yourself"
+
+
+@pytest.mark.parametrize("what", ["like", "repost"])
+def test_reply_form_of_a_notification(finished, what):
+    """The page shows a reply button below each row, and names the row's uuid in the call."""
+    post = finished.send("POST", "/api/activities", {"message": f"please {what}", "ttl": "7-days"})["uuid"]
+    marked(finished.service, "bayko", what, post)
+    row = finished.get("/api/activities/notifications")[0]
+    assert row["kind"] == what
+    reply = finished.send("POST", f"/api/activities/{row['uuid']}/reply", {"activity_uuid": row["uuid"], "message": "thank you"})
+    check_activity(reply)
+    assert reply["reply_to_activity_uuid"] == post
+    shown = finished.get(f"/api/activities/{post}", auth=False)
+    assert (shown["activity"]["replies_count"], [each["uuid"] for each in shown["replies"]]) == (1, [reply["uuid"]])
+
+
+def test_reply_form_of_a_follow(finished):
+    """There is nothing to reply to."""
+    followed(finished.service, "bayko", "andrewbrown")
+    row = finished.get("/api/activities/notifications")[0]
+    assert row["kind"] == "follow"
+    assert finished.errors("POST", f"/api/activities/{row['uuid']}/reply", {"message": "welcome"}) == ["not_found"]
 
 
 class Week4(Frontend):
