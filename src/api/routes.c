@@ -18,6 +18,7 @@
 #include "api/users.h"
 #include "confirmation/confirmation.h"
 #include "db/catalog.h"
+#include "http/router.h"
 
 /* The outcomes of a statement that looks the caller up. */
 #define CALLER_UNKNOWN STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED

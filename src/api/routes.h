@@ -3,12 +3,13 @@
 #define CRUDDUR_API_ROUTES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "api/endpoint.h"
 #include "base/error.h"
-#include "http/router.h"
 
 struct catalog;
+struct endpoint;
+struct router;
 
 enum { ROUTES_MAX = 64 };
 

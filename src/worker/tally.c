@@ -1,5 +1,6 @@
 #include "worker/tally.h"
 
+#include "api/endpoint.h"
 #include "api/routes.h"
 #include "base/buf.h"
 #include "base/counter.h"

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/endpoint.h"
 #include "api/routes.h"
 #include "api/status.h"
 #include "db/statement.h"
