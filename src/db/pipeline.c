@@ -117,11 +117,22 @@ static enum unit_state take_unit(struct pipeline *pipeline, struct pending_list 
     return state;
 }
 
-/* Whether libpq made this result itself, for want of a connection. */
-static bool is_connection_loss(const PGresult *result)
+/* Whether the session is of no use any more. Either libpq made this result itself, for want of a
+ * connection. Or the server has begun a copy, which no statement asks for: libpq would give the
+ * same result for ever. */
+static bool is_loss(const PGresult *result)
 {
-    return PQresultStatus(result) == PGRES_FATAL_ERROR &&
-           PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
+    switch (PQresultStatus(result)) {
+    case PGRES_FATAL_ERROR:
+        return PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        log_message(LOG_ERROR, "database", "the server has begun a copy, unasked");
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The prelude's replies have ended. An error of it stays as the statement's own. */
@@ -176,7 +187,7 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session
         } else if (PQresultStatus(reply) == PGRES_PIPELINE_SYNC) {
             PQclear(reply);
             return take_unit(pipeline, unit);
-        } else if (is_connection_loss(reply)) {
+        } else if (is_loss(reply)) {
             PQclear(reply);
             return UNIT_LOST;
         } else {

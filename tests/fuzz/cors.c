@@ -7,19 +7,7 @@
 #include "http/request.h"
 #include "http/response.h"
 
-static const char *take_line(char **rest)
-{
-    char *line = *rest;
-    char *end = strchr(line, '\n');
-
-    if (end != NULL) {
-        *end = '\0';
-    }
-    *rest = end != NULL ? end + 1 : line + strlen(line);
-    return line;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(cors)
 {
     struct arena arena = {0};
     struct buf head = {0};

@@ -1,5 +1,6 @@
 /* What a peer sends in two pieces, libfcgi's part of it too: each request that is taken has parameters and a body
- * within its bounds, and is answered; the connection ends in one of its states. */
+ * within its bounds, and is answered; the connection ends in one of its states. The input's first byte says where it is cut,
+ * the second how requests are answered, and whether another worker takes the connection over between the pieces. */
 #include "http/fastcgi.h"
 
 #include <fcntl.h>
@@ -11,7 +12,59 @@
 #include "fuzz.h"
 #include "http/request.h"
 
-enum { BODY_MAX = 1024, REQUESTS_MAX = 64 };
+enum { BODY_MAX = 1024, REQUESTS_MAX = 64, LARGE = 150000, HAND_OVER = 8, MODES = 8 };
+
+static const char HEAD[] = "Status: 200\r\n\r\n";
+static int peer;
+static uint8_t mode;
+
+static void read_answers(void)
+{
+    static char answer[65536];
+
+    while (recv(peer, answer, sizeof answer, MSG_DONTWAIT) > 0) {
+    }
+}
+
+/* Until all of an answer is on its way. */
+static void send_rest(struct fastcgi *connection, enum fastcgi_sent sent)
+{
+    while (sent == FASTCGI_UNSENT) {
+        read_answers();
+        sent = fastcgi_send_rest(connection);
+    }
+}
+
+/* An answer in parts, which a stream of events is. */
+static void stream(struct fastcgi *connection, const char *body, size_t length)
+{
+    send_rest(connection, fastcgi_begin_stream(connection, HEAD, sizeof HEAD - 1, body, length));
+    send_rest(connection, fastcgi_send_part(connection, body, length));
+    send_rest(connection, fastcgi_end(connection));
+}
+
+static void answer(struct fastcgi *connection, const char *body, size_t length)
+{
+    static const char large[LARGE];
+
+    switch (mode % MODES) {
+    case 1:
+        send_rest(connection, fastcgi_answer(connection, HEAD, sizeof HEAD - 1, large, LARGE));
+        break;
+    case 2:
+        fastcgi_give_up(connection);
+        send_rest(connection, fastcgi_answer(connection, HEAD, sizeof HEAD - 1, body, length));
+        break;
+    case 3:
+        stream(connection, body, length);
+        break;
+    case 4:
+        fastcgi_end(connection);
+        break;
+    default:
+        send_rest(connection, fastcgi_answer(connection, HEAD, sizeof HEAD - 1, body, length));
+    }
+}
 
 static void serve(struct fastcgi *connection)
 {
@@ -28,17 +81,15 @@ static void serve(struct fastcgi *connection)
         const char *body = fastcgi_body(connection, &arena, BODY_MAX, &length);
         MUST(length <= BODY_MAX && body[length] == '\0');
         (void)fastcgi_poll_abort(connection);
-        static const char head[] = "Status: 200\r\n\r\n";
-        (void)fastcgi_answer(connection, head, sizeof head - 1, body, length);
+        answer(connection, body, length);
     }
     arena_release(&arena);
 }
 
 /* Until the connection waits for more, or is to be closed; false then. */
-static bool proceed(struct fastcgi *connection, int peer)
+static bool proceed(struct fastcgi *connection)
 {
     for (int i = 0; i < REQUESTS_MAX; i++) {
-        char answer[65536];
         bool answerable;
 
         switch (fastcgi_poll(connection, BODY_MAX, &answerable)) {
@@ -50,11 +101,15 @@ static bool proceed(struct fastcgi *connection, int peer)
             return true;
         case FASTCGI_OVERSIZE:
         case FASTCGI_REFUSED:
+            if (fastcgi_begin_closing(connection)) {
+                (void)fastcgi_discard(connection);
+            }
+            return false;
+        case FASTCGI_FOREIGN:
         case FASTCGI_GONE:
             return false;
         }
-        while (recv(peer, answer, sizeof answer, MSG_DONTWAIT) > 0) {
-        }
+        read_answers();
         if (!fastcgi_is_reusable(connection)) {
             return false;
         }
@@ -62,14 +117,28 @@ static bool proceed(struct fastcgi *connection, int peer)
     return true;
 }
 
-static void send_all(int peer, const uint8_t *data, size_t size)
+static void send_all(const uint8_t *data, size_t size)
 {
     ssize_t sent = size > 0 ? send(peer, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
 
     MUST(size == 0 || sent <= (ssize_t)size);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Another worker gets the socket, and what was taken out of it. */
+static struct fastcgi *hand_over(struct fastcgi *connection)
+{
+    struct buf buffered = {0};
+    int fd = dup(fastcgi_fd(connection));
+
+    fastcgi_buffered(connection, &buffered);
+    fastcgi_close(connection);
+    connection = fastcgi_open(fd, &buffered);
+    MUST(fastcgi_has_more(connection) == (buffered.length > 0));
+    buf_release(&buffered);
+    return connection;
+}
+
+FUZZ_TARGET(fastcgi)
 {
     static bool is_set_up;
     int sockets[2];
@@ -79,21 +148,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fastcgi_setup();
         is_set_up = true;
     }
-    if (size == 0) {
+    if (size < 2) {
         return 0;
     }
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
     struct fastcgi *connection = fastcgi_open(sockets[0], &(struct buf){0});
-    size_t first = (size - 1) * data[0] / 255;
-    send_all(sockets[1], data + 1, first);
-    if (proceed(connection, sockets[1])) {
-        send_all(sockets[1], data + 1 + first, size - 1 - first);
-        if (proceed(connection, sockets[1])) {
-            shutdown(sockets[1], SHUT_WR);
-            (void)proceed(connection, sockets[1]);
+    peer = sockets[1];
+    mode = data[1];
+    size_t first = (size - 2) * data[0] / 255;
+    send_all(data + 2, first);
+    if (proceed(connection)) {
+        connection = (mode & HAND_OVER) != 0 ? hand_over(connection) : connection;
+        send_all(data + 2 + first, size - 2 - first);
+        if (proceed(connection)) {
+            shutdown(peer, SHUT_WR);
+            (void)proceed(connection);
         }
     }
     fastcgi_close(connection);
-    close(sockets[1]);
+    close(peer);
     return 0;
 }

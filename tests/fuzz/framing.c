@@ -31,7 +31,7 @@ static enum framing_kind scan(const uint8_t *data, size_t size, struct view *vie
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(framing)
 {
     struct view whole, part;
     enum framing_kind end = scan(data, size, &whole);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(keys)
 {
     static const unsigned char zeros[KEY_BITS_MAX / 8];
     static const char *const kids[] = {"", "k", "one", "kid"};

@@ -5,13 +5,15 @@
 #include "api/problem.h"
 #include "api/routes.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "fuzz.h"
+#include "http/body.h"
 #include "http/query.h"
 #include "http/response.h"
 #include "http/router.h"
 
-enum { PARAMETERS_MAX = 32 };
+enum { PARAMETERS_MAX = 32, BODY_MAX = 1024 };
 
 static void must_be_clean(const char *text)
 {
@@ -46,6 +48,17 @@ static void must_be_one_head(const struct request *request, enum status status)
     response_release(&response);
 }
 
+/* A document is taken if and only if the headers say that it is one. */
+static void look_at_body(struct request *request)
+{
+    struct json *body = NULL;
+
+    request->body = "{\"message\":\"x\"}";
+    request->body_length = strlen(request->body);
+    MUST((body_open(request, BODY_MAX, &body) == STATUS_OK) == (body != NULL));
+    json_free(body);
+}
+
 static void look(struct request *request, const struct router *router)
 {
     struct match match;
@@ -56,16 +69,20 @@ static void look(struct request *request, const struct router *router)
     }
     if (router_find(router, request, &match) == STATUS_OK) {
         MUST(match.target != NULL && match.pattern != NULL);
+        must_be_clean(router_path(request, match.pattern));
         for (size_t i = 0; i < CAPTURES_MAX && request->capture[i] != NULL; i++) {
             must_be_clean(request->capture[i]);
         }
     }
+    must_be_clean(router_allow(request->arena, match.allowed));
     if (query_value(request, "limit", &value) == STATUS_OK && value != NULL) {
         must_be_clean(value);
     }
+    MUST(request_weight(request, "text/html") >= 0);
+    look_at_body(request);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(request)
 {
     static struct router *router;
     char *envp[PARAMETERS_MAX + 1];

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "config/config.h"
 #include "fuzz.h"
+#include "shared/scoreboard.h"
 
 enum { LINES_MAX = 64 };
 
@@ -31,6 +33,14 @@ static void write_file(const char *path, const uint8_t *data, size_t size)
     close(fd);
 }
 
+/* All of them as at a start. */
+static bool take_all(struct config *config, char **lines, int count, FILE *errors)
+{
+    settings_release(config);
+    *config = (struct config){0};
+    return config_read(config, lines + 1, count + 1, lines, errors);
+}
+
 /* Each by one of the ways; errors are text that says something if and only if it failed. */
 static void take(int way, const char *path, char **lines, int count)
 {
@@ -43,7 +53,8 @@ static void take(int way, const char *path, char **lines, int count)
     settings_take_defaults(&config);
     bool good = way == 0   ? settings_take_environment(&config, lines + 1, errors)
                 : way == 1 ? settings_take_options(&config, count + 1, lines, errors)
-                           : settings_take_file(&config, path, errors);
+                : way == 2 ? settings_take_file(&config, path, errors)
+                           : take_all(&config, lines, count, errors);
     fclose(errors);
     MUST(good == (length == 0));
     if (good) {
@@ -52,11 +63,11 @@ static void take(int way, const char *path, char **lines, int count)
         MUST(config.posts_per_hour >= 0 && config.posts_per_hour <= PER_HOUR_MAX);
         MUST(config.listen_mode >= 0 && config.listen_mode <= 0777);
     }
-    settings_release(&config);
+    config_release(&config);
     free(said);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(settings)
 {
     static char path[64];
     struct arena arena = {0};
@@ -68,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     int count = (int)split(arena_copy(&arena, (const char *)data, size), lines + 1);
     write_file(path, data, size);
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < 4; way++) {
         take(way, path, lines, count);
     }
     unlink(path);

@@ -13,7 +13,7 @@ static int lines_of(const char *text)
     return lines;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(template)
 {
     static const char *const parameters[] = {"limit", "uuid", "handle", NULL};
     char *text = malloc(size + 1);

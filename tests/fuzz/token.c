@@ -54,7 +54,7 @@ static void look_at(const char *token, bool may_be_good, struct arena *arena)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(token)
 {
     struct arena arena = {0};
 

@@ -41,7 +41,7 @@ static void look_at_amazon(const char *text)
     MUST(trace_id_is_zero(parent.span_id, SPAN_ID_SIZE) || strstr(text, "Parent=") != NULL);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+FUZZ_TARGET(trace)
 {
     struct arena arena = {0};
     const char *text = arena_copy(&arena, (const char *)data, size);

@@ -138,7 +138,7 @@ class Stages:
                 ("promtool",),
             ),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin infra/containers/prepare infra/containers/setup tests/lint tests/bin tests/containers/containers.bats tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin infra/containers/prepare infra/containers/setup tests/lint tests/bin tests/containers/containers.bats tests/fuzz/run tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
@@ -243,14 +243,18 @@ class Stages:
         return [build, *self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
 
     def valgrind(self):
-        """The cases are the daemon's processes. Tests may fail under it for being slow; only its own findings count."""
+        """The cases are the processes of the daemon and of the Lambda function. Tests may fail under it for being slow; only its own findings
+        count."""
         folder = self.work / "memcheck"
         wrap = """
             mkdir -m 777 "$1/reports"
-            mv cruddurd cruddurd.real
-            printf '#!/bin/sh\\nexec valgrind --quiet --track-origins=no --leak-check=no --log-file=%s/%%p %s/cruddurd.real "$@" --sandbox off\\n' \\
-              "$1/reports" "$1" >cruddurd
-            chmod 755 cruddurd"""
+            for program in 'cruddurd --sandbox off' cruddur-confirm; do
+              name=${program%% *} more=${program#"$name"}
+              mv "$name" "$name.real"
+              printf '#!/bin/sh\\nexec valgrind --quiet --track-origins=no --leak-check=no --log-file=%s/%%p %s/%s.real "$@"%s\\n' \\
+                "$1/reports" "$1" "$name" "$more" >"$name"
+              chmod 755 "$name"
+            done"""
         wrap_job = self.shell("valgrind", "build/wrapper", f'cd "$1"{wrap}', folder, needs=("build/memcheck",), tools=("valgrind",))
         build = self.build("valgrind", "build/memcheck", folder, "--enable-werror", "CFLAGS=-O1 -g", tools=("gcc", "valgrind"))
         run = self.pytest("valgrind", "valgrind", pytest_files(), folder / "cruddurd", needs=("build/wrapper",), finish=count_reports(folder / "reports"))

@@ -1,0 +1,418 @@
+/* PostgreSQL's side of the wire: a server of this process that answers libpq and db/connection.h with the messages of the input. Each
+ * statement is done once, whatever the server says, and a result lies within its bounds.
+ *
+ * The input is a list of messages: a byte of flags, the type, the length of the text in two bytes, and the text. The clock is the
+ * target's: where the client would wait it goes on. */
+#include "db/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "api/users.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "confirmation/confirmation.h"
+#include "db/catalog.h"
+#include "db/statement.h"
+#include "fuzz.h"
+
+enum flag {
+    FLAG_WAIT = 1,   /* the client reads before the next message is sent */
+    FLAG_LENGTH = 2, /* the length that is sent is the text's first four bytes */
+    FLAG_RAW = 4,    /* neither type nor length: the text alone */
+    FLAG_END = 8,    /* the connection ends here */
+    FLAG_SUBMIT = 16 /* one more statement comes first */
+};
+
+enum {
+    HEADER = 4,
+    STATEMENTS_MAX = 6,
+    DEADLINE_MS = 3000,
+    PAUSE_US = 60000, /* longer than the client waits between attempts to connect */
+    PATIENCE_US = 1000000,
+    STEPS_MAX = 100
+};
+
+struct message {
+    unsigned flags;
+    uint8_t type;
+    const uint8_t *text;
+    size_t length;
+};
+
+static int listener = -1, peer = -1;
+static char folder[] = "/tmp/cruddur-fuzz-server.XXXXXX";
+static char url[128];
+static struct catalog *catalog;
+static int64_t ahead_us; /* of the clock */
+
+/* The linker puts these in the place of clock_us and its callers' calls. */
+int64_t __real_clock_us(void);
+int64_t __wrap_clock_us(void);
+
+int64_t __wrap_clock_us(void)
+{
+    return __real_clock_us() + ahead_us;
+}
+
+static void remove_folder(void)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void set_up(void)
+{
+    const struct statement_def *const statements[] = {&USERS_SHORT, &CONFIRMATION_STATEMENT, NULL};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    log_setup(LOG_ERROR, LOG_FORMAT_JSON);
+    catalog = catalog_load(FUZZ_SQL_DIR, statements);
+    MUST(catalog != NULL && mkdtemp(folder) != NULL);
+    atexit(remove_folder);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder);
+    snprintf(url, sizeof url, "postgresql://u:p@/d?host=%s&sslmode=disable&gssencmode=disable",
+             folder);
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    MUST(listen(listener, 8) == 0);
+}
+
+/* --- the server --- */
+
+static void hang_up(void)
+{
+    if (peer >= 0) {
+        close(peer);
+        peer = -1;
+    }
+}
+
+/* A new connection takes the place of the one before. */
+static void take_connection(void)
+{
+    int next;
+
+    while ((next = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        hang_up();
+        peer = next;
+    }
+}
+
+/* What the client says has no effect. */
+static void read_all(void)
+{
+    static char said[65536];
+    ssize_t length = 0;
+
+    while (peer >= 0 && (length = recv(peer, said, sizeof said, MSG_DONTWAIT)) > 0) {
+    }
+    if (peer >= 0 && length == 0) {
+        hang_up();
+    }
+}
+
+/* What is sent next, at once. */
+static struct buf outgoing;
+
+static void send_all(void)
+{
+    if (peer >= 0 && outgoing.length > 0 &&
+        send(peer, outgoing.bytes, outgoing.length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+        errno != EAGAIN) {
+        hang_up();
+    }
+    buf_clear(&outgoing);
+}
+
+static void add_message(const struct message *message)
+{
+    size_t length = message->length + 4;
+    const uint8_t head[] = {message->type, 0, 0, (uint8_t)(length >> 8), (uint8_t)length};
+
+    if ((message->flags & FLAG_RAW) == 0) {
+        buf_append(&outgoing, (const char *)head,
+                   (message->flags & FLAG_LENGTH) != 0 ? 1 : sizeof head);
+    }
+    buf_append(&outgoing, (const char *)message->text, message->length);
+    if ((message->flags & FLAG_END) != 0) {
+        send_all();
+        hang_up();
+    }
+}
+
+static bool next_message(const uint8_t **data, size_t *size, struct message *message)
+{
+    if (*size < HEADER) {
+        return false;
+    }
+    const uint8_t *at = *data;
+    size_t claimed = (size_t)at[2] | (size_t)at[3] << 8, rest = *size - HEADER;
+
+    *message = (struct message){
+        .flags = at[0],
+        .type = at[1],
+        .text = at + HEADER,
+        .length = claimed < rest ? claimed : rest,
+    };
+    *data += HEADER + message->length;
+    *size = rest - message->length;
+    return true;
+}
+
+/* --- the client --- */
+
+struct client {
+    struct connection *connection;
+    struct statement statements[STATEMENTS_MAX];
+    int done[STATEMENTS_MAX];
+    int submitted;
+};
+
+static void touch(const char *text)
+{
+    MUST(text == NULL || strlen(text) < SIZE_MAX);
+}
+
+static void take_result(void *context, const struct result *result)
+{
+    int *done = context;
+
+    *done += 1;
+    MUST(*done == 1);
+    MUST(strlen(result->sqlstate) <= 5);
+    touch(result->outcome);
+    touch(result->next_key);
+    touch(result->seen);
+    MUST(result->body == NULL || result->body[result->body_length] == '\0');
+}
+
+static void submit(struct client *client)
+{
+    if (client->submitted == STATEMENTS_MAX) {
+        return;
+    }
+    struct statement *statement = &client->statements[client->submitted];
+
+    if (client->submitted % 2 == 0) {
+        *statement = statement_of(&USERS_SHORT);
+        statement_bind(statement, "handle", "ada");
+    } else {
+        *statement =
+            confirmation_statement("0d6a1f8e-52c1-4b8e-9f27-3a1c5d0b8e64", "{}", NULL, NULL);
+    }
+    connection_submit(client->connection, statement, take_result, &client->done[client->submitted]);
+    client->submitted++;
+}
+
+static bool is_done(const struct client *client)
+{
+    for (int i = 0; i < client->submitted; i++) {
+        if (client->done[i] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The client does what there is to do; without a connection it makes one. */
+static void proceed(struct client *client)
+{
+    for (int i = 0; i < 4; i++) {
+        connection_proceed(client->connection, true);
+        take_connection();
+        read_all();
+    }
+    if (peer < 0) {
+        ahead_us += PAUSE_US;
+        connection_proceed(client->connection, false);
+        take_connection();
+    }
+}
+
+static void play(struct client *client, const uint8_t *data, size_t size)
+{
+    struct message message;
+
+    while (next_message(&data, &size, &message)) {
+        if ((message.flags & FLAG_SUBMIT) != 0) {
+            submit(client);
+        }
+        add_message(&message);
+        if ((message.flags & FLAG_WAIT) != 0) {
+            send_all();
+            proceed(client);
+        }
+    }
+    send_all();
+    proceed(client);
+}
+
+/* A server that is silent, and ends its connections, until all is done. */
+static void end(struct client *client)
+{
+    for (int i = 0; i < STEPS_MAX && !is_done(client); i++) {
+        ahead_us += PATIENCE_US;
+        connection_proceed(client->connection, false);
+        take_connection();
+        hang_up();
+        connection_proceed(client->connection, true);
+    }
+    MUST(is_done(client));
+}
+
+FUZZ_TARGET(postgresql)
+{
+    struct client client = {.submitted = 0};
+
+    if (catalog == NULL) {
+        set_up();
+    }
+    const struct connection_settings settings = {
+        .session = {.url = url,
+                    .application_name = "fuzz",
+                    .statement_timeout_ms = 1000,
+                    .prepares = size == 0 || (data[0] & 128) == 0,
+                    .lanes = LANE_SET(LANE_READ) | LANE_SET(LANE_HOOK),
+                    .counts = &(struct session_counts){.open = 0}},
+        .deadline_ms = DEADLINE_MS,
+        .units_max = CONNECTION_UNITS_MAX,
+    };
+    client.connection = connection_new(&settings, catalog, -1, NULL);
+    submit(&client);
+    submit(&client);
+    proceed(&client);
+    play(&client, data, size);
+    end(&client);
+    connection_free(client.connection);
+    take_connection();
+    hang_up();
+    return 0;
+}
+
+/* --- changes to an input, message by message --- */
+
+#ifndef FUZZ_CORPUS
+
+enum { MESSAGES_MAX = 128, TEXT_MAX = 1024 };
+
+/* libpq itself loses rows that no CommandComplete followed. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpq.so";
+}
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+static const uint8_t TYPES[] = "123ACDEGHKNRSTVWZcdnstvX";
+
+static size_t read_messages(const uint8_t *data, size_t size, struct message *messages)
+{
+    size_t count = 0;
+
+    while (count < MESSAGES_MAX && next_message(&data, &size, &messages[count])) {
+        count++;
+    }
+    return count;
+}
+
+static size_t write_messages(const struct message *messages, size_t count, uint8_t *data,
+                             size_t max_size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && used + HEADER + messages[i].length <= max_size; i++) {
+        const uint8_t head[HEADER] = {(uint8_t)messages[i].flags, messages[i].type,
+                                      (uint8_t)messages[i].length,
+                                      (uint8_t)(messages[i].length >> 8)};
+
+        memcpy(data + used, head, HEADER);
+        memcpy(data + used + HEADER, messages[i].text, messages[i].length);
+        used += HEADER + messages[i].length;
+    }
+    return used;
+}
+
+static void change_text(struct message *message)
+{
+    static uint8_t text[TEXT_MAX];
+    size_t length = message->length < TEXT_MAX ? message->length : TEXT_MAX;
+
+    memcpy(text, message->text, length);
+    message->length = LLVMFuzzerMutate(text, length, TEXT_MAX);
+    message->text = text;
+}
+
+/* Puts a copy of a message before another one. */
+static size_t insert_copy(struct message *messages, size_t count, size_t from, size_t to)
+{
+    struct message copy = messages[from];
+
+    if (count == MESSAGES_MAX) {
+        return count;
+    }
+    memmove(messages + to + 1, messages + to, (count - to) * sizeof messages[0]);
+    messages[to] = copy;
+    return count + 1;
+}
+
+static size_t change(struct message *messages, size_t count, unsigned seed)
+{
+    size_t one = seed / 16 % count, other = seed / 4096 % count;
+    struct message kept = messages[one];
+
+    switch (seed % 16) {
+    case 0:
+        memmove(messages + one, messages + one + 1, (count - one - 1) * sizeof messages[0]);
+        return count - 1;
+    case 1:
+    case 2:
+        return insert_copy(messages, count, one, other);
+    case 3:
+        messages[one] = messages[other];
+        messages[other] = kept;
+        return count;
+    case 4:
+    case 5:
+        messages[one].flags ^= 1U << (seed / 65536 % 8);
+        return count;
+    case 6:
+    case 7:
+        messages[one].type = TYPES[seed / 65536 % (sizeof TYPES - 1)];
+        return count;
+    default:
+        change_text(&messages[one]);
+        return count;
+    }
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    struct message messages[MESSAGES_MAX];
+    size_t count = read_messages(data, size, messages);
+
+    if (count == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    uint8_t *before = malloc(size);
+    MUST(before != NULL);
+    memcpy(before, data,
+           size); /* the messages' texts are to be there, which write_messages reads */
+    count = read_messages(before, size, messages);
+    count = change(messages, count, seed);
+    size_t length = write_messages(messages, count, data, max_size);
+    free(before);
+    return length;
+}
+
+#endif
