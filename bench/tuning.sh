@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What bin/bench --tune compares: cruddurd with other settings, of itself, nginx and PostgreSQL. Sourced after stack.sh,
 # never run.
-# shellcheck disable=SC2154 # dir, sockets, rows and tuning are bin/bench's
+# shellcheck disable=SC2154 # dir, sockets, rows, quick and tuning are bin/bench's
 
 # GROUP NAME WORKERS [WHAT=VALUE…]; what is in capitals is cruddurd's, keepalive and fastcgi_keep_conn are nginx's, the
 # others PostgreSQL's. The groups run one after the other, the variants of one by turns.
@@ -54,7 +54,8 @@ write_variant() {
 
 # start_variant NAME WORKERS [WHAT=VALUE…]: PostgreSQL's settings hold for the sessions that this pool begins.
 start_variant() {
-  local setting action mine=()
+  local setting action mine=() warm_up=1 # s, in which each worker begins its sessions
+  [[ $quick == no ]] || warm_up=0.3
   for setting in "${@:3}"; do
     case $setting in
       [A-Z]*) mine+=("$setting") ;;
@@ -66,7 +67,7 @@ start_variant() {
   port=$(awk -v name="$1" '$1 == name { print $2 }' "$dir/variants")
   wait_until 30 answers "$port" /readyz || fail "$1 does not answer" cruddurd nginx
   for action in show,0,64,get create,0,64,post; do
-    "$dir/build/bench/pace/pace" "$port" 1 / "$action,$dir/requests/${action%%,*}" >/dev/null
+    "$dir/build/bench/pace/pace" "$port" "$warm_up" / "$action,$dir/requests/${action%%,*}" >/dev/null
   done
   ask cruddur 'alter role cruddur reset all'
   add_subject "$1" "$port" constant,kept,show,create

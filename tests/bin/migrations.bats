@@ -126,9 +126,7 @@ add_migration() {
 }
 
 @test "down and up again keep every row: replies, bios, expiry" {
-  begin_with empty
-  "$BIN/db-migrate"
-  "$BIN/db-seed"
+  begin_with seeded
   here "update users set bio = 'b' where handle = 'bayko';
     insert into activities (user_uuid, message, reply_to_activity_uuid, expires_at)
       select user_uuid, repeat('x', 1024), uuid, null from activities;
@@ -279,7 +277,7 @@ at_work() {
 }
 
 @test "a lock is waited for 5 seconds unless the operator has said otherwise" {
-  begin_with empty
+  begin_with loaded
   copy_of_scripts
   add_migration "create table waits as select current_setting('lock_timeout');" 'drop table waits;'
   "$COPY/bin/db-migrate"
@@ -474,7 +472,7 @@ complains() {
   begin_with empty
   copy_of_scripts "it's \"a\" \$folder: \\n"
   cd /
-  "$COPY/bin/db-migrate"
+  "$COPY/bin/db-migrate" --to 2
   "$COPY/bin/db-rollback" --to 1
   [[ $(applied) == 1 ]]
 }

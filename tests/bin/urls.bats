@@ -16,16 +16,17 @@ ours() {
 #!/usr/bin/env bash
 set -euo pipefail
 while [[ $1 != --dbname ]]; do shift; done
-/usr/bin/python3 -B "$LIBPQ_PARSE" "$2" | cut -f 2- | sed '/^\(ssl\)\?password=/ s/^/IN THE OPEN: /'
-[[ ! -v PGPASSWORD ]] || printf 'password=%s\n' "$PGPASSWORD"
-[[ ! -v PGSERVICE ]] || sed "/^\[$PGSERVICE\]$/ d" "$PGSERVICEFILE"
+printf '%s\0' "$CONNECTION_URL" "$2" >>"$CALLS"
+[[ ! -v PGPASSWORD ]] || printf '%s\tpassword=%s\n' "$CONNECTION_URL" "$PGPASSWORD"
+[[ ! -v PGSERVICE ]] || grep -vxF "[$PGSERVICE]" "$PGSERVICEFILE" | while IFS= read -r line; do printf '%s\t%s\n' "$CONNECTION_URL" "$line"; done
 STUB
   chmod +x "$stub/psql"
   for CONNECTION_URL; do
     export CONNECTION_URL
-    PATH=$stub:$PATH LIBPQ_PARSE=$BATS_TEST_DIRNAME/helpers/libpq_parse.py "$BIN/db-connect" \
-      | while IFS= read -r line; do printf '%s\t%s\n' "$CONNECTION_URL" "$line"; done
+    PATH=$stub:$PATH CALLS=$BATS_TEST_TMPDIR/calls "$BIN/db-connect"
   done
+  xargs -0 /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/libpq_parse.py" --of <"$BATS_TEST_TMPDIR/calls" \
+    | sed 's/\t\(\(ssl\)\?password=\)/\tIN THE OPEN: \1/'
 }
 
 # places URL…: a line for each, with what the scripts take for database, host and port, of which they compare dev's with
@@ -113,15 +114,16 @@ accepted() {
 
 @test "the scripts take the same database, host and port from a URL as libpq" {
   accepted
-  local url line dbname host port
+  local url line
+  local -A found=()
+  while IFS=$'\t' read -r url line; do
+    case $line in
+      dbname=* | host=* | port=*) found["${line%%=*} $url"]=${line#*=} ;;
+    esac
+  done < <(libpq "${urls[@]}")
   for url in "${urls[@]}"; do
-    dbname='' host='' port=''
-    while IFS=$'\t' read -r _ line; do
-      case $line in
-        dbname=* | host=* | port=*) printf -v "${line%%=*}" '%s' "${line#*=}" ;;
-      esac
-    done < <(libpq "$url")
-    printf '%s\t%s on %s, port %s\n' "$url" "${dbname:-(no name)}" "${host:-the local socket}" "${port:-5432}"
+    line="${found["dbname $url"]:-(no name)} on ${found["host $url"]:-the local socket}, port ${found["port $url"]:-5432}"
+    printf '%s\t%s\n' "$url" "$line"
   done >"$BATS_TEST_TMPDIR/expected"
   places "${urls[@]}" | diff "$BATS_TEST_TMPDIR/expected" -
 }

@@ -10,7 +10,7 @@ import time
 from waiting import PATIENCE, eventually
 
 READS = ("/api/activities/home?limit=5", "/livez")
-PAUSE = 0.01  # s, between two requests of a connection: what happens beside them needs the processor, too
+PAUSE = 0.02  # s, between two requests of a connection: what happens beside them needs the processor, too
 
 
 class Load:

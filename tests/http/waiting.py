@@ -7,7 +7,7 @@ only what never happens reaches it, and shorter than the ten minutes after which
 import time
 
 PATIENCE = 300  # s
-PAUSE = 0.01
+PAUSE = 0.02
 LIVES = (1, 4, 16, 64)  # s, for what must be seen before its end: the next one if the machine was too slow for that
 
 

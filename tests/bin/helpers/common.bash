@@ -35,7 +35,7 @@ eventually() {
       echo "not true after $PATIENCE s: $*" >&2
       return 1
     fi
-    sleep 0.05
+    sleep 0.1
   done
 }
 

@@ -1,4 +1,6 @@
-"""Prints what libpq itself reads from each connection string given, a line for each parameter: string, tab, name=value.
+"""libpq_parse.py [--of] STRING…: what libpq itself reads from each connection string, a line for each parameter: string, tab, name=value.
+
+With --of each string comes behind another one, which is printed in its place.
 
 Of one without parameters the string and the tab, of one that libpq refuses the word "refused" behind them."""
 
@@ -30,10 +32,12 @@ def parameters(options):
 def main():
     parse = ctypes.CDLL("libpq.so.5").PQconninfoParse
     parse.restype = ctypes.POINTER(Option)
-    for text in map(os.fsencode, sys.argv[1:]):
+    given = list(map(os.fsencode, sys.argv[1:]))
+    pairs = zip(given[1::2], given[2::2], strict=True) if given[:1] == [b"--of"] else zip(given, given)
+    for name, text in pairs:
         options = parse(text, None)
         found = list(parameters(options)) or [b""] if options else [b"refused"]
-        sys.stdout.buffer.writelines(text + b"\t" + line + b"\n" for line in found)
+        sys.stdout.buffer.writelines(name + b"\t" + line + b"\n" for line in found)
 
 
 main()
