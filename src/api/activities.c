@@ -72,6 +72,7 @@ static bool take_order(struct call *call, bool *newest)
 const struct statement_def ACTIVITIES_SHOW = {
     .name = "activities/show",
     .parameters = {"uuid", "handle", "newest", "sub", "viewer", "limit", "after_us", "after_uuid"},
+    .on_replica = true,
 };
 
 /* By the activity's UUID alone, or below the handle of its author, which must then be right. */
@@ -230,6 +231,7 @@ enum decision activities_keep(struct call *call, struct response *response,
 const struct statement_def ACTIVITIES_TRENDS = {
     .name = "activities/trends",
     .shape = SHAPE_ARRAY,
+    .on_replica = true,
 };
 
 enum decision activities_trends(struct call *call, struct response *response,
@@ -246,6 +248,7 @@ const struct statement_def ACTIVITIES_SEARCH = {
     .shape = SHAPE_ARRAY,
     .parameters = {"sub", "viewer", "term", "limit"},
     .lane = LANE_SLOW,
+    .on_replica = true,
 };
 
 /* One page only: the best of the newest have no order in which one could go on. */

@@ -36,6 +36,7 @@ const struct statement_def MESSAGES_LIST = {
     .name = "messages/list",
     .parameters = {"sub", "handle", "group", "other", "limit", "after_us", "after_uuid", "since_us",
                    "since_uuid"},
+    .on_replica = true,
 };
 
 /* Either by the conversation's UUID or by the other user's handle; the other one of the two is

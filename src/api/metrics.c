@@ -48,6 +48,7 @@ const struct statement_def METRICS_GROWTH = {
     .name = "metrics/growth",
     .parameters = {"zone", "days"},
     .lane = LANE_SLOW,
+    .on_replica = true,
 };
 
 /* A name of a time zone that PostgreSQL does not know is refused there; the rule here keeps what

@@ -150,6 +150,7 @@ const struct statement_def SOCIAL_HIDDEN = {
 const struct statement_def SOCIAL_FOLLOWERS = {
     .name = "social/followers",
     .parameters = {"sub", "viewer", "followed", "limit", "after_us", "after_uuid"},
+    .on_replica = true,
 };
 
 enum decision social_followers(struct call *call, struct response *response,
@@ -166,6 +167,7 @@ enum decision social_followers(struct call *call, struct response *response,
 const struct statement_def SOCIAL_MARKS = {
     .name = "social/marks",
     .parameters = {"sub", "viewer", "kind", "uuid", "limit", "after_us", "after_uuid"},
+    .on_replica = true,
 };
 
 static enum decision list_marks(const char *kind, struct call *call, struct statement *statement)
@@ -232,6 +234,7 @@ enum decision social_following(struct call *call, struct response *response,
 const struct statement_def SOCIAL_NOTIFICATIONS = {
     .name = "social/notifications",
     .parameters = {"sub", "handle", "limit", "after_us", "after_uuid", "since_us", "since_uuid"},
+    .on_replica = true,
 };
 
 enum decision social_notifications(struct call *call, struct response *response,
@@ -248,6 +251,7 @@ enum decision social_notifications(struct call *call, struct response *response,
 const struct statement_def SOCIAL_UNREAD = {
     .name = "social/unread",
     .parameters = {"sub", "handle"},
+    .on_replica = true,
 };
 
 enum decision social_unread(struct call *call, struct response *response,

@@ -16,6 +16,7 @@ const struct statement_def USERS_SHORT = {
     .name = "users/short",
     .shape = SHAPE_OBJECT,
     .parameters = {"sub", "viewer", "handle"},
+    .on_replica = true,
 };
 
 enum decision users_short(struct call *call, struct response *response, struct statement *statement)
@@ -31,6 +32,7 @@ const struct statement_def USERS_SUGGESTED = {
     .name = "users/suggested",
     .shape = SHAPE_ARRAY,
     .parameters = {"sub", "viewer"},
+    .on_replica = true,
 };
 
 enum decision users_suggested(struct call *call, struct response *response,
@@ -84,12 +86,14 @@ static const char *filter_of(const struct extras *extras)
 const struct statement_def USERS_FEED = {
     .name = "users/feed",
     .parameters = {"handle", "week4", "sub", "viewer", "limit", "after_us", "after_uuid"},
+    .on_replica = true,
 };
 
 const struct statement_def USERS_TIMELINE = {
     .name = "users/timeline",
     .parameters = {"handle", "week4", "replies", "reposts", "sub", "viewer", "limit", "after_us",
                    "after_uuid"},
+    .on_replica = true,
 };
 
 /* The filter goes into the page's Link, so the next page is of the same kind. */

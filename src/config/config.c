@@ -173,6 +173,10 @@ static bool settings_agree(const struct config *config, FILE *errors)
     } rules[] = {
         {config->connection_url != NULL && config->connection_url_file != NULL,
          "CONNECTION_URL and --connection-url-file contradict each other"},
+        {config->read_url != NULL && config->read_url_file != NULL,
+         "READ_CONNECTION_URL and --read-connection-url-file contradict each other"},
+        {config_has_replicas(config) && !config->prepare,
+         "READ_CONNECTION_URL goes only with --prepare 1"},
         {trusts_handles && listens_beyond_loopback(config->listen),
          "--identity handle listens on loopback or a unix socket only"},
         {config->hook_url_file != NULL && config->hook_secret_file == NULL,
@@ -212,6 +216,14 @@ static bool database_is_good(struct config *config, FILE *errors)
 {
     if (config->hook_url_file != NULL &&
         !url_file_is_good(config->hook_url_file, "--hook-connection-url-file", NULL, errors)) {
+        return false;
+    }
+    if (config->read_url_file != NULL &&
+        !url_file_is_good(config->read_url_file, "--read-connection-url-file", NULL, errors)) {
+        return false;
+    }
+    if (config->read_url != NULL &&
+        !url_is_good(config->read_url, "READ_CONNECTION_URL", NULL, errors)) {
         return false;
     }
     if (config->connection_url_file != NULL) {
@@ -288,7 +300,8 @@ int config_sessions(const struct config *config)
     bool has_hook = config->hook_secret_fd > 0 && config->hook_url_file == NULL;
 
     return (3 + has_hook) * config->workers + (config->feed_watch > 0) +
-           (config->purge_interval > 0) + (config->primary_watch > 0 && config->has_hosts);
+           (config->purge_interval > 0) +
+           (config_has_replicas(config) || (config->primary_watch > 0 && config->has_hosts));
 }
 
 struct connection_settings config_connection(const struct config *config,
@@ -318,6 +331,17 @@ void config_use_hook_login(const struct config *config, struct connection_settin
         settings->session.url = NULL;
         settings->session.url_file = config->hook_url_file;
     }
+}
+
+bool config_has_replicas(const struct config *config)
+{
+    return config->read_url != NULL || config->read_url_file != NULL;
+}
+
+void config_use_replicas(const struct config *config, struct connection_settings *settings)
+{
+    settings->session.url = config->read_url;
+    settings->session.url_file = config->read_url_file;
 }
 
 struct keyring_settings config_keyring(const struct config *config, const struct keypage_link *link)

@@ -37,6 +37,8 @@ struct config {
     enum config_action action;
     char *connection_url; /* NULL: from the file; both NULL: libpq's PG* variables */
     char *connection_url_file;
+    char *read_url; /* of replicas; NULL: from the file; both NULL: there are none */
+    char *read_url_file;
     char *listen; /* unix:/path or tcp:host:port; NULL: a socket that is handed over */
     char *listen_group;
     char *sql_dir;
@@ -60,6 +62,7 @@ struct config {
     int feed_watch;                                          /* ms; 0: nothing is cached */
     int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
     int primary_watch;                                       /* ms; 0: other hosts are not asked */
+    int replica_lag;                                         /* ms */
     int purge_interval;                                      /* s; 0: this pool purges nothing */
     int repeat_window;                                       /* s; 0: none */
     int streams;   /* of the pool that may be open at a time; 0: none, as where no home is kept */
@@ -111,6 +114,12 @@ int config_sessions(const struct config *config);
 /* The part of the settings that the database connection takes. application_name is borrowed. */
 struct connection_settings config_connection(const struct config *config,
                                              const char *application_name);
+
+/* Whether reads may go to replicas. */
+bool config_has_replicas(const struct config *config);
+
+/* Makes it that of replicas. */
+void config_use_replicas(const struct config *config, struct connection_settings *settings);
 
 /* Makes it the hook's, if that has a login of its own. */
 void config_use_hook_login(const struct config *config, struct connection_settings *settings);

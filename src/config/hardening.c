@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 static const char *const SECRETS[] = {"CONNECTION_URL=",
+                                      "READ_CONNECTION_URL=",
                                       "PROD_CONNECTION_URL=",
                                       "PGPASSWORD=",
                                       "CRUDDUR_APP_PASSWORD=",

@@ -89,7 +89,7 @@ static bool take_value(struct config *config, const struct setting *setting, con
 static void describe_wrong(const struct setting *setting, const char *name, const char *value,
                            FILE *errors)
 {
-    /* Not the value of CONNECTION_URL: it may have a password in it. */
+    /* Not the value of a URL of a database: it may have a password in it. */
     fprintf(errors, "cruddurd: %s: '%s' is not %s", name, setting->option != NULL ? value : "…",
             setting->shape);
     if (setting->kind == KIND_NUMBER) {

@@ -128,6 +128,9 @@ const struct setting SETTINGS[] = {
      60,
      .help = "a post or reply of the same author with the same text within this time is not made\n"
              "again (a double click), unless it has an Idempotency-Key; 0: it is"},
+    {"CRUDDUR_REPLICA_LAG", "--replica-lag", "MS", KIND_NUMBER, AT(replica_lag), "1000", 20, 60000,
+     .help = "how old what a replica answers may be, of what other hosts have written; what this\n"
+             "pool has written is never missing"},
     {"CRUDDUR_REPORTS_PER_HOUR", "--reports-per-hour", "N", KIND_NUMBER, AT(reports_per_hour), "20",
      0, PER_HOUR_MAX, .help = "reports that one user may make within an hour; 0: any number"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",
@@ -157,6 +160,10 @@ const struct setting SETTINGS[] = {
              "that cruddurd may use, but 4 to 16"},
     {"FRONTEND_URL", "--frontend-url", "ORIGIN", KIND_TEXT, AT(frontend_url),
      .help = "as BACKEND_URL, such as https://cruddur.com"},
+    {"READ_CONNECTION_URL", NULL, "URL", KIND_TEXT, AT(read_url),
+     .help = "replicas for reads, any libpq URL; without it all reads are the primary's"},
+    {"READ_CONNECTION_URL_FILE", "--read-connection-url-file", "FILE", KIND_TEXT, AT(read_url_file),
+     .help = "a file with that URL in it, read again at each connect; not readable by others"},
 };
 
 const size_t SETTINGS_COUNT = sizeof SETTINGS / sizeof SETTINGS[0];

@@ -172,6 +172,19 @@ bool connection_is_ready(const struct connection *connection)
     return connection->link.is_ready;
 }
 
+int64_t connection_run(const struct connection *connection)
+{
+    return session_run(connection->link.session);
+}
+
+void connection_renew(struct connection *connection)
+{
+    if (connection->link.is_ready) {
+        connection_drop_session(connection, false);
+        connection->is_wanted = true;
+    }
+}
+
 size_t connection_addresses(const struct connection *connection)
 {
     return connection->link.memory.count;
@@ -205,6 +218,9 @@ void connection_proceed(struct connection *connection, bool is_ready)
     }
     if (connection->link.is_ready) {
         connection_send_queue(connection);
+    }
+    if (connection->settings->gives_up && !connection->link.is_ready) {
+        connection_fail_queue(connection);
     }
     link_watch(&connection->link);
 }

@@ -26,6 +26,7 @@ struct connection_settings {
     int deadline_ms;  /* for one statement, queueing, reconnecting and sending it again included */
     int units_max;    /* sent at a time; how far the server may be behind */
     bool logs_values; /* parameter values at debug level */
+    bool gives_up;    /* what a session loses fails at once, and is not sent on the next one */
     statement_observe *observe; /* NULL: no trace is recorded */
     void *observer;             /* its context */
 };
@@ -102,6 +103,12 @@ bool connection_is_ready(const struct connection *connection);
 
 /* How many addresses the last attempt to connect had; 0: none was found. */
 size_t connection_addresses(const struct connection *connection);
+
+/* Which server the session is with, as session_run(). It must be ready. */
+int64_t connection_run(const struct connection *connection);
+
+/* Gives the session up. The next one begins at the next address. */
+void connection_renew(struct connection *connection);
 
 /* Connects when it is time, as if there were a statement. */
 void connection_want(struct connection *connection);

@@ -106,8 +106,10 @@ static void log_failure(struct link *link)
     link->is_logged = true;
     link->is_unfit = failure->is_unfit;
     link->logged_ms = now;
-    log_message(LOG_WARNING, "database", "no connection: %.*s",
-                (int)strcspn(failure->error.text, "\n"), failure->error.text);
+    /* Of several addresses of a host one may never answer. Where that matters others say so. */
+    log_message(link->settings->only_address > 0 ? LOG_DEBUG : LOG_WARNING, "database",
+                "no connection: %.*s", (int)strcspn(failure->error.text, "\n"),
+                failure->error.text);
 }
 
 bool link_is_away(const struct link *link)
@@ -147,7 +149,8 @@ static bool end_attempt(struct link *link)
 static void attempt_succeeded(struct link *link)
 {
     if (link->is_logged) {
-        log_message(LOG_INFO, "database", "connected again");
+        log_message(link->settings->only_address > 0 ? LOG_DEBUG : LOG_INFO, "database",
+                    "connected again");
         link->is_logged = false;
     }
     counter_add(&link->counts->begun, 1);

@@ -146,6 +146,11 @@ const struct catalog *session_catalog(const struct session *session)
     return session->catalog;
 }
 
+int64_t session_run(const struct session *session)
+{
+    return session->server.run;
+}
+
 bool session_is_superseded(const struct session *session)
 {
     return session->timeline != NULL && !session->server.is_standby &&

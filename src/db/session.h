@@ -36,6 +36,7 @@ struct session_settings {
                        * all, as the URL says */
     unsigned lanes;   /* set (LANE_SET) of those whose statements it runs */
     struct session_counts *counts; /* NULL: they are not counted */
+    bool is_replica; /* it asks which server it is with, and that is nothing to the timelines */
     /* What a session finds to be of an earlier timeline than these have is not used. NULL: it is not
      * asked for its timeline. Nor is it if the settings say that it is a pooler's. */
     struct timelines *timelines;
@@ -75,6 +76,9 @@ MUST_CHECK bool session_receive(struct session *session);
 
 /* Sends what the socket didn't take before. False when the session is lost. */
 MUST_CHECK bool session_flush(struct session *session);
+
+/* Of its server, as in struct server; 0: not known. */
+int64_t session_run(const struct session *session);
 
 /* Whether its server is a primary that has a successor: a session of the pool has seen a later
  * timeline of the same system. One relaxed read of shared memory. */

@@ -37,7 +37,9 @@ bool session_send_begin(const struct session *session, bool is_local)
 /* Whether the session is to say which server it is with. Behind a pooler that changes. */
 static bool wants_server(const struct session *session)
 {
-    return session->settings->timelines != NULL && session->settings->prepares;
+    const struct session_settings *settings = session->settings;
+
+    return settings->prepares && (settings->timelines != NULL || settings->is_replica);
 }
 
 static bool send_server(const struct session *session)
@@ -77,7 +79,8 @@ static void take_server(struct session *session, const PGresult *row)
     int column = PQfnumber(row, "seen");
 
     if (PQntuples(row) == 1 && column >= 0 &&
-        server_read(&session->server, PQgetvalue(row, 0, column))) {
+        server_read(&session->server, PQgetvalue(row, 0, column)) &&
+        session->settings->timelines != NULL) {
         session->timeline = timelines_note(session->settings->timelines, &session->server);
     }
 }

@@ -11,12 +11,24 @@
 #include "base/trace.h"
 #include "db/template.h"
 
-/* The session that runs a statement. Each worker has one session for each of the first four
+/* The session that runs a statement. Each worker has one session for each of the first six
  * lanes: reads do not wait for commits, and neither waits for slow reads, which have a time
  * limit of their own. The hook has a session of its own because its login has rights that the
- * other logins do not have. The watcher and the purger are processes with one session each. */
-enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HOOK, LANE_WATCH, LANE_PURGE, LANE_PROBE };
-enum { LANE_WORKER_COUNT = LANE_HOOK + 1 };
+ * other logins do not have. Statements of the lanes for reads and slow reads may also run on the
+ * next two, sessions with a replica. The watcher and the purger are processes with one session each,
+ * and the prober has one for each address. */
+enum lane {
+    LANE_READ,
+    LANE_WRITE,
+    LANE_SLOW,
+    LANE_HOOK,
+    LANE_REPLICA,
+    LANE_REPLICA_SLOW,
+    LANE_WATCH,
+    LANE_PURGE,
+    LANE_PROBE
+};
+enum { LANE_WORKER_COUNT = LANE_REPLICA_SLOW + 1 };
 
 /* The lane as a set of lanes, for bitwise or. */
 #define LANE_SET(lane) (1U << (lane))
@@ -38,6 +50,9 @@ struct statement_def {
      * of two commits can deadlock, too: PostgreSQL then ends one commit, and its statements are
      * run again one by one. */
     bool may_share;
+    /* A read that may run on a replica (worker/reads.h): nothing of its result is compared with
+     * another server's, as numbers of transactions would be. */
+    bool on_replica;
     /* Its work grows with a thread, up to a bound. Statements of one requester run one at a time in
      * a worker, because they wait for each other's locks, and the writes of other requesters would
      * wait behind them. */

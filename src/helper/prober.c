@@ -1,10 +1,10 @@
 /* Each probe is a connection of its own to one address, so a host that does not answer holds up no
- * other one. A probe asks again when its interval is over and the answer to the last question has
- * come, or will not come. How many addresses there are is known when the first attempt to connect
- * has looked them up. */
+ * other one. How many addresses a URL has is known when the first probe of it has looked them up.
+ *
+ * When a probe is to be asked follows from what is known at that moment (due_us), so there is no state
+ * but the times of its last question and answer. */
 #include "helper/prober.h"
 
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -15,114 +15,304 @@
 #include "db/server.h"
 #include "db/statement.h"
 #include "db/timelines.h"
+#include "helper/positions.h"
+#include "shared/replicas.h"
 #include "shared/scoreboard.h"
 
-/* One address of the URL. */
+/* One address of a URL. */
 struct probe {
-    struct timelines *timelines;
-    struct connection *connection; /* NULL: the URL had no such address so far */
+    struct probes *probes;
+    struct connection *connection;
     struct connection_settings settings;
     struct statement statement;
-    int64_t next_us; /* when it is to be asked; INT64_MAX: it is being asked */
-    int64_t interval_us;
-    bool is_ready; /* its socket */
+    bool is_ready;       /* its socket */
+    bool is_asked;       /* its answer is to come */
+    int64_t asked_us;    /* the last question; 0: none */
+    int64_t answered_us; /* the last answer, or failure */
+    bool is_primary;     /* by that answer */
+    int64_t newest_us;   /* of a replica: the newest position when it was asked */
+    int64_t run;         /* of a replica, this and the next as published */
+    int64_t covers_us;
+    int64_t covered_us; /* the latest that it ever was */
+};
+
+/* Those of one URL. */
+struct group {
+    struct probe list[PROBER_HOSTS_MAX];
+    size_t count;
 };
 
 struct probes {
-    struct probe list[PROBER_HOSTS_MAX];
-    size_t count;
-    int epoll_fd;
+    const struct prober *prober;
+    struct group hosts;    /* of CONNECTION_URL */
+    struct group replicas; /* of READ_CONNECTION_URL; a probe's index is its entry's */
+    struct positions positions;
+    int epoll_fd, wake_fd;
 };
 
-static void take_answer(void *context, const struct result *result)
+_Static_assert((int)PROBER_HOSTS_MAX <= (int)REPLICAS_MAX, "each replica has an entry");
+
+/* --- when --- */
+
+static bool are_reads_wanted(const struct probes *probes, int64_t now_us)
+{
+    return config_has_replicas(probes->prober->config) &&
+           replicas_are_wanted(probes->prober->replicas, now_us);
+}
+
+static int64_t shorter(int64_t one_us, int64_t other_us)
+{
+    return one_us < other_us ? one_us : other_us;
+}
+
+/* Of questions to a host of CONNECTION_URL. */
+static int64_t interval_us(const struct probe *probe, bool is_wanted)
+{
+    const struct config *config = probe->probes->prober->config;
+    int64_t watch_us = config->primary_watch > 0 && config->has_hosts
+                           ? config->primary_watch * INT64_C(1000)
+                           : PROBER_IDLE_MS * INT64_C(1000);
+
+    if (!config_has_replicas(config)) {
+        return watch_us;
+    }
+    return shorter(watch_us, is_wanted && probe->is_primary ? config->replica_lag * INT64_C(250)
+                                                            : PROBER_IDLE_MS * INT64_C(1000));
+}
+
+static int64_t host_due_us(const struct probe *probe, bool is_wanted)
+{
+    int64_t due_us = probe->asked_us + interval_us(probe, is_wanted);
+    int64_t written_us = atomic_load(&probe->probes->prober->replicas->written_us);
+
+    if (is_wanted && probe->is_primary && written_us >= probe->asked_us) {
+        due_us = shorter(due_us, probe->asked_us + PROBER_SPACING_MS * INT64_C(1000));
+    }
+    return due_us;
+}
+
+/* The longer it has not caught up, the longer until it is asked again. */
+static int64_t replica_due_us(const struct probe *probe, bool is_wanted)
+{
+    int64_t newest_us = positions_newest_us(&probe->probes->positions);
+    int64_t most_us = probe->probes->prober->config->replica_lag * INT64_C(250);
+
+    if (newest_us > probe->newest_us) {
+        return 0;
+    }
+    if (is_wanted && probe->covers_us < newest_us) {
+        int64_t pause_us = (probe->answered_us - newest_us) / 2;
+
+        pause_us = shorter(pause_us, most_us);
+        return probe->answered_us + (pause_us > PROBER_AGAIN_MS * INT64_C(1000)
+                                         ? pause_us
+                                         : PROBER_AGAIN_MS * INT64_C(1000));
+    }
+    return probe->asked_us + PROBER_IDLE_MS * INT64_C(1000);
+}
+
+static int64_t due_us(const struct probe *probe, bool is_replica, bool is_wanted)
+{
+    if (probe->is_asked) {
+        return INT64_MAX;
+    }
+    if (probe->asked_us == 0) {
+        return 0;
+    }
+    return is_replica ? replica_due_us(probe, is_wanted) : host_due_us(probe, is_wanted);
+}
+
+/* --- answers --- */
+
+static bool read_answer(struct probe *probe, const struct result *result, struct server *server)
+{
+    probe->is_asked = false;
+    probe->answered_us = clock_us();
+    return result->status == STATUS_OK && server_read(server, result->seen);
+}
+
+/* A primary that has a successor is none any more. */
+static void take_host(void *context, const struct result *result)
 {
     struct probe *probe = context;
     struct server server;
+    const struct timeline *timeline = NULL;
 
-    if (result->status == STATUS_OK && server_read(&server, result->seen)) {
-        timelines_note(probe->timelines, &server);
+    if (read_answer(probe, result, &server)) {
+        timeline = timelines_note(&probe->probes->prober->scoreboard->timelines, &server);
     }
-    probe->next_us = clock_us() + probe->interval_us;
+    probe->is_primary =
+        timeline != NULL && !server.is_standby && server.timeline == atomic_load(&timeline->latest);
+    if (probe->is_primary) {
+        positions_add(&probe->probes->positions, &server, probe->asked_us);
+    }
 }
 
-/* The probe of the next address. */
-static void add_probe(struct probes *probes, const struct prober *prober)
+/* What a run has covered it covers, whatever the next answers say: it only goes on. But where it is of
+ * another timeline than the primary it covers nothing. (It may have been promoted, for a purpose of its
+ * own: that does not make it this pool's primary.) */
+static void take_replica(void *context, const struct result *result)
 {
-    struct probe *probe = &probes->list[probes->count++];
+    struct probe *probe = context;
+    struct probes *probes = probe->probes;
+    struct server server = {0};
+    bool is_known =
+        read_answer(probe, result, &server) && positions_are_of(&probes->positions, &server);
+    int64_t covers_us = is_known ? positions_covered_us(&probes->positions, &server) : 0;
+
+    if (is_known && server.run == probe->run && covers_us < probe->covers_us) {
+        covers_us = probe->covers_us;
+    }
+    probe->run = server.run;
+    probe->covers_us = covers_us;
+    probe->covered_us = covers_us > probe->covered_us ? covers_us : probe->covered_us;
+    replicas_publish(probes->prober->replicas, (int)(probe - probes->replicas.list), server.run,
+                     covers_us, probe->answered_us - probe->covered_us);
+}
+
+/* --- questions --- */
+
+/* The probe of the next address. */
+static void add_probe(struct probes *probes, struct group *group)
+{
+    const struct prober *prober = probes->prober;
+    struct probe *probe = &group->list[group->count++];
 
     *probe = (struct probe){
-        .timelines = &prober->scoreboard->timelines,
+        .probes = probes,
         .settings = config_connection(prober->config, "cruddurd prober"),
         .statement = statement_of(&STATEMENT_SESSION_SERVER),
-        .interval_us = prober->config->primary_watch * INT64_C(1000),
+        .covered_us = clock_us(),
     };
+    if (group == &probes->replicas) {
+        config_use_replicas(prober->config, &probe->settings);
+    }
     probe->settings.session.lanes = LANE_SET(LANE_PROBE);
     probe->settings.session.counts = &prober->scoreboard->prober;
-    probe->settings.session.only_address = (int)probes->count;
+    probe->settings.session.only_address = (int)group->count;
     probe->connection = connection_new(&probe->settings, prober->catalog, probes->epoll_fd, probe);
 }
 
-static void ask(struct probe *probe, int64_t now_us)
+static void add_probes(struct probes *probes, struct group *group)
 {
-    if (now_us >= probe->next_us) {
-        probe->next_us = INT64_MAX;
-        connection_submit(probe->connection, &probe->statement, take_answer, probe);
+    while (group->count == 0 || (group->count < PROBER_HOSTS_MAX &&
+                                 group->count < connection_addresses(group->list[0].connection))) {
+        add_probe(probes, group);
     }
-    bool is_ready = probe->is_ready;
-    probe->is_ready = false;
-    connection_proceed(probe->connection, is_ready);
 }
 
-static int probes_wait_ms(const struct probes *probes)
+static void ask(struct group *group, bool is_replica, bool is_wanted)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct probe *probe = &group->list[i];
+        bool is_ready = probe->is_ready;
+
+        probe->is_ready = false;
+        if (due_us(probe, is_replica, is_wanted) <= clock_us()) {
+            probe->is_asked = true;
+            probe->asked_us = clock_us();
+            probe->newest_us = positions_newest_us(&probe->probes->positions);
+            connection_submit(probe->connection, &probe->statement,
+                              is_replica ? take_replica : take_host, probe);
+        }
+        connection_proceed(probe->connection, is_ready);
+    }
+}
+
+static int group_wait_ms(const struct group *group, bool is_replica, bool is_wanted)
 {
     int first_ms = -1;
 
-    for (size_t i = 0; i < probes->count; i++) {
-        const struct probe *probe = &probes->list[i];
+    for (size_t i = 0; i < group->count; i++) {
+        const struct probe *probe = &group->list[i];
+        int64_t left_us = due_us(probe, is_replica, is_wanted) - clock_us();
 
         first_ms = clock_sooner(first_ms, connection_wait_ms(probe->connection));
-        if (probe->next_us < INT64_MAX) {
-            first_ms = clock_sooner(first_ms, clock_left_ms(probe->next_us / 1000 + 1));
+        if (!probe->is_asked) {
+            first_ms = clock_sooner(first_ms, left_us > 0 ? (int)((left_us + 999) / 1000) : 0);
         }
     }
     return first_ms;
 }
 
-static void wait_for_answers(struct probes *probes)
+/* A write that is noted before is_awaited is set is seen in the time to wait; one that is noted later
+ * ends the wait. */
+static void wait_for_events(struct probes *probes)
 {
-    struct epoll_event events[PROBER_HOSTS_MAX];
-    int count = epoll_wait(probes->epoll_fd, events, PROBER_HOSTS_MAX, probes_wait_ms(probes));
+    struct epoll_event events[2 * PROBER_HOSTS_MAX + 1];
+    bool is_wanted = are_reads_wanted(probes, clock_us());
+    uint64_t wakes;
+
+    atomic_store(&probes->prober->replicas->is_awaited, is_wanted);
+    int left_ms = clock_sooner(group_wait_ms(&probes->hosts, false, is_wanted),
+                               group_wait_ms(&probes->replicas, true, is_wanted));
+    int count = epoll_wait(probes->epoll_fd, events, sizeof events / sizeof events[0], left_ms);
 
     for (int i = 0; i < count; i++) {
-        ((struct probe *)events[i].data.ptr)->is_ready = true;
+        struct probe *probe = events[i].data.ptr;
+
+        if (probe != NULL) {
+            probe->is_ready = true;
+        } else {
+            ssize_t got = read(probes->wake_fd, &wakes, sizeof wakes);
+
+            (void)got; /* it may have been read already */
+        }
     }
+}
+
+/* It serves no request: of the master's descriptors it needs the one that wakes it. */
+static void open_events(struct probes *probes)
+{
+    struct epoll_event wake = {.events = EPOLLIN};
+
+    probes->wake_fd = STDERR_FILENO + 1;
+    dup2(probes->prober->replicas->wake_fd, probes->wake_fd);
+    close_range((unsigned)probes->wake_fd + 1, ~0U, 0);
+    probes->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    epoll_ctl(probes->epoll_fd, EPOLL_CTL_ADD, probes->wake_fd, &wake);
 }
 
 static void run(void *context)
 {
-    const struct prober *prober = context;
-    struct probes probes = {.count = 0};
+    static struct probes probes;
 
-    /* It serves no request: it needs neither the listening socket nor the hook's secret. */
-    close_range(STDERR_FILENO + 1, ~0U, 0);
-    probes.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    add_probe(&probes, prober);
+    probes.prober = context;
+    open_events(&probes);
+    replicas_invalidate(probes.prober->replicas); /* entries may have been of other addresses */
     for (;;) {
-        size_t addresses = connection_addresses(probes.list[0].connection);
+        bool is_wanted = are_reads_wanted(&probes, clock_us());
 
-        while (probes.count < addresses && probes.count < PROBER_HOSTS_MAX) {
-            add_probe(&probes, prober);
+        add_probes(&probes, &probes.hosts);
+        ask(&probes.hosts, false, is_wanted);
+        if (config_has_replicas(probes.prober->config)) {
+            add_probes(&probes, &probes.replicas);
+            ask(&probes.replicas, true, is_wanted);
         }
-        for (size_t i = 0; i < probes.count; i++) {
-            ask(&probes.list[i], clock_us());
-        }
-        wait_for_answers(&probes);
+        wait_for_events(&probes);
+    }
+}
+
+/* --- the master --- */
+
+bool prober_prepare(struct prober *prober, struct scoreboard *scoreboard)
+{
+    prober->scoreboard = scoreboard;
+    prober->replicas = replicas_new();
+    return prober->replicas != NULL;
+}
+
+void prober_note_settings(struct prober *prober, const struct config *config)
+{
+    if (config_has_replicas(config)) {
+        atomic_store(&prober->replicas->is_used, true);
     }
 }
 
 bool prober_is_wanted(const struct config *config)
 {
-    return config->primary_watch > 0 && config->prepare && config->has_hosts;
+    return config->prepare &&
+           ((config->primary_watch > 0 && config->has_hosts) || config_has_replicas(config));
 }
 
 void prober_ensure(struct prober *prober, const struct config *config,

@@ -51,27 +51,36 @@ static void warn_of_login(const struct session *session, const char *name)
     }
 }
 
-/* Whether the database fits the statements of one login and lets it run them. *is_there: whether it
- * could be asked. */
-static bool check_login(const struct connection_settings *settings, const struct catalog *catalog,
-                        const char *name, bool *is_there)
+enum login {
+    LOGIN_FITS,    /* the database fits its statements and lets it run them */
+    LOGIN_UNFIT,   /* … does not */
+    LOGIN_REFUSED, /* the server refuses it, or is too old */
+    LOGIN_AWAY     /* no server answers */
+};
+
+static enum login check_login(const struct connection_settings *settings,
+                              const struct catalog *catalog, const char *name)
 {
     struct session_memory memory = {0};
     struct session_failure failure = {.error = {""}};
     int64_t end_us = clock_us() + CHECK_MS * INT64_C(1000);
     struct session *session = dial_open(&settings->session, catalog, &memory, end_us, &failure);
-    bool good = session != NULL && trial_may_run_all(session, end_us, &failure);
+    enum login login = LOGIN_UNFIT;
 
-    *is_there = session != NULL;
+    if (session == NULL) {
+        login = failure.is_refused || failure.is_unfit ? LOGIN_REFUSED : LOGIN_AWAY;
+    } else if (trial_may_run_all(session, end_us, &failure)) {
+        login = LOGIN_FITS;
+    }
     if (session != NULL) {
         warn_of_login(session, name);
     }
-    if (!good) {
+    if (login != LOGIN_FITS) {
         fprintf(stderr, "cruddurd: %s%s\n",
                 failure.is_unfit ? "" : "database: ", failure.error.text);
     }
     session_close(session);
-    return good;
+    return login;
 }
 
 /* Warns when the database does not say which server it is. */
@@ -194,12 +203,24 @@ static bool migrations_fit(const char *sql_dir, const struct connection_settings
     return false;
 }
 
+/* A replica that is away is no error: the primary runs the reads meanwhile. */
+static bool check_replica(const struct config *config, struct connection_settings settings,
+                          const struct catalog *catalog)
+{
+    if (!config_has_replicas(config)) {
+        return true;
+    }
+    config_use_replicas(config, &settings);
+    settings.session.lanes = LANE_SET(LANE_READ) | LANE_SET(LANE_SLOW) | LANE_SET(LANE_PROBE);
+    enum login login = check_login(&settings, catalog, "the login of the replica");
+    return login == LOGIN_FITS || login == LOGIN_AWAY;
+}
+
 int check_run(const struct config *config)
 {
     struct catalog *catalog = routes_load_catalog(config->sql_dir);
     struct connection_settings database = config_connection(config, "cruddurd --check");
     struct connection_settings hook = database;
-    bool is_there, is_hook_there;
 
     if (catalog == NULL) {
         return EXIT_FAILURE;
@@ -212,13 +233,15 @@ int check_run(const struct config *config)
     }
     hook.session.lanes = LANE_SET(LANE_HOOK);
     config_use_hook_login(config, &hook);
-    bool good = check_login(&database, catalog, "the login of the service", &is_there);
-    if (is_there) {
+    enum login login = check_login(&database, catalog, "the login of the service");
+    bool good = login == LOGIN_FITS;
+    if (login == LOGIN_FITS || login == LOGIN_UNFIT) {
         good = migrations_fit(config->sql_dir, &database, catalog) && good;
     }
     if (good && config->hook_secret_fd != 0) {
-        good = check_login(&hook, catalog, "the login of the hook", &is_hook_there);
+        good = check_login(&hook, catalog, "the login of the hook") == LOGIN_FITS;
     }
+    good = good && check_replica(config, database, catalog);
     if (good) {
         printf("settings, templates and schema fit\n");
     }

@@ -29,6 +29,7 @@
 #include "master/respawn.h"
 #include "master/supervisor_private.h"
 #include "master/upgrade.h"
+#include "shared/replicas.h"
 
 enum {
     FORK_RETRY_MS = 1000,
@@ -136,6 +137,7 @@ static void execute_program(struct supervisor *supervisor)
     helper_end(&supervisor->prober.helper);
     span_exporter_leave(&supervisor->exporter, &supervisor->current->config);
     mark_invalidate(supervisor->watcher.mark);
+    replicas_invalidate(supervisor->prober.replicas);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
                     &supervisor->pool, supervisor->fetcher.helper.pid);
     log_errno(LOG_ERROR, "supervisor", "%s", supervisor->upgrade.program);
@@ -179,6 +181,7 @@ void reload_begin(struct supervisor *supervisor)
         return;
     }
     warn_of_fixed_settings(&supervisor->current->config, &supervisor->next->config);
+    prober_note_settings(&supervisor->prober, &supervisor->next->config);
     log_message(LOG_INFO, "supervisor", "HUP: replacing the workers");
     supervisor->reload = RELOAD_ROLLING_OUT;
     supervisor->rolled_out = 0;

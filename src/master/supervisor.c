@@ -261,18 +261,20 @@ static bool prepare(struct supervisor *supervisor)
     keys_prepare();
     if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher, config) ||
         !watcher_prepare(&supervisor->watcher, pool->scoreboard) ||
+        !prober_prepare(&supervisor->prober, pool->scoreboard) ||
         !span_exporter_prepare(&supervisor->exporter, config)) {
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
     supervisor->purger.mark = supervisor->watcher.mark;
     supervisor->purger.scoreboard = pool->scoreboard;
-    supervisor->prober.scoreboard = pool->scoreboard;
     pool->setup.listen_fd = supervisor->listener.fd;
     pool->setup.is_shared = supervisor->listener.is_shared;
     pool->setup.is_handed_over = supervisor->listener.is_handed_over;
     pool->setup.keypage = &supervisor->fetcher.link;
     pool->setup.mark = supervisor->watcher.mark;
+    pool->setup.replicas = supervisor->prober.replicas;
+    prober_note_settings(&supervisor->prober, config);
     pool->setup.spans = supervisor->exporter.spans;
     atomic_store(&pool->scoreboard->workers_wanted, config->workers);
     return true;

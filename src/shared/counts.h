@@ -35,6 +35,23 @@ struct cache_counts {
     counter misses;
 };
 
+/* Why a read ran on the primary though there is a READ_CONNECTION_URL; see worker/reads.h. */
+enum fallback {
+    FALLBACK_KIND,    /* the statement runs on the primary always */
+    FALLBACK_AWAY,    /* there is no session with a replica */
+    FALLBACK_UNKNOWN, /* as REPLICA_UNKNOWN and the next two, in shared/replicas.h */
+    FALLBACK_BEHIND,
+    FALLBACK_LATE,
+    FALLBACK_MISSING, /* the replica does not have what it is about */
+    FALLBACK_FAILED,  /* the replica did not answer it in time, or answered an error */
+    FALLBACKS
+};
+
+struct replica_counts {
+    counter at_replica;
+    counter fallbacks[FALLBACKS];
+};
+
 /* Streams of home's events; see worker/stream.h. */
 struct stream_counts {
     _Atomic int open;

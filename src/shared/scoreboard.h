@@ -39,6 +39,7 @@ struct score {
     struct session_counts sessions[LANE_WORKER_COUNT]; /* by enum lane */
     struct cache_counts cache;
     struct stream_counts streams;
+    struct replica_counts replica;
     struct refusals refusals;
     struct tally tally;
 };

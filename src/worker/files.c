@@ -132,8 +132,10 @@ static void allow_all(int ruleset, const struct config *config)
     }
     allow_home(ruleset);
     allow_folder_of(ruleset, config->connection_url_file);
+    allow_folder_of(ruleset, config->read_url_file);
     allow_folder_of(ruleset, config->hook_url_file);
     allow_files_of_url(ruleset, config->connection_url, config->connection_url_file);
+    allow_files_of_url(ruleset, config->read_url, config->read_url_file);
     allow_files_of_url(ruleset, NULL, config->hook_url_file);
 }
 

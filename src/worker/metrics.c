@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "db/catalog.h"
 #include "db/statement.h"
+#include "shared/counts.h"
+#include "shared/replicas.h"
 #include "shared/scoreboard.h"
 #include "shared/spans.h"
 #include "worker/refusals.h"
@@ -17,8 +19,14 @@ static const char *const STATES[WORKER_STATES] = {[WORKER_STARTING] = "starting"
                                                   [WORKER_DRAINING] = "draining"};
 
 static const char *const LANES[] = {
-    [LANE_READ] = "reads",  [LANE_WRITE] = "writes", [LANE_SLOW] = "slow",  [LANE_HOOK] = "hook",
-    [LANE_WATCH] = "watch", [LANE_PURGE] = "purge",  [LANE_PROBE] = "probe"};
+    [LANE_READ] = "reads",  [LANE_WRITE] = "writes",    [LANE_SLOW] = "slow",
+    [LANE_HOOK] = "hook",   [LANE_WATCH] = "watch",     [LANE_PURGE] = "purge",
+    [LANE_PROBE] = "probe", [LANE_REPLICA] = "replica", [LANE_REPLICA_SLOW] = "replica_slow"};
+
+static const char *const REASONS[FALLBACKS] = {
+    [FALLBACK_KIND] = "kind",     [FALLBACK_AWAY] = "away", [FALLBACK_UNKNOWN] = "unknown",
+    [FALLBACK_BEHIND] = "behind", [FALLBACK_LATE] = "late", [FALLBACK_MISSING] = "missing",
+    [FALLBACK_FAILED] = "failed"};
 
 /* All workers' together, and how many there are in each state. */
 struct sum {
@@ -31,6 +39,14 @@ static void add_sessions(struct session_counts *sum, const struct session_counts
     counter_add(&sum->begun, counter_value(&more->begun));
     counter_add(&sum->failed, counter_value(&more->failed));
     counter_add(&sum->ended, counter_value(&more->ended));
+}
+
+static void add_replica(struct replica_counts *sum, const struct replica_counts *more)
+{
+    counter_add(&sum->at_replica, counter_value(&more->at_replica));
+    for (int i = 0; i < FALLBACKS; i++) {
+        counter_add(&sum->fallbacks[i], counter_value(&more->fallbacks[i]));
+    }
 }
 
 static void add_streams(struct stream_counts *sum, const struct score *score)
@@ -53,6 +69,7 @@ static void add_score(struct sum *sum, const struct score *score)
     counter_add(&sum->score.cache.coalesced, counter_value(&score->cache.coalesced));
     counter_add(&sum->score.cache.misses, counter_value(&score->cache.misses));
     add_streams(&sum->score.streams, score);
+    add_replica(&sum->score.replica, &score->replica);
     refusals_add(&sum->score.refusals, &score->refusals);
     tally_add(&sum->score.tally, &score->tally);
 }
@@ -115,6 +132,26 @@ static void write_cache(const struct cache_counts *cache, struct buf *text)
     exposition_labelled(text, NAME, "source", "asked", counter_value(&cache->misses));
 }
 
+static void write_replicas(const struct replicas *replicas, const struct replica_counts *counts,
+                           struct buf *text)
+{
+    static const char FALLBACKS_NAME[] = "cruddur_replica_fallbacks_total";
+
+    exposition_begin(text, FALLBACKS_NAME, "counter",
+                     "Reads that the primary ran though there are replicas, by the reason.");
+    for (int i = 0; i < FALLBACKS; i++) {
+        exposition_labelled(text, FALLBACKS_NAME, "reason", REASONS[i],
+                            counter_value(&counts->fallbacks[i]));
+    }
+    exposition_begin(
+        text, "cruddur_replica_lag_seconds", "gauge",
+        "How far the best replica was behind when it was last asked; 0: there is none.");
+    buf_text(text, "cruddur_replica_lag_seconds ");
+    exposition_seconds(text, (uint64_t)replicas_lag_us(replicas));
+    exposition_one(text, "cruddur_replica_reads_total", "counter", "Reads that a replica ran.",
+                   counter_value(&counts->at_replica));
+}
+
 static void write_streams(const struct scoreboard *scoreboard, const struct stream_counts *streams,
                           struct buf *text)
 {
@@ -164,6 +201,7 @@ void metrics_write(const void *pool, struct buf *text)
     write_workers(scoreboard, sum, text);
     write_database(scoreboard, sum, text);
     write_cache(&sum->score.cache, text);
+    write_replicas(of->replicas, &sum->score.replica, text);
     write_streams(scoreboard, &sum->score.streams, text);
     write_spans(of->spans, text);
     refusals_write(&sum->score.refusals, text);

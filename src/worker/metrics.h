@@ -3,12 +3,14 @@
 #define CRUDDUR_WORKER_METRICS_H
 
 struct buf;
+struct replicas;
 struct scoreboard;
 struct spans;
 
 /* Where the figures are. */
 struct metrics_pool {
     const struct scoreboard *scoreboard;
+    const struct replicas *replicas;
     const struct spans *spans; /* NULL: none were ever made */
 };
 

@@ -11,6 +11,7 @@
 #include "home/mark.h"
 #include "home/viewers.h"
 #include "http/router.h"
+#include "shared/replicas.h"
 #include "worker/metrics.h"
 #include "worker/tracer.h"
 #include "worker/turns.h"
@@ -19,12 +20,21 @@ enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathe
 
 /* What application_name ends with. */
 static const char *const SUFFIXES[LANE_WORKER_COUNT] = {
-    [LANE_READ] = "", [LANE_WRITE] = " writing", [LANE_SLOW] = " slow", [LANE_HOOK] = " hook"};
+    [LANE_READ] = "",      [LANE_WRITE] = " writing",   [LANE_SLOW] = " slow",
+    [LANE_HOOK] = " hook", [LANE_REPLICA] = " replica", [LANE_REPLICA_SLOW] = " replica slow"};
+
+static bool is_of_replica(int lane)
+{
+    return lane == LANE_REPLICA || lane == LANE_REPLICA_SLOW;
+}
 
 /* Whether a session of one of them may run what belongs to the other. */
 static bool share_login(const struct service *service, int lane, int other)
 {
-    return service->config->hook_url_file == NULL || (lane == LANE_HOOK) == (other == LANE_HOOK);
+    bool is_same =
+        service->config->hook_url_file == NULL || (lane == LANE_HOOK) == (other == LANE_HOOK);
+
+    return is_same && !is_of_replica(lane) && !is_of_replica(other);
 }
 
 /* The connection that stands in for one that gets no session, as the server has as many as it
@@ -36,7 +46,7 @@ static struct connection *stand_in(struct service *service, int lane)
     if (!connection_lacks_slot(service->lanes[lane].connection)) {
         return NULL;
     }
-    for (int i = 0; i < LANE_WORKER_COUNT && other == NULL; i++) {
+    for (int i = 0; i < service->lane_count && other == NULL; i++) {
         if (share_login(service, lane, i) && connection_is_ready(service->lanes[i].connection)) {
             other = service->lanes[i].connection;
         }
@@ -74,7 +84,7 @@ static bool cancel_statement(void *context, const void *done_context)
 {
     struct service *service = ((struct service_lane *)context)->service;
 
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = 0; i < service->lane_count; i++) {
         if (connection_cancel(service->lanes[i].connection, done_context)) {
             return true;
         }
@@ -92,6 +102,16 @@ static void lane_ready(void *of, uint32_t events)
     lane->is_ready = true;
 }
 
+/* Half of the deadline is left for the primary, if the replica gives no answer. */
+static void use_replica(const struct config *config, int lane, struct connection_settings *settings)
+{
+    config_use_replicas(config, settings);
+    settings->session.lanes = LANE_SET(lane == LANE_REPLICA ? LANE_READ : LANE_SLOW);
+    settings->deadline_ms /= 2;
+    settings->gives_up = true;
+    settings->session.is_replica = true;
+}
+
 static void open_lane(struct service *service, int number, const struct catalog *catalog,
                       const char *name, const struct service_links *links)
 {
@@ -106,11 +126,14 @@ static void open_lane(struct service *service, int number, const struct catalog 
     if (number == LANE_WRITE || number == LANE_HOOK) {
         lane->settings.units_max = WRITE_UNITS_MAX;
     }
-    if (number == LANE_SLOW) {
+    if (is_of_replica(number)) {
+        use_replica(service->config, number, &lane->settings);
+    }
+    if (number == LANE_SLOW || number == LANE_REPLICA_SLOW) {
         lane->settings.session.statement_timeout_ms = service->config->slow_timeout;
     }
     lane->settings.session.counts = links->score != NULL ? &links->score->sessions[number] : NULL;
-    lane->settings.session.timelines = links->timelines;
+    lane->settings.session.timelines = is_of_replica(number) ? NULL : links->timelines;
     if (service->tracer != NULL) {
         lane->settings.observe = tracer_statement;
         lane->settings.observer = service->tracer;
@@ -119,6 +142,44 @@ static void open_lane(struct service *service, int number, const struct catalog 
     lane->runner = (struct statement_runner){submit_statement, cancel_statement, lane};
     lane->watch = (struct watch){lane_ready, lane};
     lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd, &lane->watch);
+}
+
+/* The reads of a lane, with a replica's lane beside it. */
+static void open_reads(struct service *service, struct reads *reads, enum lane primary,
+                       enum lane replica, struct replica_counts *counts)
+{
+    *reads = (struct reads){.replicas = service->replicas,
+                            .counts = counts,
+                            .primary = &service->lanes[primary].runner,
+                            .connection = service->lanes[replica].connection,
+                            .bound_us = service->config->replica_lag * INT64_C(1000)};
+    reads_init(reads);
+}
+
+static void open_lanes(struct service *service, const struct catalog *catalog, const char *name,
+                       const struct service_links *links)
+{
+    for (int i = 0; i < service->lane_count; i++) {
+        open_lane(service, i, catalog, name, links);
+    }
+    if (service->replicas != NULL) {
+        struct replica_counts *counts = &links->score->replica;
+
+        open_reads(service, &service->fast_reads, LANE_READ, LANE_REPLICA, counts);
+        open_reads(service, &service->slow_reads, LANE_SLOW, LANE_REPLICA_SLOW, counts);
+    }
+}
+
+/* What runs the statements of a lane that are not sent elsewhere before. */
+static const struct statement_runner *runner_of(const struct service *service, enum lane lane)
+{
+    if (service->replicas != NULL && lane == LANE_READ) {
+        return &service->fast_reads.runner;
+    }
+    if (service->replicas != NULL && lane == LANE_SLOW) {
+        return &service->slow_reads.runner;
+    }
+    return &service->lanes[lane].runner;
 }
 
 void service_init(struct service *service, const struct config *config,
@@ -133,17 +194,18 @@ void service_init(struct service *service, const struct config *config,
                      .rules = {.issuer = config->issuer, .client_id = config->cognito_client}},
         .refusals = links->score != NULL ? &links->score->refusals : NULL,
         .cors = {.origins = {config->frontend_url, config->backend_url}},
+        .all_replicas = links->replicas,
+        .replicas = config_has_replicas(config) ? links->replicas : NULL,
     };
+    service->lane_count = service->replicas != NULL ? LANE_WORKER_COUNT : LANE_REPLICA;
     routes_add(service->router, config->hook_secret_fd > 0);
     if (links->ring != NULL && config->otlp_endpoint != NULL) {
         service->tracer = tracer_new(links->ring, config->otlp_sample);
     }
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
-        open_lane(service, i, catalog, name, links);
-    }
+    open_lanes(service, catalog, name, links);
     /* Waiting for a turn and running end within about one deadline. */
     service->slow_turns =
-        turns_new(&service->lanes[LANE_SLOW].runner, config->deadline - config->slow_timeout,
+        turns_new(runner_of(service, LANE_SLOW), config->deadline - config->slow_timeout,
                   TURNS_SLOW_WAITING_MAX);
     service->write_turns =
         turns_new(&service->lanes[LANE_WRITE].runner, config->deadline - config->statement_timeout,
@@ -160,7 +222,8 @@ void service_init(struct service *service, const struct config *config,
             viewers_new(service->cache, &service->lanes[LANE_READ].runner, &SOCIAL_HIDDEN);
     }
     if (links->scoreboard != NULL) {
-        service->metrics_pool = (struct metrics_pool){links->scoreboard, links->spans};
+        service->metrics_pool =
+            (struct metrics_pool){links->scoreboard, links->replicas, links->spans};
         service->metrics_source = (struct metrics_source){metrics_write, &service->metrics_pool};
     }
     if (config->issuer != NULL) {
@@ -172,7 +235,7 @@ bool service_fits(struct service *service, const struct scoreboard *scoreboard)
 {
     bool fits = true;
 
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = 0; i < LANE_REPLICA; i++) {
         bool is_used = i != LANE_HOOK || service->config->hook_secret_fd > 0;
 
         fits = fits && (!is_used || connection_fits(service->lanes[i].connection,
@@ -188,6 +251,16 @@ static bool is_write(const struct statement *statement)
     return lane == LANE_WRITE || lane == LANE_HOOK;
 }
 
+/* Also where this worker reads from no replica: after a HUP with that setting others may. */
+static void note_write(const struct service *service, const struct statement *statement)
+{
+    struct replicas *replicas = service->all_replicas;
+
+    if (replicas != NULL && is_write(statement) && atomic_load(&replicas->is_used)) {
+        replicas_note_write(replicas, clock_us());
+    }
+}
+
 /* The result of a statement that was sent. */
 static void submission_done(void *context, const struct result *result)
 {
@@ -199,6 +272,7 @@ static void submission_done(void *context, const struct result *result)
     if (mark != NULL && is_write(submission->statement)) {
         mark_add_write(mark);
     }
+    note_write(submission->service, submission->statement);
     submission->done(submission->context, result, NULL);
 }
 
@@ -233,15 +307,19 @@ void service_submit(struct service *service, struct submission *submission)
         turns_submit(service->write_turns, statement, submission->requester, submission_done,
                      submission);
     } else {
-        submit_statement(&service->lanes[lane], statement, submission_done, submission);
+        const struct statement_runner *runner = runner_of(service, lane);
+
+        runner->submit(runner->context, statement, submission_done, submission);
     }
 }
 
 bool service_cancel(struct service *service, const struct submission *submission)
 {
+    const struct statement_runner *reads = runner_of(service, LANE_READ);
+
     return turns_cancel(service->slow_turns, submission) ||
            turns_cancel(service->write_turns, submission) ||
-           cancel_statement(&service->lanes[0], submission);
+           reads->cancel(reads->context, submission);
 }
 
 /* What waited when its connection learned that it gets no session. */
@@ -249,7 +327,7 @@ static void pass_queues_on(struct service *service)
 {
     bool lacks = false;
 
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = 0; i < LANE_REPLICA; i++) {
         struct connection *own = service->lanes[i].connection, *other = stand_in(service, i);
 
         lacks = lacks || connection_lacks_slot(own);
@@ -260,10 +338,11 @@ static void pass_queues_on(struct service *service)
     service->is_sharing = service->is_sharing && lacks;
 }
 
+/* The replica's connections are first: what they fail is submitted to others. */
 void service_proceed(struct service *service)
 {
     pass_queues_on(service);
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = service->lane_count - 1; i >= 0; i--) {
         struct service_lane *lane = &service->lanes[i];
         bool is_ready = lane->is_ready;
 
@@ -276,7 +355,7 @@ int service_wait_ms(const struct service *service)
 {
     int first_ms = -1;
 
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = 0; i < service->lane_count; i++) {
         int lane_ms = connection_wait_ms(service->lanes[i].connection);
 
         first_ms = clock_sooner(first_ms, lane_ms);
@@ -286,7 +365,7 @@ int service_wait_ms(const struct service *service)
 
 void service_finish(struct service *service)
 {
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    for (int i = service->lane_count - 1; i >= 0; i--) {
         connection_finish(service->lanes[i].connection);
     }
 }
@@ -297,7 +376,9 @@ void service_release(struct service *service)
     cache_free(service->cache);
     turns_free(service->slow_turns);
     turns_free(service->write_turns);
-    for (int i = 0; i < LANE_WORKER_COUNT; i++) {
+    reads_release(&service->fast_reads);
+    reads_release(&service->slow_reads);
+    for (int i = 0; i < service->lane_count; i++) {
         connection_free(service->lanes[i].connection);
     }
     router_free(service->router);

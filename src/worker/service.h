@@ -13,11 +13,13 @@
 #include "identity/keyring.h"
 #include "shared/scoreboard.h"
 #include "worker/metrics.h"
+#include "worker/reads.h"
 #include "worker/watch.h"
 
 struct catalog;
 struct config;
 struct keypage_link;
+struct replicas;
 struct router;
 struct span_ring;
 struct spans;
@@ -30,7 +32,8 @@ struct service {
     const struct config *config;
     struct router *router;
     /* A connection for each lane, which begins its session when it gets its first statement. No
-     * statement is sent to LANE_HOOK unless there is a hook. */
+     * statement is sent to LANE_HOOK unless there is a hook. Those of the replica are the last, and
+     * are only there if the settings want them. */
     struct service_lane {
         struct service *service;
         struct connection *connection;
@@ -40,6 +43,10 @@ struct service {
         struct watch watch;
         bool is_ready; /* an event of this turn of the loop: the socket is readable or writable */
     } lanes[LANE_WORKER_COUNT];
+    int lane_count;
+    struct replicas *all_replicas;       /* of the pool; NULL without one */
+    struct replicas *replicas;           /* the same, or NULL: no read of this worker goes there */
+    struct reads fast_reads, slow_reads; /* with replicas: of LANE_READ and LANE_SLOW */
     bool is_sharing;          /* one of the connections does another's work, for want of sessions */
     struct turns *slow_turns; /* of LANE_SLOW */
     struct turns *write_turns; /* of LANE_WRITE, for the statements that take turns */
@@ -62,6 +69,7 @@ struct service_links {
     struct score *score;                /* NULL: there is no pool; then mark is too */
     const struct scoreboard *scoreboard;
     struct timelines *timelines; /* as in session_settings */
+    struct replicas *replicas;   /* NULL without a pool */
     const struct spans *spans;   /* for the metrics; NULL: there are none */
     struct span_ring *ring;      /* the worker's own of them; NULL: no trace is recorded */
     int epoll_fd;                /* as in connection_new */

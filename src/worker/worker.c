@@ -254,6 +254,7 @@ int worker_run(const struct worker_setup *setup)
                                         .score = setup->score,
                                         .scoreboard = setup->scoreboard,
                                         .timelines = setup->timelines,
+                                        .replicas = setup->replicas,
                                         .spans = setup->spans,
                                         .ring = setup->ring,
                                         .epoll_fd = worker.epoll_fd};

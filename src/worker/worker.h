@@ -12,6 +12,7 @@ struct catalog;
 struct config;
 struct mark;
 struct keypage_link;
+struct replicas;
 struct score;
 struct scoreboard;
 struct span_ring;
@@ -25,6 +26,7 @@ struct worker_setup {
     struct score *score;
     const struct scoreboard *scoreboard;
     struct timelines *timelines; /* of the scoreboard */
+    struct replicas *replicas;
     struct handover handover;
     const struct keypage_link *keypage;
     struct mark *mark;

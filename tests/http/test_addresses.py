@@ -176,7 +176,7 @@ def sessions(service, event):
     """How often that has happened to the workers' sessions. Of the prober's one is with each address, the dead one too."""
     lines = service.get("/metrics").body.decode().splitlines()
     found = [line for line in lines if f'event="{event}"' in line and 'lane="watch"' not in line and 'lane="probe"' not in line]
-    assert len(found) == 5  # of reads, writes, slow reads, the hook and the purge
+    assert len(found) == 7  # of reads, writes, slow reads, the hook, reads and slow reads of a replica, and the purge
     return sum(int(line.split()[-1]) for line in found)
 
 

@@ -123,6 +123,7 @@ static void test_numbers(void **state)
         {"CRUDDUR_JWKS_MAX_AGE", "--jwks-max-age", "59", "60", "31536000", "31536001"},
         {"CRUDDUR_LISTEN_MODE", "--listen-mode", "-1", "0", "0777", "1000"},
         {"CRUDDUR_PRIMARY_WATCH", "--primary-watch", "-1", "0", "10000", "10001"},
+        {"CRUDDUR_REPLICA_LAG", "--replica-lag", "19", "20", "60000", "60001"},
         {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "99", "100", "60000", "60001"},
         {"CRUDDUR_SLOW_TIMEOUT", "--slow-timeout", "49", "50", "60000", "60001"},
         {"CRUDDUR_STATEMENT_TIMEOUT", "--statement-timeout", "49", "50", "2999", "60001"},
@@ -178,6 +179,7 @@ static void test_words(void **state)
         {"CRUDDUR_SQL_DIR", "--sql-dir", {"/any where"}, {""}},
         {"CRUDDUR_SETTINGS_FILE", "--settings-file", {NULL}, {""}},
         {"CONNECTION_URL_FILE", "--connection-url-file", {NULL}, {""}},
+        {"READ_CONNECTION_URL_FILE", "--read-connection-url-file", {NULL}, {""}},
         {"CRUDDUR_HOOK_SECRET_FILE", "--hook-secret-file", {NULL}, {""}},
         {"CRUDDUR_HOOK_CONNECTION_URL_FILE", "--hook-connection-url-file", {NULL}, {""}},
     };
@@ -481,6 +483,13 @@ static void test_url_file(void **state)
     expect_reading(url, option, "contradict");
     expect_reading((const char *const[]){"CONNECTION_URL=nonsense", NULL}, NULL,
                    "CONNECTION_URL: it is no connection string");
+    expect_reading((const char *const[]){"READ_CONNECTION_URL=nonsense", NULL}, NULL,
+                   "READ_CONNECTION_URL: it is no connection string");
+    expect_reading((const char *const[]){"READ_CONNECTION_URL=" SECRET_URL, NULL}, option, NULL);
+    expect_reading((const char *const[]){"READ_CONNECTION_URL=" SECRET_URL, NULL},
+                   (const char *const[]){"--read-connection-url-file", path, NULL}, "contradict");
+    expect_reading((const char *const[]){"READ_CONNECTION_URL=" SECRET_URL, NULL},
+                   (const char *const[]){"--prepare=0", NULL}, "--prepare 1");
     path = scratch_text(&scratch, "nonsense", "nonsense");
     expect_reading(NULL, (const char *const[]){"--connection-url-file", path, NULL},
                    "--connection-url-file: it is no connection string");
@@ -508,6 +517,8 @@ static void test_the_url_is_never_printed(void **state)
     expect_kept("CONNECTION_URL=" SECRET_URL, "--connection-url-file=/nowhere", NULL);
     expect_kept("CONNECTION_URL=postgresql://user:s3cret@h:port/d", NULL, NULL);
     expect_kept("CONNECTION_URL=s3cret", NULL, NULL);
+    expect_kept("READ_CONNECTION_URL=s3cret", NULL, NULL);
+    expect_kept("READ_CONNECTION_URL=" SECRET_URL, "--workers=65", NULL);
     expect_kept("CONNECTION_URL=" SECRET_URL, "--workers=65", NULL);
     expect_kept("CRUDDUR_CONNECTION_URL=" SECRET_URL, NULL, NULL);
     expect_kept(NULL, NULL, "CRUDDUR_CONNECTION_URL=" SECRET_URL "\n");
@@ -708,6 +719,9 @@ static void test_help_lists_every_setting(void **state)
         "--prepare 0|1   CRUDDUR_PREPARE   [1]\n",
         "--primary-watch MS   CRUDDUR_PRIMARY_WATCH   [200]\n",
         "--purge-interval SECONDS   CRUDDUR_PURGE_INTERVAL   [5]\n",
+        "--read-connection-url-file FILE   READ_CONNECTION_URL_FILE\n",
+        "READ_CONNECTION_URL URL\n",
+        "--replica-lag MS   CRUDDUR_REPLICA_LAG   [1000]\n",
         "--repeat-window SECONDS   CRUDDUR_REPEAT_WINDOW   [5]\n",
         "--reports-per-hour N   CRUDDUR_REPORTS_PER_HOUR   [20]\n",
         "--request-timeout MS   CRUDDUR_REQUEST_TIMEOUT   [5000]\n",
@@ -730,7 +744,7 @@ static void test_help_lists_every_setting(void **state)
     for (const char *at = help; (at = strstr(at, "CRUDDUR_")) != NULL; at++) {
         variables++;
     }
-    assert_int_equal(variables, COUNT_OF(settings) - 7);
+    assert_int_equal(variables, COUNT_OF(settings) - 9);
     free(help);
 }
 
@@ -776,7 +790,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 51);
+    assert_int_equal(settings, 53);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);

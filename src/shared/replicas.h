@@ -1,0 +1,90 @@
+/* What the pool knows of the servers of READ_CONNECTION_URL, in memory that it shares without locks:
+ * whether a read there sees all that it has to see.
+ *
+ * A read must see what this pool has acknowledged, and what any host had committed --replica-lag ms
+ * ago. Both are one comparison of times of this host's clock: the prober asks the primary for its
+ * position, notes when it asked, and then asks each replica. Once the replica has replayed up to that
+ * position, it *covers* the time of the question: all that was committed before is visible there.
+ *
+ *     worker  a write of the pool is done           written_us, before its response is sent
+ *     prober  a replica covers a time               covers_us, in the replica's entry
+ *     worker  a read may go to a replica            covers_us > written_us, and
+ *                                                   covers_us >= now - the bound
+ *
+ * So no position is compared with one of another timeline but by the prober, and a prober that hangs,
+ * has ended or does not reach a server leaves times that grow old.
+ *
+ * A session knows which server it is with by the server's run (db/server.h), and an entry says of
+ * which run it is. A server that has crashed may have replayed less than before; it has another run. */
+#ifndef CRUDDUR_SHARED_REPLICAS_H
+#define CRUDDUR_SHARED_REPLICAS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    REPLICAS_MAX = 16,
+    REPLICAS_IDLE_MS = 5000 /* without a read, before the prober asks less often */
+};
+
+/* One writer, the prober. */
+struct replica {
+    _Atomic int64_t run;       /* 0: there is none */
+    _Atomic int64_t covers_us; /* monotonic; 0: nothing */
+    _Atomic int64_t lag_us;    /* how long before the last answer, or its failure, that was */
+};
+
+struct replicas {
+    struct replica list[REPLICAS_MAX];
+    _Atomic bool is_used;       /* some worker may read from replicas: writes are to be noted */
+    _Atomic int64_t written_us; /* when a write of the pool was last done; monotonic */
+    _Atomic int64_t read_us;    /* when a read was last to go to a replica, to 100 ms; monotonic */
+    _Atomic bool is_awaited;    /* the prober is to be woken by a write */
+    int wake_fd;                /* an eventfd, which wakes the prober */
+};
+
+/* Shared with all children forked after this, as the descriptor is. NULL: errno says why. */
+struct replicas *replicas_new(void);
+
+/* --- for workers --- */
+
+/* Call this after a write of this pool has committed, or may have committed, and before its response
+ * is sent. */
+void replicas_note_write(struct replicas *replicas, int64_t now_us);
+
+/* Call this when a read is wanted: keeps the prober at its pace. */
+void replicas_note_read(struct replicas *replicas, int64_t now_us);
+
+enum replica_verdict {
+    REPLICA_GOOD,
+    REPLICA_UNKNOWN, /* the prober has no answer of that run, or it is of another timeline or system */
+    REPLICA_BEHIND, /* it may lack a write of this pool */
+    REPLICA_LATE,   /* it may lack what another host has written before the bound */
+    REPLICA_VERDICTS
+};
+
+/* Whether a read that is sent now to the server of that run sees all that it has to. */
+enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run, int64_t now_us,
+                                    int64_t bound_us);
+
+/* By how much the replica that is the furthest was behind when it was last asked; 0: there is none.
+ * For the metrics. */
+int64_t replicas_lag_us(const struct replicas *replicas);
+
+/* --- for the prober --- */
+
+/* The server of the entry covers that time; 0: it is not known to cover any. lag_us: as in struct
+ * replica. */
+void replicas_publish(struct replicas *replicas, int entry, int64_t run, int64_t covers_us,
+                      int64_t lag_us);
+
+/* Whether a read was wanted within REPLICAS_IDLE_MS. */
+bool replicas_are_wanted(const struct replicas *replicas, int64_t now_us);
+
+/* --- for the prober, and for the master when there is none --- */
+
+/* No worker reads from a replica any more until the prober has asked anew. */
+void replicas_invalidate(struct replicas *replicas);
+
+#endif

@@ -1,0 +1,205 @@
+"""Reads on a replica: none is older than what this service has acknowledged, and the primary runs them where the replica is of no use."""
+
+import re
+import time
+
+import pytest
+
+from cluster import APP_PASSWORD, Cluster, Standby
+from daemon import run_once
+from issuer import TokenService
+from places import SQL
+from test_successor import catch_up, promote
+from waiting import eventually
+
+BOUND = 60000  # ms; for tests that no machine is to be too slow for
+
+
+@pytest.fixture(scope="module")
+def primary():
+    cluster = Cluster()
+    try:
+        cluster.make()
+        cluster.start()
+        cluster.prepare()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def standby(primary):
+    standby = Standby(primary)
+    yield standby
+    standby.remove()
+
+
+class Replicated(TokenService):
+    """Its reads go to the standby as long as they may."""
+
+    def __init__(self, primary, standby, replica_lag=BOUND, **settings):
+        super().__init__(primary, replica_lag=replica_lag, **settings)
+        self.standby = standby
+
+    def launch(self):
+        file = self.path / "read-url"
+        file.write_text(self.database.url(hosts=[self.standby.sockets], target_session_attrs="standby"))
+        file.chmod(0o600)
+        self.settings["read_connection_url_file"] = file
+        super().launch()
+
+    def open(self):
+        super().open()
+        catch_up(self.cluster, self.standby)
+
+    def counts(self):
+        """How many reads the replica ran, and by each reason how many the primary."""
+        text = self.get("/metrics").body.decode()
+        found = dict(re.findall(r'^cruddur_replica_fallbacks_total{reason="(\w+)"} (\d+)$', text, re.M))
+        found["replica"] = re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1]
+        return {name: int(count) for name, count in found.items()}
+
+    def post(self):
+        return self.create_as("londo", "a post")["uuid"]
+
+    def read(self, post):
+        return self.get(f"/api/activities/{post}").status
+
+    def message(self, post):
+        return self.get(f"/api/activities/{post}").json["activity"]["message"]
+
+    def wait_for_replica(self, post):
+        """Until it runs reads."""
+
+        def runs():
+            before = self.counts()["replica"]
+            assert self.read(post) == 200
+            return self.counts()["replica"] > before
+
+        eventually(runs, what="a read on the replica")
+
+
+@pytest.fixture
+def service(primary, standby):
+    with Replicated(primary, standby, workers=1) as service:
+        yield service
+
+
+READS = (
+    "/api/activities/{post}",
+    "/api/activities/{post}/likes",
+    "/api/activities/search?term=post",
+    "/api/activities/@londo",
+    "/api/activities/@londo?with=replies",
+    "/api/activities/notifications",
+    "/api/activities/notifications/unread",
+    "/api/users/@londo/short",
+    "/api/users/@londo/followers",
+    "/api/users/suggested",
+    "/api/trends",
+    "/api/metrics/growth",
+    "/api/messages/@londo",
+)
+NO_READS = ("/readyz", "/api/activities/following", "/api/message_groups")
+
+
+def test_reads_go_there(service):
+    """Those that may; the others go to the primary as they did. None fails."""
+    post = service.post()
+    service.wait_for_replica(post)
+    for path in READS:
+        eventually(lambda path=path: run_there(service, path.format(post=post)), what=path)
+    for path in NO_READS:
+        assert not run_there(service, path)
+    assert service.counts()["failed"] == 0
+
+
+def run_there(service, path):
+    """Whether the replica did."""
+    before = service.counts()["replica"]
+    reply = service.ask_as("bayko", "GET", path)
+    assert reply.status == 200, (path, reply)
+    return service.counts()["replica"] > before
+
+
+def delay(standby, milliseconds):
+    standby.sql(f"alter system set recovery_min_apply_delay = {milliseconds}")
+    standby.sql("select pg_reload_conf()")
+
+
+def test_what_is_acknowledged_is_read(primary, standby, service):
+    """The replica is half a second behind, and gets reads in the pauses."""
+    delay(standby, 500)
+    try:
+        for _ in range(5):
+            for _ in range(40):
+                assert service.read(service.post()) == 200
+            service.wait_for_replica(service.post())
+    finally:
+        delay(standby, 0)
+    assert service.counts()["behind"] >= 5
+
+
+def test_what_others_wrote_is_read_after_the_bound(primary, standby):
+    with Replicated(primary, standby, workers=1, replica_lag=300, feed_watch=0) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with standby.behind():
+            for number in range(3):
+                service.database.run("update activities set message = %s where uuid = %s", f"other host {number}", post)
+                time.sleep(0.35)
+                assert service.message(post) == f"other host {number}"
+            assert service.counts()["late"] > 0
+        service.wait_for_replica(post)
+
+
+def test_what_the_replica_does_not_have_yet_is_found(primary, standby, service):
+    service.wait_for_replica(service.post())
+    with standby.behind():
+        ((post,),) = service.database.sql("insert into activities (user_uuid, message) select uuid, 'elsewhere' from users where handle = 'londo' returning uuid")
+        assert service.message(post) == "elsewhere"
+        assert service.get(f"/api/activities/{'0' * 8}-0000-4000-8000-{'0' * 12}").status == 404
+    assert service.counts()["missing"] == 2
+
+
+def test_the_primary_takes_over(primary, standby):
+    """The replica stops, freezes, and comes back; no read fails, and what was sent to it is run again."""
+    with Replicated(primary, standby, workers=2, is_patient=False) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with standby.away():
+            assert [service.read(post) for _ in range(20)] == [200] * 20
+        service.wait_for_replica(post)
+        with standby.frozen():
+            assert [service.read(post) for _ in range(20)] == [200] * 20
+        assert service.counts()["failed"] > 0
+        service.wait_for_replica(post)
+
+
+def test_check_looks_at_it(primary, standby, service):
+    def check(password=APP_PASSWORD, hosts=(standby.sockets,)):
+        url = service.database.url(password=password, hosts=hosts, target_session_attrs="standby")
+        return run_once("--check", "--sql-dir", SQL, "--identity", "handle", environment={"CONNECTION_URL": service.database.url(), "READ_CONNECTION_URL": url})
+
+    assert (check().returncode, check().stderr) == (0, "")
+    assert (check("wrong").returncode, "password authentication failed" in check("wrong").stderr) == (1, True)
+    away = check(hosts=("/nowhere",))
+    assert away.returncode == 0
+    assert "/nowhere" in away.stderr
+
+
+def test_a_replica_that_is_promoted_gets_no_reads(primary):
+    """Nor is it taken for the primary, which goes on."""
+    standby = Standby(primary)
+    try:
+        with Replicated(primary, standby, workers=1) as service:
+            post = service.post()
+            service.wait_for_replica(post)
+            promote(standby)
+            standby.sql("update activities set message = 'elsewhere'", database=service.database.name)
+            eventually(lambda: service.message(post) and service.counts()["unknown"] > 0, what="the promotion")
+            for _ in range(10):
+                assert service.message(post) == "a post"
+                assert service.read(service.post()) == 200
+    finally:
+        standby.remove()

@@ -1,0 +1,112 @@
+/* When a read may go to a replica. */
+#include "shared/replicas.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+enum { RUN = 77, BOUND_US = 1000000 };
+
+static int set_up(void **state)
+{
+    *state = replicas_new();
+    return *state == NULL;
+}
+
+static int tear_down(void **state)
+{
+    struct replicas *replicas = *state;
+
+    close(replicas->wake_fd);
+    return munmap(replicas, sizeof *replicas);
+}
+
+static void test_it_has_what_the_pool_wrote(void **state)
+{
+    struct replicas *replicas = *state;
+
+    replicas_publish(replicas, 3, RUN, 5000000, 10);
+    assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_GOOD);
+    replicas_note_write(replicas, 5000000);
+    assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_BEHIND);
+    replicas_note_write(replicas, 4000000); /* another worker's, noted later */
+    assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_BEHIND);
+    replicas_publish(replicas, 3, RUN, 5000001, 10);
+    assert_int_equal(replicas_judge(replicas, RUN, 5000002, BOUND_US), REPLICA_GOOD);
+}
+
+static void test_it_is_not_too_old(void **state)
+{
+    struct replicas *replicas = *state;
+
+    replicas_publish(replicas, 0, RUN, 5000000, 10);
+    assert_int_equal(replicas_judge(replicas, RUN, 6000000, BOUND_US), REPLICA_GOOD);
+    assert_int_equal(replicas_judge(replicas, RUN, 6000001, BOUND_US), REPLICA_LATE);
+}
+
+static void test_it_is_the_one_that_was_asked(void **state)
+{
+    struct replicas *replicas = *state;
+
+    assert_int_equal(replicas_judge(replicas, RUN, 1, BOUND_US), REPLICA_UNKNOWN);
+    assert_int_equal(replicas_judge(replicas, 0, 1, BOUND_US), REPLICA_UNKNOWN);
+    replicas_publish(replicas, 0, RUN, 5000000, 10);
+    assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_UNKNOWN);
+    replicas_publish(replicas, 0, RUN + 1, 5000000, 10); /* it was started anew */
+    assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_UNKNOWN);
+    assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_GOOD);
+    replicas_invalidate(replicas);
+    assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_UNKNOWN);
+}
+
+/* 1 if the prober is to wake, which makes it 0. */
+static int wakes(const struct replicas *replicas)
+{
+    uint64_t count;
+
+    return read(replicas->wake_fd, &count, sizeof count) == sizeof count;
+}
+
+static void test_the_prober_is_woken(void **state)
+{
+    struct replicas *replicas = *state;
+    const int64_t first_us = 100 * BOUND_US;
+
+    replicas_note_read(replicas, first_us);
+    assert_int_equal(wakes(replicas), 1);
+    replicas_note_read(replicas, first_us + BOUND_US);
+    assert_int_equal(wakes(replicas), 0);
+    assert_true(replicas_are_wanted(replicas, first_us + 2 * BOUND_US));
+    assert_false(replicas_are_wanted(replicas, first_us + 7 * BOUND_US));
+    replicas_note_write(replicas, first_us);
+    assert_int_equal(wakes(replicas), 0);
+    atomic_store(&replicas->is_awaited, true);
+    replicas_note_write(replicas, first_us);
+    replicas_note_write(replicas, first_us);
+    assert_int_equal(wakes(replicas), 1);
+    assert_int_equal(wakes(replicas), 0);
+}
+
+static void test_the_best_one_counts(void **state)
+{
+    struct replicas *replicas = *state;
+
+    assert_int_equal(replicas_lag_us(replicas), 0);
+    replicas_publish(replicas, 0, RUN, 1, 3000);
+    replicas_publish(replicas, 1, RUN + 1, 1, 2000);
+    assert_int_equal(replicas_lag_us(replicas), 2000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_it_has_what_the_pool_wrote, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_is_not_too_old, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_is_the_one_that_was_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_prober_is_woken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_best_one_counts, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("replicas", tests, NULL, NULL);
+}
