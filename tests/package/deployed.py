@@ -3,9 +3,11 @@
 PLACE in the environment is the folder of its Debian, INIT the process id of that one's systemd. The tests run in its network, where
 every address of the loopback interface reaches nginx; and nginx limits each address by itself, so each request has another one."""
 
+import contextlib
 import itertools
 import os
 import pathlib
+import re
 import ssl
 import subprocess
 
@@ -13,7 +15,8 @@ import psycopg2
 
 from client import Connection
 from cluster import FEED_BOUND, Database, Kept
-from issuer import TokenService, key_set, service_key
+from issuer import TokenService, bearer, key_set, service_key
+from load import Load
 from places import SQL, clean_environment, postgres_program
 from waiting import eventually
 
@@ -22,6 +25,7 @@ INIT = os.environ["INIT"]
 NAME, PORT = "cruddur.example", 443
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_example"
 OWN = "127.0.0.1"  # the address that may ask for /metrics
+PAUSE = 0.06  # s, between two requests of an address: fewer than nginx/site.conf lets it send
 
 
 def addresses():
@@ -34,6 +38,23 @@ def inside(*command):
     enter = ["nsenter", "--target", INIT, "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root", "--wd"]
     clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"]
     return subprocess.run([*enter, *clean, *command], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8").stdout
+
+
+def property_of(unit, name):
+    """In systemctl's words."""
+    return inside("systemctl", "show", f"--property={name}", "--value", unit).strip()
+
+
+def master():
+    """The process id of the service's; 0 if it does not run."""
+    return int(property_of("cruddurd.service", "MainPID"))
+
+
+def complaints():
+    """The service's lines in the journal, besides those of statements that the tests provoke, and of the keys, for which there is no issuer."""
+    lines = inside("journalctl", "--unit=cruddurd", "--output=cat", "--no-pager").splitlines()
+    complaints = [line for line in lines if re.search('"level":"(warning|error)"', line)]
+    return [line for line in complaints if not re.search('"event":"(keys|database)"', line)]
 
 
 class TlsConnection(Connection):
@@ -113,3 +134,25 @@ class DeployedService(TokenService):
         assert reply.status == 200, reply
         lines = reply.body.decode().splitlines()
         return next(line for line in lines if line.startswith("cruddur_build_info")).split('"')[1]
+
+
+class Londo:
+    """The author of a load's writes. Each connection is from an address of its own."""
+
+    def __init__(self, service):
+        self.service = service
+
+    def connect(self):
+        return self.service.connect(headers=bearer(self.service.token("londo")))
+
+
+@contextlib.contextmanager
+def loaded(service, connections, pause, more):
+    """A load, with so many answers before what happens meanwhile and after it. What must be true of it is checked at its end."""
+    with Load(Londo(service), connections, pause=pause) as load:
+        load.wait_for_more(more)
+        yield load
+        load.wait_for_more(more)
+    print(f"{load.requests} requests, {dict(load.statuses)}")
+    assert load.failures == []
+    load.audit(service.database).check()

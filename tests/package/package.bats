@@ -6,6 +6,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load room
+
 setup_file() {
   export TOP ROOM
   TOP=${BATS_TEST_DIRNAME%/tests/package}
@@ -16,45 +18,10 @@ setup_file() {
 
 teardown_file() { rm -rf "$ROOM"; }
 
-# make_root SUITE NAME: a fresh Debian in $ROOM/NAME. The archive's address and proxy are those of this machine's apt. What
-# debootstrap mounts goes with its mount namespace.
-make_root() {
-  local proxy
-  proxy=$(apt-config dump | sed -n 's/^Acquire::http::Proxy "\(.*\)";/\1/p')
-  http_proxy=$proxy unshare --mount debootstrap --variant=minbase "$1" "$ROOM/$2" >"$ROOM/debootstrap.log" 2>&1 || {
-    tail -n 20 "$ROOM/debootstrap.log"
-    echo "Debian $1 could not be had from the archive"
-    return 1
-  }
-  [[ -z $proxy ]] || echo "Acquire::http::Proxy \"$proxy\";" >"$ROOM/$2/etc/apt/apt.conf.d/proxy"
-}
-
-# build_package NAME [SED…]: from a copy of the checkout, changed by sed's arguments, into $ROOM/NAME/build/deb.
-build_package() {
-  local name=$1
-  shift
-  mkdir -p "$ROOM/$name/build"
-  git -C "$TOP" ls-files -z --cached --others --exclude-standard | tar -C "$TOP" --null --files-from=- -cf - | tar -xf - -C "$ROOM/$name"
-  (
-    cd "$ROOM/$name" || exit
-    (($# == 0)) || sed -i "$@"
-    ./autogen.sh
-    cd build || exit
-    ../configure --quiet
-    make --silent deb
-  )
-}
-
 # build_next: the same with a later version, once.
 build_next() {
   [[ -d $ROOM/next ]] \
     || build_package next -e '1s/^cruddur ([^)]*)/cruddur (99.0.0)/; s/^AC_INIT(\[cruddur\], \[[^]]*\])/AC_INIT([cruddur], [99.0.0])/' debian/changelog configure.ac
-}
-
-# inside COMMAND…: in the fresh Debian, or the one that PLACE names, with a /proc that is mounted for this command only.
-inside() {
-  # shellcheck disable=SC2016 # the inner shell's
-  ROOT=$ROOM/${PLACE:-root} unshare --mount bash -c 'mount -t proc proc "$ROOT/proc" && exec chroot "$ROOT" env DEBIAN_FRONTEND=noninteractive "$@"' bash "$@"
 }
 
 # install_package NAME: with what it needs, as an administrator would.
@@ -87,7 +54,7 @@ files() {
   inside apt-get -qq update
   # What it needs is there before, so that the list of files shows what is its own.
   local libraries
-  mapfile -t libraries < <(dpkg-deb --field "$ROOM"/first/build/deb/cruddur_*.deb Depends | grep -oE '\blib[a-z0-9.+-]+')
+  mapfile -t libraries < <(libraries)
   inside apt-get install -qq -y --no-install-recommends postgresql-client procps systemd-standalone-sysusers "${libraries[@]}"
   files >"$ROOM/before"
   install_package first
@@ -125,54 +92,7 @@ files() {
   inside getent passwd cruddur
 }
 
-# enter COMMAND…: in the Debian PLACE, which runs with the first process INIT.
-enter() {
-  nsenter --target "$INIT" --mount --pid --net --ipc --uts --cgroup --root --wd \
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"
-}
-
-# furnish: the Debian PLACE with what the page's reader has before, and both packages. No init is there yet to start anything.
-furnish() {
-  local place=$ROOM/$PLACE libraries
-  mapfile -t libraries < <(dpkg-deb --field "$ROOM"/first/build/deb/cruddur_*.deb Depends | grep -oE '\blib[a-z0-9.+-]+')
-  printf '#!/bin/sh\nexit 101\n' >"$place/usr/sbin/policy-rc.d"
-  chmod 755 "$place/usr/sbin/policy-rc.d"
-  inside apt-get -qq update
-  inside apt-get install -qq -y --no-install-recommends \
-    curl nginx openssl postgresql postgresql-client procps python3 systemd systemd-sysv "${libraries[@]}"
-  rm "$place/usr/sbin/policy-rc.d"
-  echo 'APT::Get::Assume-Yes "true";' >"$place/etc/apt/apt.conf.d/assume-yes"
-  mkdir "$place"/root/{deb,next}
-  cp "$ROOM"/first/build/deb/cruddur_*.deb "$place/root/deb"
-  cp "$ROOM"/next/build/deb/cruddur_*.deb "$place/root/next"
-  cp "$TOP/doc/production.md" "$TOP/tests/package/follow.sh" "$place/root"
-}
-
-# start_place: boots PLACE, with BOOT and INIT as its processes.
-start_place() {
-  "$TOP/tests/package/boot.sh" "$ROOM/$PLACE" >"$ROOM/boot.log" 2>&1 3>&- &
-  BOOT=$!
-  wait_for is_booted
-  wait_for enter systemctl --quiet is-active nginx postgresql
-}
-
-is_booted() {
-  INIT=$(pgrep --parent "$(pgrep --parent "$BOOT")") && [[ $(enter systemctl is-system-running) == @(running|degraded) ]]
-}
-
-wait_for() {
-  local end=$((SECONDS + 120))
-  until "$@"; do
-    ((SECONDS < end)) || { echo "in vain: $*" && cat "$ROOM/boot.log" && return 1; }
-    sleep 0.2
-  done
-}
-
-teardown() {
-  [[ -n ${INIT:-} ]] || return 0
-  kill -s KILL "$INIT"
-  wait "$BOOT" || true
-}
+teardown() { kill_place; }
 
 # ask_deployed: tests/package's tests of what the page has set up, in the network of PLACE.
 ask_deployed() {
@@ -202,15 +122,12 @@ follow() {
   build_next
   make_root "$1" "$1"
   furnish
+  mkdir "$ROOM/$PLACE/root/next"
+  cp "$ROOM"/next/build/deb/cruddur_*.deb "$ROOM/$PLACE/root/next"
   start_place
   enter /root/follow.sh prepare
   files >"$ROOM/before"
-  enter /root/follow.sh follow >"$ROOM/followed" || {
-    cat "$ROOM/followed"
-    enter journalctl --no-pager --lines 50
-    return 1
-  }
-  [[ $(<"$ROOM/followed") == *'== block 9'*'== followed' ]]
+  follow_page
   ask_deployed
   enter apt-get purge --quiet=2 cruddur
   files >"$ROOM/after"
