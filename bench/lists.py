@@ -33,6 +33,11 @@ PER_REQUEST = """
         where userid = 'cruddur'::regrole and dbid = (select oid from pg_database where datname = current_database())
     )
     select sum(pages::float / calls), sum(min_exec_time) from run where calls > most / 2"""
+SIZES = """
+    select relname, reltuples::bigint, round(pg_total_relation_size(oid) / reltuples)::integer
+    from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace and reltuples >= 1000
+    order by pg_total_relation_size(oid) desc"""
 SUBJECTS = [f"subject{number}" for number in range(1, 11)]  # see lists.sql
 THREAD = "dc127f5d-2483-352f-d20e-addb38feb6d2"
 
@@ -67,7 +72,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         description="Runs a private PostgreSQL, and cruddurd behind nginx over each of two databases: of 1000 activities and of "
         "--rows, both with 10,000 people. Asks for each list in turn, one request at a time, and says how long answers take, how many "
-        "pages the server looked at for each, and how long that took it at least.",
+        "pages the server looked at for each, and how long that took it at least. Then the bytes that a row of each table takes.",
         epilog="The environment variable CRUDDURD names the program; otherwise it is the one of this source tree.",
     )
     parser.add_argument("--rows", type=int, default=1_000_000, help="activities, as many likes (%(default)s)")
@@ -161,6 +166,12 @@ def report(lists, runs, rows):
         print(f"| {each.name} | " + " | ".join([*figures, *ratios(few, many)]) + " |")
 
 
+def report_sizes(database):
+    print("\n| table | rows | bytes of a row with its part of the indexes |\n|---|---|---|")
+    for name, rows, size in database.run(SIZES):
+        print(f"| {name} | {rows} | {size} |")
+
+
 def main():
     given = arguments()
     cluster = Cluster()
@@ -180,9 +191,10 @@ def main():
                     for side, found in list(zip(sides, runs[each.name]))[:: (1, -1)[number % 2]]:
                         found.append(side.measure(each, given.seconds))
                         time.sleep(0.1)
+            report(given.lists, runs, given.rows)
+            report_sizes(sides[1].service.database)
     finally:
         cluster.remove()
-    report(given.lists, runs, given.rows)
 
 
 if __name__ == "__main__":
