@@ -120,11 +120,13 @@ static enum fastcgi_state state_of(ssize_t got)
     return is_empty ? FASTCGI_IDLE : FASTCGI_GONE;
 }
 
-/* The record that ends a stream, when it has padding: libfcgi does not skip that, and takes it for
- * records. */
-static bool is_padded_end(const unsigned char *record)
+/* libfcgi skips the padding behind a stream's content, and no other: it takes that of the record that
+ * ends a stream, or that begins a request, for records. */
+static bool has_padding_that_speaks(const unsigned char *record)
 {
-    return record[4] == 0 && record[5] == 0 && record[6] > 0;
+    bool is_end = record[4] == 0 && record[5] == 0;
+
+    return (is_end || record[1] == FCGI_BEGIN_REQUEST) && record[6] > 0;
 }
 
 /* Whether the peeked bytes are one whole request that libfcgi reads as it is, and nothing else. */
@@ -137,7 +139,8 @@ static bool is_one_request(struct framing *framing, size_t length)
     *framing = (struct framing){0};
     while (what == FRAMING_PART) {
         what = framing_step(framing, scratch + at, length - at, &step);
-        if ((what == FRAMING_PART || what == FRAMING_COMPLETE) && is_padded_end(scratch + at)) {
+        if ((what == FRAMING_PART || what == FRAMING_COMPLETE) &&
+            has_padding_that_speaks(scratch + at)) {
             what = FRAMING_INVALID; /* to be buffered, and stored without the padding */
         }
         at += what == FRAMING_PART || what == FRAMING_COMPLETE ? step.length : 0;
@@ -166,9 +169,10 @@ static void store_record(struct fastcgi *connection, size_t length)
         memmove(bytes + connection->stored, bytes + connection->next, length);
     }
     connection->next += length;
-    if (is_padded_end((const unsigned char *)bytes + connection->stored)) {
-        bytes[connection->stored + 6] = 0;
-        length = FRAMING_HEADER;
+    unsigned char *record = (unsigned char *)bytes + connection->stored;
+    if (has_padding_that_speaks(record)) {
+        length -= record[6];
+        record[6] = 0;
     }
     connection->stored += length;
 }

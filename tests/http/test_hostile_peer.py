@@ -123,6 +123,19 @@ def test_padding_that_speaks(peer, kind):
         assert peer.read_reply().status in (200, 400)
 
 
+@pytest.mark.parametrize("cut", [1, 60, None])
+def test_padding_that_speaks_behind_a_begin(peer, cut):
+    """Likewise, whether the request arrives at once or in two pieces: it is the one that stands behind the padding."""
+    padding = stream(PARAMS, parameters(uri="/api/nothing"))[:255]
+    first = begin()[:6] + bytes([len(padding), 0]) + begin()[8:] + padding
+    whole = first + stream(PARAMS, parameters()) + stream(STDIN, b"")
+    peer.send(whole[:cut])
+    if cut:
+        peer.send(whole[cut:])
+    assert peer.read_reply().status == 200
+    assert peer.ask(uri="/api/nothing").status == 404
+
+
 def test_a_connection_that_is_not_to_be_kept(peer):
     peer.send(begin(flags=0) + stream(PARAMS, parameters()) + stream(STDIN, b""))
     assert peer.read_reply().status == 200
