@@ -12,6 +12,7 @@ declare -rA PACKAGES=(
   [web]='chromium chromium-driver fonts-noto-core python3-selenium'
   [containers]='buildah crun debootstrap docker-compose'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
+  [boot]='debhelper debootstrap dpkg-dev e2fsprogs fakeroot qemu-system-x86'
   [bench]='python3 wrk'
   [cluster]='etcd-client etcd-server iproute2 libfaketime nftables patroni python3 python3-cryptography python3-etcd
     python3-psycopg2 util-linux'

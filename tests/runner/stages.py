@@ -29,7 +29,7 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 VERSIONS = ("15", "16", "17", "18")  # of PostgreSQL, with a server in tests/postgresql/package.json
 ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) for version in VERSIONS}
-ON_REQUEST = ("web", "valgrind", "package", "containers", "cluster", *ON_VERSIONS)
+ON_REQUEST = ("web", "valgrind", "package", "boot", "containers", "cluster", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
 # Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
@@ -289,14 +289,20 @@ class Stages:
         return [ready, *tests]
 
     def package(self):
-        command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/package/package.bats"]
-        tools = ("bats", "debootstrap", "dpkg-buildpackage", "lintian", "nsenter", "psql")
-        return [Job("package", "package", command, cases.Bats(), TOP, tools=tools, modules=("jsonschema", "psycopg2", "pytest"), seconds=900)]
+        tools = ("debootstrap", "dpkg-buildpackage", "lintian", "nsenter", "psql")
+        return [self.whole_bats("package", "tests/package/package.bats", 900, tools, modules=("jsonschema", "psycopg2", "pytest"))]
+
+    def boot(self):
+        return [self.whole_bats("boot", "tests/package/boot.bats", 500, ("debootstrap", "dpkg-buildpackage", "nsenter", "qemu-system-x86_64"))]
 
     def containers(self):
-        command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), "tests/containers/containers.bats"]
-        tools = ("bats", "buildah", "debootstrap", "docker-compose", "ip", "npm")
-        return [Job("containers", "containers", command, cases.Bats(), TOP, tools=tools, modules=("jsonschema", "yaml"), seconds=400)]
+        tools = ("buildah", "debootstrap", "docker-compose", "ip", "npm")
+        return [self.whole_bats("containers", "tests/containers/containers.bats", 400, tools, modules=("jsonschema", "yaml"))]
+
+    def whole_bats(self, stage, file, seconds, tools, **more):
+        """A stage that is one file of bats', which builds what it needs."""
+        command = ["bats", "--timing", "--print-output-on-failure", "--formatter", str(HERE / "bats_stream"), file]
+        return Job(stage, stage, command, cases.Bats(), TOP, tools=("bats", *tools), seconds=seconds, **more)
 
     def cluster(self, arguments, is_quick=False):
         """One process, as root: the tests share a cluster."""
