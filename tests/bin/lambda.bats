@@ -73,7 +73,7 @@ start_database() {
   # shellcheck disable=SC2153 # API, by coproc
   read -r address <&"${API[0]}"
   (exec env -i AWS_LAMBDA_RUNTIME_API="$address" CONNECTION_URL="$URL" /usr/sbin/chroot "$root" /var/task/bootstrap >"$ROOM/log" 2>&1 3>&-) || true
-  read -r answer <&"${API[0]}"
+  read -r -t 60 answer <&"${API[0]}" || true # the function has ended: there is an answer, or none comes
   cat "$ROOM/log"
   cluster_stop_after "select handle from users where cognito_user_id = 'sub-of-ada'"
   [[ $answer == 'response {"userPoolId": "us-east-1_tests", '* && $found == ada ]]
