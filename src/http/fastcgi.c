@@ -122,7 +122,7 @@ static enum fastcgi_state state_of(ssize_t got)
 
 /* libfcgi skips the padding behind a stream's content, and no other: it takes that of the record that
  * ends a stream, or that begins a request, for records. */
-static bool has_padding_that_speaks(const unsigned char *record)
+static bool has_unskipped_padding(const unsigned char *record)
 {
     bool is_end = record[4] == 0 && record[5] == 0;
 
@@ -140,7 +140,7 @@ static bool is_one_request(struct framing *framing, size_t length)
     while (what == FRAMING_PART) {
         what = framing_step(framing, scratch + at, length - at, &step);
         if ((what == FRAMING_PART || what == FRAMING_COMPLETE) &&
-            has_padding_that_speaks(scratch + at)) {
+            has_unskipped_padding(scratch + at)) {
             what = FRAMING_INVALID; /* to be buffered, and stored without the padding */
         }
         at += what == FRAMING_PART || what == FRAMING_COMPLETE ? step.length : 0;
@@ -170,7 +170,7 @@ static void store_record(struct fastcgi *connection, size_t length)
     }
     connection->next += length;
     unsigned char *record = (unsigned char *)bytes + connection->stored;
-    if (has_padding_that_speaks(record)) {
+    if (has_unskipped_padding(record)) {
         length -= record[6];
         record[6] = 0;
     }
