@@ -90,13 +90,7 @@ def main():
     if given.table:
         print(table(given.sql_dir), end="")
         return
-    cluster = Cluster()
-    try:
-        cluster.make()
-        with (cluster.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
-        cluster.start()
-        cluster.prepare()
+    with Cluster(settings=SETTINGS) as cluster:
         found = []
         for rows in given.rows:
             database = Database(cluster)
@@ -108,8 +102,6 @@ def main():
             report_worst(given.rows, found)
         else:
             report(given.rows, found, given.plans)
-    finally:
-        cluster.remove()
 
 
 if __name__ == "__main__":

@@ -174,27 +174,19 @@ def report_sizes(database):
 
 def main():
     given = arguments()
-    cluster = Cluster()
     runs = {each.name: ([], []) for each in given.lists}
-    try:
-        cluster.make()
-        with (cluster.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
-        cluster.start()
-        cluster.prepare()
-        with contextlib.ExitStack() as stack:
-            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            sides = [Side(stack, cluster, rows, given.lists, folder) for rows in (LEAST_ROWS, given.rows)]
-            for number in range(given.rounds):
-                for each in given.lists:
-                    # In turn first, so that whatever happens on the machine happens to both.
-                    for side, found in list(zip(sides, runs[each.name]))[:: (1, -1)[number % 2]]:
-                        found.append(side.measure(each, given.seconds))
-                        time.sleep(0.1)
-            report(given.lists, runs, given.rows)
-            report_sizes(sides[1].service.database)
-    finally:
-        cluster.remove()
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(settings=SETTINGS))
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        sides = [Side(stack, cluster, rows, given.lists, folder) for rows in (LEAST_ROWS, given.rows)]
+        for number in range(given.rounds):
+            for each in given.lists:
+                # In turn first, so that whatever happens on the machine happens to both.
+                for side, found in list(zip(sides, runs[each.name]))[:: (1, -1)[number % 2]]:
+                    found.append(side.measure(each, given.seconds))
+                    time.sleep(0.1)
+        report(given.lists, runs, given.rows)
+        report_sizes(sides[1].service.database)
 
 
 if __name__ == "__main__":

@@ -161,22 +161,12 @@ def report(pools, shared, before, seconds, statuses):
 
 def main():
     given = arguments()
-    primary = Cluster()
-    try:
-        primary.make()
-        primary.start()
-        primary.prepare()
-        standby = Standby(primary)
-        try:
-            standby.sql(f"alter system set recovery_min_apply_delay = {given.delay}")
-            standby.sql("select pg_reload_conf()")
-            database = Database(primary)
-            with Pool(primary, standby, database, given.bound) as one, Pool(primary, standby, database, given.bound) as other:
-                run([one, other], given)
-        finally:
-            standby.remove()
-    finally:
-        primary.remove()
+    with Cluster() as primary, Standby(primary) as standby:
+        standby.sql(f"alter system set recovery_min_apply_delay = {given.delay}")
+        standby.sql("select pg_reload_conf()")
+        database = Database(primary)
+        with Pool(primary, standby, database, given.bound) as one, Pool(primary, standby, database, given.bound) as other:
+            run([one, other], given)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 CRUDDURD names a daemon that was built with --enable-sanitizers. An execution is a connection with a few requests whose records, parameters and
 bodies are changed, in pieces, some at the same time as others; it is made from the seed and its number alone, so a run goes on where the one before
-it ended. No worker may end, no sanitizer report anything, what is answered is FastCGI, and whoever asks meanwhile is served."""
+it ended. No worker may end, no sanitizer report anything, what is answered is FastCGI, and other clients are served meanwhile."""
 
 import argparse
 import contextlib
@@ -288,12 +288,7 @@ def main():
     options = parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
-        cluster = Cluster()
-        stack.callback(cluster.remove)
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
-        database = Database(cluster)
+        database = Database(stack.enter_context(Cluster()))
         pool = stack.enter_context(Pool(database, log_level="error", request_timeout=1000))
         fuzzer = Fuzzer(options, pool)
         if options.only is not None:

@@ -139,16 +139,11 @@ def main():
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     faults = [BY_NAME[name] for name in arguments.faults.split(",")]
-    cluster = Cluster()
     folder = Folder()
     try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
-        with Installed(cluster, folder.path, workers=WORKERS, log_level="info") as service:
+        with Cluster() as cluster, Installed(cluster, folder.path, workers=WORKERS, log_level="info") as service:
             tallies = run(service, arguments.rounds, tell_failures, faults, arguments.between, arguments.pause)
     finally:
-        cluster.remove()
         folder.remove()
     print(table(tallies))
     for tally in tallies.values():

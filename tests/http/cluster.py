@@ -106,19 +106,34 @@ class Kept(threading.local):
 
 
 class Cluster:
-    """PostgreSQL refuses to run as root; then it runs as the user postgres."""
+    """A PostgreSQL server of the tests' own. PostgreSQL refuses to run as root; then it runs as the user postgres.
+    with Cluster() as cluster: … it is made, started and prepared, and removed when the block ends."""
 
     environment = {}  # of its processes, besides
     locale = ("--locale=C.UTF-8",)  # options of initdb
 
-    def __init__(self, address=""):
-        """address is where it listens besides its unix socket, at the usual port."""
+    def __init__(self, address="", settings=""):
+        """address is where it listens besides its unix socket, at the usual port; settings are further lines of postgresql.conf."""
         self.address = address
+        self.settings = settings
         self.folder = Folder()
         self.sockets = self.folder.path
         self.data = self.folder.path / "data"
         self.log = self.folder.path / "log"
         self.kept = Kept(self.connect)
+
+    def __enter__(self):
+        try:
+            self.make()
+            self.start()
+            self.prepare()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
 
     def run(self, name, *arguments, **options):
         user = "postgres" if IS_ROOT else None
@@ -158,15 +173,7 @@ class Cluster:
         self.initialise()
         (self.data / "pg_hba.conf").write_text(ACCESS)
         with (self.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS.format(sockets=self.sockets, address=self.address))
-
-    def take_tls(self):
-        """From its start on, with a certificate that nobody vouches for."""
-        make_certificate(self.data / "server.crt", self.data / "server.key")
-        self.own(self.data / "server.crt")
-        self.own(self.data / "server.key")
-        with (self.data / "postgresql.conf").open("a") as settings:
-            settings.write("ssl = on\n")
+            settings.write(SETTINGS.format(sockets=self.sockets, address=self.address) + self.settings)
 
     def start(self):
         self.run("pg_ctl", "--pgdata", self.data, "--log", self.log, "--wait", "--silent", "start")
@@ -268,8 +275,21 @@ class Cluster:
             self.sql(f"alter role {role} password '{cheap_verifier(password)}'")
 
 
+class SelfSignedCluster(Cluster):
+    """With TLS, and a certificate that no authority has signed."""
+
+    def __init__(self, address):
+        super().__init__(address, settings="ssl = on\n")
+
+    def make(self):
+        super().make()
+        make_certificate(self.data / "server.crt", self.data / "server.key")
+        self.own(self.data / "server.crt")
+        self.own(self.data / "server.key")
+
+
 class Standby(Cluster):
-    """A streaming replica of a cluster: it answers reads and refuses writes with SQLSTATE 25006."""
+    """A streaming replica of a cluster, which runs from its creation on: it answers reads and refuses writes with SQLSTATE 25006."""
 
     def __init__(self, primary):
         super().__init__()
@@ -278,6 +298,9 @@ class Standby(Cluster):
         except BaseException:
             self.remove()
             raise
+
+    def __enter__(self):
+        return self
 
     def copy(self, primary):
         self.own()

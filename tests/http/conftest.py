@@ -16,14 +16,8 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def cluster():
-    cluster = Cluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(scope="module")

@@ -99,14 +99,8 @@ def network():
 @pytest.fixture(scope="module")
 def far(network):
     """PostgreSQL at the far end of the wire."""
-    cluster = Cluster(address=network.far_address)
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster(address=network.far_address) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster import APP_PASSWORD, Cluster, Database, loopback_address
+from cluster import APP_PASSWORD, Database, SelfSignedCluster, loopback_address
 from daemon import run_once
 from places import SQL
 
@@ -17,15 +17,8 @@ def check(url, *more):
 
 @pytest.fixture(scope="module")
 def tls_cluster():
-    cluster = Cluster(address=loopback_address())
-    try:
-        cluster.make()
-        cluster.take_tls()
-        cluster.start()
-        cluster.prepare()
+    with SelfSignedCluster(address=loopback_address()) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.mark.parametrize(

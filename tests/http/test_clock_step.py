@@ -33,14 +33,8 @@ class SetCluster(Cluster):
 
 @pytest.fixture
 def cluster():
-    cluster = SetCluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with SetCluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing")

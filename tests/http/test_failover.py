@@ -13,14 +13,8 @@ from waiting import eventually
 
 @pytest.fixture
 def primary():
-    cluster = Cluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture

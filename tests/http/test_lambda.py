@@ -51,14 +51,8 @@ class TlsCluster(Cluster):
 
 @pytest.fixture(scope="module")
 def tls_cluster():
-    cluster = TlsCluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with TlsCluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(scope="module")

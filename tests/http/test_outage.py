@@ -83,14 +83,8 @@ def wire():
 @pytest.fixture(scope="module")
 def far_cluster(wire):
     """At the far end of the cable."""
-    cluster = Cluster(address=wire.far_address)
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster(address=wire.far_address) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 def far_service(cluster, **settings):

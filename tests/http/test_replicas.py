@@ -17,21 +17,14 @@ BOUND = 60000  # ms; for tests that no machine is to be too slow for
 
 @pytest.fixture(scope="module")
 def primary():
-    cluster = Cluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(scope="module")
 def standby(primary):
-    standby = Standby(primary)
-    yield standby
-    standby.remove()
+    with Standby(primary) as standby:
+        yield standby
 
 
 class Replicated(TokenService):

@@ -41,14 +41,8 @@ def wire():
 
 @pytest.fixture(scope="module")
 def far_cluster(wire):
-    cluster = Cluster(address=wire.far_address)
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster(address=wire.far_address) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @contextlib.contextmanager

@@ -30,10 +30,8 @@ pg_stat_statements.track = all
 @pytest.fixture
 def server():
     """One of its own, that logs all that it can."""
-    cluster = Cluster()
+    cluster = Cluster(settings=CHATTY)
     cluster.make()
-    with (cluster.data / "postgresql.conf").open("a") as settings:
-        settings.write(CHATTY)
     cluster.start()
     yield cluster
     cluster.remove()

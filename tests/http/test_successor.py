@@ -9,21 +9,14 @@ from waiting import eventually
 
 @pytest.fixture
 def primary():
-    cluster = Cluster()
-    try:
-        cluster.make()
-        cluster.start()
-        cluster.prepare()
+    with Cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture
 def standby(primary):
-    standby = Standby(primary)
-    yield standby
-    standby.remove()
+    with Standby(primary) as standby:
+        yield standby
 
 
 def promote(standby):

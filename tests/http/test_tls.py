@@ -3,7 +3,7 @@
 import pytest
 
 from client import Asking
-from cluster import Cluster, loopback_address, make_certificate
+from cluster import SelfSignedCluster, loopback_address, make_certificate
 from relay import TlsRelay
 from service import Service
 
@@ -12,15 +12,8 @@ ROWS = 200
 
 @pytest.fixture(scope="module")
 def tls_cluster():
-    cluster = Cluster(address=loopback_address())
-    try:
-        cluster.make()
-        cluster.take_tls()
-        cluster.start()
-        cluster.prepare()
+    with SelfSignedCluster(address=loopback_address()) as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 # Behind a short record a long one does not fit into what is left of libpq's buffer, which has 16 KiB at first: OpenSSL keeps the rest.
