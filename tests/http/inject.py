@@ -5,6 +5,8 @@ import ctypes
 import os
 import signal
 
+from waiting import eventually
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 LIBC.ptrace.restype = ctypes.c_long
@@ -45,17 +47,6 @@ def registers_of(pid):
     return registers
 
 
-@contextlib.contextmanager
-def attached(pid):
-    """Stopped meanwhile."""
-    ptrace(ATTACH, pid)
-    os.waitpid(pid, 0)
-    try:
-        yield
-    finally:
-        ptrace(DETACH, pid)
-
-
 def put(pid, address, data):
     data += bytes(-len(data) % WORD)
     for at in range(0, len(data), WORD):
@@ -69,13 +60,33 @@ def run_to_syscall(pid):
     assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTRAP, status
 
 
+def attach_to_waiting(pid):
+    """Attaches to it, unless it runs at that moment. A process that waits was stopped behind the instruction of a system call."""
+    ptrace(ATTACH, pid)
+    os.waitpid(pid, 0)
+    instruction = ptrace(PEEKTEXT, pid, registers_of(pid).rip - len(INSTRUCTION)) & 0xFFFF
+    if instruction.to_bytes(len(INSTRUCTION), "little") == INSTRUCTION:
+        return True
+    ptrace(DETACH, pid)
+    return False
+
+
+@contextlib.contextmanager
+def attached(pid):
+    """Stopped meanwhile, in a system call that it waits in."""
+    eventually(lambda: attach_to_waiting(pid), what="a system call")
+    try:
+        yield
+    finally:
+        ptrace(DETACH, pid)
+
+
 def system_call(pid, number, path, *arguments):
     """What the call gives in that process; None among the arguments stands for the path. A call that is not allowed gives
     nothing of interest: the process has got SIGSYS for it."""
     with attached(pid):
         before = registers_of(pid)
         instruction = before.rip - len(INSTRUCTION)
-        assert (ptrace(PEEKTEXT, pid, instruction) & 0xFFFF).to_bytes(2, "little") == INSTRUCTION, "it is in no system call"
         place = before.rsp - RED_ZONE - len(path) - 2 * WORD & -WORD
         put(pid, place, path.encode() + b"\0")
         values = [place if argument is None else argument for argument in arguments]
