@@ -47,7 +47,7 @@ bool scoreboard_has_sessions(const void *scoreboard)
         const struct score *score = &board->scores[i];
         int state = atomic_load(&score->state);
 
-        for (int lane = 0; lane < LANE_WORKER_COUNT; lane++) {
+        for (int lane = 0; lane < LANE_REPLICA; lane++) {
             open += state == WORKER_IDLE || state == WORKER_BUSY
                         ? atomic_load(&score->sessions[lane].open)
                         : 0;

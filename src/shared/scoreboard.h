@@ -67,8 +67,8 @@ struct scoreboard *scoreboard_new(void);
 /* A worker is about to start in that slot. */
 void scoreboard_take(struct scoreboard *scoreboard, size_t slot);
 
-/* Whether a worker that serves has a session with the database at this moment. scoreboard is
- * one. */
+/* Whether a worker that serves has a session with the database at this moment, replicas aside.
+ * scoreboard is one. */
 bool scoreboard_has_sessions(const void *scoreboard);
 
 /* The streams that are open in the whole pool. */

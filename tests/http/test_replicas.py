@@ -196,3 +196,11 @@ def test_a_replica_that_is_promoted_gets_no_reads(primary):
                 assert service.read(service.post()) == 200
     finally:
         standby.remove()
+
+
+def test_new_settings_are_taken_while_the_primary_is_away(primary, standby, service):
+    """The sessions with the replica do not say that the primary is there."""
+    service.wait_for_replica(service.post())
+    with primary.away():
+        service.daemon.reload()
+    eventually(lambda: service.home().status == 200, what="the primary")
