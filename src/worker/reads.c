@@ -10,12 +10,14 @@
 #include "shared/counts.h"
 #include "shared/replicas.h"
 
-/* A read that is at the replica. */
+/* A read that was sent to the replica and is not done. */
 struct read {
     struct reads *reads;
     const struct statement *statement;
     statement_done *done;
     void *context;
+    bool is_at_primary;
+    int64_t waited_us; /* for the replica; known at the primary */
     struct read *next, **link;
 };
 
@@ -60,19 +62,38 @@ static enum fallback shortcoming(const struct result *result)
                : FALLBACK_FAILED;
 }
 
+static void finish_read(struct read *read, const struct result *result)
+{
+    statement_done *done = read->done;
+    void *context = read->context;
+
+    forget(read); /* first: what is called may submit or cancel a read of the same context */
+    done(context, result);
+}
+
+static void done_at_primary(void *context, const struct result *result)
+{
+    struct read *read = context;
+    struct result both = *result;
+
+    both.microseconds += read->waited_us;
+    finish_read(read, &both);
+}
+
 static void done_at_replica(void *context, const struct result *result)
 {
-    const struct read read = *(struct read *)context;
-    struct reads *reads = read.reads;
+    struct read *read = context;
+    struct reads *reads = read->reads;
     enum fallback why = shortcoming(result);
 
-    forget(context); /* first: what is called may submit or cancel a read of the same context */
     if (why == FALLBACKS) {
         counter_add(&reads->counts->at_replica, 1);
-        read.done(read.context, result);
+        finish_read(read, result);
     } else {
         counter_add(&reads->counts->fallbacks[why], 1);
-        reads->primary->submit(reads->primary->context, read.statement, read.done, read.context);
+        read->is_at_primary = true;
+        read->waited_us = result->microseconds;
+        reads->primary->submit(reads->primary->context, read->statement, done_at_primary, read);
     }
 }
 
@@ -143,11 +164,12 @@ static bool cancel(void *context, const void *done_context)
     if (read == NULL) {
         return reads->primary->cancel(reads->primary->context, done_context);
     }
-    if (!connection_cancel(reads->connection, read)) {
-        return false;
+    bool is_cancelled = read->is_at_primary ? reads->primary->cancel(reads->primary->context, read)
+                                            : connection_cancel(reads->connection, read);
+    if (is_cancelled) {
+        forget(read);
     }
-    forget(read);
-    return true;
+    return is_cancelled;
 }
 
 void reads_init(struct reads *reads)

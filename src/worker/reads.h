@@ -36,7 +36,7 @@ struct reads {
     struct connection *connection;  /* to a replica */
     int64_t bound_us;               /* as the setting --replica-lag */
     struct statement_runner runner; /* runs each statement on either */
-    struct read *list;              /* at the replica */
+    struct read *list;              /* sent to the replica, and not done */
     int64_t useless_since_us;       /* the session, for each read; 0: it is not */
 };
 

@@ -165,8 +165,15 @@ def test_the_primary_takes_over(primary, standby):
         service.wait_for_replica(post)
         with standby.frozen():
             assert [service.read(post) for _ in range(20)] == [200] * 20
+            assert_wait_is_known(service)
         assert service.counts()["failed"] > 0
         service.wait_for_replica(post)
+
+
+def assert_wait_is_known(service):
+    """The time for which a request waited for the database has what it waited for the replica."""
+    slowest = max(service.log.entries("request"), key=lambda line: line["ms"])
+    assert slowest["db_ms"] > slowest["ms"] / 2
 
 
 def test_check_looks_at_it(primary, standby, service):
