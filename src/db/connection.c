@@ -179,10 +179,17 @@ int64_t connection_run(const struct connection *connection)
 
 void connection_renew(struct connection *connection)
 {
-    if (connection->link.is_ready) {
+    connection->is_to_leave = connection->link.is_ready;
+}
+
+/* Gives up the session that connection_renew() was called for, if it is still the same one. */
+static void leave_if_asked(struct connection *connection)
+{
+    if (connection->is_to_leave && connection->link.is_ready) {
         connection_drop_session(connection, false);
         connection->is_wanted = true;
     }
+    connection->is_to_leave = false;
 }
 
 size_t connection_addresses(const struct connection *connection)
@@ -211,6 +218,7 @@ void connection_proceed(struct connection *connection, bool is_ready)
         advance_attempt(connection);
     }
     connection_leave_superseded(connection);
+    leave_if_asked(connection);
     expire(connection);
     if ((connection->queue.first != NULL || connection->is_wanted) &&
         !link_connect_if_due(&connection->link)) {

@@ -107,7 +107,8 @@ size_t connection_addresses(const struct connection *connection);
 /* Which server the session is with, as session_run(). It must be ready. */
 int64_t connection_run(const struct connection *connection);
 
-/* Gives the session up. The next one begins at the next address. */
+/* Has the next connection_proceed() give the session up: a callback may call this while the session is
+ * being read. The next session begins at the next address. */
 void connection_renew(struct connection *connection);
 
 /* Connects when it is time, as if there were a statement. */

@@ -26,6 +26,7 @@ struct connection {
     struct pending_list queue; /* to be sent, in the order in which they came */
     struct pipeline pipeline;  /* what was sent on the link's session */
     bool is_wanted;            /* a session, though nothing is queued */
+    bool is_to_leave;          /* the session is to be given up, see connection_renew() */
     struct link link;
     struct introduction introduction;
 };
