@@ -298,10 +298,11 @@ void config_release(struct config *config)
 int config_sessions(const struct config *config)
 {
     bool has_hook = config->hook_secret_fd > 0 && config->hook_url_file == NULL;
+    bool has_replicas = config_has_replicas(config);
+    int probes = has_replicas + (has_replicas || (config->primary_watch > 0 && config->has_hosts));
 
     return (3 + has_hook) * config->workers + (config->feed_watch > 0) +
-           (config->purge_interval > 0) +
-           (config_has_replicas(config) || (config->primary_watch > 0 && config->has_hosts));
+           (config->purge_interval > 0) + probes;
 }
 
 struct connection_settings config_connection(const struct config *config,

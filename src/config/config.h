@@ -108,7 +108,7 @@ struct keyring_settings config_keyring(const struct config *config,
 
 /* How many sessions of the service's login the pool wants: for each worker one for reads, writes,
  * slow reads, and the hook if that has no login of its own; one for the watcher, one for the purger
- * and one of the prober's. */
+ * and one of the prober's, or two with replicas, whose URL may name the primary as well. */
 int config_sessions(const struct config *config);
 
 /* The part of the settings that the database connection takes. application_name is borrowed. */

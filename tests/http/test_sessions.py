@@ -173,14 +173,16 @@ def test_everything_by_one_session(start):
 
 
 def test_check_says_what_is_missing(database):
-    def check(*more):
-        return run_once("--check", "--sql-dir", SQL, *more, environment={"CONNECTION_URL": database.url()})
+    def check(*more, **environment):
+        return run_once("--check", "--sql-dir", SQL, *more, environment={"CONNECTION_URL": database.url()} | environment)
 
     assert check("--workers", "4").stderr == ""
     database.sql(f"alter database {database.name} connection limit 13")
     told = check("--workers", "4")
     assert "4 workers want 14 database sessions, but there are 13" in told.stderr
     assert check("--workers", "3").stderr == ""
+    told = check("--workers", "4", READ_CONNECTION_URL=database.url())  # the prober has two there
+    assert "4 workers want 16 database sessions" in told.stderr
 
 
 # --- behind a pooler ---
