@@ -118,8 +118,8 @@ const struct setting SETTINGS[] = {
      .help = "0 sends statements unprepared, for transaction poolers"},
     {"CRUDDUR_PRIMARY_WATCH", "--primary-watch", "MS", KIND_NUMBER, AT(primary_watch), "200", 0,
      10000,
-     .help = "between polls of all hosts of a connection URL with several, for a primary that has\n"
-             "taken over while the old one still answers; 0: none"},
+     .help = "between polls of all hosts, if the connection URL names several, for a primary that\n"
+             "has taken over while the old one still answers; 0: no polls"},
     {"CRUDDUR_PURGE_INTERVAL", "--purge-interval", "SECONDS", KIND_NUMBER, AT(purge_interval), "5",
      0, 3600,
      .help = "between polls for what has expired or was deleted, to take it out of the database;\n"
@@ -129,8 +129,9 @@ const struct setting SETTINGS[] = {
      .help = "a post or reply of the same author with the same text within this time is not made\n"
              "again (a double click), unless it has an Idempotency-Key; 0: it is"},
     {"CRUDDUR_REPLICA_LAG", "--replica-lag", "MS", KIND_NUMBER, AT(replica_lag), "1000", 20, 60000,
-     .help = "how old what a replica answers may be, of what other hosts have written; what this\n"
-             "pool has written is never missing"},
+     .help =
+         "for how long what other hosts have written may be missing in what a replica answers;\n"
+         "what this pool has acknowledged is never missing"},
     {"CRUDDUR_REPORTS_PER_HOUR", "--reports-per-hour", "N", KIND_NUMBER, AT(reports_per_hour), "20",
      0, PER_HOUR_MAX, .help = "reports that one user may make within an hour; 0: any number"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",

@@ -68,7 +68,7 @@ enum replica_verdict {
 enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run, int64_t now_us,
                                     int64_t bound_us);
 
-/* By how much the replica that is the furthest was behind when it was last asked; 0: there is none.
+/* How far the replica that is the least behind was behind when it was last asked; 0: there is none.
  * For the metrics. */
 int64_t replicas_lag_us(const struct replicas *replicas);
 
