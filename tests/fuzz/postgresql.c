@@ -46,7 +46,6 @@ struct message {
 };
 
 static int listener = -1, peer = -1;
-static char folder[] = "/tmp/cruddur-fuzz-server.XXXXXX";
 static char url[128];
 static struct catalog *catalog;
 static int64_t ahead_us; /* of the clock */
@@ -60,29 +59,24 @@ int64_t __wrap_clock_us(void)
     return __real_clock_us() + ahead_us;
 }
 
-static void remove_folder(void)
-{
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
-    unlink(path);
-    rmdir(folder);
-}
-
+/* The socket is an abstract one, so that a process leaves nothing behind however it ends. */
 static void set_up(void)
 {
     const struct statement_def *const statements[] = {&USERS_SHORT, &CONFIRMATION_STATEMENT, NULL};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char *name = address.sun_path + 1; /* behind the zero that makes it abstract */
 
     log_setup(LOG_ERROR, LOG_FORMAT_JSON);
     catalog = catalog_load(FUZZ_SQL_DIR, statements);
-    MUST(catalog != NULL && mkdtemp(folder) != NULL);
-    atexit(remove_folder);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder);
-    snprintf(url, sizeof url, "postgresql://u:p@/d?host=%s&sslmode=disable&gssencmode=disable",
-             folder);
+    MUST(catalog != NULL);
+    int length =
+        snprintf(name, sizeof address.sun_path - 1, "cruddur-fuzz-%d/.s.PGSQL.5432", (int)getpid());
+    snprintf(url, sizeof url,
+             "postgresql://u:p@/d?host=%%40cruddur-fuzz-%d&sslmode=disable&gssencmode=disable",
+             (int)getpid());
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    MUST(bind(listener, (struct sockaddr *)&address,
+              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0);
     MUST(listen(listener, 8) == 0);
 }
 
