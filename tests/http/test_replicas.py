@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from client import Asking
 from cluster import APP_PASSWORD, Cluster, Standby
 from daemon import run_once
 from issuer import TokenService
@@ -28,22 +29,23 @@ def standby(primary):
 
 
 class Replicated(TokenService):
-    """Its reads go to the standby as long as they may."""
+    """Its reads go to the first of the standbys as long as they may."""
 
-    def __init__(self, primary, standby, replica_lag=BOUND, **settings):
+    def __init__(self, primary, *standbys, replica_lag=BOUND, **settings):
         super().__init__(primary, replica_lag=replica_lag, **settings)
-        self.standby = standby
+        self.standbys = standbys
 
     def launch(self):
         file = self.path / "read-url"
-        file.write_text(self.database.url(hosts=[self.standby.sockets], target_session_attrs="standby"))
+        file.write_text(self.database.url(hosts=[standby.sockets for standby in self.standbys], target_session_attrs="standby"))
         file.chmod(0o600)
         self.settings["read_connection_url_file"] = file
         super().launch()
 
     def open(self):
         super().open()
-        catch_up(self.cluster, self.standby)
+        for standby in self.standbys:
+            catch_up(self.cluster, standby)
 
     def counts(self):
         """How many reads the replica ran, and by each reason how many the primary."""
@@ -57,6 +59,10 @@ class Replicated(TokenService):
 
     def read(self, post):
         return self.get(f"/api/activities/{post}").status
+
+    def newest(self):
+        """The user's latest post. An earlier one is an answer as good as that: the primary is not asked, as it is for what is missing."""
+        return self.get("/api/activities/@londo?limit=1").json["activities"][0]["uuid"]
 
     def message(self, post):
         return self.get(f"/api/activities/{post}").json["activity"]["message"]
@@ -126,7 +132,8 @@ def test_what_is_acknowledged_is_read(primary, standby, service):
     try:
         for _ in range(5):
             for _ in range(40):
-                assert service.read(service.post()) == 200
+                post = service.post()
+                assert service.newest() == post
             service.wait_for_replica(service.post())
     finally:
         delay(standby, 0)
@@ -176,6 +183,23 @@ def assert_wait_is_known(service):
     assert slowest["db_ms"] > slowest["ms"] / 2
 
 
+def test_what_a_session_loses_is_not_sent_to_another_replica(primary, standby):
+    """The other one is behind. The primary runs the read again."""
+    lost = Standby(primary)
+    try:
+        with Replicated(primary, lost, standby, workers=1) as service, standby.behind():
+            post = service.post()
+            service.wait_for_replica(post)
+            with lost.frozen():
+                asking = Asking(service.newest)
+                assert service.get("/livez").status == 200  # by the same worker, which has sent the read before
+                lost.kill()
+                assert asking.reply() == post
+            assert service.counts()["failed"] == 1
+    finally:
+        lost.remove()
+
+
 def test_check_looks_at_it(primary, standby, service):
     def check(password=APP_PASSWORD, hosts=(standby.sockets,)):
         url = service.database.url(password=password, hosts=hosts, target_session_attrs="standby")
@@ -188,21 +212,23 @@ def test_check_looks_at_it(primary, standby, service):
     assert "/nowhere" in away.stderr
 
 
-def test_a_replica_that_is_promoted_gets_no_reads(primary):
-    """Nor is it taken for the primary, which goes on."""
-    standby = Standby(primary)
+def test_a_replica_that_is_promoted_gets_no_reads(primary, standby):
+    """Nor is it taken for the primary, which goes on. After a while its session is given up for one with the next replica."""
+    promoted = Standby(primary)
     try:
-        with Replicated(primary, standby, workers=1) as service:
+        with Replicated(primary, promoted, standby, workers=1) as service:
             post = service.post()
             service.wait_for_replica(post)
-            promote(standby)
-            standby.sql("update activities set message = 'elsewhere'", database=service.database.name)
+            promote(promoted)
+            promoted.sql("update activities set message = 'elsewhere'", database=service.database.name)
             eventually(lambda: service.message(post) and service.counts()["unknown"] > 0, what="the promotion")
             for _ in range(10):
                 assert service.message(post) == "a post"
                 assert service.read(service.post()) == 200
+            service.wait_for_replica(post)
+            assert service.message(post) == "a post"
     finally:
-        standby.remove()
+        promoted.remove()
 
 
 def test_new_settings_are_taken_while_the_primary_is_away(primary, standby, service):
