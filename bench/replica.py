@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/http
 from client import Connection  # noqa: E402
 from cluster import Cluster, Database, Standby  # noqa: E402
 from places import CRUDDURD  # noqa: E402
+from replicated import Replicated  # noqa: E402
 from service import Service  # noqa: E402
 from waiting import eventually  # noqa: E402
 
@@ -41,22 +42,10 @@ def arguments():
     return given
 
 
-class Pool(Service):
+class Pool(Replicated, Service):
     def __init__(self, cluster, standby, database, bound):
         super().__init__(cluster, database, workers=2, replica_lag=bound, log_level="warning", is_patient=False)
-        self.standby = standby
-
-    def launch(self):
-        file = self.path / "read-url"
-        file.write_text(self.database.url(hosts=[self.standby.sockets], target_session_attrs="standby"))
-        file.chmod(0o600)
-        self.settings["read_connection_url_file"] = file
-        super().launch()
-
-    def counts(self):
-        text = self.get("/metrics").body.decode()
-        found = dict(re.findall(r'^cruddur_replica_fallbacks_total{reason="(\w+)"} (\d+)$', text, re.M))
-        return {"replica": int(re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1])} | {name: int(count) for name, count in found.items()}
+        self.standbys = (standby,)
 
 
 class Shared:

@@ -292,18 +292,18 @@ FUZZ_TARGET(postgresql)
     return 0;
 }
 
-/* --- changes to an input, message by message --- */
-
-#ifndef FUZZ_CORPUS
-
-enum { MESSAGES_MAX = 128, TEXT_MAX = 1024 };
-
 /* libpq itself loses rows that no CommandComplete followed. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libpq.so";
 }
+
+/* --- changes to an input, message by message --- */
+
+#ifndef FUZZ_CORPUS
+
+enum { MESSAGES_MAX = 128, TEXT_MAX = 1024 };
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);

@@ -302,6 +302,14 @@ class Standby(Cluster):
     def __enter__(self):
         return self
 
+    def catch_up(self, primary):
+        """Waits until it has what the primary has now."""
+        ((position,),) = primary.sql("select pg_current_wal_flush_lsn()")
+        eventually(lambda: self.sql("select pg_last_wal_replay_lsn() >= %s", position) == [(True,)], what="the standby")
+
+    def promote(self):
+        self.run("pg_ctl", "--pgdata", self.data, "--wait", "--silent", "promote")
+
     def copy(self, primary):
         self.own()
         if os.path.exists(postgres_program("pg_basebackup")):

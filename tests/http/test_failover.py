@@ -82,7 +82,7 @@ def test_what_is_taken_back_stays_so(primary, standby, relay, kind):
         eventually(lambda: not asking.is_alive() or database.sql(waits), what="the second attempt")
         assert asking.is_alive()
         primary.kill()
-        standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
+        standby.promote()
         assert asking.reply().status == 200
         assert standby.sql(there, database=name) == []
         assert service.ask_as(*asked).status == 200

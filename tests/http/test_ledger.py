@@ -62,7 +62,7 @@ def fail_over(service, servers, targets, number):
         for writer in writers:
             writer.wait_for_more(WRITES)
         primary.kill()
-        standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
+        standby.promote()
         for writer in writers:
             writer.wait_for_more(WRITES)
     service.database.cluster = standby

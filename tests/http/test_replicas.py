@@ -1,6 +1,5 @@
 """Reads on a replica: none is older than what this service has acknowledged, and the primary runs them where the replica is of no use."""
 
-import re
 import time
 
 import pytest
@@ -10,7 +9,7 @@ from cluster import APP_PASSWORD, Cluster, Standby
 from daemon import run_once
 from issuer import TokenService
 from places import SQL
-from test_successor import catch_up, promote
+from replicated import Replicated
 from waiting import eventually
 
 BOUND = 60000  # ms; for tests that no machine is to be too slow for
@@ -19,6 +18,9 @@ BOUND = 60000  # ms; for tests that no machine is to be too slow for
 @pytest.fixture(scope="module")
 def primary():
     with Cluster() as cluster:
+        # A copy of it ends a piece of its log; a standby that is away meanwhile needs that later.
+        cluster.sql("alter system set wal_keep_size = '512MB'")
+        cluster.sql("select pg_reload_conf()")
         yield cluster
 
 
@@ -28,31 +30,15 @@ def standby(primary):
         yield standby
 
 
-class Replicated(TokenService):
-    """Its reads go to the first of the standbys as long as they may."""
-
+class Reader(Replicated, TokenService):
     def __init__(self, primary, *standbys, replica_lag=BOUND, **settings):
         super().__init__(primary, replica_lag=replica_lag, **settings)
         self.standbys = standbys
 
-    def launch(self):
-        file = self.path / "read-url"
-        file.write_text(self.database.url(hosts=[standby.sockets for standby in self.standbys], target_session_attrs="standby"))
-        file.chmod(0o600)
-        self.settings["read_connection_url_file"] = file
-        super().launch()
-
     def open(self):
         super().open()
         for standby in self.standbys:
-            catch_up(self.cluster, standby)
-
-    def counts(self):
-        """How many reads the replica ran, and by each reason how many the primary."""
-        text = self.get("/metrics").body.decode()
-        found = dict(re.findall(r'^cruddur_replica_fallbacks_total{reason="(\w+)"} (\d+)$', text, re.M))
-        found["replica"] = re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1]
-        return {name: int(count) for name, count in found.items()}
+            standby.catch_up(self.cluster)
 
     def post(self):
         return self.create_as("londo", "a post")["uuid"]
@@ -80,7 +66,7 @@ class Replicated(TokenService):
 
 @pytest.fixture
 def service(primary, standby):
-    with Replicated(primary, standby, workers=1) as service:
+    with Reader(primary, standby, workers=1) as service:
         yield service
 
 
@@ -141,7 +127,7 @@ def test_what_is_acknowledged_is_read(primary, standby, service):
 
 
 def test_what_others_wrote_is_read_after_the_bound(primary, standby):
-    with Replicated(primary, standby, workers=1, replica_lag=300, feed_watch=0) as service:
+    with Reader(primary, standby, workers=1, replica_lag=300, feed_watch=0) as service:
         post = service.post()
         service.wait_for_replica(post)
         with standby.behind():
@@ -164,7 +150,7 @@ def test_what_the_replica_does_not_have_yet_is_found(primary, standby, service):
 
 def test_the_primary_takes_over(primary, standby):
     """The replica stops, freezes, and comes back; no read fails, and what was sent to it is run again."""
-    with Replicated(primary, standby, workers=2, is_patient=False) as service:
+    with Reader(primary, standby, workers=2, is_patient=False) as service:
         post = service.post()
         service.wait_for_replica(post)
         with standby.away():
@@ -187,7 +173,7 @@ def test_what_a_session_loses_is_not_sent_to_another_replica(primary, standby):
     """The other one is behind. The primary runs the read again."""
     lost = Standby(primary)
     try:
-        with Replicated(primary, lost, standby, workers=1) as service, standby.behind():
+        with Reader(primary, lost, standby, workers=1) as service, standby.behind():
             post = service.post()
             service.wait_for_replica(post)
             with lost.frozen():
@@ -216,10 +202,10 @@ def test_a_replica_that_is_promoted_gets_no_reads(primary, standby):
     """Nor is it taken for the primary, which goes on. After a while its session is given up for one with the next replica."""
     promoted = Standby(primary)
     try:
-        with Replicated(primary, promoted, standby, workers=1) as service:
+        with Reader(primary, promoted, standby, workers=1) as service:
             post = service.post()
             service.wait_for_replica(post)
-            promote(promoted)
+            promoted.promote()
             promoted.sql("update activities set message = 'elsewhere'", database=service.database.name)
             eventually(lambda: service.message(post) and service.counts()["unknown"] > 0, what="the promotion")
             for _ in range(10):

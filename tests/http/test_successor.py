@@ -19,15 +19,6 @@ def standby(primary):
         yield standby
 
 
-def promote(standby):
-    standby.run("pg_ctl", "--pgdata", standby.data, "--wait", "--silent", "promote")
-
-
-def catch_up(primary, standby):
-    ((position,),) = primary.sql("select pg_current_wal_flush_lsn()")
-    eventually(lambda: standby.sql("select pg_last_wal_replay_lsn() >= %s", position) == [(True,)], what="the standby")
-
-
 def sessions(server, service):
     """The names of the workers' sessions there."""
     return {name for (name,) in server.sql("select application_name from pg_stat_activity where datname = %s and application_name like 'cruddurd worker%%'", service.database.name)}
@@ -40,8 +31,8 @@ def test_no_read_comes_from_it_once_the_pool_knows(primary, standby):
         service.daemon.reload()
         service.create("before")
         assert service.home().status == 200
-        catch_up(primary, standby)
-        promote(standby)
+        standby.catch_up(primary)
+        standby.promote()
         assert {"cruddurd worker 1", "cruddurd worker 1 writing"} <= sessions(primary, service)
         primary.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cruddurd worker 1 writing'")
         post = service.create("after").json["uuid"]
@@ -58,8 +49,8 @@ def test_the_pool_gets_to_know_without_a_session_of_its_own(primary, standby):
         service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
         service.daemon.reload()
         service.create("before")
-        catch_up(primary, standby)
-        promote(standby)
+        standby.catch_up(primary)
+        standby.promote()
         standby.sql("update activities set message = 'after'", database=name)
         eventually(lambda: [post["message"] for post in service.home().json] == ["after"] * len(service.home().json), what="the successor's row")
         assert sessions(primary, service) == set()
