@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from client import Asking
+from client import request_bytes
 from cluster import APP_PASSWORD, Cluster, Standby
 from daemon import run_once
 from issuer import TokenService
@@ -12,6 +12,7 @@ from places import SQL
 from replicated import Replicated
 from waiting import eventually
 
+NEWEST = "/api/activities/@londo?limit=1"
 BOUND = 60000  # ms; for tests that no machine is to be too slow for
 
 
@@ -28,6 +29,10 @@ def primary():
 def standby(primary):
     with Standby(primary) as standby:
         yield standby
+
+
+def newest_of(reply):
+    return reply.json["activities"][0]["uuid"]
 
 
 class Reader(Replicated, TokenService):
@@ -48,7 +53,7 @@ class Reader(Replicated, TokenService):
 
     def newest(self):
         """The user's latest post. An earlier one is an answer as good as that: the primary is not asked, as it is for what is missing."""
-        return self.get("/api/activities/@londo?limit=1").json["activities"][0]["uuid"]
+        return newest_of(self.get(NEWEST))
 
     def message(self, post):
         return self.get(f"/api/activities/{post}").json["activity"]["message"]
@@ -176,11 +181,11 @@ def test_what_a_session_loses_is_not_sent_to_another_replica(primary, standby):
         with Reader(primary, lost, standby, workers=1) as service, standby.behind():
             post = service.post()
             service.wait_for_replica(post)
-            with lost.frozen():
-                asking = Asking(service.newest)
+            with lost.frozen(), service.connect() as connection:
+                connection.send(request_bytes("GET", NEWEST))
                 assert service.get("/livez").status == 200  # by the same worker, which has sent the read before
                 lost.kill()
-                assert asking.reply() == post
+                assert newest_of(connection.read_reply()) == post
             assert service.counts()["failed"] == 1
     finally:
         lost.remove()
