@@ -301,7 +301,6 @@ write_nginx() {
   host=${QUICKSTART_URL:-}
   host=${host#*://}
   host=${host%%:*}
-  host=${host:+|${host//./\\\\.}} # as the replacement of a sed that writes a regular expression
   sed "s/@PORT@/$port/g; s#@HOST@#$host#; s#@ISSUER@#$(cut -d / -f 1-3 <<<"$issuer")#" "$TOP/nginx/quickstart.conf.in" >"$dir/nginx/nginx.conf"
   write_origins >"$dir/nginx/origins.conf"
 }

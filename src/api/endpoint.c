@@ -12,7 +12,6 @@
 #include "api/problem.h"
 #include "api/status.h"
 #include "base/log.h"
-#include "http/router.h"
 
 enum status endpoint_missing(const struct endpoint *endpoint)
 {
@@ -89,8 +88,7 @@ void endpoint_finish(const struct endpoint *endpoint, const struct call *call,
     }
     response_json(response, result->body, result->body_length);
     if (endpoint->is_list) {
-        page_link_next(response, call->request, router_path(call->request, endpoint->pattern),
-                       &call->page, result->next_key);
+        page_link_next(response, call->request, endpoint->pattern, &call->page, result->next_key);
         page_tell_seen(response, call->request, &call->page, result->seen);
     }
 }

@@ -60,6 +60,12 @@ void connection_free(struct connection *connection)
 
 /* --- deadlines --- */
 
+/* No statement is under way. A session may still be connecting. */
+static bool is_idle(const struct connection *connection)
+{
+    return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
+}
+
 /* The oldest of what was sent; that needn't be the first, as some are sent again. */
 static struct pending *oldest_sent(const struct connection *connection)
 {
@@ -97,8 +103,10 @@ static void expire(struct connection *connection)
     if (!link_expire(&connection->link)) {
         connection_note_failed_attempt(connection);
     }
-    expire_sent(connection, clock_us());
-    connection_next_in_time(connection);
+    if (!is_idle(connection)) { /* most are */
+        expire_sent(connection, clock_us());
+        connection_next_in_time(connection);
+    }
 }
 
 /* --- what the worker calls --- */
@@ -231,12 +239,6 @@ void connection_proceed(struct connection *connection, bool is_ready)
         connection_fail_queue(connection);
     }
     link_watch(&connection->link);
-}
-
-/* No statement is under way. A session may still be connecting. */
-static bool is_idle(const struct connection *connection)
-{
-    return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
 }
 
 /* The earlier one of a moment and a statement's deadline. */

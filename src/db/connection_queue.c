@@ -84,7 +84,7 @@ int64_t connection_deadline_us(const struct connection *connection, const struct
  * turn (worker/turns.h); it fails when it comes to be the first. */
 const struct pending *connection_next_in_time(struct connection *connection)
 {
-    int64_t now_us = clock_us();
+    int64_t now_us = connection->queue.first != NULL ? clock_us() : 0;
 
     while (connection->queue.first != NULL &&
            connection_deadline_us(connection, connection->queue.first) <= now_us) {

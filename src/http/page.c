@@ -10,6 +10,7 @@
 #include "http/query.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "http/router.h"
 
 enum {
     /* Microseconds since 1970 up to the year 9999 have 18 digits; then '/' and a uuid. */
@@ -144,12 +145,13 @@ void page_tell_seen(struct response *response, const struct request *request,
     }
 }
 
-void page_link_next(struct response *response, const struct request *request, const char *path,
+void page_link_next(struct response *response, const struct request *request, const char *pattern,
                     const struct page *page, const char *last_key)
 {
     if (last_key == NULL) {
         return;
     }
+    const char *path = router_path(request, pattern);
     const char *since =
         page->since_text != NULL ? arena_printf(request->arena, "&since=%s", page->since_text) : "";
     response_header(response, "Link",

@@ -35,10 +35,10 @@ enum status page_from_query(const struct request *request, int rows, struct page
 void page_tell_seen(struct response *response, const struct request *request,
                     const struct page *page, const char *seen);
 
-/* Adds `Link: <…>; rel="next"` (RFC 8288). path is the list's own; last_key is the key of this
- * page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next page.
- */
-void page_link_next(struct response *response, const struct request *request, const char *path,
+/* Adds `Link: <…>; rel="next"` (RFC 8288). pattern is the list's own, as in router_add(); last_key is the
+ * key of this page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next
+ * page. */
+void page_link_next(struct response *response, const struct request *request, const char *pattern,
                     const struct page *page, const char *last_key);
 
 #endif

@@ -42,6 +42,52 @@ const char *request_parameter(char **envp, const char *name)
     return NULL;
 }
 
+/* The CGI parameters that a struct request is made of. */
+#define PARAMETERS(X)                                                                              \
+    X(REQUEST_METHOD)                                                                              \
+    X(REQUEST_URI)                                                                                 \
+    X(REMOTE_ADDR)                                                                                 \
+    X(CONTENT_TYPE)                                                                                \
+    X(CONTENT_LENGTH)                                                                              \
+    X(HTTP_ACCEPT)                                                                                 \
+    X(HTTP_ACCESS_CONTROL_REQUEST_METHOD)                                                          \
+    X(HTTP_AUTHORIZATION)                                                                          \
+    X(HTTP_CONTENT_ENCODING)                                                                       \
+    X(HTTP_IDEMPOTENCY_KEY)                                                                        \
+    X(HTTP_IF_NONE_MATCH)                                                                          \
+    X(HTTP_LAST_EVENT_ID)                                                                          \
+    X(HTTP_ORIGIN)                                                                                 \
+    X(HTTP_TRACEPARENT)                                                                            \
+    X(HTTP_X_CRUDDUR_SIGNATURE)                                                                    \
+    X(HTTP_X_REQUEST_ID)
+
+#define NUMBER(name) name,
+#define NAME(name) {#name, sizeof #name - 1},
+
+enum cgi_parameter { PARAMETERS(NUMBER) PARAMETER_COUNT };
+
+static const struct {
+    const char *name;
+    size_t length; /* bytes */
+} NAMES[PARAMETER_COUNT] = {PARAMETERS(NAME)};
+
+/* Finds the values in one pass over envp; those of parameters that were not sent stay NULL. The first one
+ * counts if a name comes twice, as with request_parameter(). */
+static void find_values(char **envp, const char *values[PARAMETER_COUNT])
+{
+    for (; *envp != NULL; envp++) {
+        const char *equals = strchr(*envp, '=');
+        size_t length = equals != NULL ? (size_t)(equals - *envp) : 0;
+
+        for (enum cgi_parameter i = 0; i < PARAMETER_COUNT; i++) {
+            if (length == NAMES[i].length && values[i] == NULL &&
+                memcmp(*envp, NAMES[i].name, length) == 0) {
+                values[i] = equals + 1;
+            }
+        }
+    }
+}
+
 static bool is_line_blank(char c)
 {
     return c >= '\t' && c <= '\r';
@@ -164,30 +210,33 @@ static void take_request_id(struct request *request, const char *sent)
 
 enum status request_init(struct request *request, struct arena *arena, char **envp)
 {
+    const char *values[PARAMETER_COUNT] = {NULL};
+
+    find_values(envp, values);
     *request = (struct request){
         .arena = arena,
-        .method = method_from_name(request_parameter(envp, "REQUEST_METHOD")),
+        .method = method_from_name(values[REQUEST_METHOD]),
         .query = "",
-        .accept = request_parameter(envp, "HTTP_ACCEPT"),
-        .content_type = request_parameter(envp, "CONTENT_TYPE"),
-        .content_encoding = request_parameter(envp, "HTTP_CONTENT_ENCODING"),
-        .authorization = request_parameter(envp, "HTTP_AUTHORIZATION"),
-        .idempotency_key = request_parameter(envp, "HTTP_IDEMPOTENCY_KEY"),
-        .signature = request_parameter(envp, "HTTP_X_CRUDDUR_SIGNATURE"),
-        .if_none_match = request_parameter(envp, "HTTP_IF_NONE_MATCH"),
-        .last_event_id = request_parameter(envp, "HTTP_LAST_EVENT_ID"),
-        .origin = request_parameter(envp, "HTTP_ORIGIN"),
-        .preflight_method = request_parameter(envp, "HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-        .remote_addr = request_parameter(envp, "REMOTE_ADDR"),
-        .content_length = content_length(request_parameter(envp, "CONTENT_LENGTH")),
+        .accept = values[HTTP_ACCEPT],
+        .content_type = values[CONTENT_TYPE],
+        .content_encoding = values[HTTP_CONTENT_ENCODING],
+        .authorization = values[HTTP_AUTHORIZATION],
+        .idempotency_key = values[HTTP_IDEMPOTENCY_KEY],
+        .signature = values[HTTP_X_CRUDDUR_SIGNATURE],
+        .if_none_match = values[HTTP_IF_NONE_MATCH],
+        .last_event_id = values[HTTP_LAST_EVENT_ID],
+        .origin = values[HTTP_ORIGIN],
+        .preflight_method = values[HTTP_ACCESS_CONTROL_REQUEST_METHOD],
+        .remote_addr = values[REMOTE_ADDR],
+        .content_length = content_length(values[CONTENT_LENGTH]),
         .body = "",
     };
-    take_request_id(request, request_parameter(envp, "HTTP_X_REQUEST_ID"));
-    const char *traceparent = request_parameter(envp, "HTTP_TRACEPARENT");
+    take_request_id(request, values[HTTP_X_REQUEST_ID]);
+    const char *traceparent = values[HTTP_TRACEPARENT];
     if (traceparent != NULL && traceparent_is_valid(traceparent)) {
         memcpy(request->traceparent, traceparent, TRACEPARENT_LENGTH + 1);
     }
-    enum status status = take_uri(request, request_parameter(envp, "REQUEST_URI"));
+    enum status status = take_uri(request, values[REQUEST_URI]);
     return request->content_length < 0 ? STATUS_MALFORMED_REQUEST : status;
 }
 

@@ -7,15 +7,34 @@
 #include "base/ids.h"
 #include "base/memory.h"
 
+enum kind { LITERAL, CAPTURE_UUID, CAPTURE_HANDLE };
+
+/* A segment of a pattern. */
+struct segment {
+    enum kind kind;
+    const char *text; /* in the pattern, not terminated */
+    size_t length;    /* bytes */
+};
+
 struct route {
     enum method method;
     const char *pattern;
     const void *target;
+    size_t segment_count; /* one over PATH_SEGMENTS_MAX: fits no path */
+    struct segment segments[PATH_SEGMENTS_MAX];
 };
 
 struct router {
     struct route *routes;
     size_t count;
+};
+
+/* A segment of a request's path. All that the patterns ask about it is known beforehand, because every
+ * request asks every pattern. */
+struct candidate {
+    const char *text;
+    size_t length; /* bytes */
+    bool is_uuid, is_handle;
 };
 
 struct router *router_new(void)
@@ -31,83 +50,114 @@ void router_free(struct router *router)
     }
 }
 
+/* "{uuid}" or another name that ends so, as "{group_uuid}", captures a UUID. */
+static enum kind kind_of(const char *text, size_t length)
+{
+    if (length >= 6 && text[0] == '{' && memcmp(text + length - 5, "uuid}", 5) == 0) {
+        return CAPTURE_UUID;
+    }
+    return length == 9 && memcmp(text, "@{handle}", 9) == 0 ? CAPTURE_HANDLE : LITERAL;
+}
+
+static void split_pattern(struct route *route)
+{
+    const char *at = route->pattern;
+
+    while (*at == '/') {
+        size_t length = strcspn(++at, "/");
+
+        if (route->segment_count < PATH_SEGMENTS_MAX) {
+            route->segments[route->segment_count] =
+                (struct segment){kind_of(at, length), at, length};
+        }
+        route->segment_count++;
+        at += length;
+    }
+}
+
 void router_add(struct router *router, enum method method, const char *pattern, const void *target)
 {
     router->routes = memory_resize(router->routes, (router->count + 1) * sizeof *router->routes);
-    router->routes[router->count++] = (struct route){method, pattern, target};
+    struct route *route = &router->routes[router->count++];
+
+    *route = (struct route){.method = method, .pattern = pattern, .target = target};
+    split_pattern(route);
 }
 
-enum fit { FIT_NONE, FIT_LITERAL, FIT_CAPTURE };
-
-/* Whether a segment of a pattern is "{uuid}" or another name that ends so, as "{group_uuid}". */
-static bool is_uuid_capture(const char *pattern, size_t length)
+static bool fits(const struct segment *segment, const struct candidate *candidate)
 {
-    return length >= 6 && pattern[0] == '{' && memcmp(pattern + length - 5, "uuid}", 5) == 0;
+    switch (segment->kind) {
+    case CAPTURE_UUID:
+        return candidate->is_uuid;
+    case CAPTURE_HANDLE:
+        return candidate->is_handle;
+    case LITERAL:
+        break;
+    }
+    return segment->length == candidate->length &&
+           memcmp(segment->text, candidate->text, segment->length) == 0;
 }
 
-static enum fit fit_segment(const char *pattern, size_t length, const char *segment,
-                            const char **captured)
-{
-    if (is_uuid_capture(pattern, length)) {
-        *captured = segment;
-        return uuid_is_valid(segment) ? FIT_CAPTURE : FIT_NONE;
-    }
-    if (length == 9 && memcmp(pattern, "@{handle}", 9) == 0) {
-        *captured = segment + 1;
-        return segment[0] == '@' && segment[1] != '\0' ? FIT_CAPTURE : FIT_NONE;
-    }
-    return strlen(segment) == length && memcmp(pattern, segment, length) == 0 ? FIT_LITERAL
-                                                                              : FIT_NONE;
-}
-
-/* How many segments of path the pattern matches literally, or -1 when it doesn't match. */
-static int fit_path(const char *pattern, const struct path *path, const char **captures)
+/* How many of the path's segments the route has literally, or -1 when it does not fit the path. */
+static int fit_route(const struct route *route, const struct candidate *path, size_t count)
 {
     int literal = 0;
+
+    if (route->segment_count != count) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!fits(&route->segments[i], &path[i])) {
+            return -1;
+        }
+        literal += route->segments[i].kind == LITERAL;
+    }
+    return literal;
+}
+
+static void capture(struct request *request, const struct route *route,
+                    const struct candidate *path)
+{
     size_t captured = 0;
 
-    for (size_t i = 0; i < path->count; i++) {
-        const char *found = NULL;
+    for (size_t i = 0; i < route->segment_count; i++) {
+        if (route->segments[i].kind != LITERAL) {
+            bool is_handle = route->segments[i].kind == CAPTURE_HANDLE;
 
-        if (*pattern != '/') {
-            return -1;
+            request->capture[captured++] = path[i].text + is_handle; /* behind the "@" */
         }
-        size_t length = strcspn(++pattern, "/");
-        switch (fit_segment(pattern, length, path->segment[i], &found)) {
-        case FIT_NONE:
-            return -1;
-        case FIT_LITERAL:
-            literal++;
-            break;
-        case FIT_CAPTURE:
-            captures[captured++] = found;
-            break;
-        }
-        pattern += length;
     }
-    return *pattern == '\0' ? literal : -1;
 }
 
 /* The pattern that fits the path best, its captures set in request; NULL when none fits. */
 static const char *best_pattern(const struct router *router, struct request *request)
 {
-    const char *best = NULL;
+    struct candidate path[PATH_SEGMENTS_MAX];
+    const struct route *best = NULL;
     int best_literal = -1;
 
     if (request->path.count > PATH_SEGMENTS_MAX) {
         return NULL;
     }
+    for (size_t i = 0; i < request->path.count; i++) {
+        const char *text = request->path.segment[i];
+
+        path[i] = (struct candidate){text, strlen(text), uuid_is_valid(text),
+                                     text[0] == '@' && text[1] != '\0'};
+    }
     for (size_t i = 0; i < router->count; i++) {
-        const char *captures[CAPTURES_MAX] = {NULL};
-        int literal = fit_path(router->routes[i].pattern, &request->path, captures);
+        int literal = fit_route(&router->routes[i], path, request->path.count);
 
         if (literal > best_literal) {
-            best = router->routes[i].pattern;
+            best = &router->routes[i];
             best_literal = literal;
-            memcpy(request->capture, captures, sizeof captures);
         }
     }
-    return best;
+    if (best == NULL) {
+        return NULL;
+    }
+    capture(request, best, path);
+    return best->pattern;
 }
 
 enum status router_find(const struct router *router, struct request *request, struct match *match)
