@@ -603,13 +603,16 @@ end
 $$;
 revoke all on function confirm_user(uuid, json, text, timestamptz) from public;
 
--- Generated columns would do the same at twice the cost for every insert. New messages must not be blank. A constraint would also
--- refuse old ones.
+-- Generated columns would do the same at twice the cost for every insert. New messages must not be blank, and a post has at most 280 code
+-- points. A constraint would refuse old messages that are blank, and PostgreSQL parses a constraint's expression again for each statement.
 create function set_activity_search() returns trigger
     language plpgsql
 as $$
 begin
-    if (tg_op = 'INSERT' or new.message <> old.message) and public.is_blank(new.message) then
+    if
+        (tg_op = 'INSERT' or new.message <> old.message)
+        and (public.is_blank(new.message) or (new.reply_to_activity_uuid is null and char_length(new.message) > 280))
+    then
         raise check_violation using
             message = 'new row for relation "activities" violates check constraint "activities_message_check"',
             constraint = 'activities_message_check';
@@ -641,13 +644,9 @@ create table activities (
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
         references activities (uuid) on delete cascade,
-    -- Code points; text and not varchar(n), which would cut trailing blanks off without a word.
-    constraint activities_message_check check (
-        char_length(message) between 1 and case when reply_to_activity_uuid is null then 280 else 1024 end
-    ),
-    constraint activities_replies_count_check check (replies_count >= 0),
-    constraint activities_reposts_count_check check (reposts_count >= 0),
-    constraint activities_likes_count_check check (likes_count >= 0),
+    -- Code points; text and not varchar(n), which would cut trailing blanks off without a word. set_activity_search has a post's limit.
+    constraint activities_message_check check (char_length(message) <= 1024),
+    constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0),
     constraint activities_reply_to_itself_check check (reply_to_activity_uuid <> uuid),
     constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null or hidden_expires_at is not null)
 );
@@ -1158,6 +1157,25 @@ as $$
         case when is_asked then coalesce((select true from public.reposts where user_uuid = viewer and activity_uuid = activity), false) end
 $$;
 
+-- The same marks, each by itself. PL/pgSQL, because a statement that seldom asks need not prepare the queries each time.
+create function has_liked(viewer uuid, activity uuid) returns boolean
+    language plpgsql
+    stable
+as $$
+begin
+    return exists (select from public.likes where user_uuid = viewer and activity_uuid = activity);
+end
+$$;
+
+create function has_reposted(viewer uuid, activity uuid) returns boolean
+    language plpgsql
+    stable
+as $$
+begin
+    return exists (select from public.reposts where user_uuid = viewer and activity_uuid = activity);
+end
+$$;
+
 -- An activity as one event of a list that has reposts: a repost at "at" by reposter, or (null) the post itself; reposters: all of the page.
 create function event_card(activity uuid, viewer uuid, reposter uuid, at timestamptz, reposters uuid[]) returns table (body json)
     language sql
@@ -1596,7 +1614,7 @@ $$;
 revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
     page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
-    event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
+    has_liked(uuid, uuid), has_reposted(uuid, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
     replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean),
     shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
@@ -2716,18 +2734,18 @@ end
 $$;
 revoke all on function purge_messages(integer) from public;
 
--- A row if the author has made "most" rows of a table (activities, messages or reports) within the last hour (0: any number is allowed):
--- in how many seconds there is room for another one. Deleted and expired ones count until they are purged.
-create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
+-- In how many seconds there is room for another row of the author's in a table (activities, messages or reports), if the author has made
+-- "most" rows of it within the last hour; null if there is room now. 0: any number is allowed. Deleted and expired ones count until they
+-- are purged.
+create function full_hour(what text, author uuid, most integer) returns integer
     language plpgsql
     stable
-    rows 1
 as $$
 declare
     nth timestamptz;
 begin
     if most = 0 then
-        return;
+        return null;
     elsif what = 'activities' then
         -- Few authors have so many. A condition on the index's second column that names both of its values makes one scan of two ranges.
         perform
@@ -2739,7 +2757,7 @@ begin
         offset most - 1
         limit 1;
         if not found then
-            return;
+            return null;
         end if;
         nth := (
             select created_at
@@ -2778,10 +2796,7 @@ begin
             limit 1
         );
     end if;
-    if nth is not null then
-        retry_after_s := greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1);
-        return next;
-    end if;
+    return case when nth is not null then greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1) end;
 end
 $$;
 revoke all on function full_hour(text, uuid, integer) from public;
@@ -3278,7 +3293,8 @@ insert into applied_migrations (number, name, checksum) values
     (25, 'departures', '72ab48d8e5a9c0432d9e92c82f87476279f64bd6733254b9457cebd89d75f8f2'),
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
-    (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86');
+    (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
+    (29, 'create', '7f9d21808b8bdfb3a33a5f29e0767521b6b60d44207936864f04a05132e9d3b8');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3377,7 +3393,7 @@ begin
         grant execute on function page_time(bigint), page_uuid(uuid), since_time(bigint), since_uuid(uuid),
             page_key(timestamptz, uuid), edge_key(timestamptz, bigint), clock_us(), is_timely(bigint), caller(text, text), missing_caller(text),
             is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text),
-            marks(uuid, boolean, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
+            marks(uuid, boolean, uuid), has_liked(uuid, uuid), has_reposted(uuid, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
             replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean), shown_activity(uuid, text, uuid, boolean),

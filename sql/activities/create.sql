@@ -25,9 +25,8 @@ timely as (
         and public.is_timely(%(not_after)s)
 ),
 full_hour as (
-    select hour.retry_after_s
+    select public.full_hour('activities', me.uuid, %(most)s) as retry_after_s
     from me
-    cross join lateral public.full_hour('activities', me.uuid, %(most)s) hour
     where me.is_allowed
 ),
 created as (
@@ -53,7 +52,7 @@ created as (
         from timely
     ) wanted
     where (
-            not exists (select from full_hour)
+            (select retry_after_s from full_hour) is null
             or wanted.uuid <> %(uuid)s::uuid
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
@@ -62,11 +61,14 @@ created as (
     returning a as post, a.xmax = 0 as is_new
 ),
 answer as (
-    select card.*, coalesce(marks.liked, false) as liked, coalesce(marks.reposted, false) as reposted, '[]'::json as replies
+    select
+        card.*,
+        case when created.is_new then false else public.has_liked(me.uuid, card.uuid) end as liked,
+        case when created.is_new then false else public.has_reposted(me.uuid, card.uuid) end as reposted,
+        '[]'::json as replies
     from created
     cross join me
     cross join lateral public.card(created.post, me.display_name, me.handle) card
-    cross join lateral public.marks(me.uuid, not created.is_new, card.uuid) marks
 )
 select
     case
@@ -87,7 +89,7 @@ select
                     end
                 from created
             ),
-            case when exists (select from full_hour) then 'posts_exceed_hourly_max' else 'activity_deleted' end
+            case when (select retry_after_s from full_hour) is not null then 'posts_exceed_hourly_max' else 'activity_deleted' end
         )
     end as outcome,
     (select row_to_json(answer) from answer) as body,

@@ -40,9 +40,8 @@ timely as (
     where public.is_timely(%(not_after)s)
 ),
 full_hour as (
-    select hour.retry_after_s
+    select public.full_hour('activities', me.uuid, %(most)s) as retry_after_s
     from me
-    cross join lateral public.full_hour('activities', me.uuid, %(most)s) hour
     where me.is_allowed
 ),
 created as (
@@ -65,7 +64,7 @@ created as (
         where timely.has_room
     ) wanted
     where (
-            not exists (select from full_hour)
+            (select retry_after_s from full_hour) is null
             or wanted.uuid <> %(uuid)s::uuid
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
@@ -82,11 +81,14 @@ counted as (
         and a.uuid = (created.post).reply_to_activity_uuid
 ),
 answer as (
-    select card.*, coalesce(marks.liked, false) as liked, coalesce(marks.reposted, false) as reposted, '[]'::json as replies
+    select
+        card.*,
+        case when created.is_new then false else public.has_liked(me.uuid, card.uuid) end as liked,
+        case when created.is_new then false else public.has_reposted(me.uuid, card.uuid) end as reposted,
+        '[]'::json as replies
     from created
     cross join me
     cross join lateral public.card(created.post, me.display_name, me.handle) card
-    cross join lateral public.marks(me.uuid, not created.is_new, card.uuid) marks
 )
 select
     case
@@ -108,7 +110,7 @@ select
                     end
                 from created
             ),
-            case when exists (select from full_hour) then 'posts_exceed_hourly_max' else 'activity_deleted' end
+            case when (select retry_after_s from full_hour) is not null then 'posts_exceed_hourly_max' else 'activity_deleted' end
         )
     end as outcome,
     (select row_to_json(answer) from answer) as body,

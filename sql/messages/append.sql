@@ -26,9 +26,8 @@ conversation as (
         and not public.is_blocked(g.first_user_uuid, g.second_user_uuid)
 ),
 full_hour as (
-    select hour.retry_after_s
+    select public.full_hour('messages', allowed.uuid, %(most)s) as retry_after_s
     from allowed
-    cross join lateral public.full_hour('messages', allowed.uuid, %(most)s) hour
 ),
 created as (
     insert into public.messages (uuid, message_group_uuid, user_uuid, message, expires_at)
@@ -37,7 +36,7 @@ created as (
     cross join conversation
     where conversation.is_of_two
         and (
-            not exists (select from full_hour)
+            (select retry_after_s from full_hour) is null
             or exists (select from public.messages where uuid = %(uuid)s::uuid)
         )
         and case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_message_key_used(%(uuid)s::uuid) else true end
@@ -56,7 +55,7 @@ select
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
         when exists (select from conversation where not is_of_two) then 'receiver_not_found'
-        when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
+        when (select retry_after_s from full_hour) is not null and not exists (select from created) then 'messages_exceed_hourly_max'
         when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (
             select

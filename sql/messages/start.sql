@@ -44,9 +44,8 @@ contradiction as (
         or earlier.second_user_uuid <> pair.second_user_uuid
 ),
 full_hour as (
-    select hour.retry_after_s
+    select public.full_hour('messages', allowed.uuid, %(most)s) as retry_after_s
     from allowed
-    cross join lateral public.full_hour('messages', allowed.uuid, %(most)s) hour
 ),
 new_key as (
     select case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then not public.is_message_key_used(%(uuid)s::uuid) else true end as is_it
@@ -59,7 +58,7 @@ conversation as (
     cross join new_key
     where new_key.is_it
         and not exists (select from contradiction)
-        and (not exists (select from full_hour) or exists (select from earlier))
+        and ((select retry_after_s from full_hour) is null or exists (select from earlier))
     on conflict (first_user_uuid, second_user_uuid) do update set last_message_at = message_groups.last_message_at
     returning uuid
 ),
@@ -85,7 +84,7 @@ select
         when not exists (select from pair) then 'receiver_is_sender'
         when exists (select from earlier where deleted_at is not null or not public.is_live(expires_at)) then 'message_deleted'
         when exists (select from contradiction) then 'idempotency_key_reused'
-        when exists (select from full_hour) and not exists (select from created) then 'messages_exceed_hourly_max'
+        when (select retry_after_s from full_hour) is not null and not exists (select from created) then 'messages_exceed_hourly_max'
         when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (
             select

@@ -23,16 +23,15 @@ wanted as (
     where public.is_live(a.expires_at)
 ),
 full_hour as (
-    select hour.retry_after_s
+    select public.full_hour('reports', allowed.uuid, %(most)s) as retry_after_s
     from allowed
-    cross join lateral public.full_hour('reports', allowed.uuid, %(most)s) hour
 ),
 reported as (
     insert into public.reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
     select wanted.uuid, timely.uuid, wanted.user_uuid, wanted.message, %(reason)s
     from timely
     join wanted on wanted.user_uuid <> timely.uuid
-    where not exists (select from full_hour)
+    where (select retry_after_s from full_hour) is null
         or exists (select from public.reports where activity_uuid = wanted.uuid and reporter_uuid = timely.uuid)
     on conflict (activity_uuid, reporter_uuid) do update set activity_uuid = excluded.activity_uuid
     returning activity_uuid as uuid, reason, created_at

@@ -122,7 +122,7 @@ as() {
   TABLE=activities
   for count in replies reposts likes; do
     holds "${count}_count" 0 1
-    breaks "activities_${count}_count_check" "${count}_count" -1
+    breaks activities_counts_check "${count}_count" -1
   done
   holds expires_at null "created_at + interval '1 microsecond'"
   breaks activities_expires_at_check expires_at created_at "created_at - interval '1 second'"

@@ -1,0 +1,102 @@
+drop function full_hour(text, uuid, integer), has_reposted(uuid, uuid), has_liked(uuid, uuid);
+create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
+    language plpgsql
+    stable
+    rows 1
+as $$
+declare
+    nth timestamptz;
+begin
+    if most = 0 then
+        return;
+    elsif what = 'activities' then
+        -- Few authors have so many. A condition on the index's second column that names both of its values makes one scan of two ranges.
+        perform
+        from public.activities
+        where user_uuid = author
+            and (reply_to_activity_uuid is null) = any ('{true,false}')
+            and created_at > now() - interval '1 hour'
+            and created_at <= now()
+        offset most - 1
+        limit 1;
+        if not found then
+            return;
+        end if;
+        nth := (
+            select created_at
+            from (
+                select user_uuid, created_at from public.activities where reply_to_activity_uuid is null
+                union all
+                select user_uuid, created_at from public.activities where (reply_to_activity_uuid is null) is false
+            ) made
+            where user_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    elsif what = 'messages' then
+        nth := (
+            select created_at
+            from public.messages
+            where user_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now() + interval '2 seconds' -- see place_message
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    else
+        nth := (
+            select created_at
+            from public.reports
+            where reporter_uuid = author
+                and created_at > now() - interval '1 hour'
+                and created_at <= now()
+            order by created_at desc
+            offset most - 1
+            limit 1
+        );
+    end if;
+    if nth is not null then
+        retry_after_s := greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1);
+        return next;
+    end if;
+end
+$$;
+revoke all on function full_hour(text, uuid, integer) from public;
+
+create or replace function set_activity_search() returns trigger
+    language plpgsql
+as $$
+begin
+    if (tg_op = 'INSERT' or new.message <> old.message) and public.is_blank(new.message) then
+        raise check_violation using
+            message = 'new row for relation "activities" violates check constraint "activities_message_check"',
+            constraint = 'activities_message_check';
+    end if;
+    new.tags := case when new.message ~ '[#\ufe5f\uff03]' then public.activity_tags(new.message) end;
+    new.search := public.activity_search(new.message, new.tags, new.created_at);
+    return new;
+end
+$$;
+
+alter table activities
+    drop constraint activities_message_check,
+    drop constraint activities_counts_check;
+alter table activities
+    add constraint activities_message_check check (
+        char_length(message) between 1 and case when reply_to_activity_uuid is null then 280 else 1024 end
+    ),
+    add constraint activities_replies_count_check check (replies_count >= 0),
+    add constraint activities_reposts_count_check check (reposts_count >= 0),
+    add constraint activities_likes_count_check check (likes_count >= 0);
+
+do $$
+begin
+    if to_regrole('cruddur_app') is not null then
+        grant execute on function full_hour(text, uuid, integer) to cruddur_app;
+    end if;
+end
+$$;
