@@ -180,7 +180,7 @@ class LimitedFront(Front):
         return (
             super()
             .configuration(port)
-            .replace("    server {", f"{key}\n{zone}\nserver {{\n{limit}\n{status}")
+            .replace("    server {", f"{key}\n{zone}\n{limit}\n{status}\nserver {{", 1)
         )  # fmt: skip
 
 
