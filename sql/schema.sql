@@ -110,9 +110,16 @@ begin
     if octet_length(value) = char_length(value) then
         return lower(value collate pg_catalog."C");
     end if;
-    value := replace(lower(normalize(value, nfkc) collate pg_catalog."und-x-icu"), 'ı', 'İ');
+    if value is not nfkc normalized then -- seldom; the question takes a fifth of the time
+        value := normalize(value, nfkc);
+    end if;
+    value := replace(lower(value collate pg_catalog."und-x-icu"), 'ı', 'İ');
     value := replace(lower(replace(upper(value collate pg_catalog."und-x-icu"), 'İ', 'ı') collate pg_catalog."und-x-icu"), 'ς', 'σ');
-    return normalize(regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g'), nfkc);
+    value := regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g');
+    if value is not nfkc normalized then
+        value := normalize(value, nfkc);
+    end if;
+    return value;
 end
 $$;
 
@@ -3294,7 +3301,7 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'create', '7f9d21808b8bdfb3a33a5f29e0767521b6b60d44207936864f04a05132e9d3b8');
+    (29, 'cost', '5f678ccb03fbd7650757e783883c54014c604c082e2c0bfe150c31bfd6fa8e19');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

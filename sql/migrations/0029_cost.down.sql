@@ -67,6 +67,22 @@ end
 $$;
 revoke all on function full_hour(text, uuid, integer) from public;
 
+create or replace function fold_text(value text) returns text
+    language plpgsql
+    immutable
+    parallel safe
+    strict
+as $$
+begin
+    if octet_length(value) = char_length(value) then
+        return lower(value collate pg_catalog."C");
+    end if;
+    value := replace(lower(normalize(value, nfkc) collate pg_catalog."und-x-icu"), 'ı', 'İ');
+    value := replace(lower(replace(upper(value collate pg_catalog."und-x-icu"), 'İ', 'ı') collate pg_catalog."und-x-icu"), 'ς', 'σ');
+    return normalize(regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g'), nfkc);
+end
+$$;
+
 create or replace function set_activity_search() returns trigger
     language plpgsql
 as $$
