@@ -1062,6 +1062,20 @@ as $$
         or (sub is null and u.folded_handle = public.fold_text(name))
 $$;
 
+-- The user that a request names, if it names one. PL/pgSQL: an anonymous request does not start the plan of the query.
+create function viewer_uuid(sub text, name text) returns uuid
+    language plpgsql
+    stable
+as $$
+begin
+    if sub is null and name is null then
+        return null;
+    end if;
+    return (select caller.uuid from public.caller(sub, name) caller);
+end
+$$;
+revoke all on function viewer_uuid(text, text) from public;
+
 -- The user that a list is for: is_asked is false where the request names none. See hides().
 create function viewer(sub text, name text) returns table (uuid uuid, is_asked boolean, has_hidden boolean)
     language plpgsql
@@ -1276,18 +1290,21 @@ $$;
 -- started.
 create function replies_page(
     parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
-    viewer uuid, is_asked boolean, has_hidden boolean
+    viewer uuid, is_asked boolean
 ) returns table (list json, next_key text)
     language plpgsql
     stable
     rows 1
 as $$
+declare
+    has_hidden boolean;
 begin
     if not exists (select from public.activities where reply_to_activity_uuid = parent) then
         list := '[]';
         return next;
         return;
     end if;
+    has_hidden := viewer is not null and public.has_hidden(viewer);
     return query
     select coalesce(json_agg(reply), '[]'), public.page_key((array_agg(reply.created_at))[most], (array_agg(reply.uuid))[most])
     from (
@@ -1623,7 +1640,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     is_live(timestamptz), activity(uuid), author(uuid), card(activities, text, text), marks(uuid, boolean, uuid),
     has_liked(uuid, uuid), has_reposted(uuid, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]), posts_before(bigint, uuid, integer),
     posts_since(pg_snapshot, xid8, uuid, integer), replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
-    replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean),
+    replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean),
     shown_activity(uuid, text, uuid, boolean), ancestors(uuid, uuid, boolean),
     user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
@@ -3301,7 +3318,7 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'cost', '5f678ccb03fbd7650757e783883c54014c604c082e2c0bfe150c31bfd6fa8e19');
+    (29, 'cost', 'b207945ee7802649639f80abb5c9a25a756fc16736dfd748dc1953b0eb36f0d8');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3380,7 +3397,7 @@ begin
         grant insert (user_uuid, blocked_uuid), update (blocked_uuid) on blocks to cruddur_app;
         grant insert (user_uuid, muted_uuid), update (muted_uuid) on mutes to cruddur_app;
         grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
-            may_hide(text, uuid, uuid, integer), viewer(text, text) to cruddur_app;
+            may_hide(text, uuid, uuid, integer), viewer(text, text), viewer_uuid(text, text) to cruddur_app;
         grant select (suspended_at) on users to cruddur_app;
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),
             update (activity_uuid) on reports to cruddur_app;
@@ -3403,7 +3420,7 @@ begin
             marks(uuid, boolean, uuid), has_liked(uuid, uuid), has_reposted(uuid, uuid), event_card(uuid, uuid, uuid, timestamptz, uuid[]),
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
-            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean), shown_activity(uuid, text, uuid, boolean),
+            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean), shown_activity(uuid, text, uuid, boolean),
             ancestors(uuid, uuid, boolean), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),

@@ -10,6 +10,9 @@
 -- An activity of a user that has blocked the viewer, or that the viewer has blocked, is not there. The replies leave out muted users, too.
 -- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
 -- The executor starts every step of a plan, also those that are never run. So what few requests need is in functions.
+with viewer as materialized ( -- looked up once
+    select public.viewer_uuid(%(sub)s, %(viewer)s) as uuid, %(sub)s is not null or %(viewer)s is not null as is_asked
+)
 select
     'ok' as outcome,
     case
@@ -23,8 +26,8 @@ select
             )
     end as body,
     page.next_key
-from public.viewer(%(sub)s, %(viewer)s) viewer
+from viewer
 cross join lateral public.shown_activity(%(uuid)s::uuid, %(handle)s::text, viewer.uuid, viewer.is_asked) shown
 cross join lateral public.replies_page(
-    shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.is_asked, viewer.has_hidden
+    shown.uuid, %(newest)s, %(after_us)s, %(after_uuid)s, %(limit)s, viewer.uuid, viewer.is_asked
 ) page

@@ -109,10 +109,41 @@ alter table activities
     add constraint activities_reposts_count_check check (reposts_count >= 0),
     add constraint activities_likes_count_check check (likes_count >= 0);
 
+drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean);
+create function replies_page(
+    parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    viewer uuid, is_asked boolean, has_hidden boolean
+) returns table (list json, next_key text)
+    language plpgsql
+    stable
+    rows 1
+as $$
+begin
+    if not exists (select from public.activities where reply_to_activity_uuid = parent) then
+        list := '[]';
+        return next;
+        return;
+    end if;
+    return query
+    select coalesce(json_agg(reply), '[]'), public.page_key((array_agg(reply.created_at))[most], (array_agg(reply.uuid))[most])
+    from (
+        select card.*, marks.*, '[]'::json as replies
+        from public.replies(parent, is_newest, after_us, after_uuid, most, viewer, has_hidden) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+    ) reply;
+end
+$$;
+revoke all on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) from public;
+
+drop function viewer_uuid(text, text);
+
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
-        grant execute on function full_hour(text, uuid, integer) to cruddur_app;
+        grant execute on function full_hour(text, uuid, integer),
+            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) to cruddur_app;
     end if;
 end
 $$;

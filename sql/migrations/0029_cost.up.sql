@@ -1,7 +1,7 @@
 -- A new activity costs less. The checks of its counts are one, and the limit of a post is in the trigger: PostgreSQL parses the expression
 -- of each constraint again for each statement. Whether an author has made too many rows within the hour is a value and no longer a set of
 -- rows. A statement that seldom asks for the marks of an activity does not prepare their queries each time. A text is only normalized if it is
--- not normal.
+-- not normal. The users that are hidden from a viewer are only looked up for an activity that has replies.
 alter table activities
     drop constraint activities_message_check,
     drop constraint activities_replies_count_check,
@@ -136,10 +136,55 @@ end
 $$;
 revoke all on function full_hour(text, uuid, integer) from public;
 
+create function viewer_uuid(sub text, name text) returns uuid
+    language plpgsql
+    stable
+as $$
+begin
+    if sub is null and name is null then
+        return null;
+    end if;
+    return (select caller.uuid from public.caller(sub, name) caller);
+end
+$$;
+revoke all on function viewer_uuid(text, text) from public;
+
+drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean);
+create function replies_page(
+    parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    viewer uuid, is_asked boolean
+) returns table (list json, next_key text)
+    language plpgsql
+    stable
+    rows 1
+as $$
+declare
+    has_hidden boolean;
+begin
+    if not exists (select from public.activities where reply_to_activity_uuid = parent) then
+        list := '[]';
+        return next;
+        return;
+    end if;
+    has_hidden := viewer is not null and public.has_hidden(viewer);
+    return query
+    select coalesce(json_agg(reply), '[]'), public.page_key((array_agg(reply.created_at))[most], (array_agg(reply.uuid))[most])
+    from (
+        select card.*, marks.*, '[]'::json as replies
+        from public.replies(parent, is_newest, after_us, after_uuid, most, viewer, has_hidden) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+    ) reply;
+end
+$$;
+revoke all on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean) from public;
+
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
-        grant execute on function has_liked(uuid, uuid), has_reposted(uuid, uuid), full_hour(text, uuid, integer) to cruddur_app;
+        grant execute on function has_liked(uuid, uuid), has_reposted(uuid, uuid), full_hour(text, uuid, integer), viewer_uuid(text, text),
+            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean) to cruddur_app;
     end if;
 end
 $$;
