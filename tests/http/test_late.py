@@ -226,6 +226,17 @@ def test_by_another_service(service, other, kind):
         assert state(service) == before
 
 
+@pytest.mark.parametrize("kind", ["create", "reply"])
+def test_nothing_comes_after_it(service, kind):
+    """What is new cannot be contradicted, so nothing else would hide it."""
+    late, _ = getattr(Case(service, next(numbers)), kind)(service)
+    before = state(service)
+    stopped, backends = given_up(service, late)
+    stopped.close()
+    wait_for_end(service, backends)
+    assert state(service) == before
+
+
 @pytest.mark.parametrize("what", ["like", "repost", "follow"])
 def test_what_waits_for_another_sees_what_that_wrote(cluster, service, other, what):
     """Two that are under way at once: the first has the lock, and the second takes back what it finds then."""
