@@ -10,10 +10,9 @@ struct router;
 struct router *router_new(void);
 void router_free(struct router *router);
 
-/* pattern is a path whose segments are literal, "{uuid}" or "{x_uuid}" (match
- * only a UUID) or "@{handle}"
- * (matches "@" and at least one more character); both capture what they match, "@" left out.
- * target is what router_find gives back. pattern and target must outlive the router. */
+/* pattern is a path whose segments are literal, "{uuid}" or "{x_uuid}" (match only a UUID), or
+ * "@{handle}" (matches "@" and at least one more character). Both captures leave "@" out. target is
+ * what router_find gives back. pattern and target must outlive the router. */
 void router_add(struct router *router, enum method method, const char *pattern, const void *target);
 
 struct match {
