@@ -8,7 +8,7 @@ set local search_path = public, pg_temp;
 -- never the database's locale: normalize(), the collation und-x-icu, which every server with ICU has, and the ranges below. Text is
 -- stored unchanged. The rules are in doc/architecture.md; tests/http/test_texts.py compares the ranges with Unicode's data.
 
--- The next five functions return ranges for bracket expressions. A range may include unassigned code points, and code points that
+-- The next six functions return ranges for bracket expressions. A range may include unassigned code points, and code points that
 -- do not occur where the range is used.
 
 -- Combining marks (Mn, Mc), letter numbers (Nl), and digits outside Nd. Together with [[:alnum:]] of und-x-icu they are the
@@ -89,6 +89,20 @@ as $$
         '\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u2800\u3000'
 $$;
 
+-- Characters of which fold_text changes no more than the case, whatever is beside them: none has another normal form, is a mark, or
+-- composes with a character before it. Not all of these, but those of most texts: ASCII, Latin, Cyrillic, Hebrew and Arabic letters,
+-- punctuation, symbols and emoji, kana, ideographs, Hangul. Greek is not among them: its lower-case sigma depends on the place.
+create function plain_characters() returns text
+    language sql
+    immutable
+    parallel safe
+as $$
+    select
+        '\u0001-\u007f\u00a1-\u00a7\u00a9\u00ab\u00ae\u00b0-\u00b1\u00b7\u00bb\u00bf-\u00de\u00e0-\u012f\u0134-\u013e\u0141-\u0148'
+        '\u014a-\u017e\u0400-\u0481\u048a-\u052f\u05d0-\u05ea\u060c\u061b\u061f\u0621-\u064a\u2010\u2013-\u2014\u2018-\u201e\u2020-\u2022\u20ac'
+        '\u2190-\u21ff\u2600-\u27bf\u3001-\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff'
+$$;
+
 -- Whether a text has no visible character. src/base/utf8.c has the same ranges.
 create function is_blank(value text) returns boolean
     language sql
@@ -110,16 +124,13 @@ begin
     if octet_length(value) = char_length(value) then
         return lower(value collate pg_catalog."C");
     end if;
-    if value is not nfkc normalized then -- seldom; the question takes a fifth of the time
-        value := normalize(value, nfkc);
+    if value collate pg_catalog."C" !~ ('[^' || public.plain_characters() || '\ufe0f]') then
+        return lower(replace(value, U&'\FE0F', '') collate pg_catalog."und-x-icu");
     end if;
+    value := normalize(value, nfkc);
     value := replace(lower(value collate pg_catalog."und-x-icu"), 'ı', 'İ');
     value := replace(lower(replace(upper(value collate pg_catalog."und-x-icu"), 'İ', 'ı') collate pg_catalog."und-x-icu"), 'ς', 'σ');
-    value := regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g');
-    if value is not nfkc normalized then
-        value := normalize(value, nfkc);
-    end if;
-    return value;
+    return normalize(regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g'), nfkc);
 end
 $$;
 
@@ -148,18 +159,20 @@ create function text_words(folded text) returns text[]
     parallel safe
 as $$
 begin
+    -- Blanks stay as they are: regexp_replace takes the more time the more matches it has.
     if octet_length(folded) = char_length(folded) then -- ASCII: the same words, without the classes of all scripts
-        return string_to_array(btrim(regexp_replace(folded collate pg_catalog."C", '[^a-z0-9]+', ' ', 'g')), ' ');
+        folded := regexp_replace(folded collate pg_catalog."C", '[^a-z0-9 ]+', ' ', 'g');
+    else
+        folded := regexp_replace(folded collate pg_catalog."und-x-icu", '[^[:alnum:] ' || public.word_marks() || ']+', ' ', 'g');
+        if folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
+            -- <abc>, then <a ab bc c>, then ab bc c
+            folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']+', ' <\&> ', 'g');
+            folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']', '\& \&', 'g');
+            folded := translate(regexp_replace(folded collate pg_catalog."C", '<. ', ' ', 'g'), '>', ' ');
+        end if;
     end if;
-    folded := regexp_replace(folded collate pg_catalog."und-x-icu", '[^[:alnum:]' || public.word_marks() || ']+', ' ', 'g');
-    if folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
-        -- <abc>, then <a ab bc c>, then ab bc c
-        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']+', ' <\&> ', 'g');
-        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']', '\& \&', 'g');
-        folded := translate(regexp_replace(folded collate pg_catalog."C", '<. ', ' ', 'g'), '>', ' ');
-        return array_remove(string_to_array(folded, ' '), '');
-    end if;
-    return string_to_array(btrim(folded), ' ');
+    folded := btrim(folded);
+    return case when strpos(folded, '  ') = 0 then string_to_array(folded, ' ') else array_remove(string_to_array(folded, ' '), '') end;
 end
 $$;
 
@@ -249,23 +262,20 @@ create function activity_search(message text, tags text[], created_at timestampt
     parallel safe
 as $$
 declare
-    word        text;
-    word_number integer := 0;
-    built       text := '';
-    second      bigint;
+    words  text[] := public.text_words(public.fold_text(message));
+    built  text := '';
+    second bigint;
 begin
     -- There is no query in here because every insert runs this.
-    foreach word in array coalesce(public.text_words(public.fold_text(message)), '{}') loop
-        word_number := word_number + 1;
-        built := built || left(word, 100) || ':' || word_number || ' ';
+    for n in 1 .. coalesce(cardinality(words), 0) loop
+        built := concat(built, left(words[n], 100), ':', n, ' ');
     end loop;
-    foreach word in array coalesce(tags, '{}') loop
-        built := built || word || ' ';
-    end loop;
+    if tags is not null then
+        built := concat(built, array_to_string(tags, ' '), ' ');
+    end if;
     if isfinite(created_at) then
         second := floor(date_part('epoch', created_at));
-        built := built || '''@12:' || (second >> 12) || ''' ''@15:' || (second >> 15)
-            || ''' ''@18:' || (second >> 18) || ''' ''@21:' || (second >> 21) || '''';
+        built := concat(built, '''@12:', second >> 12, ''' ''@15:', second >> 15, ''' ''@18:', second >> 18, ''' ''@21:', second >> 21, '''');
     end if;
     return built::tsvector;
 end
@@ -404,7 +414,7 @@ begin
     end if;
 end
 $$;
-revoke all on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
+revoke all on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(), plain_characters(),
     blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
     text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
     phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) from public;
@@ -1059,7 +1069,7 @@ as $$
     select u.uuid, u.display_name, u.handle, sub is null or name is null or public.fold_text(u.handle) = public.fold_text(name)
     from public.users u
     where u.cognito_user_id = sub
-        or (sub is null and u.folded_handle = public.fold_text(name))
+        or u.folded_handle = case when sub is null then public.fold_text(name) end
 $$;
 
 -- The user that a request names, if it names one. PL/pgSQL: an anonymous request does not start the plan of the query.
@@ -1112,7 +1122,7 @@ as $$
     from public.users u
     where (
             u.cognito_user_id = sub
-            or (sub is null and u.folded_handle = public.fold_text(name))
+            or u.folded_handle = case when sub is null then public.fold_text(name) end
         )
         and u.suspended_at is null
 $$;
@@ -2761,7 +2771,7 @@ revoke all on function purge_messages(integer) from public;
 -- In how many seconds there is room for another row of the author's in a table (activities, messages or reports), if the author has made
 -- "most" rows of it within the last hour; null if there is room now. 0: any number is allowed. Deleted and expired ones count until they
 -- are purged.
-create function full_hour(what text, author uuid, most integer) returns integer
+create function retry_after_s(what text, author uuid, most integer) returns integer
     language plpgsql
     stable
 as $$
@@ -2823,7 +2833,7 @@ begin
     return case when nth is not null then greatest(ceil(extract(epoch from nth + interval '1 hour' - now())), 1) end;
 end
 $$;
-revoke all on function full_hour(text, uuid, integer) from public;
+revoke all on function retry_after_s(text, uuid, integer) from public;
 
 -- Parts of the statements of sql/messages/, as above.
 -- A user's conversations behind a position, the newest message first; at most 250 of each side of the pair.
@@ -3278,6 +3288,31 @@ $$;
 revoke all on function depart(uuid), departed(text, text), withdraw_activities(uuid, integer), forget_user(uuid, integer),
     purge_departures(integer) from public;
 
+-- Functions that only templates of an earlier release call. A host runs those from the migration until its reload. doc/hacking.md ("Add a
+-- migration") has the rule by which they are dropped.
+create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
+    language sql
+    stable
+    rows 1
+as $$
+    select wait_s from public.retry_after_s(what, author, most) wait_s where wait_s is not null
+$$;
+revoke all on function full_hour(text, uuid, integer) from public;
+comment on function full_hour(text, uuid, integer) is 'deprecated: retry_after_s';
+
+create function replies_page(
+    parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
+    viewer uuid, is_asked boolean, has_hidden boolean
+) returns table (list json, next_key text)
+    language sql
+    stable
+    rows 1
+as $$
+    select list, next_key from public.replies_page(parent, is_newest, after_us, after_uuid, most, viewer, is_asked)
+$$;
+revoke all on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) from public;
+comment on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) is 'deprecated: without has_hidden';
+
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
 -- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
 -- blank and the checksum of NNNN_name.down.sql.
@@ -3318,7 +3353,7 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'cost', 'b207945ee7802649639f80abb5c9a25a756fc16736dfd748dc1953b0eb36f0d8');
+    (29, 'cost', 'ec17817639c94f0247f0dd0fd7663dbf4337aed088e31c9c99e56b4c2d75d5cf');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3408,7 +3443,7 @@ begin
         grant select (number, name) on applied_migrations to cruddur_app; -- for cruddurd --check
         grant execute on function close_growth(), purge_expired(integer), note_purge_end() to cruddur_app;
         grant execute on function may_follow(uuid, uuid, integer) to cruddur_app;
-        grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(),
+        grant execute on function word_marks(), unspaced_characters(), latin_characters(), invisible_characters(), plain_characters(),
             blank_characters(), is_blank(text), fold_text(text), is_handle(text), text_words(text),
             text_without_addresses(text), activity_tags(text), activity_search(text, text[], timestamptz),
             phrase_query(text[], boolean, boolean), joined_query(tsquery[], boolean[]), search_query(text) to cruddur_app;
@@ -3421,7 +3456,8 @@ begin
             posts_before(bigint, uuid, integer), posts_since(pg_snapshot, xid8, uuid, integer),
             replies(uuid, boolean, bigint, uuid, integer, uuid, boolean),
             replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean), shown_activity(uuid, text, uuid, boolean),
-            ancestors(uuid, uuid, boolean), full_hour(text, uuid, integer),
+            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean),
+            ancestors(uuid, uuid, boolean), retry_after_s(text, uuid, integer), full_hour(text, uuid, integer),
             user_posts(uuid, bigint, uuid, timestamptz, integer), user_replies(uuid, bigint, uuid, integer),
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),

@@ -40,7 +40,7 @@ timely as (
     where public.is_timely(%(not_after)s)
 ),
 full_hour as (
-    select public.full_hour('activities', me.uuid, %(most)s) as retry_after_s
+    select public.retry_after_s('activities', me.uuid, %(most)s) as retry_after_s
     from me
     where me.is_allowed
 ),

@@ -26,7 +26,7 @@ conversation as (
         and not public.is_blocked(g.first_user_uuid, g.second_user_uuid)
 ),
 full_hour as (
-    select public.full_hour('messages', allowed.uuid, %(most)s) as retry_after_s
+    select public.retry_after_s('messages', allowed.uuid, %(most)s) as retry_after_s
     from allowed
 ),
 created as (

@@ -44,7 +44,7 @@ contradiction as (
         or earlier.second_user_uuid <> pair.second_user_uuid
 ),
 full_hour as (
-    select public.full_hour('messages', allowed.uuid, %(most)s) as retry_after_s
+    select public.retry_after_s('messages', allowed.uuid, %(most)s) as retry_after_s
     from allowed
 ),
 new_key as (

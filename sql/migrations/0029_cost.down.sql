@@ -1,5 +1,4 @@
-drop function full_hour(text, uuid, integer), has_reposted(uuid, uuid), has_liked(uuid, uuid);
-create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
+create or replace function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
     language plpgsql
     stable
     rows 1
@@ -65,7 +64,8 @@ begin
     end if;
 end
 $$;
-revoke all on function full_hour(text, uuid, integer) from public;
+comment on function full_hour(text, uuid, integer) is null;
+drop function retry_after_s(text, uuid, integer), has_reposted(uuid, uuid), has_liked(uuid, uuid);
 
 create or replace function fold_text(value text) returns text
     language plpgsql
@@ -81,6 +81,82 @@ begin
     value := replace(lower(replace(upper(value collate pg_catalog."und-x-icu"), 'İ', 'ı') collate pg_catalog."und-x-icu"), 'ς', 'σ');
     return normalize(regexp_replace(value collate pg_catalog."C", '[' || public.invisible_characters() || ']+', '', 'g'), nfkc);
 end
+$$;
+
+drop function plain_characters();
+
+create or replace function text_words(folded text) returns text[]
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+begin
+    if octet_length(folded) = char_length(folded) then -- ASCII: the same words, without the classes of all scripts
+        return string_to_array(btrim(regexp_replace(folded collate pg_catalog."C", '[^a-z0-9]+', ' ', 'g')), ' ');
+    end if;
+    folded := regexp_replace(folded collate pg_catalog."und-x-icu", '[^[:alnum:]' || public.word_marks() || ']+', ' ', 'g');
+    if folded collate pg_catalog."C" ~ ('[' || public.unspaced_characters() || ']') then
+        -- <abc>, then <a ab bc c>, then ab bc c
+        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']+', ' <\&> ', 'g');
+        folded := regexp_replace(folded collate pg_catalog."C", '[' || public.unspaced_characters() || ']', '\& \&', 'g');
+        folded := translate(regexp_replace(folded collate pg_catalog."C", '<. ', ' ', 'g'), '>', ' ');
+        return array_remove(string_to_array(folded, ' '), '');
+    end if;
+    return string_to_array(btrim(folded), ' ');
+end
+$$;
+
+create or replace function activity_search(message text, tags text[], created_at timestamptz) returns tsvector
+    language plpgsql
+    immutable
+    parallel safe
+as $$
+declare
+    word        text;
+    word_number integer := 0;
+    built       text := '';
+    second      bigint;
+begin
+    -- There is no query in here because every insert runs this.
+    foreach word in array coalesce(public.text_words(public.fold_text(message)), '{}') loop
+        word_number := word_number + 1;
+        built := built || left(word, 100) || ':' || word_number || ' ';
+    end loop;
+    foreach word in array coalesce(tags, '{}') loop
+        built := built || word || ' ';
+    end loop;
+    if isfinite(created_at) then
+        second := floor(date_part('epoch', created_at));
+        built := built || '''@12:' || (second >> 12) || ''' ''@15:' || (second >> 15)
+            || ''' ''@18:' || (second >> 18) || ''' ''@21:' || (second >> 21) || '''';
+    end if;
+    return built::tsvector;
+end
+$$;
+
+create or replace function caller(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select u.uuid, u.display_name, u.handle, sub is null or name is null or public.fold_text(u.handle) = public.fold_text(name)
+    from public.users u
+    where u.cognito_user_id = sub
+        or (sub is null and u.folded_handle = public.fold_text(name))
+$$;
+
+create or replace function writer(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
+    language sql
+    stable
+    rows 1
+as $$
+    select u.uuid, u.display_name, u.handle, sub is null or name is null or public.fold_text(u.handle) = public.fold_text(name)
+    from public.users u
+    where (
+            u.cognito_user_id = sub
+            or (sub is null and u.folded_handle = public.fold_text(name))
+        )
+        and u.suspended_at is null
 $$;
 
 create or replace function set_activity_search() returns trigger
@@ -109,8 +185,7 @@ alter table activities
     add constraint activities_reposts_count_check check (reposts_count >= 0),
     add constraint activities_likes_count_check check (likes_count >= 0);
 
-drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean);
-create function replies_page(
+create or replace function replies_page(
     parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
     viewer uuid, is_asked boolean, has_hidden boolean
 ) returns table (list json, next_key text)
@@ -135,15 +210,7 @@ begin
     ) reply;
 end
 $$;
-revoke all on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) from public;
+comment on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) is null;
+drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean);
 
 drop function viewer_uuid(text, text);
-
-do $$
-begin
-    if to_regrole('cruddur_app') is not null then
-        grant execute on function full_hour(text, uuid, integer),
-            replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) to cruddur_app;
-    end if;
-end
-$$;

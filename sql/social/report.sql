@@ -23,7 +23,7 @@ wanted as (
     where public.is_live(a.expires_at)
 ),
 full_hour as (
-    select public.full_hour('reports', allowed.uuid, %(most)s) as retry_after_s
+    select public.retry_after_s('reports', allowed.uuid, %(most)s) as retry_after_s
     from allowed
 ),
 reported as (

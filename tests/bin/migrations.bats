@@ -408,6 +408,45 @@ complains() {
   complains 'published.sha256: it lists no migration'
 }
 
+# interface [CONDITION]: what the templates may use of the database, a line each: functions (p) with their results, columns by right and
+# type, columns that an insert may leave out.
+interface() {
+  here "
+    select 'function ' || p.oid::regprocedure || ' returns ' || pg_get_function_result(p.oid)
+    from pg_proc p
+    where pronamespace = 'public'::regnamespace
+      and has_function_privilege('cruddur_app', p.oid, 'execute')
+      and ${1:-true}
+    union all
+    select privilege_type || ' ' || table_name || '.' || column_name || ' ' || data_type
+    from information_schema.column_privileges
+    join information_schema.columns using (table_schema, table_name, column_name)
+    where table_schema = 'public' and grantee = 'cruddur_app'
+    union all
+    select 'optional ' || attrelid::regclass || '.' || attname
+    from pg_attribute
+    join pg_class on pg_class.oid = attrelid
+    where relnamespace = 'public'::regnamespace and relkind = 'r' and attnum > 0 and (not attnotnull or atthasdef)" | LC_ALL=C sort
+}
+
+@test "templates of the last release run on the newest schema, until their host is reloaded" {
+  local published
+  published=$(grep -oE '[0-9]{4}' <(tail -n 1 "$BIN/../sql/migrations/published.sha256" | cut -d ' ' -f 3))
+  begin_with empty
+  "$BIN/db-migrate" --to "$((10#$published))"
+  before=$(interface "coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^deprecated: '")
+  [[ $(wc -l <<<"$before") -gt 250 ]]
+  "$BIN/db-migrate"
+  diff <(echo) <(LC_ALL=C comm -23 <(echo "$before") <(interface) && echo)
+  copy_of_scripts
+  add_migration 'drop function clock_us(); alter table likes rename created_at to liked_at; alter table messages alter expires_at set not null;
+    drop function caller(text, text) cascade; create function caller(text, text) returns uuid language sql return null::uuid;
+    grant execute on function caller(text, text) to cruddur_app'
+  "$COPY/bin/db-migrate"
+  run -0 comm -23 <(echo "$before") <(interface)
+  [[ $output == *'SELECT likes.created_at '*'function caller(text,text) returns TABLE('*'function clock_us() returns bigint'*'optional messages.expires_at'* ]]
+}
+
 @test "no migration ends its transaction itself" {
   local words='^[[:space:]]*(begin|commit|end|rollback|abort|start transaction)[[:space:]]*;|\\(c|connect|q|quit)\b'
   # A function's body cannot; its blocks end with such a word.

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import re
 import sys
 import types
@@ -177,6 +178,34 @@ def test_fold_text(recent_unicode, service):
         if once != expected:
             wrong[ascii(character)] = (once, expected)
     assert not wrong
+
+
+def composing():
+    """The code points that may become one with a character before them."""
+    decompositions = (unicodedata.decomposition(chr(code_point)).split() for code_point in code_points())
+    return {int(parts[1], 16) for parts in decompositions if len(parts) == 2 and parts[0][0] != "<"} | {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
+
+
+def test_plain_characters(service):
+    """Those of fold_text's short way: each alone, with a variation selector behind it, and many together, in any order."""
+    rows = service.database.sql(
+        """select n, fold_text(chr(n)), fold_text(chr(n) || U&'\\FE0F')
+           from generate_series(1, %s) n
+           where n not between x'd800'::integer and x'dfff'::integer
+               and chr(n) collate "C" ~ ('[' || plain_characters() || ']')""",
+        sys.maxunicode,
+    )  # fmt: skip
+    assert len(rows) > 30_000
+    may_compose = composing()
+    for code_point, alone, selected in rows:
+        character = chr(code_point)
+        assert alone == selected == folded(character), ascii(character)
+        assert unicodedata.normalize("NFKC", character) == character, ascii(character)
+        assert not unicodedata.combining(character) and code_point not in may_compose and not is_invisible(character), ascii(character)
+    choose = random.Random(29)
+    texts = ["".join(chr(choose.choice(rows)[0]) for _ in range(30)) for _ in range(2000)]
+    found = service.database.sql("select fold_text(text) from json_array_elements_text(%s) text", json.dumps(texts))
+    assert [text for text, in found] == [folded(text) for text in texts]
 
 
 # Letters of scripts without blanks, by their names.
