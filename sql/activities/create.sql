@@ -19,15 +19,10 @@ with me as (
     select * from public.writer(%(sub)s, %(handle)s)
 ),
 timely as (
-    select uuid
+    select uuid, public.retry_after_s('activities', uuid, %(most)s) as retry_after_s
     from me
     where is_allowed
         and public.is_timely(%(not_after)s)
-),
-full_hour as (
-    select public.retry_after_s('activities', me.uuid, %(most)s) as retry_after_s
-    from me
-    where me.is_allowed
 ),
 created as (
     insert into public.activities as a (uuid, user_uuid, message, expires_at)
@@ -35,6 +30,7 @@ created as (
     from (
         select
             timely.uuid as user_uuid,
+            timely.retry_after_s,
             coalesce(
                 case
                     when %(window_s)s::integer > 0 then
@@ -52,7 +48,7 @@ created as (
         from timely
     ) wanted
     where (
-            (select retry_after_s from full_hour) is null
+            wanted.retry_after_s is null
             or wanted.uuid <> %(uuid)s::uuid
             or exists (select from public.activities where uuid = %(uuid)s::uuid)
         )
@@ -71,27 +67,25 @@ answer as (
     cross join lateral public.card(created.post, me.display_name, me.handle) card
 )
 select
-    case
-        when not exists (select from me) then public.missing_writer(%(sub)s, %(handle)s)
-        when not exists (select from me where is_allowed) then 'generic_403'
-        when not exists (select from timely) then 'late'
-        else coalesce(
-            (
-                select
-                    case
-                        when (post).expires_at <= now() then 'activity_deleted'
-                        when (post).message <> %(message)s
-                            or (post).reply_to_activity_uuid is not null
-                            or coalesce((post).first_expires_at, (post).expires_at)
-                                is distinct from (post).created_at + %(ttl)s::interval
-                            then 'idempotency_key_reused'
-                        else 'ok'
-                    end
-                from created
-            ),
-            case when (select retry_after_s from full_hour) is not null then 'posts_exceed_hourly_max' else 'activity_deleted' end
-        )
-    end as outcome,
+    coalesce(
+        (
+            select
+                case
+                    when is_new then 'ok'
+                    when (post).expires_at <= now() then 'activity_deleted'
+                    when (post).message <> %(message)s
+                        or (post).reply_to_activity_uuid is not null
+                        or coalesce((post).first_expires_at, (post).expires_at)
+                            is distinct from (post).created_at + %(ttl)s::interval
+                        then 'idempotency_key_reused'
+                    else 'ok'
+                end
+            from created
+        ),
+        (select case when retry_after_s is null then 'activity_deleted' else 'posts_exceed_hourly_max' end from timely),
+        (select case when is_allowed then 'late' else 'generic_403' end from me),
+        public.missing_writer(%(sub)s, %(handle)s)
+    ) as outcome,
     (select row_to_json(answer) from answer) as body,
     public.clock_us() as clock_us,
-    (select retry_after_s from full_hour) as retry_after_s
+    (select retry_after_s from timely) as retry_after_s

@@ -175,15 +175,16 @@ end
 $$;
 
 alter table activities
-    drop constraint activities_message_check,
-    drop constraint activities_counts_check;
-alter table activities
     add constraint activities_message_check check (
         char_length(message) between 1 and case when reply_to_activity_uuid is null then 280 else 1024 end
     ),
     add constraint activities_replies_count_check check (replies_count >= 0),
     add constraint activities_reposts_count_check check (reposts_count >= 0),
-    add constraint activities_likes_count_check check (likes_count >= 0);
+    add constraint activities_likes_count_check check (likes_count >= 0),
+    add constraint activities_reply_to_itself_check check (reply_to_activity_uuid <> uuid),
+    add constraint activities_expires_at_check check (expires_at > created_at or deleted_at is not null or hidden_expires_at is not null);
+drop trigger activities_check on activities;
+drop function check_activity();
 
 create or replace function replies_page(
     parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer,
@@ -213,4 +214,89 @@ $$;
 comment on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) is null;
 drop function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean);
 
+create or replace function shown_activity(id uuid, name text, viewer uuid, is_asked boolean) returns table (
+    uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
+    reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz, liked boolean, reposted boolean
+)
+    language plpgsql
+    stable
+    rows 1
+as $$
+#variable_conflict use_column
+declare
+    told  record;
+    asked boolean := case when is_asked then false end;
+begin
+    return query
+    select card.*, marks.*
+    from public.activity(id) a
+    cross join lateral public.author(a.user_uuid) u
+    cross join lateral public.card(a, u.display_name, u.handle) card
+    cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+    where public.is_live(a.expires_at)
+        and not public.is_blocked(viewer, a.user_uuid)
+        and (name is null or public.fold_text(u.handle) = public.fold_text(name));
+    if found then
+        return;
+    end if;
+    select n.uuid, n.kind, n.activity_uuid, n.created_at, actor.display_name, actor.handle
+    into told
+    from public.notifications n
+    cross join lateral public.author(n.actor_uuid) actor
+    where n.uuid = id
+        and n.kind in ('like', 'repost', 'follow')
+        and (name is null or public.fold_text(actor.handle) = public.fold_text(name));
+    if told.kind = 'follow' then
+        return query
+        select told.uuid, told.display_name, told.handle, 'follows you', 0, 0, 0, null::uuid, null::timestamptz, told.created_at, asked, asked;
+    elsif told.activity_uuid is not null then
+        return query
+        select * from public.shown_activity(told.activity_uuid, null, viewer, is_asked);
+    end if;
+end
+$$;
+comment on function shown_activity(uuid, text, uuid, boolean) is null;
+
+create or replace function ancestors(parent uuid, viewer uuid, is_asked boolean) returns json
+    language plpgsql
+    stable
+as $$
+begin
+    return (
+        with recursive above as (
+            select a.uuid, a.reply_to_activity_uuid, 1 as height
+            from public.activity(parent) a
+            where public.is_live(a.expires_at)
+            union all
+            select a.uuid, a.reply_to_activity_uuid, above.height + 1
+            from above
+            cross join lateral public.activity(above.reply_to_activity_uuid) a
+            where above.height < 100
+                and public.is_live(a.expires_at)
+        )
+        select coalesce(json_agg(ancestor.body order by above.height desc), '[]')
+        from above
+        cross join lateral public.activity(above.uuid) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral (
+            select row_to_json(shown) as body
+            from (
+                select card.*, marks.*, '[]'::json as replies
+                from public.card(a, u.display_name, u.handle) card
+                cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+            ) shown
+        ) ancestor
+        where not public.is_blocked(viewer, a.user_uuid)
+    );
+end
+$$;
+
+drop function show_activity(uuid, text, uuid, boolean, boolean, bigint, uuid, integer);
 drop function viewer_uuid(text, text);
+
+drop trigger activities_growth_late on activities;
+create trigger activities_growth_late
+    after insert on activities
+    for each row
+    when (new.created_at < now() - interval '30 minutes')
+    execute function note_growth();

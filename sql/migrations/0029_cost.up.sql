@@ -1,5 +1,4 @@
--- A new activity costs less. The checks of its counts are one, and the limit of a post is in the trigger: PostgreSQL parses the expression
--- of each constraint again for each statement. Whether an author has made too many rows within the hour is a value and no longer a set of
+-- A new activity costs less. A trigger has its rules: PostgreSQL parses the expression of each constraint again for each statement. Whether an author has made too many rows within the hour is a value and no longer a set of
 -- rows. A statement that seldom asks for the marks of an activity does not prepare their queries each time. A text is only normalized if it is
 -- one of other characters than most texts have, and its words are found in fewer steps. The users that are hidden from a viewer are only
 -- looked up for an activity that has replies. A handle is only folded if there is no token. The functions that templates of version 28 call
@@ -8,10 +7,39 @@ alter table activities
     drop constraint activities_message_check,
     drop constraint activities_replies_count_check,
     drop constraint activities_reposts_count_check,
-    drop constraint activities_likes_count_check;
-alter table activities
-    add constraint activities_message_check check (char_length(message) <= 1024),
-    add constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0);
+    drop constraint activities_likes_count_check,
+    drop constraint activities_reply_to_itself_check,
+    drop constraint activities_expires_at_check;
+
+create function check_activity() returns trigger
+    language plpgsql
+as $$
+declare
+    broken constant text := case
+        when least(new.replies_count, new.reposts_count, new.likes_count) < 0 then 'counts'
+        when new.reply_to_activity_uuid = new.uuid then 'reply_to_itself'
+        when new.expires_at <= new.created_at and new.deleted_at is null and new.hidden_expires_at is null then 'expires_at'
+        when (tg_op = 'INSERT' or new.message <> old.message)
+            and (char_length(new.message) > case when new.reply_to_activity_uuid is null then 280 else 1024 end or public.is_blank(new.message))
+            then 'message'
+    end;
+begin
+    if broken is not null then
+        raise check_violation using
+            message = format('new row for relation "activities" violates check constraint "activities_%s_check"', broken),
+            constraint = format('activities_%s_check', broken),
+            table = 'activities',
+            schema = 'public';
+    end if;
+    return new;
+end
+$$;
+revoke all on function check_activity() from public;
+
+create trigger activities_check
+    before insert or update on activities
+    for each row
+    execute function check_activity();
 
 create function plain_characters() returns text
     language sql
@@ -122,14 +150,6 @@ create or replace function set_activity_search() returns trigger
     language plpgsql
 as $$
 begin
-    if
-        (tg_op = 'INSERT' or new.message <> old.message)
-        and (public.is_blank(new.message) or (new.reply_to_activity_uuid is null and char_length(new.message) > 280))
-    then
-        raise check_violation using
-            message = 'new row for relation "activities" violates check constraint "activities_message_check"',
-            constraint = 'activities_message_check';
-    end if;
     new.tags := case when new.message ~ '[#\ufe5f\uff03]' then public.activity_tags(new.message) end;
     new.search := public.activity_search(new.message, new.tags, new.created_at);
     return new;
@@ -154,6 +174,13 @@ begin
 end
 $$;
 revoke all on function has_liked(uuid, uuid), has_reposted(uuid, uuid) from public;
+
+drop trigger activities_growth_late on activities;
+create trigger activities_growth_late
+    after insert on activities
+    for each row
+    when (new.created_at <> now())
+    execute function note_growth();
 
 create function retry_after_s(what text, author uuid, most integer) returns integer
     language plpgsql
@@ -252,11 +279,6 @@ as $$
 declare
     has_hidden boolean;
 begin
-    if not exists (select from public.activities where reply_to_activity_uuid = parent) then
-        list := '[]';
-        return next;
-        return;
-    end if;
     has_hidden := viewer is not null and public.has_hidden(viewer);
     return query
     select coalesce(json_agg(reply), '[]'), public.page_key((array_agg(reply.created_at))[most], (array_agg(reply.uuid))[most])
@@ -283,11 +305,130 @@ as $$
 $$;
 comment on function replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean, boolean) is 'deprecated: without has_hidden';
 
+create or replace function ancestors(parent uuid, viewer uuid, is_asked boolean) returns json
+    language plpgsql
+    stable
+as $$
+declare
+    above  record;
+    bodies json[] := '{}';
+begin
+    for height in 1 .. 100 loop
+        select
+            a.reply_to_activity_uuid as parent,
+            case
+                when not public.is_blocked(viewer, a.user_uuid) then
+                    (
+                        select row_to_json(shown)
+                        from (
+                            select card.*, marks.*, '[]'::json as replies
+                            from public.card(a, u.display_name, u.handle) card
+                            cross join lateral public.marks(viewer, is_asked, a.uuid) marks
+                        ) shown
+                    )
+            end as body
+        into above
+        from public.activity(parent) a
+        cross join lateral public.author(a.user_uuid) u
+        where public.is_live(a.expires_at);
+        exit when not found;
+        if above.body is not null then
+            bodies := above.body || bodies;
+        end if;
+        exit when above.parent is null;
+        parent := above.parent;
+    end loop;
+    return array_to_json(bodies);
+end
+$$;
+
+create function show_activity(
+    id uuid, name text, viewer uuid, is_asked boolean, is_newest boolean, after_us bigint, after_uuid uuid, most integer
+) returns table (body json, next_key text)
+    language plpgsql
+    stable
+    rows 1
+as $$
+declare
+    has_liked    boolean := case when is_asked then false end;
+    has_reposted boolean := has_liked;
+    has_replies  boolean := false;
+    shown        json;
+    parent       uuid;
+    list         json := '[]';
+    told         record;
+begin
+    if viewer is not null then
+        select marks.liked, marks.reposted into has_liked, has_reposted from public.marks(viewer, true, id) marks;
+    end if;
+    select row_to_json(live), live.reply_to_activity_uuid, exists (select from public.activities where reply_to_activity_uuid = live.uuid)
+    into shown, parent, has_replies
+    from (
+        select card.*, has_liked as liked, has_reposted as reposted
+        from public.activity(id) a
+        cross join lateral public.author(a.user_uuid) u
+        cross join lateral public.card(a, u.display_name, u.handle) card
+        where public.is_live(a.expires_at)
+            and (viewer is null or not public.is_blocked(viewer, a.user_uuid))
+            and (name is null or public.fold_text(u.handle) = public.fold_text(name))
+    ) live;
+    if shown is null then
+        select n.uuid, n.kind, n.activity_uuid, n.created_at, actor.display_name, actor.handle
+        into told
+        from public.notifications n
+        cross join lateral public.author(n.actor_uuid) actor
+        where n.uuid = id
+            and n.kind in ('like', 'repost', 'follow')
+            and (name is null or public.fold_text(actor.handle) = public.fold_text(name));
+        if told.activity_uuid is not null then
+            return query
+            select * from public.show_activity(told.activity_uuid, null, viewer, is_asked, is_newest, after_us, after_uuid, most);
+            return;
+        elsif told.kind is null then
+            return;
+        end if;
+        shown := json_build_object(
+            'uuid', told.uuid, 'display_name', told.display_name, 'handle', told.handle, 'message', 'follows you', 'replies_count', 0,
+            'reposts_count', 0, 'likes_count', 0, 'reply_to_activity_uuid', null, 'expires_at', null, 'created_at', told.created_at,
+            'liked', has_liked, 'reposted', has_reposted
+        );
+    elsif has_replies then
+        select page.list, page.next_key into list, next_key
+        from public.replies_page(id, is_newest, after_us, after_uuid, most, viewer, is_asked) page;
+    end if;
+    if parent is null then
+        body := json_build_object('activity', shown, 'replies', list);
+    else
+        body := json_build_object('activity', shown, 'ancestors', public.ancestors(parent, viewer, is_asked), 'replies', list);
+    end if;
+    return next;
+end
+$$;
+revoke all on function show_activity(uuid, text, uuid, boolean, boolean, bigint, uuid, integer) from public;
+
+create or replace function shown_activity(id uuid, name text, viewer uuid, is_asked boolean) returns table (
+    uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
+    reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz, liked boolean, reposted boolean
+)
+    language sql
+    stable
+    rows 1
+as $$
+    select activity.*
+    from public.show_activity(id, name, viewer, is_asked, false, null, null, 0) shown
+    cross join lateral json_to_record(shown.body -> 'activity') as activity (
+        uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
+        reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz, liked boolean, reposted boolean
+    )
+$$;
+comment on function shown_activity(uuid, text, uuid, boolean) is 'deprecated: show_activity';
+
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
         grant execute on function plain_characters(), has_liked(uuid, uuid), has_reposted(uuid, uuid), retry_after_s(text, uuid, integer),
-            viewer_uuid(text, text), replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean) to cruddur_app;
+            viewer_uuid(text, text), replies_page(uuid, boolean, bigint, uuid, integer, uuid, boolean),
+            show_activity(uuid, text, uuid, boolean, boolean, bigint, uuid, integer) to cruddur_app;
     end if;
 end
 $$;

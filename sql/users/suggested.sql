@@ -7,7 +7,7 @@
 -- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for a caller that follows no user, all
 -- follows.
 with me as materialized (
-    select uuid from public.caller(%(sub)s, %(viewer)s)
+    select uuid from public.caller(%(sub)s, %(viewer)s) limit 1
 ),
 near as materialized (
     select theirs.followed_uuid as uuid, count(*) as followers
