@@ -1417,8 +1417,8 @@ begin
         if told.activity_uuid is not null then
             return query
             select * from public.show_activity(told.activity_uuid, null, viewer, is_asked, is_newest, after_us, after_uuid, most);
-            return;
-        elsif told.kind is null then
+        end if;
+        if told.kind is distinct from 'follow' then
             return;
         end if;
         shown := json_build_object(
@@ -3407,7 +3407,7 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'cost', 'b663deaa96f9d1f487fbaeba1626024b3730f54053b110092b313b0d22f9a059');
+    (29, 'cost', 'ebff44f6b270d34e4cc72b4f79d146dd17e35bd15bcc0d2d914dd135194943f7');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
