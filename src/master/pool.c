@@ -56,6 +56,7 @@ bool pool_take_over(struct pool *pool, const struct handover *handover, int life
     pool->setup.handover = *handover;
     pool->setup.scoreboard = pool->scoreboard;
     pool->setup.timelines = &pool->scoreboard->timelines;
+    pool->setup.slow_claims = &pool->scoreboard->slow_claims;
     pool->setup.life_fd = life_fd;
     pool->life_fd = own_life_fd;
     return true;
@@ -242,7 +243,7 @@ bool pool_start(struct pool *pool, int number, struct generation *generation, bo
     if (child->pid < 0) {
         log_fork(pool);
         child->state = CHILD_NONE;
-        score_set(score_of(pool, child), WORKER_NONE, NULL);
+        scoreboard_free(pool->scoreboard, (size_t)(child - pool->children));
         return false;
     }
     generation->workers++;
@@ -372,7 +373,7 @@ bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *ende
     log_end_of(child, score_of(pool, child), wait_status);
     *ended = *child;
     *child = (struct child){.state = CHILD_NONE};
-    score_set(score_of(pool, child), WORKER_NONE, NULL);
+    scoreboard_free(pool->scoreboard, (size_t)(child - pool->children));
     ended->generation->workers--;
     if (ended->generation->is_left && ended->generation->workers == 0) {
         free_generation(pool, ended->generation);

@@ -38,6 +38,12 @@ void scoreboard_take(struct scoreboard *scoreboard, size_t slot)
     }
 }
 
+void scoreboard_free(struct scoreboard *scoreboard, size_t slot)
+{
+    claims_release_all(&scoreboard->slow_claims, slot);
+    score_set(&scoreboard->scores[slot], WORKER_NONE, NULL);
+}
+
 bool scoreboard_has_sessions(const void *scoreboard)
 {
     const struct scoreboard *board = scoreboard;

@@ -13,6 +13,7 @@
 #include "db/session.h"
 #include "db/statement.h"
 #include "db/timelines.h"
+#include "shared/claims.h"
 #include "shared/counts.h"
 
 enum worker_state {
@@ -58,6 +59,7 @@ struct scoreboard {
     counter reloads, reloads_refused;
     struct session_counts watcher, purger, prober;
     struct timelines timelines;    /* every session's */
+    struct claims slow_claims;     /* of the workers' slow statements, by the slot of the score */
     _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
 };
 
@@ -66,6 +68,9 @@ struct scoreboard *scoreboard_new(void);
 
 /* A worker is about to start in that slot. */
 void scoreboard_take(struct scoreboard *scoreboard, size_t slot);
+
+/* The worker in that slot has ended, or could not be started. */
+void scoreboard_free(struct scoreboard *scoreboard, size_t slot);
 
 /* Whether a worker that serves has a session with the database at this moment, replicas aside.
  * scoreboard is one. */

@@ -204,12 +204,17 @@ void service_init(struct service *service, const struct config *config,
     }
     open_lanes(service, catalog, name, links);
     /* Waiting for a turn and running end within about one deadline. */
-    service->slow_turns =
-        turns_new(runner_of(service, LANE_SLOW), config->deadline - config->slow_timeout,
-                  TURNS_SLOW_WAITING_MAX);
-    service->write_turns =
-        turns_new(&service->lanes[LANE_WRITE].runner, config->deadline - config->statement_timeout,
-                  TURNS_WRITES_WAITING_MAX);
+    const struct turns_settings slow = {.runner = runner_of(service, LANE_SLOW),
+                                        .patience_ms = config->deadline - config->slow_timeout,
+                                        .waiting_max = TURNS_SLOW_WAITING_MAX,
+                                        .claims = links->slow_claims,
+                                        .slot = links->slot};
+    const struct turns_settings writes = {.runner = &service->lanes[LANE_WRITE].runner,
+                                          .patience_ms =
+                                              config->deadline - config->statement_timeout,
+                                          .waiting_max = TURNS_WRITES_WAITING_MAX};
+    service->slow_turns = turns_new(&slow);
+    service->write_turns = turns_new(&writes);
     service->cache_settings.mark = links->mark;
     service->cache_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {
@@ -341,6 +346,8 @@ static void pass_queues_on(struct service *service)
 /* The replica's connections are first: what they fail is submitted to others. */
 void service_proceed(struct service *service)
 {
+    turns_proceed(service->slow_turns);
+    turns_proceed(service->write_turns);
     pass_queues_on(service);
     for (int i = service->lane_count - 1; i >= 0; i--) {
         struct service_lane *lane = &service->lanes[i];
@@ -353,7 +360,8 @@ void service_proceed(struct service *service)
 
 int service_wait_ms(const struct service *service)
 {
-    int first_ms = -1;
+    int first_ms =
+        clock_sooner(turns_wait_ms(service->slow_turns), turns_wait_ms(service->write_turns));
 
     for (int i = 0; i < service->lane_count; i++) {
         int lane_ms = connection_wait_ms(service->lanes[i].connection);

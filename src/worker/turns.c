@@ -2,7 +2,11 @@
  * is found by walking it, which is short: TURNS_…_WAITING_MAX bounds what one requester can add,
  * and the number of clients bounds the rest. A requester's first turn in the list is the one under
  * way, if any is; its end gives the next one its turn. A callback may submit or cancel, so the
- * list is read anew after each. */
+ * list is read anew after each.
+ *
+ * The turn under way has its requester claimed. One that finds the requester claimed by another
+ * worker waits, and tries again every RETRY_MS. So does the next one of the same worker, which
+ * else would always be faster than those of the other workers. */
 #include "worker/turns.h"
 
 #include <string.h>
@@ -11,6 +15,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/pipeline.h"
+#include "shared/claims.h"
+
+enum { RETRY_MS = 2 };
 
 /* A turn waits, until its statement is submitted; then it is under way, until there is the result
  * or the turn is cancelled. */
@@ -22,24 +29,46 @@ struct turn {
     void *context;
     int64_t submitted_us;
     bool is_under_way;
+    bool is_due; /* turns_proceed() is to try it */
     struct turn *next;
 };
 
 struct turns {
-    const struct statement_runner *runner;
-    int patience_ms;
-    int waiting_max;
+    struct turns_settings settings;
+    int64_t retry_ms;   /* when to try again to claim; 0: there is nothing to try */
     struct turn *first; /* of all, in the order in which they came */
 };
 
-struct turns *turns_new(const struct statement_runner *runner, int patience_ms, int waiting_max)
+struct turns *turns_new(const struct turns_settings *settings)
 {
     struct turns *turns = memory_zeroed(sizeof *turns);
 
-    turns->runner = runner;
-    turns->patience_ms = patience_ms;
-    turns->waiting_max = waiting_max;
+    turns->settings = *settings;
     return turns;
+}
+
+/* Whether the requester's statement may be sent. */
+static bool begin_claim(struct turns *turns, const char *requester)
+{
+    const struct turns_settings *settings = &turns->settings;
+
+    return settings->claims == NULL || claims_take(settings->claims, requester, settings->slot);
+}
+
+static void end_claim(struct turns *turns, const struct turn *turn)
+{
+    const struct turns_settings *settings = &turns->settings;
+
+    if (turn->is_under_way && settings->claims != NULL) {
+        claims_release(settings->claims, turn->requester, settings->slot);
+    }
+}
+
+static void retry_soon(struct turns *turns)
+{
+    if (turns->retry_ms == 0) {
+        turns->retry_ms = clock_ms() + RETRY_MS;
+    }
 }
 
 static void turn_free(struct turn *turn)
@@ -55,6 +84,7 @@ void turns_free(struct turns *turns)
     }
     for (struct turn *turn = turns->first, *next; turn != NULL; turn = next) {
         next = turn->next;
+        end_claim(turns, turn);
         turn_free(turn);
     }
     memory_free(turns);
@@ -88,7 +118,7 @@ static void turn_done(void *context, const struct result *result);
 
 static void submit_turn(struct turn *turn)
 {
-    const struct statement_runner *runner = turn->turns->runner;
+    const struct statement_runner *runner = turn->turns->settings.runner;
 
     turn->is_under_way = true;
     runner->submit(runner->context, turn->statement, turn_done, turn);
@@ -97,7 +127,7 @@ static void submit_turn(struct turn *turn)
 /* Gives the requester's next statement its turn, unless one is under way. */
 static void give_turn(struct turns *turns, const char *requester)
 {
-    int64_t oldest_us = clock_us() - turns->patience_ms * INT64_C(1000);
+    int64_t oldest_us = clock_us() - turns->settings.patience_ms * INT64_C(1000);
     struct turn *turn = turns->first;
 
     while (turn != NULL) {
@@ -111,12 +141,26 @@ static void give_turn(struct turns *turns, const char *requester)
             return;
         }
         if (turn->submitted_us >= oldest_us) {
-            submit_turn(turn);
+            if (begin_claim(turns, requester)) {
+                submit_turn(turn);
+            } else {
+                retry_soon(turns);
+            }
             return;
         }
         unlink_turn(turn);
         refuse_turn(turn);
         turn = turns->first; /* the callback may have changed the list */
+    }
+}
+
+/* After the end of the one that was under way. */
+static void give_next_turn(struct turns *turns, const char *requester)
+{
+    if (turns->settings.claims == NULL) {
+        give_turn(turns, requester);
+    } else if (turns->first != NULL) {
+        retry_soon(turns);
     }
 }
 
@@ -128,8 +172,9 @@ static void turn_done(void *context, const struct result *result)
     struct result copy = *result;
 
     unlink_turn(turn);
+    end_claim(turns, turn);
     finish_turn(turn, &copy);
-    give_turn(turns, requester);
+    give_next_turn(turns, requester);
     memory_free(requester);
 }
 
@@ -149,29 +194,77 @@ void turns_submit(struct turns *turns, const struct statement *statement, const 
     for (; *link != NULL; link = &(*link)->next) {
         ahead += strcmp((*link)->requester, requester) == 0;
     }
-    if (ahead > turns->waiting_max) {
+    if (ahead > turns->settings.waiting_max) {
         refuse_turn(turn);
         return;
     }
     *link = turn;
-    if (ahead == 0) {
+    if (ahead == 0 && begin_claim(turns, requester)) {
         submit_turn(turn);
+    } else if (ahead == 0) {
+        retry_soon(turns);
     }
 }
 
 bool turns_cancel(struct turns *turns, const void *context)
 {
+    const struct statement_runner *runner = turns->settings.runner;
+
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
         if (turn->context != context) {
             continue;
         }
-        if (turn->is_under_way && !turns->runner->cancel(turns->runner->context, turn)) {
+        if (turn->is_under_way && !runner->cancel(runner->context, turn)) {
             return false;
         }
         unlink_turn(turn);
-        give_turn(turns, turn->requester);
+        end_claim(turns, turn);
+        give_next_turn(turns, turn->requester);
         turn_free(turn);
         return true;
     }
     return false;
+}
+
+static struct turn *first_due(const struct turns *turns)
+{
+    struct turn *turn = turns->first;
+
+    while (turn != NULL && !turn->is_due) {
+        turn = turn->next;
+    }
+    return turn;
+}
+
+/* The requester's first turn decides: the others are behind it. */
+static void try_requester(struct turns *turns, const char *requester)
+{
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+        turn->is_due = turn->is_due && strcmp(turn->requester, requester) != 0;
+    }
+    give_turn(turns, requester);
+}
+
+void turns_proceed(struct turns *turns)
+{
+    struct turn *turn;
+
+    if (turns->retry_ms == 0 || clock_ms() < turns->retry_ms) {
+        return;
+    }
+    turns->retry_ms = 0;
+    for (turn = turns->first; turn != NULL; turn = turn->next) {
+        turn->is_due = !turn->is_under_way;
+    }
+    while ((turn = first_due(turns)) != NULL) {
+        char *requester = memory_copy(turn->requester);
+
+        try_requester(turns, requester);
+        memory_free(requester);
+    }
+}
+
+int turns_wait_ms(const struct turns *turns)
+{
+    return turns->retry_ms == 0 ? -1 : clock_left_ms(turns->retry_ms);
 }

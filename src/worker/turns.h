@@ -1,20 +1,27 @@
 /* Statements of one kind, one at a time for each requester: one subject's requests never have more
- * than one of them under way in a worker, whatever is sent. The others of the same requester wait
- * in the order in which they came. A statement that waits too long, or comes when too many wait, is
- * refused. */
+ * than one of them under way in a worker, or with claims in the pool, whatever is sent. The others
+ * of the same requester wait, those of a worker in the order in which they came. A statement that
+ * waits too long, or comes when too many wait, is refused. */
 #ifndef CRUDDUR_WORKER_TURNS_H
 #define CRUDDUR_WORKER_TURNS_H
 
 #include "db/connection.h"
 
+struct claims;
 struct turns;
 
 /* Of one requester, besides the statement that is under way. */
 enum { TURNS_SLOW_WAITING_MAX = 4, TURNS_WRITES_WAITING_MAX = 32 };
 
-/* patience_ms is how long a statement may wait for its turn, waiting_max how many of one requester
- * may. runner must outlive it. */
-struct turns *turns_new(const struct statement_runner *runner, int patience_ms, int waiting_max);
+struct turns_settings {
+    const struct statement_runner *runner; /* must outlive the turns, and claims too */
+    int patience_ms;                       /* how long a statement may wait for its turn */
+    int waiting_max;                       /* how many of one requester may wait */
+    struct claims *claims;                 /* of the pool; NULL: other workers do not matter */
+    size_t slot;                           /* the worker's, for its claims */
+};
+
+struct turns *turns_new(const struct turns_settings *settings);
 void turns_free(struct turns *turns); /* NULL is allowed */
 
 /* As connection_submit. requester names the subject or the client's address; it is copied. A
@@ -24,5 +31,9 @@ void turns_submit(struct turns *turns, const struct statement *statement, const 
 
 /* As connection_cancel. */
 bool turns_cancel(struct turns *turns, const void *context);
+
+/* As connection_proceed and connection_wait_ms: tries again to claim what another worker had. */
+void turns_proceed(struct turns *turns);
+int turns_wait_ms(const struct turns *turns);
 
 #endif
