@@ -17,7 +17,7 @@ from waiting import eventually
 
 TARGET = "/api/activities/following"
 FOLLOWS_MAX = 5000
-WAITING_MAX = 4  # of one asker, besides the statement that is under way
+WAITING_MAX = 4  # of one requester, besides the statement that is under way
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_growth_where_the_purge_has_not_run(service):
 
 
 class Crowd:
-    """Requests of one asker, each over a connection of its own past nginx. To be used by `with`, while a statement is held up."""
+    """Requests of one requester, each over a connection of its own past nginx. To be used by `with`, while a statement is held up."""
 
     def __init__(self, service, target=TARGET, method="GET", waiting_max=WAITING_MAX, **parameters):
         self.service = service
