@@ -17,7 +17,7 @@
 #include "db/pipeline.h"
 #include "shared/claims.h"
 
-enum { RETRY_MS = 2 };
+enum { RETRY_MS = 5 };
 
 /* A turn waits, until its statement is submitted; then it is under way, until there is the result
  * or the turn is cancelled. */
