@@ -4,9 +4,10 @@
  * way, if any is; its end gives the next one its turn. A callback may submit or cancel, so the
  * list is read anew after each.
  *
- * The turn under way has its requester claimed. One that finds the requester claimed by another
- * worker waits, and tries again every RETRY_MS. So does the next one of the same worker, which
- * else would always be faster than those of the other workers. */
+ * With claims, the turn under way has its requester claimed. One that finds the requester claimed
+ * waits, and tries again every RETRY_MS. If others wait, the claim stays for as long as the
+ * statement took, up to REST_MAX_MS: one requester's statements then take half of the time of one
+ * session of the pool. */
 #include "worker/turns.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "db/pipeline.h"
 #include "shared/claims.h"
 
-enum { RETRY_MS = 5 };
+enum { RETRY_MS = 2, REST_MAX_MS = 20 };
 
 /* A turn waits, until its statement is submitted; then it is under way, until there is the result
  * or the turn is cancelled. */
@@ -28,14 +29,23 @@ struct turn {
     statement_done *done;
     void *context;
     int64_t submitted_us;
+    int64_t begun_ms; /* since when it is under way */
     bool is_under_way;
     bool is_due; /* turns_proceed() is to try it */
     struct turn *next;
 };
 
+/* A claim that stays behind the end of its statement. */
+struct rest {
+    char *requester;
+    int64_t end_ms;
+    struct rest *next;
+};
+
 struct turns {
     struct turns_settings settings;
     int64_t retry_ms;   /* when to try again to claim; 0: there is nothing to try */
+    struct rest *rests; /* in no order */
     struct turn *first; /* of all, in the order in which they came */
 };
 
@@ -52,15 +62,60 @@ static bool begin_claim(struct turns *turns, const char *requester)
 {
     const struct turns_settings *settings = &turns->settings;
 
+    for (const struct rest *rest = turns->rests; rest != NULL; rest = rest->next) {
+        if (strcmp(rest->requester, requester) == 0) {
+            return false;
+        }
+    }
     return settings->claims == NULL || claims_take(settings->claims, requester, settings->slot);
 }
 
+static bool has_turn(const struct turns *turns, const char *requester)
+{
+    const struct turn *turn = turns->first;
+
+    while (turn != NULL && strcmp(turn->requester, requester) != 0) {
+        turn = turn->next;
+    }
+    return turn != NULL;
+}
+
+/* The turn, which is in the list no more, is over; its claim ends at once unless others wait. */
 static void end_claim(struct turns *turns, const struct turn *turn)
 {
-    const struct turns_settings *settings = &turns->settings;
+    int64_t now_ms = clock_ms(), took_ms = now_ms - turn->begun_ms;
 
-    if (turn->is_under_way && settings->claims != NULL) {
-        claims_release(settings->claims, turn->requester, settings->slot);
+    if (!turn->is_under_way || turns->settings.claims == NULL) {
+        return;
+    }
+    if (!has_turn(turns, turn->requester)) {
+        claims_release(turns->settings.claims, turn->requester, turns->settings.slot);
+        return;
+    }
+    struct rest *rest = memory_zeroed(sizeof *rest);
+
+    *rest = (struct rest){.requester = memory_copy(turn->requester),
+                          .end_ms = now_ms + (took_ms < REST_MAX_MS ? took_ms : REST_MAX_MS),
+                          .next = turns->rests};
+    turns->rests = rest;
+}
+
+/* Ends the rests that are over by then. */
+static void end_rests(struct turns *turns, int64_t now_ms)
+{
+    struct rest **link = &turns->rests;
+
+    while (*link != NULL) {
+        struct rest *rest = *link;
+
+        if (rest->end_ms > now_ms) {
+            link = &rest->next;
+            continue;
+        }
+        *link = rest->next;
+        claims_release(turns->settings.claims, rest->requester, turns->settings.slot);
+        memory_free(rest->requester);
+        memory_free(rest);
     }
 }
 
@@ -82,11 +137,14 @@ void turns_free(struct turns *turns)
     if (turns == NULL) {
         return;
     }
-    for (struct turn *turn = turns->first, *next; turn != NULL; turn = next) {
-        next = turn->next;
+    while (turns->first != NULL) {
+        struct turn *turn = turns->first;
+
+        turns->first = turn->next;
         end_claim(turns, turn);
         turn_free(turn);
     }
+    end_rests(turns, INT64_MAX);
     memory_free(turns);
 }
 
@@ -121,6 +179,7 @@ static void submit_turn(struct turn *turn)
     const struct statement_runner *runner = turn->turns->settings.runner;
 
     turn->is_under_way = true;
+    turn->begun_ms = clock_ms();
     runner->submit(runner->context, turn->statement, turn_done, turn);
 }
 
@@ -236,7 +295,7 @@ static struct turn *first_due(const struct turns *turns)
     return turn;
 }
 
-/* The requester's first turn decides: the others are behind it. */
+/* The requester's first turn decides: the others wait for it. */
 static void try_requester(struct turns *turns, const char *requester)
 {
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
@@ -249,6 +308,9 @@ void turns_proceed(struct turns *turns)
 {
     struct turn *turn;
 
+    if (turns->rests != NULL) {
+        end_rests(turns, clock_ms());
+    }
     if (turns->retry_ms == 0 || clock_ms() < turns->retry_ms) {
         return;
     }
@@ -266,5 +328,10 @@ void turns_proceed(struct turns *turns)
 
 int turns_wait_ms(const struct turns *turns)
 {
-    return turns->retry_ms == 0 ? -1 : clock_left_ms(turns->retry_ms);
+    int first_ms = turns->retry_ms == 0 ? -1 : clock_left_ms(turns->retry_ms);
+
+    for (const struct rest *rest = turns->rests; rest != NULL; rest = rest->next) {
+        first_ms = clock_sooner(first_ms, clock_left_ms(rest->end_ms));
+    }
+    return first_ms;
 }

@@ -11,7 +11,7 @@ struct claims;
 struct turns;
 
 /* Of one requester, besides the statement that is under way. */
-enum { TURNS_SLOW_WAITING_MAX = 4, TURNS_WRITES_WAITING_MAX = 32 };
+enum { TURNS_SLOW_WAITING_MAX = 16, TURNS_WRITES_WAITING_MAX = 32 };
 
 struct turns_settings {
     const struct statement_runner *runner; /* must outlive the turns, and claims too */
