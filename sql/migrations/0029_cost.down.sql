@@ -175,6 +175,7 @@ end
 $$;
 
 alter table activities
+    drop constraint activities_counts_check,
     add constraint activities_message_check check (
         char_length(message) between 1 and case when reply_to_activity_uuid is null then 280 else 1024 end
     ),

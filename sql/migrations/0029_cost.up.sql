@@ -1,5 +1,5 @@
--- Creating and showing an activity cost less. A trigger has the rules of a row: PostgreSQL parses the text of a constraint again for each
--- statement. Whether an author has made too many rows within the hour is a value and no longer a set of rows. A statement that seldom asks
+-- Creating and showing an activity cost less. A trigger has most rules of a row: PostgreSQL parses the text of a constraint again for
+-- each statement. Whether an author has made too many rows within the hour is a value and no longer a set of rows. A statement that seldom asks
 -- for the marks of an activity does not prepare their queries each time; showing one is a few small statements, and only those that it
 -- needs. A text is only normalized if it has other characters than most texts, and its words are found in fewer steps. A handle is only
 -- folded if there is no token. The functions that templates of version 28 call stay, for a host that is not reloaded yet.
@@ -9,14 +9,14 @@ alter table activities
     drop constraint activities_reposts_count_check,
     drop constraint activities_likes_count_check,
     drop constraint activities_reply_to_itself_check,
-    drop constraint activities_expires_at_check;
+    drop constraint activities_expires_at_check,
+    add constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0);
 
 create function check_activity() returns trigger
     language plpgsql
 as $$
 declare
     broken constant text := case
-        when least(new.replies_count, new.reposts_count, new.likes_count) < 0 then 'counts'
         when new.reply_to_activity_uuid = new.uuid then 'reply_to_itself'
         when new.expires_at <= new.created_at and new.deleted_at is null and new.hidden_expires_at is null then 'expires_at'
         when (tg_op = 'INSERT' or new.message <> old.message)
