@@ -443,7 +443,7 @@ interface() {
     drop function caller(text, text) cascade; create function caller(text, text) returns uuid language sql return null::uuid;
     grant execute on function caller(text, text) to cruddur_app'
   "$COPY/bin/db-migrate"
-  run -0 comm -23 <(echo "$before") <(interface)
+  run -0 env LC_ALL=C comm -23 <(echo "$before") <(interface)
   [[ $output == *'SELECT likes.created_at '*'function caller(text,text) returns TABLE('*'function clock_us() returns bigint'*'optional messages.expires_at'* ]]
 }
 
