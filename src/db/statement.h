@@ -53,9 +53,9 @@ struct statement_def {
     /* A read that may run on a replica (worker/reads.h): nothing of its result is compared with
      * another server's, as numbers of transactions would be. */
     bool on_replica;
-    /* Its work grows with a thread, up to a bound. Statements of one requester run one at a time in
-     * a worker, because they wait for each other's locks, and the writes of other requesters would
-     * wait behind them. */
+    /* Its work grows with a thread, up to a bound. Statements of one requester run one at a time
+     * (worker/turns.h), because they wait for each other's locks, and the writes of other
+     * requesters would wait behind them. */
     bool takes_turns;
 };
 

@@ -56,7 +56,7 @@ bool pool_take_over(struct pool *pool, const struct handover *handover, int life
     pool->setup.handover = *handover;
     pool->setup.scoreboard = pool->scoreboard;
     pool->setup.timelines = &pool->scoreboard->timelines;
-    pool->setup.slow_claims = &pool->scoreboard->slow_claims;
+    pool->setup.claims = &pool->scoreboard->claims;
     pool->setup.life_fd = life_fd;
     pool->life_fd = own_life_fd;
     return true;

@@ -20,6 +20,11 @@ struct claims {
     _Atomic uint64_t places[CLAIM_PLACES]; /* 0: free */
 };
 
+/* A pool's, one for each kind of statement that takes turns. */
+struct pool_claims {
+    struct claims slow, writes;
+};
+
 /* False: a worker of another slot has the requester claimed. */
 bool claims_take(struct claims *claims, const char *requester, size_t slot);
 

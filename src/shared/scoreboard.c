@@ -40,7 +40,8 @@ void scoreboard_take(struct scoreboard *scoreboard, size_t slot)
 
 void scoreboard_free(struct scoreboard *scoreboard, size_t slot)
 {
-    claims_release_all(&scoreboard->slow_claims, slot);
+    claims_release_all(&scoreboard->claims.slow, slot);
+    claims_release_all(&scoreboard->claims.writes, slot);
     score_set(&scoreboard->scores[slot], WORKER_NONE, NULL);
 }
 

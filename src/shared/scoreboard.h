@@ -59,7 +59,7 @@ struct scoreboard {
     counter reloads, reloads_refused;
     struct session_counts watcher, purger, prober;
     struct timelines timelines;    /* every session's */
-    struct claims slow_claims;     /* of the workers' slow statements, by the slot of the score */
+    struct pool_claims claims;     /* of the workers, by the slots of their scores */
     _Atomic bool has_old_sessions; /* workers of the program that this one has replaced have some */
 };
 

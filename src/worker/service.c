@@ -182,6 +182,27 @@ static const struct statement_runner *runner_of(const struct service *service, e
     return &service->lanes[lane].runner;
 }
 
+/* Waiting for a turn and running end within about one deadline. */
+static void open_turns(struct service *service, const struct service_links *links)
+{
+    const struct config *config = service->config;
+    const struct turns_settings slow = {.runner = runner_of(service, LANE_SLOW),
+                                        .patience_ms = config->deadline - config->slow_timeout,
+                                        .waiting_max = TURNS_SLOW_WAITING_MAX,
+                                        .claims =
+                                            links->claims != NULL ? &links->claims->slow : NULL,
+                                        .slot = links->slot};
+    const struct turns_settings writes = {
+        .runner = runner_of(service, LANE_WRITE),
+        .patience_ms = config->deadline - config->statement_timeout,
+        .waiting_max = TURNS_WRITES_WAITING_MAX,
+        .claims = links->claims != NULL ? &links->claims->writes : NULL,
+        .slot = links->slot};
+
+    service->slow_turns = turns_new(&slow);
+    service->write_turns = turns_new(&writes);
+}
+
 void service_init(struct service *service, const struct config *config,
                   const struct catalog *catalog, const char *name,
                   const struct service_links *links)
@@ -203,18 +224,7 @@ void service_init(struct service *service, const struct config *config,
         service->tracer = tracer_new(links->ring, config->otlp_sample);
     }
     open_lanes(service, catalog, name, links);
-    /* Waiting for a turn and running end within about one deadline. */
-    const struct turns_settings slow = {.runner = runner_of(service, LANE_SLOW),
-                                        .patience_ms = config->deadline - config->slow_timeout,
-                                        .waiting_max = TURNS_SLOW_WAITING_MAX,
-                                        .claims = links->slow_claims,
-                                        .slot = links->slot};
-    const struct turns_settings writes = {.runner = &service->lanes[LANE_WRITE].runner,
-                                          .patience_ms =
-                                              config->deadline - config->statement_timeout,
-                                          .waiting_max = TURNS_WRITES_WAITING_MAX};
-    service->slow_turns = turns_new(&slow);
-    service->write_turns = turns_new(&writes);
+    open_turns(service, links);
     service->cache_settings.mark = links->mark;
     service->cache_settings.wants_week4 = config->compat == COMPAT_WEEK4;
     if (links->mark != NULL && config->feed_watch > 0) {

@@ -69,7 +69,7 @@ struct service_links {
     struct score *score;                /* NULL: there is no pool; then mark is too */
     const struct scoreboard *scoreboard;
     struct timelines *timelines; /* as in session_settings */
-    struct claims *slow_claims;  /* NULL without a pool */
+    struct pool_claims *claims;  /* NULL without a pool */
     size_t slot;                 /* of score in the scoreboard, for the claims */
     struct replicas *replicas;   /* NULL without a pool */
     const struct spans *spans;   /* for the metrics; NULL: there are none */

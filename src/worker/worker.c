@@ -254,7 +254,7 @@ int worker_run(const struct worker_setup *setup)
                                         .score = setup->score,
                                         .scoreboard = setup->scoreboard,
                                         .timelines = setup->timelines,
-                                        .slow_claims = setup->slow_claims,
+                                        .claims = setup->claims,
                                         .slot = (size_t)(setup->score - setup->scoreboard->scores),
                                         .replicas = setup->replicas,
                                         .spans = setup->spans,

@@ -14,7 +14,7 @@ struct mark;
 struct keypage_link;
 struct replicas;
 struct score;
-struct claims;
+struct pool_claims;
 struct scoreboard;
 struct span_ring;
 struct spans;
@@ -27,7 +27,7 @@ struct worker_setup {
     struct score *score;
     const struct scoreboard *scoreboard;
     struct timelines *timelines; /* of the scoreboard */
-    struct claims *slow_claims;  /* likewise */
+    struct pool_claims *claims;  /* likewise */
     struct replicas *replicas;
     struct handover handover;
     const struct keypage_link *keypage;

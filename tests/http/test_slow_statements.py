@@ -343,40 +343,56 @@ def test_deletes_of_one_account_let_others_write_between_them(service):
 # --- turns in the whole pool ---
 
 
-def slow_sessions(database):
+def waiting_sessions(database):
     """Those of workers that wait for a lock, by process id."""
-    return {pid for pid, name in database.wait_for_waiting() if name.endswith(" slow")}
+    return {pid for pid, name in database.wait_for_waiting()}
 
 
-def test_one_at_a_time_in_the_whole_pool(cluster):
+@contextlib.contextmanager
+def held_read(service):
+    """The request of a slow statement that waits meanwhile."""
+    with service.database.locked("follows"):
+        yield "GET", TARGET
+
+
+@contextlib.contextmanager
+def held_delete(service):
+    uuid = service.ask_as("bayko", "POST", "/api/activities", {"message": "mine", "ttl": "1-day"}).json["uuid"]
+    with service.database.held(f"select from activities where uuid = '{uuid}' for update"):
+        yield "DELETE", f"/api/activities/{uuid}"
+
+
+@pytest.mark.parametrize("held", [held_read, held_delete])
+def test_one_at_a_time_in_the_whole_pool(cluster, held):
     """Several workers have requests of one account, and one of them sends one to the database."""
     with TokenService(cluster, workers=4) as service:
         for _ in range(8):
             warm(service)
         pids = set()
         while len(pids) < 2:
-            with service.database.locked("follows"):
-                askings = [Asking(service.ask_as, "bayko", "GET", TARGET) for _ in range(1 + WAITING_MAX)]
-                (first,) = slow_sessions(service.database)
+            with held(service) as asked:
+                askings = [Asking(service.ask_as, "bayko", *asked) for _ in range(1 + WAITING_MAX)]
+                (first,) = waiting_sessions(service.database)
                 for _ in range(10):
-                    assert slow_sessions(service.database) == {first}
+                    assert waiting_sessions(service.database) == {first}
                     assert service.get("/livez").status == 200
             replies = [asking.reply() for asking in askings]
             assert [reply.status for reply in replies] == [200] * len(replies)
             pids |= {service.line_of(reply)["pid"] for reply in replies}
 
 
-def test_a_worker_that_is_killed_leaves_no_turn_behind(cluster):
+@pytest.mark.parametrize("held", [held_read, held_delete])
+def test_a_worker_that_is_killed_leaves_no_turn_behind(cluster, held):
     """nginx sends its request again, and another worker runs it."""
     with TokenService(cluster, workers=2) as service:
         for _ in range(4):
             warm(service)
-        with service.database.locked("follows"):
-            asking = Asking(service.ask_as, "bayko", "GET", TARGET)
-            (first,) = slow_sessions(service.database)
+        with held(service) as asked:
+            asking = Asking(service.ask_as, "bayko", *asked)
+            (first,) = waiting_sessions(service.database)
             for pid in service.daemon.workers():
                 os.kill(pid, signal.SIGKILL)
-            eventually(lambda: slow_sessions(service.database) - {first}, what="the statement again")
+            eventually(lambda: waiting_sessions(service.database) - {first}, what="the statement again")
         assert asking.reply().status == 200
 
 
