@@ -16,7 +16,7 @@ load helpers/common
 
 @test "misuse is status 2 and starts nothing" {
   local words
-  for words in '' 'up down' 'fault' 'fault --seconds' 'soak' 'soak --hours x' 'up --hours 1' 'ledger --faults a' 'run pg1' 'start' 'up --dir'; do
+  for words in '' 'up down' 'fault' 'fault --seconds' 'soak' 'soak --hours x' 'soak --hours 1 --pause x' 'up --hours 1' 'ledger --faults a' 'run pg1' 'start' 'up --dir'; do
     # shellcheck disable=SC2086 # several words
     run -2 --separate-stderr "$BIN/cluster" --dir "$BATS_TEST_TMPDIR/none" $words
     [[ -z $output && $stderr == *"Try 'cluster --help'."* ]]

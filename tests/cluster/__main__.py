@@ -104,7 +104,7 @@ def soak(arguments):
         names = soaking.names_of(arguments.faults)
     except ValueError as error:
         return fail(str(error), 2)
-    print(soaking.soak(arguments.dir, arguments.hours, names, arguments.results))
+    print(soaking.soak(arguments.dir, arguments.hours, names, arguments.pause, arguments.results))
     rows = table.rows_of(arguments.results)
     return 1 if any(row.get("problems") or row.get("beats_doubled") or "broken" in row for row in rows) else 0
 
@@ -140,6 +140,7 @@ def parse():
     command = commands.add_parser("soak")
     command.add_argument("--hours", type=float, required=True)
     command.add_argument("--faults")
+    command.add_argument("--pause", type=float, default=0)
     command.add_argument("--results", type=folder_of, required=True)
     command = commands.add_parser("run")
     command.add_argument("room")

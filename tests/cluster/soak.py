@@ -1,5 +1,5 @@
-"""Trials for hours, in laps: each lap is a new cluster and every fault once, in a random order. A row of JSON for each trial is appended
-to the results; so a soak that was ended goes on where it was, and a table is written of all rows."""
+"""Trials for hours, in laps: each lap is a new cluster and every fault once, in a random order, beside visitors who come all the time.
+A row of JSON for each trial is appended to the results; so a soak that was ended goes on where it was, and a table is written of all rows."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import table
 import trial
 from faults import FAULTS, Impossible
 from lab import Lab, libfaketime
+from visitors import Visitors
 
 SPECIAL = ("clock-step",)  # these take a cluster of their own kind
 DEFAULT = tuple(name for name in FAULTS if name not in SPECIAL)
@@ -36,16 +37,18 @@ def told(row):
     return f"{row['fault']:13} outage {row['outage_s']:6.2f} s, database {row['database_outage_s']:6.2f} s, back {row['back_s']:5.2f} s, {row['acknowledged']:5} writes, {verdict}"
 
 
-def lap(lab, names, results, until):
-    """Every fault once; whether the time is over."""
+def lap(lab, names, pause, results, until):
+    """Every fault once, unless the time is over before. pause: s before each, without a fault."""
     lab.up()
     lab.wait_until_whole()
     try:
         ledgers = trial.Ledgers(lab)
-        for name in random.sample(names, len(names)):
-            if time.monotonic() > until:
-                break
-            one_trial(lab, ledgers, name, results)
+        with Visitors(trial.Site(lab), lab.hosts, ledgers.targets[0]) as visitors:
+            for name in random.sample(names, len(names)):
+                time.sleep(max(0, min(pause, until - time.monotonic())))
+                if time.monotonic() > until:
+                    break
+                one_trial(lab, ledgers, visitors, name, results)
         for problem in ledgers.lasting_problems():
             append(results, {"fault": "lap", "problems": 1, "shown": [repr(problem)[:400]], "lost": int(trial.is_lost(problem)), "doubled": int(trial.is_doubled(problem))})
             print(f"LATER {problem}", flush=True)
@@ -53,7 +56,7 @@ def lap(lab, names, results, until):
         lab.down()
 
 
-def one_trial(lab, ledgers, name, results):
+def one_trial(lab, ledgers, visitors, name, results):
     try:
         row = trial.run(lab, ledgers, name, f"{time.time():.0f}")
     except Impossible as reason:
@@ -63,11 +66,11 @@ def one_trial(lab, ledgers, name, results):
         append(results, {"fault": name, "broken": f"{type(error).__name__}: {error}"[:1000]})
         print(f"{name:13} BROKEN {error}", flush=True)
         raise
-    append(results, row)
+    append(results, row | visitors.account())
     print(told(row), flush=True)
 
 
-def soak(folder, hours, names, results):
+def soak(folder, hours, names, pause, results):
     """A lap in which a trial does not come to its end is given up, and counts as one that is broken."""
     results.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + hours * 3600
@@ -75,7 +78,7 @@ def soak(folder, hours, names, results):
         special = set(names) & set(SPECIAL)
         lab = Lab(folder, {"clocks": libfaketime() if special else None})
         try:
-            lap(lab, names, results, until)
+            lap(lab, names, pause, results, until)
         except Exception as error:
             print(f"a lap was given up: {error}", flush=True)
         table.write(results)

@@ -1,5 +1,6 @@
 """The table of a campaign's results, beside its file of JSON lines."""
 
+import datetime
 import json
 import math
 
@@ -51,6 +52,38 @@ def line(fault, rows):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
+def availability(trials):
+    """What visitors got, and how the processes grew that lasted from one row to another; nothing without visitors."""
+    visited = [row for row in trials if "visits" in row]
+    if not visited:
+        return []
+    visits, unserved = sum(row["visits"] for row in visited), sum(row["unserved"] for row in visited)
+    hours = sum(row["visited_s"] for row in visited) / 3600
+    said = [
+        f"Visitors: {visits} in {hours:.1f} hours, with {len(visited)} faults, whatever the service did; {unserved} of them got no answer or a 5xx: "
+        f"{100 * (1 - unserved / visits):.3f} % were served, which is {3600 / visits * hours * unserved / len(visited):.1f} s without service for a fault."
+    ]
+    ages = grown(visited)
+    if ages:
+        least, most = min(ages, key=lambda age: age[1]), max(ages, key=lambda age: age[1])
+        said.append(
+            f"Of cruddurd's processes {len(ages)} lasted for {min(age[0] for age in ages) / 60:.0f} to {max(age[0] for age in ages) / 60:.0f} minutes. "
+            f"Meanwhile their memory (VmRSS) changed by {least[1]} to {most[1]} kB, their descriptors by {min(age[2] for age in ages)} to {max(age[2] for age in ages)}."
+        )
+    return said
+
+
+def grown(rows):
+    """[(seconds, kB, descriptors)] of each process from the second row that has it, when it is warm, to the last one."""
+    samples = {}
+    for row in rows:
+        at = datetime.datetime.fromisoformat(row["time"]).timestamp()
+        for host, processes in row["processes"].items():
+            for pid, values in processes.items():
+                samples.setdefault((row["lap"], host, pid), []).append((at, *values))
+    return [tuple(last - first for first, last in zip(found[1], found[-1])) for found in samples.values() if len(found) > 2]
+
+
 def text(rows):
     trials = [row for row in rows if "outage_s" in row]
     columns = ("fault", "trials", "outage p50 / p99", "database", "back", "before", "acknowledged", "sent again", "reads", "stale", "lost", "doubled", "witness doubled")
@@ -71,6 +104,7 @@ def text(rows):
     ]
     if homes:
         said.append(f"The other host's home had a new post after {max(homes):.2f} s at most (p50 of the trials' longest {percentile(homes, 0.5):.2f} s).")
+    said += availability(trials)
     first, last = min(row["time"] for row in trials), max(row["time"] for row in trials)
     said.append(f"From {first} to {last}. The rows are in ha.jsonl.")
     return HEAD.format(bound=int(BACK_BOUND * 1000)) + "\n".join(lines) + "\n\n" + "\n".join(said) + "\n"

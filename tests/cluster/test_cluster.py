@@ -4,7 +4,11 @@ import os
 
 import pytest
 
+import table
 import trial
+from faults import FAULTS
+from hosts import WORKERS
+from visitors import RATE, Visitors
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,20 @@ def test_the_ledgers_are_right_after(lab, ledgers, name, record_property):
     record_property(f"{name}", f"outage {row['outage_s']} s, of the database {row['database_outage_s']} s, {row['acknowledged']} writes, {row['reads']} reads")
     assert (row["shown"], row["beats_doubled"]) == ([], 0)
     assert (row["from"] != row["to"]) == (name in ("switchover", "kill-primary"))
+
+
+def test_visitors_are_served_while_one_host_is_away(lab, ledgers):
+    with Visitors(ledgers.site, lab.hosts, ledgers.targets[0]) as visitors:
+        visitors.wait_for_more(RATE)
+        first = visitors.account()
+        with FAULTS["kill-host"].apply(lab):
+            visitors.wait_for_more(RATE)
+        second = visitors.account()
+    assert first["visits"] >= RATE and second["visits"] >= RATE
+    assert (first["unserved"], second["unserved"]) == (0, 0)
+    assert all(values[0] > 1000 and values[1] > 5 for processes in first["processes"].values() for values in processes.values())
+    assert len(table.grown([row | {"time": "2026-11-29T00:00:00+00:00"} for row in (first, first, first)])) == 2 * (1 + WORKERS)
+    lab.wait_until_whole()
 
 
 def test_what_was_written_before_a_failover_is_there_after_all_of_them(ledgers):

@@ -1,0 +1,104 @@
+"""Visitors at a constant rate, whatever the service does: which share of them is served is its availability.
+
+Each comes at its time, asks one host, and the other one if that gives no answer, as a browser does with the addresses of a name. One
+whose answer has a status below 500 is served. They go round three requests: the home page, a post, and a new post.
+"""
+
+import concurrent.futures
+import contextlib
+import http.client
+import itertools
+import pathlib
+import re
+import secrets
+import threading
+import time
+
+from hosts import PORT
+from issuer import bearer
+from site_of_hosts import PATIENCE, Connection
+from waiting import eventually
+
+RATE = 20  # a second
+AT_ONCE = 2 * RATE * PATIENCE  # who wait for an answer, of both hosts
+HANDLE = "andrewbrown"
+PROGRAMS = ("cruddurd", "cruddur-worker")  # the master and those that answer
+
+
+class Visitors(threading.Thread):
+    """with Visitors(site, lab.hosts, post): … They come until the block ends. post is the uuid of one that stays."""
+
+    def __init__(self, site, hosts, post):
+        super().__init__()
+        self.site = site
+        self.hosts = hosts
+        self.post = post
+        self.seed = secrets.token_hex(4)
+        self.pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+        self.is_over = threading.Event()
+        self.lock = threading.Lock()
+        self.begin_count()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.join()
+        self.pool.shutdown()
+
+    def begin_count(self):
+        self.since, self.came, self.unserved = time.monotonic(), 0, 0
+
+    def run(self):
+        begun, names = time.monotonic(), itertools.cycle(self.hosts)
+        for number in itertools.count():
+            if self.is_over.wait(max(0, begun + number / RATE - time.monotonic())):
+                return
+            first = next(names)
+            others = [name for name in self.hosts if name != first]
+            self.pool.submit(self.visit, number, [first, *others])
+
+    def visit(self, number, names):
+        status = next(filter(None, (self.status_of(self.hosts[name].web_address, number) for name in names)), None)
+        with self.lock:
+            self.came += 1
+            self.unserved += status is None or status >= 500
+
+    def status_of(self, address, number):
+        """None: no answer."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return Connection(address, PORT, timeout=PATIENCE).ask(*self.request(number)).status
+        return None
+
+    def request(self, number):
+        """A post that both hosts are asked for is made once: it has a key."""
+        if number % 3 == 0:
+            return "GET", "/api/activities/home"
+        if number % 3 == 1:
+            return "GET", f"/api/activities/{self.post}"
+        text = f"visit {self.seed} {number}"
+        headers = bearer(self.site.token(HANDLE)) | {"Idempotency-Key": text.replace(" ", "-")}
+        return "POST", "/api/activities", f'{{"message":"{text}","ttl":"30-days"}}'.encode(), headers
+
+    def wait_for_more(self, count):
+        goal = self.came + count
+        eventually(lambda: self.came >= goal, what=f"{count} visits")
+
+    def account(self):
+        """For a row of the results: since the last one, and what each process of the hosts has now."""
+        with self.lock:
+            row = {"visits": self.came, "unserved": self.unserved, "visited_s": round(time.monotonic() - self.since, 1)}
+            self.begin_count()
+        return row | {"lap": self.seed, "processes": {name: processes_of(host) for name, host in self.hosts.items()}}
+
+
+def processes_of(host):
+    """{process id: [kB in memory, descriptors]}"""
+    found = {}
+    for pid in host.pids(*PROGRAMS):
+        with contextlib.suppress(OSError):
+            kilobytes = re.search(r"^VmRSS:\s*(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1]
+            found[pid] = [int(kilobytes), sum(1 for _ in pathlib.Path(f"/proc/{pid}/fd").iterdir())]
+    return found
