@@ -55,7 +55,8 @@ failure_of() {
   REPLY=${text//$'\n'/; }
 }
 
-# ask_host N: connects to the Nth host of the URL alone; leaves in REPLY what it is, or why not. False if it did not answer.
+# ask_host N SQL [PSQL-ARGUMENT…]: connects to the Nth host of the URL alone; leaves in REPLY its answer, or why there is none, which is
+# false.
 ask_host() {
   local hosts addresses ports error parameter
   IFS=, read -ra hosts <<<"${connection[host]:-},"
@@ -65,8 +66,7 @@ ask_host() {
     for parameter in host="${hosts[$1]:-}" hostaddr="${addresses[$1]:-}" port="${ports[$1]:-${ports[0]:-}}" target_session_attrs=any; do
       [[ -z ${parameter#*=} ]] || name_parameter "${parameter%%=*}" "${parameter#*=}"
     done
-    exec_psql '' --no-password --quiet --tuples-only --no-align 2>&1 \
-      <<<"select case when pg_is_in_recovery() then 'a replica' else 'the primary' end"
+    exec_psql '' --no-password --quiet --tuples-only --no-align "${@:3}" 2>&1 <<<"$2"
   ); then
     REPLY=$error
     return
@@ -87,14 +87,46 @@ name_parameter() {
 # check_hosts: each host of a URL that has several.
 check_hosts() {
   local names=${connection[host]:-${connection[hostaddr]:-}} list index found=() level=ok
+  local sql="select case when pg_is_in_recovery() then 'a replica' else 'the primary' end"
   [[ $names == *,* ]] || return 0
   IFS=, read -ra list <<<"$names"
   for index in "${!list[@]}"; do
-    ask_host "$index" || level=warning
+    ask_host "$index" "$sql" || level=warning
     found+=("${list[index]}: $REPLY")
   done
   printf -v names '%s; ' "${found[@]}"
   report hosts "$level" "${names%; }" 'a server that does not answer is missing when the others fail: start it, or take it out of the URL'
+}
+
+# check_replicas: each server of READ_CONNECTION_URL, if the service reads from some, beside the primary.
+check_replicas() {
+  local primary row
+  [[ -n ${READ_CONNECTION_URL:-}${READ_CONNECTION_URL_FILE:-} ]] || return 0
+  primary=$(exec_psql '' --no-password --quiet --tuples-only --no-align 2>/dev/null \
+    <<<"select system_identifier || ' ' || pg_current_wal_lsn() from pg_control_system() where not pg_is_in_recovery()") || return 0
+  [[ -n $primary ]] || return 0
+  row=$(read_connection READ_CONNECTION_URL && compare_replicas "${primary% *}" "${primary#* }") || exit
+  take_rows "$row"
+}
+
+# compare_replicas SYSTEM POSITION: prints the row of the check.
+compare_replicas() {
+  local list index text='' level=problem worst=ok advice='no read runs on a replica: see the standby'\''s log, and the URL'
+  IFS=, read -ra list <<<"${connection[host]:-${connection[hostaddr]:-${PGHOST:-the local socket}}}"
+  for index in "${!list[@]}"; do
+    if ! ask_host "$index" "$(<"${BASH_SOURCE[0]%/*}/doctor/replicas.sql")" --set system="$1" --set position="$2" --set lag_max_mb="$LAG_MAX_MB"; then
+      worst=warning
+    elif [[ $REPLY == ok$UNIT* ]]; then
+      level=ok
+    elif [[ $REPLY == warning$UNIT* ]]; then
+      worst=warning
+    fi
+    text+="${text:+; }${list[index]}: ${REPLY#*"$UNIT"}"
+  done
+  if [[ $level == ok && $worst != ok ]]; then
+    level=warning advice='the primary runs the reads that the others do not: see their logs and their network'
+  fi
+  printf 'replicas%s%s%s%s%s%s\n' "$UNIT" "$level" "$UNIT" "${text//$'\n'/ }" "$UNIT" "$advice"
 }
 
 # sslmode: prints the one that libpq uses.

@@ -385,6 +385,48 @@ streams() { [[ $(sql postgres "select count(*) from pg_stat_replication where st
   finds warning replication 'standby pg_receivewal is '
 }
 
+# start_replica: of the server, in a folder of its own; leaves in REPLICA the folder and in READ_CONNECTION_URL its URL.
+start_replica() {
+  REPLICA=$CLUSTER/replica
+  mkdir "$REPLICA"
+  [[ $EUID != 0 ]] || chown postgres "$REPLICA"
+  (exec_server pg_basebackup --host "$CLUSTER" --port "$PORT" --username postgres --checkpoint fast --no-sync --write-recovery-conf --pgdata "$REPLICA/data")
+  (exec_server pg_ctl start --silent --pgdata "$REPLICA/data" --log "$REPLICA/log" --options "-k $REPLICA -p $PORT -c listen_addresses=") 3>&-
+  undo+=('rm -rf "$REPLICA"' '(exec_server pg_ctl stop --silent --mode immediate --pgdata "$REPLICA/data")')
+  export READ_CONNECTION_URL="postgresql://cruddur@/well?host=$REPLICA&port=$PORT"
+}
+
+on_replica() { "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align --host "$REPLICA" --port "$PORT" --username postgres --dbname well --command "$1"; }
+
+@test "the replicas of READ_CONNECTION_URL: one that can be used, one that is far behind, the primary, and none" {
+  needs pg_basebackup
+  start_replica
+  run -0 "$BIN/db-doctor"
+  [[ $output == *"ok       replicas      $REPLICA: a replica, 0 MB behind"* ]]
+  READ_CONNECTION_URL="postgresql://cruddur@/well?host=$REPLICA,$CLUSTER&port=$PORT" run -0 "$BIN/db-doctor"
+  [[ $output == *"$REPLICA: a replica, 0 MB behind; $CLUSTER: the primary, which is no replica"* ]]
+  READ_CONNECTION_URL="postgresql://cruddur@/well?host=$BATS_TEST_TMPDIR,$REPLICA&port=$PORT" finds_only warning replicas ": the primary runs the reads that the others do not"
+  READ_CONNECTION_URL=$(url_of cruddur) finds_only problem replicas "$CLUSTER: the primary, which is no replica: no read runs on a replica"
+  on_replica 'select pg_wal_replay_pause()'
+  for _ in 1 2; do
+    sql postgres "select pg_logical_emit_message(false, 'x', 'y'); select pg_switch_wal()"
+  done
+  finds problem replicas ': a replica, 3' # MB: two files, and what was in the first
+  on_replica 'select pg_wal_replay_resume()'
+  (exec_server pg_ctl promote --silent --pgdata "$REPLICA/data")
+  finds_only problem replicas "$REPLICA: the primary, which is no replica"
+}
+
+@test "a replica of another cluster" {
+  REPLICA=$CLUSTER/other
+  mkdir "$REPLICA"
+  [[ $EUID != 0 ]] || chown postgres "$REPLICA"
+  (exec_server initdb --no-sync --username cruddur --auth trust --pgdata "$REPLICA/data" >/dev/null)
+  (exec_server pg_ctl start --silent --pgdata "$REPLICA/data" --log "$REPLICA/log" --options "-k $REPLICA -p $PORT -c listen_addresses=") 3>&-
+  undo+=('rm -rf "$REPLICA"' '(exec_server pg_ctl stop --silent --mode immediate --pgdata "$REPLICA/data")')
+  READ_CONNECTION_URL="postgresql://cruddur@/postgres?host=$REPLICA&port=$PORT" finds_only problem replicas 'a server of another cluster'
+}
+
 @test "a replica; and a server that listens everywhere and lets everyone in" {
   CONNECTION_URL=$(socket_url well)
   cp -p "$CLUSTER/data/pg_hba.conf" "$BATS_TEST_TMPDIR"
@@ -455,6 +497,7 @@ fill() {
     [[ $output == *"Try 'db-doctor --help'."* ]]
   done
   CONNECTION_URL=postgresql:/// run -2 "$BIN/db-doctor"
+  READ_CONNECTION_URL=nonsense run -2 "$BIN/db-doctor"
 }
 
 @test "the manual has every option and every check, and none besides" {
