@@ -446,6 +446,7 @@ fill() {
 }
 
 @test "a disk that is nearly full" {
+  needs pg_basebackup
   unshare --net --mount true 2>/dev/null || skip 'mounting takes root'
   DISK=$CLUSTER/disk
   mkdir "$DISK"
