@@ -48,7 +48,7 @@ def lap(lab, names, pause, results, until):
                 time.sleep(max(0, min(pause, until - time.monotonic())))
                 if time.monotonic() > until:
                     break
-                one_trial(lab, ledgers, visitors, name, results)
+                one_trial(lab, ledgers, visitors, pause, name, results)
         for problem in ledgers.lasting_problems():
             append(results, {"fault": "lap", "problems": 1, "shown": [repr(problem)[:400]], "lost": int(trial.is_lost(problem)), "doubled": int(trial.is_doubled(problem))})
             print(f"LATER {problem}", flush=True)
@@ -56,7 +56,7 @@ def lap(lab, names, pause, results, until):
         lab.down()
 
 
-def one_trial(lab, ledgers, visitors, name, results):
+def one_trial(lab, ledgers, visitors, pause, name, results):
     try:
         row = trial.run(lab, ledgers, name, f"{time.time():.0f}")
     except Impossible as reason:
@@ -66,7 +66,7 @@ def one_trial(lab, ledgers, visitors, name, results):
         append(results, {"fault": name, "broken": f"{type(error).__name__}: {error}"[:1000]})
         print(f"{name:13} BROKEN {error}", flush=True)
         raise
-    append(results, row | visitors.account())
+    append(results, row | {"pause_s": pause} | visitors.account())
     print(told(row), flush=True)
 
 

@@ -53,14 +53,15 @@ def line(fault, rows):
 
 
 def availability(trials):
-    """What visitors got, and how the processes grew that lasted from one row to another; nothing without visitors."""
-    visited = [row for row in trials if "visits" in row]
+    """What visitors got, and how the processes grew that lasted from one row to another. Only of faults with pauses between them."""
+    visited = [row for row in trials if row.get("pause_s")]
     if not visited:
         return []
     visits, unserved = sum(row["visits"] for row in visited), sum(row["unserved"] for row in visited)
     hours = sum(row["visited_s"] for row in visited) / 3600
+    pauses = " or ".join(sorted({f"{row['pause_s']:.0f}" for row in visited}))
     said = [
-        f"Visitors: {visits} in {hours:.1f} hours, with {len(visited)} faults, whatever the service did; {unserved} of them got no answer or a 5xx: "
+        f"Visitors: {visits} in {hours:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx: "
         f"{100 * (1 - unserved / visits):.3f} % were served, which is {3600 / visits * hours * unserved / len(visited):.1f} s without service for a fault."
     ]
     ages = grown(visited)

@@ -171,6 +171,15 @@ def test_reload(service):
     assert master() == pid
 
 
+def test_stop():
+    """As doc/production.md has it: no request starts it again."""
+    inside("systemctl", "stop", SOCKET, SERVICE)
+    assert not answers()
+    assert (property_of(SOCKET, "ActiveState"), property_of(SERVICE, "ActiveState")) == ("inactive", "inactive")
+    inside("systemctl", "start", SOCKET, SERVICE)
+    in_time(answers, what="an answer")
+
+
 # --- timers ---
 
 
