@@ -159,6 +159,8 @@ passed() {
 
 @test "a reload fails no request" { passed test_reload; }
 
+@test "a service that was stopped with its socket stays so" { passed test_stop; }
+
 @test "the timer of the purge fires" { passed test_purge_timer; }
 
 @test "the timer of the backup fires" { passed test_backup_timer; }
