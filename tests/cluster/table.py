@@ -4,12 +4,13 @@ import datetime
 import json
 import math
 
+from trial import BACK_BOUND
+
 # Failover-facts: what was measured before about the same cluster without the service, (p50, budget of the p99), in s.
 KNOWN = {
     "switchover": (3.5, 5), "kill-primary": (3.5, 6), "kill-node": (17, 20), "kill-standby": (0.7, 2), "split": (19, 23), "split-crash": (19, 23),
     "freeze": (19, 23), "cut-link": (19, 23), "kill-patroni": (19, 23), "etcd-loss": (0, 1), "etcd-quorum": (0, 1),
 }  # fmt: skip
-BACK_BOUND = 0.5  # s, from the database's first commit to the service's
 HEAD = """\
 # Failovers under load
 
@@ -19,7 +20,8 @@ write at both hosts, and read again from the other host what was acknowledged; a
 are compared with the database.
 
 The outage is the longest time between two acknowledged writes of any of the three. *Database* is the same of commits that are sent to the
-nodes directly; *back* is how much later than the database the service acknowledges again, which is to be {bound} ms at most. *Before* are
+nodes directly; *back* is how much later than the database the service acknowledges again, which is to be {bound} ms at most; a database that commits for less
+than that between two outages was not back. *Before* are
 the figures of earlier measurements of the same cluster without the service, p50 and the budget of the p99. Seconds.
 
 """

@@ -9,6 +9,7 @@ import trial
 from faults import FAULTS
 from hosts import WORKERS
 from visitors import RATE, Visitors
+from witness import end_of_outage
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,15 @@ def test_the_ledgers_are_right_after(lab, ledgers, name, record_property):
     record_property(f"{name}", f"outage {row['outage_s']} s, of the database {row['database_outage_s']} s, {row['acknowledged']} writes, {row['reads']} reads")
     assert (row["shown"], row["beats_doubled"]) == ([], 0)
     assert (row["from"] != row["to"]) == (name in ("switchover", "kill-primary"))
+
+
+def test_a_database_is_back_when_it_stays_so():
+    """Not with a single commit between two outages."""
+    commits = [1.0, 1.1, 3.1, 4.7, 4.8, 9.0, 9.1]
+    assert end_of_outage(commits, 1, 4.9, 0.5) == 4.7
+    assert end_of_outage(commits, 1, 10, 0.5) == 9.0  # the longest one
+    assert end_of_outage([1.0, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 5.0], 1, 10, 0.5) == 3.0
+    assert end_of_outage([1.0], 1, 10, 0.5) == 1
 
 
 def test_visitors_are_served_while_one_host_is_away(lab, ledgers):

@@ -9,6 +9,7 @@ import threading
 import time
 
 PAUSE = 0.02  # s
+GAP = 0.2  # s without a commit, which are an outage
 WARNING = "canceling wait for synchronous replication"
 
 
@@ -57,8 +58,20 @@ class Witness:
         return len(numbers) - len(set(numbers))
 
 
-def longest_gap(times, begin, end):
-    """(seconds, its beginning, its end) of the longest time without one of the events, of what begins after begin - 1 and before end."""
+def gaps_of(times, begin, end):
+    """[(seconds, its beginning, its end)] of the times without one of the events, of what begins after begin - 1 and before end."""
     inside = [time_ for time_ in sorted(times) if begin - 1 <= time_ <= end]
-    gaps = [(after - before, before, after) for before, after in zip(inside, inside[1:]) if after >= begin]
-    return max(gaps, default=(0, begin, begin))
+    return [(after - before, before, after) for before, after in zip(inside, inside[1:]) if after >= begin]
+
+
+def longest_gap(times, begin, end):
+    return max(gaps_of(times, begin, end), default=(0, begin, begin))
+
+
+def end_of_outage(times, begin, end, lasting):
+    """Of the longest gap, or of the last of those gaps behind it, longer than GAP, each of which begins less than `lasting` s after the one before."""
+    _, _, back = longest_gap(times, begin, end)
+    for seconds, before, after in gaps_of(times, begin, end):
+        if seconds > GAP and back <= before < back + lasting:
+            back = after
+    return back
