@@ -1,5 +1,5 @@
 /* A request of any parameters, one a line, gets its answer's head, and what is taken from it is clean
- * text. */
+ * text. The parameter BODY is its body. */
 #include "http/request.h"
 
 #include "api/problem.h"
@@ -48,24 +48,54 @@ static void must_be_one_head(const struct request *request, enum status status)
     response_release(&response);
 }
 
-/* A document is taken if and only if the headers say that it is one. */
-static void look_at_body(struct request *request)
+/* A member is text, or is told to be none. */
+static void look_at_member(const struct request *request, const struct json *body, const char *name)
+{
+    const char *text;
+    bool good = body_take(request, body, name, &text);
+
+    MUST(good || text == NULL);
+    MUST(text == NULL || utf8_valid(text, strlen(text)));
+    MUST((body_string(request, body, name) != NULL) == (text != NULL));
+}
+
+/* A document is taken if and only if the headers say that it is one. The length is announced right
+ * where there is a BODY. */
+static void look_at_body(struct request *request, const char *text)
 {
     struct json *body = NULL;
 
-    request->body = "{\"message\":\"x\"}";
+    request->body = text != NULL ? text : "{\"message\":\"x\"}";
     request->body_length = strlen(request->body);
-    MUST((body_open(request, BODY_MAX, &body) == STATUS_OK) == (body != NULL));
+    if (text != NULL) {
+        request->content_length = (long long)request->body_length;
+    }
+    enum status status = body_open(request, BODY_MAX, &body);
+    MUST((status == STATUS_OK) == (body != NULL));
+    if (body != NULL) {
+        look_at_member(request, body, "message");
+        look_at_member(request, body, "ttl");
+    }
     json_free(body);
 }
 
-static void look(struct request *request, const struct router *router)
+/* A segment that is encoded is the same one when it is decoded. */
+static void look_at_segment(const struct request *request, const char *segment)
+{
+    const char *encoded = percent_encode(request->arena, segment);
+    const char *decoded = percent_decode(request->arena, encoded, strlen(encoded), false);
+
+    must_be_clean(segment);
+    MUST(decoded != NULL && strcmp(decoded, segment) == 0);
+}
+
+static void look(struct request *request, const struct router *router, const char *body)
 {
     struct match match;
     const char *value;
 
     for (size_t i = 0; i < request->path.count && i < PATH_SEGMENTS_MAX; i++) {
-        must_be_clean(request->path.segment[i]);
+        look_at_segment(request, request->path.segment[i]);
     }
     if (router_find(router, request, &match) == STATUS_OK) {
         MUST(match.target != NULL && match.pattern != NULL);
@@ -78,8 +108,11 @@ static void look(struct request *request, const struct router *router)
     if (query_value(request, "limit", &value) == STATUS_OK && value != NULL) {
         must_be_clean(value);
     }
+    if (query_text(request, "term", &value) == STATUS_OK && value != NULL) {
+        must_be_clean(value);
+    }
     MUST(request_weight(request, "text/html") >= 0);
-    look_at_body(request);
+    look_at_body(request, body);
 }
 
 FUZZ_TARGET(request)
@@ -97,7 +130,7 @@ FUZZ_TARGET(request)
     enum status status = request_init(&request, &arena, envp);
     MUST(request_id_is_valid(request.id));
     if (status == STATUS_OK) {
-        look(&request, router);
+        look(&request, router, request_parameter(envp, "BODY"));
     }
     must_be_one_head(&request, status == STATUS_OK ? STATUS_NOT_FOUND : status);
     arena_release(&arena);

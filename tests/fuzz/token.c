@@ -54,6 +54,18 @@ static void look_at(const char *token, bool may_be_good, struct arena *arena)
     }
 }
 
+/* Without an issuer no token is good, and a header that says anything never makes a caller by handle. */
+static void identify(const char *authorization, struct arena *arena)
+{
+    for (int mode = IDENTITY_TOKEN; mode <= IDENTITY_HANDLE; mode++) {
+        const struct identity identity = {.mode = (enum identity_mode)mode, .rules = RULES};
+        struct caller caller = caller_identify(&identity, authorization, "::1", true, arena);
+
+        MUST(caller.kind == CALLER_REFUSED && caller.subject == NULL);
+        MUST(caller.refusal == TOKEN_NOT_BEARER || caller.refusal == TOKEN_NO_ISSUER);
+    }
+}
+
 FUZZ_TARGET(token)
 {
     struct arena arena = {0};
@@ -64,6 +76,7 @@ FUZZ_TARGET(token)
     char *text = arena_copy(&arena, (const char *)data, size);
     look_at(text, false, &arena);
     (void)caller_claimed_subject(text, &arena);
+    identify(text, &arena);
     char *payload = strchr(text, '\n');
     if (payload != NULL) {
         *payload++ = '\0';
