@@ -33,7 +33,7 @@ static void must_be_subject(const char *subject)
     MUST(utf8_valid(subject, strlen(subject)));
 }
 
-static void look_at(const char *token, bool may_be_good, struct arena *arena)
+static enum token_verdict look_at(const char *token, bool may_be_good, struct arena *arena)
 {
     const char *subject = NULL;
     enum token_verdict verdict = token_verify(token, keys, &RULES, 1700000000, arena, &subject);
@@ -51,6 +51,18 @@ static void look_at(const char *token, bool may_be_good, struct arena *arena)
         must_be_subject(claimed);
         pseudonym_make(pseudonym, claimed);
         MUST(strlen(pseudonym) == PSEUDONYM_SIZE - 1);
+    }
+    return verdict;
+}
+
+/* A signature takes longer than all else, so only a token that another one could be good with gets
+ * the issuer's. */
+static void look_at_signed(const char *header, const char *payload, struct arena *arena)
+{
+    const char *text = jose_unsigned(arena, header, payload);
+
+    if (look_at(arena_printf(arena, "%s.AAAA", text), false, arena) == TOKEN_BAD_SIGNATURE) {
+        look_at(jose_signed(arena, "RS256", text, key), true, arena);
     }
 }
 
@@ -80,8 +92,7 @@ FUZZ_TARGET(token)
     char *payload = strchr(text, '\n');
     if (payload != NULL) {
         *payload++ = '\0';
-        look_at(jose_signed(&arena, "RS256", jose_unsigned(&arena, text, payload), key), true,
-                &arena);
+        look_at_signed(text, payload, &arena);
     }
     arena_release(&arena);
     return 0;
