@@ -253,6 +253,8 @@ set_clock() {
   finds_only problem pool 'the service wants up to 83 sessions; there are 80 for this login' --workers 26
   run -0 "$BIN/db-doctor" --workers 25
   finds_only problem pool 'the service wants up to 160 sessions' --workers 25 --machines 2
+  CONNECTION_URL="postgresql://cruddur@/well?host=$CLUSTER,$CLUSTER&port=$PORT" finds_only problem pool 'wants up to 84 sessions' --workers 26
+  READ_CONNECTION_URL=$CONNECTION_URL finds problem pool 'wants up to 85 sessions' --workers 26
 }
 
 is_idle() { [[ $(sql well "select count(*) from pg_stat_activity where state = 'idle in transaction'") == 1 ]]; }
