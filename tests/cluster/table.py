@@ -59,12 +59,12 @@ def availability(trials):
     visited = [row for row in trials if row.get("pause_s")]
     if not visited:
         return []
-    visits, unserved = sum(row["visits"] for row in visited), sum(row["unserved"] for row in visited)
-    hours = sum(row["visited_s"] for row in visited) / 3600
+    visits, unserved, seconds = (sum(row[key] for row in visited) for key in ("visits", "unserved", "visited_s"))
+    share = unserved / visits
     pauses = " or ".join(sorted({f"{row['pause_s']:.0f}" for row in visited}))
     said = [
-        f"Visitors: {visits} in {hours:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx: "
-        f"{100 * (1 - unserved / visits):.3f} % were served, which is {3600 / visits * hours * unserved / len(visited):.1f} s without service for a fault."
+        f"Visitors: {visits} in {seconds / 3600:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx. "
+        f"So {100 * (1 - share):.3f} % were served; a fault cost as many visits as come in {seconds * share / len(visited):.1f} s."
     ]
     ages = grown(visited)
     if ages:
