@@ -4,7 +4,7 @@ import datetime
 import json
 import math
 
-from trial import BACK_BOUND
+from witness import BACK_BOUND
 
 # Failover-facts: what was measured before about the same cluster without the service, (p50, budget of the p99), in s.
 KNOWN = {

@@ -34,10 +34,10 @@ def test_the_ledgers_are_right_after(lab, ledgers, name, record_property):
 def test_a_database_is_back_when_it_stays_so():
     """Not with a single commit between two outages."""
     commits = [1.0, 1.1, 3.1, 4.7, 4.8, 9.0, 9.1]
-    assert end_of_outage(commits, 1, 4.9, 0.5) == 4.7
-    assert end_of_outage(commits, 1, 10, 0.5) == 9.0  # the longest one
-    assert end_of_outage([1.0, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 5.0], 1, 10, 0.5) == 3.0
-    assert end_of_outage([1.0], 1, 10, 0.5) == 1
+    assert end_of_outage(commits, 1, 4.9) == 4.7
+    assert end_of_outage(commits, 1, 10) == 9.0  # the longest one
+    assert end_of_outage([1.0, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 5.0], 1, 10) == 3.0
+    assert end_of_outage([1.0], 1, 10) == 1
 
 
 def test_visitors_are_served_while_one_host_is_away(lab, ledgers):

@@ -19,7 +19,6 @@ HANDLES = ("londo", "bayko", "altbrown")
 WRITES = 8  # acknowledged to each writer before a fault, and after it
 SETTLED = 1  # s, of writes on a cluster that is whole again
 SERVED = 90  # s, for a write to be acknowledged while a fault lasts
-BACK_BOUND = 0.5  # s, from the database's first commit to the service's
 SHOWN = 5  # problems that are told in full
 
 
@@ -112,7 +111,7 @@ def row(lab, fault, seen, writers, witness, problems, begun, ended):
     attempts = writers[0].service.attempts
     service, _, served = longest_gap([attempt.ended for attempt in attempts if attempt.status == 200], begun, ended)
     database, _, _ = longest_gap(witness.times(), begun, ended)
-    writable = end_of_outage(witness.times(), begun, ended, BACK_BOUND)
+    writable = end_of_outage(witness.times(), begun, ended)
     failed = [attempt for attempt in attempts if attempt.status != 200 and attempt.begun >= begun]
     homes = sorted(wait for writer in writers for wait in writer.reader.home_waits)
     kinds = [problem[0] for problem in problems]

@@ -14,9 +14,8 @@ import secrets
 import threading
 import time
 
-from hosts import PORT
-from issuer import bearer
-from site_of_hosts import PATIENCE, Connection
+from probe import Background
+from site_of_hosts import PATIENCE
 from waiting import eventually
 
 RATE = 20  # a second
@@ -25,7 +24,7 @@ HANDLE = "andrewbrown"
 PROGRAMS = ("cruddurd", "cruddur-worker")  # the master and those that answer
 
 
-class Visitors(threading.Thread):
+class Visitors(Background):
     """with Visitors(site, lab.hosts, post): … They come until the block ends. post is the uuid of one that stays."""
 
     def __init__(self, site, hosts, post):
@@ -35,17 +34,11 @@ class Visitors(threading.Thread):
         self.post = post
         self.seed = secrets.token_hex(4)
         self.pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
-        self.is_over = threading.Event()
         self.lock = threading.Lock()
         self.begin_count()
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.join()
+    def __exit__(self, *problem):
+        super().__exit__(*problem)
         self.pool.shutdown()
 
     def begin_count(self):
@@ -61,26 +54,25 @@ class Visitors(threading.Thread):
             self.pool.submit(self.visit, number, [first, *others])
 
     def visit(self, number, names):
-        status = next(filter(None, (self.status_of(self.hosts[name].web_address, number) for name in names)), None)
+        status = next(filter(None, (self.status_of(name, number) for name in names)), None)
         with self.lock:
             self.came += 1
             self.unserved += status is None or status >= 500
 
-    def status_of(self, address, number):
+    def status_of(self, name, number):
         """None: no answer."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return Connection(address, PORT, timeout=PATIENCE).ask(*self.request(number)).status
+            return self.site.ask_as(*self.request(number), host=name).status
         return None
 
     def request(self, number):
-        """A post that both hosts are asked for is made once: it has a key."""
+        """What Site.ask_as takes. A post that both hosts are asked for is made once: it has a key."""
         if number % 3 == 0:
-            return "GET", "/api/activities/home"
+            return None, "GET", "/api/activities/home"
         if number % 3 == 1:
-            return "GET", f"/api/activities/{self.post}"
+            return None, "GET", f"/api/activities/{self.post}"
         text = f"visit {self.seed} {number}"
-        headers = bearer(self.site.token(HANDLE)) | {"Idempotency-Key": text.replace(" ", "-")}
-        return "POST", "/api/activities", f'{{"message":"{text}","ttl":"30-days"}}'.encode(), headers
+        return HANDLE, "POST", "/api/activities", {"message": text, "ttl": "30-days"}, {"Idempotency-Key": text.replace(" ", "-")}
 
     def wait_for_more(self, count):
         goal = self.came + count

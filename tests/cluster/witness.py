@@ -10,6 +10,7 @@ import time
 
 PAUSE = 0.02  # s
 GAP = 0.2  # s without a commit, which are an outage
+BACK_BOUND = 0.5  # s, from the database's first commit to the service's
 WARNING = "canceling wait for synchronous replication"
 
 
@@ -68,10 +69,10 @@ def longest_gap(times, begin, end):
     return max(gaps_of(times, begin, end), default=(0, begin, begin))
 
 
-def end_of_outage(times, begin, end, lasting):
-    """Of the longest gap, or of the last of those gaps behind it, longer than GAP, each of which begins less than `lasting` s after the one before."""
+def end_of_outage(times, begin, end):
+    """Of the longest gap, or of the last of those gaps behind it, longer than GAP, each of which begins within BACK_BOUND after the one before."""
     _, _, back = longest_gap(times, begin, end)
     for seconds, before, after in gaps_of(times, begin, end):
-        if seconds > GAP and back <= before < back + lasting:
+        if seconds > GAP and back <= before < back + BACK_BOUND:
             back = after
     return back

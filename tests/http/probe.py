@@ -9,16 +9,12 @@ from waiting import eventually
 Answer = collections.namedtuple("Answer", "asked came reply")  # when, monotonic
 
 
-class Probe(threading.Thread):
-    """with Probe(service, "/livez") as probe: … It asks until the block ends."""
+class Background(threading.Thread):
+    """A thread that runs until its block ends: with …: run() ends once is_over is set."""
 
-    PAUSE = 0.01
-
-    def __init__(self, service, target):
+    def __init__(self):
         super().__init__()
-        self.service, self.target = service, target
         self.is_over = threading.Event()
-        self.answers = []
 
     def __enter__(self):
         self.start()
@@ -27,6 +23,17 @@ class Probe(threading.Thread):
     def __exit__(self, *_):
         self.is_over.set()
         self.join()
+
+
+class Probe(Background):
+    """with Probe(service, "/livez") as probe: … It asks until the block ends."""
+
+    PAUSE = 0.01
+
+    def __init__(self, service, target):
+        super().__init__()
+        self.service, self.target = service, target
+        self.answers = []
 
     def run(self):
         while not self.is_over.wait(self.PAUSE):
