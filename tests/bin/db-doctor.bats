@@ -406,9 +406,9 @@ on_replica() { "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align --h
   run -0 "$BIN/db-doctor"
   [[ $output == *"ok       replicas      $REPLICA: a replica, 0 MB behind"* ]]
   READ_CONNECTION_URL="postgresql://cruddur@/well?host=$REPLICA,$CLUSTER&port=$PORT" run -0 "$BIN/db-doctor"
-  [[ $output == *"$REPLICA: a replica, 0 MB behind; $CLUSTER: the primary, which is no replica"* ]]
+  [[ $output == *"$REPLICA: a replica, 0 MB behind; $CLUSTER: a primary, which is no replica"* ]]
   READ_CONNECTION_URL="postgresql://cruddur@/well?host=$BATS_TEST_TMPDIR,$REPLICA&port=$PORT" finds_only warning replicas ": the primary runs the reads that the others do not"
-  READ_CONNECTION_URL=$(url_of cruddur) finds_only problem replicas "$CLUSTER: the primary, which is no replica: no read runs on a replica"
+  READ_CONNECTION_URL=$(url_of cruddur) finds_only problem replicas "$CLUSTER: a primary, which is no replica: no read runs on a replica"
   on_replica 'select pg_wal_replay_pause()'
   for _ in 1 2; do
     sql postgres "select pg_logical_emit_message(false, 'x', 'y'); select pg_switch_wal()"
@@ -416,7 +416,7 @@ on_replica() { "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align --h
   finds problem replicas ': a replica, 3' # MB: two files, and what was in the first
   on_replica 'select pg_wal_replay_resume()'
   (exec_server pg_ctl promote --silent --pgdata "$REPLICA/data")
-  finds_only problem replicas "$REPLICA: the primary, which is no replica"
+  finds_only problem replicas "$REPLICA: a primary, which is no replica"
 }
 
 @test "a replica of another cluster" {

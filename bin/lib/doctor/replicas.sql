@@ -1,4 +1,4 @@
--- A server of READ_CONNECTION_URL: ok for a replica that can be used, warning for one that cannot, and other for the primary.
+-- A server of READ_CONNECTION_URL: ok for a replica that can be used, warning for one that cannot, and other for a primary.
 select
     case
         when system_identifier::text <> :'system' then 'warning'
@@ -9,7 +9,7 @@ select
     || chr(31)
     || case
         when system_identifier::text <> :'system' then 'a server of another cluster, which has other data'
-        when not pg_is_in_recovery() then 'the primary, which is no replica'
+        when not pg_is_in_recovery() then 'a primary, which is no replica'
         else format('a replica, %s MB behind', round(behind / 1048576))
     end
 from
