@@ -34,7 +34,7 @@ enum {
     STATEMENTS_MAX = 6,
     DEADLINE_MS = 3000,
     PAUSE_US = 60000, /* longer than the client waits between attempts to connect */
-    PATIENCE_US = 1000000,
+    PATIENCE_US = DEADLINE_MS * 1000,
     STEPS_MAX = 100
 };
 

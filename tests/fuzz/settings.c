@@ -2,7 +2,8 @@
  * is named, and no part of a CONNECTION_URL is. */
 #include "config/settings.h"
 
-#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -10,7 +11,7 @@
 #include "fuzz.h"
 #include "shared/scoreboard.h"
 
-enum { LINES_MAX = 64 };
+enum { LINES_MAX = 64, FILE_PATH_SIZE = 32 };
 
 static size_t split(char *text, char **lines)
 {
@@ -25,12 +26,19 @@ static size_t split(char *text, char **lines)
     return count;
 }
 
-static void write_file(const char *path, const uint8_t *data, size_t size)
+/* A file in memory, which has a name while this process lives. */
+static int make_file(char path[FILE_PATH_SIZE])
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = memfd_create("settings", MFD_CLOEXEC);
 
-    MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    close(fd);
+    MUST(fd >= 0 && fchmod(fd, 0600) == 0);
+    snprintf(path, FILE_PATH_SIZE, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static void write_file(int fd, const uint8_t *data, size_t size)
+{
+    MUST(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
 }
 
 /* All of them as at a start. */
@@ -69,20 +77,20 @@ static void take(int way, const char *path, char **lines, int count)
 
 FUZZ_TARGET(settings)
 {
-    static char path[64];
+    static char path[FILE_PATH_SIZE];
+    static int fd;
     struct arena arena = {0};
     char program[] = "cruddurd";
     char *lines[LINES_MAX + 2] = {program};
 
     if (path[0] == '\0') {
-        snprintf(path, sizeof path, "/tmp/cruddur-fuzz-settings.%d", (int)getpid());
+        fd = make_file(path);
     }
     int count = (int)split(arena_copy(&arena, (const char *)data, size), lines + 1);
-    write_file(path, data, size);
+    write_file(fd, data, size);
     for (int way = 0; way < 4; way++) {
         take(way, path, lines, count);
     }
-    unlink(path);
     arena_release(&arena);
     return 0;
 }
