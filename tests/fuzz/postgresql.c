@@ -35,6 +35,7 @@ enum {
     DEADLINE_MS = 3000,
     PAUSE_US = 60000, /* longer than the client waits between attempts to connect */
     PATIENCE_US = DEADLINE_MS * 1000,
+    ROUNDS_MAX = 4,
     STEPS_MAX = 100
 };
 
@@ -90,28 +91,34 @@ static void hang_up(void)
     }
 }
 
-/* A new connection takes the place of the one before. */
-static void take_connection(void)
+/* A new connection takes the place of the one before. False: there is none. */
+static bool take_connection(void)
 {
+    bool is_new = false;
     int next;
 
     while ((next = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         hang_up();
         peer = next;
+        is_new = true;
     }
+    return is_new;
 }
 
-/* What the client says has no effect. */
-static void read_all(void)
+/* What the client says has no effect. False: it has said nothing. */
+static bool read_all(void)
 {
     static char said[65536];
+    bool is_said = false;
     ssize_t length = 0;
 
     while (peer >= 0 && (length = recv(peer, said, sizeof said, MSG_DONTWAIT)) > 0) {
+        is_said = true;
     }
     if (peer >= 0 && length == 0) {
         hang_up();
     }
+    return is_said;
 }
 
 /* What is sent next, at once. */
@@ -220,10 +227,12 @@ static bool is_done(const struct client *client)
 /* The client does what there is to do; without a connection it makes one. */
 static void proceed(struct client *client)
 {
-    for (int i = 0; i < 4; i++) {
+    bool goes_on = true;
+
+    for (int i = 0; i < ROUNDS_MAX && goes_on; i++) {
         connection_proceed(client->connection, true);
-        take_connection();
-        read_all();
+        goes_on = take_connection();
+        goes_on = read_all() || goes_on;
     }
     if (peer < 0) {
         ahead_us += PAUSE_US;
