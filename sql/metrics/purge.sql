@@ -1,6 +1,6 @@
 -- Summary: how far the purge has come
 -- Cost: nothing
--- How far bin/db-purge has come, in Prometheus's text format.
+-- How far the purge has come, the service's own or bin/db-purge, in Prometheus's text format.
 select
     'ok' as outcome,
     concat_ws(

@@ -43,7 +43,7 @@ const struct setting SETTINGS[] = {
      BODY_MAX_LIMIT, .help = "largest request body; nginx's client_max_body_size is to be equal"},
     {"CRUDDUR_COMPAT", "--compat", "none|week4", KIND_CHOICE, AT(compat), "none",
      .choices = COMPATS,
-     .help = "week4: a user's page is the array that week 4's frontend wants; home and that\n"
+     .help = "with week4 a user's page is the array that week 4's frontend wants; home and that\n"
              "page contain the replies of each post"},
     {"CRUDDUR_CORE_DUMPS", "--core-dumps", "0|1", KIND_SWITCH, AT(core_dumps), "0",
      .help =
@@ -88,15 +88,15 @@ const struct setting SETTINGS[] = {
     {"CRUDDUR_JWKS_URL", "--jwks-url", "URL", KIND_TEXT, AT(jwks_url),
      .help = "where to fetch the issuer's keys, https only; none: the file is all there is"},
     {"CRUDDUR_LISTEN", "--listen", "ADDRESS", KIND_TEXT, AT(listen),
-     .help = "unix:/path or tcp:host:port; not with a socket on fd 0 or from systemd"},
+     .help = "the socket, unix:/path or tcp:host:port; not with a socket on fd 0 or from systemd"},
     {"CRUDDUR_LISTEN_GROUP", "--listen-group", "GROUP", KIND_TEXT, AT(listen_group),
      .help = "the unix socket's group, to be nginx's"},
     {"CRUDDUR_LISTEN_MODE", "--listen-mode", "MODE", KIND_OCTAL, AT(listen_mode), "0660", 0, 0777,
      .help = "the unix socket's permissions; a process that may connect can speak for any client"},
     {"CRUDDUR_LOG_FORMAT", "--log-format", "auto|text|json", KIND_CHOICE, AT(log_format), "auto",
-     .choices = FORMATS, .help = "auto: text on a terminal, JSON elsewhere"},
+     .choices = FORMATS, .help = "what log lines are; auto is text on a terminal, JSON elsewhere"},
     {"CRUDDUR_LOG_LEVEL", "--log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info",
-     .choices = LEVELS, .help = "error, warning, info or debug"},
+     .choices = LEVELS, .help = "the least important lines to log: error, warning, info or debug"},
     {"CRUDDUR_LOG_PARAMS", "--log-params", "0|1", KIND_SWITCH, AT(log_params), "0",
      .help = "statements' values in the debug log; refused with --identity token"},
     {"CRUDDUR_MESSAGES_PER_HOUR", "--messages-per-hour", "N", KIND_NUMBER, AT(messages_per_hour),

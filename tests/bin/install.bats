@@ -25,7 +25,7 @@ configure() {
 }
 
 @test "nothing that is installed names another prefix" {
-  run -1 grep -rn /usr/local "$ROOM/own" "$ROOM/staged"
+  run -1 grep -rn --exclude=containers.md /usr/local "$ROOM/own" "$ROOM/staged" # an image has its own
   [[ -z $output ]]
   grep -q "include $ROOM/own/share/cruddur/nginx/cruddur.conf;" "$ROOM/own/share/cruddur/nginx/site.conf"
   grep -q 'include /usr/share/cruddur/nginx/cruddur.conf;' "$ROOM/staged/usr/share/cruddur/nginx/site.conf"
@@ -46,14 +46,25 @@ configure() {
   [[ -e $ROOM/own/share/cruddur/infra/grafana/cruddur.json ]]
 }
 
+@test "every page of doc/ that another one links to is installed, beside it as in the checkout; doc/learn is for a checkout" {
+  local page link folder=$ROOM/own/share/doc/cruddur
+  for page in "$folder"/README.md "$folder"/doc/*.md; do
+    while IFS= read -r link; do
+      echo "$page: $link"
+      [[ -e $(dirname "$page")/$link ]]
+    done < <(grep -oE '\]\([A-Za-z0-9/_.-]+\.md' "$page" | cut -c 3- | grep -vE '^\.\./|^(doc/)?learn/|^(infra|bench)/')
+  done
+  [[ $page == */web.md ]]
+}
+
 @test "every SQL file is installed, and uninstall removes it" {
   local folder
   folder=$(mktemp -d "$ROOM/build.XXXXXX")
   cd "$folder"
   "$ROOM/data/src/configure" --quiet --prefix=/usr
   make --silent install-data DESTDIR="$ROOM/other place"
-  (cd "$ROOM/data/src" && find sql -name '*.sql' -exec sha256sum {} + | sort) >"$ROOM/shipped"
-  (cd "$ROOM/other place/usr/share/cruddur" && find sql -type f -exec sha256sum {} + | sort) >"$ROOM/installed"
+  (cd "$ROOM/data/src" && find sql bin -name '*.sql' -exec sha256sum {} + | sort) >"$ROOM/shipped"
+  (cd "$ROOM/other place/usr/share/cruddur" && find sql bin -name '*.sql' -exec sha256sum {} + | sort) >"$ROOM/installed"
   grep -q sql/social/follow.sql "$ROOM/installed"
   diff "$ROOM/shipped" "$ROOM/installed"
   mkdir -p "$ROOM/other place/usr/sbin" "$ROOM/other place/usr/libexec/cruddur" # of programs, which are not built here

@@ -74,32 +74,30 @@ SCRIPT
   chmod 755 /usr/local/bin/editor
 }
 
-# set_hook_up: the lines of the comment in the unit, as `systemctl edit cruddurd` would write them from a terminal.
-set_hook_up() {
+# edit_unit: the lines of the comment in the unit, as `systemctl edit cruddurd` would write them from a terminal.
+edit_unit() {
   local unit
   unit=$(systemctl show --property FragmentPath --value cruddurd.service)
   mkdir -p /etc/systemd/system/cruddurd.service.d
   sed -n '/^# The hook/,/CRUDDUR_HOOK/s/^#     //p' "$unit" >/etc/systemd/system/cruddurd.service.d/override.conf
-  install -m 600 /dev/null /etc/cruddur/hook-secret
-  install -m 600 /dev/null /etc/cruddur/hook-connection-url
-  echo 'a secret of the tests, long enough' >/etc/cruddur/hook-secret
-  sed "s#//cruddur:[^@]*@#//cruddur_hook:$(cat /root/cruddur/cruddur_hook)@#" /etc/cruddur/connection-url >/etc/cruddur/hook-connection-url
   systemctl daemon-reload
-  systemctl restart cruddurd
 }
 
 set_nginx_up() {
   cp /usr/share/cruddur/nginx/site.conf /etc/nginx/sites-available/cruddur
   ln -s ../sites-available/cruddur /etc/nginx/sites-enabled/cruddur
+  echo '{"issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_example", "client_id": "client-of-the-tests"}' >/etc/cruddur/web.json
   sed -i -e 's/worker_connections 768;/worker_connections 8192;/' -e '1i worker_rlimit_nofile 16384;' /etc/nginx/nginx.conf
   nginx -t
   systemctl reload nginx
   curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 --cacert /root/ca/ca.pem https://cruddur.example/readyz
+  curl --silent --show-error --fail --cacert /root/ca/ca.pem https://cruddur.example/web/config.json | grep -q client-of-the-tests
 }
 
 # blocks: the page's indented commands as one script, since its reader has one shell; before each block its number. readme.bats runs
 # the fenced ones, which are of quickstart.
-#   make deb           was run before: there is no compiler here
+#   make deb           and what it takes were run before: there is no compiler here
+#   systemctl edit     wants a terminal
 #   prometheus         is not installed
 #   db-doctor          warns of what a fresh server lacks, a standby for instance: 1 is a warning
 blocks() {
@@ -108,11 +106,12 @@ blocks() {
   awk '
     /^    / { if (!on) printf "echo \"== block %d\"\n", ++count; on = 1; print substr($0, 5); next }
     { on = 0 }' /root/production.md \
-    | sed -e '/^make deb$/d' -e '/^prometheus /d' \
+    | sed -e '/^sudo apt-get build-dep/,/^make deb$/d' -e '/^prometheus /d' \
+      -e 's/^systemctl edit cruddurd$/edit_unit/' \
       -e "s/postgres:…@/$master@/" \
       -e 's#/var/backups/cruddur/cruddur-[0-9TZ]*\.dump#/var/backups/cruddur/cruddur-*.dump#' \
       -e '/bin\/db-doctor/s/$/ || (($? == 1))/' \
-      -e 's/^echo "== block 4"$/(set_hook_up; set_nginx_up)\n&/'
+      -e 's/^echo "== block 6"$/(set_nginx_up)\n&/'
   echo 'echo "== followed"'
 }
 
@@ -126,7 +125,7 @@ follow() {
   cd /root
   blocks >/root/blocks
   export DEBIAN_FRONTEND=noninteractive
-  export -f set_hook_up set_nginx_up
+  export -f edit_unit set_nginx_up
   bash -euo pipefail /root/blocks
 }
 

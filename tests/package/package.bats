@@ -102,12 +102,13 @@ ask_deployed() {
     /usr/bin/python3 -m pytest -q -p no:cacheprovider --capture=no .
 }
 
-# The page says what a purge leaves. Beside that there is what its reader has made for nginx, and the hook's two files and drop-in.
+# The page says what a purge leaves. Beside that there is what its reader has made for nginx and the page, and the hook's drop-in.
 LEFT='./etc/cruddur
 ./etc/cruddur/backup-url
 ./etc/cruddur/connection-url
 ./etc/cruddur/hook-connection-url
 ./etc/cruddur/hook-secret
+./etc/cruddur/web.json
 ./etc/nginx/sites-available/cruddur
 ./etc/nginx/sites-enabled/cruddur
 ./etc/systemd/system/cruddurd.service.d
