@@ -351,6 +351,16 @@ const struct endpoint *routes_at(size_t number)
     return number < ENDPOINTS_COUNT ? &ENDPOINTS[number] : NULL;
 }
 
+const char *routes_own_pattern(const char *pattern)
+{
+    for (size_t i = 0; i < ENDPOINTS_COUNT; i++) {
+        if (ENDPOINTS[i].pattern == pattern) {
+            return pattern;
+        }
+    }
+    return NULL;
+}
+
 /* Without a secret there is no hook: the path then does not exist. */
 void routes_add(struct router *router, bool with_hooks)
 {

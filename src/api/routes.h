@@ -25,4 +25,8 @@ MUST_CHECK struct catalog *routes_load_catalog(const char *sql_dir);
 size_t routes_number(const struct endpoint *endpoint);
 const struct endpoint *routes_at(size_t number); /* NULL: there is none */
 
+/* The pattern, if it is the text of one of the endpoints, by its address; else NULL. It is not
+ * read. */
+const char *routes_own_pattern(const char *pattern);
+
 #endif

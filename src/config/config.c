@@ -61,16 +61,18 @@ static bool url_file_is_good(const char *file, const char *name, bool *has_hosts
     return good;
 }
 
-/* A file in memory with the text, or -1. */
+/* A file in memory with the text, which no process can change any more, or -1. */
 static int keep_secret(const struct buf *text)
 {
-    int file = memfd_create("hook-secret", MFD_CLOEXEC);
+    int file = memfd_create("hook-secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int fd = file >= 0 ? fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
 
     if (file >= 0) {
         close(file);
     }
-    if (fd >= 0 && write(fd, text->bytes, text->length) != (ssize_t)text->length) {
+    if (fd >= 0 && (write(fd, text->bytes, text->length) != (ssize_t)text->length ||
+                    fcntl(fd, F_ADD_SEALS,
+                          F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
         close(fd);
         fd = -1;
     }

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -297,7 +298,8 @@ static bool is_stuck(const struct child *child, const struct score *score, int64
 
 static void end_stuck(struct child *child, const struct score *score)
 {
-    const char *route = atomic_load(&score->route);
+    /* A worker that was taken over may write any address there. */
+    const char *route = routes_own_pattern(atomic_load(&score->route));
 
     log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s", child->number,
                 (int)child->pid, route != NULL ? route : "a request");

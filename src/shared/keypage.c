@@ -1,5 +1,7 @@
 /* next_ask is changed by compare-and-exchange, so of all workers that ask at the same moment one
- * writes to the pipe. The others see its value and wait for the same fetch. */
+ * writes to the pipe. The others see its value and wait for the same fetch.
+ *
+ * The memory is sealed: no process can shorten it, which would end the others with SIGBUS. */
 #include "shared/keypage.h"
 
 #include <fcntl.h>
@@ -20,8 +22,9 @@ int keypage_open(struct keypage_link *link)
 {
     int ends[2];
 
-    link->page_fd = memfd_create("cruddur-keys", MFD_CLOEXEC);
+    link->page_fd = memfd_create("cruddur-keys", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (link->page_fd < 0 || ftruncate(link->page_fd, sizeof(struct keypage)) != 0 ||
+        fcntl(link->page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
         pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) {
         return -1;
     }

@@ -5,6 +5,7 @@
 #include "shared/spans.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,9 +25,11 @@ static struct spans *map_spans(int fd)
 
 struct spans *spans_new(int *fd)
 {
-    *fd = memfd_create("cruddur-spans", MFD_CLOEXEC);
-    struct spans *spans =
-        *fd >= 0 && ftruncate(*fd, sizeof(struct spans)) == 0 ? map_spans(*fd) : NULL;
+    *fd = memfd_create("cruddur-spans", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    /* Sealed, as no process is to shorten it: that would end the others with SIGBUS. */
+    bool is_made = *fd >= 0 && ftruncate(*fd, sizeof(struct spans)) == 0 &&
+                   fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+    struct spans *spans = is_made ? map_spans(*fd) : NULL;
 
     if (spans != NULL) {
         spans->layout = LAYOUT;

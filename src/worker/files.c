@@ -1,8 +1,8 @@
 /* The files of a worker's sandbox, by Landlock. Reading is allowed below the folders of the system
- * (the resolver's configuration, certificates, libraries that the resolver loads), in the folder
- * of each file with a database's URL, which is replaced as a whole when it changes, and of each
- * file that the URL or libpq's environment names. Nothing may be written, made or executed. A unix
- * socket needs no right: connecting is no access to a file for Landlock. */
+ * (the resolver's configuration, certificates, libraries that the resolver loads), in the folders
+ * of the files with a database's URL and with the issuer's keys, which are replaced as a whole when
+ * they change, and of each file that the URL or libpq's environment names. Nothing may be written,
+ * made or executed. A unix socket needs no right: connecting is no access to a file for Landlock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -25,9 +25,15 @@
 #include "db/conninfo.h"
 #include "worker/sandbox.h"
 
-/* Every right to a file that the kernel's first version of Landlock knows. The later ones
- * (truncate, ioctl on devices, moving between folders) need one of these to get a descriptor. */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+/* Every right to a file that the kernel's first version of Landlock knows. Moving a file between
+ * folders, of the second version, is never allowed to a process with a ruleset. truncate(2), of the
+ * third, takes a path. An ioctl needs a descriptor, and so one of these. */
 enum {
+    TRUNCATE_VERSION = 3,
     FILE_RIGHTS = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
     READ_RIGHTS = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR
 };
@@ -86,6 +92,17 @@ static void allow_folder_of(int ruleset, const char *path)
     }
 }
 
+/* What libpq or OpenSSL is told. Without a slash it is a file where the service was started, or a
+ * word (sslrootcert=system), or empty: that folder, which may be the root, is not what is named. */
+static void allow_named(int ruleset, const char *name)
+{
+    if (name != NULL && strchr(name, '/') != NULL) {
+        allow_folder_of(ruleset, name);
+    } else if (name != NULL) {
+        allow(ruleset, name);
+    }
+}
+
 /* What the URL of a database names. One that cannot be read or parsed names nothing: connecting
  * fails with the reason. */
 static void allow_files_of_url(int ruleset, const char *url, const char *url_file)
@@ -102,7 +119,7 @@ static void allow_files_of_url(int ruleset, const char *url, const char *url_fil
     }
     if (conninfo_parse(text.length > 0 ? text.bytes : "", "", &conninfo, &error)) {
         for (size_t i = 0; KEYWORDS[i] != NULL; i++) {
-            allow_folder_of(ruleset, conninfo_value(&conninfo, KEYWORDS[i]));
+            allow_named(ruleset, conninfo_value(&conninfo, KEYWORDS[i]));
         }
         conninfo_release(&conninfo);
     }
@@ -128,12 +145,13 @@ static void allow_all(int ruleset, const struct config *config)
         allow(ruleset, SYSTEM[i]);
     }
     for (size_t i = 0; VARIABLES[i] != NULL; i++) {
-        allow_folder_of(ruleset, getenv(VARIABLES[i]));
+        allow_named(ruleset, getenv(VARIABLES[i]));
     }
     allow_home(ruleset);
     allow_folder_of(ruleset, config->connection_url_file);
     allow_folder_of(ruleset, config->read_url_file);
     allow_folder_of(ruleset, config->hook_url_file);
+    allow_folder_of(ruleset, config->jwks_file);
     allow_files_of_url(ruleset, config->connection_url, config->connection_url_file);
     allow_files_of_url(ruleset, config->read_url, config->read_url_file);
     allow_files_of_url(ruleset, NULL, config->hook_url_file);
@@ -147,9 +165,18 @@ static enum sandbox_result failed(const char *what, struct error *error)
     return is_missing ? SANDBOX_UNSUPPORTED : SANDBOX_FAILED;
 }
 
+/* What is refused where no rule allows it. */
+static uint64_t handled_rights(void)
+{
+    long version =
+        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    return version >= TRUNCATE_VERSION ? FILE_RIGHTS | LANDLOCK_ACCESS_FS_TRUNCATE : FILE_RIGHTS;
+}
+
 enum sandbox_result files_restrict(const struct config *config, struct error *error)
 {
-    const struct landlock_ruleset_attr handled = {.handled_access_fs = FILE_RIGHTS};
+    const struct landlock_ruleset_attr handled = {.handled_access_fs = handled_rights()};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
     enum sandbox_result result = SANDBOX_DONE;
 

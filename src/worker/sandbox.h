@@ -5,9 +5,10 @@
  *                   worker ends with WORKER_EXIT_SANDBOX before the call is made; the master names
  *                   the call in the log and starts another worker.
  *     files         Landlock (landlock(7)): reading what the resolver, libpq and OpenSSL read when
- *                   they connect, see files.c. Anything else fails with EACCES.
+ *                   they connect, and the issuer's keys, see files.c. Anything else fails with
+ *                   EACCES.
  *
- * Neither can be taken back. Templates, settings and keys were read before, by the master. */
+ * Neither can be taken back. Templates and settings were read before, by the master. */
 #ifndef CRUDDUR_WORKER_SANDBOX_H
 #define CRUDDUR_WORKER_SANDBOX_H
 

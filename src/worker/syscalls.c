@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -52,9 +53,6 @@ static const int ALLOWED[] = {
     SCMP_SYS(eventfd2),
     SCMP_SYS(ftruncate),
     SCMP_SYS(memfd_create),
-    SCMP_SYS(fcntl),
-    SCMP_SYS(fcntl64),
-    SCMP_SYS(ioctl),
     SCMP_SYS(lseek),
     SCMP_SYS(_llseek),
     SCMP_SYS(pipe2),
@@ -145,7 +143,6 @@ static const int ALLOWED[] = {
     SCMP_SYS(gettid),
     SCMP_SYS(getuid),
     SCMP_SYS(getrlimit),
-    SCMP_SYS(prlimit64),
     SCMP_SYS(sysinfo),
     SCMP_SYS(uname),
     /* the threads in which names are looked up */
@@ -176,6 +173,13 @@ static const int ALLOWED[] = {
         (number), SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY                      \
     }
 
+/* fcntl(2) for a descriptor's flags and copies, and locks of files. */
+#define DESCRIPTOR_CONTROL(call)                                                                   \
+    {(call), EXACTLY(1, F_DUPFD)}, {(call), EXACTLY(1, F_DUPFD_CLOEXEC)},                          \
+        {(call), EXACTLY(1, F_GETFD)}, {(call), EXACTLY(1, F_SETFD)},                              \
+        {(call), EXACTLY(1, F_GETFL)}, {(call), EXACTLY(1, F_SETFL)},                              \
+        {(call), EXACTLY(1, F_GETLK)}, {(call), EXACTLY(1, F_SETLK)}, {(call), EXACTLY(1, F_SETLKW)}
+
 /* Allowed by an argument. glibc makes a thread by clone(2) where there is no clone3(2), whose
  * arguments a filter cannot see. */
 static const struct {
@@ -191,6 +195,20 @@ static const struct {
     {SCMP_SYS(clone), {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
     {SCMP_SYS(prctl), EXACTLY(0, PR_SET_NAME)},
     {SCMP_SYS(prctl), EXACTLY(0, PR_SET_VMA)},
+    {SCMP_SYS(prlimit64), EXACTLY(0, 0)}, /* of this process */
+    /* Those that have the kernel send a signal to another process (F_SETOWN, SIOCSPGRP) are out. */
+    DESCRIPTOR_CONTROL(SCMP_SYS(fcntl)),
+    DESCRIPTOR_CONTROL(SCMP_SYS(fcntl64)),
+    {SCMP_SYS(ioctl), EXACTLY(1, FIONBIO)},
+    {SCMP_SYS(ioctl), EXACTLY(1, FIONREAD)},
+    {SCMP_SYS(ioctl), EXACTLY(1, FIOCLEX)},
+    {SCMP_SYS(ioctl), EXACTLY(1, FIONCLEX)},
+    {SCMP_SYS(ioctl), EXACTLY(1, SIOCGIFADDR)},
+    {SCMP_SYS(ioctl), EXACTLY(1, SIOCGIFCONF)},
+    {SCMP_SYS(ioctl), EXACTLY(1, SIOCGIFFLAGS)},
+    {SCMP_SYS(ioctl), EXACTLY(1, SIOCGIFINDEX)},
+    {SCMP_SYS(ioctl), EXACTLY(1, SIOCGIFNAME)},
+    {SCMP_SYS(ioctl), EXACTLY(1, TCGETS)}, /* isatty(3) */
 };
 
 /* In the worker that made the call. Only what is safe in a signal's handler. */

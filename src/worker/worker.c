@@ -237,7 +237,6 @@ static bool start(struct worker *worker)
         log_errno(LOG_ERROR, "worker", "epoll");
         return false;
     }
-    score_set(setup->score, WORKER_IDLE, NULL);
     return true;
 }
 
@@ -270,6 +269,7 @@ int worker_run(const struct worker_setup *setup)
     if (setup->must_fit && !service_fits(&worker.service, setup->scoreboard)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker) && sandbox_enter(setup->config, setup->score)) {
+        score_set(setup->score, WORKER_IDLE, NULL); /* it has begun (reload.c) */
         while (worker.leave == LEAVE_NOT) {
             serve_events(&worker, wait_ms(&worker));
         }

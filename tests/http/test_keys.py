@@ -162,8 +162,10 @@ def command_of(pid):
         return b""
 
 
-def test_the_very_first_request(fetching, issuer):
-    with TokenPool(**fetching.settings) as pool:
+def test_the_very_first_request(authority, issuer, tmp_path):
+    """Its keys are fetched when its worker has its sandbox already, into a folder that no other setting names."""
+    fetching = Fetching(authority, issuer, tmp_path)
+    with TokenPool(**fetching.settings, sandbox="on") as pool:
         assert pool.judge(OLD.token()) == GOOD
         assert pool.judge(NEW.token()) == REFUSED
         assert fetching.file.read_bytes() == key_set(OLD)

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import pathlib
 import platform
+import resource
 
 import pytest
 
@@ -10,6 +12,7 @@ from inject import EXECVE, OPENAT, system_call
 from waiting import eventually
 
 AT_FDCWD = -100
+F_SETOWN, SIOCSPGRP = 8, 0x8902
 
 on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="knows the registers of x86-64 only")
 
@@ -49,6 +52,9 @@ def test_the_service_works(sandboxed):
         ("mount", 165, (None, None, 0, 0)),
         ("unlink", 87, (None,)),
         ("setuid", 105, (0,)),
+        ("fcntl", 72, (0, F_SETOWN, 1)),
+        ("ioctl", 16, (0, SIOCSPGRP, None)),
+        ("prlimit64", 302, (1, resource.RLIMIT_NOFILE, 0, 0)),
     ],
 )
 def test_a_call_that_it_does_not_need_ends_it(sandboxed, tmp_path, call, number, arguments):
@@ -77,6 +83,16 @@ def test_other_files_are_not_read(sandboxed, tmp_path):
     assert opened(service.url_file) >= 0
     assert service.create().status == 200
     assert worker_of(service) == worker
+
+
+@on_x86
+@pytest.mark.parametrize("word", ["system", ""])
+def test_a_word_in_the_place_of_a_file_opens_no_folder(sandboxed, word):
+    """Such as PGSSLROOTCERT=system of libpq 16, whose folder would be the one that the service was started in."""
+    service = sandboxed(environment={"PGSSLROOTCERT": word})
+    here = pathlib.Path(__file__)
+    assert pathlib.Path.cwd() in here.parents
+    assert system_call(worker_of(service), OPENAT, str(here), AT_FDCWD, None, os.O_RDONLY) == -errno.EACCES
 
 
 @on_x86
