@@ -210,12 +210,27 @@ void connection_want(struct connection *connection)
     connection->is_wanted = true;
 }
 
+/* Whether a session that was lost may still run it: only this connection's next one asks for its
+ * end (introduction.h). */
+static bool may_still_run(const struct connection *connection, const struct pending *pending)
+{
+    return connection->introduction.lost[0] != '\0' && pending->sent_us != 0 &&
+           pending_expires(pending);
+}
+
 /* The pointers of the queue move; a statement keeps the time of its submission, and so its place
  * among those of the other connection. */
 void connection_pass_on(struct connection *connection, struct connection *other)
 {
+    struct pending_list kept = {0}, passed = {0};
+    struct pending *pending;
+
     connection->is_wanted = connection->is_wanted || connection->queue.first != NULL;
-    pending_put_back(&other->queue, &connection->queue);
+    while ((pending = pending_take(&connection->queue)) != NULL) {
+        pending_append(may_still_run(connection, pending) ? &kept : &passed, pending);
+    }
+    connection->queue = kept;
+    pending_put_back(&other->queue, &passed);
 }
 
 void connection_proceed(struct connection *connection, bool is_ready)

@@ -43,6 +43,9 @@ void connection_complete(struct connection *connection, struct pending *pending,
 /* The same without a result of the server. */
 void connection_fail(struct connection *connection, struct pending *pending, enum status status);
 
+/* It is done with the error for what cannot be done in time. */
+void connection_give_up(struct connection *connection, struct pending *pending);
+
 /* Fails the statements that are queued now, but not those that their callbacks submit. */
 void connection_fail_queue(struct connection *connection);
 

@@ -53,6 +53,15 @@ void connection_fail(struct connection *connection, struct pending *pending, enu
     connection_complete(connection, pending, &result);
 }
 
+/* A write that was sent may have been committed, whatever became of its session. */
+void connection_give_up(struct connection *connection, struct pending *pending)
+{
+    bool may_be_done = pending->sent_us != 0 && pending_expires(pending);
+
+    connection_fail(connection, pending,
+                    may_be_done ? STATUS_DATABASE_TIMEOUT : STATUS_DATABASE_UNAVAILABLE);
+}
+
 void connection_fail_queue(struct connection *connection)
 {
     struct pending_list failing = connection->queue;
@@ -60,7 +69,7 @@ void connection_fail_queue(struct connection *connection)
 
     connection->queue = (struct pending_list){0};
     while ((pending = pending_take(&failing)) != NULL) {
-        connection_fail(connection, pending, STATUS_DATABASE_UNAVAILABLE);
+        connection_give_up(connection, pending);
     }
 }
 
@@ -88,7 +97,7 @@ const struct pending *connection_next_in_time(struct connection *connection)
 
     while (connection->queue.first != NULL &&
            connection_deadline_us(connection, connection->queue.first) <= now_us) {
-        connection_fail(connection, pending_take(&connection->queue), STATUS_DATABASE_UNAVAILABLE);
+        connection_give_up(connection, pending_take(&connection->queue));
     }
     return connection->queue.first;
 }

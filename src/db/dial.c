@@ -245,7 +245,7 @@ static enum session_state set_up(struct session *session, struct session_failure
         wait_for_reply(session);
         return SESSION_CONNECTING;
     }
-    if (failure->error.text[0] != '\0') {
+    if (session->is_set_up_refused) {
         return SESSION_FAILED;
     }
     if (session_is_superseded(session)) {
@@ -265,6 +265,7 @@ static enum session_state begin_set_up(struct session *session, struct session_f
     session->dial->stage = STAGE_SET_UP;
     session->server = (struct server){0}; /* of another address */
     session->timeline = NULL;
+    session->is_set_up_refused = false;
     session->setting_up = session->settings->prepares ? BEGIN_STATEMENT : NO_STATEMENT;
     PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT);
     *failure = (struct session_failure){.error = {""}}; /* of other addresses */

@@ -28,6 +28,7 @@ struct session {
     bool is_in_doubt;  /* see session_take_doubt */
     size_t setting_up; /* number of the statement whose Sync comes next; NO_STATEMENT: none does */
     PGresult *refused; /* the error that it met */
+    bool is_set_up_refused;     /* one of the set-up met an error */
     struct server server;       /* {0} if the settings do not want it, or it does not say */
     struct timeline *timeline;  /* of its system; NULL: unknown */
     bool prepared[CATALOG_MAX]; /* by the statement's number */

@@ -93,6 +93,7 @@ static void take_refusal(struct session *session, struct session_failure *failur
                     PQresultErrorMessage(session->refused));
     } else {
         failure_add_statement(failure, session->catalog, session->setting_up, session->refused);
+        session->is_set_up_refused = true;
     }
     PQclear(session->refused);
     session->refused = NULL;

@@ -43,13 +43,17 @@ class Network(Wire):
         return self.inside("unshare", "--mount", "sh", "-c", f'{binds} && exec "$@"', "sh", CRUDDURD)
 
 
-class Slow(threading.Thread):
-    """A TCP port before a cluster. It holds back what the server says first on each connection: for so long, or for ever."""
+READY_FOR_QUERY = b"Z\0\0\0\5I"
 
-    def __init__(self, cluster, address, seconds=0.0):
+
+class Slow(threading.Thread):
+    """A TCP port before a cluster. It holds back what the server says first on each connection, or first behind those bytes: for so
+    long, or for ever."""
+
+    def __init__(self, cluster, address, seconds=0.0, behind=b""):
         super().__init__(daemon=True)
         self.target = str(cluster.sockets / ".s.PGSQL.5432")
-        self.seconds = seconds
+        self.seconds, self.behind = seconds, behind
         self.listener = socket.create_server((address, 0))
         self.port = self.listener.getsockname()[1]
         self.ends = []
@@ -77,16 +81,18 @@ class Slow(threading.Thread):
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(self.target)
                 self.ends += [near, far]
-                threading.Thread(target=self.pass_on, args=(near, far, 0), daemon=True).start()
-                threading.Thread(target=self.pass_on, args=(far, near, self.seconds), daemon=True).start()
+                threading.Thread(target=self.pass_on, args=(near, far, 0, b""), daemon=True).start()
+                threading.Thread(target=self.pass_on, args=(far, near, self.seconds, self.behind), daemon=True).start()
 
-    def pass_on(self, source, sink, seconds):
+    def pass_on(self, source, sink, seconds, behind):
+        said = b""
         with contextlib.suppress(OSError):
-            data = source.recv(65536)
-            self.is_over.wait(seconds)
-            while data:
+            while data := source.recv(65536):
+                if seconds and behind in said:
+                    self.is_over.wait(seconds)
+                    seconds = 0
                 sink.sendall(data)
-                data = source.recv(65536)
+                said = (said + data)[-4096:]
             sink.shutdown(socket.SHUT_RDWR)
 
 
@@ -212,6 +218,14 @@ def test_a_slow_log_in(far, start_at, network, hosts):
         hosts = hosts.format(slow=network.far_address, dead=DEAD)
         service = start_at({"PGHOST": hosts, "PGPORT": str(slow.port)})
         eventually(lambda: is_answered(service), what="a slow log-in")
+
+
+@pytest.mark.parametrize("hosts", ["{slow}", "{dead},{slow}", "{slow},{slow}"])
+def test_a_slow_set_up(far, start_at, network, hosts):
+    """The log-in is answered at once, the first statement after three seconds. The session is used."""
+    with Slow(far, network.far_address, 3, READY_FOR_QUERY) as slow:
+        service = start_at({"PGHOST": hosts.format(slow=network.far_address, dead=DEAD), "PGPORT": str(slow.port)})
+        eventually(lambda: is_answered(service), what="a slow set-up")
 
 
 def test_connect_timeout_counts(far, start_at, network):
