@@ -496,6 +496,17 @@ def test_a_wait_for_the_standby_that_is_cut_short_is_no_success(service, unconfi
     assert service.database.messages()[message] == 1
 
 
+def test_what_was_sent_and_is_not_confirmed_may_be_done(service, unconfirmed):
+    """Several writes wait on one session. The deadline of the first ends it, and the others' deadlines come while they are to be sent again."""
+    asking, message = create_until_it_waits(service, "sent")
+    messages = [message, *(f"sent with others {number}" for number in range(6))]
+    others = [Asking(service.create, message) for message in messages[1:]]
+    replies = [asking.reply(), *(other.reply() for other in others)]
+    assert {(reply.status, *reply.codes) for reply in replies} == {(504, "database_timeout")}
+    unconfirmed()
+    eventually(lambda: all(service.database.messages().get(message) == 1 for message in messages))
+
+
 # --- changes under it ---
 
 
