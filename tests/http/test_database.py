@@ -496,8 +496,9 @@ def test_a_wait_for_the_standby_that_is_cut_short_is_no_success(service, unconfi
     assert service.database.messages()[message] == 1
 
 
-def test_what_was_sent_and_is_not_confirmed_may_be_done(service, unconfirmed):
+def test_what_was_sent_and_is_not_confirmed_may_be_done(start, unconfirmed):
     """Several writes wait on one session. The deadline of the first ends it, and the others' deadlines come while they are to be sent again."""
+    service = start(workers=1, deadline=3000, statement_timeout=2000)
     asking, message = create_until_it_waits(service, "sent")
     messages = [message, *(f"sent with others {number}" for number in range(6))]
     others = [Asking(service.create, message) for message in messages[1:]]
