@@ -156,6 +156,13 @@ declare_environment() {
   [[ -z $written ]] || note "$PROGRAM: marked $(place) as $1"
 }
 
+# keep_environment NAME: marks DATABASE as NAME, whatever mark it has.
+keep_environment() {
+  ask_table_environment "insert into public.environment (name) values (:'name') on conflict do nothing;
+    update public.environment set name = :'name' where name <> :'name';" --set name="$1" \
+    || die "the database could not be marked as $1 again: update environment set name = '$1' by hand"
+}
+
 # place: where the connection leads, for people and to compare.
 place() {
   printf '%s on %s, port %s' "${connection[dbname]:-${PGDATABASE:-(no name)}}" \

@@ -81,7 +81,8 @@ first_line() {
   { read -r "$2" <"$1"; } 2>/dev/null
 }
 
-# orphans NAME: prints the pids of children that outlived the server (cruddur-worker is one of cruddurd); they are still in the
+# orphans NAME: prints the pids of children that outlived the server (cruddur-worker is one of cruddurd); they are still in its
+# session.
 orphans() {
   local session file line fields
   first_line "$dir/pids/$1" session && has_ended "$session" || return 0

@@ -1,5 +1,5 @@
-/* Users as others see them. No handler returns an e-mail address or a token's subject, and the
- * login of the service has no right to read the addresses. A user's page has a second, slower
+/* Users as others see them. No handler returns an e-mail address, and the login of the service has
+ * no right to read one. The token's subject is in a user's page, as cognito_user_uuid. A user's page has a second, slower
  * statement for ?with=, because the usual page needs neither replies nor reposts. */
 #include "api/users.h"
 

@@ -66,10 +66,11 @@ static bool is_idle(const struct connection *connection)
     return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
 }
 
-/* The oldest of what was sent; that needn't be the first, as some are sent again. */
-static struct pending *oldest_sent(const struct connection *connection)
+/* The one whose deadline is the first; NULL: there is none. It need not be the first of the list:
+ * some are sent again, some have waited for their turn (worker/turns.h) or for keys before. */
+static struct pending *oldest_of(const struct pending_list *list)
 {
-    struct pending *oldest = connection->pipeline.sent.first;
+    struct pending *oldest = list->first;
 
     for (struct pending *pending = oldest; pending != NULL; pending = pending->next) {
         oldest = pending->asked_us < oldest->asked_us ? pending : oldest;
@@ -81,7 +82,7 @@ static struct pending *oldest_sent(const struct connection *connection)
  * another one. */
 static void expire_sent(struct connection *connection, int64_t now_us)
 {
-    struct pending *late = oldest_sent(connection);
+    struct pending *late = oldest_of(&connection->pipeline.sent);
 
     if (late == NULL || connection_deadline_us(connection, late) > now_us) {
         return;
@@ -96,6 +97,17 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     connection_fail(connection, late, STATUS_DATABASE_TIMEOUT);
 }
 
+static void expire_queued(struct connection *connection, int64_t now_us)
+{
+    struct pending *late;
+
+    while ((late = oldest_of(&connection->queue)) != NULL &&
+           connection_deadline_us(connection, late) <= now_us) {
+        pending_remove(&connection->queue, late);
+        connection_give_up(connection, late);
+    }
+}
+
 /* Ends what has run out of time: an attempt to connect, a statement that was sent, statements in
  * the queue. */
 static void expire(struct connection *connection)
@@ -104,8 +116,10 @@ static void expire(struct connection *connection)
         connection_note_failed_attempt(connection);
     }
     if (!is_idle(connection)) { /* most are */
-        expire_sent(connection, clock_us());
-        connection_next_in_time(connection);
+        int64_t now_us = clock_us();
+
+        expire_sent(connection, now_us);
+        expire_queued(connection, now_us);
     }
 }
 
@@ -266,7 +280,7 @@ static int64_t sooner(int64_t first_us, const struct connection *connection,
 }
 
 /* What ends a wait besides the socket: the next attempt or the end of the present one, and the
- * deadlines of the first queued statement and of the oldest that was sent. */
+ * deadlines of the oldest statement in the queue and of the oldest that was sent. */
 int connection_wait_ms(const struct connection *connection)
 {
     bool is_connecting = connection->link.session != NULL && !connection->link.is_ready;
@@ -275,8 +289,8 @@ int connection_wait_ms(const struct connection *connection)
         return -1;
     }
     int64_t first_us = link_next_us(&connection->link);
-    first_us = sooner(first_us, connection, connection->queue.first);
-    first_us = sooner(first_us, connection, oldest_sent(connection));
+    first_us = sooner(first_us, connection, oldest_of(&connection->queue));
+    first_us = sooner(first_us, connection, oldest_of(&connection->pipeline.sent));
     int64_t left_us = first_us - clock_us();
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }

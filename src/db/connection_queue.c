@@ -89,8 +89,7 @@ int64_t connection_deadline_us(const struct connection *connection, const struct
     return pending->asked_us + connection->settings->deadline_ms * INT64_C(1000);
 }
 
-/* A statement behind the first can have an earlier deadline, by as much as it has waited for its
- * turn (worker/turns.h); it fails when it comes to be the first. */
+/* A statement behind the first can have an earlier deadline; connection_proceed() ends it. */
 const struct pending *connection_next_in_time(struct connection *connection)
 {
     int64_t now_us = connection->queue.first != NULL ? clock_us() : 0;

@@ -11,7 +11,7 @@
 #include "base/trace.h"
 #include "db/template.h"
 
-/* The session that runs a statement. Each worker has one session for each of the first six
+/* The session that runs a statement. Each worker has one session for each of the first four
  * lanes: reads do not wait for commits, and neither waits for slow reads, which have a time
  * limit of their own. The hook has a session of its own because its login has rights that the
  * other logins do not have. Statements of the lanes for reads and slow reads may also run on the

@@ -1,5 +1,5 @@
-/* cruddur-fetch-keys: keeps a file with the issuer's keys fresh, for the pool that started it. The
- * only program here that speaks HTTP to others, so that a worker never blocks on the issuer.
+/* cruddur-fetch-keys: keeps a file with the issuer's keys fresh, for the pool that started it, so
+ * that a worker never waits for the issuer.
  *
  *     cruddur-fetch-keys URL FILE CA-FILE PAGE-FD WAKE-FD
  *
@@ -98,13 +98,14 @@ static bool write_all(int fd, const struct buf *text)
     return fsync(fd) == 0;
 }
 
-/* The file has the old text or the new one, never a part of either. */
+/* The file has the old text or the new one, never a part of either. The fetcher of a program that
+ * was replaced may write at the same time. */
 static bool replace_file(const char *path, const struct buf *text)
 {
     struct buf temporary = {0};
     bool good = false;
 
-    buf_printf(&temporary, "%s.new", path);
+    buf_printf(&temporary, "%s.new.%d", path, (int)getpid());
     int fd = open(temporary.bytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd >= 0) {
         good = write_all(fd, text);

@@ -308,13 +308,15 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
 }
 
 /* Sends a statement for the page, whose result is for that caller and those that join it. It belongs
- * to the trace of the caller alone. */
+ * to the trace of the caller alone, and its deadline counts from the caller's request: a caller may
+ * ask for the page a second time (viewers.h). */
 static void fill(struct cache *cache, struct cached_page *page, const struct mark_view *view,
-                 const struct trace *trace, cache_done *done, void *context)
+                 const struct statement *of, cache_done *done, void *context)
 {
     struct fill *fill = fill_new(cache, page, view);
 
-    fill->statement.trace = *trace;
+    fill->statement.trace = of->trace;
+    fill->statement.asked_us = of->asked_us;
     wait_for(fill, done, context);
     cache->reads->submit(cache->reads->context, &fill->statement, fill_done, fill);
 }
@@ -355,7 +357,7 @@ bool cache_submit(struct cache *cache, const struct statement *statement, cache_
         wait_for(page->fill, done, context);
     } else {
         counter_add(&counts->misses, 1);
-        fill(cache, page, &view, &statement->trace, done, context);
+        fill(cache, page, &view, statement, done, context);
     }
     return true;
 }
@@ -383,7 +385,7 @@ bool cache_look(struct cache *cache, const char *limit, struct cache_look *look)
 bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, void *context)
 {
     struct cached_page *page = page_of(cache, limit);
-    const struct trace none = {0};
+    const struct statement none = {.asked_us = 0}; /* now */
     int64_t now_us = clock_us();
 
     if (page == NULL) {

@@ -11,8 +11,8 @@ struct request;
 struct json;
 
 /* Opens the request's body as a JSON object, in this order: its size against max bytes (413), the
- * announced against the received length (400), the content type (415; a charset other than UTF-8
- * too), UTF-8 (400), strict JSON (400). On STATUS_OK free *body with json_free. */
+ * announced against the received length (400), the content type (415; its parameters have no effect),
+ * UTF-8 (400), strict JSON (400). On STATUS_OK free *body with json_free. */
 enum status body_open(const struct request *request, size_t max, struct json **body);
 
 /* The text of a member in request memory; NULL if it is missing, null or not a string. For required members,

@@ -96,14 +96,15 @@ static bool differ(const char *one, const char *other)
     return strcmp(one != NULL ? one : "", other != NULL ? other : "") != 0;
 }
 
-/* The socket stays open across a reload. */
+/* The socket stays open across a reload, and what hardening.h takes away does not come back. */
 static void warn_of_fixed_settings(const struct config *old, const struct config *new)
 {
     if (differ(old->listen, new->listen) || differ(old->listen_group, new->listen_group) ||
-        old->listen_mode != new->listen_mode || old->backlog != new->backlog) {
+        old->listen_mode != new->listen_mode || old->backlog != new->backlog ||
+        old->core_dumps != new->core_dumps) {
         log_message(
             LOG_WARNING, "supervisor",
-            "HUP: listen, listen-group, listen-mode and backlog change with a restart only");
+            "HUP: listen, listen-group, listen-mode, backlog and core-dumps change with a restart only");
     }
 }
 
@@ -132,6 +133,7 @@ static void try_program(struct supervisor *supervisor)
  * old ones are left (ensure_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
+    helper_end(&supervisor->old_fetcher); /* of an earlier one; its workers leave */
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
     helper_end(&supervisor->prober.helper);

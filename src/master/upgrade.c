@@ -3,7 +3,7 @@
  * close-on-exec flags are set back, and the old program goes on.
  *
  * The variable has a format number, the descriptors, the listening socket's properties, the key
- * fetcher's pid, and for each worker its pid, number and state. Only numbers are in it, so it
+ * fetcher's pid, whether its workers have sessions, and for each worker its pid, number and state. Only numbers are in it, so it
  * needs no quoting. The trial is told the same format number, and a program that reads another
  * format refuses it. The shared memory is not inherited, because its layout differs from version to
  * version: a new scoreboard starts from zero. */

@@ -83,6 +83,13 @@ void score_set(struct score *score, enum worker_state state, const char *route)
     atomic_store_explicit(&score->state, state, memory_order_release);
 }
 
+void score_request(struct score *score, const char *route)
+{
+    if (atomic_load_explicit(&score->state, memory_order_relaxed) != WORKER_DRAINING) {
+        score_set(score, WORKER_BUSY, route);
+    }
+}
+
 void score_turn(struct score *score, bool is_busy)
 {
     if (is_busy) {

@@ -81,6 +81,9 @@ int scoreboard_streams(const struct scoreboard *scoreboard);
 
 void score_set(struct score *score, enum worker_state state, const char *route);
 
+/* The worker serves a request. One that drains goes on draining: no connection is meant for it. */
+void score_request(struct score *score, const char *route);
+
 /* Call this in each turn of the worker's loop. is_busy: a request is under way, so the master
  * expects the next turn soon (see --stuck-timeout); else the worker may sleep. */
 void score_turn(struct score *score, bool is_busy);

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "db/statement.h"
 #include "worker/watch.h"
 
 struct clients;
@@ -42,9 +43,9 @@ enum {
     ACCEPTOR_KEEP_MS = 100,
     ACCEPTOR_PAUSE_MS = 100, /* between two checks for free descriptors while PAUSED */
     ACCEPTOR_LOG_MS = 60000, /* between two lines about PAUSED */
-    /* Descriptors that are not for connections: four sessions, and for each a look-up and a file or
-     * a query of the resolver. */
-    ACCEPTOR_RESERVE = 12
+    /* Descriptors that are not for connections: a session of each lane, and for each a look-up and a
+     * file or a query of the resolver. */
+    ACCEPTOR_RESERVE = 3 * LANE_WORKER_COUNT
 };
 
 enum acceptor_state { ACCEPTOR_CLOSED, ACCEPTOR_TAKING, ACCEPTOR_YIELDING, ACCEPTOR_PAUSED };

@@ -156,7 +156,7 @@ static void take_result(void *context, const struct result *result, const struct
 
 static void follow_decision(struct client *client, enum decision decision)
 {
-    score_set(client->clients->score, WORKER_BUSY, client->exchange.route);
+    score_request(client->clients->score, client->exchange.route);
     switch (decision) {
     case DECISION_ASK:
         client_enter(client, CLIENT_QUERYING, 0);

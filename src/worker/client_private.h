@@ -32,7 +32,8 @@
  *
  * A stage is skipped if it takes no time. client_enter() is the only function that changes the stage.
  * client_close() frees the client from any stage but QUERYING with a statement that was sent: its
- * callback has the client's address. */
+ * callback has the client's address. clients_close() may close all at the end of a worker, as
+ * service_release() then frees what is pending without a call. */
 struct client {
     struct watch watch;
     struct fastcgi *fastcgi;

@@ -132,6 +132,26 @@ refused() {
   run -0 "$BIN/db-setup" <<<"$NAME"
   [[ $(here 'table environment') == production ]]
   refused
+  here "update environment set name = 'staging'"
+  PROD_CONNECTION_URL=$(socket_url "$NAME") run -0 "$BIN/db-setup" prod <<<"$NAME"
+  [[ $(here 'table environment') == staging ]]
+}
+
+@test "user-delete reads the mark" {
+  here "insert into environment values ('production')"
+  run -1 "$BIN/user-delete" londo </dev/null
+  [[ $output == *'PRODUCTION (the database is marked as '*'This will delete the user londo of '*'nothing was done'* ]]
+  [[ $(here "select count(*) from users where handle = 'londo'") == 1 ]]
+  run -0 "$BIN/user-delete" londo <<<"$NAME"
+}
+
+@test "a db-setup that fails behind the drop says what the mark was" {
+  here "insert into environment values ('staging')"
+  mkdir "$BATS_TEST_TMPDIR/copy"
+  cp -r "$BIN" "$BIN/../sql" "$BATS_TEST_TMPDIR/copy"
+  echo 'select 1 / 0;' >>"$BATS_TEST_TMPDIR/copy/sql/schema.sql"
+  run -1 "$BATS_TEST_TMPDIR/copy/bin/db-setup" --yes-drop "$NAME" </dev/null
+  [[ $output == *'was marked as staging: see to it'* ]]
 }
 
 @test "a database that cannot be asked is left alone, but for --yes-drop" {
