@@ -1608,15 +1608,16 @@ as $$
 $$;
 
 -- One step of a search by the index: of the activities of the last 2^(12 + 3 * rung) seconds, or more (rung 4: of all), the newest
--- "enough" that fit, out of the first 1000 that "loose" selects; seen: how many these were. '@k:n': see activity_search. A materialized
+-- "enough" that fit and that the viewer may see, out of the first 1000 that "loose" selects; seen: how many these were. '@k:n': see activity_search. A materialized
 -- part is planned as if all of it were wanted, which is by the index, and read only as far as it is.
-create function search_step(loose tsquery, fit tsquery, rung integer, enough integer) returns table (uuids uuid[], seen bigint)
+create function search_step(loose tsquery, fit tsquery, rung integer, enough integer, viewer uuid, has_hidden boolean)
+    returns table (uuids uuid[], seen bigint)
     language sql
     stable
     rows 1
 as $$
     with candidates as materialized (
-        select uuid, created_at, expires_at, search
+        select uuid, user_uuid, created_at, expires_at, search
         from public.activities
         where search @@ (
             select
@@ -1630,7 +1631,11 @@ as $$
     )
     select
         coalesce(
-            (array_agg(uuid order by created_at desc, uuid desc) filter (where public.is_live(expires_at) and search @@ fit))[:enough],
+            (array_agg(uuid order by created_at desc, uuid desc) filter (
+                where public.is_live(expires_at)
+                    and search @@ fit
+                    and not public.hides(viewer, has_hidden, user_uuid)
+            ))[:enough],
             '{}'
         ),
         count(*)
@@ -1688,7 +1693,7 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
     heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, bigint, uuid, pg_snapshot),
-    search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
+    search_step(tsquery, tsquery, integer, integer, uuid, boolean), fits(tsvector, text, tsquery, text),
     profile(text, uuid, boolean),
     snapshot_of(text) from public;
 
@@ -2984,56 +2989,52 @@ create trigger message_groups_left
     when (new.first_user_uuid is null and new.second_user_uuid is null)
     execute function drop_left_conversation();
 
--- Deletes at most "most" likes and as many reposts of a user, and corrects the counts of the activities concerned, which are locked
--- first, in the order of uuid. Returns the number of rows deleted.
+-- Deletes at most "most" likes and as many reposts of a user, and corrects the counts of the activities concerned. All of them are locked
+-- first, in the order of all statements that lock more than one: the older ones, which may be what the others hang on, before. Returns the
+-- number of rows deleted.
 create function take_back_marks(actor uuid, most integer) returns integer
     language plpgsql
 as $$
 declare
-    touched uuid[];
-    done    integer := 0;
+    liked    uuid[] := array(select activity_uuid from public.likes where user_uuid = actor limit most);
+    reposted uuid[] := array(select activity_uuid from public.reposts where user_uuid = actor limit most);
 begin
-    touched := array(select activity_uuid from public.likes where user_uuid = actor limit most);
-    perform from public.activities where uuid = any (touched) order by uuid for no key update;
+    perform from public.activities where uuid = any (liked || reposted) order by created_at, uuid for no key update;
     with taken as (
-        delete from public.likes where user_uuid = actor and activity_uuid = any (touched) returning activity_uuid
+        delete from public.likes where user_uuid = actor and activity_uuid = any (liked) returning activity_uuid
     )
     update public.activities a
     set likes_count = greatest(a.likes_count - 1, 0)
     from taken
     where a.uuid = taken.activity_uuid;
-    done := done + cardinality(touched);
-
-    touched := array(select activity_uuid from public.reposts where user_uuid = actor limit most);
-    perform from public.activities where uuid = any (touched) order by uuid for no key update;
     with taken as (
-        delete from public.reposts where user_uuid = actor and activity_uuid = any (touched) returning activity_uuid
+        delete from public.reposts where user_uuid = actor and activity_uuid = any (reposted) returning activity_uuid
     )
     update public.activities a
     set reposts_count = greatest(a.reposts_count - 1, 0)
     from taken
     where a.uuid = taken.activity_uuid;
-    done := done + cardinality(touched);
-    return done;
+    return cardinality(liked) + cardinality(reposted);
 end
 $$;
 
--- Deletes at most "most" likes, as many reposts and as many activities of a user, and corrects the counts of the activities concerned.
--- Replies to the user's activities are deleted with them. The activities are locked first, in the order of uuid. Returns the number of
--- rows deleted.
+-- As take_back_marks, or if there is none left: deletes at most "most" activities of a user, with the replies to them, and corrects the
+-- counts of those that they were replies to, which are locked first. Returns the number of rows deleted.
 create function take_back_all(actor uuid, most integer) returns integer
     language plpgsql
 as $$
 declare
     touched uuid[];
-    gone    integer;
     done    integer := public.take_back_marks(actor, most);
 begin
+    if done > 0 then
+        return done;
+    end if;
     touched := array(select uuid from public.activities where user_uuid = actor limit most);
     perform
     from public.activities
     where uuid in (select reply_to_activity_uuid from public.activities where uuid = any (touched))
-    order by uuid
+    order by created_at, uuid
     for no key update;
     update public.activities p
     set replies_count = greatest(p.replies_count - taken.replies, 0)
@@ -3048,8 +3049,8 @@ begin
     where p.uuid = taken.reply_to_activity_uuid
         and p.uuid <> all (touched);
     delete from public.activities where uuid = any (touched);
-    get diagnostics gone = row_count;
-    return done + gone;
+    get diagnostics done = row_count;
+    return done;
 end
 $$;
 revoke all on function take_back_marks(uuid, integer), take_back_all(uuid, integer) from public;
@@ -3300,7 +3301,10 @@ begin
         delete from public.departures where user_uuid = leaving;
         return 1;
     end if;
-    done := public.withdraw_activities(leaving, batch) + public.take_back_marks(leaving, batch);
+    done := public.withdraw_activities(leaving, batch);
+    if done = 0 then
+        done := public.take_back_marks(leaving, batch);
+    end if;
     if done = 0 then
         done := public.forget_user(leaving, batch);
     end if;
@@ -3368,6 +3372,16 @@ $$;
 revoke all on function shown_activity(uuid, text, uuid, boolean) from public;
 comment on function shown_activity(uuid, text, uuid, boolean) is 'deprecated: show_activity';
 
+create function search_step(loose tsquery, fit tsquery, rung integer, enough integer) returns table (uuids uuid[], seen bigint)
+    language sql
+    stable
+    rows 1
+as $$
+    select uuids, seen from public.search_step(loose, fit, rung, enough, null, false)
+$$;
+revoke all on function search_step(tsquery, tsquery, integer, integer) from public;
+comment on function search_step(tsquery, tsquery, integer, integer) is 'deprecated: without a viewer';
+
 -- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
 -- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
 -- blank and the checksum of NNNN_name.down.sql.
@@ -3408,7 +3422,8 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0');
+    (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0'),
+    (30, 'hidden_and_locks', '9101df2a6c635994835034bb50c2a1b4863d375f09e9cfa469ffe222be71a9ea');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3518,7 +3533,8 @@ begin
             user_reposts(uuid, bigint, uuid, timestamptz, integer), reposts_before(bigint, uuid, integer), events_before(bigint, uuid, integer),
     user_events(uuid, boolean, bigint, uuid, timestamptz, integer),
             heads(uuid, bigint, uuid, integer), walk_rows(), user_walk_rows(), earlier_reposts(uuid, uuid, bigint, uuid, pg_snapshot),
-            search_step(tsquery, tsquery, integer, integer), fits(tsvector, text, tsquery, text),
+            search_step(tsquery, tsquery, integer, integer, uuid, boolean), search_step(tsquery, tsquery, integer, integer),
+            fits(tsvector, text, tsquery, text),
             profile(text, uuid, boolean), snapshot_of(text),
             conversations(uuid, timestamptz, uuid),
             settle(uuid, integer) to cruddur_app;

@@ -82,7 +82,16 @@ select
                 end
             from created
         ),
-        (select case when retry_after_s is null then 'activity_deleted' else 'posts_exceed_hourly_max' end from timely),
+        (
+            select
+                case
+                    when retry_after_s is null then 'activity_deleted'
+                    when case when substr(%(uuid)s::uuid::text, 15, 1) = '5' then public.is_key_used(%(uuid)s::uuid) else false end
+                        then 'activity_deleted'
+                    else 'posts_exceed_hourly_max'
+                end
+            from timely
+        ),
         (select case when is_allowed then 'late' else 'generic_403' end from me),
         public.missing_writer(%(sub)s, %(handle)s)
     ) as outcome,

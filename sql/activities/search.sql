@@ -56,7 +56,8 @@ ladder as (
     select ladder.rung + 1, step.uuids, step.seen
     from ladder
     cross join asked
-    cross join lateral public.search_step(asked.loose, asked.fit, ladder.rung, asked.enough) step
+    cross join viewer
+    cross join lateral public.search_step(asked.loose, asked.fit, ladder.rung, asked.enough, viewer.uuid, viewer.has_hidden) step
     where ladder.rung <= 4
         and ladder.seen < 1000
         and cardinality(ladder.uuids) < asked.enough
@@ -72,11 +73,13 @@ further as materialized (
 of_authors as (
     select newest.uuid, newest.created_at
     from asked
+    cross join viewer
     cross join lateral (
         select uuid
         from public.users
         where folded_handle >= asked.handle
             and folded_handle < asked.handle || chr(1114111)
+            and not public.hides(viewer.uuid, viewer.has_hidden, users.uuid)
         order by folded_handle
         limit 10
     ) author

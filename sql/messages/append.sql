@@ -55,7 +55,12 @@ select
         when exists (select from allowed) and not exists (select from timely) then 'late'
         when not exists (select from conversation) then 'not_found'
         when exists (select from conversation where not is_of_two) then 'receiver_not_found'
-        when (select retry_after_s from full_hour) is not null and not exists (select from created) then 'messages_exceed_hourly_max'
+        when (select retry_after_s from full_hour) is not null and not exists (select from created) then
+            case
+                when substr(%(uuid)s::uuid::text, 15, 1) <> '5' then 'messages_exceed_hourly_max'
+                when public.is_message_key_used(%(uuid)s::uuid) then 'message_deleted'
+                else 'messages_exceed_hourly_max'
+            end
         when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (
             select

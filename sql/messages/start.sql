@@ -84,6 +84,7 @@ select
         when not exists (select from pair) then 'receiver_is_sender'
         when exists (select from earlier where deleted_at is not null or not public.is_live(expires_at)) then 'message_deleted'
         when exists (select from contradiction) then 'idempotency_key_reused'
+        when exists (select from new_key where not is_it) then 'message_deleted'
         when (select retry_after_s from full_hour) is not null and not exists (select from created) then 'messages_exceed_hourly_max'
         when not exists (select from created where deleted_at is null and public.is_live(expires_at)) then 'message_deleted'
         when exists (

@@ -325,3 +325,24 @@ def test_no_statement_for_those_who_hid_nobody(service):
         return statements(service.ask_as(OTHER, "GET", "/api/activities/home")) == 0
 
     eventually(is_without, what="an answer without a statement")
+
+
+@pytest.mark.parametrize("term, one, other", [("@hid", "hidone", "hidtwo"), ("zebra", "onezebra", "twozebra")])
+def test_those_who_are_hidden_take_no_place_in_a_search(service, term, one, other):
+    """One has 300 newer posts that fit, which is more than a search looks for; another one's is found. A thousand others are newer still."""
+    service.database.sql(
+        """insert into users (handle, display_name, email, cognito_user_id)
+           select name, name, name || '@example.com', 'mock-' || name from unnest(%s::text[]) name""", [one, other]
+    )  # fmt: skip
+    service.database.sql(
+        """insert into activities (user_uuid, message, created_at)
+           select uuid, 'zebra ' || number, now() - number * interval '1 second' - interval '1 hour' * (1 + (handle = %s)::integer)
+           from users, generate_series(1, case when handle = %s then 300 else 1 end) number where handle in (%s, %s)
+           union all
+           select uuid, 'horse ' || number, now() - number * interval '1 millisecond' from users, generate_series(1, 1100) number where handle = %s""",
+        other, one, one, other, BLOCKED,
+    )  # fmt: skip
+    found = lambda: {row["handle"] for row in service.ask_as(OTHER, "GET", f"/api/activities/search?term={term}&limit=200").json}  # noqa: E731
+    assert one in found()
+    hidden(service, OTHER, one)
+    assert found() == {other}

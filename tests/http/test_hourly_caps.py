@@ -226,3 +226,26 @@ def test_the_shipped_numbers(start_with):
     )
     assert send(service).status == 200
     assert said(send(service)) == FULL_OF_MESSAGES
+
+
+def test_the_end_of_what_a_key_made_is_told_in_a_full_hour_too(service):
+    """The object was accepted and is gone: to send it again later is of no use."""
+
+    def send_with(key, message, to=None):
+        return service.ask_as("londo", "POST", "/api/messages", {"message": message, **(to or {"user_receiver_handle": "bayko"})}, {"Idempotency-Key": key})
+
+    keys = [f"gone {number}".replace(" ", "-") for number in range(2)]
+    assert post(service, message="gone", **{"Idempotency-Key": keys[0]}).status == 200
+    sent = send_with(keys[1], "gone")
+    assert sent.status == 200
+    service.database.sql("delete from activities where message = 'gone'")
+    service.database.sql("delete from messages where message = 'gone'")
+    fill(service)
+    while send(service).status == 200:
+        pass
+    assert said(post(service, message="gone", **{"Idempotency-Key": keys[0]})) == (410, ["activity_deleted"])
+    assert said(send_with(keys[1], "gone")) == (410, ["message_deleted"])
+    group = sent.json["message_group_uuid"]
+    assert said(send_with(keys[1], "gone", {"message_group_uuid": group})) == (410, ["message_deleted"])
+    assert said(post(service, message="new", **{"Idempotency-Key": "new"})) == FULL
+    assert said(send_with("new", "new")) == FULL_OF_MESSAGES

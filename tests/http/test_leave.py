@@ -366,3 +366,24 @@ def test_methods(service):
     assert set(service.ask("OPTIONS", TARGET).headers["Allow"].split(", ")) == {"DELETE", "OPTIONS"}
     for method in ("GET", "PUT", "POST"):
         assert service.ask(method, TARGET).json == ["method_not_allowed"]
+
+
+@pytest.mark.parametrize("kind", ["like", "repost"])
+def test_the_top_of_a_thread_is_locked_first(service, kind):
+    """As deletes, keeps and replies do, so that no two wait for each other in a circle."""
+    top = "ffffffff-ffff-4fff-bfff-ffffffffffff"
+    reply = "00000000-0000-4000-8000-000000000001"
+    service.database.sql(
+        """with by as (select uuid from users where handle = 'bayko')
+           insert into activities (uuid, user_uuid, message, reply_to_activity_uuid, created_at)
+           select %s::uuid, uuid, 'top', null, now() - interval '2 hours' from by
+           union all select %s::uuid, uuid, 'reply', %s::uuid, now() - interval '1 hour' from by""",
+        top, reply, top,
+    )  # fmt: skip
+    marked(service, "leaver", "like", reply)
+    marked(service, "leaver", kind, top)
+    with service.database.held(f"select from activities where uuid = '{top}' for no key update"):
+        taking = Asking(service.database.sql, "select take_back_marks(%s, 10)", uuid_of(service))
+        eventually(lambda: service.database.sql("select true from pg_locks where not granted"), what="a wait for the top")
+        service.database.sql(f"select from activities where uuid = '{reply}' for no key update nowait")
+    assert taking.reply() == [(2,)]
