@@ -70,9 +70,9 @@ static int keep_secret(const struct buf *text)
     if (file >= 0) {
         close(file);
     }
-    if (fd >= 0 && (write(fd, text->bytes, text->length) != (ssize_t)text->length ||
-                    fcntl(fd, F_ADD_SEALS,
-                          F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
+    if (fd >= 0 &&
+        (write(fd, text->bytes, text->length) != (ssize_t)text->length ||
+         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
         close(fd);
         fd = -1;
     }

@@ -79,6 +79,20 @@ static void write_values(struct buf *login, const struct conninfo *conninfo)
     }
 }
 
+/* Whether libpq and conninfo.h take it: a value of the secret may be no host or no port. */
+static bool is_login(const struct buf *login, struct error *error)
+{
+    struct conninfo conninfo;
+    struct error why;
+
+    if (!conninfo_parse(login->bytes != NULL ? login->bytes : "", LOGIN_APPLICATION_NAME, &conninfo,
+                        &why)) {
+        return error_set(error, "the secret's host or port is none");
+    }
+    conninfo_release(&conninfo);
+    return true;
+}
+
 bool login_write(const char *url, const char *secret, struct buf *login, struct error *error)
 {
     struct conninfo conninfo;
@@ -97,6 +111,7 @@ bool login_write(const char *url, const char *secret, struct buf *login, struct 
     bool good = secret == NULL || take_secret(&conninfo, secret, error);
     if (good) {
         write_values(login, &conninfo);
+        good = is_login(login, error);
     }
     conninfo_release(&conninfo);
     return good;

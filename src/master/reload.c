@@ -102,9 +102,9 @@ static void warn_of_fixed_settings(const struct config *old, const struct config
     if (differ(old->listen, new->listen) || differ(old->listen_group, new->listen_group) ||
         old->listen_mode != new->listen_mode || old->backlog != new->backlog ||
         old->core_dumps != new->core_dumps) {
-        log_message(
-            LOG_WARNING, "supervisor",
-            "HUP: listen, listen-group, listen-mode, backlog and core-dumps change with a restart only");
+        log_message(LOG_WARNING, "supervisor",
+                    "HUP: listen, listen-group, listen-mode, backlog and core-dumps change with a "
+                    "restart only");
     }
 }
 

@@ -168,8 +168,7 @@ static enum sandbox_result failed(const char *what, struct error *error)
 /* What is refused where no rule allows it. */
 static uint64_t handled_rights(void)
 {
-    long version =
-        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
     return version >= TRUNCATE_VERSION ? FILE_RIGHTS | LANDLOCK_ACCESS_FS_TRUNCATE : FILE_RIGHTS;
 }

@@ -178,7 +178,10 @@ static const int ALLOWED[] = {
     {(call), EXACTLY(1, F_DUPFD)}, {(call), EXACTLY(1, F_DUPFD_CLOEXEC)},                          \
         {(call), EXACTLY(1, F_GETFD)}, {(call), EXACTLY(1, F_SETFD)},                              \
         {(call), EXACTLY(1, F_GETFL)}, {(call), EXACTLY(1, F_SETFL)},                              \
-        {(call), EXACTLY(1, F_GETLK)}, {(call), EXACTLY(1, F_SETLK)}, {(call), EXACTLY(1, F_SETLKW)}
+        {(call), EXACTLY(1, F_GETLK)}, {(call), EXACTLY(1, F_SETLK)},                              \
+    {                                                                                              \
+        (call), EXACTLY(1, F_SETLKW)                                                               \
+    }
 
 /* Allowed by an argument. glibc makes a thread by clone(2) where there is no clone3(2), whose
  * arguments a filter cannot see. */

@@ -78,6 +78,9 @@ static void test_what_is_no_login(void **state)
     expect_refused(NULL, "{\"username\":\"u\",\"Password\":\"hush\"}", "has no password");
     expect_refused(NULL, "{\"password\":1}", "has no password");
     expect_refused("postgresql://h/d", "postgresql://u:hush@h/d", "must not be set");
+    expect_refused(NULL, "{\"password\":\"hush\",\"port\":-5432}", "host or port is none");
+    expect_refused(NULL, "{\"password\":\"hush\",\"port\":\"x\"}", "host or port is none");
+    expect_refused(NULL, "{\"password\":\"hush\",\"host\":\"a@b\"}", "host or port is none");
 }
 
 static void test_verification(void **state)
