@@ -3,24 +3,23 @@
  * them is tried later than it should be, but it is tried. */
 #include "db/addresses.h"
 
+#include <string.h>
+
+#include "base/hash.h"
 #include "db/lookup.h"
 
 /* Zero ends a string, and a comma the part: "a", "bc" and "ab", "c" differ. */
-static uint64_t add_hash(uint64_t hash, const char *text) /* FNV-1a */
+static uint64_t add_part(uint64_t hash, const char *text)
 {
-    for (; text != NULL && *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    }
-    return (hash ^ ',') * UINT64_C(0x100000001b3);
+    return hash_add(text != NULL ? hash_add(hash, text, strlen(text)) : hash, ",", 1);
 }
 
 static uint64_t hash_of(const struct target *target)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = add_part(HASH_START, target->host);
 
-    hash = add_hash(hash, target->host);
-    hash = add_hash(hash, target->address);
-    return add_hash(hash, target->port);
+    hash = add_part(hash, target->address);
+    return add_part(hash, target->port);
 }
 
 /* The entry of a silent address; NULL: it is not one. */

@@ -4,6 +4,7 @@
 
 #include "base/base64url.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/ids.h"
 
 enum {
@@ -12,15 +13,12 @@ enum {
     BYTES_MAX = EDITION_POSTS_MAX * EDITION_POST_BYTES
 };
 
-/* FNV-1a, of which EDITION_POST_BYTES are taken. */
+/* EDITION_POST_BYTES of its hash. */
 static uint32_t hash_post(const char *bytes, size_t length)
 {
-    uint32_t value = UINT32_C(0x811c9dc5);
+    uint64_t hash = hash_add(HASH_START, bytes, length);
 
-    for (size_t i = 0; i < length; i++) {
-        value = (value ^ (unsigned char)bytes[i]) * UINT32_C(0x01000193);
-    }
-    return (value ^ value >> 24) & 0xffffff;
+    return (uint32_t)((hash ^ hash >> 24 ^ hash >> 48) & 0xffffff);
 }
 
 static void add_post(struct edition *edition, const char *object, const char *end)

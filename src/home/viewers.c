@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "db/pipeline.h"
@@ -82,15 +83,10 @@ bool viewers_accepts(const struct statement *statement)
 
 /* --- what is known --- */
 
-/* FNV-1a. A caller that chooses its name to meet another one's place costs that one a question. */
+/* A caller that chooses its name to meet another one's place costs that one a question. */
 static struct viewer *place_of(struct viewers *viewers, const char *name)
 {
-    uint32_t hash = 2166136261U;
-
-    for (const char *c = name; *c != '\0'; c++) {
-        hash = (hash ^ (unsigned char)*c) * 16777619U;
-    }
-    return &viewers->places[hash % VIEWERS_MAX];
+    return &viewers->places[hash_add(HASH_START, name, strlen(name)) % VIEWERS_MAX];
 }
 
 /* NULL: it is not known at that number. */

@@ -5,24 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "http/request.h"
 #include "http/response.h"
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_body(const char *bytes, size_t length)
-{
-    uint64_t value = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < length; i++) {
-        value = (value ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    return value;
-}
-
 void etag_make(char tag[static ETAG_SIZE], const char *bytes, size_t length)
 {
-    snprintf(tag, ETAG_SIZE, "\"%016" PRIx64 "-%08" PRIx32 "\"", hash_body(bytes, length),
-             (uint32_t)length);
+    snprintf(tag, ETAG_SIZE, "\"%016" PRIx64 "-%08" PRIx32 "\"",
+             hash_add(HASH_START, bytes, length), (uint32_t)length);
 }
 
 bool etag_is_named(const char *if_none_match, const char *tag)

@@ -2,17 +2,15 @@
  * others. */
 #include "shared/claims.h"
 
+#include <string.h>
+
+#include "base/hash.h"
+
 enum { SLOT_BITS = 16 };
 
-/* FNV-1a, 64 bits. */
 static uint64_t requester_hash(const char *requester)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (const char *at = requester; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    return hash_add(HASH_START, requester, strlen(requester));
 }
 
 static uint64_t claim_of(uint64_t hash, size_t slot)

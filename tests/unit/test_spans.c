@@ -150,9 +150,21 @@ static void test_attach(void **state)
     errno = 0;
     assert_null(spans_attach(spans_fd));
     assert_int_equal(errno, EINVAL);
-    assert_int_equal(ftruncate(spans_fd, sizeof *spans - 1), 0);
-    assert_null(spans_attach(spans_fd));
     assert_null(spans_attach(-1));
+}
+
+/* No process can shorten it under the others. */
+static void test_a_length_that_is_another(void **state)
+{
+    int shorter = memfd_create("shorter", MFD_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(ftruncate(spans_fd, sizeof *spans - 1), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(shorter, sizeof *spans - 1), 0);
+    assert_null(spans_attach(shorter));
+    assert_int_equal(errno, EINVAL);
+    close(shorter);
 }
 
 /* --- batches --- */
@@ -234,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_position_that_cannot_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_processes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_attach, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_length_that_is_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_of_several_rings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_batch, set_up, tear_down),
         cmocka_unit_test(test_names_fit),
