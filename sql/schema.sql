@@ -907,6 +907,15 @@ begin
 end
 $$;
 
+-- Whether a user is suspended, as it is committed at this moment: for a statement that has waited for a lock.
+create function is_suspended_now(one uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    return exists (select from public.users where uuid = one and suspended_at is not null);
+end
+$$;
+
 -- Whether a viewer has blocked or muted a user, or is blocked by the user.
 create function is_hidden(viewer uuid, author uuid) returns boolean
     language plpgsql
@@ -954,7 +963,7 @@ begin
         or most > (select count(*) from (select from public.mutes where user_uuid = hider limit most) counted);
 end
 $$;
-revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_suspended_now(uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
     may_hide(text, uuid, uuid, integer) from public;
 
 -- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
@@ -1837,7 +1846,7 @@ begin
     select greatest(
         (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
         (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
-        (select read_at from public.notification_reads where user_uuid = recipient),
+        (select least(read_at, clock_timestamp()) from public.notification_reads where user_uuid = recipient),
         '-infinity'
     ) into last_at;
     if earlier_at > last_at then
@@ -2467,8 +2476,8 @@ insert into purge_progress default values;
 
 -- Deletes expired activities, and those that were marked as deleted a day ago, "batch" of them at most, with 20 likes and 20 reposts for each of them at most (and as many
 -- notifications); how many, or -1 when all that it did was to take so many likes and reposts off one that has more. It takes locks only where it needn't wait
--- for them. Replies are younger than what they reply to and go before it, so that no cascade makes a batch larger than that
--- (unless by hand a reply was made to outlive what it replies to). A parent that stays has a reply less. The service's sessions have no
+-- for them. Replies go before what they reply to, so that no cascade makes a batch larger than that (unless by hand a reply was made to
+-- outlive what it replies to); those that are to be kept with it stay (unsettled_threads). A parent that stays has a reply less. The service's sessions have no
 -- incremental sort (sql/session/begin.sql); without it the oldest ones are found by sorting all that have expired.
 create function purge_expired(batch integer) returns integer
     language plpgsql
@@ -2479,6 +2488,7 @@ as $$
 declare
     most    integer := 20 * batch;
     doomed  uuid[];
+    below   uuid[];
     parents uuid[];
     popular uuid;
 begin
@@ -2498,12 +2508,25 @@ begin
         order by deleted_at, created_at desc
         limit batch - cardinality(doomed)
     );
+    -- Replies that are not in the list would go by a cascade: a part of them goes in its place.
+    loop
+        below := array(
+            select uuid
+            from public.activities
+            where reply_to_activity_uuid = any (doomed)
+                and uuid <> all (doomed)
+                and expires_at <= now()
+            limit batch
+        );
+        exit when below = '{}';
+        doomed := below;
+    end loop;
+    -- One that is locked may be being kept, and its replies with it.
     parents := array(
         select p.uuid
         from public.activities p
         where p.uuid in (select reply_to_activity_uuid from public.activities where uuid = any (doomed))
-            and (p.expires_at is null or p.expires_at > now())
-        order by p.uuid
+        order by p.created_at, p.uuid
         for no key update skip locked
     );
     doomed := array(
@@ -2511,15 +2534,8 @@ begin
         from public.activities a
         where a.uuid = any (doomed)
             and a.expires_at <= now() -- still: it may be kept for longer now
-            and (
-                a.reply_to_activity_uuid = any (parents)
-                or not exists (
-                    select
-                    from public.activities p
-                    where p.uuid = a.reply_to_activity_uuid
-                        and (p.expires_at is null or p.expires_at > now())
-                )
-            )
+            and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
+            and not exists (select from public.unsettled_threads where activity_uuid = a.reply_to_activity_uuid and a.deleted_at is null)
         for update skip locked
     );
     select uuid into popular
@@ -2565,7 +2581,8 @@ begin
             and deleted_at is null -- else it was taken off then
         group by reply_to_activity_uuid
     ) gone
-    where p.uuid = gone.reply_to_activity_uuid;
+    where p.uuid = gone.reply_to_activity_uuid
+        and p.uuid <> all (doomed);
     delete from public.activities where uuid = any (doomed);
     update public.purge_progress set posts = posts + cardinality(doomed) where doomed <> '{}';
     return cardinality(doomed);
@@ -3025,8 +3042,11 @@ create function take_back_all(actor uuid, most integer) returns integer
 as $$
 declare
     touched uuid[];
-    done    integer := public.take_back_marks(actor, most);
+    done    integer;
 begin
+    -- As the purge, which has this lock before those of activities; note_gone_activities takes it.
+    perform pg_advisory_xact_lock_shared(1668445540, 1);
+    done := public.take_back_marks(actor, most);
     if done > 0 then
         return done;
     end if;
@@ -3423,7 +3443,7 @@ insert into applied_migrations (number, name, checksum) values
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0'),
-    (30, 'hidden_and_locks', '9101df2a6c635994835034bb50c2a1b4863d375f09e9cfa469ffe222be71a9ea');
+    (30, 'hidden_and_locks', '1c89579072ca3c9eb61c2cf8b218d0d36a78a703feec2a77b8f1135305cc8e0f');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.
@@ -3501,7 +3521,7 @@ begin
         grant delete on blocks, mutes to cruddur_app;
         grant insert (user_uuid, blocked_uuid), update (blocked_uuid) on blocks to cruddur_app;
         grant insert (user_uuid, muted_uuid), update (muted_uuid) on mutes to cruddur_app;
-        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
+        grant execute on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_suspended_now(uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
             may_hide(text, uuid, uuid, integer), viewer(text, text), viewer_uuid(text, text) to cruddur_app;
         grant select (suspended_at) on users to cruddur_app;
         grant select (activity_uuid, reporter_uuid, reason, created_at), insert (activity_uuid, reporter_uuid, author_uuid, message, reason),

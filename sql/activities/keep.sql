@@ -9,7 +9,7 @@ with me as (
     select * from public.writer(%(sub)s, %(handle)s)
 ),
 wanted as (
-    select uuid, user_uuid, reply_to_activity_uuid
+    select uuid, user_uuid, reply_to_activity_uuid, expires_at
     from public.activities
     where uuid = %(uuid)s::uuid
         and (expires_at is null or expires_at > now())
@@ -20,6 +20,7 @@ timely as (
     select *
     from wanted
     where public.is_timely(%(not_after)s)
+        and (expires_at is null or expires_at > clock_timestamp()) -- it may have expired while its lock was waited for
 ),
 kept as (
     update public.activities a

@@ -50,8 +50,9 @@ open as materialized (
 spans as materialized (
     select
         day::date as date,
-        day at time zone %(zone)s as begins,
-        (day + interval '1 day') at time zone %(zone)s as ends
+        -- Where clocks go back to midnight there are two, of which the first is the day's.
+        ((day - interval '1 second') at time zone %(zone)s) + interval '1 second' as begins,
+        ((day + interval '1 day' - interval '1 second') at time zone %(zone)s) + interval '1 second' as ends
     from (
         select date_trunc('day', now() at time zone %(zone)s) - back * interval '1 day' as day
         from generate_series(0, %(days)s::integer - 1) back

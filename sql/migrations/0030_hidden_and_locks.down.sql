@@ -134,3 +134,134 @@ begin
     return done;
 end
 $$;
+
+create or replace function purge_expired(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_incremental_sort = on
+as $$
+declare
+    most    integer := 20 * batch;
+    doomed  uuid[];
+    parents uuid[];
+    popular uuid;
+begin
+    doomed := array(
+        select uuid
+        from public.activities
+        where expires_at <= now()
+            and expires_at > '-infinity'
+        order by expires_at, created_at desc, reply_to_activity_uuid is null
+        limit batch
+    );
+    doomed := doomed || array(
+        select uuid
+        from public.activities a
+        where deleted_at < now() - interval '1 day'
+            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+        order by deleted_at, created_at desc
+        limit batch - cardinality(doomed)
+    );
+    parents := array(
+        select p.uuid
+        from public.activities p
+        where p.uuid in (select reply_to_activity_uuid from public.activities where uuid = any (doomed))
+            and (p.expires_at is null or p.expires_at > now())
+        order by p.uuid
+        for no key update skip locked
+    );
+    doomed := array(
+        select a.uuid
+        from public.activities a
+        where a.uuid = any (doomed)
+            and a.expires_at <= now() -- still: it may be kept for longer now
+            and (
+                a.reply_to_activity_uuid = any (parents)
+                or not exists (
+                    select
+                    from public.activities p
+                    where p.uuid = a.reply_to_activity_uuid
+                        and (p.expires_at is null or p.expires_at > now())
+                )
+            )
+        for update skip locked
+    );
+    select uuid into popular
+    from public.activities
+    where uuid = any (doomed)
+    order by expires_at, created_at desc, reply_to_activity_uuid is null, uuid
+    limit 1;
+    doomed := array(
+        select uuid
+        from (
+            select
+                uuid,
+                sum(likes_count) over this_far as likes,
+                sum(reposts_count) over this_far as reposts
+            from public.activities
+            where uuid = any (doomed)
+            window this_far as (order by expires_at, created_at desc, reply_to_activity_uuid is null, uuid)
+        ) counted
+        where likes <= most
+            and reposts <= most
+    );
+    if popular is not null and doomed = '{}' then
+        delete from public.likes
+        where (user_uuid, activity_uuid) in (select user_uuid, activity_uuid from public.likes where activity_uuid = popular limit most);
+        delete from public.reposts
+        where (user_uuid, activity_uuid) in (select user_uuid, activity_uuid from public.reposts where activity_uuid = popular limit most);
+        delete from public.notifications
+        where (user_uuid, created_at, uuid) in (
+            select user_uuid, created_at, uuid from public.notifications where activity_uuid = popular limit 2 * most
+        );
+        update public.activities
+        set likes_count = greatest(likes_count - most, 0), reposts_count = greatest(reposts_count - most, 0)
+        where uuid = popular;
+        return -1;
+    end if;
+    update public.activities p
+    set replies_count = greatest(p.replies_count - gone.replies, 0)
+    from (
+        select reply_to_activity_uuid, count(*) as replies
+        from public.activities
+        where uuid = any (doomed)
+            and reply_to_activity_uuid = any (parents)
+            and deleted_at is null -- else it was taken off then
+        group by reply_to_activity_uuid
+    ) gone
+    where p.uuid = gone.reply_to_activity_uuid;
+    delete from public.activities where uuid = any (doomed);
+    update public.purge_progress set posts = posts + cardinality(doomed) where doomed <> '{}';
+    return cardinality(doomed);
+end
+$$;
+
+create or replace function next_notification_at(recipient uuid, event_at timestamptz, earlier_at timestamptz default null) returns timestamptz
+    language plpgsql
+as $$
+declare
+    locked  text;
+    last_at timestamptz;
+begin
+    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- an assignment takes less time than perform
+    select greatest(
+        (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
+        (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
+        (select read_at from public.notification_reads where user_uuid = recipient),
+        '-infinity'
+    ) into last_at;
+    if earlier_at > last_at then
+        return earlier_at;
+    end if;
+    return greatest(
+        least(event_at, now()),
+        case
+            when last_at < clock_timestamp() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+            else last_at + interval '1 microsecond'
+        end
+    );
+end
+$$;
+
+drop function is_suspended_now(uuid);

@@ -1,5 +1,152 @@
--- What a viewer's lists leave out no longer takes the place of what a search finds. Functions that lock several activities lock the older
--- ones first, as the statements do, so that they cannot wait for each other in a circle.
+-- What a viewer's lists leave out no longer takes the place of what a search finds. A purge deletes no more at a time than it says, and nothing that is being kept. Functions that lock several activities lock the older
+-- ones first, as the statements do, so that they cannot wait for each other in a circle. A user that is suspended while a reply of the
+-- user's waits for a lock makes no reply.
+create function is_suspended_now(one uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    return exists (select from public.users where uuid = one and suspended_at is not null);
+end
+$$;
+revoke all on function is_suspended_now(uuid) from public;
+
+create or replace function next_notification_at(recipient uuid, event_at timestamptz, earlier_at timestamptz default null) returns timestamptz
+    language plpgsql
+as $$
+declare
+    locked  text;
+    last_at timestamptz;
+begin
+    locked := pg_advisory_xact_lock(1668445541, public.notification_lock(recipient)); -- an assignment takes less time than perform
+    select greatest(
+        (select created_at from public.notifications where user_uuid = recipient order by created_at desc, uuid desc limit 1),
+        (select max(created_at) from public.withdrawn_notifications where user_uuid = recipient),
+        (select least(read_at, clock_timestamp()) from public.notification_reads where user_uuid = recipient),
+        '-infinity'
+    ) into last_at;
+    if earlier_at > last_at then
+        return earlier_at;
+    end if;
+    return greatest(
+        least(event_at, now()),
+        case
+            when last_at < clock_timestamp() + interval '1 second' then date_trunc('milliseconds', last_at) + interval '1 millisecond'
+            else last_at + interval '1 microsecond'
+        end
+    );
+end
+$$;
+
+create or replace function purge_expired(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_incremental_sort = on
+as $$
+declare
+    most    integer := 20 * batch;
+    doomed  uuid[];
+    below   uuid[];
+    parents uuid[];
+    popular uuid;
+begin
+    doomed := array(
+        select uuid
+        from public.activities
+        where expires_at <= now()
+            and expires_at > '-infinity'
+        order by expires_at, created_at desc, reply_to_activity_uuid is null
+        limit batch
+    );
+    doomed := doomed || array(
+        select uuid
+        from public.activities a
+        where deleted_at < now() - interval '1 day'
+            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+        order by deleted_at, created_at desc
+        limit batch - cardinality(doomed)
+    );
+    -- Replies that are not in the list would go by a cascade: a part of them goes in its place.
+    loop
+        below := array(
+            select uuid
+            from public.activities
+            where reply_to_activity_uuid = any (doomed)
+                and uuid <> all (doomed)
+                and expires_at <= now()
+            limit batch
+        );
+        exit when below = '{}';
+        doomed := below;
+    end loop;
+    -- One that is locked may be being kept, and its replies with it.
+    parents := array(
+        select p.uuid
+        from public.activities p
+        where p.uuid in (select reply_to_activity_uuid from public.activities where uuid = any (doomed))
+        order by p.created_at, p.uuid
+        for no key update skip locked
+    );
+    doomed := array(
+        select a.uuid
+        from public.activities a
+        where a.uuid = any (doomed)
+            and a.expires_at <= now() -- still: it may be kept for longer now
+            and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
+            and not exists (select from public.unsettled_threads where activity_uuid = a.reply_to_activity_uuid and a.deleted_at is null)
+        for update skip locked
+    );
+    select uuid into popular
+    from public.activities
+    where uuid = any (doomed)
+    order by expires_at, created_at desc, reply_to_activity_uuid is null, uuid
+    limit 1;
+    doomed := array(
+        select uuid
+        from (
+            select
+                uuid,
+                sum(likes_count) over this_far as likes,
+                sum(reposts_count) over this_far as reposts
+            from public.activities
+            where uuid = any (doomed)
+            window this_far as (order by expires_at, created_at desc, reply_to_activity_uuid is null, uuid)
+        ) counted
+        where likes <= most
+            and reposts <= most
+    );
+    if popular is not null and doomed = '{}' then
+        delete from public.likes
+        where (user_uuid, activity_uuid) in (select user_uuid, activity_uuid from public.likes where activity_uuid = popular limit most);
+        delete from public.reposts
+        where (user_uuid, activity_uuid) in (select user_uuid, activity_uuid from public.reposts where activity_uuid = popular limit most);
+        delete from public.notifications
+        where (user_uuid, created_at, uuid) in (
+            select user_uuid, created_at, uuid from public.notifications where activity_uuid = popular limit 2 * most
+        );
+        update public.activities
+        set likes_count = greatest(likes_count - most, 0), reposts_count = greatest(reposts_count - most, 0)
+        where uuid = popular;
+        return -1;
+    end if;
+    update public.activities p
+    set replies_count = greatest(p.replies_count - gone.replies, 0)
+    from (
+        select reply_to_activity_uuid, count(*) as replies
+        from public.activities
+        where uuid = any (doomed)
+            and reply_to_activity_uuid = any (parents)
+            and deleted_at is null -- else it was taken off then
+        group by reply_to_activity_uuid
+    ) gone
+    where p.uuid = gone.reply_to_activity_uuid
+        and p.uuid <> all (doomed);
+    delete from public.activities where uuid = any (doomed);
+    update public.purge_progress set posts = posts + cardinality(doomed) where doomed <> '{}';
+    return cardinality(doomed);
+end
+$$;
+
 create or replace function take_back_marks(actor uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -31,8 +178,11 @@ create or replace function take_back_all(actor uuid, most integer) returns integ
 as $$
 declare
     touched uuid[];
-    done    integer := public.take_back_marks(actor, most);
+    done    integer;
 begin
+    -- As the purge, which has this lock before those of activities; note_gone_activities takes it.
+    perform pg_advisory_xact_lock_shared(1668445540, 1);
+    done := public.take_back_marks(actor, most);
     if done > 0 then
         return done;
     end if;
@@ -152,7 +302,7 @@ comment on function search_step(tsquery, tsquery, integer, integer) is 'deprecat
 do $$
 begin
     if to_regrole('cruddur_app') is not null then
-        grant execute on function search_step(tsquery, tsquery, integer, integer, uuid, boolean) to cruddur_app;
+        grant execute on function is_suspended_now(uuid), search_step(tsquery, tsquery, integer, integer, uuid, boolean) to cruddur_app;
     end if;
 end
 $$;

@@ -17,12 +17,11 @@ unread as (
         select
         from public.notifications told
         left join lateral public.activity(told.activity_uuid) a on true
-        where told.user_uuid >= me.uuid
-            and (told.user_uuid, told.created_at, told.uuid) < (me.uuid, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            and told.created_at > me.read_at
+        where told.user_uuid <= me.uuid
+            and (told.user_uuid, told.created_at) > (me.uuid, me.read_at)
             and public.is_live(a.expires_at)
             and not public.hides(me.uuid, me.has_hidden, told.actor_uuid)
-        order by told.user_uuid desc, told.created_at desc, told.uuid desc
+        order by told.user_uuid, told.created_at, told.uuid
         limit (select 100)
     ) event
 )

@@ -98,6 +98,7 @@ set_nginx_up() {
 # the fenced ones, which are of quickstart.
 #   make deb           and what it takes were run before: there is no compiler here
 #   systemctl edit     wants a terminal
+#   openssl rand       the tests have to know the hook's secret
 #   prometheus         is not installed
 #   db-doctor          warns of what a fresh server lacks, a standby for instance: 1 is a warning
 blocks() {
@@ -107,7 +108,7 @@ blocks() {
     /^    / { if (!on) printf "echo \"== block %d\"\n", ++count; on = 1; print substr($0, 5); next }
     { on = 0 }' /root/production.md \
     | sed -e '/^sudo apt-get build-dep/,/^make deb$/d' -e '/^prometheus /d' \
-      -e 's/^systemctl edit cruddurd$/edit_unit/' \
+      -e 's/^systemctl edit cruddurd$/edit_unit/' -e "s/^openssl rand -hex 32 /echo 'a secret of the tests, long enough' /" \
       -e "s/postgres:…@/$master@/" \
       -e 's#/var/backups/cruddur/cruddur-[0-9TZ]*\.dump#/var/backups/cruddur/cruddur-*.dump#' \
       -e '/bin\/db-doctor/s/$/ || (($? == 1))/' \
