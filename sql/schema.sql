@@ -2508,7 +2508,7 @@ begin
         order by deleted_at, created_at desc
         limit batch - cardinality(doomed)
     );
-    -- Replies that are not in the list would go by a cascade: a part of them goes in its place.
+    -- Replies that are not in the list would go by a cascade: so they go first, and what is above them another time.
     loop
         below := array(
             select uuid
@@ -2519,7 +2519,7 @@ begin
             limit batch
         );
         exit when below = '{}';
-        doomed := below;
+        doomed := (below || doomed)[:batch];
     end loop;
     -- One that is locked may be being kept, and its replies with it.
     parents := array(
@@ -3443,7 +3443,7 @@ insert into applied_migrations (number, name, checksum) values
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0'),
-    (30, 'hidden_and_locks', '1c89579072ca3c9eb61c2cf8b218d0d36a78a703feec2a77b8f1135305cc8e0f');
+    (30, 'hidden_and_locks', 'a2e3377cdfc593394354319e1d104c44372e5ff5cea2134a2fe37e5b6f846024');
 
 -- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
 -- and test is guarded.

@@ -66,7 +66,7 @@ begin
         order by deleted_at, created_at desc
         limit batch - cardinality(doomed)
     );
-    -- Replies that are not in the list would go by a cascade: a part of them goes in its place.
+    -- Replies that are not in the list would go by a cascade: so they go first, and what is above them another time.
     loop
         below := array(
             select uuid
@@ -77,7 +77,7 @@ begin
             limit batch
         );
         exit when below = '{}';
-        doomed := below;
+        doomed := (below || doomed)[:batch];
     end loop;
     -- One that is locked may be being kept, and its replies with it.
     parents := array(

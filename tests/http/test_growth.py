@@ -170,6 +170,21 @@ def test_days_on_which_clocks_change(service, sql, post):
     assert {day["date"]: day["posts"] for day in days if day["posts"]} == {date: hours + 1 for date, hours in lengths.items()}
 
 
+def test_a_midnight_that_comes_twice(service, sql, post):
+    """In Havana clocks go back from one to midnight: the hour before that is of the new day, too."""
+    name = "America/Havana"
+    longest = max(range(364, 0, -1), key=lambda back: midnight(name, back - 1).astimezone(UTC) - midnight(name, back).astimezone(UTC))
+    begins, ends = (midnight(name, each).astimezone(UTC) for each in (longest, longest - 1))
+    assert ends - begins == datetime.timedelta(hours=25)
+    for at in (begins, begins + datetime.timedelta(minutes=59), ends - datetime.timedelta(microseconds=1)):
+        post(at)
+    post(begins - datetime.timedelta(microseconds=1))
+    close(sql)
+    days = service.get(f"/api/metrics/growth?tz={name}&days=366").json["days"]
+    date, before = (str((begins.astimezone(zoneinfo.ZoneInfo(name)) + datetime.timedelta(hours=12 * each)).date()) for each in (1, -1))
+    assert {day["date"]: day["posts"] for day in days if day["posts"]} == {date: 3, before: 1}
+
+
 @pytest.mark.parametrize("days", ["0", "367", "-1", "7.0", "", "x", "0x7", "1000", "+7", "%37%20"])
 def test_numbers_of_days_that_are_none(service, days):
     reply = service.get(f"/api/metrics/growth?days={days}")

@@ -387,3 +387,14 @@ def test_the_top_of_a_thread_is_locked_first(service, kind):
         eventually(lambda: service.database.sql("select true from pg_locks where not granted"), what="a wait for the top")
         service.database.sql(f"select from activities where uuid = '{reply}' for no key update nowait")
     assert taking.reply() == [(2,)]
+
+
+def test_the_lock_of_growth_comes_before_those_of_activities(service):
+    """As in a step of the purge, so that bin/user-delete and the purge do not wait for each other in a circle."""
+    post = service.create_as("bayko", "liked")["uuid"]
+    marked(service, "leaver", "like", post)
+    with service.database.held("select pg_advisory_xact_lock(1668445540, 1)"):
+        taking = Asking(service.database.sql, "select take_back_all(%s, 10)", uuid_of(service))
+        eventually(lambda: service.database.sql("select true from pg_locks where not granted"), what="a wait for the lock")
+        service.database.sql(f"select from activities where uuid = '{post}' for no key update nowait")
+    assert taking.reply() == [(1,)]

@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from client import Asking
+
 from issuer import TokenService
 
 FIELDS = {
@@ -165,3 +167,17 @@ def test_a_post_has_so_many_replies_at_most(service):
     assert (reply.status, reply.json) == (409, ["replies_exceed_max"])
     assert service.reply_as("bayko", parent, "the last one", **key).json == first.json
     assert service.get(f"/api/activities/{parent}").json["activity"]["replies_count"] == 10000
+
+
+def test_a_user_who_is_suspended_while_the_reply_waits(service):
+    parent = service.create_as("londo", "locked")["uuid"]
+    with service.database.held(f"select from activities where uuid = '{parent}' for no key update"):
+        asking = Asking(service.reply_as, "bayko", parent, "too late")
+        service.database.wait_for_waiting()
+        service.database.sql("update users set suspended_at = now() where handle = 'bayko'")
+    try:
+        reply = asking.reply()
+        assert (reply.status, reply.json) == (403, ["user_suspended"])
+    finally:
+        service.database.sql("update users set suspended_at = null where handle = 'bayko'")
+    assert "too late" not in service.database.messages()

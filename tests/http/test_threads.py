@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from client import Asking
 from issuer import TokenService
 from social import check_counts
 from waiting import eventually
@@ -164,3 +165,67 @@ def test_none_is_there_unless_wanted(start):
     service = start(workers=1, purge_interval=0)
     service.wait_for_workers(1)
     assert purgers(service) == []
+
+
+# --- what a step of the purge takes ---
+
+
+def expire(service, *messages):
+    service.database.sql(
+        """update activities set created_at = created_at - interval '2 hours', expires_at = now() - interval '1 minute'
+           where message = any (%s)""", list(messages)
+    )  # fmt: skip
+
+
+def purged(service, batch):
+    """How many rows one call deletes."""
+    count = "select count(*) from activities"
+    ((before,),), _, ((after,),) = (service.database.sql(sql) for sql in (count, f"select purge_expired({batch})", count))
+    return before - after
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["side by side", "each to the other"])
+def test_no_step_takes_more_than_its_batch(service, nested):
+    """A reply was deleted, with the many below it, and what it replies to expires before they have been deleted for a day."""
+    service.database.sql("truncate activities cascade")
+    below = thread(service, 300, nested)
+    above = service.create_as("bayko", "above", ttl="1-hour")["uuid"]
+    service.database.sql("update activities set reply_to_activity_uuid = %s where uuid = %s", above, below)
+    service.database.sql("update activities set replies_count = 1 where uuid = %s", above)
+    assert delete(service, below).status == 200
+    settle(service)
+    expire(service, "above")
+    steps = []
+    while not steps or steps[-1]:
+        steps.append(purged(service, 50))
+    assert max(steps) <= 50 and sum(steps) == 302
+    assert len(steps) <= 302 // 50 + 3
+
+
+def test_what_is_being_kept_loses_no_reply(service):
+    """The purge comes at the moment at which the post and its replies would have expired."""
+    service.database.sql("truncate activities cascade")
+    top = thread(service, 60)
+    service.database.sql("update activities set expires_at = now() + interval '1 hour'")
+    with service.database.held(f"select from activities where uuid = '{top}' for no key update"):
+        service.database.sql("update activities set expires_at = now() where reply_to_activity_uuid = %s", top)
+        assert purged(service, 500) == 0
+    assert keep(service, top).status == 200
+    assert service.database.sql("select activity_uuid::text from unsettled_threads") == [(top,)]
+    assert purged(service, 500) == 0
+    settle(service)
+    assert purged(service, 500) == 0
+    assert service.get(f"/api/activities/{top}?limit=200").json["activity"]["replies_count"] == 60
+    check_counts(service.database)
+
+
+def test_a_keep_that_waited_for_too_long_keeps_nothing(service):
+    """It was asked for before the end, and had the lock behind it."""
+    top = service.create_as("londo", "too late", ttl="1-hour")["uuid"]
+    with service.database.held(f"select from activities where uuid = '{top}' for no key update") as cursor:
+        keeping = Asking(keep, service, top)
+        service.database.wait_for_waiting()
+        cursor.execute("update activities set expires_at = clock_timestamp() where uuid = %s", (top,))
+        cursor.connection.commit()
+    reply = keeping.reply()
+    assert (reply.status, reply.json) == (404, ["not_found"])
