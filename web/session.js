@@ -63,6 +63,16 @@ function payload(token) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 
+/**
+ * Whose session a value of the storage is. A renewal leaves that as it is.
+ * @param {string | null} value
+ * @returns {string | null}
+ */
+function subjectOf(value) {
+  const session = /** @type {Kept | null} */ (JSON.parse(value ?? "null"));
+  return session && payload(session.id_token).sub;
+}
+
 /** The handle of the user that has signed in, or null. */
 export function ownHandle() {
   const own = claims();
@@ -83,7 +93,7 @@ export async function startSession() {
   }
   config = await answer.json();
   addEventListener("storage", (event) => {
-    if (event.key === "cruddur:session" || event.key === null) {
+    if (event.key === null || (event.key === "cruddur:session" && subjectOf(event.oldValue) !== subjectOf(event.newValue))) {
       access = null;
       tellListeners();
     }

@@ -1,0 +1,85 @@
+"""Tabs of one user, which share a session: renewals, refusals and a sign-out in one of them."""
+
+import contextlib
+
+import pytest
+
+from browser import Person
+from held import hold, is_held, release
+from waiting import eventually
+
+TOKEN = "/cruddur-issuer/token"
+RENEW = "window.renewal = import('/web/session.js').then(async ({accessToken}) => accessToken(await accessToken())).then(token => token !== null, () => 'failed')"
+
+
+@contextlib.contextmanager
+def tab_of(person):
+    """Another tab of the same browser, and so with the same storage."""
+    driver = person.here()
+    driver.switch_to.new_window("window")
+    tab = Person(driver, driver.current_window_handle, person.url)
+    try:
+        tab.open("/notifications")
+        tab.wait(".own")
+        tab.wait("#main .note, #main .notification")
+        yield tab
+    finally:
+        tab.here().close()
+        driver.switch_to.window(person.window)
+
+
+@pytest.fixture
+def tabs(people):
+    andrew, _ = people
+    andrew.open("/")
+    andrew.wait_list()
+    session = andrew.script("return localStorage['cruddur:session']")
+    with tab_of(andrew) as tab:
+        yield andrew, tab
+    if andrew.handle:
+        andrew.script("localStorage['cruddur:session'] = arguments[0]", session)
+
+
+def renewals(person):
+    return person.script("return performance.getEntriesByName(location.origin + arguments[0]).length", TOKEN)
+
+
+def is_signed_in(person):
+    return person.script("return localStorage.getItem('cruddur:session') !== null")
+
+
+def renewed(person):
+    """How the renewal has ended that RENEW has begun: whether there is a token, or "failed"."""
+    return person.here().execute_async_script("window.renewal.then(arguments[0])")
+
+
+def begin_renewal(person, answer=None):
+    hold(person, TOKEN, "POST", answer)
+    person.script(RENEW)
+
+
+def test_a_renewal_in_another_tab_changes_nothing_here(tabs):
+    """This tab keeps its token and its view, and so does not renew in its turn."""
+    andrew, tab = tabs
+    andrew.script("document.querySelector('#main .view').dataset.mark = ''; window.told = 0; addEventListener('storage', event => window.told += event.key === 'cruddur:session')")
+    before = renewals(andrew)
+
+    def is_told():
+        """Of tokens of one second, which are the same, the browser tells nothing."""
+        tab.script(RENEW)
+        assert renewed(tab) is True
+        return andrew.script("return window.told")
+
+    eventually(is_told, what="the news of the renewal")
+    andrew.here().execute_async_script("import('/web/session.js').then(({accessToken}) => accessToken()).then(arguments[0])")
+    assert renewals(andrew) == before
+    assert andrew.script("return document.querySelector('#main .view[data-mark]') !== null")
+
+
+def test_a_session_that_ends_in_another_tab_ends_here(tabs):
+    andrew, tab = tabs
+    tab.click("#navigation a", "Home")
+    andrew.script("window.kept = localStorage['cruddur:session']; localStorage.removeItem('cruddur:session')")
+    tab.wait("#account .main", "Sign in")
+    andrew.script("localStorage['cruddur:session'] = window.kept")
+    tab.wait("#account .own")
