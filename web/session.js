@@ -140,6 +140,13 @@ function randomText() {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
+/** The path that is shown, to come back to; that a sign-in before has failed is over then. */
+function begunPath() {
+  const url = new URL(location.href);
+  url.searchParams.delete("sign-in");
+  return url.pathname + url.search;
+}
+
 const redirectUri = () => `${location.origin}/signed-in`;
 
 /** Leaves for the issuer's page, which comes back to the path that is shown now. An issuer that does not answer is told of. */
@@ -156,7 +163,7 @@ async function leaveForIssuer() {
   const state = randomText();
   const verifier = randomText();
   const nonce = randomText();
-  sessionStorage.setItem(`sign-in:${state}`, JSON.stringify({ verifier, nonce, path: location.pathname + location.search }));
+  sessionStorage.setItem(`sign-in:${state}`, JSON.stringify({ verifier, nonce, path: begunPath() }));
   const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
   const url = new URL(endpoint);
   for (const [name, value] of Object.entries({
@@ -200,21 +207,25 @@ async function finishSignIn() {
 }
 
 /**
- * Asks the token endpoint and keeps what it gives. Null if it refuses.
+ * Asks the token endpoint and keeps what it gives. Null if it refuses the grant, or if the session that is renewed has ended; any other
+ * answer (too many requests, a proxy's own) says nothing of the session.
  * @param {Record<string, string>} form
  * @returns {Promise<{id_token: string} | null>}
  */
 async function askForTokens(form) {
   const { token_endpoint: endpoint } = await discover();
   const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams({ ...form, client_id: config.client_id }) });
-  if (answer.status >= 500) {
-    throw new TypeError("the issuer does not answer");
+  if (answer.status === 400 || answer.status === 401) {
+    return null;
   }
   if (!answer.ok) {
-    return null;
+    throw new TypeError("the issuer does not answer");
   }
   const tokens = await answer.json();
   const before = kept();
+  if (form.refresh_token !== undefined && before?.refresh_token !== form.refresh_token) {
+    return null; // another tab has signed out meanwhile
+  }
   const lifetime = Number(tokens.expires_in ?? 300) * 1000;
   access = { token: tokens.access_token, renewAt: Date.now() + lifetime - Math.min(EARLY_MS, lifetime / 5) };
   const next = { refresh_token: tokens.refresh_token ?? before?.refresh_token, id_token: tokens.id_token ?? before?.id_token };
@@ -242,14 +253,19 @@ export async function accessToken(refused) {
   return access?.token ?? null;
 }
 
-/** @param {() => Promise<void>} act */
+/**
+ * @template T
+ * @param {() => Promise<T>} act
+ * @returns {Promise<T>}
+ */
 async function oneAtATime(act) {
-  await (navigator.locks ? navigator.locks.request(LOCK, act) : act());
+  return navigator.locks ? navigator.locks.request(LOCK, act) : act();
 }
 
 async function renew() {
   const token = kept()?.refresh_token;
-  if (!token || !(await askForTokens({ grant_type: "refresh_token", refresh_token: token }))) {
+  const isRenewed = token && (await askForTokens({ grant_type: "refresh_token", refresh_token: token }));
+  if (!isRenewed && kept()?.refresh_token === token) {
     forget();
   }
 }
@@ -260,11 +276,14 @@ function forget() {
   tellListeners();
 }
 
-/** Signs out here and at the issuer. */
+/** Signs out here and at the issuer. A renewal that is under way ends first, so that its tokens are not kept after that. */
 export async function signOut() {
-  const token = kept()?.id_token;
   removeAll("draft:");
-  forget();
+  const token = await oneAtATime(async () => {
+    const last = kept()?.id_token;
+    forget();
+    return last;
+  });
   const { end_session_endpoint: endpoint } = await discover().catch(() => ({ end_session_endpoint: undefined }));
   if (!endpoint) {
     location.assign("/");

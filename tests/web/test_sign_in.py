@@ -87,6 +87,23 @@ def test_a_forged_answer_of_the_issuer_is_refused(browser):
     assert andrew.find("#account .main", "Sign in")
 
 
+def test_a_sign_in_after_a_failed_one_says_nothing_of_that(browser):
+    andrew, _ = browser.people()
+    sign_out(andrew)
+    andrew.open("/signed-in?error=access_denied&state=left")
+    andrew.wait('[role="alert"]', "The sign-in did not succeed.")
+    andrew.click("#account .main")
+    andrew.click("button.user", "@andrewbrown")
+    andrew.watch_anew()
+    andrew.handle = "andrewbrown"
+    andrew.wait_list()
+    assert andrew.script("return location.search") == ""
+    assert andrew.find('[role="alert"]', "The sign-in did not succeed.") is None
+    andrew.open("/?sign-in=failed")
+    andrew.wait_list()
+    assert andrew.find('[role="alert"]', "The sign-in did not succeed.") is None
+
+
 def test_an_issuer_that_does_not_answer_is_told_of(browser):
     andrew, _ = browser.people()
     sign_out(andrew)

@@ -83,3 +83,38 @@ def test_a_session_that_ends_in_another_tab_ends_here(tabs):
     tab.wait("#account .main", "Sign in")
     andrew.script("localStorage['cruddur:session'] = window.kept")
     tab.wait("#account .own")
+
+
+@pytest.mark.parametrize("status", [403, 407, 429])
+def test_a_refusal_of_the_moment_is_no_sign_out(tabs, status):
+    _, tab = tabs
+    begin_renewal(tab, ["{}", {"status": status}])
+    assert renewed(tab) == "failed"
+    assert is_signed_in(tab)
+
+
+def test_a_session_that_has_ended_meanwhile_is_not_kept_again(tabs):
+    andrew, tab = tabs
+    begin_renewal(tab)
+    eventually(lambda: is_held(tab), what="the renewal")
+    andrew.script("localStorage.removeItem('cruddur:session')")
+    release(tab)
+    assert renewed(tab) is False
+    assert not is_signed_in(tab)
+
+
+def test_a_sign_out_waits_for_a_renewal_and_ends_its_session_too(tabs):
+    andrew, tab = tabs
+    begin_renewal(tab)
+    eventually(lambda: is_held(tab), what="the renewal")
+    andrew.go("/settings")
+    andrew.click("#sign-out")
+    andrew.handle = None
+    pending = "navigator.locks.query().then(({pending}) => arguments[0](pending.length > 0 || localStorage.getItem('cruddur:session') === null))"
+    eventually(lambda: tab.here().execute_async_script(pending), what="the sign-out")
+    assert is_signed_in(tab)
+    release(tab)
+    assert renewed(tab) is True
+    andrew.wait("#account .main", "Sign in")
+    tab.wait("#account .main", "Sign in")
+    assert not is_signed_in(andrew)

@@ -70,6 +70,6 @@ function home(signal, query) {
     h("p", {}, "Each one says how long it lives, an hour or a month, and is gone after that. Say what you think today."),
     h("button", { type: "button", class: "main", onclick: signIn }, "Sign in or join"),
   );
-  const failed = query.get("sign-in") === "failed" && h("p", { class: "error", role: "alert" }, "The sign-in did not succeed. Try again.");
+  const failed = !isSignedIn() && query.get("sign-in") === "failed" && h("p", { class: "error", role: "alert" }, "The sign-in did not succeed. Try again.");
   return feedPage("Home", list, failed, !isSignedIn() && welcome, write);
 }
