@@ -46,8 +46,12 @@ export function startRouter(table, path, listener) {
   entry = lastEntry;
   history.replaceState({ entry }, "", path);
   addEventListener("popstate", (event) => {
+    if (event.state === null) {
+      history.replaceState({ entry }, ""); // a link to a place on this page, such as the one that skips the navigation
+      return;
+    }
     leave();
-    entry = Number(event.state?.entry ?? 0);
+    entry = Number(event.state.entry ?? 0);
     open(keptViews.get(entry));
   });
   document.addEventListener("click", clicked);
