@@ -97,6 +97,16 @@ export function byId(id) {
 }
 
 /**
+ * Scrolls to the end of a view, unless another one is shown meanwhile.
+ * @param {HTMLElement} element the view's
+ */
+export function scrollToEnd(element) {
+  if (element.isConnected) {
+    scrollTo({ top: document.documentElement.scrollHeight });
+  }
+}
+
+/**
  * A name that keeps its own direction and does not change the order of the text around it.
  * @param {string} text
  */

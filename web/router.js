@@ -143,10 +143,17 @@ function decoded(text) {
   }
 }
 
-/** @param {string} title */
-export function rename(title) {
-  if (current) {
-    current.view.title = title;
+/**
+ * Gives a view another title. One that has been left meanwhile shows it when the visitor comes back.
+ * @param {HTMLElement} element the view's
+ * @param {string} title
+ */
+export function rename(element, title) {
+  const renamed = [current, ...keptViews.values()].find((shown) => shown?.view.element === element);
+  if (renamed) {
+    renamed.view.title = title;
+  }
+  if (renamed && renamed === current) {
     onShown(title);
   }
 }

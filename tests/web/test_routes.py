@@ -17,3 +17,24 @@ def test_the_skip_link_stays_on_the_page(people):
     andrew.wait("#main h1", "Explore")
     andrew.script("history.back()")
     andrew.wait("#main h1", "Settings")
+
+
+def test_a_view_that_has_been_left_neither_renames_nor_scrolls_the_page(people, quickstart):
+    """It goes on loading, so that the way back shows it."""
+    andrew, _ = people
+    quickstart.ask("POST", "/api/messages", "bayko", {"message": "For later", "handle": "andrewbrown"})
+    andrew.open("/")
+    hold(andrew, "/api/users/@bayko/short")
+    andrew.go("/messages/@bayko")
+    eventually(lambda: is_held(andrew), what="the question for the user")
+    andrew.script("window.left = document.querySelector('#main .view')")
+    andrew.go("/settings")
+    andrew.wait("#main h1", "Settings")
+    andrew.script("window.scrolled = []; window.plainScrollTo = window.scrollTo; window.scrollTo = (...to) => window.scrolled.push(JSON.stringify(to))")
+    release(andrew)
+    eventually(lambda: andrew.script("return window.left.querySelector('.composer') !== null"), what="the conversation")
+    assert andrew.script("return window.scrolled") == []
+    assert "Settings" in andrew.script("return document.title")
+    andrew.script("window.scrollTo = window.plainScrollTo; history.back()")
+    andrew.wait(".message", "For later")
+    eventually(lambda: "Messages with Andrew Bayko" in andrew.script("return document.title"), what="the title")

@@ -4,7 +4,7 @@ import { get, isGone, nextPage, poll, post, put, sentenceOf, userDeed } from "..
 import { avatar } from "../avatar.js";
 import { exactTime, setLife, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
-import { h, isolated } from "../dom.js";
+import { h, isolated, scrollToEnd } from "../dom.js";
 import { leave } from "../list.js";
 import { followed } from "../live.js";
 import { deleteWithUndo } from "../post.js";
@@ -80,7 +80,7 @@ export function show({ params: [other], signal }) {
     send: (message, key, ttl) => post("/api/messages", { message, ttl: ttl || null, ...(isHandle ? { handle: other.slice(1) } : { message_group_uuid: other }) }, key),
     onSent: (made) => {
       add(made);
-      scrollTo({ top: document.documentElement.scrollHeight });
+      scrollToEnd(element);
     },
   });
 
@@ -90,7 +90,7 @@ export function show({ params: [other], signal }) {
         const { body: user } = await get(userDeed(other.slice(1), "short"), signal);
         title.replaceChildren(isolated(user.display_name));
         head.replaceChildren(h("a", { href: userPath(user.handle), class: "picture" }, avatar(user.handle), isolated(`@${user.handle}`)), h("a", { href: "/messages" }, "All conversations"));
-        rename(`Messages with ${user.display_name}`);
+        rename(element, `Messages with ${user.display_name}`);
       }
       const answer = await get(path, signal);
       answer.body.forEach(add);
@@ -101,7 +101,7 @@ export function show({ params: [other], signal }) {
       note.textContent = "No messages yet.";
       element.append(write);
       isLoaded = true;
-      scrollTo({ top: document.documentElement.scrollHeight });
+      scrollToEnd(element);
     } catch (error) {
       if (!signal.aborted) {
         note.textContent = isGone(error) ? "There is no such user." : sentenceOf(error);
@@ -118,7 +118,7 @@ export function show({ params: [other], signal }) {
       answer.body.forEach(add);
       markRead(answer.body);
       if (known.size > before && isAtEnd) {
-        scrollTo({ top: document.documentElement.scrollHeight });
+        scrollToEnd(element);
       }
       announce(known.size > before ? `New message: ${answer.body.at(-1)?.message ?? ""}` : "");
     }

@@ -109,7 +109,7 @@ export function show({ params: [handle, uuid], query, signal }) {
       main.after(write);
       more.hidden = next === null;
       const { activity } = /** @type {Page} */ (answer.body);
-      rename(`${activity.display_name}: ${activity.message.slice(0, 60)}`);
+      rename(element, `${activity.display_name}: ${activity.message.slice(0, 60)}`);
       if (query.has("reply")) {
         write.querySelector("textarea")?.focus();
       }

@@ -40,7 +40,7 @@ export function show({ params: [handle], query, signal }) {
         showProfile(head, profile);
         if (!isNamed) {
           isNamed = true;
-          rename(profile.display_name);
+          rename(view.element, profile.display_name);
         }
       },
     },
