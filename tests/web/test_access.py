@@ -13,7 +13,7 @@ from waiting import eventually
 
 MODULES = pathlib.Path(os.environ.get("NODE_MODULES") or TOP / "tests/web/node_modules")
 VIEWS = ("/", "/following", "/@bayko", "/notifications", "/messages", "/messages/@bayko", "/search", "/search?q=shapes", "/growth", "/settings", "/nowhere")
-WIDTHS = {"wide": (1280, 900), "narrow": (320, 700)}
+WIDTHS = {"wide": (1280, 900), "narrow": (320, 700), "low": (683, 325)}
 
 
 def set_look(person, scheme="light", width="wide"):
@@ -65,7 +65,7 @@ return [...document.querySelectorAll('#main :is(.actions, .tabs, .profile-action
     .filter(part => part.offsetParent !== null && (isStray(part) || part.getClientRects().length > 1)).map(part => part.outerHTML.slice(0, 200))"""
 
 
-@pytest.mark.parametrize("scheme, width", [("light", "wide"), ("dark", "wide"), ("light", "narrow"), ("dark", "narrow")])
+@pytest.mark.parametrize("scheme, width", [("light", "wide"), ("dark", "wide"), ("light", "narrow"), ("dark", "narrow"), ("light", "low")])
 def test_axe_finds_nothing(andrew, looks, content, scheme, width):
     looks(scheme=scheme, width=width)
     for path in (*VIEWS, f"/@bayko/status/{content['uuid']}"):
@@ -105,6 +105,17 @@ def test_a_thread_on_a_narrow_window(andrew, looks, content):
     andrew.wait("#main details[open] a", "Who likes it")
     heights = andrew.script("return [...document.querySelectorAll('#main details[open] .items > .plain')].map(item => item.getBoundingClientRect().height)")
     assert len(heights) == 4 and len(set(heights)) == 1
+
+
+def test_all_of_the_frame_can_be_reached_in_a_low_window(andrew, looks):
+    looks(width="low")
+    andrew.open("/")
+    andrew.wait_list()
+    outside = andrew.script(
+        "return [...document.querySelectorAll('header :is(a, button)')].filter(part => { part.scrollIntoView({block: 'nearest'});"
+        "const {top, bottom} = part.getBoundingClientRect(); return top < -1 || bottom > innerHeight + 1 }).map(part => part.outerHTML.slice(0, 80))"
+    )
+    assert outside == []
 
 
 def test_the_keyboard_alone_posts_replies_and_signs_out(people, quickstart):
