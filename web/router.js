@@ -3,7 +3,7 @@
  * shows them as they were, at the place where they were left.
  */
 
-import { byId } from "./dom.js";
+import { byId, h } from "./dom.js";
 
 /**
  * @typedef {object} View
@@ -107,7 +107,7 @@ function leave() {
 async function open(shown) {
   const isKept = shown !== undefined;
   const opened = entry;
-  shown ??= await make();
+  shown ??= await make().catch(unloaded);
   if (opened !== entry || current) {
     return; // the visitor has gone on meanwhile
   }
@@ -132,6 +132,23 @@ async function make() {
     }
   }
   throw new Error("the last route takes every path");
+}
+
+/**
+ * What is shown in the place of a view that cannot be loaded: the browser has no connection, or a file is missing.
+ * @param {unknown} error
+ * @returns {Shown}
+ */
+function unloaded(error) {
+  console.error(error);
+  const element = h(
+    "div",
+    { class: "view" },
+    h("h1", { tabindex: -1 }, "This page did not load"),
+    h("p", {}, "Cruddur does not answer, or you are offline."),
+    h("button", { type: "button", class: "main", onclick: () => location.reload() }, "Try again"),
+  );
+  return { view: { title: "This page did not load", element }, controller: new AbortController(), scroll: 0 };
 }
 
 /** @param {string | undefined} text */

@@ -38,3 +38,18 @@ def test_a_view_that_has_been_left_neither_renames_nor_scrolls_the_page(people, 
     andrew.script("window.scrollTo = window.plainScrollTo; history.back()")
     andrew.wait(".message", "For later")
     eventually(lambda: "Messages with Andrew Bayko" in andrew.script("return document.title"), what="the title")
+
+
+def test_a_view_that_cannot_be_loaded_says_so(people):
+    andrew, _ = people
+    andrew.open("/")
+    andrew.here().execute_cdp_cmd("Network.enable", {})
+    andrew.here().execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/views/growth.js"]})
+    try:
+        andrew.go("/growth")
+        andrew.wait("#main h1", "This page did not load")
+    finally:
+        andrew.here().execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    assert andrew.complaints() == []
+    andrew.click("#main button", "Try again")
+    andrew.wait("#main h1", "Growth")
