@@ -6,6 +6,7 @@
 import { learnTime } from "./clock.js";
 import { accessToken } from "./session.js";
 import { byId } from "./dom.js";
+import { limited } from "./limit.js";
 import { userPath } from "./text.js";
 
 /** @typedef {{uuid: string, display_name: string, handle: string, message: string, replies_count: number, reposts_count: number,
@@ -159,7 +160,7 @@ async function attempt(method, path, options, refused) {
   try {
     token = await accessToken(refused);
     const sent = Date.now();
-    const answer = await fetch(path, { method, headers: headersOf(options, token), body: bodyOf(options), signal: options.signal, keepalive: options.keepalive, cache: "no-store" });
+    const answer = await fetch(path, { method, headers: headersOf(options, token), body: bodyOf(options), signal: limited(options.signal), keepalive: options.keepalive, cache: "no-store" });
     learnTime(answer.headers.get("Date"), sent);
     const body = answer.status === 304 ? null : await answer.json();
     if (answer.ok || answer.status === 304) {

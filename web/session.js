@@ -6,6 +6,7 @@
  * Tabs take turns at a refresh: an issuer that rotates refresh tokens takes each one once.
  */
 
+import { limited } from "./limit.js";
 import { load, removeAll, save } from "./storage.js";
 import { toast } from "./toast.js";
 
@@ -87,7 +88,7 @@ export function isOwn(handle) {
 
 /** Reads the configuration, and finishes a sign-in that has come back from the issuer. Returns the path to show. */
 export async function startSession() {
-  const answer = await fetch("/web/config.json", { cache: "no-cache" });
+  const answer = await fetch("/web/config.json", { cache: "no-cache", signal: limited() });
   if (!answer.ok) {
     throw new Error("/web/config.json is missing");
   }
@@ -113,13 +114,13 @@ function discover() {
 async function askForDiscovery() {
   const url = `${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
   for (let attempt = 1; attempt < DISCOVERY_ATTEMPTS; attempt++) {
-    const answer = await fetch(url).catch(() => null);
+    const answer = await fetch(url, { signal: limited() }).catch(() => null);
     if (answer !== null && answer.status < 500) {
       return answer;
     }
     await new Promise((resolve) => setTimeout(resolve, DISCOVERY_PAUSE_MS));
   }
-  return fetch(url);
+  return fetch(url, { signal: limited() });
 }
 
 async function fetchDiscovery() {
@@ -214,7 +215,7 @@ async function finishSignIn() {
  */
 async function askForTokens(form) {
   const { token_endpoint: endpoint } = await discover();
-  const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams({ ...form, client_id: config.client_id }) });
+  const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams({ ...form, client_id: config.client_id }), signal: limited() });
   if (answer.status === 400 || answer.status === 401) {
     return null;
   }

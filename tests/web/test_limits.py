@@ -1,0 +1,29 @@
+"""Requests that are not answered in time, and those that the service wants to have later."""
+
+import pytest
+
+from held import PATCH, end_limits, hold, is_held, release
+from waiting import eventually
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/api/activities/notifications"), ("POST", "/cruddur-issuer/token")])
+def test_a_request_that_is_not_answered_is_sent_again(people, method, path):
+    """Of the API, and of the issuer for a token."""
+    andrew, _ = people
+    source = f"window.holdAll = [{path!r}, {method!r}, null]; (function () {{ {PATCH} }})(...window.holdAll)"
+    script = andrew.here().execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    try:
+        andrew.open("/notifications")
+    finally:
+        andrew.here().execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    eventually(lambda: is_held(andrew), what="the request")
+
+    def is_away():
+        end_limits(andrew)
+        return andrew.find("#away", "does not answer")
+
+    eventually(is_away, what="the end of its time")
+    release(andrew)
+    andrew.wait("#main .note, #main .notification")
+    eventually(lambda: andrew.find("#main .note", "Loading…") is None, what="the notifications")
+    andrew.wait_gone("#away")
