@@ -8,7 +8,7 @@
 
 import { newKey, sentenceOf } from "./api.js";
 import { h } from "./dom.js";
-import { isSignedIn, signIn } from "./session.js";
+import { isSignedIn, onSession, signIn } from "./session.js";
 import { load, save } from "./storage.js";
 import { codePoints, isBlank, wellFormed } from "./text.js";
 import { announce } from "./toast.js";
@@ -35,6 +35,40 @@ const NEAR = 20;
 
 let number = 0;
 
+/**
+ * What is being sent, by the draft's name, so that a composer that is made meanwhile waits for it too.
+ * @type {Map<string, {draft: Draft, made: Promise<any>}>}
+ */
+const running = new Map();
+
+onSession(() => running.clear());
+
+/**
+ * Sends a draft. What is stored ends with it, unless it is another one by now: another tab may have begun one.
+ * @param {string} name
+ * @param {Draft} draft
+ * @param {Promise<any>} answer
+ */
+function run(name, draft, answer) {
+  const finish = async () => {
+    try {
+      const made = await answer;
+      const stored = /** @type {Draft | null} */ (load(name));
+      if (stored?.key === draft.key && stored?.text === draft.text) {
+        save(name, null);
+      }
+      return made;
+    } finally {
+      if (running.get(name) === sent) {
+        running.delete(name);
+      }
+    }
+  };
+  const sent = { draft, made: finish() };
+  running.set(name, sent);
+  return sent.made;
+}
+
 /** The lifetime that a new post has unless another one is chosen. */
 export function usualLifetime() {
   const usual = load("lifetime");
@@ -59,7 +93,7 @@ export function composer(kind) {
   const id = `compose-${number}`;
   const draftName = `draft:${kind.name}`;
   /** @type {Draft} */
-  let draft = load(draftName) ?? { text: "" };
+  let draft = running.get(draftName)?.draft ?? load(draftName) ?? { text: "" };
   const field = h("textarea", { id, placeholder: kind.placeholder, rows: kind.hasLifetime && !kind.mayStay ? 3 : 2, dir: "auto", "aria-describedby": `${id}-count ${id}-error` });
   const count = h("span", { class: "count", id: `${id}-count` });
   const attributes = { id: `${id}-ttl`, onchange: () => keep() };
@@ -107,12 +141,14 @@ export function composer(kind) {
     const content = JSON.stringify([text, kind.hasLifetime ? lifetime.value : ""]);
     draft = { ...draft, key: draft.sent === content && draft.key ? draft.key : newKey(), sent: content };
     keep();
+    await waitFor(run(draftName, draft, kind.send(text, /** @type {string} */ (draft.key), lifetime.value)));
+  };
+  const waitFor = async (/** @type {Promise<any>} */ sent) => {
     isSending = true;
     error.textContent = "";
     renew();
     try {
-      const made = await kind.send(text, /** @type {string} */ (draft.key), lifetime.value);
-      save(draftName, null);
+      const made = await sent;
       draft = { text: "" };
       field.value = "";
       isSending = false;
@@ -148,6 +184,10 @@ export function composer(kind) {
       form.requestSubmit();
     }
   });
+  const sent = running.get(draftName);
+  if (sent) {
+    waitFor(sent.made);
+  }
   renew();
   requestAnimationFrame(() => grow(field));
   return form;

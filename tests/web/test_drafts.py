@@ -1,5 +1,6 @@
 """What is written is not lost: by a reload, a sign-in, a pool that is away or does not answer; and nothing is posted twice."""
 
+from held import hold, is_held, release
 from waiting import eventually
 
 
@@ -70,3 +71,42 @@ def test_a_post_whose_answer_is_lost_is_made_once(people, quickstart):
     andrew.row("Once and only once")
     eventually(lambda: andrew.wait("#new-post textarea").get_attribute("value") == "", what="the end of the draft")
     assert quickstart.posts("Once and only once") == 1
+
+
+def test_a_composer_that_is_made_while_its_draft_is_sent_waits_too(people, quickstart):
+    andrew, _ = people
+    andrew.open("/")
+    andrew.wait_list()
+    hold(andrew, "/api/activities", "POST")
+    andrew.fill("#new-post textarea", "Sent from a view before")
+    andrew.click("#new-post button", "Post")
+    eventually(lambda: is_held(andrew), what="the request")
+    andrew.go("/settings")
+    andrew.wait("#main h1", "Settings")
+    andrew.go("/")
+    field = andrew.wait("#new-post textarea")
+    assert andrew.wait("#new-post button").text == "Sending…"
+    assert field.get_attribute("value") == "Sent from a view before" and field.get_attribute("readonly")
+    release(andrew)
+    eventually(lambda: field.get_attribute("value") == "", what="the end of the draft")
+    assert not field.get_attribute("readonly")
+    andrew.row("Sent from a view before")
+    assert andrew.script("return localStorage.getItem('cruddur:draft:post')") is None
+    assert quickstart.posts("Sent from a view before") == 1
+
+
+def test_a_send_ends_no_other_draft_than_its_own(people):
+    """Another tab has begun one meanwhile."""
+    andrew, _ = people
+    andrew.open("/")
+    hold(andrew, "/api/activities", "POST")
+    andrew.fill("#new-post textarea", "The first of two")
+    andrew.click("#new-post button", "Post")
+    eventually(lambda: is_held(andrew), what="the request")
+    andrew.script("localStorage['cruddur:draft:post'] = JSON.stringify({text: 'The second of two'})")
+    release(andrew)
+    andrew.row("The first of two")
+    eventually(lambda: andrew.wait("#new-post textarea").get_attribute("value") == "", what="an empty field")
+    andrew.open("/")
+    assert andrew.wait("#new-post textarea").get_attribute("value") == "The second of two"
+    andrew.fill("#new-post textarea", "")
