@@ -5,23 +5,36 @@ import { byId, h } from "./dom.js";
 const SECONDS = 7;
 
 /**
+ * A notice that goes after a while. It stays as long as the pointer is over it or the focus in it (WCAG 2.2.1).
  * @param {string} text
  * @param {{label: string, act: () => void} | null} [action] a button beside the text
+ * @param {() => void} [onEnd] its time is over
  * @returns {() => void} takes the notice away
  */
-export function toast(text, action = null) {
-  const notice = h("div", { class: "toast" }, h("span", {}, text));
+export function toast(text, action = null, onEnd = () => {}) {
+  let timer = 0;
   const close = () => {
     clearTimeout(timer);
     notice.remove();
   };
-  const timer = setTimeout(close, SECONDS * 1000);
-  if (action) {
-    notice.append(
-      h("button", { type: "button", class: "plain", onclick: () => (close(), action.act()) }, action.label),
-    );
-  }
+  /** What keeps it: the pointer, the focus. @type {Set<string>} */
+  const holds = new Set();
+  const start = () => {
+    clearTimeout(timer);
+    if (holds.size === 0) {
+      timer = setTimeout(() => (close(), onEnd()), SECONDS * 1000);
+    }
+  };
+  const hold = (/** @type {string} */ what) => () => (holds.add(what), start());
+  const letGo = (/** @type {string} */ what) => () => (holds.delete(what), start());
+  const notice = h(
+    "div",
+    { class: "toast", onmouseenter: hold("pointer"), onmouseleave: letGo("pointer"), onfocusin: hold("focus"), onfocusout: letGo("focus") },
+    h("span", {}, text),
+    action && h("button", { type: "button", class: "plain", onclick: () => (close(), action.act()) }, action.label),
+  );
   byId("toasts").append(notice);
+  start();
   return close;
 }
 
@@ -38,14 +51,12 @@ export function toastWithUndo(text, act, undo) {
     if (!isOver) {
       isOver = true;
       removeEventListener("pagehide", leave);
-      clearTimeout(timer);
       close();
       outcome();
     }
   };
   const leave = () => end(act);
-  const timer = setTimeout(() => end(act), (SECONDS - 1) * 1000);
-  const close = toast(text, { label: "Undo", act: () => end(undo) });
+  const close = toast(text, { label: "Undo", act: () => end(undo) }, leave);
   addEventListener("pagehide", leave);
 }
 
