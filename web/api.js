@@ -64,6 +64,12 @@ const SENTENCES = {
 };
 
 const AWAY_STATUSES = [502, 503, 504];
+const TOO_MANY = 429;
+const PAUSE_MAX = 60; // s, whatever the service asks for
+
+/** What the bar at the top says while requests wait. */
+const AWAY = "Cruddur does not answer at the moment. What you write is kept; the page tries again by itself.";
+const TOO_FAST = "That was too fast. The page tries again by itself in a moment.";
 
 export class ApiError extends Error {
   /**
@@ -94,10 +100,16 @@ export class ApiError extends Error {
 /** How many requests wait for a service that is away. */
 let waiting = 0;
 
-/** @param {number} change */
-function wait(change) {
+/**
+ * @param {number} change
+ * @param {string} [reason]
+ */
+function wait(change, reason) {
   waiting += change;
   byId("away").hidden = waiting === 0;
+  if (reason && byId("away").textContent !== reason) {
+    byId("away").textContent = reason; // screen readers read it out each time
+  }
 }
 
 /**
@@ -133,13 +145,12 @@ export async function call(method, path, options = {}) {
         refused = token;
         continue;
       }
-      if (!error.isAway || Date.now() + pause > end) {
+      const isTooFast = error.status === TOO_MANY && method === "GET";
+      if (!(error.isAway || isTooFast) || Date.now() + pause > end) {
         throw error;
       }
-      if (!isWaiting) {
-        isWaiting = true;
-        wait(+1);
-      }
+      wait(isWaiting ? 0 : +1, isTooFast ? TOO_FAST : AWAY);
+      isWaiting = true;
       await sleep(pause, options.signal);
     }
   } finally {
@@ -166,14 +177,22 @@ async function attempt(method, path, options, refused) {
     if (answer.ok || answer.status === 304) {
       return { answer: { status: answer.status, body, headers: answer.headers }, token, error: new ApiError(0, []), pause: 0 };
     }
-    const pause = Number(answer.headers.get("Retry-After") ?? 1) * 1000;
-    return { answer: null, token, error: new ApiError(answer.status, Array.isArray(body) ? body : []), pause };
+    return { answer: null, token, error: new ApiError(answer.status, Array.isArray(body) ? body : []), pause: pauseOf(answer) };
   } catch (error) {
     if (options.signal?.aborted) {
       throw error;
     }
     return { answer: null, token, error: new ApiError(0, ["service_unavailable"]), pause: 1000 };
   }
+}
+
+/**
+ * How long the service wants to be left alone, in ms.
+ * @param {Response} answer
+ */
+function pauseOf(answer) {
+  const seconds = Number(answer.headers.get("Retry-After")) || 1; // a date, or none
+  return Math.min(Math.max(seconds, 1), PAUSE_MAX) * 1000;
 }
 
 /**

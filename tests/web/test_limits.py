@@ -27,3 +27,15 @@ def test_a_request_that_is_not_answered_is_sent_again(people, method, path):
     andrew.wait("#main .note, #main .notification")
     eventually(lambda: andrew.find("#main .note", "Loading…") is None, what="the notifications")
     andrew.wait_gone("#away")
+
+
+def test_a_view_waits_where_the_service_is_asked_too_often(people):
+    andrew, _ = people
+    andrew.open("/")
+    hold(andrew, "/api/activities/notifications", answer=['["too_many_requests"]', {"status": 429, "headers": {"Retry-After": "1"}}])
+    andrew.go("/notifications")
+    andrew.wait('#away[role="status"]', "too fast")
+    assert andrew.find("#main .note", "Loading…") is not None
+    release(andrew)
+    andrew.wait_gone("#away")
+    eventually(lambda: andrew.find("#main .note", "Loading…") is None, what="the notifications")
