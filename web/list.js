@@ -11,7 +11,7 @@ import { ApiError, get, isGone, nextPage, poll, sentenceOf } from "./api.js";
 import { follow } from "./live.js";
 import { h } from "./dom.js";
 import { counted } from "./text.js";
-import { isLeaving } from "./post.js";
+import { isHeld, isLeaving } from "./post.js";
 import { announce } from "./toast.js";
 
 /**
@@ -97,7 +97,7 @@ export class List {
 
   /** @param {any} body */
   rowsOf(body) {
-    return (this.kind.rowsOf ? this.kind.rowsOf(body) : /** @type {Row[]} */ (body)).filter((row) => !isLeaving(row.uuid));
+    return this.kind.rowsOf ? this.kind.rowsOf(body) : /** @type {Row[]} */ (body);
   }
 
   /** @param {Row} row */
@@ -173,7 +173,7 @@ export class List {
     const last = rows.at(-1);
     const end = hasMore && last ? this.timeOf(last) : "";
     for (const [uuid, { row, element }] of this.shown) {
-      if (!present.has(uuid) && this.timeOf(row) > end && !isLeaving(uuid)) {
+      if (!present.has(uuid) && this.timeOf(row) > end && !isHeld(element)) {
         this.drop(element);
       }
     }
@@ -205,7 +205,7 @@ export class List {
     if (known) {
       Object.assign(known.row, row);
       this.kind.renew?.(known.element, known.row);
-    } else if (isNew) {
+    } else if (isNew && !isLeaving(row.uuid)) {
       this.waiting.set(row.uuid, row);
     }
   }
@@ -216,7 +216,7 @@ export class List {
    */
   add(row, isFirst = false) {
     this.waiting.delete(row.uuid);
-    if (this.shown.has(row.uuid)) {
+    if (this.shown.has(row.uuid) || isLeaving(row.uuid)) {
       return;
     }
     const element = this.kind.make(row);

@@ -25,6 +25,14 @@ export function isLeaving(uuid) {
 }
 
 /**
+ * Whether this element may come back by an undo. Others of the same post, in lists that are kept, go when an answer lacks it.
+ * @param {HTMLElement} element
+ */
+export function isHeld(element) {
+  return element.hidden && isLeaving(element.dataset.uuid ?? "");
+}
+
+/**
  * @param {Activity} activity
  * @param {Shape} [shape]
  */

@@ -5,7 +5,7 @@ import { composer } from "../compose.js";
 import { h } from "../dom.js";
 import { leave } from "../list.js";
 import { followed, nudge } from "../live.js";
-import { isLeaving, postElement, renewPost } from "../post.js";
+import { isHeld, isLeaving, postElement, renewPost } from "../post.js";
 import { rename } from "../router.js";
 import { REPLY_MAX } from "../text.js";
 import { heading } from "./feed.js";
@@ -78,7 +78,7 @@ export function show({ params: [handle, uuid], query, signal }) {
     page.replies.forEach((activity) => put(activity, replies, { replyTo: false }));
     if (isWhole) {
       for (const [other, { element: gone }] of shown) {
-        if (!present.has(other) && !isLeaving(other)) {
+        if (!present.has(other) && !isHeld(gone)) {
           drop(gone);
         }
       }
