@@ -68,6 +68,7 @@ export class List {
     if (!this.isLoaded) {
       this.load();
     }
+    this.shown.forEach(({ row, element }) => this.kind.renew?.(element, row));
     if (!this.kind.isOnce) {
       const path = this.kind.events;
       this.stop ??= follow(() => this.ask(), 1, path ? { path, isNews: ({ etag }) => etag !== this.etag } : undefined);

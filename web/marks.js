@@ -24,19 +24,27 @@ onSession(() => {
   wanted.clear();
 });
 
-/** @param {Activity} activity */
+/**
+ * Takes the marks out of what an answer says of a post: a list keeps its rows, and old marks in one would be taken for new ones later.
+ * @param {Activity} activity
+ */
 export function learnMarks(activity) {
-  if (typeof activity.liked === "boolean" && typeof activity.reposted === "boolean") {
-    known.set(activity.uuid, { liked: activity.liked, reposted: activity.reposted });
+  const { liked, reposted } = activity;
+  if (typeof liked === "boolean" && typeof reposted === "boolean") {
+    known.set(activity.uuid, { liked, reposted });
+    delete activity.liked;
+    delete activity.reposted;
   }
 }
 
 /**
+ * A mark that the post itself still has is one that the visitor has just set.
  * @param {Activity} activity
  * @returns {Marks}
  */
 export function marksOf(activity) {
-  return known.get(activity.uuid) ?? { liked: activity.liked === true, reposted: activity.reposted === true };
+  const marks = known.get(activity.uuid);
+  return { liked: activity.liked ?? marks?.liked ?? false, reposted: activity.reposted ?? marks?.reposted ?? false };
 }
 
 /**

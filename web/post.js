@@ -84,13 +84,21 @@ function showContext(element, activity, shape) {
  */
 export function renewPost(element, activity) {
   learnMarks(activity);
+  showCounts(element, activity);
+  part(element, "left").textContent = "stays";
+  setLife(element, activity);
+  part(element, "life").title = activity.expires_at === null ? "Never expires" : `Gone on ${exactTime(activity.expires_at)}`;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Activity} activity
+ */
+function showCounts(element, activity) {
   const marks = marksOf(activity);
   showCount(part(element, "reply"), activity.replies_count, "Reply", "reply", "replies");
   showCount(part(element, "repost"), activity.reposts_count, "Repost", "repost", "reposts", marks.reposted);
   showCount(part(element, "like"), activity.likes_count, "Like", "like", "likes", marks.liked);
-  part(element, "left").textContent = "stays";
-  setLife(element, activity);
-  part(element, "life").title = activity.expires_at === null ? "Never expires" : `Gone on ${exactTime(activity.expires_at)}`;
 }
 
 /**
@@ -147,14 +155,15 @@ async function mark(element, activity, kind) {
   const before = { ...activity };
   const isMarked = marksOf(activity)[member] === true;
   Object.assign(activity, { [member]: !isMarked, [counter]: Math.max(0, activity[counter] + (isMarked ? -1 : 1)) });
-  renewPost(element, activity);
+  showCounts(element, activity);
   const path = `/api/activities/${activity.uuid}/${kind}`;
   try {
     const { likes_count, reposts_count, replies_count, liked, reposted } = isMarked ? await remove(path) : await put(path);
     Object.assign(activity, { likes_count, reposts_count, replies_count, liked, reposted });
     announce(isMarked ? `${kind} taken back` : kind === "like" ? "liked" : "reposted");
   } catch (error) {
-    Object.assign(activity, before, { [member]: isMarked });
+    delete activity[member];
+    Object.assign(activity, before);
     failed(element, error);
   }
   renewPost(element, activity);
