@@ -52,6 +52,8 @@ export class List {
     this.since = "";
     this.isLoaded = false;
     this.isLoadingMore = false;
+    /** What kept the next page from being loaded: then it is loaded by the button alone. */
+    this.trouble = "";
     /** @type {(() => void) | null} */
     this.stop = null;
     this.rows = h("div", { class: "rows", role: "feed", "aria-label": kind.label, "aria-busy": "true" });
@@ -118,14 +120,20 @@ export class List {
       return;
     }
     this.isLoadingMore = true;
+    this.trouble = "";
     this.more.textContent = "Loading…";
     try {
       const answer = await get(this.next, this.signal);
       this.rowsOf(answer.body).forEach((row) => this.add(row));
       this.next = nextPage(answer.headers);
     } catch (error) {
+      if (this.signal.aborted) {
+        return;
+      }
       if (error instanceof ApiError && error.codes.includes("cursor_invalid")) {
         this.next = null;
+      } else {
+        this.trouble = sentenceOf(error);
       }
     }
     this.isLoadingMore = false;
@@ -266,9 +274,9 @@ export class List {
     }
     this.more.hidden = this.next === null;
     this.more.textContent = "Show older ones";
-    this.note.hidden = this.shown.size > 0 || this.next !== null;
-    this.note.textContent = this.kind.empty;
-    if (this.next !== null && this.shown.size === 0) {
+    this.note.hidden = this.trouble === "" && (this.shown.size > 0 || this.next !== null);
+    this.note.textContent = this.trouble || this.kind.empty;
+    if (this.next !== null && this.shown.size === 0 && this.trouble === "") {
       this.loadMore();
     }
   }
@@ -277,7 +285,9 @@ export class List {
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
       if (isIntersecting && target === this.more) {
-        this.loadMore();
+        if (this.trouble === "") {
+          this.loadMore();
+        }
       } else if (isIntersecting) {
         const known = this.shown.get(/** @type {HTMLElement} */ (target).dataset.uuid ?? "");
         if (known) {

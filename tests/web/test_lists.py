@@ -1,6 +1,7 @@
 """Lists while others write, and lists that were left and are shown again: no row is missed, and none stays that is gone."""
 
 import contextlib
+import json
 
 from waiting import eventually
 
@@ -77,3 +78,48 @@ def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart)
         andrew.wait_label("Read among those one follows", "repost", "Repost, 1 repost")
         go_back(andrew)
         eventually(lambda: is_pressed(andrew, "Read among those one follows", "repost"), what="the mark")
+
+
+# In the place of the browser's own function: answers for the paths that have a part of them, asked of a page that is loaded anew.
+INSTEAD = """
+const plainFetch = fetch;
+window.asked = [];
+window.fetch = (path, ...rest) => {
+    asked.push(String(path));
+    const found = window.isPlain ? undefined : ANSWERS.find(([part, , , left]) => String(path).includes(part) && left > asked.filter(other => other.includes(part)).length - 1);
+    return found ? new Promise(resolve => setTimeout(resolve, 20, new Response(found[2], {status: found[1], headers: found[4] ?? {}}))) : plainFetch(path, ...rest);
+};
+"""
+
+
+@contextlib.contextmanager
+def instead(person, *answers):
+    """Each: a part of the path, the status, the body, for how many requests, headers."""
+    driver = person.here()
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": INSTEAD.replace("ANSWERS", json.dumps(answers))})
+    try:
+        yield
+    finally:
+        person.here().execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+        person.open("/")
+
+
+def asked(person, part):
+    """How many requests had a path with this part."""
+    return person.script("return asked.filter(path => path.includes(arguments[0])).length", part)
+
+
+MANY = 1_000_000
+
+
+def test_a_further_page_that_fails_is_asked_for_again_by_the_button_alone(andrew):
+    """No row is shown, so that the list would load the next page by itself."""
+    link = {"Link": '</api/activities/home?cursor=next>; rel="next"', "ETag": '"x"'}
+    with instead(andrew, ["/home/events", 503, "[]", MANY], ["cursor=next", 500, '["internal_error"]', MANY], ["/api/activities/home", 200, "[]", MANY, link]):
+        andrew.open("/")
+        andrew.wait("#main .note", "Something went wrong.")
+        assert asked(andrew, "cursor=next") == 1
+        andrew.click("#main .more", "Show older ones")
+        eventually(lambda: asked(andrew, "cursor=next") == 2, what="the second request")
+        andrew.wait("#main .note", "Something went wrong.")
+        assert asked(andrew, "cursor=next") == 2
