@@ -7,8 +7,8 @@
  * between others that are there, or that has expired, is taken away.
  */
 
-import { ApiError, get, isGone, nextPage, poll, sentenceOf } from "./api.js";
-import { follow } from "./live.js";
+import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
+import { follow, pollPages } from "./live.js";
 import { h } from "./dom.js";
 import { counted } from "./text.js";
 import { isHeld, isLeaving } from "./post.js";
@@ -46,6 +46,10 @@ export class List {
     this.shown = new Map();
     /** @type {Map<string, Row>} */
     this.waiting = new Map();
+    /** A later first page that does not reach down to the rows that are known. @type {{rows: Row[], next: string | null} | null} */
+    this.fresh = null;
+    /** Rows that the visitor has made, until a page has them: others may lie between them and the rest. @type {Set<string>} */
+    this.own = new Set();
     /** @type {string | null} */
     this.next = null;
     this.etag = "";
@@ -122,10 +126,13 @@ export class List {
     this.isLoadingMore = true;
     this.trouble = "";
     this.more.textContent = "Loading…";
+    const { next } = this;
     try {
-      const answer = await get(this.next, this.signal);
-      this.rowsOf(answer.body).forEach((row) => this.add(row));
-      this.next = nextPage(answer.headers);
+      const answer = await get(next, this.signal);
+      if (this.next === next) {
+        this.rowsOf(answer.body).forEach((row) => this.add(row));
+        this.next = nextPage(answer.headers);
+      }
     } catch (error) {
       if (this.signal.aborted) {
         return;
@@ -133,7 +140,7 @@ export class List {
       if (error instanceof ApiError && error.codes.includes("cursor_invalid")) {
         this.next = null;
       } else {
-        this.trouble = sentenceOf(error);
+        this.trouble = sentenceOf(error) || sentenceFor("");
       }
     }
     this.isLoadingMore = false;
@@ -152,56 +159,94 @@ export class List {
     const answer = await poll(this.kind.path, this.signal, this.etag);
     if (answer.status === 200) {
       this.take(answer);
-      this.compare(this.rowsOf(answer.body), nextPage(answer.headers) !== null);
+      this.compare(this.rowsOf(answer.body), nextPage(answer.headers));
     }
   }
 
   async askSince() {
     const separator = this.kind.path.includes("?") ? "&" : "?";
     try {
-      const answer = await poll(`${this.kind.path}${separator}since=${encodeURIComponent(this.since)}`, this.signal);
-      this.take(answer);
-      this.rowsOf(answer.body).forEach((row) => this.meet(row, true));
+      const { pages, headers } = await pollPages(`${this.kind.path}${separator}since=${encodeURIComponent(this.since)}`, this.signal);
+      this.take({ body: pages[0], headers });
+      pages.forEach((page) => this.rowsOf(page).forEach((row) => this.meet(row, true)));
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 410) {
         throw error;
       }
       const answer = await poll(this.kind.path, this.signal);
       this.take(answer);
-      this.compare(this.rowsOf(answer.body), nextPage(answer.headers) !== null);
+      this.compare(this.rowsOf(answer.body), nextPage(answer.headers));
     }
     this.settle();
   }
 
   /**
    * @param {Row[]} rows the first page as it is now
-   * @param {boolean} hasMore
+   * @param {string | null} next
    */
-  compare(rows, hasMore) {
+  compare(rows, next) {
     const present = new Set(rows.map((row) => row.uuid));
     const last = rows.at(-1);
-    const end = hasMore && last ? this.timeOf(last) : "";
+    if (next !== null && !last) {
+      return; // it says nothing of any row
+    }
+    const end = next !== null && last ? this.timeOf(last) : "";
     for (const [uuid, { row, element }] of this.shown) {
       if (!present.has(uuid) && this.timeOf(row) > end && !isHeld(element)) {
         this.drop(element);
       }
     }
-    for (const uuid of this.waiting.keys()) {
-      if (!present.has(uuid)) {
+    for (const [uuid, row] of this.waiting) {
+      if (!present.has(uuid) && this.timeOf(row) > end) {
         this.waiting.delete(uuid);
       }
     }
-    const newest = this.newest();
+    const isApart = next !== null && !rows.some((row) => this.isJoined(row.uuid));
+    this.fresh = isApart ? { rows, next } : null;
+    if (isApart) {
+      this.waiting.clear();
+    }
+    const newest = isApart ? "" : this.newest();
     rows.forEach((row) => this.meet(row, this.timeOf(row) > newest));
+    if (!isApart) {
+      rows.forEach((row) => this.own.delete(row.uuid));
+    }
     this.settle();
   }
 
+  /**
+   * Whether all rows between this one and the ones that are shown are known.
+   * @param {string} uuid
+   */
+  isJoined(uuid) {
+    return (this.shown.has(uuid) && !this.own.has(uuid)) || (this.waiting.has(uuid) && this.fresh === null);
+  }
+
+  /** The time of the newest row that came with a page. */
   newest() {
     let newest = "";
-    for (const { row } of this.shown.values()) {
-      newest = this.timeOf(row) > newest ? this.timeOf(row) : newest;
+    for (const [uuid, { row }] of this.shown) {
+      newest = this.timeOf(row) > newest && !this.own.has(uuid) ? this.timeOf(row) : newest;
     }
     return newest;
+  }
+
+  /** Shows the fresh page in the place of the rows before it, which are pages away from it. What the visitor has made since stays. */
+  replace() {
+    const { rows, next } = this.fresh ?? { rows: [], next: this.next };
+    const newest = rows[0] ? this.timeOf(rows[0]) : "";
+    for (const [uuid, { row, element }] of this.shown) {
+      if (this.timeOf(row) <= newest) {
+        this.shown.delete(uuid);
+        this.observer.unobserve(element);
+        element.remove();
+      }
+    }
+    this.waiting.clear();
+    rows.forEach((row) => (this.own.delete(row.uuid), this.add(row)));
+    this.fresh = null;
+    this.next = next;
+    this.trouble = "";
   }
 
   /**
@@ -240,11 +285,15 @@ export class List {
 
   /** @param {Row} row one that the visitor has just made */
   addOwn(row) {
+    this.own.add(row.uuid);
     this.add(row, true);
     this.settle();
   }
 
   reveal() {
+    if (this.fresh) {
+      this.replace();
+    }
     const rows = [...this.waiting.values()].sort((a, b) => (this.timeOf(a) < this.timeOf(b) ? -1 : 1));
     rows.forEach((row) => this.add(row, true));
     this.settle();

@@ -3,6 +3,7 @@
  * stream does not pass from time to time again. Views know only follow() and nudge().
  */
 
+import { nextPage, poll } from "./api.js";
 import { config } from "./session.js";
 import { Stream } from "./stream.js";
 
@@ -52,6 +53,23 @@ export function followed(load, ask) {
       stop = null;
     },
   };
+}
+
+/**
+ * Asks for a page and all further ones: what has come since the last question may be more than a page.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @returns {Promise<{pages: any[], headers: Headers}>} the bodies, and the headers of the first answer
+ */
+export async function pollPages(path, signal) {
+  const { body, headers } = await poll(path, signal);
+  const pages = [body];
+  for (let next = nextPage(headers); next !== null; ) {
+    const answer = await poll(next, signal);
+    pages.push(answer.body);
+    next = nextPage(answer.headers);
+  }
+  return { pages, headers };
 }
 
 /** Asks at once. */

@@ -123,3 +123,110 @@ def test_a_further_page_that_fails_is_asked_for_again_by_the_button_alone(andrew
         eventually(lambda: asked(andrew, "cursor=next") == 2, what="the second request")
         andrew.wait("#main .note", "Something went wrong.")
         assert asked(andrew, "cursor=next") == 2
+
+
+def insert_posts(quickstart, number, text, handle="bayko"):
+    """As many at once, a millisecond from one to the next, the last one now."""
+    quickstart.sql(
+        "insert into activities (user_uuid, message, created_at, expires_at)"
+        f" select uuid, '{text}, number ' || n, now() - ({number} - n) * interval '1 ms', now() + interval '1 day' from users, generate_series(1, {number}) n where handle = '{handle}'"
+    )
+
+
+@contextlib.contextmanager
+def many(quickstart, text):
+    """What is inserted with this text is gone afterwards."""
+    try:
+        yield text
+    finally:
+        quickstart.sql(f"delete from activities where message like '{text}%'")
+
+
+def numbers(person, text):
+    """Of the posts with this text that are shown, from the top."""
+    shown = person.script("return [...document.querySelectorAll('#main .rows article .text')].map(text => text.textContent)")
+    return [int(line.rpartition(" ")[2]) for line in shown if line.startswith(text)]
+
+
+def scroll_down(person):
+    person.script("scrollTo(0, 0)")
+    person.script("scrollTo(0, document.documentElement.scrollHeight)")
+
+
+def test_more_than_a_page_has_come(andrew, quickstart):
+    """As after a sleep. What the visitor writes before the first look is no reason to miss the rest."""
+    andrew.open("/")
+    andrew.wait_list()
+    with many(quickstart, "After a sleep"):
+        insert_posts(quickstart, 120, "After a sleep")
+        andrew.wait(".new-rows", "50 new posts")
+        andrew.post("Written meanwhile")
+        andrew.wait(".new-rows", "49 new posts")
+        andrew.reveal()
+
+        def is_all():
+            scroll_down(andrew)
+            return numbers(andrew, "After a sleep") == list(range(120, 0, -1))
+
+        eventually(is_all, what="all the posts")
+        andrew.script("scrollTo(0, 0)")
+        andrew.row("Written meanwhile")
+
+
+def test_what_waits_goes_on_waiting_when_a_page_is_full(andrew, quickstart):
+    andrew.open("/")
+    andrew.wait_list()
+    with many(quickstart, "In two parts"):
+        insert_posts(quickstart, 30, "In two parts")
+        andrew.wait(".new-rows", "30 new posts")
+        insert_posts(quickstart, 30, "In two parts, the second")
+        andrew.wait(".new-rows", "60 new posts")
+        andrew.reveal()
+        eventually(lambda: numbers(andrew, "In two parts") == [*range(30, 0, -1)] * 2, what="all the posts")
+
+
+def test_more_than_a_page_has_come_of_those_one_follows(andrew, quickstart):
+    with follower(quickstart), many(quickstart, "Followed"):
+        andrew.open("/following")
+        andrew.wait_list()
+        insert_posts(quickstart, 120, "Followed")
+        andrew.wait(".new-rows", "120 new posts")
+        andrew.reveal()
+        eventually(lambda: numbers(andrew, "Followed") == list(range(120, 0, -1)), what="all the posts")
+
+
+def test_more_than_a_page_of_messages_has_come(andrew, quickstart):
+    quickstart.ask("POST", "/api/messages", "bayko", {"message": "The first of many", "handle": "andrewbrown"})
+    andrew.open("/messages/@bayko")
+    andrew.wait(".message", "The first of many")
+    quickstart.sql(
+        "insert into messages (message_group_uuid, user_uuid, message) select first.message_group_uuid, first.user_uuid, 'Of many, number ' || n"
+        " from messages first, generate_series(1, 120) n where first.message = 'The first of many' order by n"
+    )
+    try:
+        andrew.wait(".message", "Of many, number 120")
+        texts = andrew.script("return [...document.querySelectorAll('.message .text')].map(text => text.textContent.split(': ')[1])")
+        assert texts[-121:] == ["The first of many", *(f"Of many, number {number}" for number in range(1, 121))]
+    finally:
+        quickstart.sql("delete from messages where message like 'Of many, number%'")
+
+
+def insert_replies(quickstart, number, text, message):
+    quickstart.sql(
+        "insert into activities (user_uuid, message, reply_to_activity_uuid, expires_at, created_at)"
+        f" select user_uuid, '{text}, number ' || n, uuid, expires_at, clock_timestamp() from activities, generate_series(1, {number}) n where message = '{message}' order by n"
+    )
+
+
+def test_a_reply_beyond_the_first_page_of_a_thread_is_reached(andrew, quickstart):
+    andrew.post("Much discussed")
+    insert_replies(quickstart, 199, "Early", "Much discussed")
+    open_thread(andrew, "Much discussed")
+    andrew.row("Early, number 199")
+    insert_replies(quickstart, 3, "Late", "Much discussed")
+    andrew.click("#main .more", "Show more replies")
+    andrew.row("Late, number 3")
+    andrew.wait_gone("#main .more")
+    insert_replies(quickstart, 1, "Last", "Much discussed")
+    andrew.row("Last, number 1")
+    quickstart.sql("delete from activities where message = 'Much discussed'")

@@ -1,17 +1,17 @@
 /* One conversation: messages from old to new, and a place to write the next one. */
 
-import { get, isGone, nextPage, poll, post, put, sentenceOf, userDeed } from "../api.js";
+import { get, isGone, nextPage, post, put, sentenceOf, userDeed } from "../api.js";
 import { avatar } from "../avatar.js";
 import { exactTime, setLife, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
 import { h, isolated, scrollToEnd } from "../dom.js";
 import { leave } from "../list.js";
-import { followed } from "../live.js";
+import { followed, pollPages } from "../live.js";
 import { deleteWithUndo } from "../post.js";
 import { rename } from "../router.js";
 import { isOwn } from "../session.js";
 import { MESSAGE_MAX, richText, userPath } from "../text.js";
-import { announce } from "../toast.js";
+import { announce, toast } from "../toast.js";
 import { heading, signInPage } from "./feed.js";
 
 /** @typedef {import("../api.js").Message} Message */
@@ -112,20 +112,25 @@ export function show({ params: [other], signal }) {
   const ask = async () => {
     if (isLoaded) {
       const isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
-      const answer = await poll(`${path}?since=${encodeURIComponent(since)}`, signal);
-      since = answer.headers.get("Cruddur-Since") ?? since;
+      const { pages, headers } = await pollPages(`${path}?since=${encodeURIComponent(since)}`, signal);
+      /** @type {Message[]} a page is from old to new, and the first one has the newest */
+      const rows = pages.reverse().flat();
+      since = headers.get("Cruddur-Since") ?? since;
       const before = known.size;
-      answer.body.forEach(add);
-      markRead(answer.body);
+      rows.forEach(add);
+      markRead(rows);
       if (known.size > before && isAtEnd) {
         scrollToEnd(element);
       }
-      announce(known.size > before ? `New message: ${answer.body.at(-1)?.message ?? ""}` : "");
+      announce(known.size > before ? `New message: ${rows.at(-1)?.message ?? ""}` : "");
     }
   };
 
   older.addEventListener("click", async () => {
-    if (next) {
+    if (!next) {
+      return;
+    }
+    try {
       const answer = await get(next, signal);
       next = nextPage(answer.headers);
       const height = document.documentElement.scrollHeight;
@@ -133,6 +138,10 @@ export function show({ params: [other], signal }) {
       answer.body.forEach((/** @type {Message} */ message) => known.add(message.uuid));
       scrollBy(0, document.documentElement.scrollHeight - height);
       older.hidden = next === null;
+    } catch (error) {
+      if (!signal.aborted) {
+        toast(sentenceOf(error));
+      }
     }
   });
 

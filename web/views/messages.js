@@ -43,8 +43,11 @@ export function show({ signal }) {
     signal,
   );
   const plainCompare = list.compare.bind(list);
-  list.compare = (rows, hasMore) => {
-    plainCompare(rows, hasMore);
+  list.compare = (rows, next) => {
+    plainCompare(rows, next);
+    if (list.fresh) {
+      list.replace();
+    }
     sort(list, rows);
   };
   const handle = h("input", { id: "receiver", name: "handle", placeholder: "@handle", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true });

@@ -8,6 +8,7 @@ import { followed, nudge } from "../live.js";
 import { isHeld, isLeaving, postElement, renewPost } from "../post.js";
 import { rename } from "../router.js";
 import { REPLY_MAX } from "../text.js";
+import { toast } from "../toast.js";
 import { heading } from "./feed.js";
 
 /** @typedef {import("../api.js").Activity} Activity */
@@ -25,6 +26,8 @@ export function show({ params: [handle, uuid], query, signal }) {
   const element = h("div", { class: "view" }, title, above, main, replies, more, note);
   /** @type {Map<string, {element: HTMLElement, activity: Activity}>} */
   const shown = new Map();
+  /** The page of replies that was loaded last, which tells whether there are more. */
+  let last = path;
   /** @type {string | null} */
   let next = null;
   let isOver = false;
@@ -57,6 +60,8 @@ export function show({ params: [handle, uuid], query, signal }) {
     }
   };
 
+  const addReplies = (/** @type {Page} */ page) => page.replies.forEach((activity) => put(activity, replies, { replyTo: false }));
+
   const drop = (/** @type {HTMLElement} */ gone) => {
     const own = gone.dataset.uuid ?? "";
     if (gone.classList.contains("is-main")) {
@@ -75,7 +80,7 @@ export function show({ params: [handle, uuid], query, signal }) {
     const present = new Set([page.activity, ...(page.ancestors ?? []), ...page.replies].map((activity) => activity.uuid));
     page.ancestors?.forEach((activity) => put(activity, above, { replyTo: false }));
     put(page.activity, main, { isMain: true, replyTo: false, onReply: () => write.querySelector("textarea")?.focus() });
-    page.replies.forEach((activity) => put(activity, replies, { replyTo: false }));
+    addReplies(page);
     if (isWhole) {
       for (const [other, { element: gone }] of shown) {
         if (!present.has(other) && !isHeld(gone)) {
@@ -85,6 +90,12 @@ export function show({ params: [handle, uuid], query, signal }) {
     }
     note.hidden = page.replies.length > 0;
     note.textContent = "No replies yet.";
+  };
+
+  /** @param {Headers} headers of the last page */
+  const takeLink = (headers) => {
+    next = nextPage(headers);
+    more.hidden = next === null;
   };
 
   const write = composer({
@@ -104,10 +115,9 @@ export function show({ params: [handle, uuid], query, signal }) {
   const load = async () => {
     try {
       const answer = await get(path, signal);
-      next = nextPage(answer.headers);
       compare(answer.body, false);
+      takeLink(answer.headers);
       main.after(write);
-      more.hidden = next === null;
       const { activity } = /** @type {Page} */ (answer.body);
       rename(element, `${activity.display_name}: ${activity.message.slice(0, 60)}`);
       if (query.has("reply")) {
@@ -127,6 +137,14 @@ export function show({ params: [handle, uuid], query, signal }) {
     try {
       const answer = await poll(path, signal);
       compare(answer.body, nextPage(answer.headers) === null);
+      const asked = last;
+      const tail = asked === path ? answer : await poll(asked, signal);
+      if (asked !== path) {
+        addReplies(tail.body);
+      }
+      if (asked === last) {
+        takeLink(tail.headers);
+      }
     } catch (error) {
       if (isGone(error)) {
         end("This post is gone: it has expired or was deleted.");
@@ -135,11 +153,19 @@ export function show({ params: [handle, uuid], query, signal }) {
   };
 
   more.addEventListener("click", async () => {
-    if (next) {
-      const answer = await get(next, signal);
-      next = nextPage(answer.headers);
-      answer.body.replies.forEach((/** @type {Activity} */ activity) => put(activity, replies, { replyTo: false }));
-      more.hidden = next === null;
+    const asked = next;
+    if (asked === null) {
+      return;
+    }
+    try {
+      const answer = await get(asked, signal);
+      last = asked;
+      addReplies(answer.body);
+      takeLink(answer.headers);
+    } catch (error) {
+      if (!signal.aborted) {
+        toast(sentenceOf(error));
+      }
     }
   });
 
