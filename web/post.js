@@ -8,6 +8,7 @@ import { exactTime, expire, setLife, timeElement } from "./clock.js";
 import { isOwn, isSignedIn, signIn } from "./session.js";
 import { lifetimeSelect, usualLifetime } from "./compose.js";
 import { learnMarks, marksOf } from "./marks.js";
+import { reload } from "./router.js";
 import { counted, postPath, richText, userPath } from "./text.js";
 
 /** @typedef {import("./api.js").Activity} Activity */
@@ -211,26 +212,34 @@ function fillMenu(menu, element, activity) {
     }
     items.append(h("button", { type: "button", class: "plain danger", onclick: () => (close(), deletePost(element, activity)) }, "Delete"));
   } else if (isSignedIn()) {
-    items.append(hideButton(element, activity, "mute", "Mute", close), hideButton(element, activity, "block", "Block", close), reportForm(element, activity, close));
+    items.append(hideButton(activity, "mute", "Mute", close), hideButton(activity, "block", "Block", close), reportForm(element, activity, close));
   }
   items.scrollIntoView({ block: "nearest" });
 }
 
 /**
- * Mutes or blocks the author; the post is taken away.
- * @param {HTMLElement} element
+ * Mutes or blocks the author, whose posts then leave every list; by the undo they are there again.
  * @param {Activity} activity
  * @param {"mute" | "block"} what
  * @param {string} verb
  * @param {() => void} close
  */
-function hideButton(element, activity, what, verb, close) {
+function hideButton(activity, what, verb, close) {
+  const path = userDeed(activity.handle, what);
+  const undo = async () => {
+    try {
+      await remove(path);
+      reload();
+    } catch (error) {
+      toast(sentenceOf(error));
+    }
+  };
   const hide = async () => {
     close();
     try {
-      await put(userDeed(activity.handle, what));
-      toast(`@${activity.handle} is ${what === "mute" ? "muted" : "blocked"}.`, { label: "Undo", act: () => remove(userDeed(activity.handle, what)) });
-      expire(element);
+      await put(path);
+      toast(`@${activity.handle} is ${what === "mute" ? "muted" : "blocked"}.`, { label: "Undo", act: undo });
+      reload();
     } catch (error) {
       toast(sentenceOf(error));
     }

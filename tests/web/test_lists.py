@@ -230,3 +230,25 @@ def test_a_reply_beyond_the_first_page_of_a_thread_is_reached(andrew, quickstart
     insert_replies(quickstart, 1, "Last", "Much discussed")
     andrew.row("Last, number 1")
     quickstart.sql("delete from activities where message = 'Much discussed'")
+
+
+def test_muting_from_a_post_takes_all_posts_of_its_author_and_the_undo_brings_them_back(people, quickstart):
+    andrew, bayko = people
+    bayko.post("The first one of two")
+    bayko.post("The second one of two")
+    andrew.open("/")
+    andrew.row("The first one of two")
+    # The notice stays until the test is at its button.
+    andrew.script("const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)")
+    with follower(quickstart):
+        andrew.go("/following")
+        andrew.row("The first one of two")
+        try:
+            andrew.choose("The second one of two", "Mute @bayko")
+            andrew.wait_gone("#main article", "The second one of two")
+            andrew.wait_gone("#main article", "The first one of two")
+            andrew.click(".toast button", "Undo")
+            andrew.row("The second one of two")
+            andrew.row("The first one of two")
+        finally:
+            quickstart.sql("delete from mutes")
