@@ -8,7 +8,7 @@
  */
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
-import { follow, pollPages } from "./live.js";
+import { follow, isPassing, oneAtATime, pollPages } from "./live.js";
 import { h } from "./dom.js";
 import { counted } from "./text.js";
 import { isHeld, isLeaving } from "./post.js";
@@ -55,6 +55,9 @@ export class List {
     this.etag = "";
     this.since = "";
     this.isLoaded = false;
+    /** There is nothing to be loaded, now or later. */
+    this.isOver = false;
+    this.load = oneAtATime(() => this.loadFirst());
     this.isLoadingMore = false;
     /** What kept the next page from being loaded: then it is loaded by the button alone. */
     this.trouble = "";
@@ -62,7 +65,7 @@ export class List {
     this.stop = null;
     this.rows = h("div", { class: "rows", role: "feed", "aria-label": kind.label, "aria-busy": "true" });
     this.newRows = h("button", { type: "button", class: "new-rows", hidden: true, onclick: () => this.reveal() });
-    this.note = h("p", { class: "note" }, "Loading…");
+    this.note = h("p", { class: "note", role: "status" }, "Loading…");
     this.more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.loadMore() }, "Show older ones");
     this.element = h("div", { class: "list" }, this.newRows, this.rows, this.note, this.more);
     this.rows.addEventListener("expired", (event) => this.drop(/** @type {HTMLElement} */ (event.target)));
@@ -71,14 +74,12 @@ export class List {
   }
 
   resume() {
-    if (!this.isLoaded) {
+    if (!this.isLoaded && !this.isOver) {
       this.load();
     }
     this.shown.forEach(({ row, element }) => this.kind.renew?.(element, row));
-    if (!this.kind.isOnce) {
-      const path = this.kind.events;
-      this.stop ??= follow(() => this.ask(), 1, path ? { path, isNews: ({ etag }) => etag !== this.etag } : undefined);
-    }
+    const path = this.kind.events;
+    this.stop ??= follow(() => this.ask(), 1, path ? { path, isNews: ({ etag }) => etag !== this.etag } : undefined);
   }
 
   pause() {
@@ -86,7 +87,7 @@ export class List {
     this.stop = null;
   }
 
-  async load() {
+  async loadFirst() {
     try {
       const answer = await get(this.kind.path, this.signal);
       this.take(answer);
@@ -97,6 +98,7 @@ export class List {
       this.settle();
     } catch (error) {
       if (!this.signal.aborted) {
+        this.isOver = !isPassing(error);
         this.note.textContent = (isGone(error) && this.kind.onGone?.()) || sentenceOf(error);
       }
     }
@@ -147,10 +149,17 @@ export class List {
     this.settle();
   }
 
-  /** Asks what has changed. Fails before there is a page to compare with. */
+  /** Asks what has changed, or for the first page as long as there is none to compare with. */
   async ask() {
+    if (this.isOver || (this.isLoaded && this.kind.isOnce)) {
+      return;
+    }
     if (!this.isLoaded) {
-      throw new Error("not loaded yet");
+      await this.load();
+      if (!this.isLoaded) {
+        throw new Error("not loaded yet");
+      }
+      return;
     }
     if (this.kind.isSince && this.since) {
       await this.askSince();

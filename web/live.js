@@ -3,7 +3,7 @@
  * stream does not pass from time to time again. Views know only follow() and nudge().
  */
 
-import { nextPage, poll } from "./api.js";
+import { ApiError, nextPage, poll } from "./api.js";
 import { config } from "./session.js";
 import { Stream } from "./stream.js";
 
@@ -53,6 +53,24 @@ export function followed(load, ask) {
       stop = null;
     },
   };
+}
+
+/**
+ * A function that has no second run beside the first: who calls it meanwhile waits for the same end.
+ * @param {() => Promise<void>} act
+ */
+export function oneAtATime(act) {
+  /** @type {Promise<void> | null} */
+  let running = null;
+  return () => (running ??= act().finally(() => (running = null)));
+}
+
+/**
+ * Whether the same question may have an answer later.
+ * @param {unknown} error
+ */
+export function isPassing(error) {
+  return !(error instanceof ApiError) || error.isAway || error.status === 429 || error.status >= 500;
 }
 
 /**

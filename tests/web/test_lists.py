@@ -252,3 +252,37 @@ def test_muting_from_a_post_takes_all_posts_of_its_author_and_the_undo_brings_th
             andrew.row("The first one of two")
         finally:
             quickstart.sql("delete from mutes")
+
+
+FAILED = '["internal_error"]'
+
+
+def test_a_list_that_has_failed_to_load_is_loaded_later(andrew):
+    with instead(andrew, ["/home/events", 503, "[]", MANY], ["/api/activities/home", 500, FAILED, MANY]):
+        andrew.open("/")
+        andrew.wait("#main .note", "Something went wrong.")
+        andrew.script("window.isPlain = true")
+        andrew.wait_list()
+        assert andrew.script("return document.querySelector('#main .list .note').getAttribute('role')") == "status"
+    with instead(andrew, ["/api/activities/search", 429, '["too_many_requests"]', 1]):
+        andrew.open("/search?q=bayko")
+        andrew.wait_list()
+
+
+def test_a_thread_that_has_failed_to_load_is_not_gone(andrew, quickstart):
+    andrew.post("Loaded at the second attempt")
+    path = f"/@andrewbrown/status/{uuid_of(quickstart, 'Loaded at the second attempt')}"
+    with instead(andrew, [f"/api/activities{path}", 500, FAILED, MANY]):
+        andrew.open(path)
+        andrew.wait("#main .note", "Something went wrong.")
+        andrew.wait("#main h1", "Thread")
+        andrew.script("window.isPlain = true")
+        andrew.wait("article.is-main", "Loaded at the second attempt")
+
+
+def test_a_conversation_that_has_failed_to_load_is_loaded_later(andrew):
+    with instead(andrew, ["/api/messages/@bayko", 500, FAILED, MANY]):
+        andrew.open("/messages/@bayko")
+        andrew.wait("#main .note", "Something went wrong.")
+        andrew.script("window.isPlain = true")
+        andrew.wait("main form textarea")

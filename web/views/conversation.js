@@ -6,7 +6,7 @@ import { exactTime, setLife, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
 import { h, isolated, scrollToEnd } from "../dom.js";
 import { leave } from "../list.js";
-import { followed, pollPages } from "../live.js";
+import { followed, isPassing, oneAtATime, pollPages } from "../live.js";
 import { deleteWithUndo } from "../post.js";
 import { rename } from "../router.js";
 import { isOwn } from "../session.js";
@@ -42,7 +42,7 @@ export function show({ params: [other], signal }) {
   const title = heading(isHandle ? other : "Conversation");
   const messages = h("ol", { class: "messages", "aria-label": "Messages" });
   const older = h("button", { type: "button", class: "more", hidden: true }, "Show older messages");
-  const note = h("p", { class: "note" }, "Loading…");
+  const note = h("p", { class: "note", role: "status" }, "Loading…");
   const head = h("div", { class: "conversation-head" }, h("a", { href: "/messages" }, "All conversations"));
   const element = h("div", { class: "view" }, title, head, older, messages, note);
   const known = new Set();
@@ -50,6 +50,7 @@ export function show({ params: [other], signal }) {
   /** @type {string | null} */
   let next = null;
   let isLoaded = false;
+  let isOver = false;
   let readUntil = "";
 
   /** Tells the service that the newest message of the other user has been shown. */
@@ -84,7 +85,7 @@ export function show({ params: [other], signal }) {
     },
   });
 
-  const load = async () => {
+  const load = oneAtATime(async () => {
     try {
       if (isHandle) {
         const { body: user } = await get(userDeed(other.slice(1), "short"), signal);
@@ -104,13 +105,16 @@ export function show({ params: [other], signal }) {
       scrollToEnd(element);
     } catch (error) {
       if (!signal.aborted) {
+        isOver = !isPassing(error);
         note.textContent = isGone(error) ? "There is no such user." : sentenceOf(error);
       }
     }
-  };
+  });
 
   const ask = async () => {
-    if (isLoaded) {
+    if (!isLoaded && !isOver) {
+      await load();
+    } else if (isLoaded) {
       const isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
       const { pages, headers } = await pollPages(`${path}?since=${encodeURIComponent(since)}`, signal);
       /** @type {Message[]} a page is from old to new, and the first one has the newest */
@@ -148,6 +152,6 @@ export function show({ params: [other], signal }) {
   return {
     title: isHandle ? `Messages with ${other}` : "Conversation",
     element,
-    ...followed(() => isLoaded || load(), ask),
+    ...followed(() => isLoaded || isOver || load(), ask),
   };
 }

@@ -4,7 +4,7 @@ import { apiUser, get, isGone, nextPage, poll, post, sentenceOf } from "../api.j
 import { composer } from "../compose.js";
 import { h } from "../dom.js";
 import { leave } from "../list.js";
-import { followed, nudge } from "../live.js";
+import { followed, isPassing, nudge, oneAtATime } from "../live.js";
 import { isHeld, isLeaving, postElement, renewPost } from "../post.js";
 import { rename } from "../router.js";
 import { REPLY_MAX } from "../text.js";
@@ -22,7 +22,7 @@ export function show({ params: [handle, uuid], query, signal }) {
   const main = h("div", {});
   const replies = h("div", { class: "rows", role: "feed", "aria-label": "Replies" });
   const more = h("button", { type: "button", class: "more", hidden: true }, "Show more replies");
-  const note = h("p", { class: "note" }, "Loading…");
+  const note = h("p", { class: "note", role: "status" }, "Loading…");
   const element = h("div", { class: "view" }, title, above, main, replies, more, note);
   /** @type {Map<string, {element: HTMLElement, activity: Activity}>} */
   const shown = new Map();
@@ -112,7 +112,7 @@ export function show({ params: [handle, uuid], query, signal }) {
     },
   });
 
-  const load = async () => {
+  const load = oneAtATime(async () => {
     try {
       const answer = await get(path, signal);
       compare(answer.body, false);
@@ -124,14 +124,21 @@ export function show({ params: [handle, uuid], query, signal }) {
         write.querySelector("textarea")?.focus();
       }
     } catch (error) {
-      if (!signal.aborted) {
+      if (isGone(error)) {
         end(sentenceOf(error));
+      } else if (!signal.aborted) {
+        isOver = !isPassing(error);
+        note.textContent = sentenceOf(error);
       }
     }
-  };
+  });
 
   const ask = async () => {
-    if (isOver || shown.size === 0) {
+    if (isOver) {
+      return;
+    }
+    if (shown.size === 0) {
+      await load();
       return;
     }
     try {
