@@ -107,6 +107,30 @@ export function scrollToEnd(element) {
 }
 
 /**
+ * Before an element goes: the focus in it moves on to what follows it, or to the heading where nothing else is left.
+ * @param {HTMLElement} element
+ */
+export function passFocus(element) {
+  if (element.contains(document.activeElement)) {
+    const heir = neighbour(element, "nextElementSibling") ?? neighbour(element, "previousElementSibling") ?? document.querySelector("h1");
+    /** @type {HTMLElement | null} */ (heir)?.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * The nearest one that is not going itself.
+ * @param {Element} element
+ * @param {"nextElementSibling" | "previousElementSibling"} way
+ */
+function neighbour(element, way) {
+  let other = element[way];
+  while (other instanceof HTMLElement && (other.hidden || other.inert)) {
+    other = other[way];
+  }
+  return other;
+}
+
+/**
  * A name that keeps its own direction and does not change the order of the text around it.
  * @param {string} text
  */

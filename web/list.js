@@ -9,7 +9,7 @@
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
 import { follow, isPassing, oneAtATime, pollPages } from "./live.js";
-import { h } from "./dom.js";
+import { h, passFocus } from "./dom.js";
 import { counted } from "./text.js";
 import { isHeld, isLeaving } from "./post.js";
 import { announce } from "./toast.js";
@@ -328,7 +328,9 @@ export class List {
     if (this.newRows.textContent !== text) {
       this.newRows.textContent = text;
       this.newRows.hidden = count === 0;
-      announce(text);
+      if (text !== "") {
+        announce(text);
+      }
     }
     this.more.hidden = this.next === null;
     this.more.textContent = "Show older ones";
@@ -361,10 +363,7 @@ export class List {
  * @param {HTMLElement} element
  */
 export function leave(element) {
-  if (element.contains(document.activeElement)) {
-    const heir = element.nextElementSibling ?? element.previousElementSibling;
-    /** @type {HTMLElement | null} */ (heir ?? document.querySelector("h1"))?.focus({ preventScroll: true });
-  }
+  passFocus(element);
   element.classList.add("is-leaving");
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (isStill || !element.isConnected) {

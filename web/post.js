@@ -1,7 +1,7 @@
 /* A post or a reply on the page, and what can be done with it. */
 
 import { announce, toast, toastWithUndo } from "./toast.js";
-import { append, h, icon, isolated, part, stamp } from "./dom.js";
+import { append, h, icon, isolated, part, passFocus, stamp } from "./dom.js";
 import { isGone, newKey, post, put, remove, sentenceOf, userDeed } from "./api.js";
 import { avatar } from "./avatar.js";
 import { exactTime, expire, setLife, timeElement } from "./clock.js";
@@ -307,9 +307,13 @@ function deletePost(element, activity) {
  * @param {() => void} [onBack] it is there again
  */
 export function deleteWithUndo(element, what, path, onBack) {
+  passFocus(element);
   element.hidden = true;
   const back = () => {
     element.hidden = false;
+    if (document.activeElement === document.body) {
+      element.focus({ preventScroll: true });
+    }
     onBack?.();
   };
   const act = async () => {

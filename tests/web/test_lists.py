@@ -142,10 +142,14 @@ def many(quickstart, text):
         quickstart.sql(f"delete from activities where message like '{text}%'")
 
 
+def texts(person):
+    """Of the rows, from the top."""
+    return person.script("return [...document.querySelectorAll('#main .rows article .text')].map(text => text.textContent)")
+
+
 def numbers(person, text):
     """Of the posts with this text that are shown, from the top."""
-    shown = person.script("return [...document.querySelectorAll('#main .rows article .text')].map(text => text.textContent)")
-    return [int(line.rpartition(" ")[2]) for line in shown if line.startswith(text)]
+    return [int(line.rpartition(" ")[2]) for line in texts(person) if line.startswith(text)]
 
 
 def scroll_down(person):
@@ -169,8 +173,7 @@ def test_more_than_a_page_has_come(andrew, quickstart):
             return numbers(andrew, "After a sleep") == list(range(120, 0, -1))
 
         eventually(is_all, what="all the posts")
-        andrew.script("scrollTo(0, 0)")
-        andrew.row("Written meanwhile")
+        assert texts(andrew)[0] == "Written meanwhile"
 
 
 def test_what_waits_goes_on_waiting_when_a_page_is_full(andrew, quickstart):
@@ -204,9 +207,9 @@ def test_more_than_a_page_of_messages_has_come(andrew, quickstart):
         " from messages first, generate_series(1, 120) n where first.message = 'The first of many' order by n"
     )
     try:
-        andrew.wait(".message", "Of many, number 120")
-        texts = andrew.script("return [...document.querySelectorAll('.message .text')].map(text => text.textContent.split(': ')[1])")
-        assert texts[-121:] == ["The first of many", *(f"Of many, number {number}" for number in range(1, 121))]
+        lines = "return [...document.querySelectorAll('.message .text')].map(text => text.textContent.split(': ')[1])"
+        expected = ["The first of many", *(f"Of many, number {number}" for number in range(1, 121))]
+        eventually(lambda: andrew.script(lines)[-121:] == expected, what="all the messages")
     finally:
         quickstart.sql("delete from messages where message like 'Of many, number%'")
 
@@ -222,13 +225,13 @@ def test_a_reply_beyond_the_first_page_of_a_thread_is_reached(andrew, quickstart
     andrew.post("Much discussed")
     insert_replies(quickstart, 199, "Early", "Much discussed")
     open_thread(andrew, "Much discussed")
-    andrew.row("Early, number 199")
+    eventually(lambda: texts(andrew)[-1:] == ["Early, number 199"], what="the replies")
     insert_replies(quickstart, 3, "Late", "Much discussed")
     andrew.click("#main .more", "Show more replies")
-    andrew.row("Late, number 3")
+    eventually(lambda: texts(andrew)[-1] == "Late, number 3", what="the further replies")
     andrew.wait_gone("#main .more")
     insert_replies(quickstart, 1, "Last", "Much discussed")
-    andrew.row("Last, number 1")
+    eventually(lambda: texts(andrew)[-1] == "Last, number 1", what="the last reply")
     quickstart.sql("delete from activities where message = 'Much discussed'")
 
 
@@ -286,3 +289,61 @@ def test_a_conversation_that_has_failed_to_load_is_loaded_later(andrew):
         andrew.wait("#main .note", "Something went wrong.")
         andrew.script("window.isPlain = true")
         andrew.wait("main form textarea")
+
+
+def focused_text(person):
+    return person.script("return document.activeElement === document.body ? '' : document.activeElement.textContent")
+
+
+def test_the_focus_of_a_post_that_is_deleted_goes_to_its_neighbour_and_comes_back(andrew):
+    andrew.post("Below the one that goes")
+    andrew.post("The one that goes")
+    andrew.script("const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)")
+    andrew.choose("The one that goes", "Delete")
+    andrew.wait_gone("#main article", "The one that goes")
+    assert "Below the one that goes" in focused_text(andrew)
+    andrew.script("document.activeElement.blur()")
+    andrew.click(".toast button", "Undo")
+    andrew.row("The one that goes")
+    assert "The one that goes" in focused_text(andrew)
+
+
+def test_the_focus_stays_on_the_button_of_a_profile_that_changes(andrew, quickstart):
+    andrew.open("/@bayko")
+    andrew.script("arguments[0].focus()", andrew.wait(".profile-actions button", "Follow"))
+    for bio in ("Another bio.", ""):
+        quickstart.ask("PUT", "/api/profile/update", "bayko", {"display_name": "Andrew Bayko", "bio": bio})
+        eventually(lambda: (andrew.find(".bio", "Another bio.") is not None) == (bio != ""), what="the bio")
+        assert focused_text(andrew) == "Follow"
+
+
+def test_the_focus_stays_on_a_conversation_that_changes(andrew, quickstart):
+    for handle in ("bayko", "londo"):
+        quickstart.ask("POST", "/api/messages", handle, {"message": f"From {handle}", "handle": "andrewbrown"})
+    andrew.open("/messages")
+    andrew.wait(".conversation", "From bayko")
+    andrew.script("[...document.querySelectorAll('.conversation')].find(row => row.textContent.includes('From bayko')).querySelector('a').focus()")
+    quickstart.ask("POST", "/api/messages", "bayko", {"message": "Once more", "handle": "andrewbrown"})
+    andrew.wait(".conversation", "Once more")
+    assert andrew.script("return document.activeElement.closest('article')?.textContent ?? ''").count("Once more") == 1
+    quickstart.ask("POST", "/api/messages", "londo", {"message": "Above it", "handle": "andrewbrown"})
+    andrew.wait(".conversation", "Above it")
+    assert andrew.script("return document.activeElement.closest('article')?.textContent ?? ''").count("Once more") == 1
+
+
+def test_a_new_conversation_is_announced(andrew, quickstart):
+    quickstart.sql("delete from message_groups where (select uuid from users where handle = 'altbrown') in (first_user_uuid, second_user_uuid)")
+    andrew.open("/messages")
+    andrew.wait_list()
+    quickstart.ask("POST", "/api/messages", "altbrown", {"message": "Out of the blue", "handle": "andrewbrown"})
+    andrew.wait(".conversation", "Out of the blue")
+    assert andrew.script("return document.querySelector('#announcements').textContent") == "1 new message"
+
+
+def test_the_focus_of_a_thread_that_ends_goes_to_its_heading(andrew, quickstart):
+    andrew.post("A thread in which one reads")
+    open_thread(andrew, "A thread in which one reads")
+    andrew.script("document.querySelector('article.is-main').focus()")
+    quickstart.sql("update activities set expires_at = now() + interval '1 second' where message = 'A thread in which one reads'")
+    andrew.wait(".note", "This post is gone")
+    assert focused_text(andrew) == "Gone"

@@ -61,10 +61,13 @@ export function show({ signal }) {
 
 /**
  * The conversations of the first page, each as it is now and in their order: the list is one of the present, and short.
+ * The focus stays with its conversation.
  * @param {List<Conversation>} list
  * @param {Conversation[]} rows
  */
 function sort(list, rows) {
+  const focused = list.rows.contains(document.activeElement) ? document.activeElement : null;
+  const uuid = focused?.closest("article")?.dataset.uuid ?? "";
   const elements = rows.map((row) => {
     const known = list.shown.get(row.uuid);
     if (known && known.element.dataset.content === contentOf(row)) {
@@ -77,6 +80,10 @@ function sort(list, rows) {
   });
   if (elements.some((element, place) => list.rows.children[place] !== element)) {
     list.rows.prepend(...elements);
+  }
+  if (focused !== null && focused !== document.activeElement) {
+    const row = list.shown.get(uuid)?.element;
+    (focused.matches("a") ? row?.querySelector("a") : row)?.focus({ preventScroll: true });
   }
   list.waiting.clear();
   list.settle();

@@ -33,6 +33,7 @@ export function show({ params: [handle, uuid], query, signal }) {
   let isOver = false;
 
   const end = (/** @type {string} */ text) => {
+    const hadFocus = [above, main, replies].some((place) => place.contains(document.activeElement));
     isOver = true;
     above.replaceChildren();
     main.replaceChildren();
@@ -41,6 +42,9 @@ export function show({ params: [handle, uuid], query, signal }) {
     note.hidden = false;
     note.textContent = text;
     title.textContent = "Gone";
+    if (hadFocus) {
+      title.focus({ preventScroll: true });
+    }
   };
 
   /**

@@ -57,11 +57,9 @@ export function show({ params: [handle], query, signal }) {
  * @param {Profile} profile
  */
 function showProfile(head, profile) {
-  if (head.contains(document.activeElement) && head.dataset.shown === JSON.stringify(profile)) {
-    return;
-  }
   if (head.dataset.shown !== JSON.stringify(profile)) {
     head.dataset.shown = JSON.stringify(profile);
+    const focused = head.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     const count = profile.cruds_count === 1000 ? "1000 posts or more" : counted(profile.cruds_count, "post");
     head.replaceChildren(
       h("div", { class: "profile-head" }, avatar(profile.handle), h("div", { class: "profile-actions" }, ...actions(profile))),
@@ -69,7 +67,18 @@ function showProfile(head, profile) {
       h("p", { class: "soft" }, isolated(`@${profile.handle}`), ` · ${count}`),
       profile.bio === "" ? "" : h("p", { class: "bio", dir: "auto" }, richText(profile.bio)),
     );
+    if (focused !== null) {
+      [.../** @type {NodeListOf<HTMLElement>} */ (head.querySelectorAll("a, button"))].find((control) => nameOf(control) === focused)?.focus({ preventScroll: true });
+    }
   }
+}
+
+/**
+ * By what a control of the profile is known again when the profile is made anew.
+ * @param {Element | null} control
+ */
+function nameOf(control) {
+  return control?.getAttribute("data-deed") ?? control?.getAttribute("href") ?? "";
 }
 
 /** @param {Profile} profile */
@@ -92,7 +101,7 @@ function actions(profile) {
  * @param {[string, string]} labels when it is off, when it is on
  */
 function toggle(profile, member, what, labels) {
-  const button = h("button", { type: "button" });
+  const button = h("button", { type: "button", "data-deed": what });
   const renew = () => {
     button.textContent = labels[profile[member] ? 1 : 0];
     button.className = member === "followed" && !profile.followed ? "main" : "";
