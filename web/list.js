@@ -4,7 +4,8 @@
  * The first page is asked for again from time to time, or when a stream says that it has changed, by its ETag or by what has come since,
  * where the API has that. New rows wait
  * behind a button, so that nothing moves while one reads; rows that are shown already are renewed in their place. A row that is missing
- * between others that are there, or that has expired, is taken away.
+ * between others that are there, or that has expired, is taken away. Where more than a page has come, the page takes the place of all rows
+ * when the new ones are asked for, and the next pages lead down from there.
  */
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
@@ -23,10 +24,11 @@ import { announce } from "./toast.js";
  * @property {[string, string]} words one new row, many new rows
  * @property {(row: Row) => HTMLElement} make
  * @property {(element: HTMLElement, row: Row) => void} [renew]
+ * @property {(row: Row) => void} [learn] the row has come with an answer
  * @property {(body: any) => Row[]} [rowsOf]
  * @property {(row: Row) => string} [timeOf] by which the list is ordered
  * @property {boolean} [isSince] asked by ?since= instead of the first page
- * @property {boolean} [isOnce] not asked again
+ * @property {boolean} [isOnce] not asked again when it is there
  * @property {string} [events] the path of the stream that tells of another ETag of the first page
  * @property {(element: HTMLElement, row: Row) => void} [onSeen] the row is on the screen
  * @property {() => string} [onGone] there is no such list: what is said in its place
@@ -106,7 +108,9 @@ export class List {
 
   /** @param {any} body */
   rowsOf(body) {
-    return this.kind.rowsOf ? this.kind.rowsOf(body) : /** @type {Row[]} */ (body);
+    const rows = this.kind.rowsOf ? this.kind.rowsOf(body) : /** @type {Row[]} */ (body);
+    rows.forEach((row) => this.kind.learn?.(row));
+    return rows;
   }
 
   /** @param {Row} row */

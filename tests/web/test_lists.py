@@ -80,6 +80,21 @@ def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart)
         eventually(lambda: is_pressed(andrew, "Read among those one follows", "repost"), what="the mark")
 
 
+def test_a_post_that_waits_is_shown_with_the_mark_that_it_has_got_meanwhile(people, quickstart):
+    andrew, bayko = people
+    with follower(quickstart):
+        andrew.open("/following")
+        andrew.wait_list()
+        bayko.post("Liked before it is shown here")
+        andrew.wait(".new-rows", "1 new post")
+        andrew.go(f"/@bayko/status/{uuid_of(quickstart, 'Liked before it is shown here')}")
+        andrew.press_part("Liked before it is shown here", "like")
+        andrew.wait_label("Liked before it is shown here", "like", "Like, 1 like")
+        go_back(andrew)
+        andrew.reveal()
+        eventually(lambda: is_pressed(andrew, "Liked before it is shown here", "like"), what="the mark")
+
+
 # In the place of the browser's own function: answers for the paths that have a part of them, asked of a page that is loaded anew.
 INSTEAD = """
 const plainFetch = fetch;

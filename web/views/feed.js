@@ -4,7 +4,7 @@ import { avatar } from "../avatar.js";
 import { timeElement } from "../clock.js";
 import { h, isolated } from "../dom.js";
 import { postElement, renewPost } from "../post.js";
-import { wantMarks } from "../marks.js";
+import { learnMarks, wantMarks } from "../marks.js";
 import { isSignedIn, signIn } from "../session.js";
 
 /** @typedef {import("../api.js").Activity} Activity */
@@ -19,6 +19,7 @@ export function postKind(shape) {
     words: /** @type {[string, string]} */ (["new post", "new posts"]),
     make: (/** @type {Activity} */ activity) => postElement(activity, shape),
     renew: renewPost,
+    learn: learnMarks,
     onSeen: (/** @type {HTMLElement} */ element, /** @type {Activity} */ activity) =>
       wantMarks(activity, (answer) => {
         Object.assign(activity, answer);
