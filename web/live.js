@@ -1,6 +1,7 @@
 /*
  * Asks again while the page is seen: from time to time, or when a stream of events says that there is something to ask for, and where the
- * stream does not pass from time to time again. Views know only follow() and nudge().
+ * stream does not pass from time to time again. Views know follow(), followed() and nudge(); the other functions are
+ * about how to ask, and whether again.
  */
 
 import { ApiError, nextPage, poll } from "./api.js";
