@@ -107,27 +107,15 @@ export function scrollToEnd(element) {
 }
 
 /**
- * Before an element goes: the focus in it moves on to what follows it, or to the heading where nothing else is left.
+ * Before an element goes: the focus in it moves on to a neighbour that stays, or to the heading.
  * @param {HTMLElement} element
  */
 export function passFocus(element) {
   if (element.contains(document.activeElement)) {
-    const heir = neighbour(element, "nextElementSibling") ?? neighbour(element, "previousElementSibling") ?? document.querySelector("h1");
-    /** @type {HTMLElement | null} */ (heir)?.focus({ preventScroll: true });
+    const rows = /** @type {HTMLElement[]} */ ([...(element.parentElement?.children ?? [])]).filter((row) => row === element || !(row.hidden || row.inert));
+    const at = rows.indexOf(element);
+    (rows[at + 1] ?? rows[at - 1] ?? document.querySelector("h1"))?.focus({ preventScroll: true });
   }
-}
-
-/**
- * The nearest one that is not going itself.
- * @param {Element} element
- * @param {"nextElementSibling" | "previousElementSibling"} way
- */
-function neighbour(element, way) {
-  let other = element[way];
-  while (other instanceof HTMLElement && (other.hidden || other.inert)) {
-    other = other[way];
-  }
-  return other;
 }
 
 /**

@@ -1,11 +1,9 @@
 /*
  * A list that is kept up to date: home, those one follows, a user's posts, notifications.
  *
- * The first page is asked for again from time to time, or when a stream says that it has changed, by its ETag or by what has come since,
- * where the API has that. New rows wait
- * behind a button, so that nothing moves while one reads; rows that are shown already are renewed in their place. A row that is missing
- * between others that are there, or that has expired, is taken away. Where more than a page has come, the page takes the place of all rows
- * when the new ones are asked for, and the next pages lead down from there.
+ * The first page, or what has come since, is asked for again from time to time, or when a stream tells of a change. New rows wait behind
+ * a button, so that nothing moves while one reads; rows that are shown are renewed in their place. A row that is missing between others, or
+ * that has expired, is taken away. Where more than a page has come, it takes the place of all rows once the new ones are asked for.
  */
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";

@@ -1,7 +1,6 @@
 /*
- * Asks again while the page is seen: from time to time, or when a stream of events says that there is something to ask for, and where the
- * stream does not pass from time to time again. Views know follow(), followed() and nudge(); the other functions are
- * about how to ask, and whether again.
+ * Asks again while the page is seen: from time to time, or, where a stream of events passes, when that says that there is something.
+ * Views know follow(), followed() and nudge(); others are about how to ask, and whether again.
  */
 
 import { ApiError, nextPage, poll } from "./api.js";
