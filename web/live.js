@@ -56,7 +56,7 @@ export function followed(load, ask) {
 }
 
 /**
- * A function that has no second run beside the first: who calls it meanwhile waits for the same end.
+ * A function that runs once at a time: a call during a run gets the end of that run.
  * @param {() => Promise<void>} act
  */
 export function oneAtATime(act) {

@@ -38,7 +38,7 @@ timely as (
     select *, replies_count < 10000 or exists (select from public.activities where uuid = %(uuid)s::uuid) as has_room
     from parent
     where public.is_timely(%(not_after)s)
-        and not public.is_suspended_now((select uuid from me))
+        and not public.is_suspended_now((select uuid from me)) -- a suspension may have been committed while the lock was waited for
 ),
 full_hour as (
     select public.retry_after_s('activities', me.uuid, %(most)s) as retry_after_s

@@ -1,5 +1,5 @@
-/* FNV-1a with 64 bits, for tables and comparisons within a pool. It is quick for short texts, and no defence
- * against one who chooses texts whose hashes are equal. */
+/* FNV-1a with 64 bits, for tables and comparisons within a pool. It is quick for short texts. It is no defence
+ * against texts that are made so that their hashes are equal. */
 #ifndef CRUDDUR_BASE_HASH_H
 #define CRUDDUR_BASE_HASH_H
 
