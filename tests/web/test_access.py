@@ -121,6 +121,7 @@ def test_all_of_the_frame_can_be_reached_in_a_low_window(andrew, looks):
 def test_the_keyboard_alone_posts_replies_and_signs_out(people, quickstart):
     andrew, _ = people
     andrew.open("/")
+    andrew.wait_list()
 
     def tab_to(selector, text=""):
         """Within one round through the page."""
