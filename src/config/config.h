@@ -63,6 +63,7 @@ struct config {
     int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
     int primary_watch;                                       /* ms; 0: other hosts are not asked */
     int replica_lag;                                         /* ms */
+    int replica_stale;                                       /* s */
     int purge_interval;                                      /* s; 0: this pool purges nothing */
     int repeat_window;                                       /* s; 0: none */
     int streams;   /* of the pool that may be open at a time; 0: none, as where no home is kept */

@@ -110,9 +110,10 @@ struct result {
     /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the
      * newest row's key; NULL: the result is not to be cached. */
     const char *seen;
-    int64_t clock_us;     /* of a poll: the server's clock, since 1970; else 0 */
-    int64_t visibility;   /* of a home page: the number that viewers.h compares; else 0 */
-    int retry_after_s;    /* of a write that there is no room for yet; else 0 */
+    int64_t clock_us;   /* of a poll: the server's clock, since 1970; else 0 */
+    int64_t visibility; /* of a home page: the number that viewers.h compares; else 0 */
+    int retry_after_s;  /* of a write that there is no room for yet; else 0 */
+    int stale_s; /* for how long others' writes may be missing, as the database is away; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };

@@ -266,7 +266,8 @@ static void fill_done(void *context, const struct result *result)
         }
     } else if (is_servable_stale(fill->cache, page, result, now_us)) {
         answer = result_of(page);
-        info = (struct cache_info){page->etag, (int)((now_us - page->fresh_us) / 1000000) + 1};
+        info.etag = page->etag;
+        answer.stale_s = (int)((now_us - page->fresh_us) / 1000000) + 1;
         answer.microseconds = result->microseconds;
         memcpy(answer.sqlstate, result->sqlstate, sizeof answer.sqlstate);
     }

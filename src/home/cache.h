@@ -8,7 +8,7 @@
  *                the request waits for its result
  *     miss       a statement is sent, and its result becomes the page
  * and while the database is away a page that is no longer fresh is served for stale_s seconds,
- * marked as stale.
+ * marked as stale (struct result).
  *
  * A page is fresh while all of these hold:
  * - no write of this pool was counted since before it was requested from the database (mark.h);
@@ -50,7 +50,6 @@ enum {
 /* What HTTP's caches need to know of an answer that is in the cache. */
 struct cache_info {
     const char *etag; /* of the body */
-    int stale_s; /* seconds since it was fresh, if it is served because the database is away; else 0 */
 };
 
 /* As statement_done. info: NULL if the answer is not in the cache. */

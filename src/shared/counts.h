@@ -49,6 +49,7 @@ enum fallback {
 
 struct replica_counts {
     counter at_replica;
+    counter stale; /* of these, as the primary was away */
     counter fallbacks[FALLBACKS];
 };
 

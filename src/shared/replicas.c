@@ -42,13 +42,20 @@ static void wake_prober(const struct replicas *replicas)
     (void)written;
 }
 
-void replicas_note_write(struct replicas *replicas, int64_t now_us)
+static void raise_to(_Atomic int64_t *time_us, int64_t now_us)
 {
-    int64_t latest = atomic_load(&replicas->written_us);
+    int64_t latest = atomic_load(time_us);
 
-    while (latest < now_us &&
-           !atomic_compare_exchange_weak(&replicas->written_us, &latest, now_us)) {
+    while (latest < now_us && !atomic_compare_exchange_weak(time_us, &latest, now_us)) {
     }
+}
+
+void replicas_note_write(struct replicas *replicas, int64_t now_us, bool is_answered)
+{
+    if (is_answered) {
+        raise_to(&replicas->acknowledged_us, now_us);
+    }
+    raise_to(&replicas->written_us, now_us);
     if (atomic_load(&replicas->is_awaited) && atomic_exchange(&replicas->is_awaited, false)) {
         wake_prober(replicas);
     }
@@ -93,6 +100,24 @@ enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run
         return REPLICA_LATE;
     }
     return covers_us > atomic_load(&replicas->written_us) ? REPLICA_GOOD : REPLICA_BEHIND;
+}
+
+int64_t replicas_age_us(const struct replicas *replicas, int64_t run, int64_t now_us)
+{
+    int64_t covers_us = covered_by(replicas, run);
+
+    return covers_us > atomic_load(&replicas->acknowledged_us) ? now_us - covers_us : -1;
+}
+
+bool replicas_have_better(const struct replicas *replicas, int64_t run)
+{
+    int64_t covers_us = covered_by(replicas, run);
+    bool has_better = false;
+
+    for (size_t i = 0; i < REPLICAS_MAX; i++) {
+        has_better = has_better || atomic_load(&replicas->list[i].covers_us) > covers_us;
+    }
+    return has_better;
 }
 
 int64_t replicas_lag_us(const struct replicas *replicas)

@@ -11,6 +11,10 @@
  *     worker  a read may go to a replica            covers_us > written_us, and
  *                                                   covers_us >= now - the bound
  *
+ * While the primary is away no time is covered any more. Then a read that the primary has failed may
+ * still go to a replica that lacks nothing that was acknowledged: covers_us > acknowledged_us. A write
+ * without a result may have been committed, and counts for written_us only: its client was told so.
+ *
  * So no position is compared with one of another timeline but by the prober, and a prober that hangs,
  * has ended or does not reach a server leaves times that grow old.
  *
@@ -39,9 +43,10 @@ struct replicas {
     struct replica list[REPLICAS_MAX];
     _Atomic bool is_used;       /* some worker may read from replicas: writes are to be noted */
     _Atomic int64_t written_us; /* when a write of the pool was last done; monotonic */
-    _Atomic int64_t read_us;    /* when a read was last to go to a replica, to 100 ms; monotonic */
-    _Atomic bool is_awaited;    /* the prober is to be woken by a write */
-    int wake_fd;                /* an eventfd, which wakes the prober */
+    _Atomic int64_t acknowledged_us; /* when one that the database has answered was; monotonic */
+    _Atomic int64_t read_us; /* when a read was last to go to a replica, to 100 ms; monotonic */
+    _Atomic bool is_awaited; /* the prober is to be woken by a write */
+    int wake_fd;             /* an eventfd, which wakes the prober */
 };
 
 /* Shared with all children forked after this, as the descriptor is. NULL: errno says why. */
@@ -50,8 +55,8 @@ struct replicas *replicas_new(void);
 /* --- for workers --- */
 
 /* Call this after a write of this pool has committed, or may have committed, and before its response
- * is sent. */
-void replicas_note_write(struct replicas *replicas, int64_t now_us);
+ * is sent. is_answered: the database has said what became of it. */
+void replicas_note_write(struct replicas *replicas, int64_t now_us, bool is_answered);
 
 /* Call this when a read is wanted: keeps the prober at its pace. */
 void replicas_note_read(struct replicas *replicas, int64_t now_us);
@@ -67,6 +72,13 @@ enum replica_verdict {
 /* Whether a read that is sent now to the server of that run sees all that it has to. */
 enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run, int64_t now_us,
                                     int64_t bound_us);
+
+/* For how long other hosts' writes may be missing in a read that is sent now to the server of that run;
+ * -1: what this pool has acknowledged may be missing too. */
+int64_t replicas_age_us(const struct replicas *replicas, int64_t run, int64_t now_us);
+
+/* Whether some other server covers a later time than that of the run. */
+bool replicas_have_better(const struct replicas *replicas, int64_t run);
 
 /* How far the replica that is the least behind was behind when it was last asked; 0: there is none.
  * For the metrics. */

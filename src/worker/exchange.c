@@ -244,12 +244,13 @@ const char *exchange_requester(struct exchange *exchange)
 
 /* A stale page has no entity tag: it would say that the page is current. (Cache-Status: RFC
  * 9211.) */
-static void add_cache_headers(struct exchange *exchange, const struct cache_info *info)
+static void add_cache_headers(struct exchange *exchange, const struct result *result,
+                              const struct cache_info *info)
 {
-    if (info->stale_s > 0) {
+    if (result->stale_s > 0) {
         response_header(&exchange->response, "Cache-Status",
-                        arena_printf(&exchange->arena, "cruddurd; hit; ttl=-%d", info->stale_s));
-    } else {
+                        arena_printf(&exchange->arena, "cruddurd; hit; ttl=-%d", result->stale_s));
+    } else if (info != NULL) {
         etag_apply(&exchange->response, &exchange->request, info->etag);
     }
 }
@@ -260,9 +261,7 @@ void exchange_result(struct exchange *exchange, const struct result *result,
     exchange->database_us = result->microseconds;
     memcpy(exchange->sqlstate, result->sqlstate, sizeof exchange->sqlstate);
     endpoint_finish(exchange->endpoint, &exchange->call, result, &exchange->response);
-    if (info != NULL) {
-        add_cache_headers(exchange, info);
-    }
+    add_cache_headers(exchange, result, info);
 }
 
 /* Bytes of body that go out. */

@@ -44,6 +44,7 @@ static void add_sessions(struct session_counts *sum, const struct session_counts
 static void add_replica(struct replica_counts *sum, const struct replica_counts *more)
 {
     counter_add(&sum->at_replica, counter_value(&more->at_replica));
+    counter_add(&sum->stale, counter_value(&more->stale));
     for (int i = 0; i < FALLBACKS; i++) {
         counter_add(&sum->fallbacks[i], counter_value(&more->fallbacks[i]));
     }
@@ -150,6 +151,9 @@ static void write_replicas(const struct replicas *replicas, const struct replica
     exposition_seconds(text, (uint64_t)replicas_lag_us(replicas));
     exposition_one(text, "cruddur_replica_reads_total", "counter", "Reads that a replica ran.",
                    counter_value(&counts->at_replica));
+    exposition_one(text, "cruddur_replica_stale_reads_total", "counter",
+                   "Of these, reads that the primary could not run.",
+                   counter_value(&counts->stale));
 }
 
 static void write_streams(const struct scoreboard *scoreboard, const struct stream_counts *streams,

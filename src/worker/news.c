@@ -187,7 +187,7 @@ static void refreshed(void *context, const struct result *result, const struct c
     char tag[ETAG_SIZE];
 
     news->is_refreshing = false;
-    if (is_good && info != NULL && info->stale_s == 0) {
+    if (is_good && info != NULL && result->stale_s == 0) {
         publish_filled(news);
         return;
     }

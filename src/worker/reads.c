@@ -10,14 +10,18 @@
 #include "shared/counts.h"
 #include "shared/replicas.h"
 
-/* A read that was sent to the replica and is not done. */
+/* A read that was sent and is not done. */
 struct read {
     struct reads *reads;
     const struct statement *statement;
     statement_done *done;
     void *context;
     bool is_at_primary;
-    int64_t waited_us; /* for the replica; known at the primary */
+    bool was_at_replica;     /* before it was at the primary */
+    int64_t waited_us;       /* for the server before this one */
+    struct result failure;   /* the primary's, while the replica runs it in its place */
+    struct statement repeat; /* the same for the replica, with a deadline from now on */
+    int stale_s;             /* as its result is to say */
     struct read *next, **link;
 };
 
@@ -48,18 +52,26 @@ static struct read *remember(struct reads *reads, const struct statement *statem
     return read;
 }
 
+/* PostgreSQL has ended it: a second attempt would take too long, too. */
+static bool takes_too_long(const struct result *result)
+{
+    return result->status == STATUS_DATABASE_TIMEOUT && result->sqlstate[0] != '\0';
+}
+
+static bool has_found(const struct result *result)
+{
+    return result->status == STATUS_OK && result->outcome != NULL &&
+           strcmp(result->outcome, "ok") == 0;
+}
+
 /* Whether the primary is to run it too, and why; FALLBACKS: it is not. What the replica does not find
- * another host may just have made: a home page that has a post is not followed by a 404 for it. Of a
- * statement that takes too long, as PostgreSQL found, a second attempt would do so too. */
+ * another host may just have made: a home page that has a post is not followed by a 404 for it. */
 static enum fallback shortcoming(const struct result *result)
 {
-    if (result->status == STATUS_OK) {
-        return result->outcome != NULL && strcmp(result->outcome, "ok") == 0 ? FALLBACKS
-                                                                             : FALLBACK_MISSING;
+    if (has_found(result) || takes_too_long(result)) {
+        return FALLBACKS;
     }
-    return result->status == STATUS_DATABASE_TIMEOUT && result->sqlstate[0] != '\0'
-               ? FALLBACKS
-               : FALLBACK_FAILED;
+    return result->status == STATUS_OK ? FALLBACK_MISSING : FALLBACK_FAILED;
 }
 
 static void finish_read(struct read *read, const struct result *result)
@@ -71,13 +83,63 @@ static void finish_read(struct read *read, const struct result *result)
     done(context, result);
 }
 
-static void done_at_primary(void *context, const struct result *result)
+static void finish_second(struct read *read, const struct result *result)
 {
-    struct read *read = context;
     struct result both = *result;
 
     both.microseconds += read->waited_us;
+    both.stale_s = read->stale_s;
     finish_read(read, &both);
+}
+
+static void done_in_place(void *context, const struct result *result)
+{
+    struct read *read = context;
+
+    if (has_found(result)) {
+        counter_add(&read->reads->counts->at_replica, 1);
+        counter_add(&read->reads->counts->stale, 1);
+        finish_second(read, result);
+    } else {
+        read->stale_s = 0;
+        read->failure.microseconds = result->microseconds;
+        finish_second(read, &read->failure);
+    }
+}
+
+/* The primary is away, and the replica may run what it has failed. */
+static bool may_be_stale(const struct read *read, const struct result *result, int64_t *age_us)
+{
+    const struct reads *reads = read->reads;
+    bool is_away = result->status == STATUS_DATABASE_UNAVAILABLE ||
+                   (result->status == STATUS_DATABASE_TIMEOUT && !takes_too_long(result));
+
+    if (!is_away || read->was_at_replica || !connection_is_ready(reads->connection)) {
+        return false;
+    }
+    *age_us = replicas_age_us(reads->replicas, connection_run(reads->connection), clock_us());
+    return *age_us >= 0 && *age_us < reads->stale_us;
+}
+
+static void done_at_primary(void *context, const struct result *result)
+{
+    struct read *read = context;
+    struct reads *reads = read->reads;
+    int64_t age_us;
+
+    if (!may_be_stale(read, result, &age_us)) {
+        finish_second(read, result);
+        return;
+    }
+    read->is_at_primary = false;
+    read->waited_us = result->microseconds;
+    read->failure.status = result->status;
+    memcpy(read->failure.sqlstate, result->sqlstate, sizeof read->failure.sqlstate);
+    read->stale_s = (int)(age_us / 1000000) + 1;
+    read->repeat = *read->statement;
+    read->repeat.asked_us = 0;
+    reads->has_returned = true;
+    connection_submit(reads->connection, &read->repeat, done_in_place, read);
 }
 
 static void done_at_replica(void *context, const struct result *result)
@@ -92,16 +154,24 @@ static void done_at_replica(void *context, const struct result *result)
     } else {
         counter_add(&reads->counts->fallbacks[why], 1);
         read->is_at_primary = true;
+        read->was_at_replica = true;
         read->waited_us = result->microseconds;
         reads->primary->submit(reads->primary->context, read->statement, done_at_primary, read);
     }
 }
 
 /* A session with a server that is unknown, too old or of another timeline stays of no use by itself;
- * one that is only behind the pool's last write does not. */
+ * one that is only behind the pool's last write does not. While the primary is away all are too old. */
+static bool is_useless(const struct reads *reads, enum fallback why)
+{
+    return why == FALLBACK_UNKNOWN ||
+           (why == FALLBACK_LATE &&
+            replicas_have_better(reads->replicas, connection_run(reads->connection)));
+}
+
 static void renew_if_useless(struct reads *reads, enum fallback why, int64_t now_us)
 {
-    if (why != FALLBACK_UNKNOWN && why != FALLBACK_LATE) {
+    if (!is_useless(reads, why)) {
         reads->useless_since_us = 0;
     } else if (reads->useless_since_us == 0) {
         reads->useless_since_us = now_us;
@@ -130,6 +200,20 @@ static enum fallback obstacle(const struct reads *reads, const struct statement 
                                   reads->bound_us)];
 }
 
+/* The replica may be its last resort. */
+static void submit_to_primary(struct reads *reads, const struct statement *statement,
+                              statement_done *done, void *context)
+{
+    if (statement->def->on_replica && reads->stale_us > 0) {
+        struct read *read = remember(reads, statement, done, context);
+
+        read->is_at_primary = true;
+        reads->primary->submit(reads->primary->context, statement, done_at_primary, read);
+    } else {
+        reads->primary->submit(reads->primary->context, statement, done, context);
+    }
+}
+
 static void submit(void *context, const struct statement *statement, statement_done *done,
                    void *done_context)
 {
@@ -149,7 +233,7 @@ static void submit(void *context, const struct statement *statement, statement_d
                           remember(reads, statement, done, done_context));
     } else {
         counter_add(&reads->counts->fallbacks[why], 1);
-        reads->primary->submit(reads->primary->context, statement, done, done_context);
+        submit_to_primary(reads, statement, done, done_context);
     }
 }
 
@@ -175,6 +259,14 @@ static bool cancel(void *context, const void *done_context)
 void reads_init(struct reads *reads)
 {
     reads->runner = (struct statement_runner){submit, cancel, reads};
+}
+
+bool reads_have_returned(struct reads *reads)
+{
+    bool has_returned = reads->has_returned;
+
+    reads->has_returned = false;
+    return has_returned;
 }
 
 void reads_release(struct reads *reads)

@@ -9,6 +9,10 @@
  *                     again, as if it had been from the beginning, with what is left of its deadline
  *     done            its callback was called
  *
+ * One that was sent to the primary and fails, because that is away, goes to the replica in its place
+ * as long as that lacks nothing that the pool has acknowledged, and covers a time within stale_us. Its
+ * result says how old it may be. What the replica does not find then stays the primary's failure.
+ *
  * A statement says itself whether it may run on a replica (on_replica in db/statement.h). */
 #ifndef CRUDDUR_WORKER_READS_H
 #define CRUDDUR_WORKER_READS_H
@@ -35,13 +39,19 @@ struct reads {
     const struct statement_runner *primary;
     struct connection *connection;  /* to a replica */
     int64_t bound_us;               /* as the setting --replica-lag */
+    int64_t stale_us;               /* as the setting --replica-stale */
     struct statement_runner runner; /* runs each statement on either */
-    struct read *list;              /* sent to the replica, and not done */
+    struct read *list;              /* sent, and not done */
     int64_t useless_since_us;       /* the session, for each read; 0: it is not */
+    bool has_returned;              /* as in reads_have_returned() */
 };
 
 /* Sets the runner. */
 void reads_init(struct reads *reads);
 void reads_release(struct reads *reads);
+
+/* Whether the primary's connection has failed reads since the last call that are now with the
+ * replica's connection, which has to proceed. */
+bool reads_have_returned(struct reads *reads);
 
 #endif

@@ -152,7 +152,8 @@ static void open_reads(struct service *service, struct reads *reads, enum lane p
                             .counts = counts,
                             .primary = &service->lanes[primary].runner,
                             .connection = service->lanes[replica].connection,
-                            .bound_us = service->config->replica_lag * INT64_C(1000)};
+                            .bound_us = service->config->replica_lag * INT64_C(1000),
+                            .stale_us = service->config->replica_stale * INT64_C(1000000)};
     reads_init(reads);
 }
 
@@ -267,12 +268,13 @@ static bool is_write(const struct statement *statement)
 }
 
 /* Also where this worker reads from no replica: after a HUP with that setting others may. */
-static void note_write(const struct service *service, const struct statement *statement)
+static void note_write(const struct service *service, const struct statement *statement,
+                       const struct result *result)
 {
     struct replicas *replicas = service->all_replicas;
 
     if (replicas != NULL && is_write(statement) && atomic_load(&replicas->is_used)) {
-        replicas_note_write(replicas, clock_us());
+        replicas_note_write(replicas, clock_us(), result->status == STATUS_OK);
     }
 }
 
@@ -287,7 +289,7 @@ static void submission_done(void *context, const struct result *result)
     if (mark != NULL && is_write(submission->statement)) {
         mark_add_write(mark);
     }
-    note_write(submission->service, submission->statement);
+    note_write(submission->service, submission->statement, result);
     submission->done(submission->context, result, NULL);
 }
 
@@ -354,11 +356,8 @@ static void pass_queues_on(struct service *service)
 }
 
 /* The replica's connections are first: what they fail is submitted to others. */
-void service_proceed(struct service *service)
+static void proceed_lanes(struct service *service)
 {
-    turns_proceed(service->slow_turns);
-    turns_proceed(service->write_turns);
-    pass_queues_on(service);
     for (int i = service->lane_count - 1; i >= 0; i--) {
         struct service_lane *lane = &service->lanes[i];
         bool is_ready = lane->is_ready;
@@ -366,6 +365,24 @@ void service_proceed(struct service *service)
         lane->is_ready = false;
         connection_proceed(lane->connection, is_ready);
     }
+}
+
+static bool have_reads_returned(struct service *service)
+{
+    bool has_fast = reads_have_returned(&service->fast_reads);
+
+    return reads_have_returned(&service->slow_reads) || has_fast;
+}
+
+/* A read returns to the replica once at most, so this ends. */
+void service_proceed(struct service *service)
+{
+    turns_proceed(service->slow_turns);
+    turns_proceed(service->write_turns);
+    pass_queues_on(service);
+    do {
+        proceed_lanes(service);
+    } while (have_reads_returned(service));
 }
 
 int service_wait_ms(const struct service *service)
@@ -383,9 +400,11 @@ int service_wait_ms(const struct service *service)
 
 void service_finish(struct service *service)
 {
-    for (int i = service->lane_count - 1; i >= 0; i--) {
-        connection_finish(service->lanes[i].connection);
-    }
+    do {
+        for (int i = service->lane_count - 1; i >= 0; i--) {
+            connection_finish(service->lanes[i].connection);
+        }
+    } while (have_reads_returned(service));
 }
 
 void service_release(struct service *service)

@@ -21,8 +21,8 @@ class Host(Room):
         self.place = folder / name
         self.installed = folder / "root/usr/local"
 
-    def make(self, url, keys):
-        """Its folders and files: url is the database's, keys the file with the issuer's."""
+    def make(self, url, read_url, keys):
+        """Its folders and files: the URLs of the database and of its standbys, and the file with the issuer's keys."""
         for name in ("nginx/tmp", "nginx/log", "run"):
             (self.place / name).mkdir(parents=True)
             shutil.chown(self.place / name, self.USER, self.USER)
@@ -31,7 +31,8 @@ class Host(Room):
             shutil.copy(TOP / "nginx" / name, self.place / "nginx")
         (self.place / "nginx/nginx.conf").write_text(fill("nginx.conf.in", {"SOCKET": socket, "ADDRESS": self.web_address}))
         write(self.place / "connection-url", url, self.USER)
-        values = {"URL_FILE": self.place / "connection-url", "SOCKET": socket, "WORKERS": WORKERS}
+        write(self.place / "read-url", read_url, self.USER)
+        values = {"URL_FILE": self.place / "connection-url", "READ_URL_FILE": self.place / "read-url", "SOCKET": socket, "WORKERS": WORKERS}
         write(self.place / "cruddur.conf", fill("cruddur.conf.in", values) + self.further_settings(keys), self.USER)
 
     def further_settings(self, keys):

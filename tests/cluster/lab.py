@@ -104,10 +104,9 @@ class Lab:
         eventually(lambda: not self.faults_of_databases(), READY, "a cluster of three")
 
     def start_hosts(self):
-        url = self.url("cruddur")
         self.keys.make()
-        for host in self.hosts.values():
-            host.make(url, self.keys)
+        for number, host in enumerate(self.hosts.values(), 1):
+            host.make(self.url("cruddur"), self.url("cruddur", first=number, wants="standby"), self.keys)
             host.start_all()
         eventually(lambda: not self.faults_of_hosts(), READY, "hosts that serve")
 
@@ -121,10 +120,12 @@ class Lab:
     def passwords(self):
         return {path.name: path.read_text() for path in (self.folder / "secrets").iterdir()}
 
-    def url(self, user, database="cruddur"):
-        hosts = ",".join(node.address for node in self.nodes.values())
+    def url(self, user, database="cruddur", first=0, wants="read-write"):
+        """first: the node whose address is first, from 0."""
+        addresses = [node.address for node in self.nodes.values()]
+        hosts = ",".join(addresses[first:] + addresses[:first])
         text = fill("connection-url.in", {"USER": user, "PASSWORD": self.passwords()[user], "HOSTS": hosts})
-        return text.strip().replace("/cruddur?", f"/{database}?")
+        return text.strip().replace("/cruddur?", f"/{database}?").replace("target_session_attrs=read-write", f"target_session_attrs={wants}")
 
     def load(self):
         """Roles, schema and seed by the scripts that an operator uses."""

@@ -54,6 +54,11 @@ class Connection(http.client.HTTPConnection):
             self.close()
 
 
+def is_stale(reply):
+    """Whether it says so itself: it is home's kept page, or a standby's answer, while there is no primary."""
+    return "ttl=-" in (reply.headers["Cache-Status"] or "")
+
+
 class Abandoned(Exception):
     """The trial is over before its writes were acknowledged."""
 

@@ -16,8 +16,9 @@ HEAD = """\
 
 What `bin/cluster soak` has measured: three PostgreSQL 15 under Patroni 3.0 with three etcd, synchronous and strict, two hosts with nginx and
 `cruddurd`, all on one machine in network namespaces of their own ([infra/ha](../../infra/ha/README.md)). Beside each fault three writers make every kind of
-write at both hosts, and read again from the other host what was acknowledged; a read that misses it is stale. Afterwards their ledgers
-are compared with the database.
+write at both hosts, and read again from the other host what was acknowledged. A read that misses it is stale, unless it may miss it: a
+standby's for a second (`--replica-lag`), or while there is no primary, when it says so itself. Afterwards their ledgers are compared with the
+database.
 
 The outage is the longest time between two acknowledged writes of any of the three. *Database* is the same of commits that are sent to the
 nodes directly; *back* is how much later than the database the service acknowledges again, which is to be {bound} ms at most; a database that commits for less
@@ -57,14 +58,22 @@ def line(fault, rows):
 def availability(trials):
     """What visitors got, and how the processes grew that lasted from one row to another. Only of faults with pauses between them."""
     visited = [row for row in trials if row.get("pause_s")]
+    return availability_of([row for row in visited if not row.get("standbys_read")], "only the primary ran reads") + availability_of(
+        [row for row in visited if row.get("standbys_read")], "standbys ran reads, also while there was no primary"
+    )
+
+
+def availability_of(visited, how):
     if not visited:
         return []
     visits, unserved, seconds = (sum(row[key] for row in visited) for key in ("visits", "unserved", "visited_s"))
     share = unserved / visits
+    stale = sum(row.get("served_stale", 0) for row in visited)
+    stale = f"{stale} got an answer that said that it was stale. " if stale else ""
     pauses = " or ".join(sorted({f"{row['pause_s']:.0f}" for row in visited}))
     said = [
-        f"Visitors: {visits} in {seconds / 3600:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx. "
-        f"So {100 * (1 - share):.3f} % were served; a fault cost as many visits as come in {seconds * share / len(visited):.1f} s."
+        f"Visitors, where {how}: {visits} in {seconds / 3600:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx. "
+        f"{stale}So {100 * (1 - share):.3f} % were served; a fault cost as many visits as come in {seconds * share / len(visited):.1f} s."
     ]
     ages = grown(visited)
     if ages:

@@ -13,7 +13,7 @@ from faults import FAULTS, primary_of, wait_for_successor
 from site_of_hosts import Site
 from waiting import eventually
 from witness import Witness, end_of_outage, longest_gap
-from writers import ClusterWriter
+from writers import REPLICA_LAG, ClusterWriter
 
 HANDLES = ("londo", "bayko", "altbrown")
 WRITES = 8  # acknowledged to each writer before a fault, and after it
@@ -53,6 +53,7 @@ class Ledgers:
                     check(self)
                 except AssertionError as error:
                     found.append((check.__name__, str(error)[:500]))
+        time.sleep(REPLICA_LAG)  # no read is to miss anything
         for writer in writers:
             found += [("error", repr(error)) for error in writer.errors + writer.reader.errors]
             found += [("stale", *read) for read in writer.reader.stale]
@@ -103,7 +104,7 @@ def run(lab, ledgers, name, seed):
         ended = time.monotonic()
     problems = ledgers.problems(writers)
     return row(lab, fault, seen, writers, witness, problems, begun, ended) | {
-        "lap_seed": seed, "from": old.name, "to": lab.leader().name, "timelines": [timeline, lab.timeline()], "lasted_s": round(healed - begun, 2), "whole_s": round(whole, 2),
+        "lap_seed": seed, "standbys_read": True, "from": old.name, "to": lab.leader().name, "timelines": [timeline, lab.timeline()], "lasted_s": round(healed - begun, 2), "whole_s": round(whole, 2),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Visitors at a constant rate, whatever the service does: which share of them is served is its availability.
 
 Each comes at its time, asks one host, and the other one if that gives no answer, as a browser does with the addresses of a name. One
-whose answer has a status below 500 is served. They go round three requests: the home page, a post, and a new post.
+whose answer has a status below 500 is served, if need be by an answer that says that it is stale. They go round three requests: the home page, a post, and a new post.
 """
 
 import concurrent.futures
@@ -15,7 +15,7 @@ import threading
 import time
 
 from probe import Background
-from site_of_hosts import PATIENCE
+from site_of_hosts import PATIENCE, is_stale
 from waiting import eventually
 
 RATE = 20  # a second
@@ -42,7 +42,7 @@ class Visitors(Background):
         self.pool.shutdown()
 
     def begin_count(self):
-        self.since, self.came, self.unserved = time.monotonic(), 0, 0
+        self.since, self.came, self.unserved, self.served_stale = time.monotonic(), 0, 0, 0
 
     def run(self):
         begun, names = time.monotonic(), itertools.cycle(self.hosts)
@@ -54,15 +54,17 @@ class Visitors(Background):
             self.pool.submit(self.visit, number, [first, *others])
 
     def visit(self, number, names):
-        status = next(filter(None, (self.status_of(name, number) for name in names)), None)
+        reply = next(filter(None, (self.reply_of(name, number) for name in names)), None)
+        is_served = reply is not None and reply.status < 500
         with self.lock:
             self.came += 1
-            self.unserved += status is None or status >= 500
+            self.unserved += not is_served
+            self.served_stale += is_served and is_stale(reply)
 
-    def status_of(self, name, number):
+    def reply_of(self, name, number):
         """None: no answer."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.site.ask_as(*self.request(number), host=name).status
+            return self.site.ask_as(*self.request(number), host=name)
         return None
 
     def request(self, number):
@@ -81,7 +83,7 @@ class Visitors(Background):
     def account(self):
         """For a row of the results: since the last one, and what each process of the hosts has now."""
         with self.lock:
-            row = {"visits": self.came, "unserved": self.unserved, "visited_s": round(time.monotonic() - self.since, 1)}
+            row = {"visits": self.came, "unserved": self.unserved, "served_stale": self.served_stale, "visited_s": round(time.monotonic() - self.since, 1)}
             self.begin_count()
         return row | {"lap": self.seed, "processes": {name: processes_of(host) for name, host in self.hosts.items()}}
 

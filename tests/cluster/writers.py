@@ -6,9 +6,11 @@ import threading
 import time
 
 from ledger import RETRIED, Writer
+from site_of_hosts import is_stale
 
 READ_PATIENCE = 60  # s, for a read to be answered at all
 HOME_PATIENCE = 3  # s, for the other host's home, whose bound is --feed-watch's 0.1 s
+REPLICA_LAG = 1  # s, as --replica-lag: what another host has acknowledged may be missing for as long
 HOME_EVERY = 5  # of so many creates one is looked for in both homes
 WAITING_MAX = 8  # reads that wait; a host that does not answer would have more and more
 
@@ -22,6 +24,7 @@ class Reader(threading.Thread):
         self.handle = writer.handle
         self.questions = queue.Queue(WAITING_MAX)
         self.deleting = set()  # of these a deletion has begun
+        self.asked = None  # when the last request was sent; monotonic
         self.count = 0
         self.stale = []  # (what, host, expected, found)
         self.home_waits = []  # s, until the other host's home had a post
@@ -48,6 +51,7 @@ class Reader(threading.Thread):
         end = time.monotonic() + READ_PATIENCE
         while time.monotonic() < end:
             try:
+                self.asked = time.monotonic()
                 reply = self.service.ask_as(self.handle, "GET", target, host=host)
                 if reply.status not in RETRIED:
                     return reply
@@ -66,10 +70,13 @@ class Reader(threading.Thread):
         if reply is not None and uuid not in self.deleting:
             self.note(uuid, host, (200, text), (reply.status, reply.json["activity"]["message"] if reply.status == 200 else None))
 
-    def expect_none(self, uuid, host):
-        reply = self.read(f"/api/activities/{uuid}", host)
-        if reply is not None:
-            self.note(uuid, host, 404, reply.status)
+    def expect_none(self, uuid, host, deleted):
+        """Once what others have done may no longer be missing there."""
+        while (reply := self.read(f"/api/activities/{uuid}", host)) is not None:
+            if reply.status != 200 or not (is_stale(reply) or self.asked < deleted + REPLICA_LAG):
+                self.note(uuid, host, 404, reply.status)
+                return
+            time.sleep(0.05)
 
     def expect_at_home(self, uuid, host, other, written):
         """In the very next home of the host that acknowledged it, and soon in the other one's."""
@@ -90,7 +97,7 @@ class Reader(threading.Thread):
     def home(self, host):
         """The posts in it; None if there is no answer, or one that says itself that it is stale."""
         reply = self.read("/api/activities/home", host)
-        if reply is None or "ttl=-" in (reply.headers["Cache-Status"] or ""):
+        if reply is None or is_stale(reply):
             return None
         return {activity["uuid"] for activity in reply.json}
 
@@ -127,10 +134,10 @@ class ClusterWriter(Writer):
             self.random.setstate(state)
         super().delete()
         for uuid in {uuid for _, uuid in before} - {uuid for _, uuid in self.posts}:
-            self.reader.ask(self.reader.expect_none, uuid, self.service.other_than(self.service.host_of()))
+            self.reader.ask(self.reader.expect_none, uuid, self.service.other_than(self.service.host_of()), time.monotonic())
 
     def check_order(self):
-        """Its messages as it reads them itself: in the order of the acknowledgements, each once."""
+        """REPLICA_LAG after the last write at the earliest. Its messages as it reads them itself: in the order of the acknowledgements, each once."""
         target, found = "/api/messages/@andrewbrown?limit=200", []
         while target:
             reply = self.reader.read(target)

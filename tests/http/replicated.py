@@ -16,8 +16,9 @@ class Replicated:
         super().launch()
 
     def counts(self):
-        """How many reads a replica ran, and by each reason how many the primary."""
+        """How many reads a replica ran, of these in place of the primary, and by each reason how many the primary."""
         text = self.get("/metrics").body.decode()
         found = dict(re.findall(r'^cruddur_replica_fallbacks_total{reason="(\w+)"} (\d+)$', text, re.M))
         found["replica"] = re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1]
+        found["stale"] = re.search(r"^cruddur_replica_stale_reads_total (\d+)$", text, re.M)[1]
         return {name: int(count) for name, count in found.items()}

@@ -1,5 +1,6 @@
 """Reads on a replica: none is older than what this service has acknowledged, and the primary runs them where the replica is of no use."""
 
+import re
 import time
 
 import pytest
@@ -8,9 +9,10 @@ from client import request_bytes
 from cluster import APP_PASSWORD, Cluster, Standby
 from daemon import run_once
 from issuer import TokenService
+from openapi import Document
 from places import SQL
 from replicated import Replicated
-from waiting import eventually
+from waiting import PATIENCE, eventually
 
 NEWEST = "/api/activities/@londo?limit=1"
 BOUND = 60000  # ms; for tests that no machine is to be too slow for
@@ -75,20 +77,20 @@ def service(primary, standby):
         yield service
 
 
-READS = (
-    "/api/activities/{post}",
-    "/api/activities/{post}/likes",
-    "/api/activities/search?term=post",
-    "/api/activities/@londo",
-    "/api/activities/@londo?with=replies",
-    "/api/activities/notifications",
-    "/api/activities/notifications/unread",
-    "/api/users/@londo/short",
-    "/api/users/@londo/followers",
-    "/api/users/suggested",
-    "/api/trends",
-    "/api/metrics/growth",
-    "/api/messages/@londo",
+READS = (  # and their operations in the document
+    ("/api/activities/{post}", "showActivity"),
+    ("/api/activities/{post}/likes", "listLikes"),
+    ("/api/activities/search?term=post", "searchActivities"),
+    ("/api/activities/@londo", "showUser"),
+    ("/api/activities/@londo?with=replies", "showUser"),
+    ("/api/activities/notifications", "listNotifications"),
+    ("/api/activities/notifications/unread", "countUnread"),
+    ("/api/users/@londo/short", "showUserShort"),
+    ("/api/users/@londo/followers", "listFollowers"),
+    ("/api/users/suggested", "listSuggestedUsers"),
+    ("/api/trends", "listTrends"),
+    ("/api/metrics/growth", "showGrowth"),
+    ("/api/messages/@londo", "listMessagesWithUser"),
 )
 NO_READS = ("/readyz", "/api/activities/following", "/api/message_groups")
 
@@ -97,7 +99,7 @@ def test_reads_go_there(service):
     """Those that may; the others go to the primary as they did. None fails."""
     post = service.post()
     service.wait_for_replica(post)
-    for path in READS:
+    for path, _ in READS:
         eventually(lambda path=path: run_there(service, path.format(post=post)), what=path)
     for path in NO_READS:
         assert not run_there(service, path)
@@ -228,3 +230,76 @@ def test_new_settings_are_taken_while_the_primary_is_away(primary, standby, serv
     with primary.away():
         service.daemon.reload()
     eventually(lambda: service.home().status == 200, what="the primary")
+
+
+IMPATIENT = {"is_patient": False, "statement_timeout": 1000, "deadline": 1500, "feed_watch": 0}
+
+
+def stale_read(service, post):
+    """The answer of a replica in place of the primary, or None."""
+    reply = service.get(f"/api/activities/{post}")
+    assert reply.status in (200, 503, 504)
+    return reply.headers["Cache-Status"] and reply
+
+
+def wait_for_stale_read(service, post):
+    eventually(lambda: stale_read(service, post), what="a read without the primary")
+
+
+@pytest.mark.parametrize("fault", ["frozen", "away"])
+def test_reads_go_on_without_the_primary(primary, standby, fault):
+    """They say how old they may be. What has a result has all that was acknowledged; what is not found is not said to be missing."""
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with getattr(primary, fault)():
+            wait_for_stale_read(service, post)
+            for path, operation in READS:
+                reply = service.ask_as("bayko", "GET", path.format(post=post))
+                Document.shared().operation(operation).check(reply, "200")
+                age = re.fullmatch(r"cruddurd; hit; ttl=-(\d+)", reply.headers["Cache-Status"])[1]
+                assert 0 < int(age) < PATIENCE
+                assert not reply.headers["ETag"]
+            assert newest_of(service.get(NEWEST)) == post
+            assert {service.get(path).status for path in ("/api/activities/00000000-0000-4000-8000-000000000000", "/api/activities/@nobody")} <= {503, 504}
+            assert service.ask_as("londo", "POST", "/api/activities", {"message": "in vain", "ttl": "1-day"}).status in (503, 504)
+            assert stale_read(service, post)  # that write has no acknowledgement
+            assert {service.ask_as("bayko", "GET", path).status for path in NO_READS} <= {503, 504}
+        eventually(lambda: service.get("/readyz").status == 200, what="the primary")
+        assert service.counts()["stale"] > len(READS)
+        assert service.read(service.post()) == 200
+        assert not service.get(f"/api/activities/{post}").headers["Cache-Status"]
+
+
+def test_reads_without_the_primary_have_what_was_acknowledged(primary, standby):
+    """The replica lacks the last write: nothing may be read there."""
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with standby.behind():
+            service.post()
+            with primary.away():
+                eventually(lambda: service.read(post) == 503, what="an outage")
+                assert {service.read(post) for _ in range(20)} == {503}
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_reads_without_the_primary_end(primary, standby, seconds):
+    """When the replica has known of no later time for --replica-stale."""
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=seconds, **IMPATIENT) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with primary.away():
+            ages = []
+
+            def has_ended():
+                reply = service.get(f"/api/activities/{post}")
+                if reply.status == 200 and reply.headers["Cache-Status"]:
+                    ages.append(int(reply.headers["Cache-Status"].rpartition("-")[2]))
+                return reply.status == 503
+
+            eventually(has_ended, what="the end of reads")
+            assert {service.read(post) for _ in range(20)} == {503}
+        assert bool(ages) == bool(seconds)
+        assert all(age <= seconds for age in ages)
+        eventually(lambda: service.read(post) == 200, what="the primary")

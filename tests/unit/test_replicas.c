@@ -28,9 +28,9 @@ static void test_it_has_what_the_pool_wrote(void **state)
 
     replicas_publish(replicas, 3, RUN, 5000000, 10);
     assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_GOOD);
-    replicas_note_write(replicas, 5000000);
+    replicas_note_write(replicas, 5000000, true);
     assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_BEHIND);
-    replicas_note_write(replicas, 4000000); /* another worker's, noted later */
+    replicas_note_write(replicas, 4000000, true); /* another worker's, noted later */
     assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_BEHIND);
     replicas_publish(replicas, 3, RUN, 5000001, 10);
     assert_int_equal(replicas_judge(replicas, RUN, 5000002, BOUND_US), REPLICA_GOOD);
@@ -43,6 +43,36 @@ static void test_it_is_not_too_old(void **state)
     replicas_publish(replicas, 0, RUN, 5000000, 10);
     assert_int_equal(replicas_judge(replicas, RUN, 6000000, BOUND_US), REPLICA_GOOD);
     assert_int_equal(replicas_judge(replicas, RUN, 6000001, BOUND_US), REPLICA_LATE);
+}
+
+/* A write without a result is waited for, but not by reads that the primary cannot run. */
+static void test_how_old_it_is(void **state)
+{
+    struct replicas *replicas = *state;
+
+    assert_int_equal(replicas_age_us(replicas, RUN, 1), -1);
+    replicas_publish(replicas, 0, RUN, 5000000, 10);
+    assert_int_equal(replicas_age_us(replicas, RUN, 9000000), 4000000);
+    replicas_note_write(replicas, 5000001, false);
+    assert_int_equal(replicas_judge(replicas, RUN, 5000002, BOUND_US), REPLICA_BEHIND);
+    assert_int_equal(replicas_age_us(replicas, RUN, 9000000), 4000000);
+    replicas_note_write(replicas, 5000000, true);
+    assert_int_equal(replicas_age_us(replicas, RUN, 9000000), -1);
+    assert_int_equal(replicas_age_us(replicas, RUN + 1, 9000000), -1);
+}
+
+static void test_whether_another_is_better(void **state)
+{
+    struct replicas *replicas = *state;
+
+    replicas_publish(replicas, 0, RUN, 5000000, 10);
+    assert_false(replicas_have_better(replicas, RUN));
+    assert_true(replicas_have_better(replicas, RUN + 1));
+    replicas_publish(replicas, 1, RUN + 1, 5000000, 10);
+    assert_false(replicas_have_better(replicas, RUN));
+    replicas_publish(replicas, 1, RUN + 1, 5000001, 10);
+    assert_true(replicas_have_better(replicas, RUN));
+    assert_false(replicas_have_better(replicas, RUN + 1));
 }
 
 static void test_it_is_the_one_that_was_asked(void **state)
@@ -79,11 +109,11 @@ static void test_the_prober_is_woken(void **state)
     assert_int_equal(wakes(replicas), 0);
     assert_true(replicas_are_wanted(replicas, first_us + 2 * BOUND_US));
     assert_false(replicas_are_wanted(replicas, first_us + 7 * BOUND_US));
-    replicas_note_write(replicas, first_us);
+    replicas_note_write(replicas, first_us, true);
     assert_int_equal(wakes(replicas), 0);
     atomic_store(&replicas->is_awaited, true);
-    replicas_note_write(replicas, first_us);
-    replicas_note_write(replicas, first_us);
+    replicas_note_write(replicas, first_us, true);
+    replicas_note_write(replicas, first_us, true);
     assert_int_equal(wakes(replicas), 1);
     assert_int_equal(wakes(replicas), 0);
 }
@@ -103,6 +133,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_it_has_what_the_pool_wrote, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_is_not_too_old, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_how_old_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whether_another_is_better, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_is_the_one_that_was_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_prober_is_woken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_best_one_counts, set_up, tear_down),
