@@ -17,9 +17,11 @@ enum { ASKED_MAX = 8, WATCH_MS = 1000 };
 static struct {
     statement_done *done;
     void *context;
+    int64_t since_us; /* its deadline counts from then; 0: from when it was asked */
 } asked[ASKED_MAX];
 static int asked_count;
 static char told[32]; /* the answer to the last request; "" while it waits */
+static int told_stale_s;
 static struct mark mark;
 static struct cache_settings settings;
 static struct cache *cache;
@@ -28,8 +30,8 @@ static void submit(void *context, const struct statement *statement, statement_d
                    void *done_context)
 {
     (void)context;
-    (void)statement;
     assert_true(asked_count < ASKED_MAX);
+    asked[asked_count].since_us = statement->asked_us;
     asked[asked_count].done = done;
     asked[asked_count++].context = done_context;
 }
@@ -60,15 +62,22 @@ static void take(void *context, const struct result *result, const struct cache_
     (void)context;
     (void)info;
     snprintf(told, sizeof told, "%s", result->body);
+    told_stale_s = result->stale_s;
+}
+
+static void ask_since(int64_t since_us)
+{
+    struct statement statement = statement_of(&ACTIVITIES_HOME);
+
+    statement.asked_us = since_us;
+    statement_bind(&statement, "limit", "20");
+    told[0] = '\0';
+    assert_true(cache_submit(cache, &statement, take, NULL));
 }
 
 static void ask(void)
 {
-    struct statement statement = statement_of(&ACTIVITIES_HOME);
-
-    statement_bind(&statement, "limit", "20");
-    told[0] = '\0';
-    assert_true(cache_submit(cache, &statement, take, NULL));
+    ask_since(0);
 }
 
 /* The next request is answered at once, with this body. */
@@ -190,9 +199,24 @@ static void test_what_is_stale(void **state)
     keep("page", "1/740:740:");
     mark_add_write(&mark);
     keep("of a standby", NULL);
+    assert_int_equal(told_stale_s, 0);
     assert_miss();
     fail_to_answer(asked_count - 1);
     assert_string_equal(told, "page");
+    assert_int_equal(told_stale_s, 1);
+}
+
+/* A caller may have waited for something else before. */
+static void test_the_deadline_is_that_of_the_request(void **state)
+{
+    (void)state;
+    ask_since(12345);
+    assert_int_equal(asked[0].since_us, 12345);
+    answer(0, "page", "1/740:740:");
+    mark_add_write(&mark);
+    assert_true(cache_refresh(cache, "20", take, NULL));
+    assert_int_equal(asked[1].since_us, 0);
+    answer(1, "page", "1/740:740:");
 }
 
 static void test_no_watcher(void **state)
@@ -308,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_server, begin, end),
         cmocka_unit_test_setup_teardown(test_what_comes_without_a_snapshot, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_stale, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_deadline_is_that_of_the_request, begin, end),
         cmocka_unit_test_setup_teardown(test_no_watcher, begin, end),
         cmocka_unit_test_setup_teardown(test_no_watcher_while_it_is_filled, begin, end),
         cmocka_unit_test_setup_teardown(test_no_coalescing_across_a_write, begin, end),
