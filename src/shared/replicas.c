@@ -109,15 +109,19 @@ int64_t replicas_age_us(const struct replicas *replicas, int64_t run, int64_t no
     return covers_us > atomic_load(&replicas->acknowledged_us) ? now_us - covers_us : -1;
 }
 
-bool replicas_have_better(const struct replicas *replicas, int64_t run)
+bool replicas_have_better(const struct replicas *replicas, int64_t run, int64_t now_us,
+                          int64_t bound_us)
 {
-    int64_t covers_us = covered_by(replicas, run);
-    bool has_better = false;
+    int64_t acknowledged_us = atomic_load(&replicas->acknowledged_us);
+    bool lacks_something = covered_by(replicas, run) <= acknowledged_us;
+    int64_t latest_us = 0;
 
     for (size_t i = 0; i < REPLICAS_MAX; i++) {
-        has_better = has_better || atomic_load(&replicas->list[i].covers_us) > covers_us;
+        int64_t covers_us = atomic_load(&replicas->list[i].covers_us);
+
+        latest_us = covers_us > latest_us ? covers_us : latest_us;
     }
-    return has_better;
+    return latest_us >= now_us - bound_us || (lacks_something && latest_us > acknowledged_us);
 }
 
 int64_t replicas_lag_us(const struct replicas *replicas)

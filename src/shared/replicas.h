@@ -77,8 +77,10 @@ enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run
  * -1: what this pool has acknowledged may be missing too. */
 int64_t replicas_age_us(const struct replicas *replicas, int64_t run, int64_t now_us);
 
-/* Whether some other server covers a later time than that of the run. */
-bool replicas_have_better(const struct replicas *replicas, int64_t run);
+/* Whether reads should go to another server than that of the run, which is behind: one that covers a
+ * time within the bound; or, while none does, the first that lacks nothing that was acknowledged. */
+bool replicas_have_better(const struct replicas *replicas, int64_t run, int64_t now_us,
+                          int64_t bound_us);
 
 /* How far the replica that is the least behind was behind when it was last asked; 0: there is none.
  * For the metrics. */

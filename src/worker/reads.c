@@ -162,16 +162,17 @@ static void done_at_replica(void *context, const struct result *result)
 
 /* A session with a server that is unknown, too old or of another timeline stays of no use by itself;
  * one that is only behind the pool's last write does not. While the primary is away all are too old. */
-static bool is_useless(const struct reads *reads, enum fallback why)
+static bool is_useless(const struct reads *reads, enum fallback why, int64_t now_us)
 {
     return why == FALLBACK_UNKNOWN ||
            (why == FALLBACK_LATE &&
-            replicas_have_better(reads->replicas, connection_run(reads->connection)));
+            replicas_have_better(reads->replicas, connection_run(reads->connection), now_us,
+                                 reads->bound_us));
 }
 
 static void renew_if_useless(struct reads *reads, enum fallback why, int64_t now_us)
 {
-    if (!is_useless(reads, why)) {
+    if (!is_useless(reads, why, now_us)) {
         reads->useless_since_us = 0;
     } else if (reads->useless_since_us == 0) {
         reads->useless_since_us = now_us;

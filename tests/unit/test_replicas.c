@@ -66,13 +66,16 @@ static void test_whether_another_is_better(void **state)
     struct replicas *replicas = *state;
 
     replicas_publish(replicas, 0, RUN, 5000000, 10);
-    assert_false(replicas_have_better(replicas, RUN));
-    assert_true(replicas_have_better(replicas, RUN + 1));
-    replicas_publish(replicas, 1, RUN + 1, 5000000, 10);
-    assert_false(replicas_have_better(replicas, RUN));
-    replicas_publish(replicas, 1, RUN + 1, 5000001, 10);
-    assert_true(replicas_have_better(replicas, RUN));
-    assert_false(replicas_have_better(replicas, RUN + 1));
+    replicas_publish(replicas, 1, RUN + 1, 5500000, 10);
+    assert_true(replicas_have_better(replicas, RUN, 6500000, BOUND_US));
+    assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US)); /* the primary is away */
+    replicas_note_write(replicas, 4999999, true);
+    assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US));
+    replicas_note_write(replicas, 5000000, true);
+    assert_true(replicas_have_better(replicas, RUN, 6500001, BOUND_US));
+    assert_false(replicas_have_better(replicas, RUN + 1, 6500001, BOUND_US));
+    replicas_note_write(replicas, 5500000, true);
+    assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US));
 }
 
 static void test_it_is_the_one_that_was_asked(void **state)
