@@ -97,4 +97,5 @@ select
     ) as outcome,
     (select row_to_json(answer) from answer) as body,
     public.clock_us() as clock_us,
-    (select retry_after_s from timely) as retry_after_s
+    (select retry_after_s from timely) as retry_after_s,
+    pg_current_xact_id_if_assigned() as xid

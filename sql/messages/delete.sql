@@ -47,4 +47,6 @@ select
         else 'not_found'
     end as outcome,
     (select row_to_json(gone) from gone) as body,
-    public.clock_us() as clock_us
+    public.clock_us() as clock_us,
+    null as retry_after_s,
+    pg_current_xact_id_if_assigned() as xid

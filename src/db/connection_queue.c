@@ -14,7 +14,8 @@ static void log_statement(const struct connection *connection, const struct stat
     const char *const *names = statement->def->parameters;
 
     bool is_poll = statement->def == &STATEMENT_SESSION_SNAPSHOT ||
-                   statement->def == &STATEMENT_SESSION_SERVER;
+                   statement->def == &STATEMENT_SESSION_SERVER ||
+                   statement->def == &STATEMENT_SESSION_COMMITTED;
 
     if (!log_wants(LOG_DEBUG) || is_poll /* too many */) {
         return;

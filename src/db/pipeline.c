@@ -213,7 +213,7 @@ const char *pipeline_column(const struct pending *pending, const char *column)
 }
 
 /* From the one row (outcome, body, next_key, lives_us, seen, clock_us, visibility), or a write's (outcome,
- * body, clock_us, retry_after_s), of which the last ones may be missing. */
+ * body, clock_us, retry_after_s, xid), of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
@@ -224,9 +224,10 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
     if (is_write) {
-        const char *retry_after_s = value_at(rows, 3);
+        const char *retry_after_s = value_at(rows, 3), *xid = value_at(rows, 4);
 
         result->retry_after_s = retry_after_s != NULL ? atoi(retry_after_s) : 0;
+        result->xid = xid != NULL ? strtoull(xid, NULL, 10) : 0;
         return;
     }
     result->next_key = value_at(rows, 2);

@@ -20,6 +20,12 @@ const struct statement_def STATEMENT_SESSION_SERVER = {
     .lane = LANE_PROBE,
 };
 
+const struct statement_def STATEMENT_SESSION_COMMITTED = {
+    .name = "session/committed",
+    .parameters = {"xids"},
+    .lane = LANE_PROBE,
+};
+
 const struct statement_def STATEMENT_SESSION_INTRODUCE = {
     .name = "session/introduce",
     .shape = SHAPE_PLAIN,

@@ -60,8 +60,10 @@ struct statement_def {
 };
 
 /* The statements that no route has: cruddurd runs them for itself. Every catalog has them. */
-extern const struct statement_def STATEMENT_SESSION_BEGIN;     /* sets a session up */
-extern const struct statement_def STATEMENT_SESSION_SERVER;    /* says which server it is */
+extern const struct statement_def STATEMENT_SESSION_BEGIN;  /* sets a session up */
+extern const struct statement_def STATEMENT_SESSION_SERVER; /* says which server it is */
+extern const struct statement_def
+    STATEMENT_SESSION_COMMITTED; /* says whether it shows some commits */
 extern const struct statement_def STATEMENT_SESSION_INTRODUCE; /* reads the server's clock */
 extern const struct statement_def STATEMENT_SESSION_ROOM;     /* counts the sessions of the login */
 extern const struct statement_def STATEMENT_SESSION_SCHEMA;   /* reads the last migration */
@@ -113,6 +115,7 @@ struct result {
     int64_t clock_us;   /* of a poll: the server's clock, since 1970; else 0 */
     int64_t visibility; /* of a home page: the number that viewers.h compares; else 0 */
     int retry_after_s;  /* of a write that there is no room for yet; else 0 */
+    uint64_t xid;       /* of a write: its transaction; 0: not known */
     int stale_s; /* for how long others' writes may be missing, as the database is away; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */

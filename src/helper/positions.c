@@ -8,7 +8,7 @@ static const struct position *position_before(const struct positions *positions,
     return &positions->ring[(positions->next + POSITIONS_MAX - back) % POSITIONS_MAX];
 }
 
-void positions_add(struct positions *positions, const struct server *primary, int64_t at_us)
+void positions_add(struct positions *positions, const struct server *primary, struct moment at)
 {
     if (positions->system != primary->system || positions->timeline != primary->timeline) {
         positions->system = primary->system;
@@ -20,14 +20,14 @@ void positions_add(struct positions *positions, const struct server *primary, in
         positions->next = (positions->next + POSITIONS_MAX - 1) % POSITIONS_MAX;
         positions->count--;
     }
-    positions->ring[positions->next] = (struct position){at_us, primary->position};
+    positions->ring[positions->next] = (struct position){at, primary->position};
     positions->next = (positions->next + 1) % POSITIONS_MAX;
     positions->count += positions->count < POSITIONS_MAX;
 }
 
 int64_t positions_newest_us(const struct positions *positions)
 {
-    return positions->count > 0 ? position_before(positions, 1)->at_us : 0;
+    return positions->count > 0 ? position_before(positions, 1)->at.us : 0;
 }
 
 bool positions_are_of(const struct positions *positions, const struct server *server)
@@ -36,14 +36,14 @@ bool positions_are_of(const struct positions *positions, const struct server *se
            server->timeline == positions->timeline;
 }
 
-int64_t positions_covered_us(const struct positions *positions, const struct server *replica)
+struct moment positions_covered(const struct positions *positions, const struct server *replica)
 {
     for (size_t back = 1; back <= positions->count; back++) {
         const struct position *position = position_before(positions, back);
 
         if (position->position <= replica->position) {
-            return position->at_us;
+            return position->at;
         }
     }
-    return 0;
+    return (struct moment){0};
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/replicas.h"
+
 struct server;
 
 enum { POSITIONS_MAX = 1024 }; /* older ones are forgotten */
@@ -17,14 +19,14 @@ struct positions {
     uint32_t timeline;
     size_t count, next; /* a ring; the newest is before next */
     struct position {
-        int64_t at_us;
+        struct moment at;
         uint64_t position;
     } ring[POSITIONS_MAX];
 };
 
-/* The primary's answer to a question that was sent at at_us. One of another timeline than the last
- * makes those before it forgotten. */
-void positions_add(struct positions *positions, const struct server *primary, int64_t at_us);
+/* The primary's answer to a question that was sent at that moment. One of another timeline than the
+ * last makes those before it forgotten. */
+void positions_add(struct positions *positions, const struct server *primary, struct moment at);
 
 /* When the newest one was asked for; 0: there is none. */
 int64_t positions_newest_us(const struct positions *positions);
@@ -32,8 +34,8 @@ int64_t positions_newest_us(const struct positions *positions);
 /* Whether a server is of their system and timeline. */
 bool positions_are_of(const struct positions *positions, const struct server *server);
 
-/* The latest time that a server of theirs covers: what the primary had at that time it has replayed.
- * 0: none is known. */
-int64_t positions_covered_us(const struct positions *positions, const struct server *replica);
+/* The latest moment that a server of theirs covers: what the primary had then it has replayed. {0}: none
+ * is known. */
+struct moment positions_covered(const struct positions *positions, const struct server *replica);
 
 #endif

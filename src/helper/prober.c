@@ -5,6 +5,9 @@
  * but the times of its last question and answer. */
 #include "helper/prober.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -19,6 +22,8 @@
 #include "shared/replicas.h"
 #include "shared/scoreboard.h"
 
+enum { XIDS_SIZE = ACKNOWLEDGED_MAX * 21 + 3 /* {NUMBER,NUMBER…} */ };
+
 /* One address of a URL. */
 struct probe {
     struct probes *probes;
@@ -27,13 +32,16 @@ struct probe {
     struct statement statement;
     bool is_ready;       /* its socket */
     bool is_asked;       /* its answer is to come */
-    int64_t asked_us;    /* the last question; 0: none */
+    struct moment asked; /* the last question; {0}: none */
     int64_t answered_us; /* the last answer, or failure */
     bool is_primary;     /* by that answer */
     int64_t newest_us;   /* of a replica: the newest position when it was asked */
     int64_t run;         /* of a replica, this and the next as published */
-    int64_t covers_us;
+    struct moment covers;
     int64_t covered_us; /* the latest that it ever was */
+    struct statement committed;
+    char xids[XIDS_SIZE]; /* its parameter */
+    uint64_t until;       /* so many writes the replica has, if it has these */
 };
 
 /* Those of one URL. */
@@ -47,6 +55,7 @@ struct probes {
     struct group hosts;    /* of CONNECTION_URL */
     struct group replicas; /* of READ_CONNECTION_URL; a probe's index is its entry's */
     struct positions positions;
+    const struct timeline *timeline; /* of the primary's system */
     int epoll_fd, wake_fd;
 };
 
@@ -82,11 +91,11 @@ static int64_t interval_us(const struct probe *probe, bool is_wanted)
 
 static int64_t host_due_us(const struct probe *probe, bool is_wanted)
 {
-    int64_t due_us = probe->asked_us + interval_us(probe, is_wanted);
+    int64_t due_us = probe->asked.us + interval_us(probe, is_wanted);
     int64_t written_us = atomic_load(&probe->probes->prober->replicas->written_us);
 
-    if (is_wanted && probe->is_primary && written_us >= probe->asked_us) {
-        due_us = shorter(due_us, probe->asked_us + PROBER_SPACING_MS * INT64_C(1000));
+    if (is_wanted && probe->is_primary && written_us >= probe->asked.us) {
+        due_us = shorter(due_us, probe->asked.us + PROBER_SPACING_MS * INT64_C(1000));
     }
     return due_us;
 }
@@ -100,7 +109,7 @@ static int64_t replica_due_us(const struct probe *probe, bool is_wanted)
     if (newest_us > probe->newest_us) {
         return 0;
     }
-    if (is_wanted && probe->covers_us < newest_us) {
+    if (is_wanted && probe->covers.us < newest_us) {
         int64_t pause_us = (probe->answered_us - newest_us) / 2;
 
         pause_us = shorter(pause_us, most_us);
@@ -108,7 +117,7 @@ static int64_t replica_due_us(const struct probe *probe, bool is_wanted)
                                          ? pause_us
                                          : PROBER_AGAIN_MS * INT64_C(1000));
     }
-    return probe->asked_us + PROBER_IDLE_MS * INT64_C(1000);
+    return probe->asked.us + PROBER_IDLE_MS * INT64_C(1000);
 }
 
 static int64_t due_us(const struct probe *probe, bool is_replica, bool is_wanted)
@@ -116,7 +125,7 @@ static int64_t due_us(const struct probe *probe, bool is_replica, bool is_wanted
     if (probe->is_asked) {
         return INT64_MAX;
     }
-    if (probe->asked_us == 0) {
+    if (probe->asked.us == 0) {
         return 0;
     }
     return is_replica ? replica_due_us(probe, is_wanted) : host_due_us(probe, is_wanted);
@@ -144,8 +153,69 @@ static void take_host(void *context, const struct result *result)
     probe->is_primary =
         timeline != NULL && !server.is_standby && server.timeline == atomic_load(&timeline->latest);
     if (probe->is_primary) {
-        positions_add(&probe->probes->positions, &server, probe->asked_us);
+        probe->probes->timeline = timeline;
+        positions_add(&probe->probes->positions, &server, probe->asked);
     }
+}
+
+static void publish(const struct probe *probe)
+{
+    const struct probes *probes = probe->probes;
+
+    replicas_publish(probes->prober->replicas, (int)(probe - probes->replicas.list), probe->run,
+                     probe->covers, probe->answered_us - probe->covered_us);
+}
+
+static void take_transactions(void *context, const struct result *result)
+{
+    struct probe *probe = context;
+
+    probe->is_asked = false;
+    probe->answered_us = clock_us();
+    if (result->status == STATUS_OK && result->outcome != NULL &&
+        strcmp(result->outcome, "ok") == 0) {
+        probe->covers.acknowledged = probe->until;
+        publish(probe);
+    }
+}
+
+static void write_xids(const uint64_t *xids, int count, char text[XIDS_SIZE])
+{
+    int length = snprintf(text, XIDS_SIZE, "{");
+
+    for (int i = 0; i < count; i++) {
+        length += snprintf(text + length, (size_t)(XIDS_SIZE - length), "%s%" PRIu64,
+                           i > 0 ? "," : "", xids[i]);
+    }
+    snprintf(text + length, (size_t)(XIDS_SIZE - length), "}");
+}
+
+/* Whether the primary has said nothing for so long that no read may go to a replica as it is. A successor
+ * of it, which a worker knows first, has other transactions of the same numbers. */
+static bool is_primary_silent(const struct probes *probes)
+{
+    int64_t silent_us = clock_us() - positions_newest_us(&probes->positions);
+
+    return silent_us > probes->prober->config->replica_lag * INT64_C(1000) &&
+           atomic_load(&probes->timeline->latest) == probes->positions.timeline;
+}
+
+/* Whether the replica has what was acknowledged after the last question to the primary. */
+static void ask_for_transactions(struct probe *probe)
+{
+    const struct replicas *replicas = probe->probes->prober->replicas;
+    uint64_t xids[ACKNOWLEDGED_MAX];
+    int count;
+
+    probe->until = replicas_now(replicas).acknowledged; /* before the timeline is looked at */
+    count = replicas_transactions(replicas, probe->covers.acknowledged, probe->until, xids);
+    if (count <= 0 || !is_primary_silent(probe->probes)) {
+        return;
+    }
+    write_xids(xids, count, probe->xids);
+    statement_bind(&probe->committed, "xids", probe->xids);
+    probe->is_asked = true;
+    connection_submit(probe->connection, &probe->committed, take_transactions, probe);
 }
 
 /* What a run has covered it covers, whatever the next answers say: it only goes on. But where it is of
@@ -158,16 +228,22 @@ static void take_replica(void *context, const struct result *result)
     struct server server = {0};
     bool is_known =
         read_answer(probe, result, &server) && positions_are_of(&probes->positions, &server);
-    int64_t covers_us = is_known ? positions_covered_us(&probes->positions, &server) : 0;
+    struct moment covers =
+        is_known ? positions_covered(&probes->positions, &server) : (struct moment){0};
 
-    if (is_known && server.run == probe->run && covers_us < probe->covers_us) {
-        covers_us = probe->covers_us;
+    if (is_known && server.run == probe->run) {
+        covers.us = covers.us > probe->covers.us ? covers.us : probe->covers.us;
+        covers.acknowledged = covers.acknowledged > probe->covers.acknowledged
+                                  ? covers.acknowledged
+                                  : probe->covers.acknowledged;
     }
     probe->run = server.run;
-    probe->covers_us = covers_us;
-    probe->covered_us = covers_us > probe->covered_us ? covers_us : probe->covered_us;
-    replicas_publish(probes->prober->replicas, (int)(probe - probes->replicas.list), server.run,
-                     covers_us, probe->answered_us - probe->covered_us);
+    probe->covers = covers;
+    probe->covered_us = covers.us > probe->covered_us ? covers.us : probe->covered_us;
+    publish(probe);
+    if (covers.us != 0) {
+        ask_for_transactions(probe);
+    }
 }
 
 /* --- questions --- */
@@ -182,6 +258,7 @@ static void add_probe(struct probes *probes, struct group *group)
         .probes = probes,
         .settings = config_connection(prober->config, "cruddurd prober"),
         .statement = statement_of(&STATEMENT_SESSION_SERVER),
+        .committed = statement_of(&STATEMENT_SESSION_COMMITTED),
         .covered_us = clock_us(),
     };
     if (group == &probes->replicas) {
@@ -210,7 +287,7 @@ static void ask(struct group *group, bool is_replica, bool is_wanted)
         probe->is_ready = false;
         if (due_us(probe, is_replica, is_wanted) <= clock_us()) {
             probe->is_asked = true;
-            probe->asked_us = clock_us();
+            probe->asked = replicas_now(probe->probes->prober->replicas);
             probe->newest_us = positions_newest_us(&probe->probes->positions);
             connection_submit(probe->connection, &probe->statement,
                               is_replica ? take_replica : take_host, probe);

@@ -9,8 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum {
-    READ_RESOLUTION_US = 100000 /* so that workers do not take the cache line from each other */
+    READ_RESOLUTION_US = 100000, /* so that workers do not take the cache line from each other */
+    XID_BITS = 48                /* what is left of 64 has the number's lowest bits */
 };
 
 struct replicas *replicas_new(void)
@@ -42,23 +45,55 @@ static void wake_prober(const struct replicas *replicas)
     (void)written;
 }
 
-static void raise_to(_Atomic int64_t *time_us, int64_t now_us)
+void replicas_note_write(struct replicas *replicas, int64_t now_us)
 {
-    int64_t latest = atomic_load(time_us);
+    int64_t latest = atomic_load(&replicas->written_us);
 
-    while (latest < now_us && !atomic_compare_exchange_weak(time_us, &latest, now_us)) {
+    while (latest < now_us &&
+           !atomic_compare_exchange_weak(&replicas->written_us, &latest, now_us)) {
     }
-}
-
-void replicas_note_write(struct replicas *replicas, int64_t now_us, bool is_answered)
-{
-    if (is_answered) {
-        raise_to(&replicas->acknowledged_us, now_us);
-    }
-    raise_to(&replicas->written_us, now_us);
     if (atomic_load(&replicas->is_awaited) && atomic_exchange(&replicas->is_awaited, false)) {
         wake_prober(replicas);
     }
+}
+
+static uint64_t tagged(uint64_t number, uint64_t xid)
+{
+    return number << XID_BITS | xid;
+}
+
+/* One whose transaction is not known, or has too many bits, is never found. */
+void replicas_note_acknowledged(struct replicas *replicas, uint64_t xid)
+{
+    uint64_t number = atomic_fetch_add(&replicas->acknowledged, 1);
+
+    if (xid >> XID_BITS != 0) {
+        xid = 0;
+    }
+    atomic_store(&replicas->transactions[number % ACKNOWLEDGED_MAX], tagged(number, xid));
+}
+
+struct moment replicas_now(const struct replicas *replicas)
+{
+    return (struct moment){clock_us(), atomic_load(&replicas->acknowledged)};
+}
+
+int replicas_transactions(const struct replicas *replicas, uint64_t from, uint64_t until,
+                          uint64_t *xids)
+{
+    if (until - from > ACKNOWLEDGED_MAX) {
+        return -1;
+    }
+    for (uint64_t number = from; number < until; number++) {
+        uint64_t found = atomic_load(&replicas->transactions[number % ACKNOWLEDGED_MAX]);
+        uint64_t xid = found & ((UINT64_C(1) << XID_BITS) - 1);
+
+        if (xid == 0 || found != tagged(number, xid)) {
+            return -1;
+        }
+        xids[number - from] = xid;
+    }
+    return (int)(until - from);
 }
 
 void replicas_note_read(struct replicas *replicas, int64_t now_us)
@@ -73,25 +108,36 @@ void replicas_note_read(struct replicas *replicas, int64_t now_us)
     }
 }
 
+static struct moment covered_by(const struct replica *replica)
+{
+    return (struct moment){atomic_load(&replica->covers_us), atomic_load(&replica->acknowledged)};
+}
+
 /* The run is read again: an entry that is about to be of another server has no time first. */
-static int64_t covered_by(const struct replicas *replicas, int64_t run)
+static struct moment covered_in_run(const struct replicas *replicas, int64_t run)
 {
     for (size_t i = 0; i < REPLICAS_MAX; i++) {
         const struct replica *replica = &replicas->list[i];
 
         if (run != 0 && atomic_load(&replica->run) == run) {
-            int64_t covers_us = atomic_load(&replica->covers_us);
+            struct moment covers = covered_by(replica);
 
-            return atomic_load(&replica->run) == run ? covers_us : 0;
+            return atomic_load(&replica->run) == run ? covers : (struct moment){0};
         }
     }
-    return 0;
+    return (struct moment){0};
+}
+
+/* It lacks nothing that was acknowledged. */
+static bool has_all(const struct replicas *replicas, struct moment covers)
+{
+    return covers.us != 0 && covers.acknowledged >= atomic_load(&replicas->acknowledged);
 }
 
 enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run, int64_t now_us,
                                     int64_t bound_us)
 {
-    int64_t covers_us = covered_by(replicas, run);
+    int64_t covers_us = covered_in_run(replicas, run).us;
 
     if (covers_us == 0) {
         return REPLICA_UNKNOWN;
@@ -104,24 +150,24 @@ enum replica_verdict replicas_judge(const struct replicas *replicas, int64_t run
 
 int64_t replicas_age_us(const struct replicas *replicas, int64_t run, int64_t now_us)
 {
-    int64_t covers_us = covered_by(replicas, run);
+    struct moment covers = covered_in_run(replicas, run);
 
-    return covers_us > atomic_load(&replicas->acknowledged_us) ? now_us - covers_us : -1;
+    return has_all(replicas, covers) ? now_us - covers.us : -1;
 }
 
 bool replicas_have_better(const struct replicas *replicas, int64_t run, int64_t now_us,
                           int64_t bound_us)
 {
-    int64_t acknowledged_us = atomic_load(&replicas->acknowledged_us);
-    bool lacks_something = covered_by(replicas, run) <= acknowledged_us;
-    int64_t latest_us = 0;
+    bool lacks_something = !has_all(replicas, covered_in_run(replicas, run));
+    bool has_better = false;
 
     for (size_t i = 0; i < REPLICAS_MAX; i++) {
-        int64_t covers_us = atomic_load(&replicas->list[i].covers_us);
+        struct moment covers = covered_by(&replicas->list[i]);
 
-        latest_us = covers_us > latest_us ? covers_us : latest_us;
+        has_better = has_better || covers.us >= now_us - bound_us ||
+                     (lacks_something && has_all(replicas, covers));
     }
-    return latest_us >= now_us - bound_us || (lacks_something && latest_us > acknowledged_us);
+    return has_better;
 }
 
 int64_t replicas_lag_us(const struct replicas *replicas)
@@ -136,7 +182,7 @@ int64_t replicas_lag_us(const struct replicas *replicas)
     return least_us;
 }
 
-void replicas_publish(struct replicas *replicas, int entry, int64_t run, int64_t covers_us,
+void replicas_publish(struct replicas *replicas, int entry, int64_t run, struct moment covers,
                       int64_t lag_us)
 {
     struct replica *replica = &replicas->list[entry];
@@ -145,7 +191,8 @@ void replicas_publish(struct replicas *replicas, int entry, int64_t run, int64_t
         atomic_store(&replica->covers_us, 0);
         atomic_store(&replica->run, run);
     }
-    atomic_store(&replica->covers_us, covers_us);
+    atomic_store(&replica->acknowledged, covers.acknowledged);
+    atomic_store(&replica->covers_us, covers.us);
     atomic_store(&replica->lag_us, lag_us);
 }
 
@@ -158,6 +205,6 @@ bool replicas_are_wanted(const struct replicas *replicas, int64_t now_us)
 void replicas_invalidate(struct replicas *replicas)
 {
     for (int i = 0; i < REPLICAS_MAX; i++) {
-        replicas_publish(replicas, i, 0, 0, 0);
+        replicas_publish(replicas, i, 0, (struct moment){0}, 0);
     }
 }

@@ -7,13 +7,16 @@
  * position, it *covers* the time of the question: all that was committed before is visible there.
  *
  *     worker  a write of the pool is done           written_us, before its response is sent
+ *     worker  … and it was acknowledged             acknowledged, likewise
  *     prober  a replica covers a time               covers_us, in the replica's entry
  *     worker  a read may go to a replica            covers_us > written_us, and
  *                                                   covers_us >= now - the bound
  *
- * While the primary is away no time is covered any more. Then a read that the primary has failed may
- * still go to a replica that lacks nothing that was acknowledged: covers_us > acknowledged_us. A write
- * without a result may have been committed, and counts for written_us only: its client was told so.
+ * While the primary is away no later time is covered. Then a read that the primary has failed may still
+ * go to a replica that lacks nothing that was acknowledged, by the number of acknowledged writes: a
+ * moment has a time and that number. A write without a result may have been committed, and counts for
+ * written_us only: its client was told so. What was acknowledged after the prober's last question to the
+ * primary no moment covers. So the last transactions are kept, and the prober asks the replica for them.
  *
  * So no position is compared with one of another timeline but by the prober, and a prober that hangs,
  * has ended or does not reach a server leaves times that grow old.
@@ -29,21 +32,31 @@
 
 enum {
     REPLICAS_MAX = 16,
+    ACKNOWLEDGED_MAX = 64,  /* the latest whose transactions are known */
     REPLICAS_IDLE_MS = 5000 /* without a read, before the prober asks less often */
+};
+
+struct moment {
+    int64_t us;            /* monotonic; 0: none */
+    uint64_t acknowledged; /* writes of this pool before it */
 };
 
 /* One writer, the prober. */
 struct replica {
-    _Atomic int64_t run;       /* 0: there is none */
-    _Atomic int64_t covers_us; /* monotonic; 0: nothing */
-    _Atomic int64_t lag_us;    /* how long before the last answer, or its failure, that was */
+    _Atomic int64_t run;           /* 0: there is none */
+    _Atomic int64_t covers_us;     /* monotonic; 0: nothing */
+    _Atomic uint64_t acknowledged; /* so many of this pool's writes it has, the first ones */
+    _Atomic int64_t lag_us;        /* how long before the last answer, or its failure, that was */
 };
 
 struct replicas {
     struct replica list[REPLICAS_MAX];
-    _Atomic bool is_used;       /* some worker may read from replicas: writes are to be noted */
-    _Atomic int64_t written_us; /* when a write of the pool was last done; monotonic */
-    _Atomic int64_t acknowledged_us; /* when one that the database has answered was; monotonic */
+    _Atomic bool is_used;          /* some worker may read from replicas: writes are to be noted */
+    _Atomic int64_t written_us;    /* when a write of the pool was last done; monotonic */
+    _Atomic uint64_t acknowledged; /* writes of the pool */
+    /* The transactions of the last ones, each with its number's lowest bits: so one that is stored late
+     * is not taken for the one that has its place. */
+    _Atomic uint64_t transactions[ACKNOWLEDGED_MAX];
     _Atomic int64_t read_us; /* when a read was last to go to a replica, to 100 ms; monotonic */
     _Atomic bool is_awaited; /* the prober is to be woken by a write */
     int wake_fd;             /* an eventfd, which wakes the prober */
@@ -55,8 +68,11 @@ struct replicas *replicas_new(void);
 /* --- for workers --- */
 
 /* Call this after a write of this pool has committed, or may have committed, and before its response
- * is sent. is_answered: the database has said what became of it. */
-void replicas_note_write(struct replicas *replicas, int64_t now_us, bool is_answered);
+ * is sent. */
+void replicas_note_write(struct replicas *replicas, int64_t now_us);
+
+/* Call this before that if it has committed. xid: its transaction; 0: not known. */
+void replicas_note_acknowledged(struct replicas *replicas, uint64_t xid);
 
 /* Call this when a read is wanted: keeps the prober at its pace. */
 void replicas_note_read(struct replicas *replicas, int64_t now_us);
@@ -88,10 +104,18 @@ int64_t replicas_lag_us(const struct replicas *replicas);
 
 /* --- for the prober --- */
 
-/* The server of the entry covers that time; 0: it is not known to cover any. lag_us: as in struct
+/* The server of the entry covers that moment; {0}: it is not known to cover any. lag_us: as in struct
  * replica. */
-void replicas_publish(struct replicas *replicas, int entry, int64_t run, int64_t covers_us,
+void replicas_publish(struct replicas *replicas, int entry, int64_t run, struct moment covers,
                       int64_t lag_us);
+
+/* Now, for a question. */
+struct moment replicas_now(const struct replicas *replicas);
+
+/* The transactions of what was acknowledged after `from` writes and before `until`. Returns their number,
+ * ACKNOWLEDGED_MAX at most; -1: one of them is not known. */
+int replicas_transactions(const struct replicas *replicas, uint64_t from, uint64_t until,
+                          uint64_t *xids);
 
 /* Whether a read was wanted within REPLICAS_IDLE_MS. */
 bool replicas_are_wanted(const struct replicas *replicas, int64_t now_us);

@@ -1,6 +1,7 @@
 #include "worker/service.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "api/activities.h"
 #include "api/routes.h"
@@ -273,9 +274,14 @@ static void note_write(const struct service *service, const struct statement *st
 {
     struct replicas *replicas = service->all_replicas;
 
-    if (replicas != NULL && is_write(statement) && atomic_load(&replicas->is_used)) {
-        replicas_note_write(replicas, clock_us(), result->status == STATUS_OK);
+    if (replicas == NULL || !is_write(statement) || !atomic_load(&replicas->is_used)) {
+        return;
     }
+    if (result->status == STATUS_OK && result->outcome != NULL &&
+        strcmp(result->outcome, "ok") == 0) {
+        replicas_note_acknowledged(replicas, result->xid);
+    }
+    replicas_note_write(replicas, clock_us());
 }
 
 /* The result of a statement that was sent. */

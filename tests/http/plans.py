@@ -446,6 +446,7 @@ def cases(database):
 
     return [
         *cases_of_templates(),
+        ("session/committed", "64 transactions", {"xids": "{" + ",".join(str(3 + number) for number in range(64)) + "}"}),
         ("session/introduce", "after a loss", {"lost": "1/1", "patience_ms": 500}),
         ("session/room", "as it is", {}),
         ("session/schema", "as it is", {}),

@@ -1,12 +1,13 @@
 """Reads on a replica: none is older than what this service has acknowledged, and the primary runs them where the replica is of no use."""
 
+import contextlib
 import re
 import time
 
 import pytest
 
 from client import request_bytes
-from cluster import APP_PASSWORD, Cluster, Standby
+from cluster import APP_PASSWORD, Cluster, Standby, frozen
 from daemon import run_once
 from issuer import TokenService
 from openapi import Document
@@ -15,6 +16,8 @@ from replicated import Replicated
 from waiting import PATIENCE, eventually
 
 NEWEST = "/api/activities/@londo?limit=1"
+ACKNOWLEDGED_MAX = 64  # as in shared/replicas.h
+PROBER_IDLE = 1  # s, as in helper/prober.h
 BOUND = 60000  # ms; for tests that no machine is to be too slow for
 
 
@@ -49,6 +52,9 @@ class Reader(Replicated, TokenService):
 
     def post(self):
         return self.create_as("londo", "a post")["uuid"]
+
+    def prober(self):
+        return next(process.pid for process in self.daemon.children() if process.name == "cruddur-probe")
 
     def read(self, post):
         return self.get(f"/api/activities/{post}").status
@@ -281,6 +287,60 @@ def test_reads_without_the_primary_have_what_was_acknowledged(primary, standby):
             with primary.away():
                 eventually(lambda: service.read(post) == 503, what="an outage")
                 assert {service.read(post) for _ in range(20)} == {503}
+
+
+def write_everything(service, post):
+    """Something of each kind. Returns a post of these."""
+    mine = service.post()
+    sent = service.message_as("londo", user_receiver_handle="bayko").json
+    activities, group = "/api/activities", sent["message_group_uuid"]
+    for method, path, document in (
+        ("PUT", f"{activities}/{post}/like", None), ("PUT", f"{activities}/{post}/repost", None), ("DELETE", f"{activities}/{post}/like", None),
+        ("POST", f"{activities}/{mine}/reply", {"message": "reply"}), ("PUT", f"{activities}/{mine}/keep", {"ttl": "7-days"}),
+        ("POST", "/api/messages", {"message": "two", "message_group_uuid": group}), ("PUT", f"/api/message_groups/{group}/read", {}),
+        ("DELETE", f"/api/messages/{group}/{sent['uuid']}", None), ("PUT", "/api/users/@bayko/follow", None), ("PUT", "/api/users/@bayko/mute", None),
+        ("DELETE", "/api/users/@bayko/mute", None), ("PUT", "/api/users/@bayko/block", None), ("DELETE", "/api/users/@bayko/block", None),
+        ("PUT", "/api/profile/update", {"display_name": "L", "bio": "b"}), ("PUT", f"{activities}/notifications/read", {}),
+        ("DELETE", f"{activities}/{post}", None),
+    ):  # fmt: skip
+        reply = service.ask_as("londo", method, path, document)
+        assert reply.status == 200, (path, reply)
+    reply = service.ask_as("bayko", "POST", f"{activities}/{mine}/report", {"reason": "spam"})
+    assert reply.status == 200, reply
+    return mine
+
+
+def test_reads_without_the_primary_after_the_last_question_to_it(primary, standby):
+    """Of each kind of write the replica is asked whether it has the transaction."""
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with frozen(service.prober()):
+            mine = write_everything(service, post)
+            standby.catch_up(primary)
+            stopped = contextlib.ExitStack()
+            stopped.enter_context(primary.away())
+        with stopped:
+            wait_for_stale_read(service, mine)
+            assert newest_of(service.get(NEWEST)) == mine
+
+
+@pytest.mark.parametrize("count", [ACKNOWLEDGED_MAX, ACKNOWLEDGED_MAX + 1])
+def test_reads_without_the_primary_after_many_writes(primary, standby, count):
+    """So many transactions are kept, and no more."""
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with frozen(service.prober()):
+            for _ in range(count):
+                service.post()
+            standby.catch_up(primary)
+            stopped = contextlib.ExitStack()
+            stopped.enter_context(primary.away())
+        with stopped:
+            eventually(lambda: service.read(post) == (200 if count == ACKNOWLEDGED_MAX else 503), what="an outage")
+            time.sleep(2 * PROBER_IDLE)
+            assert service.read(post) == (200 if count == ACKNOWLEDGED_MAX else 503)
 
 
 @pytest.mark.parametrize("seconds", [0, 2])

@@ -14,14 +14,17 @@ static void add(struct positions *positions, uint64_t position, int64_t at_us)
 {
     const struct server primary = server_at(position);
 
-    positions_add(positions, &primary, at_us);
+    positions_add(positions, &primary, (struct moment){at_us, (uint64_t)at_us * 2});
 }
 
 static int64_t covered(const struct positions *positions, uint64_t position)
 {
     const struct server replica = server_at(position);
 
-    return positions_covered_us(positions, &replica);
+    struct moment covers = positions_covered(positions, &replica);
+
+    assert_int_equal(covers.acknowledged, covers.us * 2);
+    return covers.us;
 }
 
 static void test_the_latest_that_it_has_replayed(void **state)
@@ -74,7 +77,7 @@ static void test_another_timeline_begins_anew(void **state)
     assert_false(positions_are_of(&positions, &(struct server){0}));
     add(&positions, 100, 10);
     assert_true(positions_are_of(&positions, &old));
-    positions_add(&positions, &successor, 20);
+    positions_add(&positions, &successor, (struct moment){20, 40});
     assert_true(positions_are_of(&positions, &successor));
     assert_false(positions_are_of(&positions, &old));
     assert_false(positions_are_of(&positions, &other));
