@@ -154,7 +154,9 @@ async function mark(element, activity, kind) {
   const member = kind === "like" ? "liked" : "reposted";
   const counter = kind === "like" ? "likes_count" : "reposts_count";
   const before = { ...activity };
-  const isMarked = marksOf(activity)[member] === true;
+  const marks = marksOf(activity);
+  const isMarked = marks[member];
+  learnMarks({ ...activity, ...marks, [member]: !isMarked }); // for other lists, which may be shown before there is an answer
   Object.assign(activity, { [member]: !isMarked, [counter]: Math.max(0, activity[counter] + (isMarked ? -1 : 1)) });
   showCounts(element, activity);
   const path = `/api/activities/${activity.uuid}/${kind}`;
@@ -165,6 +167,7 @@ async function mark(element, activity, kind) {
   } catch (error) {
     delete activity[member];
     Object.assign(activity, before);
+    learnMarks({ ...activity, ...marks });
     failed(element, error);
   }
   renewPost(element, activity);

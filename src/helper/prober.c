@@ -158,7 +158,7 @@ static void take_host(void *context, const struct result *result)
     }
 }
 
-static void publish(const struct probe *probe)
+static void publish_covered(const struct probe *probe)
 {
     const struct probes *probes = probe->probes;
 
@@ -175,7 +175,7 @@ static void take_transactions(void *context, const struct result *result)
     if (result->status == STATUS_OK && result->outcome != NULL &&
         strcmp(result->outcome, "ok") == 0) {
         probe->covers.acknowledged = probe->until;
-        publish(probe);
+        publish_covered(probe);
     }
 }
 
@@ -240,7 +240,7 @@ static void take_replica(void *context, const struct result *result)
     probe->run = server.run;
     probe->covers = covers;
     probe->covered_us = covers.us > probe->covered_us ? covers.us : probe->covered_us;
-    publish(probe);
+    publish_covered(probe);
     if (covers.us != 0) {
         ask_for_transactions(probe);
     }

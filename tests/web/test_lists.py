@@ -90,6 +90,31 @@ def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart)
         eventually(lambda: is_pressed(andrew, "Read among those one follows", "repost"), what="the mark")
 
 
+# An answer to what has /repost in its path waits for release().
+HOLD = """
+const plain = fetch, held = new Promise(resolve => window.release = resolve);
+window.fetch = async (path, ...rest) => {
+    if (String(path).includes("/repost")) await held;
+    return plain(path, ...rest);
+};
+"""
+
+
+def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, quickstart):
+    andrew, bayko = people
+    bayko.post("Reposted in a hurry")
+    with follower(quickstart):
+        andrew.open("/following")
+        andrew.row("Reposted in a hurry")
+        open_thread(andrew, "Reposted in a hurry")
+        andrew.here().execute_script(HOLD)
+        andrew.press_part("Reposted in a hurry", "repost")
+        go_back(andrew)
+        eventually(lambda: is_pressed(andrew, "Reposted in a hurry", "repost"), what="the mark")
+        andrew.here().execute_script("release()")
+        eventually(lambda: quickstart.ask("GET", f"/api/activities/{uuid_of(quickstart, 'Reposted in a hurry')}", "andrewbrown")["activity"]["reposted"], what="the repost")
+
+
 def test_a_post_that_waits_is_shown_with_the_mark_that_it_has_got_meanwhile(people, quickstart):
     andrew, bayko = people
     with follower(quickstart):
