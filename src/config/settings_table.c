@@ -134,8 +134,8 @@ const struct setting SETTINGS[] = {
          "what this pool has acknowledged is never missing"},
     {"CRUDDUR_REPLICA_STALE", "--replica-stale", "SECONDS", KIND_NUMBER, AT(replica_stale), "60", 0,
      86400,
-     .help =
-         "for how long it may be missing, in answers marked as stale, while the primary is away"},
+     .help = "for how long what other hosts have written may be missing in what a replica answers\n"
+             "while the primary is away, marked as stale; 0: it answers nothing then"},
     {"CRUDDUR_REPORTS_PER_HOUR", "--reports-per-hour", "N", KIND_NUMBER, AT(reports_per_hour), "20",
      0, PER_HOUR_MAX, .help = "reports that one user may make within an hour; 0: any number"},
     {"CRUDDUR_REQUEST_TIMEOUT", "--request-timeout", "MS", KIND_NUMBER, AT(request_timeout), "5000",

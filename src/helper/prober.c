@@ -55,7 +55,8 @@ struct probes {
     struct group hosts;    /* of CONNECTION_URL */
     struct group replicas; /* of READ_CONNECTION_URL; a probe's index is its entry's */
     struct positions positions;
-    const struct timeline *timeline; /* of the primary's system */
+    const struct timeline *timeline;     /* of the primary's system; NULL: none has answered */
+    struct replica before[REPLICAS_MAX]; /* what the prober before this one has published */
     int epoll_fd, wake_fd;
 };
 
@@ -226,8 +227,9 @@ static void take_replica(void *context, const struct result *result)
     struct probe *probe = context;
     struct probes *probes = probe->probes;
     struct server server = {0};
-    bool is_known =
-        read_answer(probe, result, &server) && positions_are_of(&probes->positions, &server);
+    bool is_answered = read_answer(probe, result, &server);
+    bool is_known = is_answered && (positions_are_of(&probes->positions, &server) ||
+                                    (probes->timeline == NULL && server.is_standby));
     struct moment covers =
         is_known ? positions_covered(&probes->positions, &server) : (struct moment){0};
 
@@ -241,9 +243,21 @@ static void take_replica(void *context, const struct result *result)
     probe->covers = covers;
     probe->covered_us = covers.us > probe->covered_us ? covers.us : probe->covered_us;
     publish_covered(probe);
-    if (covers.us != 0) {
+    if (covers.us != 0 && probes->timeline != NULL) {
         ask_for_transactions(probe);
     }
+}
+
+/* What the prober before this one knew of the same address: no answer of the primary may come soon. */
+static void take_over(struct probe *probe)
+{
+    const struct replica *before = &probe->probes->before[probe - probe->probes->replicas.list];
+
+    probe->run = atomic_load(&before->run);
+    probe->covers =
+        (struct moment){atomic_load(&before->covers_us), atomic_load(&before->acknowledged)};
+    probe->answered_us = clock_us();
+    publish_covered(probe);
 }
 
 /* --- questions --- */
@@ -263,6 +277,7 @@ static void add_probe(struct probes *probes, struct group *group)
     };
     if (group == &probes->replicas) {
         config_use_replicas(prober->config, &probe->settings);
+        take_over(probe);
     }
     probe->settings.session.lanes = LANE_SET(LANE_PROBE);
     probe->settings.session.counts = &prober->scoreboard->prober;
@@ -356,7 +371,8 @@ static void run(void *context)
 
     probes.prober = context;
     open_events(&probes);
-    replicas_invalidate(probes.prober->replicas); /* entries may have been of other addresses */
+    memcpy(probes.before, probes.prober->replicas->list, sizeof probes.before);
+    replicas_invalidate(probes.prober->replicas); /* entries may be of other addresses */
     for (;;) {
         bool is_wanted = are_reads_wanted(&probes, clock_us());
 

@@ -189,6 +189,7 @@ void replicas_publish(struct replicas *replicas, int entry, int64_t run, struct 
 
     if (atomic_load(&replica->run) != run) {
         atomic_store(&replica->covers_us, 0);
+        atomic_store(&replica->acknowledged, 0);
         atomic_store(&replica->run, run);
     }
     atomic_store(&replica->acknowledged, covers.acknowledged);

@@ -12,14 +12,14 @@
  *     worker  a read may go to a replica            covers_us > written_us, and
  *                                                   covers_us >= now - the bound
  *
+ * So no position is compared with one of another timeline but by the prober, and a prober that hangs,
+ * has ended or does not reach a server leaves times that grow old.
+ *
  * While the primary is away no later time is covered. Then a read that the primary has failed may still
  * go to a replica that lacks nothing that was acknowledged, by the number of acknowledged writes: a
  * moment has a time and that number. A write without a result may have been committed, and counts for
  * written_us only: its client was told so. What was acknowledged after the prober's last question to the
  * primary no moment covers. So the last transactions are kept, and the prober asks the replica for them.
- *
- * So no position is compared with one of another timeline but by the prober, and a prober that hangs,
- * has ended or does not reach a server leaves times that grow old.
  *
  * A session knows which server it is with by the server's run (db/server.h), and an entry says of
  * which run it is. A server that has crashed may have replayed less than before; it has another run. */

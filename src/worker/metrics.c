@@ -139,7 +139,7 @@ static void write_replicas(const struct replicas *replicas, const struct replica
     static const char FALLBACKS_NAME[] = "cruddur_replica_fallbacks_total";
 
     exposition_begin(text, FALLBACKS_NAME, "counter",
-                     "Reads that the primary ran though there are replicas, by the reason.");
+                     "Reads that went to the primary though there are replicas, by the reason.");
     for (int i = 0; i < FALLBACKS; i++) {
         exposition_labelled(text, FALLBACKS_NAME, "reason", REASONS[i],
                             counter_value(&counts->fallbacks[i]));

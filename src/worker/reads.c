@@ -20,7 +20,7 @@ struct read {
     bool was_at_replica;     /* before it was at the primary */
     int64_t waited_us;       /* for the server before this one */
     struct result failure;   /* the primary's, while the replica runs it in its place */
-    struct statement repeat; /* the same for the replica, with a deadline from now on */
+    struct statement repeat; /* the same for the replica, with a deadline of its own */
     int stale_s;             /* as its result is to say */
     struct read *next, **link;
 };
@@ -92,11 +92,17 @@ static void finish_second(struct read *read, const struct result *result)
     finish_read(read, &both);
 }
 
+/* The request is wrong, whichever server says so. */
+static bool is_refused(const struct result *result)
+{
+    return result->status == STATUS_VALUE_REFUSED || result->status == STATUS_MALFORMED_REQUEST;
+}
+
 static void done_in_place(void *context, const struct result *result)
 {
     struct read *read = context;
 
-    if (has_found(result)) {
+    if (has_found(result) || is_refused(result)) {
         counter_add(&read->reads->counts->at_replica, 1);
         counter_add(&read->reads->counts->stale, 1);
         finish_second(read, result);
@@ -107,18 +113,34 @@ static void done_in_place(void *context, const struct result *result)
     }
 }
 
+/* Not so if the schema does not fit (class 42): a replica may have an older one. */
+static bool is_away(const struct result *result)
+{
+    return (result->status == STATUS_DATABASE_UNAVAILABLE &&
+            strncmp(result->sqlstate, "42", 2) != 0) ||
+           (result->status == STATUS_DATABASE_TIMEOUT && !takes_too_long(result));
+}
+
 /* The primary is away, and the replica may run what it has failed. */
 static bool may_be_stale(const struct read *read, const struct result *result, int64_t *age_us)
 {
     const struct reads *reads = read->reads;
-    bool is_away = result->status == STATUS_DATABASE_UNAVAILABLE ||
-                   (result->status == STATUS_DATABASE_TIMEOUT && !takes_too_long(result));
 
-    if (!is_away || read->was_at_replica || !connection_is_ready(reads->connection)) {
+    if (!is_away(result) || read->was_at_replica || !connection_is_ready(reads->connection)) {
         return false;
     }
     *age_us = replicas_age_us(reads->replicas, connection_run(reads->connection), clock_us());
     return *age_us >= 0 && *age_us < reads->stale_us;
+}
+
+/* Since when its time at the replica counts, so that it ends in time. */
+static int64_t begin_in_place(const struct read *read)
+{
+    const struct reads *reads = read->reads;
+    int64_t asked_us = read->statement->asked_us, now_us = clock_us();
+    int64_t latest_us = asked_us != 0 ? asked_us + reads->end_us - reads->replica_us : now_us;
+
+    return latest_us < now_us ? latest_us : now_us;
 }
 
 static void done_at_primary(void *context, const struct result *result)
@@ -137,7 +159,7 @@ static void done_at_primary(void *context, const struct result *result)
     memcpy(read->failure.sqlstate, result->sqlstate, sizeof read->failure.sqlstate);
     read->stale_s = (int)(age_us / 1000000) + 1;
     read->repeat = *read->statement;
-    read->repeat.asked_us = 0;
+    read->repeat.asked_us = begin_in_place(read);
     reads->has_returned = true;
     connection_submit(reads->connection, &read->repeat, done_in_place, read);
 }

@@ -149,12 +149,15 @@ static void open_lane(struct service *service, int number, const struct catalog 
 static void open_reads(struct service *service, struct reads *reads, enum lane primary,
                        enum lane replica, struct replica_counts *counts)
 {
-    *reads = (struct reads){.replicas = service->replicas,
-                            .counts = counts,
-                            .primary = &service->lanes[primary].runner,
-                            .connection = service->lanes[replica].connection,
-                            .bound_us = service->config->replica_lag * INT64_C(1000),
-                            .stale_us = service->config->replica_stale * INT64_C(1000000)};
+    *reads =
+        (struct reads){.replicas = service->replicas,
+                       .counts = counts,
+                       .primary = &service->lanes[primary].runner,
+                       .connection = service->lanes[replica].connection,
+                       .bound_us = service->config->replica_lag * INT64_C(1000),
+                       .stale_us = service->config->replica_stale * INT64_C(1000000),
+                       .end_us = service->config->stuck_timeout * INT64_C(1000),
+                       .replica_us = service->lanes[replica].settings.deadline_ms * INT64_C(1000)};
     reads_init(reads);
 }
 

@@ -70,6 +70,20 @@ class Reader(threading.Thread):
         if reply is not None and uuid not in self.deleting:
             self.note(uuid, host, (200, text), (reply.status, reply.json["activity"]["message"] if reply.status == 200 else None))
 
+    def expect_listed(self, uuid, host, written):
+        """Among its author's, at the host that acknowledged it: that has it at once, also where it says that it is stale."""
+        if time.monotonic() > written + HOME_PATIENCE:
+            return  # later ones may have driven it from the page
+        reply = self.read(f"/api/activities/@{self.handle}?limit=200", host)
+        if reply is not None and reply.status == 200 and uuid not in self.deleting:
+            self.note(f"listed {uuid}", host, True, uuid in {activity["uuid"] for activity in reply.json["activities"]})
+
+    def expect_gone(self, uuid, host):
+        """At the host that acknowledged the deletion."""
+        reply = self.read(f"/api/activities/{uuid}", host)
+        if reply is not None:
+            self.note(f"gone {uuid}", host, 404, reply.status)
+
     def expect_none(self, uuid, host, deleted):
         """Once what others have done may no longer be missing there."""
         while (reply := self.read(f"/api/activities/{uuid}", host)) is not None:
@@ -121,6 +135,7 @@ class ClusterWriter(Writer):
         text, uuid = self.posts[-1]
         host = self.service.host_of()
         other = self.service.other_than(host)
+        self.reader.ask(self.reader.expect_listed, uuid, host, time.monotonic())
         self.reader.ask(self.reader.expect_post, uuid, text, other)
         self.created += 1
         if self.created % HOME_EVERY == 0:
@@ -134,7 +149,9 @@ class ClusterWriter(Writer):
             self.random.setstate(state)
         super().delete()
         for uuid in {uuid for _, uuid in before} - {uuid for _, uuid in self.posts}:
-            self.reader.ask(self.reader.expect_none, uuid, self.service.other_than(self.service.host_of()), time.monotonic())
+            host = self.service.host_of()
+            self.reader.ask(self.reader.expect_gone, uuid, host)
+            self.reader.ask(self.reader.expect_none, uuid, self.service.other_than(host), time.monotonic())
 
     def check_order(self):
         """REPLICA_LAG after the last write at the earliest. Its messages as it reads them itself: in the order of the acknowledgements, each once."""

@@ -792,7 +792,7 @@ static void test_manual_lists_the_same(void **state)
             settings++;
         }
     }
-    assert_int_equal(settings, 53);
+    assert_int_equal(settings, 54);
     expect_within("manual", manual.bytes, "\n.It Ev CONNECTION_URL\n");
     buf_release(&manual);
     free(help);
