@@ -159,12 +159,14 @@ static void take_host(void *context, const struct result *result)
     }
 }
 
-static void publish_covered(const struct probe *probe)
+/* run: 0 while the server does not answer. */
+static void publish_covered(const struct probe *probe, int64_t run)
 {
     const struct probes *probes = probe->probes;
 
-    replicas_publish(probes->prober->replicas, (int)(probe - probes->replicas.list), probe->run,
-                     probe->covers, probe->answered_us - probe->covered_us);
+    replicas_publish(probes->prober->replicas, (int)(probe - probes->replicas.list), run,
+                     run != 0 ? probe->covers : (struct moment){0},
+                     probe->answered_us - probe->covered_us);
 }
 
 static void take_transactions(void *context, const struct result *result)
@@ -176,7 +178,7 @@ static void take_transactions(void *context, const struct result *result)
     if (result->status == STATUS_OK && result->outcome != NULL &&
         strcmp(result->outcome, "ok") == 0) {
         probe->covers.acknowledged = probe->until;
-        publish_covered(probe);
+        publish_covered(probe, probe->run);
     }
 }
 
@@ -226,10 +228,14 @@ static void take_replica(void *context, const struct result *result)
 {
     struct probe *probe = context;
     struct probes *probes = probe->probes;
-    struct server server = {0};
-    bool is_answered = read_answer(probe, result, &server);
-    bool is_known = is_answered && (positions_are_of(&probes->positions, &server) ||
-                                    (probes->timeline == NULL && server.is_standby));
+    struct server server;
+
+    if (!read_answer(probe, result, &server)) {
+        publish_covered(probe, 0);
+        return;
+    }
+    bool is_known = positions_are_of(&probes->positions, &server) ||
+                    (probes->timeline == NULL && server.is_standby);
     struct moment covers =
         is_known ? positions_covered(&probes->positions, &server) : (struct moment){0};
 
@@ -242,7 +248,7 @@ static void take_replica(void *context, const struct result *result)
     probe->run = server.run;
     probe->covers = covers;
     probe->covered_us = covers.us > probe->covered_us ? covers.us : probe->covered_us;
-    publish_covered(probe);
+    publish_covered(probe, probe->run);
     if (covers.us != 0 && probes->timeline != NULL) {
         ask_for_transactions(probe);
     }
@@ -257,7 +263,7 @@ static void take_over(struct probe *probe)
     probe->covers =
         (struct moment){atomic_load(&before->covers_us), atomic_load(&before->acknowledged)};
     probe->answered_us = clock_us();
-    publish_covered(probe);
+    publish_covered(probe, probe->run);
 }
 
 /* --- questions --- */

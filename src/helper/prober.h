@@ -14,6 +14,9 @@
  *                         the pool; a replica after each answer of the primary, and again until it
  *                         has caught up
  *     otherwise           both once a second
+ *
+ * While the primary does not answer, a replica is also asked whether it has the pool's last acknowledged
+ * transactions.
  */
 #ifndef CRUDDUR_HELPER_PROBER_H
 #define CRUDDUR_HELPER_PROBER_H
@@ -29,7 +32,7 @@ struct scoreboard;
 
 enum {
     PROBER_HOSTS_MAX = 16, /* addresses of a URL; others are not asked */
-    PROBER_IDLE_MS = 1000, /* between two questions, while no read is wanted */
+    PROBER_IDLE_MS = 1000, /* between two questions, when nothing is waited for */
     PROBER_SPACING_MS = 5, /* at least, of questions to the primary after writes */
     PROBER_AGAIN_MS = 1    /* at least, until a replica that has not caught up is asked again */
 };
