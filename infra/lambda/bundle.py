@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 
-SQL = ("hooks/confirm.sql", "metrics/step.sql", "session/begin.sql", "session/introduce.sql", "session/room.sql", "session/schema.sql", "session/server.sql", "session/snapshot.sql")
+SQL = ("hooks/confirm.sql", "metrics/step.sql", "session/begin.sql", "session/committed.sql", "session/introduce.sql", "session/room.sql", "session/schema.sql", "session/server.sql", "session/snapshot.sql")
 SIZE_MAX = 10_000_000  # bytes
 TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 # glibc loads it when a thread ends early.

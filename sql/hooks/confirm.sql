@@ -21,5 +21,4 @@ select
     coalesce((select public.confirm_user(%(uuid)s::uuid, %(event)s::json, %(pool)s, to_timestamp(%(signed_at)s::bigint)) from timely), 'late') as outcome,
     %(event)s::json as body,
     (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock_us,
-    null as retry_after_s,
     pg_current_xact_id_if_assigned() as xid

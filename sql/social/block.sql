@@ -74,5 +74,4 @@ select
     end as outcome,
     (select row_to_json(answer) from answer) as body,
     public.clock_us() as clock_us,
-    null as retry_after_s,
     pg_current_xact_id_if_assigned() as xid

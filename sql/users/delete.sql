@@ -36,5 +36,4 @@ select
     end as outcome,
     (select row_to_json(gone) from gone) as body,
     public.clock_us() as clock_us,
-    null as retry_after_s,
     pg_current_xact_id_if_assigned() as xid

@@ -212,8 +212,22 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* From the one row (outcome, body, next_key, lives_us, seen, clock_us, visibility), or a write's (outcome,
- * body, clock_us, retry_after_s, xid), of which the last ones may be missing. */
+/* What a write says besides: retry_after_s, and xid, which is null if it has written nothing. */
+static void take_write(const PGresult *rows, struct result *result)
+{
+    int retry_after_s = PQfnumber(rows, "retry_after_s"), xid = PQfnumber(rows, "xid");
+
+    if (retry_after_s >= 0 && !PQgetisnull(rows, 0, retry_after_s)) {
+        result->retry_after_s = atoi(PQgetvalue(rows, 0, retry_after_s));
+    }
+    if (xid >= 0) {
+        result->has_written = !PQgetisnull(rows, 0, xid);
+        result->xid = strtoull(PQgetvalue(rows, 0, xid), NULL, 10);
+    }
+}
+
+/* From the one row: outcome and body, and behind them a read's next_key, lives_us, seen, clock_us and
+ * visibility, of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
@@ -224,10 +238,8 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
     if (is_write) {
-        const char *retry_after_s = value_at(rows, 3), *xid = value_at(rows, 4);
-
-        result->retry_after_s = retry_after_s != NULL ? atoi(retry_after_s) : 0;
-        result->xid = xid != NULL ? strtoull(xid, NULL, 10) : 0;
+        result->has_written = true;
+        take_write(rows, result);
         return;
     }
     result->next_key = value_at(rows, 2);

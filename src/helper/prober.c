@@ -169,19 +169,6 @@ static void publish_covered(const struct probe *probe, int64_t run)
                      probe->answered_us - probe->covered_us);
 }
 
-static void take_transactions(void *context, const struct result *result)
-{
-    struct probe *probe = context;
-
-    probe->is_asked = false;
-    probe->answered_us = clock_us();
-    if (result->status == STATUS_OK && result->outcome != NULL &&
-        strcmp(result->outcome, "ok") == 0) {
-        probe->covers.acknowledged = probe->until;
-        publish_covered(probe, probe->run);
-    }
-}
-
 static void write_xids(const uint64_t *xids, int count, char text[XIDS_SIZE])
 {
     int length = snprintf(text, XIDS_SIZE, "{");
@@ -193,14 +180,30 @@ static void write_xids(const uint64_t *xids, int count, char text[XIDS_SIZE])
     snprintf(text + length, (size_t)(XIDS_SIZE - length), "}");
 }
 
-/* Whether the primary has said nothing for so long that no read may go to a replica as it is. A successor
- * of it, which a worker knows first, has other transactions of the same numbers. */
+/* Whether it is time to ask for transactions: the primary has been silent for a while. Not so if it has a
+ * successor, which a worker knows first: that has other transactions of the same numbers. */
 static bool is_primary_silent(const struct probes *probes)
 {
     int64_t silent_us = clock_us() - positions_newest_us(&probes->positions);
+    int64_t lag_us = probes->prober->config->replica_lag * INT64_C(1000);
 
-    return silent_us > probes->prober->config->replica_lag * INT64_C(1000) &&
+    return silent_us > shorter(lag_us, PROBER_IDLE_MS * INT64_C(1000)) &&
            atomic_load(&probes->timeline->latest) == probes->positions.timeline;
+}
+
+/* The session may be another one than that of the question, with another server. */
+static void take_transactions(void *context, const struct result *result)
+{
+    struct probe *probe = context;
+
+    probe->is_asked = false;
+    probe->answered_us = clock_us();
+    if (result->status == STATUS_OK && result->outcome != NULL &&
+        strcmp(result->outcome, "ok") == 0 && connection_is_ready(probe->connection) &&
+        connection_run(probe->connection) == probe->run && is_primary_silent(probe->probes)) {
+        probe->covers.acknowledged = probe->until;
+        publish_covered(probe, probe->run);
+    }
 }
 
 /* Whether the replica has what was acknowledged after the last question to the primary. */
@@ -262,6 +265,9 @@ static void take_over(struct probe *probe)
     probe->run = atomic_load(&before->run);
     probe->covers =
         (struct moment){atomic_load(&before->covers_us), atomic_load(&before->acknowledged)};
+    if (probe->covers.us != 0) {
+        probe->covered_us = probe->covers.us;
+    }
     probe->answered_us = clock_us();
     publish_covered(probe, probe->run);
 }
@@ -283,6 +289,7 @@ static void add_probe(struct probes *probes, struct group *group)
     };
     if (group == &probes->replicas) {
         config_use_replicas(prober->config, &probe->settings);
+        probe->settings.session.is_replica = true;
         take_over(probe);
     }
     probe->settings.session.lanes = LANE_SET(LANE_PROBE);

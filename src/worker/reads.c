@@ -93,7 +93,7 @@ static void finish_second(struct read *read, const struct result *result)
 }
 
 /* The request is wrong, whichever server says so. */
-static bool is_refused(const struct result *result)
+static bool is_bad_request(const struct result *result)
 {
     return result->status == STATUS_VALUE_REFUSED || result->status == STATUS_MALFORMED_REQUEST;
 }
@@ -102,7 +102,7 @@ static void done_in_place(void *context, const struct result *result)
 {
     struct read *read = context;
 
-    if (has_found(result) || is_refused(result)) {
+    if (has_found(result) || is_bad_request(result)) {
         counter_add(&read->reads->counts->at_replica, 1);
         counter_add(&read->reads->counts->stale, 1);
         finish_second(read, result);

@@ -280,7 +280,7 @@ static void note_write(const struct service *service, const struct statement *st
     if (replicas == NULL || !is_write(statement) || !atomic_load(&replicas->is_used)) {
         return;
     }
-    if (result->status == STATUS_OK && result->outcome != NULL &&
+    if (result->status == STATUS_OK && result->has_written && result->outcome != NULL &&
         strcmp(result->outcome, "ok") == 0) {
         replicas_note_acknowledged(replicas, result->xid);
     }

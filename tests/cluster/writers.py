@@ -12,7 +12,8 @@ READ_PATIENCE = 60  # s, for a read to be answered at all
 HOME_PATIENCE = 3  # s, for the other host's home, whose bound is --feed-watch's 0.1 s
 REPLICA_LAG = 1  # s, as --replica-lag: what another host has acknowledged may be missing for as long
 HOME_EVERY = 5  # of so many creates one is looked for in both homes
-WAITING_MAX = 8  # reads that wait; a host that does not answer would have more and more
+PAGE = 200  # posts of an author
+WAITING_MAX = 16  # reads that wait; a host that does not answer would have more and more
 
 
 class Reader(threading.Thread):
@@ -20,6 +21,7 @@ class Reader(threading.Thread):
 
     def __init__(self, writer):
         super().__init__()
+        self.writer = writer
         self.service = writer.service
         self.handle = writer.handle
         self.questions = queue.Queue(WAITING_MAX)
@@ -70,12 +72,11 @@ class Reader(threading.Thread):
         if reply is not None and uuid not in self.deleting:
             self.note(uuid, host, (200, text), (reply.status, reply.json["activity"]["message"] if reply.status == 200 else None))
 
-    def expect_listed(self, uuid, host, written):
-        """Among its author's, at the host that acknowledged it: that has it at once, also where it says that it is stale."""
-        if time.monotonic() > written + HOME_PATIENCE:
-            return  # later ones may have driven it from the page
-        reply = self.read(f"/api/activities/@{self.handle}?limit=200", host)
-        if reply is not None and reply.status == 200 and uuid not in self.deleting:
+    def expect_listed(self, uuid, host, number):
+        """Among its author's, at the host that acknowledged it: that has it at once, also where it says that it is stale. number: of the post."""
+        reply = self.read(f"/api/activities/@{self.handle}?limit={PAGE}", host)
+        is_on_page = self.writer.created - number < PAGE / 2  # reposts are there, too
+        if reply is not None and reply.status == 200 and uuid not in self.deleting and is_on_page:
             self.note(f"listed {uuid}", host, True, uuid in {activity["uuid"] for activity in reply.json["activities"]})
 
     def expect_gone(self, uuid, host):
@@ -135,9 +136,9 @@ class ClusterWriter(Writer):
         text, uuid = self.posts[-1]
         host = self.service.host_of()
         other = self.service.other_than(host)
-        self.reader.ask(self.reader.expect_listed, uuid, host, time.monotonic())
-        self.reader.ask(self.reader.expect_post, uuid, text, other)
         self.created += 1
+        self.reader.ask(self.reader.expect_listed, uuid, host, self.created)
+        self.reader.ask(self.reader.expect_post, uuid, text, other)
         if self.created % HOME_EVERY == 0:
             self.reader.ask(self.reader.expect_at_home, uuid, host, other, time.monotonic())
 

@@ -22,3 +22,6 @@ class Replicated:
         found["replica"] = re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1]
         found["stale"] = re.search(r"^cruddur_replica_stale_reads_total (\d+)$", text, re.M)[1]
         return {name: int(count) for name, count in found.items()}
+
+    def prober(self):
+        return next((process.pid for process in self.daemon.children() if process.name == "cruddur-probe"), None)
