@@ -36,6 +36,7 @@ enum {
     REPLICAS_IDLE_MS = 5000 /* without a read, before the prober asks less often */
 };
 
+/* A moment of the pool, to compare what a server has with. */
 struct moment {
     int64_t us;            /* monotonic; 0: none */
     uint64_t acknowledged; /* writes of this pool before it */
