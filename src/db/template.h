@@ -12,9 +12,9 @@
  * lives_us, seen, clock_us, visibility: an outcome word, JSON text, the key of a full page's last
  * row, the microseconds until a page's first row expires, what snapshot.h reads, the server's
  * clock, and what viewers.h compares.
- * A write gives outcome, body, clock_us, retry_after_s, xid: the last three, in how many seconds there
- * is room for what it did not write and the transaction that wrote among them, by name and if it has
- * them. */
+ * A write gives outcome, body, clock_us, retry_after_s, xid: the last three by their names, if it has
+ * them. They are the server's clock, in how many seconds there is room for what it did not write, and
+ * the transaction that wrote. */
 enum shape {
     SHAPE_OUTCOME, /* gives outcome and body itself, maybe the others (so it may write) */
     SHAPE_OBJECT,  /* its row as an object with the outcome "ok"; no row stays no row */
