@@ -297,6 +297,7 @@ export class List {
   /** @param {Row} row one that the visitor has just made */
   addOwn(row) {
     this.own.add(row.uuid);
+    this.etag = ""; // the page with that tag does not have it: once it is deleted, it would not be missed
     this.add(row, true);
     this.settle();
   }

@@ -90,14 +90,27 @@ def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart)
         eventually(lambda: is_pressed(andrew, "Read among those one follows", "repost"), what="the mark")
 
 
-# An answer to what has /repost in its path waits for release().
+# What has this part in its path waits for release().
 HOLD = """
-const plain = fetch, held = new Promise(resolve => window.release = resolve);
+const plain = fetch, held = new Promise(resolve => window.release = resolve), [part] = arguments;
 window.fetch = async (path, ...rest) => {
-    if (String(path).includes("/repost")) await held;
+    if (String(path).includes(part)) await held;
     return plain(path, ...rest);
 };
 """
+
+
+def test_a_post_that_was_deleted_before_the_list_has_asked_leaves_it(andrew, quickstart):
+    andrew.open("/")
+    andrew.wait_list()
+    andrew.here().execute_script(HOLD, "/api/activities/home")
+    andrew.post("Deleted at once")
+    open_thread(andrew, "Deleted at once")
+    andrew.choose("Deleted at once", "Delete")
+    eventually(lambda: quickstart.posts("Deleted at once") == 0, what="the end of the post")
+    andrew.here().execute_script("release()")
+    go_back(andrew)
+    andrew.wait_gone("#main article", "Deleted at once")
 
 
 def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, quickstart):
@@ -107,7 +120,7 @@ def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, qu
         andrew.open("/following")
         andrew.row("Reposted in a hurry")
         open_thread(andrew, "Reposted in a hurry")
-        andrew.here().execute_script(HOLD)
+        andrew.here().execute_script(HOLD, "/repost")
         andrew.press_part("Reposted in a hurry", "repost")
         go_back(andrew)
         eventually(lambda: is_pressed(andrew, "Reposted in a hurry", "repost"), what="the mark")
