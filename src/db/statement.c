@@ -95,3 +95,9 @@ const char *statement_value(const struct statement *statement, const char *param
 {
     return statement->values[index_of(statement->def, parameter)];
 }
+
+bool result_is_ok(const struct result *result)
+{
+    return result->status == STATUS_OK && result->outcome != NULL &&
+           strcmp(result->outcome, "ok") == 0;
+}

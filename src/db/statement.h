@@ -122,4 +122,7 @@ struct result {
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */
 };
 
+/* Whether the statement did what was asked for: its outcome is "ok". */
+bool result_is_ok(const struct result *result);
+
 #endif

@@ -198,8 +198,7 @@ static void take_transactions(void *context, const struct result *result)
 
     probe->is_asked = false;
     probe->answered_us = clock_us();
-    if (result->status == STATUS_OK && result->outcome != NULL &&
-        strcmp(result->outcome, "ok") == 0 && connection_is_ready(probe->connection) &&
+    if (result_is_ok(result) && connection_is_ready(probe->connection) &&
         connection_run(probe->connection) == probe->run && is_primary_silent(probe->probes)) {
         probe->covers.acknowledged = probe->until;
         publish_covered(probe, probe->run);

@@ -58,17 +58,11 @@ static bool takes_too_long(const struct result *result)
     return result->status == STATUS_DATABASE_TIMEOUT && result->sqlstate[0] != '\0';
 }
 
-static bool has_found(const struct result *result)
-{
-    return result->status == STATUS_OK && result->outcome != NULL &&
-           strcmp(result->outcome, "ok") == 0;
-}
-
 /* Whether the primary is to run it too, and why; FALLBACKS: it is not. What the replica does not find
  * another host may just have made: a home page that has a post is not followed by a 404 for it. */
 static enum fallback shortcoming(const struct result *result)
 {
-    if (has_found(result) || takes_too_long(result)) {
+    if (result_is_ok(result) || takes_too_long(result)) {
         return FALLBACKS;
     }
     return result->status == STATUS_OK ? FALLBACK_MISSING : FALLBACK_FAILED;
@@ -102,12 +96,14 @@ static void done_in_place(void *context, const struct result *result)
 {
     struct read *read = context;
 
-    if (has_found(result) || is_bad_request(result)) {
+    if (!result_is_ok(result)) {
+        read->stale_s = 0; /* that is said of what is shown */
+    }
+    if (result_is_ok(result) || is_bad_request(result)) {
         counter_add(&read->reads->counts->at_replica, 1);
         counter_add(&read->reads->counts->stale, 1);
         finish_second(read, result);
     } else {
-        read->stale_s = 0;
         read->failure.microseconds = result->microseconds;
         finish_second(read, &read->failure);
     }
@@ -133,11 +129,8 @@ static bool may_be_stale(const struct read *read, const struct result *result, i
     return *age_us >= 0 && *age_us < reads->stale_us;
 }
 
-/* Since when its time at the replica counts, so that it ends in time. */
-static int64_t begin_in_place(const struct read *read)
+int64_t reads_begin_us(const struct reads *reads, int64_t asked_us, int64_t now_us)
 {
-    const struct reads *reads = read->reads;
-    int64_t asked_us = read->statement->asked_us, now_us = clock_us();
     int64_t latest_us = asked_us != 0 ? asked_us + reads->end_us - reads->replica_us : now_us;
 
     return latest_us < now_us ? latest_us : now_us;
@@ -159,7 +152,7 @@ static void done_at_primary(void *context, const struct result *result)
     memcpy(read->failure.sqlstate, result->sqlstate, sizeof read->failure.sqlstate);
     read->stale_s = (int)(age_us / 1000000) + 1;
     read->repeat = *read->statement;
-    read->repeat.asked_us = begin_in_place(read);
+    read->repeat.asked_us = reads_begin_us(reads, read->statement->asked_us, clock_us());
     reads->has_returned = true;
     connection_submit(reads->connection, &read->repeat, done_in_place, read);
 }

@@ -55,4 +55,8 @@ void reads_release(struct reads *reads);
  * replica's connection, which has to proceed. */
 bool reads_have_returned(struct reads *reads);
 
+/* When the time of a read begins that goes to the replica now in place of the primary: so that it ends
+ * within end_us of its request, which arrived at asked_us (0: now). */
+int64_t reads_begin_us(const struct reads *reads, int64_t asked_us, int64_t now_us);
+
 #endif

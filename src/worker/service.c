@@ -1,7 +1,6 @@
 #include "worker/service.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "api/activities.h"
 #include "api/routes.h"
@@ -280,8 +279,7 @@ static void note_write(const struct service *service, const struct statement *st
     if (replicas == NULL || !is_write(statement) || !atomic_load(&replicas->is_used)) {
         return;
     }
-    if (result->status == STATUS_OK && result->has_written && result->outcome != NULL &&
-        strcmp(result->outcome, "ok") == 0) {
+    if (result_is_ok(result) && result->has_written) {
         replicas_note_acknowledged(replicas, result->xid);
     }
     replicas_note_write(replicas, clock_us());

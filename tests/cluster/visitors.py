@@ -1,7 +1,8 @@
 """Visitors at a constant rate, whatever the service does: which share of them is served is its availability.
 
 Each comes at its time, asks one host, and the other one if that gives no answer, as a browser does with the addresses of a name. One
-whose answer has a status below 500 is served, if need be by an answer that says that it is stale. They go round three requests: the home page, a post, and a new post.
+whose answer has a status below 500 is served, if need be by an answer that says that it is stale. They go round three requests: the
+home page, a post, and a new post.
 """
 
 import concurrent.futures

@@ -283,6 +283,8 @@ def test_reads_go_on_without_the_primary(primary, standby, fault):
                 assert least < age <= time.monotonic() - before + PROBER_IDLE + 1
                 assert not reply.headers["ETag"]
             assert newest_of(service.get(NEWEST)) == post
+            wrong = service.get("/api/metrics/growth?tz=Nowhere")
+            assert (wrong.status, wrong.headers["Cache-Status"]) == (422, None)
             assert {service.get(path).status for path in ("/api/activities/00000000-0000-4000-8000-000000000000", "/api/activities/@nobody")} <= {503, 504}
             assert service.ask_as("londo", "POST", "/api/activities", {"message": "in vain", "ttl": "1-day"}).status in (503, 504)
             assert stale_read(service, post)  # that write has no acknowledgement

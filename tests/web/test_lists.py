@@ -77,13 +77,20 @@ def follower(quickstart):
         quickstart.ask("DELETE", "/api/users/@bayko/follow", "andrewbrown")
 
 
-def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart):
+@contextlib.contextmanager
+def thread_among_followed(people, quickstart, message):
+    """bayko posts it, and andrew opens it from the list of those he follows."""
     andrew, bayko = people
-    bayko.post("Read among those one follows")
+    bayko.post(message)
     with follower(quickstart):
         andrew.open("/following")
-        andrew.row("Read among those one follows")
-        open_thread(andrew, "Read among those one follows")
+        andrew.row(message)
+        open_thread(andrew, message)
+        yield andrew
+
+
+def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart):
+    with thread_among_followed(people, quickstart, "Read among those one follows") as andrew:
         andrew.press_part("Read among those one follows", "repost")
         andrew.wait_label("Read among those one follows", "repost", "Repost, 1 repost")
         go_back(andrew)
@@ -114,12 +121,7 @@ def test_a_post_that_was_deleted_before_the_list_has_asked_leaves_it(andrew, qui
 
 
 def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, quickstart):
-    andrew, bayko = people
-    bayko.post("Reposted in a hurry")
-    with follower(quickstart):
-        andrew.open("/following")
-        andrew.row("Reposted in a hurry")
-        open_thread(andrew, "Reposted in a hurry")
+    with thread_among_followed(people, quickstart, "Reposted in a hurry") as andrew:
         andrew.here().execute_script(HOLD, "/repost")
         andrew.press_part("Reposted in a hurry", "repost")
         go_back(andrew)
