@@ -212,16 +212,15 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* What a write says besides: retry_after_s, and xid, which is null if it has written nothing. */
+/* What a write says besides: retry_after_s, if there is no room for it, and xid. */
 static void take_write(const PGresult *rows, struct result *result)
 {
     int retry_after_s = PQfnumber(rows, "retry_after_s"), xid = PQfnumber(rows, "xid");
 
-    if (retry_after_s >= 0 && !PQgetisnull(rows, 0, retry_after_s)) {
+    if (retry_after_s >= 0) { /* null is "" here */
         result->retry_after_s = atoi(PQgetvalue(rows, 0, retry_after_s));
     }
     if (xid >= 0) {
-        result->has_written = !PQgetisnull(rows, 0, xid);
         result->xid = strtoull(PQgetvalue(rows, 0, xid), NULL, 10);
     }
 }
@@ -238,7 +237,6 @@ static void take_row(const PGresult *rows, bool is_write, struct result *result)
     result->body = value_at(rows, 1);
     result->body_length = (size_t)PQgetlength(rows, 0, 1);
     if (is_write) {
-        result->has_written = true;
         take_write(rows, result);
         return;
     }

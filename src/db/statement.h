@@ -115,8 +115,7 @@ struct result {
     int64_t clock_us;   /* of a poll: the server's clock, since 1970; else 0 */
     int64_t visibility; /* of a home page: the number that viewers.h compares; else 0 */
     int retry_after_s;  /* of a write that there is no room for yet; else 0 */
-    bool has_written;   /* of a write: it may have written something */
-    uint64_t xid;       /* … in this transaction; 0: not known */
+    uint64_t xid;       /* of a write: its transaction; 0: not known */
     int stale_s; /* for how long others' writes may be missing, as the database is away; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
     int64_t microseconds; /* waited for the database, reconnecting and repeating included */

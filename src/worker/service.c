@@ -279,7 +279,7 @@ static void note_write(const struct service *service, const struct statement *st
     if (replicas == NULL || !is_write(statement) || !atomic_load(&replicas->is_used)) {
         return;
     }
-    if (result_is_ok(result) && result->has_written) {
+    if (result_is_ok(result)) {
         replicas_note_acknowledged(replicas, result->xid);
     }
     replicas_note_write(replicas, clock_us());

@@ -295,6 +295,17 @@ def test_reads_go_on_without_the_primary(primary, standby, fault):
         assert not service.get(f"/api/activities/{post}").headers["Cache-Status"]
 
 
+def test_a_read_that_has_waited_for_the_primary(primary, standby):
+    """It goes to the replica when its deadline is over, and is answered."""
+    patience = {"is_patient": False, "statement_timeout": 3000, "deadline": 4000, "stuck_timeout": 60000}
+    with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, feed_watch=0, **patience) as service:
+        post = service.post()
+        service.wait_for_replica(post)
+        with primary.frozen():
+            reply = eventually(lambda: (reply := service.get(f"/api/activities/{post}")) and (reply.status != 200 or reply.headers["Cache-Status"]) and reply)
+            assert (reply.status, bool(reply.headers["Cache-Status"])) == (200, True)
+
+
 def test_reads_without_the_primary_have_what_was_acknowledged(primary, standby):
     """The replica lacks the last write: nothing may be read there."""
     with Reader(primary, standby, workers=3, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
@@ -360,7 +371,7 @@ class HookReader(Replicated, HookService):
 
 @pytest.mark.parametrize("trigger", ["PostConfirmation_ConfirmSignUp", "PostConfirmation_ConfirmForgotPassword"])
 def test_reads_without_the_primary_after_an_event(primary, standby, trigger):
-    """One that makes a user, and one that writes nothing."""
+    """One that makes a user, and one that the database is not asked about."""
     with HookReader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         target = "/api/activities/@londo"
         eventually(lambda: service.get(target).status == 200 and service.counts()["replica"] > 0, what="a read on the replica")
