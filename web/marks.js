@@ -14,6 +14,9 @@ const AT_A_TIME = 2;
 /** @type {Map<string, Marks>} */
 const known = new Map();
 
+/** What the visitor has set, until it is answered. @type {Map<string, Partial<Marks>>} */
+const pending = new Map();
+
 /** Posts to ask about, with what to call with the answer. @type {Map<string, (activity: Activity) => void>} */
 const wanted = new Map();
 let asking = 0;
@@ -21,6 +24,7 @@ const never = new AbortController().signal;
 
 onSession(() => {
   known.clear();
+  pending.clear();
   wanted.clear();
 });
 
@@ -38,13 +42,20 @@ export function learnMarks(activity) {
 }
 
 /**
- * A mark that the post itself still has is one that the visitor has just set.
+ * @param {string} uuid
+ * @param {Partial<Marks>} marks undefined ones have their answer
+ */
+export function setMarks(uuid, marks) {
+  pending.set(uuid, { ...pending.get(uuid), ...marks });
+}
+
+/**
  * @param {Activity} activity
  * @returns {Marks}
  */
-export function marksOf(activity) {
-  const marks = known.get(activity.uuid);
-  return { liked: activity.liked ?? marks?.liked ?? false, reposted: activity.reposted ?? marks?.reposted ?? false };
+export function marksOf({ uuid }) {
+  const marks = pending.get(uuid), last = known.get(uuid);
+  return { liked: marks?.liked ?? last?.liked ?? false, reposted: marks?.reposted ?? last?.reposted ?? false };
 }
 
 /**

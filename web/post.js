@@ -7,7 +7,7 @@ import { avatar } from "./avatar.js";
 import { exactTime, expire, setLife, timeElement } from "./clock.js";
 import { isOwn, isSignedIn, signIn } from "./session.js";
 import { lifetimeSelect, usualLifetime } from "./compose.js";
-import { learnMarks, marksOf } from "./marks.js";
+import { learnMarks, marksOf, setMarks } from "./marks.js";
 import { reload } from "./router.js";
 import { counted, postPath, richText, userPath } from "./text.js";
 
@@ -154,10 +154,9 @@ async function mark(element, activity, kind) {
   const member = kind === "like" ? "liked" : "reposted";
   const counter = kind === "like" ? "likes_count" : "reposts_count";
   const before = { ...activity };
-  const marks = marksOf(activity);
-  const isMarked = marks[member];
-  learnMarks({ ...activity, ...marks, [member]: !isMarked }); // for other lists, which may be shown before there is an answer
-  Object.assign(activity, { [member]: !isMarked, [counter]: Math.max(0, activity[counter] + (isMarked ? -1 : 1)) });
+  const isMarked = marksOf(activity)[member];
+  setMarks(activity.uuid, { [member]: !isMarked });
+  Object.assign(activity, { [counter]: Math.max(0, activity[counter] + (isMarked ? -1 : 1)) });
   showCounts(element, activity);
   const path = `/api/activities/${activity.uuid}/${kind}`;
   try {
@@ -165,11 +164,10 @@ async function mark(element, activity, kind) {
     Object.assign(activity, { likes_count, reposts_count, replies_count, liked, reposted });
     announce(isMarked ? `${kind} taken back` : kind === "like" ? "liked" : "reposted");
   } catch (error) {
-    delete activity[member];
     Object.assign(activity, before);
-    learnMarks({ ...activity, ...marks });
     failed(element, error);
   }
+  setMarks(activity.uuid, { [member]: undefined });
   renewPost(element, activity);
 }
 

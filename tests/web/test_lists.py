@@ -107,6 +107,16 @@ window.fetch = async (path, ...rest) => {
 """
 
 
+def wait_for_answer(person, part):
+    """Until one more has come for a path with that part."""
+
+    def count():
+        return person.script("return performance.getEntriesByType('resource').filter(entry => entry.name.includes(arguments[0])).length", part)
+
+    before = count()
+    eventually(lambda: count() > before, what="an answer")
+
+
 def test_a_post_that_was_deleted_before_the_list_has_asked_leaves_it(andrew, quickstart):
     andrew.open("/")
     andrew.wait_list()
@@ -124,6 +134,7 @@ def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, qu
     with thread_among_followed(people, quickstart, "Reposted in a hurry") as andrew:
         andrew.here().execute_script(HOLD, "/repost")
         andrew.press_part("Reposted in a hurry", "repost")
+        wait_for_answer(andrew, uuid_of(quickstart, "Reposted in a hurry"))  # that has the mark as it was
         go_back(andrew)
         eventually(lambda: is_pressed(andrew, "Reposted in a hurry", "repost"), what="the mark")
         andrew.here().execute_script("release()")
