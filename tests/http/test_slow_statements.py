@@ -3,12 +3,13 @@ such pages and growth take turns and hold up nobody else."""
 
 import contextlib
 import os
+import re
 import signal
 
 import pytest
 
 from client import Asking
-from cluster import Database
+from cluster import Database, frozen
 from fcgi import request
 from issuer import TokenService
 from plans import Explainer, statements
@@ -17,6 +18,7 @@ from waiting import eventually
 
 TARGET = "/api/activities/following"
 FOLLOWS_MAX = 5000
+WORKERS = 4
 WAITING_MAX = 16  # of one requester, besides the statement that is under way
 
 
@@ -61,12 +63,16 @@ def test_as_many_as_one_may_follow(service):
 
 def test_as_many_at_once_as_one_may_follow(cluster):
     """Several wait for the same lock, in sessions of several workers, where there is room for one."""
-    with TokenService(cluster, workers=4) as service:
+    with TokenService(cluster, workers=WORKERS) as service:
         follow_many(service.database, FOLLOWS_MAX + 11)
         service.database.sql("delete from follows using users where uuid = followed_uuid and handle ~ '^many[1-6]$|^many1[0-5]$'")
         with service.database.locked_user("bayko"):
-            askings = [Asking(follow, service, "bayko", f"many{number}") for number in [*range(1, 7), *range(10, 16)]]
-            service.database.wait_for_waiting(2)
+            askings = [Asking(follow, service, "bayko", f"many{number}") for number in range(1, 7)]
+            ((_, name), *_) = service.database.wait_for_waiting()
+            number = int(re.search(r"worker (\d+)", name)[1])
+            with frozen(service.wait_for_workers(WORKERS)[number - 1]):  # the others take what comes now
+                askings += [Asking(follow, service, "bayko", f"many{number}") for number in range(10, 16)]
+                service.database.wait_for_waiting(2)
         statuses = [asking.reply().status for asking in askings]
         assert sorted(statuses) == [200] + [409] * (len(askings) - 1)
         assert service.database.sql("select count(*) from follows") == [(FOLLOWS_MAX,)]
@@ -365,7 +371,7 @@ def held_delete(service):
 @pytest.mark.parametrize("held", [held_read, held_delete])
 def test_one_at_a_time_in_the_whole_pool(cluster, held):
     """Several workers have requests of one account, and one of them sends one to the database."""
-    with TokenService(cluster, workers=4) as service:
+    with TokenService(cluster, workers=WORKERS) as service:
         for _ in range(8):
             warm(service)
         pids = set()
