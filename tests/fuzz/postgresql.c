@@ -91,34 +91,29 @@ static void hang_up(void)
     }
 }
 
-/* A new connection takes the place of the one before. False: there is none. */
+/* A new connection, if the one before has ended. False: there is none. */
 static bool take_connection(void)
 {
-    bool is_new = false;
-    int next;
-
-    while ((next = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-        hang_up();
-        peer = next;
-        is_new = true;
+    if (peer >= 0) {
+        return false;
     }
-    return is_new;
+    peer = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    return peer >= 0;
 }
 
 /* What the client says has no effect. False: it has said nothing. */
 static bool read_all(void)
 {
     static char said[65536];
-    bool is_said = false;
-    ssize_t length = 0;
 
-    while (peer >= 0 && (length = recv(peer, said, sizeof said, MSG_DONTWAIT)) > 0) {
-        is_said = true;
+    if (peer < 0) {
+        return false;
     }
-    if (peer >= 0 && length == 0) {
+    ssize_t length = recv(peer, said, sizeof said, MSG_DONTWAIT);
+    if (length == 0 || (length < 0 && errno != EAGAIN)) {
         hang_up();
     }
-    return is_said;
+    return length > 0;
 }
 
 /* What is sent next, at once. */
@@ -231,8 +226,8 @@ static void proceed(struct client *client)
 
     for (int i = 0; i < ROUNDS_MAX && goes_on; i++) {
         connection_proceed(client->connection, true);
-        goes_on = take_connection();
-        goes_on = read_all() || goes_on;
+        goes_on = read_all();
+        goes_on = take_connection() || goes_on;
     }
     if (peer < 0) {
         ahead_us += PAUSE_US;
