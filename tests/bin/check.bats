@@ -67,6 +67,11 @@ last_line() {
   [[ ! -e $WORK ]]
 }
 
+@test "minutes and seconds are of a clock" {
+  run -0 env PYTHONPATH="$TREE/tests/runner" /usr/bin/python3 -B -c 'import progress; print(*map(progress.clock, (0, 59.4, 59.6, 779.7)))'
+  [[ $output == '0:00 0:59 1:00 13:00' ]]
+}
+
 @test "what only computes leaves the processors to the rest" {
   local own
   own=$(nice)

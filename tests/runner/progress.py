@@ -99,7 +99,8 @@ class Progress:
 
 
 def clock(seconds):
-    return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def excerpt(job):
