@@ -1,6 +1,9 @@
-"""Trials for hours, in laps: each lap is a new cluster and every fault once, in a random order, beside visitors who come all the time.
-A row of JSON for each trial is appended to the results; so a soak that was ended goes on where it was, and a table is written of all rows."""
+"""Trials for hours, in laps: each lap is a new cluster and every fault once, those with the fewest trials first, beside visitors who come
+all the time. A row of JSON for each trial is appended to the results, and one for what visitors got after the last trial; so a soak that
+was ended goes on where it was, within a pause too, and a table is written of all rows."""
 
+import collections
+import datetime
 import json
 import os
 import random
@@ -37,18 +40,42 @@ def told(row):
     return f"{row['fault']:13} outage {row['outage_s']:6.2f} s, database {row['database_outage_s']:6.2f} s, back {row['back_s']:5.2f} s, {row['acknowledged']:5} writes, {verdict}"
 
 
+def in_turn(names, rows):
+    trials = collections.Counter(row["fault"] for row in rows if "outage_s" in row)
+    return sorted(random.sample(names, len(names)), key=lambda name: trials[name])
+
+
+def pause_left(rows, pause):
+    """s until the next fault: visitors have come for some time since the last one."""
+    seen = 0
+    for row in rows:
+        seen = 0 if "outage_s" in row else seen + row.get("visited_s", 0)
+    return max(0, pause - seen)
+
+
+def end_of_lap(visitors, pause):
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return {"time": now, "fault": "end", "standbys_read": True, "pause_s": pause} | visitors.account()
+
+
 def lap(lab, names, pause, results, until):
     """Every fault once, unless the time is over before. pause: s before each, without a fault."""
+    rows = table.rows_of(results)
+    wait = pause_left(rows, pause)
     lab.up()
     lab.wait_until_whole()
     try:
         ledgers = trial.Ledgers(lab)
         with Visitors(trial.Site(lab), lab.hosts, ledgers.targets[0]) as visitors:
-            for name in random.sample(names, len(names)):
-                time.sleep(max(0, min(pause, until - time.monotonic())))
-                if time.monotonic() > until:
-                    break
-                one_trial(lab, ledgers, visitors, pause, name, results)
+            try:
+                for name in in_turn(names, rows):
+                    time.sleep(max(0, min(wait, until - time.monotonic())))
+                    if time.monotonic() > until:
+                        break
+                    one_trial(lab, ledgers, visitors, pause, name, results)
+                    wait = pause
+            finally:
+                append(results, end_of_lap(visitors, pause))
         for problem in ledgers.lasting_problems():
             append(results, {"fault": "lap", "problems": 1, "shown": [repr(problem)[:400]], "lost": int(trial.is_lost(problem)), "doubled": int(trial.is_doubled(problem))})
             print(f"LATER {problem}", flush=True)

@@ -55,27 +55,14 @@ def line(fault, rows):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def availability(trials):
+def availability(rows):
     """What visitors got, and how the processes grew that lasted from one row to another. Only of faults with pauses between them."""
-    visited = [row for row in trials if row.get("pause_s")]
-    return availability_of([row for row in visited if not row.get("standbys_read")], "only the primary ran reads") + availability_of(
-        [row for row in visited if row.get("standbys_read")], "standbys ran reads, also while there was no primary"
-    )
-
-
-def availability_of(visited, how):
-    if not visited:
-        return []
-    visits, unserved, seconds = (sum(row[key] for row in visited) for key in ("visits", "unserved", "visited_s"))
-    share = unserved / visits
-    stale = sum(row.get("served_stale", 0) for row in visited)
-    stale = f"{stale} got an answer that said that it was stale. " if stale else ""
-    pauses = " or ".join(sorted({f"{row['pause_s']:.0f}" for row in visited}))
-    said = [
-        f"Visitors, where {how}: {visits} in {seconds / 3600:.1f} hours, with {len(visited)} faults, {pauses} s apart; {unserved} of them got no answer or a 5xx. "
-        f"{stale}So {100 * (1 - share):.3f} % were served; a fault cost as many visits as come in {seconds * share / len(visited):.1f} s."
-    ]
-    ages = grown(visited)
+    groups = {}
+    for row in rows:
+        if row.get("pause_s") and "visits" in row:
+            groups.setdefault((row.get("standbys_read", False), row["pause_s"]), []).append(row)
+    said = [visits_of(groups[key], *key) for key in sorted(groups)]
+    ages = grown([row for group in groups.values() for row in group])
     if ages:
         least, most = min(ages, key=lambda age: age[1]), max(ages, key=lambda age: age[1])
         said.append(
@@ -83,6 +70,19 @@ def availability_of(visited, how):
             f"Meanwhile their memory (VmRSS) changed by {least[1]} to {most[1]} kB, their descriptors by {min(age[2] for age in ages)} to {max(age[2] for age in ages)}."
         )
     return said
+
+
+def visits_of(rows, standbys_read, pause):
+    visits, unserved, seconds = (sum(row[key] for row in rows) for key in ("visits", "unserved", "visited_s"))
+    faults, stale = sum("outage_s" in row for row in rows), sum(row.get("served_stale", 0) for row in rows)
+    how = "standbys ran reads, also while there was no primary" if standbys_read else "only the primary ran reads"
+    told = f"{unserved} of them got no answer or a 5xx"
+    told += f", and {stale} one that said that it was stale" if stale else ""
+    cost = f"; a fault cost as many visits as come in {seconds * unserved / visits / faults:.1f} s" if faults else ""
+    return (
+        f"Visitors, where {how}: {visits} in {seconds / 3600:.1f} hours, with {faults} faults, {pause:.0f} s apart; {told}. "
+        f"So {100 * (1 - unserved / visits):.3f} % were served{cost}."
+    )
 
 
 def grown(rows):
@@ -116,7 +116,7 @@ def text(rows):
     ]
     if homes:
         said.append(f"The other host's home had a new post after {max(homes):.2f} s at most (p50 of the trials' longest {percentile(homes, 0.5):.2f} s).")
-    said += availability(trials)
+    said += availability(rows)
     first, last = min(row["time"] for row in trials), max(row["time"] for row in trials)
     said.append(f"From {first} to {last}. The rows are in ha.jsonl.")
     return HEAD.format(bound=int(BACK_BOUND * 1000)) + "\n".join(lines) + "\n\n" + "\n".join(said) + "\n"

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import soak
 import table
 import trial
 from faults import FAULTS
@@ -38,6 +39,18 @@ def test_a_database_is_back_when_it_stays_so():
     assert end_of_outage(commits, 1, 10) == 9.0  # the longest one
     assert end_of_outage([1.0, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 5.0], 1, 10) == 3.0
     assert end_of_outage([1.0], 1, 10) == 1
+
+
+def test_a_soak_goes_on_within_a_pause_and_with_the_faults_that_are_rare():
+    trials = [{"fault": name, "outage_s": 1.0, "visits": 20, "unserved": 2, "visited_s": 40.0, "pause_s": 30} for name in ("split", "freeze", "split")]
+    ends = [{"fault": "end", "visits": 500, "unserved": 0, "visited_s": seconds, "pause_s": 30} for seconds in (10.5, 5.5)]
+    rows = [trials[0], ends[0], *trials[1:]]
+    assert soak.pause_left([], 30) == soak.pause_left(rows, 30) == 30
+    assert soak.pause_left(rows + ends[:1], 30) == 19.5
+    assert (soak.pause_left(rows + ends, 30), soak.pause_left(rows + ends, 12)) == (14, 0)
+    assert soak.in_turn(["split", "freeze", "nothing"], rows) == ["nothing", "freeze", "split"]
+    (said,) = table.availability([row | {"time": "2026-11-29T00:00:00+00:00", "lap": "", "processes": {}} for row in rows])
+    assert "560 in 0.0 hours, with 3 faults, 30 s apart; 6 of them got" in said and "So 98.929 % were served" in said
 
 
 def test_visitors_are_served_while_one_host_is_away(lab, ledgers):
