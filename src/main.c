@@ -49,7 +49,7 @@ static int run_action(struct config *config, int argc, char **argv)
         return cgi_serve(config, environ);
     }
     int status = supervise(config, environ, argc, argv);
-    *config = (struct config){0}; /* taken over */
+    *config = (struct config){0}; /* supervise() has taken it over */
     return status;
 }
 

@@ -1,7 +1,7 @@
-/* Handlers of posts. They check what a request says and name a statement; whether the activity
- * exists, whose it is and whether there is room for another one is decided in the statement, in
- * the same transaction as the write. So two requests at the same time cannot both pass a check
- * that only one of them may pass. */
+/* Handlers of posts. They check the values of a request and name a statement. The statement decides
+ * in the transaction of the write whether the activity exists, which user it belongs to, and
+ * whether another one is within the limits. So two requests at the same time cannot both pass a
+ * check that only one of them may pass. */
 #include "api/activities.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ const struct statement_def ACTIVITIES_SINCE = {
     .parameters = {"sub", "viewer", "since", "limit", "after_us", "after_uuid", "week4"},
 };
 
-/* Two statements: a poll with ?since= is rarer, and its comparison of snapshots would slow the
+/* Two statements: a request with ?since= is rarer, and its comparison of snapshots would slow the
  * page down for every other request. */
 enum decision activities_home(struct call *call, struct response *response,
                               struct statement *statement)
@@ -41,8 +41,8 @@ enum decision activities_home(struct call *call, struct response *response,
     return DECISION_ASK;
 }
 
-/* The stream's events are made in worker/stream.c, from the cached page of home: there is no
- * statement of the request. */
+/* The stream's events are made in worker/stream.c, from the cached page of home, so the request has
+ * no statement. */
 enum decision activities_events(struct call *call, struct response *response,
                                 struct statement *statement)
 {
@@ -75,7 +75,7 @@ const struct statement_def ACTIVITIES_SHOW = {
     .on_replica = true,
 };
 
-/* By the activity's UUID alone, or below the handle of its author, which must then be right. */
+/* The activity of a UUID. handle: its author's, which must match; NULL: any author. */
 static enum decision show(struct call *call, const char *handle, const char *uuid,
                           struct response *response, struct statement *statement)
 {
@@ -107,8 +107,8 @@ enum decision activities_show_of(struct call *call, struct response *response,
     return show(call, call->request->capture[0], call->request->capture[1], response, statement);
 }
 
-/* Binds the repeat window; 0 for a request with an Idempotency-Key, which alone tells
- * repetitions apart. */
+/* Binds the repeat window; 0 for a request with an Idempotency-Key, because the key alone then
+ * identifies repetitions. */
 static void bind_window(struct statement *statement, const struct call *call)
 {
     bool has_key = call->request->idempotency_key != NULL;
@@ -163,7 +163,7 @@ const struct statement_def ACTIVITIES_REPLY = {
     .lane = LANE_WRITE,
 };
 
-/* The parent is looked at by the statement, which locks it: its replies are counted there. */
+/* The statement checks the parent and locks its row, which has the number of its replies. */
 enum decision activities_reply(struct call *call, struct response *response,
                                struct statement *statement)
 {
@@ -193,7 +193,7 @@ const struct statement_def ACTIVITIES_DELETE = {
     .takes_turns = true,
 };
 
-/* The author is checked by the statement as well. */
+/* The statement checks that the caller is the author. */
 enum decision activities_delete(struct call *call, struct response *response,
                                 struct statement *statement)
 {
@@ -251,7 +251,8 @@ const struct statement_def ACTIVITIES_SEARCH = {
     .on_replica = true,
 };
 
-/* One page only: the best of the newest have no order in which one could go on. */
+/* There is only one page: the best of the newest activities have no order in which a next page
+ * could continue. */
 enum decision activities_search(struct call *call, struct response *response,
                                 struct statement *statement)
 {

@@ -7,11 +7,11 @@
 handler activities_home;    /* the feed, a list */
 handler activities_events;  /* the feed's changes, a stream */
 handler activities_show;    /* one by its uuid, with its replies */
-handler activities_show_of; /* the same below its author's handle */
+handler activities_show_of; /* the same, below its author's handle in the path */
 handler activities_create;  /* message, ttl */
 handler activities_reply;   /* message */
-handler activities_delete;  /* one's own */
-handler activities_keep;    /* one's own for longer: ttl */
+handler activities_delete;  /* one of the caller's own */
+handler activities_keep;    /* one of the caller's own, for longer: ttl */
 handler activities_search;  /* ?term=, the best of the newest; a list of one page */
 handler activities_trends;  /* the tags of the last day */
 

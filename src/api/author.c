@@ -1,10 +1,10 @@
-/* The caller has two names. With a token it is the token's subject, and a handle in the body has
- * to be the same user's (the statement compares them). In handle mode, which is for development,
- * it is the handle that the request names. A statement gets both, sub and handle, and one of them
- * is null; it looks the user up by the one that is not.
+/* The caller is known in one of two ways. With a token it is the token's subject, and a handle in
+ * the body has to be the same user's (the statement compares them). In handle mode, which is for
+ * development, it is the handle that the request names. A statement gets both, sub and handle. It
+ * looks the user up by sub, or by handle if sub is null.
  *
- * A row that a request creates gets its UUID here and not from the database, so that the
- * statement can be sent again after a lost session: the second run finds the row of the first. */
+ * A row that a request creates gets its UUID here and not from the database, so that the statement
+ * can be sent again after a lost session: the second run finds the row of the first. */
 #include "api/author.h"
 
 #include <ctype.h>
@@ -72,7 +72,7 @@ const char *author_until(const struct call *call, struct broken *broken)
     return rule_time(until, call->request->arena, broken);
 }
 
-/* Here an unknown user is no error; the statement then answers as to a stranger. */
+/* An unknown user is no error here; the statement then answers as for an anonymous caller. */
 void author_bind_viewer(struct statement *statement, const struct call *call)
 {
     statement_bind(statement, "sub", call->caller->subject);
@@ -80,7 +80,7 @@ void author_bind_viewer(struct statement *statement, const struct call *call)
                    call->caller->kind == CALLER_BY_HANDLE ? call->default_handle : NULL);
 }
 
-/* Visible ASCII without blanks, as in RFC 9110's token, but with separators. */
+/* Visible ASCII without blanks: the characters of RFC 9110's token, and separators. */
 static bool key_is_valid(const char *key)
 {
     size_t length = strlen(key);
@@ -103,8 +103,8 @@ static const char *lower_case(struct arena *arena, const char *text)
     return lower;
 }
 
-/* The key is bound to its author and to the kind of row: the same key of another user, or for a
- * message, gives another row. */
+/* The key is bound to its author and to the kind of row: the same key of another user, or for
+ * another kind, gives another row. */
 const char *author_row_uuid(const struct call *call, const char *handle, const char *kind,
                             struct broken *broken)
 {

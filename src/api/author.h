@@ -1,4 +1,4 @@
-/* The caller as statements know it, and the rows that it makes. */
+/* How statements identify the caller, and the UUIDs of the rows that a request creates. */
 #ifndef CRUDDUR_API_AUTHOR_H
 #define CRUDDUR_API_AUTHOR_H
 
@@ -6,9 +6,9 @@
 #include "api/rules.h"
 #include "api/status.h"
 
-/* The handle that a request names for its author: `field`, or `handle` in the body (the
- * frontends differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK when one of
- * the two is neither a string nor null, and when the caller can be known by nothing else. Both
+/* The handle that a request names for its author: the member `field` or `other_field` of the body
+ * (the frontends differ), or in handle mode the default. Adds STATUS_USER_HANDLE_BLANK if one of
+ * the two members is neither a string nor null, or if handle mode gets no handle at all. Both
  * fields are given, or neither. */
 const char *author_handle(const struct call *call, const char *field, const char *other_field,
                           struct broken *broken);
@@ -16,12 +16,12 @@ const char *author_handle(const struct call *call, const char *field, const char
 /* Binds the parameters sub and handle. */
 void author_bind(struct statement *statement, const struct call *call, const char *handle);
 
-/* Binds the parameter most: how many rows of its kind the author may make within an hour; 0: any
+/* Binds the parameter most: how many rows of this kind the author may make within an hour; 0: any
  * number. */
 void author_bind_most(struct statement *statement, const struct call *call, int most);
 
-/* Makes *statement one of the caller's, for a request without a body, and binds sub and handle.
- * False: the request names no caller, and the response says so. */
+/* Sets *statement to def for a request without a body, and binds sub and handle. False: the request
+ * names no caller, and the response says so. */
 bool author_begin(struct statement *statement, const struct statement_def *def,
                   const struct call *call, struct response *response);
 

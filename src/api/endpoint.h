@@ -21,7 +21,7 @@ struct metrics_source {
     const void *of;
 };
 
-/* All that a handler gets to see. */
+/* The input of a handler. */
 struct call {
     struct request *request;
     const struct caller *caller;
@@ -31,7 +31,7 @@ struct call {
     const char *default_handle;
     /* How many activities, messages and reports a user may make within an hour; 0: any number. */
     int posts_per_hour, messages_per_hour, reports_per_hour;
-    const char *user_pool;                       /* whose events count; NULL: any's */
+    const char *user_pool;                       /* whose events are accepted; NULL: any */
     bool wants_week4;                            /* the shapes of the frontend of week 4 */
     int repeat_window_s;                         /* see --repeat-window; 0: no window */
     const struct metrics_source *metrics_source; /* NULL: there is no pool */
@@ -41,23 +41,23 @@ enum decision {
     DECISION_RESPOND, /* the response is finished */
     DECISION_ASK,     /* the statement is to be run; its result makes the response */
     DECISION_STREAM,  /* the response is the head of a stream of home's events, if one may open */
-    DECISION_WAIT     /* for the issuer's keys; no handler returns this */
+    DECISION_WAIT     /* the request waits for the issuer's keys; no handler returns this */
 };
 
-/* A handler is a pure function: from the call to a finished response or one statement. It never
- * waits and never touches a socket; what the statement's values point to lives in the request. */
+/* A handler is a pure function: it turns the call into a finished response or one statement. It
+ * never waits and never touches a socket; the statement's values live as long as the request. */
 typedef enum decision handler(struct call *call, struct response *response,
                               struct statement *statement);
 
-/* Makes the response itself, of whatever came of the statement. */
+/* Makes the response from any result of the statement, an error too. */
 typedef void finisher(const struct call *call, const struct result *result,
                       struct response *response);
 
 enum access {
     ACCESS_ANYONE, /* the token is not read */
-    ACCESS_VIEWER, /* every caller; a token that is verified at once makes a difference */
+    ACCESS_VIEWER, /* every caller; a token counts if it can be verified without waiting for keys */
     ACCESS_CALLER, /* 401 for a request without an identity */
-    ACCESS_HOOK    /* a program with the hook's secret; 401 for what isn't signed with it */
+    ACCESS_HOOK    /* a program with the hook's secret; 401 for a request not signed with it */
 };
 
 /* What the value of ?since= is. */
@@ -73,18 +73,19 @@ struct endpoint {
     enum method method;
     const char *pattern;
     handler *handle;
-    /* All that the handler may ask for; NULL: none, or no more. */
+    /* The statements that the handler may ask for; NULL ends the list. */
     const struct statement_def *statements[ENDPOINT_STATEMENTS_MAX];
-    finisher *finish; /* NULL: the result is the response, and what follows here says how */
+    finisher *finish; /* NULL: the result is the response, as the members below say */
     enum access access;
     bool takes_body;
     bool is_list;     /* takes limit and cursor, answers with Link */
     int rows;         /* of a page without ?limit=; 0: PAGE_LIMIT_DEFAULT */
     enum since since; /* the value that ?since= takes */
-    /* What its statement may say besides "ok", by status_code; no row at all is missing. */
+    /* The outcomes that its statements may have besides "ok". A statement without a row is answered
+     * with the status missing. */
     enum status outcomes[ENDPOINT_OUTCOMES_MAX];
     enum status missing; /* STATUS_OK: STATUS_INTERNAL, as the statement always has a row */
-    enum status refused; /* a value that PostgreSQL doesn't take; STATUS_OK: there is none such */
+    enum status refused; /* for a value that PostgreSQL refuses; STATUS_OK: none of its own */
 };
 
 /* The status for a statement that gave no row. */

@@ -1,6 +1,5 @@
-/* Liveness does not touch the database: a restart of cruddurd would not help if PostgreSQL is
- * away. Readiness runs a statement, so that a load balancer takes an instance out which cannot
- * answer. */
+/* Liveness does not touch the database: a restart of cruddurd would not help if PostgreSQL is down.
+ * Readiness runs a statement, so that a load balancer takes out an instance that cannot answer. */
 #include "api/health.h"
 
 enum decision health_live(struct call *call, struct response *response, struct statement *statement)

@@ -1,4 +1,4 @@
-/* Whether the service lives, and whether it can do its work. */
+/* Whether the process runs, and whether it can do its work. */
 #ifndef CRUDDUR_API_HEALTH_H
 #define CRUDDUR_API_HEALTH_H
 

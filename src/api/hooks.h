@@ -1,4 +1,4 @@
-/* What other services tell this one. */
+/* Requests from other services. */
 #ifndef CRUDDUR_API_HOOKS_H
 #define CRUDDUR_API_HOOKS_H
 

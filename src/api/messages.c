@@ -39,8 +39,8 @@ const struct statement_def MESSAGES_LIST = {
     .on_replica = true,
 };
 
-/* Either by the conversation's UUID or by the other user's handle; the other one of the two is
- * null. */
+/* The conversation is named by its UUID (group) or by the other user's handle (other); one of these
+ * is NULL. */
 static enum decision list_messages(struct call *call, const char *group, const char *other,
                                    struct response *response, struct statement *statement)
 {
@@ -77,7 +77,7 @@ struct receiver {
     const char *handle; /* ignored if there is a group */
 };
 
-/* What is sent. */
+/* A message to be sent. */
 struct draft {
     const char *handle; /* its sender's */
     const char *uuid;
@@ -85,8 +85,8 @@ struct draft {
     const char *ttl; /* an interval; NULL: it does not expire */
 };
 
-/* `handle` is the finished frontend's field, user_receiver_handle week 4's. The finished one
- * also sends "@" and a handle as message_group_uuid, for a link to a user. */
+/* The finished frontend has the field `handle`, the frontend of week 4 has user_receiver_handle.
+ * The finished one also sends "@" and a handle as message_group_uuid, for a link to a user. */
 static struct receiver take_receiver(const struct call *call, struct broken *broken)
 {
     struct receiver receiver = {0};

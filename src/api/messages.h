@@ -6,7 +6,7 @@
 
 handler messages_groups;  /* the caller's conversations, a list */
 handler messages_list;    /* one conversation by its uuid, a list */
-handler messages_list_of; /* the one with a user, a list */
+handler messages_list_of; /* the conversation with a user, a list */
 handler messages_send;    /* message, and message_group_uuid or handle or user_receiver_handle */
 handler messages_delete;  /* one of the caller's own */
 handler messages_read;    /* the caller has read a conversation, up to until */

@@ -1,6 +1,6 @@
-/* Metrics have to be there when the database is not, so the result of the statement is one of
- * them and never an error. What the processes count comes from the metrics source in the call;
- * only the purge's state comes from the database. */
+/* Metrics have to be available when the database is not, so whether the statement succeeded is a
+ * metric itself and never an error. The counters of the processes come from the metrics source in
+ * the call; only the purge's state comes from the database. */
 #include "api/metrics.h"
 
 #include "api/rules.h"
@@ -51,8 +51,8 @@ const struct statement_def METRICS_GROWTH = {
     .on_replica = true,
 };
 
-/* A name of a time zone that PostgreSQL does not know is refused there; the rule here keeps what
- * cannot be one. */
+/* PostgreSQL refuses the name of a time zone that it does not know; the rule here refuses text that
+ * cannot be such a name. */
 enum decision metrics_growth(struct call *call, struct response *response,
                              struct statement *statement)
 {

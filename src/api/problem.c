@@ -30,8 +30,8 @@ static const char *problem_document(const struct request *request, int http, con
                         response_reason(http), http, codes, request->id);
 }
 
-/* Of the two forms the document only if it is asked for by name, and not less than the other
- * one. */
+/* The problem document is sent only if the Accept header names it, with a weight not below that of
+ * the array. */
 static bool wants_document(const struct request *request)
 {
     int weight = request_weight(request, "application/problem+json");

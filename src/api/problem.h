@@ -13,8 +13,8 @@ struct response;
 enum { PROBLEM_CODES_MAX = 8 };
 
 /* Answers with these failures; the first decides the HTTP status. count is 1 to PROBLEM_CODES_MAX.
- * Adds Retry-After where trying again helps, WWW-Authenticate to a 401 (a
- * token's scheme is Bearer, a signature's our own). */
+ * Adds Retry-After where trying again helps, WWW-Authenticate to a 401 (the scheme is Bearer for a
+ * token, one of our own for a signature). */
 void problem_respond(struct response *response, const struct request *request,
                      const enum status *failures, size_t count);
 

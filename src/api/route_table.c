@@ -1,6 +1,6 @@
-/* The table of routes as text, for readers and for tests/http/test_openapi.py. It says what the
- * rows of routes.c say and adds nothing: what every route with a body may answer, for instance,
- * is not repeated here. */
+/* The table of routes as text, for readers and for tests/http/test_openapi.py. It has only what the
+ * rows of routes.c say: the codes that every route with a body may answer, for instance, are not in
+ * it. */
 #include "api/route_table.h"
 
 #include <stddef.h>
@@ -36,7 +36,8 @@ static const char *session_name(const struct statement_def *def)
     }
 }
 
-/* The names of a route's statements, and the session that runs them: it is one for all of them. */
+/* Adds the names of a route's statements, and returns the session that runs them, which is the same
+ * for all of them. */
 static const char *add_statements(const struct endpoint *endpoint, struct buf *names)
 {
     const char *session = NULL;
@@ -48,7 +49,8 @@ static const char *add_statements(const struct endpoint *endpoint, struct buf *n
     return session;
 }
 
-/* The codes of the results of a route's statements. A finisher makes a response of every result. */
+/* Adds the codes of the results of a route's statements. There are none with a finisher, which
+ * makes a response of every result. */
 static void add_codes(const struct endpoint *endpoint, struct buf *codes)
 {
     if (endpoint->statements[0] == NULL || endpoint->finish != NULL) {
@@ -68,7 +70,7 @@ static const char *or_dash(const struct buf *list)
     return list->length > 0 ? list->bytes : "-";
 }
 
-/* The widths fit the longest value of today; a longer one only moves its line. */
+/* The widths fit the longest values of today; a longer one only shifts the rest of its line. */
 static void print_route(const struct endpoint *endpoint, FILE *out)
 {
     struct buf takes = {0}, statements = {0}, codes = {0};

@@ -1,8 +1,8 @@
-/* The table of contents of the API. A row holds everything that differs between routes, and what
- * a row leaves out is the default: every caller is served, there is no body and no page, a
- * missing row is an internal error. The address of a row is the identity of its endpoint, and its
- * position is the endpoint's number in the counters of a worker, which outlive the worker: rows
- * may be added anywhere, because a pool with another table has other counters. */
+/* The table of contents of the API. A row holds everything that differs between routes. A row that
+ * leaves something out has the default: every caller is served, there is no body and no page, and a
+ * statement without a row is an internal error. The address of a row is the identity of its
+ * endpoint. Its position is the endpoint's number in the counters of a worker, which outlive the
+ * worker; rows may be added anywhere, because a pool with another table has other counters. */
 #include "api/routes.h"
 
 #include <stddef.h>
@@ -22,7 +22,7 @@
 
 /* The outcomes of a statement that looks the caller up. */
 #define CALLER_UNKNOWN STATUS_USER_NOT_FOUND, STATUS_USER_NOT_REGISTERED
-/* Those of one that writes. */
+/* The same, for a statement that writes. */
 #define WRITER_UNKNOWN CALLER_UNKNOWN, STATUS_USER_SUSPENDED
 
 /* One row for each method of a path. HEAD is answered wherever GET is, OPTIONS everywhere. */

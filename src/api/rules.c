@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/utf8.h"
 
-/* Rules beyond RULES_BROKEN_MAX are left out: the first ones are enough to go on with. */
+/* Rules beyond RULES_BROKEN_MAX are left out: the client can go on with the first ones. */
 void broken_add(struct broken *broken, enum status rule)
 {
     if (broken->count < RULES_BROKEN_MAX) {
@@ -22,7 +22,8 @@ void broken_add(struct broken *broken, enum status rule)
     }
 }
 
-/* Blank is what a reader cannot see, such as spaces of any kind; it is told apart from too long. */
+/* Text is blank if it has only invisible characters, such as spaces of any kind. Blank and too long
+ * are different codes. */
 static void rule_length(const char *text, size_t max_chars, enum status blank, enum status too_long,
                         struct broken *broken)
 {
@@ -45,7 +46,7 @@ void rule_long_message(const char *message, struct broken *broken)
                 STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, broken);
 }
 
-/* Shown in one line, so control characters and line breaks are refused. */
+/* A display name is shown in one line, so control characters and line breaks are refused. */
 void rule_display_name(const char *display_name, struct broken *broken)
 {
     rule_length(display_name, DISPLAY_NAME_MAX_CHARS, STATUS_DISPLAY_NAME_BLANK,
@@ -145,7 +146,7 @@ void rule_receiver_handle(const char *handle, struct broken *broken)
     }
 }
 
-/* The number that so many digits at *at are, behind which *at then is; -1: they are none. */
+/* Reads a number of exactly so many digits and moves *at behind it; -1: they are not there. */
 static int take_number(const char **at, int digits)
 {
     int number = 0;
@@ -168,7 +169,7 @@ static bool take_char(const char **at, char c)
     return is_there;
 }
 
-/* A number from first to last, with separator behind it unless that is NUL. */
+/* Reads a number from first to last, and the separator behind it unless that is NUL. */
 static bool take_part(const char **at, int digits, int first, int last, char separator, int *part)
 {
     *part = take_number(at, digits);
@@ -191,8 +192,8 @@ struct moment {
     int offset_minutes; /* east of UTC */
 };
 
-/* The digits of a second's fraction; those beyond the sixth are ignored. A time with one to
- * three digits was cut to milliseconds and means the end of its millisecond. */
+/* The digits of a second's fraction; those beyond the sixth are ignored. A time with one to three
+ * digits is taken as cut to milliseconds and means the end of its millisecond. */
 static bool take_fraction(const char **at, struct moment *moment)
 {
     if (!take_char(at, '.')) {
@@ -207,7 +208,7 @@ static bool take_fraction(const char **at, struct moment *moment)
     return digits >= 1;
 }
 
-/* Z or a difference from UTC. -00:00 is UTC of an unknown place, which is UTC here. */
+/* Z or a difference from UTC. -00:00 means UTC of an unknown place, and counts as UTC here. */
 static bool take_offset(const char **at, struct moment *moment)
 {
     int hours, minutes, sign = **at == '-' ? -1 : 1;
@@ -253,8 +254,8 @@ static bool take_leap_second(struct moment *moment)
     return true;
 }
 
-/* The whole grammar of RFC 3339 in its order; a field's range is checked as soon as it is read,
- * as the next one may depend on it. */
+/* The whole grammar of RFC 3339 in its order. A field's range is checked as soon as the field is
+ * read, as the next check may depend on it. */
 static bool take_moment(const char *at, struct moment *moment)
 {
     return take_part(&at, 4, 1, 9999, '-', &moment->year) &&
@@ -267,8 +268,8 @@ static bool take_moment(const char *at, struct moment *moment)
            take_offset(&at, moment) && *at == '\0' && take_leap_second(moment);
 }
 
-/* Computed here and not by PostgreSQL, whose input of times accepts much more than RFC 3339,
- * words such as "now" included. */
+/* The time is computed here and not by PostgreSQL, whose input of times accepts much more than RFC
+ * 3339, such as the word "now". */
 const char *rule_time(const char *time, struct arena *arena, struct broken *broken)
 {
     struct moment moment = {0};

@@ -1,6 +1,6 @@
-/* Follows, likes, reposts and notifications. PUT says that something is so and DELETE that it is
- * not; both are the same statement with another value of its parameter on, and sending one again
- * changes nothing. */
+/* Follows, likes, reposts and notifications. PUT sets a relation, and DELETE removes it. Both run
+ * the same statement with another value of its parameter on, and repeating either changes
+ * nothing. */
 #include "api/social.h"
 
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 #include "api/status.h"
 #include "http/body.h"
 
-/* What the caller does, or with on "false" takes back. The path's capture is what it is done to. */
+/* Sets *statement to def, which does something for the caller, or takes it back if on is "false".
+ * what is the name of the parameter for the user or activity in the path. */
 static enum decision turn(const struct statement_def *def, const char *what, const char *on,
                           struct call *call, struct response *response, struct statement *statement)
 {

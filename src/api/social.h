@@ -4,9 +4,9 @@
 
 #include "api/endpoint.h"
 
-/* How many others one may follow. */
+/* How many users a user may follow. */
 #define FOLLOWS_MAX "5000"
-/* How many one may block, and how many one may mute. */
+/* How many users a user may block, and how many mute. */
 #define BLOCKS_MAX "5000"
 #define MUTES_MAX "5000"
 
@@ -25,8 +25,8 @@ handler social_reposts;       /* the users that reposted it, a list */
 handler social_followers;     /* the followers of a user, a list */
 handler social_following;     /* posts and reposts by the users that the caller follows, a list */
 handler social_notifications; /* what others did that concerns the caller, a list */
-handler social_unread;        /* how many of them are new */
-handler social_read;          /* marks them as read up to a time: until */
+handler social_unread;        /* how many notifications are not read yet */
+handler social_read;          /* marks notifications as read up to a time: until */
 handler social_report;        /* an activity, for the operators: reason */
 
 extern const struct statement_def SOCIAL_MARK;

@@ -1,7 +1,7 @@
-/* The reasons for which the API refuses a request, and the table of all reasons: one row for
- * each has the HTTP status and the code that the client is told. The values continue enum status
- * of base/status.h, so that a variable of that type holds any of them and there is one error
- * type on the request path. */
+/* The reasons for which the API refuses a request, and the table of all reasons: one row for each
+ * has the HTTP status and the code that the client gets. The values continue enum status of
+ * base/status.h, so that a variable of that type holds any of them and there is one error type on
+ * the request path. */
 #ifndef CRUDDUR_API_STATUS_H
 #define CRUDDUR_API_STATUS_H
 
@@ -64,7 +64,7 @@
 #define STATUS_GROWTH_BEHIND STATUS_OF_API(43)
 
 #define STATUS_STREAMS_EXCEED_MAX STATUS_OF_API(44)
-/* What was there once. */
+/* A row that was deleted. */
 #define STATUS_MESSAGE_DELETED STATUS_OF_API(45)
 
 /* Reports, and suspended users. */

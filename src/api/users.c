@@ -158,8 +158,8 @@ const struct statement_def USERS_DELETE = {
     .lane = LANE_WRITE,
 };
 
-/* The caller's own handle from the body, which confirms that the account is to go. No default
- * stands in for it. */
+/* The caller's own handle from the body, which confirms that the account is to be deleted. The
+ * default handle does not replace it. */
 static const char *confirming_handle(const struct call *call, struct broken *broken)
 {
     const char *handle = NULL, *other = NULL;

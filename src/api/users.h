@@ -7,8 +7,8 @@
 handler users_short;     /* uuid, handle and display name */
 handler users_suggested; /* users that the caller does not follow yet */
 handler users_feed;      /* profile and activities, a list */
-handler users_update;    /* one's own display_name and bio */
-handler users_delete;    /* the end of the caller's account */
+handler users_update;    /* the caller's own display_name and bio */
+handler users_delete;    /* deletes the caller's account */
 
 extern const struct statement_def USERS_SHORT;
 extern const struct statement_def USERS_SUGGESTED;

@@ -20,7 +20,7 @@ struct arena_chunk {
     _Alignas(max_align_t) char bytes[];
 };
 
-/* So that the next block is aligned as well. */
+/* Keeps the next block aligned as well. */
 static size_t rounded_up(size_t size)
 {
     const size_t unit = _Alignof(max_align_t);
@@ -28,7 +28,8 @@ static size_t rounded_up(size_t size)
     return (size + unit - 1) / unit * unit;
 }
 
-/* The rest of a chunk that is too small is given up: blocks are small beside chunks. */
+/* If the newest chunk has too little room, its rest stays unused: blocks are small beside
+ * chunks. */
 static struct arena_chunk *chunk_with_room(struct arena *arena, size_t size)
 {
     struct arena_chunk *chunk = arena->chunk;

@@ -1,6 +1,6 @@
 /* Base64 with the URL alphabet and without padding (RFC 4648 section 5), as in tokens and keys.
- * Decoding is strict: another alphabet, a length that no encoding has, or bits that are left over
- * and not zero are refused. Otherwise one signature would have several spellings. */
+ * Decoding is strict: it refuses another alphabet, a length that no encoding has, and unused bits
+ * at the end that are not zero. Otherwise one signature would have several spellings. */
 #include "base/base64url.h"
 
 #include <stdint.h>

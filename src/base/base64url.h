@@ -1,5 +1,5 @@
-/* Base64url without padding (RFC 4648 section 5), strict: what decodes was encoded by these rules.
- */
+/* Base64url without padding (RFC 4648 section 5), strict: decodes only what the encoding can
+ * produce. */
 #ifndef CRUDDUR_BASE_BASE64URL_H
 #define CRUDDUR_BASE_BASE64URL_H
 
@@ -15,8 +15,8 @@
 
 void base64url_encode(const unsigned char *bytes, size_t length, char *text);
 
-/* False for other characters, padding, a length that cannot be, or stray bits at the end.
- * bytes has room for BASE64URL_DECODED_MAX(length). */
+/* False for other characters, padding, a length that no encoding has, or unused bits at the end
+ * that are not zero. bytes has room for BASE64URL_DECODED_MAX(length). */
 MUST_CHECK bool base64url_decode(const char *text, size_t length, unsigned char *bytes,
                                  size_t *decoded);
 

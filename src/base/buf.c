@@ -1,6 +1,6 @@
-/* A text that grows. It is always NUL-terminated once something was added, and size is a power of
- * two times the first one, so that many small additions cost linear time. Growth ends the process
- * if there is no memory (see memory.h): no caller has to check. */
+/* A text that grows. It is always NUL-terminated once something was added. size is FIRST_SIZE times
+ * a power of two, so that many small additions cost linear time. Growth ends the process if there
+ * is no memory (see memory.h), so no caller has to check. */
 #include "base/buf.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 enum { FIRST_SIZE = 256 };
 
-/* One byte more than asked for, for the NUL. */
+/* Makes room for so many bytes more, and for the NUL. */
 static void reserve(struct buf *buf, size_t more)
 {
     size_t needed = buf->length + more + 1;
@@ -47,7 +47,7 @@ void buf_char(struct buf *buf, char c)
     buf_append(buf, &c, 1);
 }
 
-/* The first try usually fits; then the text is formatted once. */
+/* Usually the text fits at the first try, and is formatted only once. */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list arguments, again;
@@ -66,7 +66,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf->length += length > 0 ? (size_t)length : 0;
 }
 
-/* Without printf: the log and the head of each response have several numbers. */
+/* Does without printf, because the log and the head of each response have several numbers. */
 void buf_integer(struct buf *buf, int64_t value)
 {
     char digits[24];
@@ -95,7 +95,7 @@ static void json_escaped_ascii(struct buf *buf, char c)
     }
 }
 
-/* How much of the text stands for itself. */
+/* The length of the printable ASCII at the start of text that needs no escape. */
 static size_t plain_length(const char *text)
 {
     size_t length = 0;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct buf {
-    char *bytes; /* NULL while empty and never grown */
+    char *bytes; /* NULL until something is added */
     size_t length;
     size_t size;
 };

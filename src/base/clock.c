@@ -1,6 +1,6 @@
-/* Deadlines use the monotonic clock, which no administrator and no time server sets. The real
- * time is for the log only, and its text is kept for the second that it shows, as there may be
- * thousands of lines in one second. */
+/* Deadlines use the monotonic clock, which no administrator and no time server sets. The real time
+ * is for the log only. Its text is kept until the second changes, as there may be thousands of
+ * lines in one second. */
 #include "base/clock.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ void clock_text(char text[static CLOCK_TEXT_SIZE])
     milliseconds[2] = (char)('0' + now.tv_nsec / 1000000 % 10);
 }
 
-/* For poll and epoll_wait: never negative, as that would mean for ever. */
+/* For poll and epoll_wait: never negative, as a negative timeout means for ever. */
 int clock_left_ms(int64_t time_ms)
 {
     int64_t left = time_ms - clock_ms();

@@ -7,10 +7,10 @@
 int64_t clock_us(void); /* monotonic microseconds */
 int64_t clock_ms(void); /* monotonic milliseconds */
 
-/* Milliseconds until a time of clock_ms, 0 once it has come. */
+/* Milliseconds until a time of clock_ms, 0 once that time has passed. */
 int clock_left_ms(int64_t time_ms);
 
-/* The earlier of two times to wait, in ms, of which -1 is for ever. */
+/* The shorter of two timeouts in ms; a negative one is for ever. */
 int clock_sooner(int one_ms, int other_ms);
 
 enum { CLOCK_TEXT_SIZE = sizeof "2026-01-01T00:00:00.000Z" };

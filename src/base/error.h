@@ -1,7 +1,7 @@
-/* Why something failed, as text, while a process starts or a session connects. There is no
- * status code there: the reader of the text is a person. On the path of a request it is enum
- * status (base/status.h), and errno only inside a function that has just made a system call.
- * These are all the ways there are. */
+/* The reason of a failure as text, while a process starts or a session connects. It has no status
+ * code, because a person reads it. On the path of a request the reason is an enum status
+ * (base/status.h), and it is errno only inside a function that has just made a system call. There
+ * are no other ways. */
 #ifndef CRUDDUR_BASE_ERROR_H
 #define CRUDDUR_BASE_ERROR_H
 
@@ -14,7 +14,8 @@ struct error {
     char text[4096]; /* without the path or name that it is about: the caller knows that */
 };
 
-/* Sets the text, which is cut to its size. Gives false, for the caller to return. */
+/* Sets the text, which is cut to its size. Always returns false, which the caller can return in
+ * turn. */
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,5 +1,5 @@
-/* Prometheus's text format, version 0.0.4. The functions write what they are given: names, labels
- * and help texts are constants of ours, so nothing is escaped. */
+/* Prometheus's text format, version 0.0.4. Nothing is escaped, because names, labels and help texts
+ * are constants of ours. */
 #include "base/exposition.h"
 
 void exposition_begin(struct buf *text, const char *name, const char *type, const char *help)

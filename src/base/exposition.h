@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-/* What comes before the values of a metric. */
+/* The lines before the values of a metric. */
 void exposition_begin(struct buf *text, const char *name, const char *type, const char *help);
 
 /* A metric with one value. */

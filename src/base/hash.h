@@ -8,7 +8,7 @@
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
-/* Of all bytes so far, from HASH_START on. */
+/* The hash of all bytes so far; it begins as HASH_START. */
 static inline uint64_t hash_add(uint64_t hash, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {

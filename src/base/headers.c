@@ -7,7 +7,8 @@
 #define TOKEN_CHARACTERS                                                                           \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
 
-/* The value has something in it, and no control character that could begin another header. */
+/* Whether line is a name and a value that is not empty and has no control character, which could
+ * begin another header. */
 static bool is_header(const char *line)
 {
     size_t name = strspn(line, TOKEN_CHARACTERS);

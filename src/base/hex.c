@@ -1,5 +1,5 @@
-/* One digit in either case. Each user has its own length rule, so there is no function for a
- * whole text. */
+/* One digit in either case. Each caller has its own rule for the length, so there is no function
+ * for a whole text. */
 #include "base/hex.h"
 
 int hex_value(char digit)

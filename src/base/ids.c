@@ -35,7 +35,7 @@ bool uuid_is_valid(const char *text)
     return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, id) == 0;
 }
 
-/* What may stand in a header, a log line and a file name without quotes. */
+/* Allows the characters that may stand in a header, a log line and a file name without quotes. */
 bool request_id_is_valid(const char *text)
 {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -9,8 +9,8 @@ enum { UUID_TEXT_SIZE = 37, REQUEST_ID_MAX = 64, TRACEPARENT_LENGTH = 55 };
 /* A new random (version 4) UUID, lower case. */
 void uuid_make(char text[static UUID_TEXT_SIZE]);
 
-/* The UUID (version 5) that stands for this text: always the same one, and another for any other.
- */
+/* The UUID (version 5) of this text: always the same for the same text, and another for any
+ * other. */
 void uuid_derive(const char *text, char uuid[static UUID_TEXT_SIZE]);
 
 /* The 8-4-4-4-12 form, either case. */

@@ -1,7 +1,7 @@
-/* json-c behind a small interface, so that no other file knows it. json-c accepts more than RFC
- * 8259 allows, so a text is checked against the grammar first (json_grammar.c); then members are
- * counted, as json-c silently keeps the last of two members with one name, which two readers of a
- * token could read differently. */
+/* json-c behind a small interface, so that no other file depends on it. json-c accepts more than
+ * RFC 8259 allows, so a text is checked against the grammar first (json_grammar.c). Then members
+ * are counted, because json-c silently keeps only the last of two members with one name: two
+ * readers of a token could read such a token differently. */
 #include "base/json.h"
 
 #include <json.h>
@@ -12,13 +12,14 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 
-/* struct json is json-c's object under a name of ours; it never exists. */
+/* A struct json * is a pointer to json-c's object. struct json itself is never defined. */
 static struct json_object *object_of(const struct json *document)
 {
     return (struct json_object *)(uintptr_t)document;
 }
 
-/* Members in the tree. Fewer than in the text means that a name stood twice in an object. */
+/* The number of members in the tree. If it is smaller than in the text, an object has a name
+ * twice. */
 static size_t count_members(struct json_object *value)
 {
     size_t count = 0;
@@ -64,8 +65,8 @@ static void put_code_point(char *bytes, const char *pair)
     bytes[3] = (char)(0x80 | (point & 0x3f));
 }
 
-/* Writes strict JSON text with code points instead of escaped surrogate pairs; the length of
- * what it wrote, at most that of the text. json-c takes some code points that pairs name, the
+/* Copies strict JSON text, with code points instead of escaped surrogate pairs. Returns the new
+ * length, at most that of the text. The reason is that json-c takes some code points of pairs, the
  * first is U+1D800, for surrogates again and makes U+FFFD of them (its pull request 893). */
 static size_t resolve_pairs(char *resolved, const char *text, size_t length)
 {
@@ -87,8 +88,8 @@ static size_t resolve_pairs(char *resolved, const char *text, size_t length)
     return (size_t)(to - resolved);
 }
 
-/* Depth is bounded twice: the grammar refuses deeper texts, and json-c is given a little more
- * than that. */
+/* Depth is bounded twice: the grammar refuses deeper texts, and json-c's own limit is a little
+ * higher. */
 static struct json_object *parse(const char *text, size_t length)
 {
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
@@ -142,7 +143,7 @@ enum json_kind json_member(const struct json *document, const char *name, const 
     }
 }
 
-/* Of JSON's numbers json-c makes an integer only of those without fraction and exponent. */
+/* json-c makes an integer only of a number without fraction and exponent. */
 bool json_integer(const struct json *document, const char *name, int64_t *value)
 {
     struct json_object *member;

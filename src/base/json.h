@@ -1,8 +1,8 @@
-/* Strict JSON text (RFC 8259, I-JSON's limits of RFC 7493) to an object's members.
+/* Reads the members of an object from strict JSON text (RFC 8259, I-JSON's limits of RFC 7493).
  *
- * json-c alone takes too much: duplicate names, NaN, control characters, NUL escapes, lone
- * surrogates. So the text is walked by a scanner of its own first; json-c then only gives values.
- */
+ * json-c alone accepts too much: duplicate names, NaN, control characters, NUL escapes, lone
+ * surrogates. So a scanner of our own (json_grammar.h) checks the text first; json-c then only
+ * gives the values. */
 #ifndef CRUDDUR_BASE_JSON_H
 #define CRUDDUR_BASE_JSON_H
 

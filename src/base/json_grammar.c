@@ -8,7 +8,7 @@
 
 #include "base/hex.h"
 
-/* The position in the text, and what may still come. */
+/* The position in the text, the levels that are left, and the members so far. */
 struct scan {
     const char *at;
     const char *end;
@@ -170,7 +170,7 @@ static bool items(struct scan *scan, bool (*item)(struct scan *), char closing)
     return accept(scan, closing);
 }
 
-/* One level deeper, if there is one left. */
+/* An object or array, if a further level is allowed. */
 static bool container(struct scan *scan)
 {
     bool is_object = *scan->at++ == '{';

@@ -31,8 +31,8 @@ static const struct {
     [LOG_DEBUG] = {"debug", "\033[36m"},
 };
 
-/* Of the process. log_setup is called before the first line, and again in a forked child whose
- * settings differ. */
+/* The state of the process's log. log_setup is called before the first line, and again in a forked
+ * child whose settings differ. */
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
 static struct buf current;
@@ -58,8 +58,8 @@ bool log_wants(enum log_level level)
     return level <= threshold;
 }
 
-/* A process that was forked without pthread_atfork would log its parent's id, so then the id is
- * asked for each time. */
+/* The id is cached only if pthread_atfork succeeds; otherwise a forked process would log its
+ * parent's. */
 static pid_t pid(void)
 {
     static bool is_watching;
@@ -110,7 +110,8 @@ static void begin_value(struct log_line *line, const char *key)
     buf_text(line->text, as_text ? "=" : "\":");
 }
 
-/* Text that needs no quotes has none, for readers; NULL leaves the key out, for both formats. */
+/* The text format has quotes only where a value needs them, for readers. NULL leaves the key out,
+ * in both formats. */
 void log_string(struct log_line *line, const char *key, const char *value)
 {
     if (value == NULL) {
@@ -165,8 +166,8 @@ static void detect_sink(void)
     }
 }
 
-/* Takes the first part of a line back that found no room, unless another process has written
- * behind it. */
+/* Removes the part that was written of a line for which the disk had no room, unless another
+ * process has written behind it. */
 static bool take_back(ssize_t written)
 {
     struct stat about;
@@ -177,7 +178,7 @@ static bool take_back(ssize_t written)
            lseek(STDERR_FILENO, -written, SEEK_CUR) >= 0;
 }
 
-/* A full disk takes some of a line, the buffer of a socket too. */
+/* A full disk, or a full buffer of a socket, may take only a part of a line. */
 static bool is_written(ssize_t written, size_t length)
 {
     if (written > 0 && (size_t)written < length) {

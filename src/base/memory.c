@@ -1,6 +1,6 @@
 /* Allocation that does not fail: without memory the process ends with a message, and the master
- * replaces it. To answer the request would need memory as well. The message is written without
- * stdio, which may allocate. */
+ * replaces it. Even an error response would need memory. The message is written without stdio,
+ * which may allocate. */
 #include "base/memory.h"
 
 #include <malloc.h>

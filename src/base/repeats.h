@@ -20,11 +20,12 @@ struct repeats {
         char key[REPEATS_KEY_SIZE]; /* "": unused */
         int64_t logged_ms;
         unsigned unlogged;      /* events since then */
-    } entries[REPEATS_MAX + 1]; /* the last one is for the keys that found no entry */
+    } entries[REPEATS_MAX + 1]; /* the last one is shared by the keys that find no entry */
 };
 
-/* Whether the event is to be logged. Then *unlogged is how many of its key were not, before it.
- * key is cut to REPEATS_KEY_SIZE - 1 bytes, and may be empty; now_ms is monotonic. */
+/* Whether the event is to be logged. If so, *unlogged is the number of events of its key that were
+ * not logged before it. key is cut to REPEATS_KEY_SIZE - 1 bytes, and may be empty; now_ms is
+ * monotonic. */
 MUST_CHECK bool repeats_admit(struct repeats *repeats, const char *key, int64_t now_ms,
                               unsigned *unlogged);
 

@@ -1,5 +1,5 @@
-/* Both headers come from clients. A parser here walks the text once and takes digits only where the
- * grammar has them, so that any text is either a whole header or none. */
+/* Both headers come from clients. A parser here reads the text once and takes digits only where the
+ * grammar has them, so a text is either a whole header or refused. */
 #include "base/trace.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ enum {
     EPOCH_DIGITS = 8,   /* of X-Amzn-Trace-Id's Root: 1-<epoch>-<unique> */
     UNIQUE_DIGITS = 24, /* both together are an id of TRACE_ID_SIZE bytes */
     ROOT_LENGTH = 2 + EPOCH_DIGITS + 1 + UNIQUE_DIGITS,
-    CHOICE_BYTES = 7 /* of the id's end, which the W3C says are the random ones */
+    CHOICE_BYTES = 7 /* at the id's end; they are random according to the W3C */
 };
 
 /* Bytes from exactly 2 * size lower-case digits; false if there are others. */
@@ -92,7 +92,7 @@ static bool read_sampled(const char *value, size_t length, struct trace_parent *
     return true;
 }
 
-/* A second field of one name is an error, as two readers could take one each. */
+/* A second field with the same name is an error, as two readers could take different ones. */
 static bool read_field(const char *field, size_t length, bool seen[static 3],
                        struct trace_parent *parent)
 {
@@ -111,7 +111,7 @@ static bool read_field(const char *field, size_t length, bool seen[static 3],
             return is_first && fields[i].read(field + name_length, length - name_length, parent);
         }
     }
-    return true; /* of others: Self, Lineage and what a client adds */
+    return true; /* other fields: Self, Lineage and those that a client adds */
 }
 
 bool trace_read_amazon(const char *text, struct trace_parent *parent)
@@ -134,7 +134,7 @@ bool trace_read_amazon(const char *text, struct trace_parent *parent)
 
 /* --- ids of our own --- */
 
-/* Up to 256 bytes getrandom(2) gives whole, or fails before the kernel has any. */
+/* getrandom(2) gives up to 256 bytes as a whole, or fails while the kernel has none yet. */
 static void refill(struct trace_ids *ids)
 {
     while (getrandom(ids->bytes, sizeof ids->bytes, 0) != (ssize_t)sizeof ids->bytes) {

@@ -1,5 +1,5 @@
-/* Loopback is 127.0.0.0/8, ::1, and 127.0.0.0/8 mapped into IPv6. A host name is not resolved:
- * what it means can change, so the opened socket is asked instead (listen_allows). */
+/* Loopback is 127.0.0.0/8, ::1, and 127.0.0.0/8 mapped into IPv6. A host name is not resolved,
+ * because its address can change; the opened socket is checked instead (listen_allows). */
 #include "config/address.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* TCP addresses as the settings name them, host:port, and which peers an address lets in. */
+/* TCP addresses as the settings have them, host:port, and which peers can connect to them. */
 #ifndef CRUDDUR_CONFIG_ADDRESS_H
 #define CRUDDUR_CONFIG_ADDRESS_H
 
@@ -14,11 +14,11 @@ bool address_split(const char *address, char host[static ADDRESS_HOST_SIZE], con
 
 enum reach {
     REACH_HOST,    /* processes of this host alone: a unix socket, or a loopback address */
-    REACH_NETWORK, /* others too */
-    REACH_UNKNOWN  /* a name */
+    REACH_NETWORK, /* processes of other hosts, too */
+    REACH_UNKNOWN  /* a host name */
 };
 
-/* Which peers host:port lets in. Does not resolve names. */
+/* Which peers can connect to host:port. Does not resolve names. */
 enum reach address_reach(const char *address);
 
 /* Whether only processes of this host can connect to the address: a unix socket or a loopback

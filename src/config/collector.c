@@ -46,7 +46,7 @@ static bool endpoint_is_good(const char *url)
            strcspn(url, "@?# \"<>\\^`{|}") == strlen(url);
 }
 
-/* Whether a plain http:// leads to a process of this host. */
+/* Whether an http:// URL leads to a process of this host. */
 static bool endpoint_is_local(const char *url)
 {
     char address[ADDRESS_HOST_SIZE];

@@ -7,8 +7,8 @@
 
 struct config;
 
-/* Whether the endpoint is one, and the headers file can be read, has headers, and is sent to this host
- * or over TLS only. Every complaint is made on errors. */
+/* Whether the endpoint is a valid URL, and the headers file can be read, has only header lines, and
+ * is sent to this host or over TLS only. The fault is reported on errors. */
 bool collector_is_good(const struct config *config, FILE *errors);
 
 #endif

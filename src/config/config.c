@@ -1,8 +1,8 @@
 /* Settings are read in the order of their precedence: the defaults, the settings file, the
- * environment, the options; each overwrites what came before. The file is named by one of the last
- * two, so those are read twice. Then the values that follow from others are derived, and the rules
- * between settings are checked. At HUP the same is done anew, into another struct config, so that
- * a refused setting changes nothing. */
+ * environment, the options; each overwrites what came before. The environment or the options name
+ * the file, so these two are read twice. Then the values that follow from others are derived, and
+ * the rules between settings are checked. At HUP all this is done again, into another struct
+ * config, so that a refused setting changes nothing. */
 #include "config/config.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #include "identity/caller.h"
 #include "identity/signature.h"
 
-/* has_hosts: set to whether it names several hosts; NULL: that is not wanted. */
+/* Sets *has_hosts to whether the URL names several hosts. NULL: not wanted. */
 static bool url_is_good(const char *url, const char *name, bool *has_hosts, FILE *errors)
 {
     struct conninfo conninfo;
@@ -61,7 +61,7 @@ static bool url_file_is_good(const char *file, const char *name, bool *has_hosts
     return good;
 }
 
-/* A file in memory with the text, which no process can change any more, or -1. */
+/* Returns a file in memory with the text, sealed so that no process can change it, or -1. */
 static int keep_secret(const struct buf *text)
 {
     int file = memfd_create("hook-secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -79,7 +79,7 @@ static int keep_secret(const struct buf *text)
     return fd;
 }
 
-/* Keeps the secret of the hook's file. */
+/* Reads the hook's secret from its file and keeps it in hook_secret_fd. */
 static bool take_hook_secret(struct config *config, FILE *errors)
 {
     struct buf text = {0};
@@ -121,8 +121,8 @@ static char *joined(const char *start, const char *middle, const char *end)
     return text.bytes;
 }
 
-/* Half of them may wait for a slow statement each while the others go on; not so many that their
- * database connections are all that PostgreSQL has as a rule. */
+/* Two for each processor, so that half of the workers may each wait for a slow statement while the
+ * others go on. The maximum leaves PostgreSQL, with its usual limit, connections for others. */
 static int workers_for_processors(void)
 {
     cpu_set_t mine;
@@ -132,7 +132,8 @@ static int workers_for_processors(void)
                                     : (count > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : count);
 }
 
-/* What follows from other settings: a user pool's issuer, and where it shows its keys. */
+/* Sets the values that follow from other settings, such as a user pool's issuer and the URL of its
+ * keys. */
 static void derive(struct config *config)
 {
     if (config->slow_timeout > config->statement_timeout) {
@@ -155,7 +156,7 @@ static void derive(struct config *config)
     }
 }
 
-/* Whether an address is given beyond loopback. What a name means is seen when the socket is open
+/* Whether an address outside loopback is given. A host name is checked when the socket is open
  * (listen.h). */
 static bool listens_beyond_loopback(const char *listen)
 {
@@ -163,7 +164,7 @@ static bool listens_beyond_loopback(const char *listen)
            address_reach(listen + 4) == REACH_NETWORK;
 }
 
-/* What each setting may be on its own, but not beside the others. */
+/* Checks the settings against each other; each one alone is valid already. */
 static bool settings_agree(const struct config *config, FILE *errors)
 {
     bool has_keys = config->jwks_url != NULL || config->jwks_file != NULL;
@@ -236,7 +237,7 @@ static bool database_is_good(struct config *config, FILE *errors)
                        "CONNECTION_URL", &config->has_hosts, errors);
 }
 
-/* Every complaint is made. */
+/* Runs all checks, so that every error is reported. */
 static bool is_consistent(struct config *config, FILE *errors)
 {
     bool good = settings_agree(config, errors);
@@ -257,7 +258,7 @@ bool config_read(struct config *config, char **environment, int argc, char **arg
         return good;
     }
     if (good && config->settings_file != NULL) {
-        /* They lie over the file, so they are taken once more. */
+        /* The environment and the options win over the file, so they are read once more. */
         good = settings_take_file(config, config->settings_file, errors);
         good = settings_take_environment(config, environment, errors) && good;
         good = settings_take_options(config, argc, argv, errors) && good;

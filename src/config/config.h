@@ -1,5 +1,6 @@
-/* What cruddurd runs by: the settings file's lines, environment variables over them, command-line
- * options over those (settings.c), and what follows from them. */
+/* The settings of cruddurd: from the settings file, from environment variables, which win over the
+ * file, and from command-line options, which win over both (settings.c); and the values that follow
+ * from them. */
 #ifndef CRUDDUR_CONFIG_CONFIG_H
 #define CRUDDUR_CONFIG_CONFIG_H
 
@@ -30,7 +31,7 @@ enum config_action {
 
 enum compat { COMPAT_NONE, COMPAT_WEEK4 };
 
-/* Of workers. AUTO: as far as the kernel has it. */
+/* The sandbox of workers. AUTO: as far as the kernel supports it. */
 enum sandbox { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 
 struct config {
@@ -47,26 +48,26 @@ struct config {
     char *cognito_pool;
     char *cognito_client;
     char *issuer;    /* of tokens; NULL: there is none */
-    char *jwks_url;  /* where its keys are fetched; NULL: they are not */
-    char *jwks_file; /* where its keys are read instead, or kept when they are fetched */
+    char *jwks_url;  /* from where the issuer's keys are fetched; NULL: they are not */
+    char *jwks_file; /* the issuer's keys; with jwks_url the file that the fetcher writes */
     char *jwks_ca_file;
     char *frontend_url; /* origins, for CORS */
     char *backend_url;
     char *default_handle;
     char *hook_secret_file;
-    char *hook_url_file; /* of the hook's login; NULL: the one for everything */
+    char *hook_url_file; /* the hook's login; NULL: the hook uses the service's */
     /* A file in memory that has the hook's secret, so that no process has it in its own memory; 0:
-     * no hook is taken. */
+     * there is no hook. */
     int hook_secret_fd;
     int feed_stale;                                          /* s */
     int feed_watch;                                          /* ms; 0: nothing is cached */
     int posts_per_hour, messages_per_hour, reports_per_hour; /* of one user; 0: any number */
-    int primary_watch;                                       /* ms; 0: other hosts are not asked */
+    int primary_watch;                                       /* ms; 0: no polls of other hosts */
     int replica_lag;                                         /* ms */
     int replica_stale;                                       /* s */
     int purge_interval;                                      /* s; 0: this pool purges nothing */
     int repeat_window;                                       /* s; 0: none */
-    int streams;   /* of the pool that may be open at a time; 0: none, as where no home is kept */
+    int streams;   /* that may be open in the pool at a time; 0: none, as when nothing is cached */
     char *fetcher; /* this and the next: the programs */
     char *exporter;
     char *otlp_endpoint; /* of a collector, without /v1/traces; NULL: no trace is recorded */
@@ -94,35 +95,37 @@ struct config {
     bool has_hosts; /* the database's URL names several */
 };
 
-/* Reads options, environment (as of environ) and, if they name one, the settings file. False when a
- * setting is unknown, wrong or contradicts another; every such one was named on errors. Release in
- * either case. */
+/* Reads options, environment (as in environ) and, if they name one, the settings file. False: a
+ * setting is unknown, wrong or contradicts another; every such setting was reported on errors. Call
+ * config_release in either case. */
 bool config_read(struct config *config, char **environment, int argc, char **argv, FILE *errors);
 void config_release(struct config *config);
 
-/* Appends the hook's secret. Overwrite it after use (buf_wipe). False after logging why not. */
+/* Appends the hook's secret. Overwrite it after use (buf_wipe). False: it cannot be read, which was
+ * logged. */
 bool config_hook_secret(const struct config *config, struct buf *secret);
 
-/* The part of the settings that the keys take. link: NULL without a key fetcher. */
+/* The settings of the keyring. link: NULL without a key fetcher. */
 struct keyring_settings config_keyring(const struct config *config,
                                        const struct keypage_link *link);
 
-/* How many sessions of the service's login the pool wants: for each worker one for reads, writes,
- * slow reads, and the hook if that has no login of its own; one for the watcher, one for the purger
- * and one of the prober's, or two with replicas, whose URL may name the primary as well. */
+/* The number of sessions that the pool opens with the service's login: for each worker one for
+ * reads, one for writes, one for slow reads, and one for the hook unless that has a login of its
+ * own; one for the watcher, one for the purger, and one for the prober, or two with replicas,
+ * because their URL may name the primary as well. */
 int config_sessions(const struct config *config);
 
-/* The part of the settings that the database connection takes. application_name is borrowed. */
+/* The settings of a database connection. application_name is borrowed. */
 struct connection_settings config_connection(const struct config *config,
                                              const char *application_name);
 
 /* Whether reads may go to replicas. */
 bool config_has_replicas(const struct config *config);
 
-/* Makes it that of replicas. */
+/* Changes settings to those of a connection to replicas. */
 void config_use_replicas(const struct config *config, struct connection_settings *settings);
 
-/* Makes it the hook's, if that has a login of its own. */
+/* Changes settings to the hook's login, if that has one of its own. */
 void config_use_hook_login(const struct config *config, struct connection_settings *settings);
 
 #endif

@@ -1,8 +1,8 @@
-/* A secret can leave a process in three ways that do not need a bug in it: /proc/PID/environ, a
- * core file, and a debugger of the same user. The first is closed by overwriting the variables
- * where the kernel shows them, the other two by making the process not dumpable. None of this
- * protects from root. Besides, no program that the process executes can gain rights
- * (PR_SET_NO_NEW_PRIVS). */
+/* A secret can leave a process in three ways that do not need a bug in the process:
+ * /proc/PID/environ, a core file, and a debugger of the same user. The first way is closed by
+ * overwriting the variables where the kernel shows them, the other two by making the process not
+ * dumpable. None of this protects from root. Besides, no program that the process executes can gain
+ * rights (PR_SET_NO_NEW_PRIVS). */
 #include "config/hardening.h"
 
 #include <string.h>
@@ -22,7 +22,8 @@ static const char *const SECRETS[] = {"CONNECTION_URL=",
                                       "CRUDDUR_READER_PASSWORD=",
                                       NULL};
 
-/* How the names of the variables begin. Sanitizers have their options in variables too. */
+/* The beginnings of the variables that hardening_plain_environment() keeps. Sanitizers have their
+ * options in variables, too. */
 static const char *const PLAIN[] = {"ASAN_OPTIONS=",
                                     "HOME=",
                                     "LANG=",
@@ -71,8 +72,8 @@ void hardening_apply(bool allows_core)
     if (allows_core) {
         return;
     }
-    /* The limit doesn't count where cores go to a program (core(5)); that the process isn't
-     * dumpable does. */
+    /* The limit has no effect where cores are piped to a program (core(5)), but PR_SET_DUMPABLE
+     * has. */
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         log_errno(LOG_WARNING, "supervisor", "no core");
     }

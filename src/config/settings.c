@@ -89,7 +89,7 @@ static bool take_value(struct config *config, const struct setting *setting, con
 static void describe_wrong(const struct setting *setting, const char *name, const char *value,
                            FILE *errors)
 {
-    /* Not the value of a URL of a database: it may have a password in it. */
+    /* The value of a database's URL is not printed, because it may have a password in it. */
     fprintf(errors, "cruddurd: %s: '%s' is not %s", name, setting->option != NULL ? value : "…",
             setting->shape);
     if (setting->kind == KIND_NUMBER) {
@@ -142,7 +142,7 @@ static bool is_of_others(const char *variable, size_t name_length)
 }
 
 /* "NAME=value". An empty value leaves the setting as it is: Docker Compose passes a variable that
- * was not given in this form. A name that isn't ours is passed over when strangers are allowed. */
+ * was not given in this form. A variable that isn't ours is ignored if allows_strangers. */
 static bool take_variable(struct config *config, const char *variable, bool allows_strangers,
                           FILE *errors)
 {

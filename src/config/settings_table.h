@@ -1,5 +1,5 @@
-/* What settings there are, for settings.c, which reads and prints them. No other file includes
- * this one. */
+/* The list of settings, for settings.c, which reads and prints them. No other file includes this
+ * header. */
 #ifndef CRUDDUR_CONFIG_SETTINGS_TABLE_H
 #define CRUDDUR_CONFIG_SETTINGS_TABLE_H
 

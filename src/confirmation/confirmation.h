@@ -17,9 +17,9 @@ extern const struct statement_def CONFIRMATION_STATEMENT;
  * the answer to a trigger must be its event. */
 bool confirmation_is_for_database(const struct json *event);
 
-/* The statement for such an event. uuid: for a new user. pool: the user pool that the event must
- * be of; NULL: any. signed_at: when it was signed, in seconds since 1970; NULL: it is not
- * signed, and always counts. All must live until the statement is done. */
+/* The statement for such an event. uuid: for a new user. pool: the user pool that the event must be
+ * of; NULL: any. signed_at: when it was signed, in seconds since 1970; NULL: it is not signed, and
+ * is accepted at any time. All must live until the statement is done. */
 struct statement confirmation_statement(const char *uuid, const char *event, const char *pool,
                                         const char *signed_at);
 

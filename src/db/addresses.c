@@ -1,6 +1,6 @@
-/* Addresses are remembered by a hash: targets are looked up anew for each attempt, so there is
- * nothing else that lives longer than an attempt. If two addresses have the same hash, one of
- * them is tried later than it should be, but it is tried. */
+/* Addresses are remembered by a hash, because targets are looked up anew for each attempt and are
+ * freed at its end. If two addresses have the same hash, one of them is tried later than it should
+ * be, but it is tried. */
 #include "db/addresses.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "db/lookup.h"
 
-/* Zero ends a string, and a comma the part: "a", "bc" and "ab", "c" differ. */
+/* A comma ends each part, so that "a", "bc" and "ab", "c" have different hashes. */
 static uint64_t add_part(uint64_t hash, const char *text)
 {
     return hash_add(text != NULL ? hash_add(hash, text, strlen(text)) : hash, ",", 1);
@@ -22,7 +22,7 @@ static uint64_t hash_of(const struct target *target)
     return add_part(hash, target->port);
 }
 
-/* The entry of a silent address; NULL: it is not one. */
+/* The address's entry in the ring of silent addresses; NULL: it has none. */
 static uint64_t *silent_entry(struct session_memory *memory, uint64_t hash)
 {
     for (size_t i = 0; i < sizeof memory->silent / sizeof memory->silent[0]; i++) {

@@ -18,8 +18,8 @@ static const struct statement_def *const OWN[] = {
     &STATEMENT_METRICS_STEP,  &STATEMENT_SESSION_COMMITTED,
 };
 
-/* entries[number] is of defs[number]. The definitions are constants of other files; the texts are
- * owned here. */
+/* entries[number] belongs to defs[number]. The definitions are constants of other files; the texts
+ * are owned here. */
 struct catalog {
     size_t count;
     const struct statement_def *defs[CATALOG_MAX]; /* dense: catalog_get searches it */
@@ -55,7 +55,7 @@ static struct prepared prepared_of(const struct statement_def *def, size_t numbe
     };
 }
 
-/* Goes on after an error: every wrong file is named in one run. */
+/* catalog_load() goes on after an error, so that one run names every wrong file. */
 static bool load_entry(struct catalog *catalog, size_t number, const char *dir)
 {
     const struct statement_def *def = catalog->defs[number];
@@ -122,7 +122,7 @@ void catalog_free(struct catalog *catalog)
     memory_free(catalog);
 }
 
-/* Some forty pointers in a row: a search takes about as long as a hash would. */
+/* A linear search through some forty pointers takes about as long as a hash table would. */
 static size_t number_in(const struct catalog *catalog, const struct statement_def *def)
 {
     for (size_t number = 0; number < catalog->count; number++) {
@@ -149,8 +149,8 @@ const struct prepared *catalog_at(const struct catalog *catalog, size_t number)
     return &catalog->entries[number].prepared;
 }
 
-/* PostgreSQL counts characters from the beginning of the statement that it was sent; the wrapping
- * before the template is taken off. */
+/* PostgreSQL counts characters from the beginning of the statement that it was sent. The line of
+ * the wrapping before the template is subtracted. */
 const char *catalog_place(const struct catalog *catalog, const struct statement_def *def,
                           int position)
 {

@@ -1,22 +1,23 @@
-/* What a worker does with its session, from a submitted statement to its result. A statement is
- * in one of these states, by the list that it is on:
+/* What a worker does with its session, from a submitted statement to its result. A statement is in
+ * one of these states, by the list that it is on:
  *
  *     queued  on connection->queue, in the order of submission; it has a deadline
  *     sent    on pipeline.sent, behind a Sync of its own or of its unit
  *     done    its callback was called, once, and it was freed
  *
- * From sent it goes back to queued if the session is lost, if the server was too late for it, or
- * if a statement of its unit failed; each of these has a limit, so every statement is done in the
- * end. Nothing is done before the Sync of its unit was answered, as a commit can fail after its
- * statements succeeded.
+ * A sent statement is queued again if the session is lost, if the server was too late for it, or
+ * if a statement of its unit failed. Each of these has a limit, so every statement is done in the
+ * end. No statement is done before the Sync of its unit was answered, because a commit can fail
+ * after its statements succeeded.
  *
- * Writes are sent again after a loss, and that is safe for three reasons. A statement can be
- * repeated: what it creates has its UUID already. The old backend may still run: the introduction
- * waits for its end before the first write of the new session. And a write does nothing after its
- * parameter not_after, a time of the server's clock, so an attempt that was given up cannot take
- * effect later.
+ * Writes are sent again after a loss. That is safe for three reasons. First, a statement can be
+ * repeated, because it has the UUID of what it creates among its values. Second, the old backend
+ * may still run, but the introduction waits for its end before the first write of the new session.
+ * Third, a write does nothing after its parameter not_after, a time of the server's clock, so an
+ * attempt that was given up cannot take effect later.
  *
- * The session belongs to the link: after a call that may have lost it, link.is_ready says so. */
+ * The link owns the session. After a call that may have lost the session, link.is_ready says
+ * whether there still is one. */
 #include "db/connection.h"
 
 #include <poll.h>
@@ -60,14 +61,15 @@ void connection_free(struct connection *connection)
 
 /* --- deadlines --- */
 
-/* No statement is under way. A session may still be connecting. */
+/* No statement is queued or sent. A session may still be connecting. */
 static bool is_idle(const struct connection *connection)
 {
     return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
 }
 
-/* The one whose deadline is the first; NULL: there is none. It need not be the first of the list:
- * some are sent again, some have waited for their turn (worker/turns.h) or for keys before. */
+/* The statement with the earliest deadline; NULL if the list is empty. It need not be the first of
+ * the list, because some statements are sent again, and some have waited for their turn
+ * (worker/turns.h) or for keys before they were submitted. */
 static struct pending *oldest_of(const struct pending_list *list)
 {
     struct pending *oldest = list->first;
@@ -78,8 +80,8 @@ static struct pending *oldest_of(const struct pending_list *list)
     return oldest;
 }
 
-/* A server that does not answer in time costs the session. The other statements are sent again on
- * another one. */
+/* If the server does not answer a statement in time, the session is closed. The other statements
+ * are sent again on the next session. */
 static void expire_sent(struct connection *connection, int64_t now_us)
 {
     struct pending *late = oldest_of(&connection->pipeline.sent);
@@ -115,7 +117,7 @@ static void expire(struct connection *connection)
     if (!link_expire(&connection->link)) {
         connection_note_failed_attempt(connection);
     }
-    if (!is_idle(connection)) { /* most are */
+    if (!is_idle(connection)) { /* most connections are idle */
         int64_t now_us = clock_us();
 
         expire_sent(connection, now_us);
@@ -125,8 +127,8 @@ static void expire(struct connection *connection)
 
 /* --- what the worker calls --- */
 
-/* The queue is bounded, and in a known outage it is short: what comes then fails at once, but for
- * a few statements that make the next attempt happen. */
+/* The queue is bounded, and in a known outage it is short: new statements then fail at once,
+ * except for a few that cause the next attempt to connect. */
 static bool is_refused(const struct connection *connection)
 {
     const struct link *link = &connection->link;
@@ -169,7 +171,7 @@ bool connection_cancel(struct connection *connection, const void *context)
     return false;
 }
 
-/* The socket of a session that connects is ready. */
+/* The socket of the session is ready while it connects. */
 static void advance_attempt(struct connection *connection)
 {
     if (!link_go_on_connecting(&connection->link)) {
@@ -204,7 +206,7 @@ void connection_renew(struct connection *connection)
     connection->is_to_leave = connection->link.is_ready;
 }
 
-/* Gives up the session that connection_renew() was called for, if it is still the same one. */
+/* Closes the session that connection_renew() was called for, if it is still the same one. */
 static void leave_if_asked(struct connection *connection)
 {
     if (connection->is_to_leave && connection->link.is_ready) {
@@ -224,16 +226,17 @@ void connection_want(struct connection *connection)
     connection->is_wanted = true;
 }
 
-/* Whether a session that was lost may still run it: only this connection's next one asks for its
- * end (introduction.h). */
+/* Whether a lost session may still run the statement. Only this connection's next session asks for
+ * the end of the lost one (introduction.h), so the statement must not move to another
+ * connection. */
 static bool may_still_run(const struct connection *connection, const struct pending *pending)
 {
     return connection->introduction.lost[0] != '\0' && pending->sent_us != 0 &&
            pending_expires(pending);
 }
 
-/* The pointers of the queue move; a statement keeps the time of its submission, and so its place
- * among those of the other connection. */
+/* A statement keeps the time of its submission, which determines its place in the other
+ * connection's queue. */
 void connection_pass_on(struct connection *connection, struct connection *other)
 {
     struct pending_list kept = {0}, passed = {0};
@@ -270,7 +273,7 @@ void connection_proceed(struct connection *connection, bool is_ready)
     link_watch(&connection->link);
 }
 
-/* The earlier one of a moment and a statement's deadline. */
+/* The earlier of first_us and the statement's deadline. */
 static int64_t sooner(int64_t first_us, const struct connection *connection,
                       const struct pending *pending)
 {
@@ -295,7 +298,8 @@ int connection_wait_ms(const struct connection *connection)
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
 
-/* For CGI, --check and a worker that leaves: there is no epoll loop, so this waits itself. */
+/* For callers without an epoll loop: CGI, --check, the watcher, the purger, and a worker that
+ * exits. So this function waits itself. */
 void connection_finish(struct connection *connection)
 {
     connection_proceed(connection, false);

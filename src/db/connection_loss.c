@@ -1,5 +1,5 @@
-/* The end of a session that had statements under way. They go back to the queue; the one that may
- * have crashed the server does so no more often than CONNECTION_RESENDS_MAX. */
+/* The end of a session that had statements under way. The statements go back to the queue. A
+ * statement that may have crashed the server goes back at most CONNECTION_RESENDS_MAX times. */
 #include <string.h>
 
 #include "base/log.h"
@@ -20,7 +20,7 @@ static void note_loss(struct connection *connection)
     introduction_note_loss(&connection->introduction, pending != NULL);
 }
 
-/* Whatever the old session answers later must not be taken for an answer to something else. */
+/* A late answer of the old session must not be taken for the answer to another statement. */
 void connection_drop_session(struct connection *connection, bool is_suspect)
 {
     introduction_withdraw(&connection->introduction, &connection->pipeline.sent);
@@ -33,8 +33,9 @@ void connection_drop_session(struct connection *connection, bool is_suspect)
     pipeline_abandon(&connection->pipeline, &connection->queue);
 }
 
-/* What was sent is sent again to the successor. The writes of it are not confirmed by the old primary
- * in a cluster that is synchronous, and what it confirms in another one is lost in any case. */
+/* What was sent to the superseded primary is sent again to its successor. With synchronous
+ * replication the superseded primary can no longer confirm these writes; without it, what the
+ * superseded primary confirms is lost in any case. */
 void connection_leave_superseded(struct connection *connection)
 {
     if (connection->link.is_ready && session_is_superseded(connection->link.session)) {
@@ -54,8 +55,9 @@ void connection_note_failed_attempt(struct connection *connection)
 }
 
 /* The first unit that was sent is the one that the server ran when the session was lost; a
- * statement of it may be what crashes the server. Of several statements each gets a unit of its
- * own for the next session, as it is not known which one it was. A single one counts the loss. */
+ * statement of it may have crashed the server. If the unit has several statements, each gets a
+ * unit of its own on the next session, because it is not known which one it was. If it has only
+ * one, the loss is counted for that statement. */
 static void note_crash_suspects(struct pending *running)
 {
     if (running->ends_unit) {

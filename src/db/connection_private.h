@@ -1,10 +1,11 @@
-/* The body of a connection, for the files that make it. Each calls only those before it:
+/* struct connection, for the files that implement it. Each file calls only functions of those
+ * before it:
  *
- *     connection_queue.c    the statements that wait, and the end of each
+ *     connection_queue.c    the queued statements, and the end of each statement
  *     connection_loss.c     the end of a session
- *     connection_results.c  what comes back
- *     connection_send.c     what goes out
- *     connection.c          what others call
+ *     connection_results.c  the server's answers
+ *     connection_send.c     sending
+ *     connection.c          the functions of connection.h
  *
  * No other file includes this one. */
 #ifndef CRUDDUR_DB_CONNECTION_PRIVATE_H
@@ -23,27 +24,29 @@
 struct connection {
     const struct connection_settings *settings;
     const struct catalog *catalog;
-    struct pending_list queue; /* to be sent, in the order in which they came */
+    struct pending_list queue; /* to be sent, in the order of submission */
     struct pipeline pipeline;  /* what was sent on the link's session */
-    bool is_wanted;            /* a session, though nothing is queued */
-    bool is_to_leave;          /* the session is to be given up, see connection_renew() */
+    bool is_wanted;            /* a session is wanted, though nothing is queued */
+    bool is_to_leave;          /* the session is to be closed, see connection_renew() */
     struct link link;
     struct introduction introduction;
 };
 
 /* --- connection_queue.c --- */
 
-/* By this process's clock (CLOCK_MONOTONIC). */
+/* The deadline of a statement, by this process's clock (CLOCK_MONOTONIC). */
 int64_t connection_deadline_us(const struct connection *connection, const struct pending *pending);
 
-/* Hands the result over and frees the statement, which is on no list any more. */
+/* Passes the result to the statement's callback and frees the statement, which must be on no
+ * list. */
 void connection_complete(struct connection *connection, struct pending *pending,
                          struct result *result);
 
-/* The same without a result of the server. */
+/* As connection_complete(), without a result of the server. */
 void connection_fail(struct connection *connection, struct pending *pending, enum status status);
 
-/* It is done with the error for what cannot be done in time. */
+/* Ends a statement that cannot be done in time, with the error for that: STATUS_DATABASE_TIMEOUT
+ * for a write that was sent, else STATUS_DATABASE_UNAVAILABLE. */
 void connection_give_up(struct connection *connection, struct pending *pending);
 
 /* Fails the statements that are queued now, but not those that their callbacks submit. */
@@ -53,35 +56,37 @@ void connection_fail_queue(struct connection *connection);
  * later statements. */
 void connection_put_back(struct connection *connection, struct pending *pending);
 
-/* What is to be sent next, or NULL. The statements before it fail, as their deadlines have
+/* The next statement to be sent, or NULL. Statements before it fail, because their deadlines have
  * passed. */
 const struct pending *connection_next_in_time(struct connection *connection);
 
 /* --- connection_loss.c --- */
 
-/* Gives the session up; what was sent is queued again. is_suspect: the server may be crashing, see
- * link_drop_and_wait(). */
+/* Closes the session; the statements that were sent are queued again. is_suspect: the server may
+ * be crashing, see link_drop_and_wait(). */
 void connection_drop_session(struct connection *connection, bool is_suspect);
 
-/* The same when the session broke, and libpq or the server has said so. The statement that has
- * met this too often fails. */
+/* As connection_drop_session(), after libpq or the server has reported that the session is lost. A
+ * statement that has lost its session too often fails. */
 void connection_lose_session(struct connection *connection);
 
-/* Drops a session with a primary that has a successor, with all that was sent on it. */
+/* Closes the session if its server is a superseded primary. The statements that were sent are
+ * queued again. */
 void connection_leave_superseded(struct connection *connection);
 
-/* An attempt to connect has come to nothing. */
+/* Call this when an attempt to connect, or one of its addresses, has failed. In a known outage it
+ * fails the queue. */
 void connection_note_failed_attempt(struct connection *connection);
 
 /* --- connection_results.c --- */
 
-/* Reads the socket and takes all complete units. A callback may submit statements, which are only
- * queued by that. */
+/* Reads the socket and takes all complete units. A callback may submit statements; that only
+ * queues them. */
 void connection_take_results(struct connection *connection);
 
 /* --- connection_send.c --- */
 
-/* Sends units up to the limit. */
+/* Sends units up to units_max. */
 void connection_send_queue(struct connection *connection);
 
 #endif

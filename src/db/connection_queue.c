@@ -1,5 +1,5 @@
-/* The statements that wait, and how each leaves: it is done, once, or it goes back to wait for
- * another attempt. */
+/* The queued statements, and the end of each statement: it is done, once, or it is queued again
+ * for another attempt. */
 #include <stddef.h>
 
 #include "base/clock.h"
@@ -54,7 +54,7 @@ void connection_fail(struct connection *connection, struct pending *pending, enu
     connection_complete(connection, pending, &result);
 }
 
-/* A write that was sent may have been committed, whatever became of its session. */
+/* A write that was sent may have been committed, even if its session was lost. */
 void connection_give_up(struct connection *connection, struct pending *pending)
 {
     bool may_be_done = pending->sent_us != 0 && pending_expires(pending);

@@ -1,4 +1,4 @@
-/* What the server answers: units that were committed, and errors, each with what is done about it
+/* The server's answers: units that were committed, and errors with their remedies
  * (db/sqlstate.h). */
 #include <string.h>
 
@@ -8,14 +8,15 @@
 #include "db/sqlstate.h"
 
 enum {
-    /* Of a statement whose attempt was within its deadline by this process's clock and too late by
-     * the server's. That clock was set, so the next attempt goes by its new time. */
+    /* How often a statement is run again after an attempt that was within its deadline by this
+     * process's clock and too late by the server's. The server's clock was set in between; the
+     * next attempt uses its new time. */
     LATE_REPEATS_MAX = 3
 };
 
-/* The lost session's backend may still run what it was sent. Of two runs only one could be
- * answered, so such a statement is not sent again. Creates are: the row that they make is the same
- * whichever run is the later. */
+/* The lost session's backend may still run the statements that it was sent. Only one of two runs
+ * could be answered, so such a statement fails and is not sent again. Creates (may_share) are sent
+ * again: the row that they make is the same whichever run is the later. */
 static void fail_what_may_run(struct connection *connection)
 {
     struct pending_list queued = connection->queue;
@@ -42,13 +43,13 @@ static void introduced(struct connection *connection)
     pipeline_forget(&introduction->pending);
 }
 
-/* By its own clock the server ran the attempt after its not_after, so it did nothing. */
+/* By the server's clock, the attempt was run after its not_after, so it did nothing. */
 static bool was_late(const struct result *result)
 {
     return result->outcome != NULL && strcmp(result->outcome, "late") == 0;
 }
 
-/* Another attempt has a new not_after, by the clock that this answer brought. */
+/* Another attempt has a new not_after, by the time of the server's clock in this answer. */
 static void statement_was_late(struct connection *connection, struct pending *pending)
 {
     if (pending->late_repeats++ < LATE_REPEATS_MAX &&
@@ -59,7 +60,7 @@ static void statement_was_late(struct connection *connection, struct pending *pe
     }
 }
 
-/* The unit was committed. is_in_doubt: it may not have reached the synchronous standby. */
+/* The unit was committed. is_in_doubt: the commit may not have reached the synchronous standby. */
 static void unit_done(struct connection *connection, struct pending_list *unit, bool is_in_doubt)
 {
     struct pending *pending;
@@ -87,8 +88,8 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
     }
 }
 
-/* A statement that was alone in its unit met an error: it is sent again if that can help, up to the
- * limit, or done with the error. */
+/* Handles the error of a statement that was alone in its unit, or that ran into its time limit.
+ * The statement is sent again if that can help, up to a limit, or is done with the error. */
 static void statement_failed(struct connection *connection, struct pending *pending)
 {
     struct result result;
@@ -139,9 +140,9 @@ static void introduction_failed(struct connection *connection)
     pipeline_forget(&introduction->pending);
 }
 
-/* All of the unit was rolled back. Of several statements each gets a unit of its own, as the others
- * need not fail too. The one that ran into its time limit is not sent again: there is no time for
- * another attempt. */
+/* The whole unit was rolled back. If it had several statements, each gets a unit of its own,
+ * because the others need not fail, too. A statement that ran into its time limit is not sent
+ * again: there is no time for another attempt. */
 static void unit_failed(struct connection *connection, struct pending_list *unit)
 {
     bool is_shared = unit->count > 1;
@@ -163,7 +164,7 @@ void connection_take_results(struct connection *connection)
 {
     bool is_alive = session_receive(connection->link.session);
 
-    /* What came before a loss still counts. */
+    /* Answers that came before a loss still count. */
     while (connection->link.is_ready) {
         struct pending_list unit = {0};
 

@@ -1,4 +1,4 @@
-/* What of the queue is sent, with which other statements in one unit, and when. */
+/* Which queued statements are sent, when, and which of them share a unit. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -6,9 +6,9 @@
 #include "db/server_clock.h"
 #include "db/session.h"
 
-/* A statement that takes further locks runs alone, as two units that take the same locks in another
- * order would deadlock. So does each statement of a unit that failed, to find out which one met the
- * error. */
+/* A statement that takes further locks runs alone, because two units that take the same locks in
+ * different orders would deadlock. So does each statement of a unit that failed, to find out which
+ * one met the error. */
 static bool may_share(const struct pending *pending)
 {
     return pending->statement->def->may_share && !pending->statement->takes_locks &&
@@ -26,7 +26,8 @@ static void next_unit(struct connection *connection, struct pending_list *unit)
              may_share(connection->queue.first));
 }
 
-/* Whether a queued statement was sent on an earlier session: only that can meet its first run. */
+/* Whether a queued statement was sent on an earlier session. Only such a statement can meet a
+ * first run of itself that has not ended. */
 static bool was_sent_before(const struct connection *connection)
 {
     const struct pending *pending = connection->queue.first;
@@ -37,7 +38,8 @@ static bool was_sent_before(const struct connection *connection)
     return pending != NULL;
 }
 
-/* The attempt does nothing once this process has given it up. */
+/* Sets not_after of each statement to its deadline, so that the server does nothing for an attempt
+ * that this process has given up. */
 static void set_not_after(const struct connection *connection, struct pending_list *unit)
 {
     for (struct pending *pending = unit->first; pending != NULL; pending = pending->next) {

@@ -1,6 +1,6 @@
-/* libpq's own parser reads the string, as its rules are long and change. What is added: values
- * that make a dead network show within seconds, unless the string has them; and a check for
- * characters in a password that should have been percent-encoded, because libpq takes what
+/* libpq's own parser reads the string, because its rules are long and change. This file adds
+ * values that make a dead network show within seconds, unless the string has them. It also checks
+ * for characters in a password that should have been percent-encoded, because libpq takes what
  * follows them for a host, and would quote a part of the password in its error. */
 #include "db/conninfo.h"
 
@@ -9,8 +9,9 @@
 
 #include "base/memory.h"
 
-/* Only where the URL is silent. With them a peer that vanished is noticed within 3 s. GSS is off
- * because libpq may keep packets of it back, which no poll shows. */
+/* Used only where the URL does not set the keyword. With these values a peer that vanished is
+ * noticed within 3 s. GSS encryption is off because libpq may hold back packets of it, which
+ * poll() does not show. */
 static const struct {
     const char *keyword;
     const char *value;
@@ -24,7 +25,7 @@ static const struct {
     "%% "                                                                                          \
     "is %%25)"
 
-/* Takes the value over. */
+/* Takes ownership of value. */
 static void set(struct conninfo *conninfo, const char *keyword, char *value)
 {
     size_t i = 0;
@@ -58,8 +59,9 @@ const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
     return NULL;
 }
 
-/* An unencoded character in a password makes libpq see the rest as host or port, and quote it in
- * its errors. So those must look like what they are. */
+/* If a special character in a password is not encoded, libpq takes the rest of the password for
+ * the host or the port, and quotes it in its errors. So the values of host and port must look like
+ * a host and a port. */
 static bool is_plausible(const PQconninfoOption *option)
 {
     if (strcmp(option->keyword, "port") == 0) {
@@ -72,8 +74,8 @@ static bool is_plausible(const PQconninfoOption *option)
     return true;
 }
 
-/* Whether the URL has a second "@", or one in its path: an "@" or "/" in the password ends it
- * for libpq. */
+/* Whether the URL has a second "@", or one in its path: for libpq an "@" or "/" in the password is
+ * the end of the password. */
 static bool has_stray_at(const char *url)
 {
     const char *start = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
@@ -88,8 +90,8 @@ static bool has_stray_at(const char *url)
     return memchr(rest, '@', (size_t)(start + 3 + length - rest)) != NULL;
 }
 
-/* The order matters: what libpq cannot parse is never quoted, and what it can parse is checked
- * before a value of it may get into a message of libpq. */
+/* The order matters: a string that libpq cannot parse is never quoted, and a string that it can
+ * parse is checked before one of its values may get into a message of libpq. */
 bool conninfo_parse(const char *url, const char *application_name, struct conninfo *conninfo,
                     struct error *error)
 {
@@ -102,7 +104,8 @@ bool conninfo_parse(const char *url, const char *application_name, struct connin
         return error_set(error, "it has an @ too many: " ENCODE);
     }
     if (options == NULL) {
-        /* libpq quotes the string it cannot parse, password and all: say only what it is. */
+        /* libpq's message quotes the string that it cannot parse, with the password, so it is not
+         * used. */
         error_set(error, "%s",
                   message == NULL ? "out of memory"
                                   : "it is no connection string, or not percent-encoded");
@@ -131,9 +134,10 @@ bool conninfo_parse(const char *url, const char *application_name, struct connin
     return true;
 }
 
-/* What counts where libpq looks for it: the string, its service, the environment, the defaults.
- * Only libpq knows all of the order, and it says so only of a connection. So this one is given a
- * value that libpq refuses before it connects, or resolves a name. */
+/* libpq takes these values from the string, its service, the environment or its defaults. Only
+ * libpq knows the whole order, and it reports the values only for a connection. So this function
+ * starts a connection with a value of sslmode that libpq refuses before it resolves a name or
+ * connects. */
 void conninfo_complete(struct conninfo *conninfo)
 {
     static const char *const wanted[] = {"host", "hostaddr", "port", "connect_timeout"};

@@ -14,25 +14,26 @@ struct conninfo {
     char *values[CONNINFO_KEYWORDS_MAX + 1];
 };
 
-/* Parses any connection string of libpq: both schemes, several hosts, key=value. Adds, where it
- * doesn't say otherwise, tcp_user_timeout and keep-alives so that a dead network shows in seconds;
- * sets client_encoding and application_name. The error has nothing of the string's
- * password, and then the caller frees nothing. */
+/* Parses any connection string of libpq: both schemes, several hosts, key=value. Adds
+ * tcp_user_timeout and keep-alives, unless the string sets them, so that a dead network is noticed
+ * in seconds; sets client_encoding and application_name. The text of an error contains no part of
+ * the password. After an error the caller frees nothing. */
 MUST_CHECK bool conninfo_parse(const char *url, const char *application_name,
                                struct conninfo *conninfo, struct error *error);
 
-/* Sets host, hostaddr, port and connect_timeout to what libpq would take for them where the string
- * doesn't have them: from its service, the environment and the defaults. Without effect when libpq
- * can't tell, as for an unknown service; connecting then fails with its reason. */
+/* Sets host, hostaddr, port and connect_timeout, where the string does not have them, to the
+ * values that libpq would use: from the string's service, the environment and the defaults. Has no
+ * effect if libpq cannot tell, as for an unknown service; connecting then fails with libpq's
+ * reason. */
 void conninfo_complete(struct conninfo *conninfo);
 
-/* Whether it names several hosts, once it is complete. */
+/* Whether conninfo names several hosts. It must be complete (conninfo_complete). */
 bool conninfo_has_hosts(const struct conninfo *conninfo);
 
-/* Of a keyword; NULL when it isn't set. */
+/* The value of a keyword; NULL if it is not set. */
 const char *conninfo_value(const struct conninfo *conninfo, const char *keyword);
 
-/* value NULL: the keyword is not set. */
+/* Sets a keyword; with value NULL it is not set. */
 void conninfo_set(struct conninfo *conninfo, const char *keyword, const char *value);
 void conninfo_release(struct conninfo *conninfo);
 

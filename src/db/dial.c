@@ -27,14 +27,14 @@
 struct dial {
     enum { STAGE_LOOK_UP, STAGE_CONNECT, STAGE_SET_UP } stage;
     struct conninfo conninfo;
-    struct lookup *lookup;        /* whose targets these are: */
+    struct lookup *lookup;        /* owns the targets */
     const struct target *targets; /* NULL until the look-up is done */
-    size_t *order;                /* their indexes, in the order in which they are tried */
+    size_t *order;                /* indexes of targets, in the order in which they are tried */
     size_t target_count, tried;   /* the last one tried is the current one */
     struct session_memory *memory;
-    int64_t limit_us;  /* for a target from its start; 0: only its silence is limited */
-    int64_t began_us;  /* the current target */
-    int64_t end_us;    /* of the stage, or of the server's silence in it */
+    int64_t limit_us;  /* for one target; 0: only the server's silence is limited */
+    int64_t began_us;  /* when the current target was begun */
+    int64_t end_us;    /* limit of the stage, or of the server's silence in it */
     int64_t report_us; /* when the silence is reported, while the wait goes on; INT64_MAX: never */
 };
 
@@ -82,8 +82,8 @@ static int64_t limit_of(const struct conninfo *conninfo)
     return seconds <= 0 ? 0 : (seconds < 2 ? 2 : seconds) * INT64_C(1000000);
 }
 
-/* Gives libpq one address. It is asked for verbose errors until the log-in is done, because only
- * those have the SQLSTATE. */
+/* Gives libpq one address. libpq is asked for verbose errors until the log-in is done, because
+ * only verbose errors contain the SQLSTATE. */
 static bool start_connect(struct session *session, struct session_failure *failure)
 {
     struct conninfo *conninfo = &session->dial->conninfo;
@@ -101,7 +101,7 @@ static bool start_connect(struct session *session, struct session_failure *failu
         return failure_add(failure, "out of memory");
     }
     PQsetNoticeReceiver(session->pg, session_take_notice, session);
-    PQsetErrorVerbosity(session->pg, PQERRORS_VERBOSE); /* for add_refusal */
+    PQsetErrorVerbosity(session->pg, PQERRORS_VERBOSE); /* for failure_add_refusal */
     if (PQstatus(session->pg) == CONNECTION_BAD) {
         return failure_add(failure, PQerrorMessage(session->pg));
     }
@@ -109,8 +109,8 @@ static bool start_connect(struct session *session, struct session_failure *failu
     return true;
 }
 
-/* False when every address has failed; then the next attempt starts with the second, so that
- * each is the last one some time, for which there is more time. */
+/* False when every address has failed. The next attempt then starts with the second address, so
+ * that each address is the last one in some attempt: the last one has more time to answer. */
 static bool connect_next(struct session *session, struct session_failure *failure)
 {
     while (session->dial->tried < session->dial->target_count) {
@@ -133,7 +133,7 @@ static enum session_state leave_address(struct session *session, struct session_
     return connect_next(session, failure) ? SESSION_HELD_UP : SESSION_FAILED;
 }
 
-/* Of all targets, if the settings want it. */
+/* Keeps only one of the targets, if the settings want it. */
 static bool take_only_address(struct session *session, struct session_failure *failure)
 {
     int only = session->settings->only_address;
@@ -162,7 +162,7 @@ static bool take_targets(struct session *session, struct session_failure *failur
     return take_only_address(session, failure) && connect_next(session, failure);
 }
 
-/* Begins with the names of the hosts, if there are any. */
+/* Begins with the look-up of host names, if there are any. */
 static bool start_look_up(struct session *session, struct session_failure *failure)
 {
     struct conninfo *conninfo = &session->dial->conninfo;
@@ -214,7 +214,8 @@ void dial_free(struct dial *dial)
     }
 }
 
-/* In the form of libpq's own messages, so that all addresses of a line look alike. */
+/* Adds a message about the current address, in the form of libpq's own messages, so that all
+ * addresses in a line look alike. */
 static void add_about_target(const struct session *session, const char *what,
                              struct session_failure *failure)
 {
@@ -231,12 +232,12 @@ static void add_about_target(const struct session *session, const char *what,
     buf_release(&text);
 }
 
-/* Goes on when the server's answer has come. Ready only if no statement was refused, and the server
- * is no primary that has a successor. */
+/* Continues when an answer of the server has come. The session is ready only if no statement of
+ * the set-up was refused and the server is not a superseded primary. */
 static enum session_state set_up(struct session *session, struct session_failure *failure)
 {
     if (!set_up_read(session, NO_STATEMENT - 1, failure) || !session_flush(session)) {
-        /* What the server said first is the reason. */
+        /* If the server has sent an error, that is the reason. */
         failure_add(failure, session->refused != NULL ? PQresultErrorMessage(session->refused)
                                                       : session_error(session));
         return leave_address(session, failure);
@@ -259,7 +260,8 @@ static enum session_state set_up(struct session *session, struct session_failure
     return SESSION_READY;
 }
 
-/* The log-in is done. From here on an error is not libpq's but the server's about a statement. */
+/* The log-in is done. From here on an error is not libpq's: it is the server's error about a
+ * statement. */
 static enum session_state begin_set_up(struct session *session, struct session_failure *failure)
 {
     session->dial->stage = STAGE_SET_UP;
@@ -310,7 +312,7 @@ static enum session_state poll_libpq(struct session *session, struct session_fai
     return SESSION_CONNECTING;
 }
 
-/* The socket isn't ready. */
+/* The socket is not ready. Reports a long silence, or leaves the address when its time is over. */
 static enum session_state expire_target(struct session *session, struct session_failure *failure)
 {
     int64_t now_us = clock_us();

@@ -14,11 +14,12 @@ enum session_state {
     SESSION_CONNECTING,
     SESSION_HELD_UP, /* connecting; an address has failed, or the server has been silent for long */
     SESSION_READY,
-    SESSION_FAILED /* every address has failed */
+    SESSION_FAILED /* every address has failed, or another one would not help */
 };
 
 enum {
-    /* For the resolver, whose queries end by themselves (RES_OPTIONS), one after the other. */
+    /* For the resolver. Its queries have time limits of their own (RES_OPTIONS), one after the
+     * other. */
     SESSION_LOOK_UP_MS = 5000,
     /* For an address to accept the connection, unless connect_timeout says otherwise; and for a
      * server to send its next message of the log-in while there are other addresses to try. */
@@ -28,24 +29,24 @@ enum {
     SESSION_REPLY_MS = 15000
 };
 
-/* Begins to connect, by what libpq's rules give as host, hostaddr and port: from the string, its
- * service, the environment. Every address is tried once, those that failed or were silent before
- * last; memory is brought up to date and must outlive the session. NULL when all fail at once. */
+/* Begins to connect. host, hostaddr and port are those of libpq's rules: from the string, its
+ * service, the environment. Every address is tried once; those that were silent before are tried
+ * last. memory is updated and must outlive the session. NULL when the attempt fails at once. */
 MUST_CHECK struct session *dial_start(const struct session_settings *settings,
                                       const struct catalog *catalog, struct session_memory *memory,
                                       struct session_failure *failure);
 
-/* Goes on connecting; to be called when the socket is ready, or at dial_next_us. The socket
- * may be another one afterwards, even with the same number: take it out of any epoll set before.
- * failure is filled in with SESSION_HELD_UP and SESSION_FAILED, and for nothing else. */
+/* Goes on connecting. Call this when the socket is ready, or at dial_next_us(). The socket may be
+ * another one afterwards, even with the same number: take it out of any epoll set before. failure
+ * is set only for SESSION_HELD_UP and SESSION_FAILED. */
 MUST_CHECK enum session_state dial_advance(struct session *session, bool is_ready,
                                            struct session_failure *failure);
 
-/* When a session that connects is to be advanced though its socket isn't ready. Monotonic, in
- * µs. */
+/* When dial_advance() must be called for a session that connects, though its socket is not ready.
+ * Monotonic, in µs. */
 int64_t dial_next_us(const struct session *session);
 
-/* Connects and waits until that is done. NULL when it didn't work by the deadline. */
+/* Connects, and waits until the session is ready. NULL when there is none by the deadline. */
 MUST_CHECK struct session *dial_open(const struct session_settings *settings,
                                      const struct catalog *catalog, struct session_memory *memory,
                                      int64_t deadline_us, struct session_failure *failure);

@@ -1,6 +1,6 @@
 /* The text says for each address why it gave no session, so it grows until the last address has
- * failed; it is one line, as it becomes one line of the log. Only a schema that does not fit has
- * a line for each statement: --check prints them all. */
+ * failed. It is one line, because it becomes one line of the log. Only a schema that does not fit
+ * has a line for each statement: --check prints them all. */
 #include "db/failure.h"
 
 #include <libpq-fe.h>
@@ -37,9 +37,9 @@ bool failure_set(struct session_failure *failure, const char *text)
     return failure_add(failure, text);
 }
 
-/* The server's own words about a log-in come as text alone. libpq's verbose form has the
- * SQLSTATE in it, "FATAL:  28P01: …", which is taken out, as is the last line, a place in
- * PostgreSQL's source. */
+/* libpq gives the server's message about a log-in only as text. Its verbose form contains the
+ * SQLSTATE, "FATAL:  28P01: …". This function takes the SQLSTATE out of the text, and also the
+ * last line, which is a place in PostgreSQL's source. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose)
 {
     const char *severity = strstr(verbose, ":  ");
@@ -92,6 +92,6 @@ void failure_add_statement(struct session_failure *failure, const struct catalog
     used = strlen(text);
     failure_describe(catalog, catalog_at(catalog, number)->def, error, text + used, size - used);
     if (sqlstate_verdict(PQresultErrorField(error, PG_DIAG_SQLSTATE)).status == STATUS_INTERNAL) {
-        failure->is_unfit = true; /* not just a server that shuts down, say */
+        failure->is_unfit = true; /* and not, for example, a server that shuts down */
     }
 }

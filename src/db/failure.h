@@ -20,7 +20,8 @@ struct session_failure {
     bool lacks_slot; /* the server has all the sessions that it accepts */
 };
 
-/* Sets the text, or adds to it behind a semicolon. Both give false. */
+/* failure_set() replaces the text, failure_add() adds to it after a semicolon. Both return
+ * false. */
 bool failure_set(struct session_failure *failure, const char *text);
 bool failure_add(struct session_failure *failure, const char *text);
 
@@ -28,8 +29,9 @@ bool failure_add(struct session_failure *failure, const char *text);
  * is_refused and lacks_slot by its SQLSTATE. */
 void failure_add_refusal(struct session_failure *failure, const char *verbose);
 
-/* Writes the line about a statement that the database refuses: file and line, the server's message,
- * the function of the schema that it is about if there is one, and the SQLSTATE. */
+/* Writes the line about a statement that the database refuses: file and line, the server's
+ * message, the function of the schema in which the error occurred, if there is one, and the
+ * SQLSTATE. */
 void failure_describe(const struct catalog *catalog, const struct statement_def *def,
                       const struct pg_result *error, char *text, size_t size);
 

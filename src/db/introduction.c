@@ -1,7 +1,7 @@
-/* Without the wait for a lost session a write could be run twice at the same time, by the old
- * backend and by the new one. Most statements would notice, but not in which order their two
- * runs are committed. The wait is bounded: a backend that hangs must not stop all writes, so
- * what may still run is reported to the connection, which does not send it again. */
+/* Without the wait for a lost session, the old backend and the new one could run a write at the
+ * same time. Most statements would detect that, but not the order in which their two runs are
+ * committed. The wait is bounded, because a backend that hangs must not stop all writes. After the
+ * limit the connection does not send again what the old backend may still run, except creates. */
 #include "db/introduction.h"
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ void introduction_begin(struct introduction *introduction, const struct catalog 
     bool has_lost = introduction->lost[0] != '\0';
 
     if (!introduction->is_done) {
-        introduction->clock = (struct server_clock){0}; /* that may have been another server's */
+        introduction->clock = (struct server_clock){0}; /* it may be the clock of another server */
     }
     snprintf(introduction->patience_ms, sizeof introduction->patience_ms, "%d",
              has_lost && has_repeats ? FENCE_PATIENCE_MS : 0);

@@ -5,9 +5,10 @@
  *                  dial_next_us
  *     ready        is_ready is true; the user sends and receives
  *
- * Failures short of the patience are retried after LINK_RETRY_MS, because a restart or a
- * failover takes about a second. After that the outage is known: link_is_away is true, the user
- * fails its statements at once, and the pauses grow. The log has one line a minute about it. */
+ * Until attempts have failed for patience_ms, the pause between them is about LINK_RETRY_MS at
+ * most, because a restart or a failover takes about a second. After that the outage is known:
+ * link_is_away is true, the user fails its statements at once, and the pauses grow. The log has
+ * one line a minute about it. */
 #include "db/link.h"
 
 #include <poll.h>
@@ -42,8 +43,8 @@ void link_release(struct link *link)
     session_close(link->session);
 }
 
-/* Before libpq may close the socket: a closed descriptor leaves the set by itself, but its number
- * may come back. */
+/* Call this before libpq may close the socket. A closed descriptor leaves the set by itself, but
+ * its number may be used again. */
 static void unwatch_socket(struct link *link)
 {
     if (link->watched_fd >= 0) {
@@ -84,7 +85,7 @@ void link_drop(struct link *link)
     link->is_ready = false;
 }
 
-/* A server that crashes takes new sessions for a moment before it ends them all. */
+/* A server that crashes accepts new sessions for a moment before it ends all of them. */
 void link_drop_and_wait(struct link *link)
 {
     link_drop(link);
@@ -106,7 +107,8 @@ static void log_failure(struct link *link)
     link->is_logged = true;
     link->is_unfit = failure->is_unfit;
     link->logged_ms = now;
-    /* Of several addresses of a host one may never answer. Where that matters others say so. */
+    /* One of several addresses of a host may never answer. Where that matters, other log messages
+     * report it. */
     log_message(link->settings->only_address > 0 ? LOG_DEBUG : LOG_WARNING, "database",
                 "no connection: %.*s", (int)strcspn(failure->error.text, "\n"),
                 failure->error.text);
@@ -178,7 +180,7 @@ bool link_connect_if_due(struct link *link)
  * and the attempt goes on. */
 static bool advance(struct link *link, bool is_ready)
 {
-    unwatch_socket(link); /* the socket may change, behind the same number even */
+    unwatch_socket(link); /* the socket may change, even if its number stays the same */
     switch (dial_advance(link->session, is_ready, &link->failure)) {
     case SESSION_READY:
         attempt_succeeded(link);
@@ -205,7 +207,7 @@ bool link_expire(struct link *link)
            advance(link, false);
 }
 
-/* A session that is ready has no moment of its own; its statements have. */
+/* A session that is ready has no time limit itself; its statements have deadlines. */
 int64_t link_next_us(const struct link *link)
 {
     if (link->session == NULL) {
@@ -221,7 +223,7 @@ static bool refuse_settings(const struct link *link)
     return false;
 }
 
-/* Until there is a session, or it is clear that there will be none. */
+/* Tries to connect until there is a session, or it is clear that there will be none. */
 static bool connect_now(struct link *link, bool (*is_reached)(const void *context),
                         const void *context)
 {
@@ -244,9 +246,9 @@ static bool connect_now(struct link *link, bool (*is_reached)(const void *contex
     return link->session != NULL;
 }
 
-/* A reload asks with the new settings. An outage is no reason to refuse them, since the old ones
- * would not help either; but a server that refuses this login or lacks a column would go on doing
- * so. */
+/* A reload calls this with the new settings. An outage is no reason to refuse them, because the
+ * old settings would not help either. But a server that refuses this login or lacks a column would
+ * go on doing so. */
 bool link_fits(struct link *link, bool (*is_reached)(const void *context), const void *context)
 {
     if (!connect_now(link, is_reached, context)) {
@@ -258,7 +260,7 @@ bool link_fits(struct link *link, bool (*is_reached)(const void *context), const
     }
     if (!trial_may_run_all(link->session, clock_us() + LINK_FITS_MS * INT64_C(1000),
                            &link->failure)) {
-        link_drop(link); /* answers to that may still come */
+        link_drop(link); /* answers to the trial may still come */
         return !link->failure.is_unfit || refuse_settings(link);
     }
     link_watch(link);

@@ -22,14 +22,14 @@ struct link {
     struct session_counts *counts;
     const struct catalog *catalog;
     struct session *session; /* NULL while there is none */
-    bool is_ready;           /* else it is still connecting */
+    bool is_ready;           /* false: it is still connecting */
     bool served_any;         /* set by the user: the session has answered a statement */
     struct session_memory memory;
-    int64_t away_since_us; /* the first address that failed; 0: the last attempt went well */
-    int patience_ms;       /* how long attempts fail before it is an outage */
+    int64_t away_since_us; /* when the first address failed; 0: the last attempt succeeded */
+    int patience_ms;       /* how long attempts must fail before the outage is known */
     struct backoff backoff;
     struct session_failure failure; /* of the last attempt */
-    bool lacks_slot;                /* it failed because the server has no slot left */
+    bool lacks_slot;                /* that attempt failed because the server has no slot left */
     bool is_logged;                 /* the outage is in the log */
     bool is_unfit;                  /* … with the schema as its cause */
     int64_t logged_ms;
@@ -39,17 +39,17 @@ struct link {
     uint32_t watched_events;
 };
 
-/* With epoll_fd -1 the socket is in no set. All must outlive the link. */
+/* With epoll_fd -1 the socket is in no set. The arguments must outlive the link. */
 void link_init(struct link *link, const struct session_settings *settings, int patience_ms,
                const struct catalog *catalog, int epoll_fd, void *event_data);
 void link_release(struct link *link);
 
-/* Each is false when an attempt to connect has failed, or when one address has failed or been
- * silent for long. */
+/* Each returns false when an attempt to connect has failed, or when one address has failed or has
+ * been silent for long. */
 MUST_CHECK bool
-link_connect_if_due(struct link *link); /* begins one, without a session and when it is time */
+link_connect_if_due(struct link *link); /* begins one if there is no session and it is due */
 MUST_CHECK bool link_go_on_connecting(struct link *link); /* the socket is ready */
-MUST_CHECK bool link_expire(struct link *link); /* goes on to the next address when it is time */
+MUST_CHECK bool link_expire(struct link *link);           /* reports or leaves a silent address */
 
 /* Closes the session. link_drop_and_wait() also delays the next attempt by LINK_RETRY_MS if the
  * session never answered a statement: a crashing server accepts connections for a moment before
@@ -57,24 +57,24 @@ MUST_CHECK bool link_expire(struct link *link); /* goes on to the next address w
 void link_drop(struct link *link);
 void link_drop_and_wait(struct link *link);
 
-/* Brings the epoll set up to date: after anything that may have changed the wanted events. */
+/* Updates the epoll set. Call this after anything that may have changed the wanted events. */
 void link_watch(struct link *link);
 
-/* Whether the outage is known: attempts have failed for patience_ms, or the schema does not fit. A
- * new statement need not wait then. */
+/* Whether the outage is known: attempts have failed for patience_ms, or the schema does not fit.
+ * New statements need not wait then. */
 bool link_is_away(const struct link *link);
 
 /* Whether the pause before the next attempt is not over. */
 bool link_is_pausing(const struct link *link);
 
-/* When the link must act though the socket is not ready, if a session is wanted. */
+/* The time at which the link must act, if a session is wanted, though the socket is not ready. */
 int64_t link_next_us(const struct link *link);
 
-/* Connects now and waits for it. False, with the reason in the log: the database refuses the
- * settings, or its schema doesn't fit the statements, or there is no session to be had although
- * is_reached says that other processes have theirs. True without a session if the database is away
- * for all processes, or has no slot left: neither is a fault of the settings, and the workers that
- * are replaced free their slots. */
+/* Connects, waits for the session, and tries all statements. Returns false, with the reason in the
+ * log, if the database refuses the settings, if its schema does not fit the statements, or if
+ * there can be no session although is_reached() says that other processes have theirs. Returns
+ * true without a session if the database is away for all processes, or has no slot left: neither
+ * is a fault of the settings, and the workers that are replaced free their slots. */
 MUST_CHECK bool link_fits(struct link *link, bool (*is_reached)(const void *context),
                           const void *context);
 

@@ -1,10 +1,10 @@
-/* getaddrinfo blocks and has no descriptor, so a thread calls it, and an eventfd says that it is
- * done. The caller may give up before: then the thread still runs, and the last of the two frees
- * the memory (holders). All signals are blocked in the thread, since the handlers are the
- * worker's.
+/* getaddrinfo() blocks and has no descriptor, so a thread calls it, and an eventfd becomes
+ * readable when the thread is done. The caller may give up before that; the thread then still
+ * runs, and the last of the two frees the memory (holders). All signals are blocked in the thread,
+ * because the signal handlers are for the main thread.
  *
- * While the thread runs it owns `found` and `failure`; the caller reads them after the eventfd
- * was readable. `wanted` is written before the thread starts and read by both. */
+ * While the thread runs it owns `found` and `failure`; the caller reads them after the eventfd was
+ * readable. `wanted` is written before the thread starts and read by both. */
 #include "db/lookup.h"
 
 #include <arpa/inet.h>
@@ -24,8 +24,8 @@
 /* What an empty item of a list of ports means to libpq. */
 #define DEFAULT_PORT "5432"
 
-/* wanted is what the lists say, found what came of it; the thread writes found, until it is
- * done. */
+/* wanted: the targets of the lists. found: the targets with their addresses, written by the thread
+ * until it is done. */
 struct lookup {
     struct targets {
         struct target *items;
@@ -33,8 +33,8 @@ struct lookup {
     } wanted, found;
     struct error failure;
     int done_fd;
-    bool is_done;       /* from the start */
-    atomic_int holders; /* the caller and the thread: the last one frees it */
+    bool is_done;       /* at once: no name had to be looked up */
+    atomic_int holders; /* the caller and the thread: the last one frees the lookup */
 };
 
 /* --- lists --- */
@@ -72,13 +72,13 @@ static size_t count_items(const char *list)
     return items;
 }
 
-/* As libpq decides: a path, an abstract socket, or its default. */
+/* By libpq's rules: a path, an abstract socket, or no host, for which libpq has a default. */
 static bool is_folder(const char *host)
 {
     return host == NULL || *host == '\0' || *host == '/' || *host == '@';
 }
 
-/* Such a host needs no resolver. */
+/* A numeric address needs no resolver. */
 static bool is_numeric(const char *host)
 {
     struct in6_addr any;
@@ -86,7 +86,7 @@ static bool is_numeric(const char *host)
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
-/* Only these are looked up. */
+/* Only targets that have a name and no address are looked up. */
 static bool is_name(const struct target *target)
 {
     return target->address == NULL && !is_folder(target->host);
@@ -102,7 +102,7 @@ static bool has_names(const struct targets *targets)
     return has;
 }
 
-/* One target of the lists; what is empty in them is left to libpq. */
+/* Adds one target of the lists. libpq's defaults are used for empty items. */
 static void add_wanted(struct lookup *lookup, const char *host, const char *address,
                        const char *port)
 {
@@ -115,8 +115,9 @@ static void add_wanted(struct lookup *lookup, const char *host, const char *addr
     add_target(&lookup->wanted, host, address, port != NULL && *port == '\0' ? DEFAULT_PORT : port);
 }
 
-/* The n-th of each list is one target, but a single port is that of all. Lists that don't fit each
- * other stay as they are: libpq refuses them in words of its own. */
+/* The n-th items of the lists form one target, but a single port is the port of all targets. If
+ * the lengths of the lists do not fit each other, the lists are left unchanged: libpq refuses them
+ * with its own message. */
 static void split_lists(struct lookup *lookup, const char *hosts, const char *addresses,
                         const char *ports)
 {
@@ -158,13 +159,13 @@ static void release(struct lookup *lookup)
     memory_free(lookup);
 }
 
-/* A name that fails is not the end: another one of the list may have addresses. Its reason is
- * kept for the case that none has. */
+/* A name that fails does not end the look-up, because another name of the list may have addresses.
+ * The reason is kept in case no name has any. */
 static void look_up(struct lookup *lookup, const struct target *target)
 {
     const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    char address[INET6_ADDRSTRLEN + 32 /* the interface of a link-local one */];
+    char address[INET6_ADDRSTRLEN + 32 /* the interface of a link-local address */];
     int failed = getaddrinfo(target->host, NULL, &wanted, &found);
 
     if (failed != 0) {
@@ -202,7 +203,8 @@ static void *resolve_all(void *context)
     return NULL;
 }
 
-/* Signals are for the thread that has the handlers' work to do. */
+/* The new thread inherits a mask that blocks all signals, so that only the thread that handles
+ * signals receives them. */
 static bool start_thread(struct lookup *lookup)
 {
     pthread_t thread;

@@ -1,5 +1,5 @@
-/* The addresses behind the hosts of a connection, one target for each. The resolver blocks its
- * caller, for seconds when no name server answers, so a thread asks it. */
+/* The addresses of the hosts of a connection, one target for each address. The resolver blocks its
+ * caller, for seconds if no name server answers, so it is called in a thread. */
 #ifndef CRUDDUR_DB_LOOKUP_H
 #define CRUDDUR_DB_LOOKUP_H
 
@@ -18,9 +18,9 @@ struct target {
     char *port;
 };
 
-/* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not
- * set. A host that has a numeric address already is not looked up. NULL: no thread or descriptor
- * is left. */
+/* Starts the look-up. The lists are libpq's host, hostaddr and port; NULL for one that is not set.
+ * A host that has a numeric address already is not looked up. NULL: there is no thread or
+ * descriptor for it. */
 MUST_CHECK struct lookup *lookup_start(const char *hosts, const char *addresses, const char *ports);
 
 /* Readable when the look-up is done. */

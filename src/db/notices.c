@@ -1,6 +1,6 @@
 /* Warnings of the server are logged, each kind once an interval. The kind is the text without its
- * digits: a text with a transaction id or a size in it would be a new kind each time. The table
- * is the process's, as its sessions get the same warnings. */
+ * digits, because a text with a transaction id or a size in it would otherwise be a new kind each
+ * time. All sessions of a process share the table, because they get the same warnings. */
 #include "db/notices.h"
 
 #include <ctype.h>

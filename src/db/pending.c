@@ -56,7 +56,8 @@ void pending_remove(struct pending_list *list, const struct pending *pending)
     at->next = NULL;
 }
 
-/* From the front: what comes back is older than nearly all of the queue. */
+/* Searches from the front, because a statement that comes back is older than nearly all of the
+ * queue. */
 static void put_back_one(struct pending_list *list, struct pending *pending)
 {
     struct pending **at = &list->first;
@@ -70,7 +71,7 @@ static void put_back_one(struct pending_list *list, struct pending *pending)
     list->count++;
 }
 
-/* A new statement is the youngest, so the usual case looks at the last one only. */
+/* A new statement is the youngest, so the usual case compares it only with the last one. */
 void pending_insert(struct pending_list *list, struct pending *pending)
 {
     if (list->last == NULL || list->last->submitted_us <= pending->submitted_us) {

@@ -1,13 +1,15 @@
-/* libpq's pipeline mode gives the results of all statements in the order in which they were
- * sent, and nothing says which statement a result is of but the count. So the invariant of this
- * file is: answered_to is the statement that libpq's next result is of, and units is the number
- * of Syncs that are not answered yet. Both change only in pipeline_send and pipeline_next.
+/* libpq's pipeline mode gives the results of all statements in the order in which they were sent,
+ * and only counting shows which statement a result belongs to. So the invariant of this file is:
+ * answered_to is the statement that libpq's next result belongs to, and units is the number of
+ * Syncs that are not answered yet. Both change only in pipeline_send, pipeline_next and
+ * pipeline_abandon.
  *
  * The results of a statement end with a NULL; those of a unit end with the result of its Sync. A
- * statement that is run for the first time has a prelude, Parse by its name, whose results come
- * first; where a pooler may be, the prelude sets the transaction up. After an error the server
- * skips the rest of the unit, and libpq gives PGRES_PIPELINE_ABORTED for each skipped statement:
- * these are no results, and the whole unit was rolled back. */
+ * statement that a session runs for the first time has a prelude, the Parse message that prepares
+ * it, whose results come first. Behind a pooler the first statement of a unit has a prelude, which
+ * sets the transaction up. After an error the server skips the rest of the unit, and libpq gives
+ * PGRES_PIPELINE_ABORTED for each skipped statement: these are no results, and the whole unit was
+ * rolled back. */
 #include "db/pipeline.h"
 
 #include <libpq-fe.h>
@@ -33,9 +35,9 @@ void pipeline_forget(struct pending *pending)
     pending->is_unfit = false;
 }
 
-/* What has to be sent before a statement, in the same transaction: that it be prepared, when this
- * session runs it for the first time; or for a session that may be another one each time, all that
- * sets it up, before the first statement of a unit. */
+/* Sends what must come before a statement in the same transaction. That is the Parse message, when
+ * this session runs the statement for the first time. Behind a pooler, where the session may be
+ * another one each time, it is the whole set-up, before the first statement of a unit. */
 static bool send_prelude(struct session *session, struct pending *pending, bool begins_unit)
 {
     const struct prepared *prepared = pending->prepared;
@@ -54,7 +56,7 @@ static bool send_prelude(struct session *session, struct pending *pending, bool 
 }
 
 /* Values are passed as text; PostgreSQL knows their types from the statement. not_after is the
- * last value to be set, as it depends on the clock of the server that this session is with. */
+ * last value to be set, because it depends on the clock of the server that this session is with. */
 static bool send_statement(const struct session *session, struct pending *pending)
 {
     const struct prepared *prepared = pending->prepared;
@@ -91,7 +93,8 @@ bool pipeline_send(struct pipeline *pipeline, struct session *session, struct pe
     return is_sent && PQpipelineSync(session_pg(session));
 }
 
-/* A statement ran only if it has a reply that is no error, neither its own nor another's. */
+/* A statement has run only if its reply is no error, neither its own nor that of another statement
+ * in its unit. */
 static bool has_failed(const struct pending *pending)
 {
     ExecStatusType kind = PQresultStatus(pending->reply);
@@ -99,7 +102,7 @@ static bool has_failed(const struct pending *pending)
     return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK;
 }
 
-/* The Sync was answered: takes its statements out. */
+/* The Sync was answered: takes the statements of its unit out. */
 static enum unit_state take_unit(struct pipeline *pipeline, struct pending_list *unit)
 {
     enum unit_state state = UNIT_DONE;
@@ -117,9 +120,9 @@ static enum unit_state take_unit(struct pipeline *pipeline, struct pending_list 
     return state;
 }
 
-/* Whether the session is of no use any more. Either libpq made this result itself, for want of a
- * connection. Or the server has begun a copy, which no statement asks for: libpq would give the
- * same result for ever. */
+/* Whether the session cannot be used any more. Either libpq made this result itself, because it
+ * has no connection. Or the server has begun a copy, which no statement asks for: libpq would then
+ * return the same result for ever. */
 static bool is_loss(const PGresult *result)
 {
     switch (PQresultStatus(result)) {
@@ -135,7 +138,7 @@ static bool is_loss(const PGresult *result)
     }
 }
 
-/* The prelude's replies have ended. An error of it stays as the statement's own. */
+/* The prelude's replies have ended. If one was an error, it stays as the statement's reply. */
 static void end_prelude(struct session *session, struct pending *about)
 {
     bool good = about->reply != NULL && !has_failed(about);
@@ -162,13 +165,15 @@ static void take_reply(struct pending *about, PGresult *reply)
     }
 }
 
-/* Goes on from where it was: libpq may have given only a part of a unit's results so far. */
+/* Continues where the last call has ended, because libpq may have given only a part of a unit's
+ * results so far. */
 enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session,
                               struct pending_list *unit)
 {
     PGconn *pg = session_pg(session);
 
-    /* By our own count, as no NULL says that there is nothing more after a Sync. */
+    /* The end is known by our own count, because after a Sync no NULL marks the end of the
+     * results. */
     while (pipeline->units > 0 && !PQisBusy(pg)) {
         struct pending *about = pipeline->answered_to;
         PGresult *reply = PQgetResult(pg);
@@ -178,7 +183,7 @@ enum unit_state pipeline_next(struct pipeline *pipeline, struct session *session
                 return UNIT_LOST;
             }
             /* The end of one statement's replies. What still comes before the Sync, such as an
-             * error at commit, is about the unit's last. */
+             * error at commit, belongs to the unit's last statement. */
             if (about->has_prelude) {
                 end_prelude(session, about);
             } else if (about->reply != NULL && !about->ends_unit) {
@@ -212,7 +217,7 @@ const char *pipeline_column(const struct pending *pending, const char *column)
     return number >= 0 ? value_at(pending->reply, number) : NULL;
 }
 
-/* What a write says besides: retry_after_s, if there is no room for it, and xid. */
+/* Takes the other columns of a write: retry_after_s, if there is no room for it, and xid. */
 static void take_write(const PGresult *rows, struct result *result)
 {
     int retry_after_s = PQfnumber(rows, "retry_after_s"), xid = PQfnumber(rows, "xid");
@@ -225,8 +230,8 @@ static void take_write(const PGresult *rows, struct result *result)
     }
 }
 
-/* From the one row: outcome and body, and behind them a read's next_key, lives_us, seen, clock_us and
- * visibility, of which the last ones may be missing. */
+/* Takes the columns of the one row: outcome and body, and after them a read's next_key, lives_us,
+ * seen, clock_us and visibility, of which the last ones may be missing. */
 static void take_row(const PGresult *rows, bool is_write, struct result *result)
 {
     result->status = STATUS_OK;
@@ -264,9 +269,9 @@ static void take_error(const char *template_name, const PGresult *error, struct 
                                                                          : said);
 }
 
-/* A statement that can't be prepared, for want of a column, say, or that runs a function of the
- * schema that can't, is logged once by file and line. False: the reason is another one, such as
- * a lock on its tables. */
+/* Logs once, by file and line, a statement that cannot be prepared, for example because a column
+ * is missing, or that calls a function of the schema with such an error. Returns false if the
+ * reason is another one, such as a lock on its tables. */
 static bool take_unfit(struct session *session, const struct pending *pending,
                        struct result *result)
 {
@@ -296,8 +301,8 @@ bool pipeline_timed_out(const struct pending *pending)
 
 /* After a change of a table's columns PostgreSQL 18 plans a prepared statement anew, but with the
  * old list of columns for a function that returns rows of the table: "too few column names for
- * subquery", SQLSTATE XX000. The text depends on the server's language, so the error is known by
- * its place in PostgreSQL's source, parse_relation.c. */
+ * subquery", SQLSTATE XX000. The text depends on the server's language, so the error is recognised
+ * by its place in PostgreSQL's source, parse_relation.c. */
 bool pipeline_is_outdated(const struct pending *pending)
 {
     const char *sqlstate = PQresultErrorField(pending->reply, PG_DIAG_SQLSTATE);
@@ -307,7 +312,8 @@ bool pipeline_is_outdated(const struct pending *pending)
            strcmp(source, "parse_relation.c") == 0;
 }
 
-/* Whether a function that the statement calls, which the context names, misses an object. */
+/* Whether a function that the statement calls lacks an object. The error's context names the
+ * function. */
 static bool misses_object(const struct pending *pending)
 {
     return has_failed(pending) && PQresultErrorField(pending->reply, PG_DIAG_CONTEXT) != NULL &&
@@ -327,8 +333,8 @@ void pipeline_result(struct session *session, const struct pending *pending, str
     }
 }
 
-/* The replies that came are forgotten with the session: their Sync was not answered, so they say
- * nothing. */
+/* Replies that have come are forgotten with the session: their Sync was not answered, so they
+ * prove nothing. */
 void pipeline_abandon(struct pipeline *pipeline, struct pending_list *unanswered)
 {
     for (struct pending *pending = pipeline->sent.first; pending != NULL; pending = pending->next) {

@@ -1,4 +1,4 @@
-/* Which server a session is with: what sql/session/server.sql says of it. */
+/* Which server a session is with, as sql/session/server.sql reports it. */
 #ifndef CRUDDUR_DB_SERVER_H
 #define CRUDDUR_DB_SERVER_H
 
@@ -6,15 +6,16 @@
 #include <stdint.h>
 
 struct server {
-    uint64_t system; /* the cluster of servers; 0: not known */
-    uint32_t
-        timeline; /* of a primary: what it writes now. Of a standby: has replayed it, at least */
+    uint64_t system; /* of a primary and its standbys; 0: not known */
+    /* Of a primary: the timeline that it writes now. Of a standby: one that it has replayed, at
+     * least in part; it may have replayed a later one. */
+    uint32_t timeline;
     bool is_standby;
-    int64_t run;       /* another one for each server, for each of its starts, and after a crash */
-    uint64_t position; /* bytes of its log: a primary has written them, a standby replayed */
+    int64_t run;       /* differs for each server, for each of its starts, and after a crash */
+    uint64_t position; /* bytes of its log that a primary has written, or a standby replayed */
 };
 
-/* From the column "seen". False, and {0}: text is something else, or NULL. */
+/* Reads the column "seen". Returns false, and sets {0}, if text is NULL or has another form. */
 bool server_read(struct server *server, const char *text);
 
 #endif

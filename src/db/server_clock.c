@@ -1,6 +1,6 @@
 /* A sample says: at some moment between sent and received the server's clock showed said. So the
- * difference of the clocks is between said - received and said - sent, and the lower bound is
- * kept, as not_after must not be later than the deadline. The bound gets worse with time, by the
+ * difference of the clocks is between said - received and said - sent. The lower bound is kept,
+ * because not_after must not be later than the deadline. The bound gets worse with time, by the
  * drift that the two clocks may have. */
 #include "db/server_clock.h"
 
@@ -23,7 +23,7 @@ void server_clock_take(struct server_clock *clock, int64_t sent_us, int64_t rece
         int64_t known_us = clock->ahead_us - drift_us(clock, received_us);
 
         if (least_us <= known_us && known_us <= most_us) {
-            /* As exact as it was, and confirmed. */
+            /* The known bound is the better one, and the sample confirms it. */
             least_us = known_us;
         }
     }

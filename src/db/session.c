@@ -1,6 +1,5 @@
-/* A session in use. libpq's connection is in pipeline mode and not blocking: what is sent stays
- * in libpq's buffer until the socket takes it, and what has come is read when the socket is
- * readable. */
+/* A session in use. libpq's connection is in pipeline mode and does not block: what is sent stays
+ * in libpq's buffer until the socket takes it, and answers are read when the socket is readable. */
 #include "db/session.h"
 
 #include <errno.h>
@@ -16,8 +15,9 @@
 #include "db/session_private.h"
 #include "db/timelines.h"
 
-/* PostgreSQL says it in the place of the commit, with the SQLSTATE of any warning and a text in the
- * language of the server; but also from where in its source. */
+/* Whether a commit did not wait for the synchronous standby. PostgreSQL reports this with the
+ * commit, in a warning whose SQLSTATE other warnings have, too, and whose text is in the language
+ * of the server. So the warning is recognised by its place in PostgreSQL's source. */
 static bool is_doubt(const PGresult *notice)
 {
     const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
@@ -65,8 +65,8 @@ bool session_receive(struct session *session)
 {
     SSL *tls;
 
-    /* What libpq leaves of a TLS record is no longer in the socket, which does not become
-     * readable for it. */
+    /* The rest of a TLS record that libpq has not taken is in OpenSSL's buffer and no longer in
+     * the socket, so the socket does not become readable for it. */
     do {
         if (!PQconsumeInput(session->pg)) {
             return false;
@@ -112,7 +112,7 @@ bool session_wait(const struct session *session, int64_t deadline_us)
     }
 }
 
-/* A reset instead of an orderly end, so that the kernel does not go on sending a write that is
+/* A reset instead of an orderly end, so that the kernel does not go on sending a write that was
  * given up. */
 void session_abandon(const struct session *session)
 {
@@ -158,7 +158,7 @@ bool session_is_superseded(const struct session *session)
                session->server.timeline;
 }
 
-/* libpq has no text if this process has given the session up. */
+/* libpq has no text if this process has given up the session. */
 const char *session_error(const struct session *session)
 {
     const char *text = PQerrorMessage(session->pg);

@@ -1,10 +1,11 @@
-/* Set-up is one or two statements with a Sync behind each, in one round trip. A trial of all
- * statements (trial.c) goes the same way: one Sync behind each of them, and session->setting_up
- * says which statement the next Sync is of. The error that comes before a Sync is kept in
- * session->refused until the Sync has come.
+/* Set-up is one or two statements with a Sync behind each, in one round trip; behind a pooler it
+ * is none. A trial of all statements (trial.c) works in the same way: there is one Sync behind
+ * each statement, and session->setting_up is the number of the statement that the next Sync
+ * belongs to. The error that comes before a Sync is kept in session->refused until the Sync has
+ * come.
  *
- * The second statement asks which server it is, with a Sync of its own, so that a server that does
- * not let the role ask is used nevertheless. */
+ * The second statement asks which server it is. It has a Sync of its own, so that a server that
+ * does not let the role ask can be used nevertheless. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -21,8 +22,8 @@ static bool is_error(const PGresult *result)
     return kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_PIPELINE_SYNC;
 }
 
-/* With is_local the settings end with the transaction: behind a pooler the session belongs to
- * others afterwards. */
+/* With is_local the settings end with the transaction, because behind a pooler other clients use
+ * the session afterwards. */
 bool session_send_begin(const struct session *session, bool is_local)
 {
     char timeout[16];
@@ -34,7 +35,8 @@ bool session_send_begin(const struct session *session, bool is_local)
                              NULL, 0);
 }
 
-/* Whether the session is to say which server it is with. Behind a pooler that changes. */
+/* Whether the session asks which server it is with. Behind a pooler it does not, because the
+ * server changes. */
 static bool wants_server(const struct session *session)
 {
     const struct session_settings *settings = session->settings;
@@ -68,7 +70,8 @@ size_t set_up_next(const struct session *session, size_t number)
     return number < catalog_count(session->catalog) ? number : NO_STATEMENT;
 }
 
-/* Whether what is answered is the set-up's question which server it is, and no trial's. */
+/* Whether the current answer is to the set-up's question which server it is, and not to the same
+ * statement in a trial. */
 static bool is_about_server(const struct session *session)
 {
     return session->dial != NULL && session->setting_up == SERVER_STATEMENT;
@@ -85,7 +88,8 @@ static void take_server(struct session *session, const PGresult *row)
     }
 }
 
-/* Not of the server: that is a loss for failovers alone. */
+/* If the statement about the server is refused, the set-up goes on: only the handling of failovers
+ * lacks the answer. */
 static void take_refusal(struct session *session, struct session_failure *failure)
 {
     if (is_about_server(session)) {
@@ -109,7 +113,7 @@ static size_t next_to_set_up(const struct session *session)
     return set_up_next(session, session->setting_up + 1);
 }
 
-/* A Sync was reached: what stood before it is done. */
+/* A Sync was reached: the statement before it is done. */
 static void statement_is_set_up(struct session *session, struct session_failure *failure)
 {
     if (session->refused != NULL) {

@@ -1,6 +1,6 @@
-/* The one place that knows SQLSTATEs. A class is taken as a whole where PostgreSQL's appendix A
- * gives all its codes the same cause; codes that differ from their class stand before it. What is
- * not listed is an error of ours: a statement that PostgreSQL does not accept. */
+/* The meanings of SQLSTATEs. A class is taken as a whole where PostgreSQL's appendix A gives all
+ * its codes the same cause; codes that differ from their class stand before it. A code that is not
+ * listed is a fault of ours: a statement that PostgreSQL does not accept. */
 #include "db/sqlstate.h"
 
 #include <stddef.h>
@@ -13,7 +13,7 @@ static const struct {
 } VERDICTS[] = {
     {"08", {STATUS_DATABASE_UNAVAILABLE, REMEDY_RECONNECT}},    /* connection_exception */
     {"0A000", {STATUS_INTERNAL, REMEDY_RECONNECT}},             /* cached plan … result type */
-    {"22021", {STATUS_MALFORMED_REQUEST, REMEDY_NONE}},         /* bytes of no character */
+    {"22021", {STATUS_MALFORMED_REQUEST, REMEDY_NONE}},         /* invalid byte sequence */
     {"22", {STATUS_VALUE_REFUSED, REMEDY_NONE}},                /* data_exception */
     {"23505", {STATUS_CONFLICT, REMEDY_NONE}},                  /* unique_violation */
     {"23", {STATUS_VALUE_REFUSED, REMEDY_NONE}},                /* integrity constraints */

@@ -1,7 +1,7 @@
 /* The statements that cruddurd runs for itself, and how values get into a statement. Names are
- * compared at run time, which costs some nanoseconds a value and keeps handlers independent of
- * the order of parameters; a name that is wrong is found by the first request of the route, so by
- * its test. */
+ * compared at run time, which costs some nanoseconds a value and keeps handlers independent of the
+ * order of parameters. A wrong name ends the process at the first request of the route, so the
+ * route's test finds it. */
 #include "db/statement.h"
 
 #include <stdlib.h>

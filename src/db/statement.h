@@ -1,5 +1,5 @@
-/* Statements: their definitions, and one statement with its values, which is all that a handler
- * says to the database. */
+/* The definitions of statements; and a statement with its values, which is all that a handler
+ * sends to the database. */
 #ifndef CRUDDUR_DB_STATEMENT_H
 #define CRUDDUR_DB_STATEMENT_H
 
@@ -11,12 +11,12 @@
 #include "base/trace.h"
 #include "db/template.h"
 
-/* The session that runs a statement. Each worker has one session for each of the first four
- * lanes: reads do not wait for commits, and neither waits for slow reads, which have a time
- * limit of their own. The hook has a session of its own because its login has rights that the
- * other logins do not have. Statements of the lanes for reads and slow reads may also run on the
- * next two, sessions with a replica. The watcher and the purger are processes with one session each,
- * and the prober has one for each address. */
+/* The session that runs a statement. Each worker has one session for each of the first four lanes:
+ * reads do not wait for commits, and neither waits for slow reads, which have a time limit of
+ * their own. The hook has a session of its own because its login has rights that the other logins
+ * do not have. Statements of the lanes for reads and slow reads may also run on the next two
+ * lanes, whose sessions are with a replica. The watcher and the purger are processes with one
+ * session each, and the prober has one for each address. */
 enum lane {
     LANE_READ,
     LANE_WRITE,
@@ -33,58 +33,59 @@ enum { LANE_WORKER_COUNT = LANE_REPLICA_SLOW + 1 };
 /* The lane as a set of lanes, for bitwise or. */
 #define LANE_SET(lane) (1U << (lane))
 
-/* The definition of a statement: which template it is and how it is run. A definition is a
- * constant that stands beside its only user: for a route that is the handler, whose row in
- * api/routes.c names it. Its address is its identity. The SQL text is not part of it: the
- * catalog reads it from the template. */
+/* The definition of a statement: its template, and how it is run. A definition is a constant in
+ * the file of its only user. For a route the user is the handler, whose row in api/routes.c names
+ * the definition. A definition is identified by its address. It does not contain the SQL text: the
+ * catalog reads that from the template. */
 struct statement_def {
-    /* Of the template below the SQL folder, without .sql: "activities/home". PostgreSQL knows the
-     * prepared statement by it. */
+    /* The path of the template below the SQL folder, without .sql: "activities/home". It is also
+     * PostgreSQL's name for the prepared statement. */
     const char *name;
     enum shape shape;
     const char *parameters[TEMPLATE_PARAMETERS_MAX + 1]; /* in the order of $1, $2, …; then NULL */
     enum lane lane;
-    unsigned more_lanes; /* set of lanes that run it, too */
-    /* Several may be committed together, except those with takes_locks: two commits that take
-     * the same locks in different orders would deadlock. Two equal posts of one author in each
-     * of two commits can deadlock, too: PostgreSQL then ends one commit, and its statements are
-     * run again one by one. */
+    unsigned more_lanes; /* set of further lanes that run it */
+    /* Several such statements may be committed together, except those with takes_locks: two
+     * commits that take the same locks in different orders would deadlock. Two equal posts of one
+     * author in each of two commits can deadlock, too: PostgreSQL then ends one commit, and its
+     * statements are run again one by one. */
     bool may_share;
-    /* A read that may run on a replica (worker/reads.h): nothing of its result is compared with
-     * another server's, as numbers of transactions would be. */
+    /* A read that may run on a replica (worker/reads.h): its result has nothing that is compared
+     * with another server's result, such as transaction numbers. */
     bool on_replica;
-    /* Its work grows with a thread, up to a bound. Statements of one requester run one at a time
-     * (worker/turns.h), because they wait for each other's locks, and the writes of other
-     * requesters would wait behind them. */
+    /* The work grows with the size of a thread of activities, up to a bound. Statements of one
+     * requester run one at a time (worker/turns.h), because they wait for each other's locks, and
+     * the writes of other requesters would wait behind them. */
     bool takes_turns;
 };
 
 /* The statements that no route has: cruddurd runs them for itself. Every catalog has them. */
 extern const struct statement_def STATEMENT_SESSION_BEGIN;  /* sets a session up */
-extern const struct statement_def STATEMENT_SESSION_SERVER; /* says which server it is */
+extern const struct statement_def STATEMENT_SESSION_SERVER; /* asks which server it is */
 extern const struct statement_def
-    STATEMENT_SESSION_COMMITTED; /* says whether it shows some commits */
+    STATEMENT_SESSION_COMMITTED; /* whether a standby shows some commits */
 extern const struct statement_def STATEMENT_SESSION_INTRODUCE; /* reads the server's clock */
-extern const struct statement_def STATEMENT_SESSION_ROOM;     /* counts the sessions of the login */
-extern const struct statement_def STATEMENT_SESSION_SCHEMA;   /* reads the last migration */
-extern const struct statement_def STATEMENT_SESSION_SNAPSHOT; /* reads the running transactions */
-extern const struct statement_def STATEMENT_METRICS_STEP;     /* does a step of the purge */
+extern const struct statement_def STATEMENT_SESSION_ROOM;      /* reads the login's session limit */
+extern const struct statement_def STATEMENT_SESSION_SCHEMA;    /* reads the last migration */
+extern const struct statement_def STATEMENT_SESSION_SNAPSHOT;  /* reads the running transactions */
+extern const struct statement_def STATEMENT_METRICS_STEP;      /* does a step of the purge */
 
 /* A value is NUL-terminated UTF-8 that lives until the statement is done; NULL is SQL's NULL.
- * Sending a statement a second time must be safe: what it creates carries its UUID already. */
+ * Sending a statement a second time must be safe: the UUID of a row that it creates is one of its
+ * values. */
 struct statement {
     const struct statement_def *def;
-    /* Monotonic: when the request that it is for had arrived. Its deadline counts from then. 0:
-     * now. */
+    /* Monotonic: when the request of the statement had arrived. The deadline counts from then. 0:
+     * from the submission. */
     int64_t asked_us;
-    /* It takes locks besides those of its own rows: it is not committed together with others,
-     * which may take the same locks in another order. */
+    /* The statement takes locks besides those of its own rows. It is not committed together with
+     * other statements, because those may take the same locks in another order. */
     bool takes_locks;
-    struct trace trace; /* of the request that it is run for; zeroed: it has none */
+    struct trace trace; /* of the statement's request; zeroed: it has none */
     const char *values[TEMPLATE_PARAMETERS_MAX];
 };
 
-/* The set of the lanes that run it. */
+/* The set of the lanes that run the statement. */
 unsigned statement_lanes(const struct statement_def *def);
 
 /* An empty statement: every parameter NULL. */
@@ -104,7 +105,7 @@ size_t statement_find(const struct statement_def *def, const char *parameter);
 /* What came back. The text lives until the callback that gets it returns. */
 struct result {
     enum status status;   /* STATUS_OK: the database answered; else why not */
-    const char *outcome;  /* the statement's outcome word; NULL: it gave no row */
+    const char *outcome;  /* the statement's outcome word; NULL: it returned no row */
     const char *body;     /* JSON text; NULL when there is none */
     size_t body_length;   /* bytes */
     const char *next_key; /* of a page's last row when the page is full, else NULL */
@@ -112,13 +113,13 @@ struct result {
     /* The snapshot, as in snapshot.h; or for a list whose rows become visible in its order, the
      * newest row's key; NULL: the result is not to be cached. */
     const char *seen;
-    int64_t clock_us;   /* of a poll: the server's clock, since 1970; else 0 */
-    int64_t visibility; /* of a home page: the number that viewers.h compares; else 0 */
-    int retry_after_s;  /* of a write that there is no room for yet; else 0 */
-    uint64_t xid;       /* of a write: its transaction; 0: not known */
-    int stale_s; /* for how long others' writes may be missing, as the database is away; else 0 */
+    int64_t clock_us;     /* of a poll: the server's clock, since 1970; else 0 */
+    int64_t visibility;   /* of a home page: the number that viewers.h compares; else 0 */
+    int retry_after_s;    /* of a write over a limit: seconds until there is room; else 0 */
+    uint64_t xid;         /* of a write: its transaction; 0: not known */
+    int stale_s;          /* age of a result that is given while the database is away; else 0 */
     char sqlstate[6];     /* of the error; "" without one */
-    int64_t microseconds; /* waited for the database, reconnecting and repeating included */
+    int64_t microseconds; /* from submission to result, reconnecting and repeating included */
 };
 
 /* Whether the statement did what was asked for: its outcome is "ok". */

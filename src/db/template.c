@@ -1,10 +1,10 @@
-/* Turns named parameters into $1, $2, … and passes everything else on. To find a parameter the
- * scanner must know what is no SQL: string literals in their three forms, quoted identifiers and
- * comments. It knows no more of SQL than that, so errors of the SQL itself are found by
- * PostgreSQL and reported with the line of the template.
+/* Turns named parameters into $1, $2, … and copies everything else. To find a parameter the
+ * scanner must recognise the text in which nothing is a parameter: string literals in their three
+ * forms, quoted identifiers and comments. It knows no more of SQL than that, so errors of the SQL
+ * itself are found by PostgreSQL and reported with the line of the template.
  *
- * The wrapping of a shape stands on one line before the text, so line numbers can be counted
- * back. */
+ * The text that a shape puts before the template is one line, so that the template's line can be
+ * computed from a line of the SQL. */
 #include "db/template.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Walks the text once; what it passes it copies to sql. */
+/* Reads the text once, and copies to sql what it has read. */
 struct scanner {
     const char *start;
     const char *at;
@@ -47,27 +47,29 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scanner *scanner, 
     return error_set(scanner->error, "%d: %s", line_of(scanner, place), message);
 }
 
-/* Every byte of the template goes through here or is replaced, so the text keeps its lines. */
+/* Every byte of the template is copied by this function or is replaced, so the text keeps its
+ * lines. */
 static void copy_bytes(struct scanner *scanner, size_t length)
 {
     buf_append(scanner->sql, scanner->at, length);
     scanner->at += length;
 }
 
-/* Never beyond the text: it is NUL-terminated. */
+/* Does not read beyond the text, which is NUL-terminated. */
 static bool starts(const struct scanner *scanner, const char *text)
 {
     return strncmp(scanner->at, text, strlen(text)) == 0;
 }
 
-/* As PostgreSQL's lexer: every byte of a character beyond ASCII is a letter. */
+/* As in PostgreSQL's lexer, every byte of a character beyond ASCII is a letter. */
 static bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-/* Whether a closed string literal goes on with another one after a line break (SQL's way to cut a
- * long one): copies up to and with its opening quote. */
+/* Whether another string literal follows a closed one after a line break, which is SQL's way to
+ * split a long literal. If so, copies the text up to and including the second one's opening
+ * quote. */
 static bool continues(struct scanner *scanner)
 {
     size_t space = strspn(scanner->at, " \t\r\n\f\v");
@@ -79,7 +81,8 @@ static bool continues(struct scanner *scanner)
     return true;
 }
 
-/* 'text' or "name", the quote doubled inside; in E'text' a backslash takes the next character. */
+/* 'text' or "name", where the quote is doubled inside. In E'text' a backslash escapes the next
+ * character. */
 static bool quoted(struct scanner *scanner, bool has_backslashes)
 {
     const char *opening = scanner->at;
@@ -104,7 +107,7 @@ static bool quoted(struct scanner *scanner, bool has_backslashes)
                 quote == '"' ? "quoted identifier" : "string literal");
 }
 
-/* Length of the $tag$ at the scanner, or 0 (then it is no dollar quote). */
+/* Length of the $tag$ at the scanner, or 0 if there is no dollar quote. */
 static size_t dollar_tag(const struct scanner *scanner)
 {
     size_t length = 1;
@@ -155,7 +158,7 @@ static bool block_comment(struct scanner *scanner)
     return true;
 }
 
-/* %(name)s becomes $n, %% becomes %; any other percent sign is a mistake. */
+/* %(name)s becomes $n, %% becomes %; any other percent sign is an error. */
 static bool percent(struct scanner *scanner)
 {
     const char *name = scanner->at + 2;
@@ -190,7 +193,8 @@ static bool percent(struct scanner *scanner)
                 length > 40 ? 40 : (int)length, name);
 }
 
-/* A word: copied whole, so that an E before a quote is only its own word. */
+/* A word is copied as a whole, so that an E before a quote counts only if it is a word of its
+ * own. */
 static bool word(struct scanner *scanner)
 {
     const char *start = scanner->at;
@@ -225,8 +229,8 @@ static enum passed space_or_comment(struct scanner *scanner)
     return PASSED_NOTHING;
 }
 
-/* One step: a literal, a parameter, a word or a single character. Operators need no care, as no
- * operator contains a quote; a percent sign that is one is written twice. */
+/* One step: a literal, a parameter, a word or a single character. Operators need no special case:
+ * no operator contains a quote, and a percent sign in an operator is written twice. */
 static bool token(struct scanner *scanner)
 {
     enum passed passed = space_or_comment(scanner);
@@ -263,8 +267,8 @@ static bool token(struct scanner *scanner)
     return true;
 }
 
-/* A parameter that no text uses is a mistake of the definition or of the template; PostgreSQL
- * would not know its type. */
+/* A parameter that the template does not use is a mistake in the definition or in the template,
+ * and PostgreSQL could not know its type. */
 static bool all_used(struct scanner *scanner)
 {
     for (size_t i = 0; scanner->parameters[i] != NULL; i++) {
@@ -276,7 +280,7 @@ static bool all_used(struct scanner *scanner)
     return true;
 }
 
-/* One line, so that the template's own lines are counted from the next one on. */
+/* Appends one line, so that the template's own lines begin with the next one. */
 static void before(enum shape shape, struct buf *sql)
 {
     switch (shape) {

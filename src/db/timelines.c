@@ -5,7 +5,7 @@
 
 #include "db/server.h"
 
-/* Of that system, or one that is taken for it. */
+/* The entry of the system. A free entry is taken for a new system. */
 static struct timeline *entry_of(struct timelines *timelines, uint64_t system)
 {
     for (size_t i = 0; i < TIMELINES_MAX; i++) {

@@ -1,6 +1,6 @@
-/* Every statement is prepared and then explained. To prepare one finds columns and types that
- * the schema does not have; to explain it plans it, and PostgreSQL checks the rights to tables
- * and functions then. Neither runs it. */
+/* Every statement is prepared and then explained. Preparing a statement finds columns and types
+ * that the schema does not have. EXPLAIN plans it, and PostgreSQL then checks the rights to tables
+ * and functions. Neither runs the statement. */
 #include "db/trial.h"
 
 #include <string.h>
@@ -41,9 +41,9 @@ static bool send_prepare(struct session *session, const struct prepared *stateme
     return PQsendPrepare(session->pg, name, statement->sql, 0, NULL) && PQpipelineSync(session->pg);
 }
 
-/* Waits for the answers to what was sent, until those about the statement `last` have come.
- * Stops at an error that says nothing about the statement, such as a lock that is held: the next
- * statements would meet it too, each for its time limit. */
+/* Waits for the answers to what was sent, up to the answers about the statement `last`, included.
+ * Stops at an error that says nothing about the statement, such as a lock that is held, because
+ * the next statements would meet it, too, each for its time limit. */
 static bool wait_until_past(struct session *session, size_t last, int64_t deadline_us,
                             struct session_failure *failure)
 {
@@ -59,9 +59,9 @@ static bool wait_until_past(struct session *session, size_t last, int64_t deadli
     return true;
 }
 
-/* Sends something for every statement and waits for the answers. Behind a pooler it waits for
- * each: PgBouncer before 1.21 takes the answer to one Sync for the end of all that the client
- * has sent. */
+/* Sends something for every statement and waits for the answers. Behind a pooler it waits after
+ * each statement, because PgBouncer before 1.21 takes the answer to one Sync for the end of all
+ * that the client has sent. */
 static bool for_all(struct session *session,
                     bool (*send)(struct session *, const struct prepared *), int64_t deadline_us,
                     struct session_failure *failure)
@@ -89,7 +89,8 @@ bool trial_may_run_all(struct session *session, int64_t deadline_us,
     if (!for_all(session, send_prepare, deadline_us, failure) && !failure->is_unfit) {
         return false;
     }
-    /* Also if some do not fit: a function that others call is checked when they are planned. */
+    /* Done even if some statements do not fit, because a function that a statement calls is
+     * checked only when the statement is planned. */
     if (session->settings->prepares && !for_all(session, send_explain, deadline_us, failure)) {
         return false;
     }
@@ -104,7 +105,7 @@ bool trial_is_superuser(const struct session *session)
     return is_superuser != NULL && strcmp(is_superuser, "on") == 0;
 }
 
-/* The value that libpq has used, whichever way it was set: by the string, a service or the
+/* By the value that libpq has used, whether it was set by the string, a service or the
  * environment. */
 static bool verifies_certificate(const struct session *session)
 {

@@ -11,8 +11,8 @@
 struct session;
 
 /* Whether the schema fits every statement of the session's lanes and the database lets this role
- * run it. What it refuses is added to failure. Rights to unprepared statements are not looked
- * at. */
+ * run it. Each refusal is added to failure. Behind a pooler, where statements are not prepared,
+ * rights are not checked. */
 MUST_CHECK bool trial_may_run_all(struct session *session, int64_t deadline_us,
                                   struct session_failure *failure);
 

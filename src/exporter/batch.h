@@ -1,5 +1,5 @@
-/* The spans of one request to the collector: some of those that wait in the rings. They stay there
- * until it is known what became of them. */
+/* The spans of one request to the collector: some of those that wait in the rings. They stay in the
+ * rings until the result of the request is known. */
 #ifndef CRUDDUR_EXPORTER_BATCH_H
 #define CRUDDUR_EXPORTER_BATCH_H
 
@@ -13,14 +13,14 @@ enum { BATCH_MAX = 512 /* spans */ };
 struct batch {
     const struct span *spans[BATCH_MAX];
     size_t count;
-    size_t taken[SPAN_RINGS]; /* of each ring */
-    size_t first;             /* the ring that is looked at first, so that each has its turn */
+    size_t taken[SPAN_RINGS]; /* how many of each ring */
+    size_t first;             /* the ring that is read first, another one each time */
 };
 
-/* Fills the batch anew with what waits, up to BATCH_MAX. */
+/* Fills the batch anew with spans that wait, up to BATCH_MAX. */
 void batch_collect(struct batch *batch, const struct spans *spans);
 
-/* They were sent, or given up: their room is free. */
+/* Frees the room of the batch's spans, which were sent or given up. */
 void batch_release(struct batch *batch, struct spans *spans);
 
 #endif

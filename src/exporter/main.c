@@ -1,17 +1,18 @@
 /* cruddur-export-spans: sends the spans of the pool that started it to an OpenTelemetry collector,
- * as OTLP/HTTP in JSON. It has no listening socket and no secret but the headers that the collector
- * wants.
+ * as OTLP/HTTP in JSON. It has no listening socket, and no secret except the headers for the
+ * collector.
  *
  *     cruddur-export-spans URL HEADERS-FILE SPANS-FD
  *
- * An empty HEADERS-FILE: there are none. A worker never waits for this process: it looks at the
- * rings every POLL_MS, and while the collector does not take anything they fill up.
+ * An empty HEADERS-FILE means no headers. A worker never waits for this process. The process reads
+ * the rings every POLL_MS; while the collector takes nothing, the rings fill up.
  *
- *     TERM, or is_ending in the memory   it sends what waits, each batch once, and ends
- *     HUP                                it ends after the request that is under way; the next
- *                                        process sends what waits
- *     is_left in the memory              it goes on until no span has come for QUIET_MS: its workers
- *                                        are those of a program that the master has replaced */
+ *     TERM, or is_ending in the memory   sends the spans that wait, each batch once, and ends
+ *     HUP                                ends after the request that is under way; the next process
+ *                                        sends the spans that wait
+ *     is_left in the memory              goes on until no span has come for QUIET_MS, because its
+ *                                        workers are those of a program that the master has
+ *                                        replaced */
 #include <curl/curl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,11 +39,11 @@
 
 enum {
     POLL_MS = 100,
-    GATHER_MS = 1000,     /* that the first span of a batch waits for others */
-    RETRY_MIN_MS = 1000,  /* after the first failed attempt; each next one waits twice as long */
+    GATHER_MS = 1000,     /* how long the first span of a batch waits for others */
+    RETRY_MIN_MS = 1000,  /* after the first failed attempt; each further pause is twice as long */
     RETRY_MAX_MS = 16000, /* unless the collector asks for more */
-    ATTEMPTS_MAX = 6,     /* of one batch, half a minute together; then it is given up */
-    REFUSED_MS = 1000,    /* a pause after a refusal: the next batch is likely to fare alike */
+    ATTEMPTS_MAX = 6,     /* of one batch, in half a minute; then the batch is given up */
+    REFUSED_MS = 1000,    /* after a refusal, as the next batch is likely to be refused too */
     QUIET_MS = 60000,
     NICENESS = 10
 };
@@ -72,7 +73,7 @@ static bool is_leaving(const struct exporter *exporter)
     return was_hung_up || was_terminated || atomic_load(&exporter->spans->is_ending);
 }
 
-/* Waits, but not when it is time to leave. */
+/* Waits for ms, or until the process is to leave. */
 static void pause_ms(const struct exporter *exporter, int64_t ms)
 {
     int64_t end_ms = clock_ms() + ms;
@@ -92,8 +93,7 @@ static void log_post_failure(struct exporter *exporter, const char *what)
     }
 }
 
-/* How long to wait before the next attempt; with some chance in it, so that hosts don't come
- * together. */
+/* The time until the next attempt. It has a random part, so that hosts do not retry together. */
 static int64_t retry_ms(const struct exporter *exporter, int attempt)
 {
     int64_t wait_ms = INT64_C(1000) * post_retry_after_s(exporter->post);
@@ -104,7 +104,7 @@ static int64_t retry_ms(const struct exporter *exporter, int attempt)
     return wait_ms + random() % (RETRY_MIN_MS / 2);
 }
 
-/* Sends exporter->json until the collector takes it, refuses it, or has had its chances. */
+/* Sends exporter->json until the collector takes or refuses it, or the attempts are used up. */
 static enum post_outcome deliver(struct exporter *exporter)
 {
     for (int attempt = 1;; attempt++) {
@@ -124,7 +124,7 @@ static enum post_outcome deliver(struct exporter *exporter)
     }
 }
 
-/* Sends the batch and counts what became of it. */
+/* Sends the batch, and counts the spans that were exported and those that failed. */
 static void export_batch(struct exporter *exporter)
 {
     struct batch *batch = &exporter->batch;
@@ -134,7 +134,7 @@ static void export_batch(struct exporter *exporter)
     otlp_write(&exporter->json, &exporter->resource, batch->spans, batch->count);
     enum post_outcome outcome = deliver(exporter);
     if (outcome == POST_LATER && was_hung_up) {
-        return; /* they wait in their rings */
+        return; /* the spans stay in their rings */
     }
     if (outcome == POST_TAKEN) {
         const struct buf *answer = post_answer(exporter->post);
@@ -196,8 +196,8 @@ static void export_spans(struct exporter *exporter)
     }
 }
 
-/* Its headers may be a key: no core, and no other process of its user looks into its memory. What
- * it does is less urgent than a request. */
+/* The headers may have a key, so the process leaves no core, and no other process of its user can
+ * read its memory. Its work is less urgent than a request. */
 static void limit_itself(void)
 {
     prctl(PR_SET_DUMPABLE, 0);

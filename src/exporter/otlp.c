@@ -1,9 +1,9 @@
 /* The mapping of OTLP to JSON differs from protobuf's own in the ids, which are hex and not base64.
  * 64-bit integers are strings, enumerations are numbers. Spans come from memory that workers write,
- * so their texts are taken up to their size, whether there is a NUL or not.
+ * so a text ends at its size at the latest, even without a NUL.
  *
- * Of the conventions, url.path is left out, though it is called required: it has handles and UUIDs
- * in it. http.route has none. */
+ * One attribute that the conventions require is left out: url.path, because it has handles and
+ * UUIDs in it. http.route has none. */
 #include "exporter/otlp.h"
 
 #include <inttypes.h>
@@ -112,7 +112,7 @@ static void add_request(struct attributes *attributes, const struct span *span, 
     add_text(attributes, "cruddur.outcome", span_text(span->outcome, SPAN_OUTCOME_SIZE, outcome));
 }
 
-/* Semantic conventions for database client spans, and db.system, as they called it before. */
+/* Semantic conventions for database client spans. db.system is the older name of db.system.name. */
 static void add_statement_attributes(struct attributes *attributes, const struct span *span,
                                      const char *template)
 {
@@ -208,7 +208,7 @@ void otlp_write(struct buf *json, const struct otlp_resource *resource,
 
 /* --- the answer --- */
 
-/* A collector writes a number or, as the mapping wants it, a string. */
+/* A collector writes a number, or a string as the mapping requires. */
 static int64_t rejected_spans(const struct json *partial)
 {
     const char *text;

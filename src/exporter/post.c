@@ -94,7 +94,7 @@ void post_free(struct post *post)
     memory_free(post);
 }
 
-/* A status counts though the answer was cut off behind it. */
+/* A status counts even if the answer was cut off behind it. */
 static enum post_outcome post_outcome_of(long http)
 {
     switch (http) {

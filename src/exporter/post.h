@@ -1,4 +1,4 @@
-/* One HTTP connection to the collector, which is kept between the requests. */
+/* One HTTP connection to the collector, which stays open between the requests. */
 #ifndef CRUDDUR_EXPORTER_POST_H
 #define CRUDDUR_EXPORTER_POST_H
 
@@ -13,13 +13,13 @@ struct post;
 enum {
     POST_CONNECT_TIMEOUT_MS = 3000,
     POST_TIMEOUT_MS = 10000,
-    POST_RETRY_AFTER_MAX_S = 60, /* a collector that asks for more gets another attempt by then */
-    POST_ANSWER_MAX = 65536      /* bytes; of a longer answer the rest is not read */
+    POST_RETRY_AFTER_MAX_S = 60, /* if the collector asks for more, this is used */
+    POST_ANSWER_MAX = 65536      /* bytes; the rest of a longer answer is not read */
 };
 
 enum post_outcome {
     POST_TAKEN,  /* 2xx */
-    POST_LATER,  /* 429, 502, 503, 504, or no answer: the collector may take it another time */
+    POST_LATER,  /* 429, 502, 503, 504, or no answer: a later attempt may succeed */
     POST_REFUSED /* anything else */
 };
 
@@ -27,7 +27,7 @@ enum post_outcome {
 struct post *post_new(const char *url, const char *headers_file, struct error *error);
 void post_free(struct post *post);
 
-/* Sends a JSON text within so many ms. */
+/* Sends a JSON text, in timeout_ms at most. */
 enum post_outcome post_send(struct post *post, const struct buf *json, int timeout_ms);
 
 /* Of the last request: what was wrong, the answer's body, and the seconds of Retry-After (0:

@@ -3,7 +3,8 @@
  *
  *     cruddur-fetch-keys URL FILE CA-FILE PAGE-FD WAKE-FD
  *
- * An empty CA-FILE: the system's. It ends when the pool has closed the pipe behind WAKE-FD. */
+ * An empty CA-FILE means the system's certificates. The process ends when the pool has closed the
+ * pipe behind WAKE-FD. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +26,8 @@
 #include "shared/keypage.h"
 
 enum {
-    REFRESH_MIN_MS = 5 * 60 * 1000, /* and up to three times as long, so that hosts don't come
-                                       together */
+    REFRESH_MIN_MS = 5 * 60 * 1000, /* at least, and three times as long at most; random, so that
+                                       hosts do not fetch together */
     RETRY_MS = KEYS_FETCH_GAP_MS,   /* after a failed fetch */
     CONNECT_TIMEOUT_MS = 3000,
     TIMEOUT_MS = 5000
@@ -49,7 +50,7 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* The issuer's answer; false after logging why not. */
+/* Appends the issuer's answer to text. False: there is none, and the reason was logged. */
 static bool download(const struct fetcher *fetcher, struct buf *text)
 {
     CURL *curl = curl_easy_init();
@@ -98,8 +99,8 @@ static bool write_all(int fd, const struct buf *text)
     return fsync(fd) == 0;
 }
 
-/* The file has the old text or the new one, never a part of either. The fetcher of a program that
- * was replaced may write at the same time. */
+/* The file has the old text or the new one, never a part of either. The new file's name has the
+ * process id, because the fetcher of a program that was replaced may write at the same time. */
 static bool replace_file(const char *path, const struct buf *text)
 {
     struct buf temporary = {0};
@@ -144,8 +145,8 @@ static bool fetch(const struct fetcher *fetcher)
     return good;
 }
 
-/* Waits until latest_ms, or, once a worker has asked, until earliest_ms. False: the pool has
- * ended. */
+/* Waits until latest_ms, or only until earliest_ms once a worker has asked for a fetch. False: the
+ * pool has ended. */
 static bool wait_until(const struct fetcher *fetcher, int64_t earliest_ms, int64_t latest_ms)
 {
     struct pollfd woken = {.fd = fetcher->link.woken_fd, .events = POLLIN};

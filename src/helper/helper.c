@@ -22,7 +22,7 @@ __attribute__((noreturn)) static void be_helper(const char *name, helper_run *ru
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != master) {
-        _exit(EXIT_FAILURE); /* it ended before prctl could ask for the signal */
+        _exit(EXIT_FAILURE); /* the master ended before prctl() asked for the signal */
     }
     run(context);
     _exit(EXIT_FAILURE);

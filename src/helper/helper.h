@@ -8,7 +8,7 @@
 
 enum {
     HELPER_RESTART_MS = 1000, /* at least, between two starts */
-    HELPER_LOG_MS = 60000     /* between two lines of a fork that fails */
+    HELPER_LOG_MS = 60000     /* between two lines about a failed fork */
 };
 
 struct helper {
@@ -17,20 +17,21 @@ struct helper {
     int64_t fork_logged_ms; /* when a failed fork was last logged; 0: never */
 };
 
-/* What it does, in a child with the usual signal handling. It ends when the master does; to return
- * is to fail. */
+/* What the helper does, in a child that has no signals blocked. The child is killed when the master
+ * ends. To return is to fail. */
 typedef void helper_run(void *context);
 
-/* Starts it if it doesn't run. name is what ps shows, 15 bytes at most. */
+/* Starts the helper if it does not run. name is what ps shows, 15 bytes at most. */
 void helper_ensure(struct helper *helper, const char *name, helper_run *run, void *context);
 
-/* Whether pid was it; it has ended then. */
+/* Whether pid was the helper's process, which has ended then. */
 bool helper_reap(struct helper *helper, pid_t pid);
 
-/* Ends it and waits for its end. */
+/* Kills the helper and waits for its end. */
 void helper_end(struct helper *helper);
 
-/* Ends it; with the next helper_ensure it starts with the context of then. */
+/* Kills the helper. The next helper_ensure() after its end starts it with the context given
+ * there. */
 void helper_stop(const struct helper *helper);
 
 #endif

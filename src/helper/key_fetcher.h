@@ -16,7 +16,7 @@ struct key_fetcher {
     const struct config *config; /* of its last start */
 };
 
-/* Before the workers are forked. False: errno says why. */
+/* Call this before the workers are forked. False: errno says why. */
 bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *config);
 
 /* Whether the settings want it. */

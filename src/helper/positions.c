@@ -2,7 +2,7 @@
 
 #include "db/server.h"
 
-/* The one that many before the next; 1: the newest. */
+/* The position that was added `back` additions ago; 1: the newest. */
 static const struct position *position_before(const struct positions *positions, size_t back)
 {
     return &positions->ring[(positions->next + POSITIONS_MAX - back) % POSITIONS_MAX];
@@ -15,7 +15,7 @@ void positions_add(struct positions *positions, const struct server *primary, st
         positions->timeline = primary->timeline;
         positions->count = 0;
     }
-    /* The same position at a later time says more than at the earlier one. */
+    /* A later time of the same position replaces the earlier one, as it says more. */
     if (positions->count > 0 && position_before(positions, 1)->position == primary->position) {
         positions->next = (positions->next + POSITIONS_MAX - 1) % POSITIONS_MAX;
         positions->count--;

@@ -1,8 +1,9 @@
-/* Each probe is a connection of its own to one address, so a host that does not answer holds up no
- * other one. How many addresses a URL has is known when the first probe of it has looked them up.
+/* Each probe is a connection of its own to one address, so a host that does not answer does not
+ * delay the others. The number of addresses of a URL is known after its first probe has looked them
+ * up.
  *
- * When a probe is to be asked follows from what is known at that moment (due_us), so there is no state
- * but the times of its last question and answer. */
+ * due_us() computes when a probe must ask again from what is known when it is called. So a probe
+ * has no state but the times of its last question and answer. */
 #include "helper/prober.h"
 
 #include <inttypes.h>
@@ -30,21 +31,21 @@ struct probe {
     struct connection *connection;
     struct connection_settings settings;
     struct statement statement;
-    bool is_ready;       /* its socket */
-    bool is_asked;       /* its answer is to come */
+    bool is_ready;       /* its socket has an event */
+    bool is_asked;       /* the answer has not come yet */
     struct moment asked; /* the last question; {0}: none */
     int64_t answered_us; /* the last answer, or failure */
-    bool is_primary;     /* by that answer */
-    int64_t newest_us;   /* of a replica: the newest position when it was asked */
-    int64_t run;         /* of a replica, this and the next as published */
+    bool is_primary;     /* by the last answer */
+    int64_t newest_us;   /* of a replica: time of the newest position when it was asked */
+    int64_t run;         /* of a replica: this and covers, as published */
     struct moment covers;
-    int64_t covered_us; /* the latest that it ever was */
+    int64_t covered_us; /* the latest time that it ever covered */
     struct statement committed;
-    char xids[XIDS_SIZE]; /* its parameter */
-    uint64_t until;       /* so many writes the replica has, if it has these */
+    char xids[XIDS_SIZE]; /* the parameter of committed */
+    uint64_t until;       /* if it has all of xids, it has the writes up to this number */
 };
 
-/* Those of one URL. */
+/* The probes of one URL. */
 struct group {
     struct probe list[PROBER_HOSTS_MAX];
     size_t count;
@@ -53,9 +54,9 @@ struct group {
 struct probes {
     const struct prober *prober;
     struct group hosts;    /* of CONNECTION_URL */
-    struct group replicas; /* of READ_CONNECTION_URL; a probe's index is its entry's */
+    struct group replicas; /* of READ_CONNECTION_URL; a probe and its entry have one index */
     struct positions positions;
-    const struct timeline *timeline;     /* of the primary's system; NULL: none has answered */
+    const struct timeline *timeline;     /* of the primary's system; NULL: no primary answered */
     struct replica before[REPLICAS_MAX]; /* what the prober before this one has published */
     int epoll_fd, wake_fd;
 };
@@ -75,7 +76,7 @@ static int64_t shorter(int64_t one_us, int64_t other_us)
     return one_us < other_us ? one_us : other_us;
 }
 
-/* Of questions to a host of CONNECTION_URL. */
+/* The time between two questions to a host of CONNECTION_URL. */
 static int64_t interval_us(const struct probe *probe, bool is_wanted)
 {
     const struct config *config = probe->probes->prober->config;
@@ -101,7 +102,7 @@ static int64_t host_due_us(const struct probe *probe, bool is_wanted)
     return due_us;
 }
 
-/* The longer it has not caught up, the longer until it is asked again. */
+/* The longer a replica has not caught up, the longer the pause before it is asked again. */
 static int64_t replica_due_us(const struct probe *probe, bool is_wanted)
 {
     int64_t newest_us = positions_newest_us(&probe->probes->positions);
@@ -141,7 +142,7 @@ static bool read_answer(struct probe *probe, const struct result *result, struct
     return result->status == STATUS_OK && server_read(server, result->seen);
 }
 
-/* A primary that has a successor is none any more. */
+/* A primary that is superseded does not count as one any more. */
 static void take_host(void *context, const struct result *result)
 {
     struct probe *probe = context;
@@ -180,8 +181,9 @@ static void write_xids(const uint64_t *xids, int count, char text[XIDS_SIZE])
     snprintf(text + length, (size_t)(XIDS_SIZE - length), "}");
 }
 
-/* Whether it is time to ask for transactions: the primary has been silent for a while. Not so if it has a
- * successor, which a worker knows first: that has other transactions of the same numbers. */
+/* Whether to ask for transactions: the primary has been silent for a while, and is not superseded.
+ * Workers may be the first to know that it is superseded. Its successor has other transactions of
+ * the same numbers. */
 static bool is_primary_silent(const struct probes *probes)
 {
     int64_t silent_us = clock_us() - positions_newest_us(&probes->positions);
@@ -191,7 +193,7 @@ static bool is_primary_silent(const struct probes *probes)
            atomic_load(&probes->timeline->latest) == probes->positions.timeline;
 }
 
-/* The session may be another one than that of the question, with another server. */
+/* By now the connection may have another session, with another server, than for the question. */
 static void take_transactions(void *context, const struct result *result)
 {
     struct probe *probe = context;
@@ -205,14 +207,14 @@ static void take_transactions(void *context, const struct result *result)
     }
 }
 
-/* Whether the replica has what was acknowledged after the last question to the primary. */
+/* Asks the replica whether it has the acknowledged writes that are not covered by its moment. */
 static void ask_for_transactions(struct probe *probe)
 {
     const struct replicas *replicas = probe->probes->prober->replicas;
     uint64_t xids[ACKNOWLEDGED_MAX];
     int count;
 
-    probe->until = replicas_now(replicas).acknowledged; /* before the timeline is looked at */
+    probe->until = replicas_now(replicas).acknowledged; /* before the timeline is read */
     count = replicas_transactions(replicas, probe->covers.acknowledged, probe->until, xids);
     if (count <= 0 || !is_primary_silent(probe->probes)) {
         return;
@@ -223,9 +225,9 @@ static void ask_for_transactions(struct probe *probe)
     connection_submit(probe->connection, &probe->committed, take_transactions, probe);
 }
 
-/* What a run has covered it covers, whatever the next answers say: it only goes on. But where it is of
- * another timeline than the primary it covers nothing. (It may have been promoted, for a purpose of its
- * own: that does not make it this pool's primary.) */
+/* What a run has covered once it covers for ever, whatever its next answers say, since a replica
+ * only goes on in the log. But a replica of another timeline than the primary's covers nothing. (It
+ * may have been promoted for a purpose of its own. That does not make it this pool's primary.) */
 static void take_replica(void *context, const struct result *result)
 {
     struct probe *probe = context;
@@ -256,7 +258,8 @@ static void take_replica(void *context, const struct result *result)
     }
 }
 
-/* What the prober before this one knew of the same address: no answer of the primary may come soon. */
+/* Takes over what the previous prober published about the same address, since the next answer of
+ * the primary may come late. */
 static void take_over(struct probe *probe)
 {
     const struct replica *before = &probe->probes->before[probe - probe->probes->replicas.list];
@@ -273,7 +276,7 @@ static void take_over(struct probe *probe)
 
 /* --- questions --- */
 
-/* The probe of the next address. */
+/* Adds the probe of the next address. */
 static void add_probe(struct probes *probes, struct group *group)
 {
     const struct prober *prober = probes->prober;
@@ -339,8 +342,8 @@ static int group_wait_ms(const struct group *group, bool is_replica, bool is_wan
     return first_ms;
 }
 
-/* A write that is noted before is_awaited is set is seen in the time to wait; one that is noted later
- * ends the wait. */
+/* A write that is noted before is_awaited is set shortens the time to wait; a write that is noted
+ * later ends the wait. */
 static void wait_for_events(struct probes *probes)
 {
     struct epoll_event events[2 * PROBER_HOSTS_MAX + 1];
@@ -365,7 +368,7 @@ static void wait_for_events(struct probes *probes)
     }
 }
 
-/* It serves no request: of the master's descriptors it needs the one that wakes it. */
+/* The prober serves no request: of the master's descriptors it needs only the one that wakes it. */
 static void open_events(struct probes *probes)
 {
     struct epoll_event wake = {.events = EPOLLIN};

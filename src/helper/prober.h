@@ -1,23 +1,22 @@
-/* The pool's one process that asks which server is behind each address of the URLs. It does so for two
- * purposes, and only where the settings want one of them:
+/* The pool's one process that asks which server is behind each address of the URLs. It does so for
+ * two purposes, and only if the settings need one of them:
  *
- * - CONNECTION_URL names several hosts. The pool is to know of a primary that has taken over while
- *   all its own sessions are with the old one, which still answers (db/timelines.h). Every host is
- *   asked every --primary-watch ms.
- * - There is a READ_CONNECTION_URL. Up to which time has each replica what the primary had
- *   (shared/replicas.h)? The primary is asked for its position, and then each replica.
+ * - CONNECTION_URL names several hosts. The pool must find out that another server has become the
+ *   primary, even if all its own sessions are with the old primary, which still answers
+ *   (db/timelines.h). Every host is asked every --primary-watch ms.
+ * - There is a READ_CONNECTION_URL. The prober finds out up to which time each replica has what the
+ *   primary had (shared/replicas.h). It asks the primary for its position, and then each replica.
  *
- * It keeps a session with each address, primary or standby. A standby that is promoted keeps its
- * sessions, and its answer is a primary's from then on.
+ * The prober keeps a session with each address, primary or standby. A standby that is promoted
+ * keeps its sessions, and answers as a primary from then on.
  *
- *     reads are wanted    the primary is asked four times within --replica-lag, and after a write of
- *                         the pool; a replica after each answer of the primary, and again until it
- *                         has caught up
+ *     reads are wanted    the primary is asked four times within --replica-lag, and after a write
+ *                         of the pool; a replica after each answer of the primary, and again until
+ *                         it has caught up
  *     otherwise           both once a second
  *
- * While the primary does not answer, a replica is also asked whether it has the pool's last acknowledged
- * transactions.
- */
+ * While the primary does not answer, a replica is also asked whether it has the pool's last
+ * acknowledged transactions. */
 #ifndef CRUDDUR_HELPER_PROBER_H
 #define CRUDDUR_HELPER_PROBER_H
 
@@ -31,21 +30,21 @@ struct replicas;
 struct scoreboard;
 
 enum {
-    PROBER_HOSTS_MAX = 16, /* addresses of a URL; others are not asked */
-    PROBER_IDLE_MS = 1000, /* between two questions, when nothing is waited for */
+    PROBER_HOSTS_MAX = 16, /* addresses of one URL; further ones are not asked */
+    PROBER_IDLE_MS = 1000, /* between two questions, when no answer is urgent */
     PROBER_SPACING_MS = 5, /* at least, of questions to the primary after writes */
     PROBER_AGAIN_MS = 1    /* at least, until a replica that has not caught up is asked again */
 };
 
 struct prober {
     struct helper helper;
-    struct scoreboard *scoreboard; /* whose counts its sessions use, and whose timelines it sets */
+    struct scoreboard *scoreboard; /* its sessions use the counts, and it sets the timelines */
     struct replicas *replicas;
-    const struct config *config; /* of its last start, as the next */
+    const struct config *config; /* this and catalog: as given at its last start */
     const struct catalog *catalog;
 };
 
-/* Before the workers are forked. False: errno says why. */
+/* Call this before the workers are forked. False: errno says why. */
 bool prober_prepare(struct prober *prober, struct scoreboard *scoreboard);
 
 /* Call this before a worker with these settings begins: from then on writes are noted if the worker

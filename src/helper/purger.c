@@ -1,6 +1,6 @@
 /* The purge is one statement, run again and again. It holds an advisory lock for its transaction,
  * so of all purgers of a database one does a step and the others get `busy`. The result says how
- * many rows the step took and when the next activity expires. */
+ * much the step did, and when there is more to do, as far as can be foreseen. */
 #include "helper/purger.h"
 
 #include <poll.h>
@@ -21,13 +21,13 @@
 /* The result of the steps so far. */
 struct progress {
     int64_t done;    /* by the last step */
-    int64_t next_ms; /* from then on, until there is more to do; 0: at any time */
+    int64_t next_ms; /* after that step, until there is more to do; 0: not known */
     int busy;        /* attempts in a row that found another purge at work */
     bool is_logged;  /* that another purge is at work */
     int64_t logged_ms;
 };
 
-/* A process that holds the lock for ever stops all purging, so that is logged. */
+/* A process that holds the lock for ever stops all purging, so this is logged. */
 static void note_busy(struct progress *progress, const char *pid)
 {
     int64_t now_ms = clock_ms();
@@ -61,7 +61,8 @@ static void take_step(void *context, const struct result *result)
     }
 }
 
-/* Until the next activity expires, the pool has written something, or PURGER_REST_MS are over. */
+/* Sleeps until next_ms is over, the pool has written something, or PURGER_REST_MS are over, but for
+ * one interval at least. */
 static void rest(const struct purger *purger, int64_t next_ms, uint64_t writes)
 {
     int interval_ms = purger->config->purge_interval * 1000;
@@ -75,7 +76,7 @@ static void rest(const struct purger *purger, int64_t next_ms, uint64_t writes)
     } while (pause_ms > 0 && atomic_load(&purger->mark->writes) == writes);
 }
 
-/* After a step that began then. */
+/* Pauses after a step that began at began_ms. */
 static void pause_after(int64_t began_ms)
 {
     int64_t pause_ms = (clock_ms() - began_ms) * PURGER_PAUSES;
@@ -95,7 +96,7 @@ static void purge(void *context)
     struct statement statement = statement_of(&STATEMENT_METRICS_STEP);
     struct progress progress = {0};
 
-    /* It serves no request: neither the listening socket nor the hook's secret is for it. */
+    /* The purger serves no request: it needs neither the listening socket nor the hook's secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_PURGE);
     settings.session.counts = &purger->scoreboard->purger;

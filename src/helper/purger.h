@@ -1,11 +1,12 @@
-/* The pool's one process that takes away what has expired or was deleted, and has replies end with
- * what they reply to. Of all hosts' purgers and bin/db-purge one works at a time.
+/* The pool's one process that removes what has expired or was deleted, and lets replies end
+ * together with what they reply to. Of all hosts' purgers and bin/db-purge, one works at a time.
  *
  * It works in steps until one finds nothing to do. After each it pauses for PURGER_PAUSES times as
  * long as the step took: a busy server, where steps take longer, is left alone for longer. Then it
- * rests until the next activity expires, or until this pool has written something. It polls shared
- * memory for that, without a statement, every --purge-interval seconds. Writes from elsewhere
- * (another host, psql) are found after PURGER_REST_MS at the latest. */
+ * rests until more is foreseen to be due, for example when the next activity expires, or until this
+ * pool has written something. For the latter it polls shared memory every --purge-interval seconds,
+ * without a statement. Writes from elsewhere (another host, psql) are found after PURGER_REST_MS at
+ * the latest. */
 #ifndef CRUDDUR_HELPER_PURGER_H
 #define CRUDDUR_HELPER_PURGER_H
 
@@ -19,19 +20,18 @@ struct mark;
 struct scoreboard;
 
 enum {
-    PURGER_PAUSES = 2,      /* between two steps, by what the first of them took */
-    PURGER_PAUSE_MS = 10,   /* at least; at most PURGER_REST_MS */
-    PURGER_REST_MS = 60000, /* at most, when nothing is foreseen */
-    PURGER_BUSY_MAX =
-        3, /* attempts in a row that find another purge at work, before it is logged */
-    PURGER_LOG_MS = 60000 /* at least, between two lines about that */
+    PURGER_PAUSES = 2,      /* the pause after a step, in times of its duration */
+    PURGER_PAUSE_MS = 10,   /* the shortest pause; the longest is PURGER_REST_MS */
+    PURGER_REST_MS = 60000, /* the longest rest */
+    PURGER_BUSY_MAX = 3,    /* attempts in a row that find another purge, before a log line */
+    PURGER_LOG_MS = 60000   /* at least, between two such lines */
 };
 
 struct purger {
     struct helper helper;
-    const struct mark *mark;       /* of what the pool writes */
-    struct scoreboard *scoreboard; /* whose counts and timelines its session uses */
-    const struct config *config;   /* of its last start, as the next */
+    const struct mark *mark;       /* whose count of writes is polled */
+    struct scoreboard *scoreboard; /* its session uses the counts and timelines */
+    const struct config *config;   /* this and catalog: as given at its last start */
     const struct catalog *catalog;
 };
 

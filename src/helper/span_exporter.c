@@ -1,7 +1,7 @@
 /* The exporter is a program of its own, for the same reason as the key fetcher: it parses what the
  * network sends. It gets no secret but the path of the headers file, no listening socket, and of
- * the shared memory only the spans. It is told by way of that memory that its time is over, as a
- * signal would end a process that has just been started. */
+ * the shared memory only the spans. The master uses that memory to ask it to end, because a signal
+ * would kill an exporter that has just been started. */
 #include "helper/span_exporter.h"
 
 #include <fcntl.h>
@@ -83,7 +83,8 @@ void span_exporter_restart(struct span_exporter *exporter)
     }
 }
 
-/* Has one that stays until it is told otherwise, however short a time ago it was started. */
+/* Makes sure that an exporter runs that was not asked to end, however short a time ago the last one
+ * was started. */
 static void start_now(struct span_exporter *exporter, const struct config *config)
 {
     if (exporter->is_restarting) {

@@ -1,5 +1,5 @@
-/* The pool's one process that sends the workers' spans to a collector (cruddur-export-spans), as the
- * master sees it. */
+/* The pool's one process that sends the workers' spans to a collector (cruddur-export-spans), as
+ * the master sees it. */
 #ifndef CRUDDUR_HELPER_SPAN_EXPORTER_H
 #define CRUDDUR_HELPER_SPAN_EXPORTER_H
 
@@ -18,12 +18,12 @@ struct span_exporter {
     struct spans *spans; /* NULL: never wanted so far */
     int spans_fd;
     const struct config *config; /* of its last start */
-    int64_t kill_ms;             /* when it has to have ended, as the pool ends; 0: it does not */
+    int64_t kill_ms;             /* when it is killed, while the pool ends; else 0 */
     bool is_restarting; /* it was asked to end, and the next one has not been started yet */
 };
 
-/* Before workers are forked by these settings. Makes the memory if they want it and there is none.
- * False: errno says why. */
+/* Call this before workers are forked with these settings. Makes the memory if the settings need it
+ * and there is none. False: errno says why. */
 bool span_exporter_prepare(struct span_exporter *exporter, const struct config *config);
 
 /* Whether the settings want it. */
@@ -32,22 +32,24 @@ bool span_exporter_is_wanted(const struct config *config);
 /* Starts it if it is wanted and does not run. */
 void span_exporter_ensure(struct span_exporter *exporter, const struct config *config);
 
-/* Ends it after the request that is under way; with the next span_exporter_ensure() it starts with
- * the settings of then. */
+/* Asks the exporter to end after the request that is under way. The next span_exporter_ensure()
+ * after its end starts it with the settings given there. */
 void span_exporter_restart(struct span_exporter *exporter);
 
-/* To be called again and again when the last worker has ended: has it send the rest and end, and
- * kills it after SPAN_EXPORTER_LAST_MS. If it does not run at that moment it is started for that. */
+/* Call this again and again when the last worker has ended. The exporter sends the rest and ends;
+ * if it does not run at the first call, it is started for that. It is killed after
+ * SPAN_EXPORTER_LAST_MS. */
 void span_exporter_finish(struct span_exporter *exporter, const struct config *config);
 
-/* Ends it at once; span_exporter_finish() does not start it any more. */
+/* Kills the exporter; span_exporter_finish() does not start it any more. */
 void span_exporter_stop(struct span_exporter *exporter);
 
-/* Another program is about to be executed: lets it go on for the workers that there are, and end when
- * no span has come for a while. If it does not run at that moment it is started for that. */
+/* Another program is about to be executed. The exporter goes on for the workers that there are, and
+ * ends when no span has come for a while. If it does not run at that moment, it is started for
+ * that. */
 void span_exporter_leave(struct span_exporter *exporter, const struct config *config);
 
-/* The other program was not executed. */
+/* The other program was not executed: takes span_exporter_leave() back. */
 void span_exporter_stay(struct span_exporter *exporter);
 
 #endif

@@ -29,7 +29,7 @@ enum { CLOCK_TOLERANCE_US = 20000 };
 struct poll {
     struct mark *mark;
     int64_t began_us;
-    /* By how much the server's clock is ahead of this one's, at least and at most. */
+    /* By how much the server's clock is ahead of clock_us(), at least and at most. */
     bool is_clock_known;
     int64_t least_ahead_us, most_ahead_us;
     struct buf snapshot; /* of the last successful poll, as text */
@@ -59,7 +59,7 @@ static void take_snapshot(void *context, const struct result *result)
     struct snapshot latest;
 
     if (result->status != STATUS_OK || !snapshot_read(&latest, result->seen)) {
-        return; /* the workers see that from the time of the last poll */
+        return; /* workers notice this by the time of the last poll */
     }
     if (has_clock_moved(poll, clock_us(), result->clock_us)) {
         mark_add_write(poll->mark);
@@ -79,7 +79,7 @@ static void sleep_until(int64_t end_us)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
 
-/* Between two polls for streams only, in ms. */
+/* The time between two polls while only streams need them, in ms. */
 static int stream_pace(const struct config *config)
 {
     return config->feed_watch > WATCHER_STREAM_MS ? config->feed_watch : WATCHER_STREAM_MS;
@@ -92,7 +92,8 @@ static void watch(void *context)
     struct statement statement = statement_of(&STATEMENT_SESSION_SNAPSHOT);
     struct poll poll = {.mark = watcher->mark};
 
-    /* It serves no request: it needs neither the listening socket nor the hook's secret. */
+    /* The watcher serves no request: it needs neither the listening socket nor the hook's
+     * secret. */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     settings.session.lanes = LANE_SET(LANE_WATCH);
     settings.session.counts = &watcher->scoreboard->watcher;

@@ -1,12 +1,12 @@
-/* Freshness is decided by comparing, never by a message: a page has the version of the mark that
- * was read before its statement was sent, and is fresh while the mark shows the same version, or
- * changes that the page's snapshot covers. A write between the reading and the statement makes the
- * page look older than it is, which costs a statement; the other order would serve a page without
- * the write.
+/* Freshness is decided by comparison, not by messages. A page has the version of the mark that was
+ * read before its statement was sent. It is fresh while the mark shows the same version, or changes
+ * that the page's snapshot covers. If a write comes between the reading of the mark and the
+ * statement, the page looks older than it is, which costs a statement. With the other order, a page
+ * without the write could be served as fresh.
  *
  * A fill belongs to a page and not to a request: it is never cancelled, and its result goes to all
  * requests that wait for it. Several fills of one page can be under way when writes come between
- * them; each answers its own waiters, and only the newest result stays. */
+ * them. Each answers its own waiters, and only the newest result stays. */
 #include "home/cache.h"
 
 #include <stdio.h>
@@ -56,7 +56,7 @@ struct cached_page {
     int64_t fresh_us;   /* when it was last known to have what the database has */
     int64_t used_us;
     struct fill *fill; /* the newest one under way, which requests may join; NULL: none */
-    int fills;         /* number of all under way: while it is not 0 the slot cannot be reused */
+    int fills;         /* how many are under way: while not 0, the slot cannot be reused */
 };
 
 /* A statement that was sent for a page, with the requests that wait for it. It frees itself when it
@@ -154,14 +154,15 @@ static struct version version_of(const struct mark_view *view)
     return (struct version){view->writes, view->sequence};
 }
 
-/* Whether that is so short a time ago that a write from elsewhere may still be unseen. */
+/* Whether then_us is so recent that writes from elsewhere since then may be missing in an answer
+ * (CACHE_POLLS_MISSED). */
 static bool is_recent(const struct cache *cache, int64_t then_us, int64_t now_us)
 {
     return now_us - then_us <= cache->settings->watch_ms * INT64_C(1000) * CACHE_POLLS_MISSED;
 }
 
-/* Whether the page has all changes that the watcher saw. What the watcher sees is mostly what this
- * pool wrote, and the page was filled anew for that. */
+/* Whether the page has all changes that the watcher saw. Most of these are writes of this pool.
+ * After each of them the page was filled again, so its snapshot covers them. */
 static bool has_changes(const struct cached_page *page, const struct mark_view *view)
 {
     const struct snapshot latest = {.server = view->server, .xmax = view->xmax};
@@ -169,7 +170,7 @@ static bool has_changes(const struct cached_page *page, const struct mark_view *
     return page->version.sequence == view->sequence || snapshot_covers(&page->snapshot, &latest);
 }
 
-/* The server differs where the read session has moved to another server and the watcher's has
+/* The servers differ if the read session has moved to another server and the watcher's session has
  * not. */
 static bool is_current(const struct cached_page *page, const struct mark_view *view, int64_t now_us)
 {
@@ -184,7 +185,8 @@ static bool is_fresh(const struct cache *cache, const struct cached_page *page,
     return is_recent(cache, view->polled_us, now_us) && is_current(page, view, now_us);
 }
 
-/* Whether a statement that is sent now could see nothing that this one may miss. */
+/* Whether a request may join the fill: a statement that is sent now would see nothing that this one
+ * may miss. */
 static bool is_joinable(const struct cache *cache, const struct fill *fill,
                         const struct mark_view *view, int64_t now_us)
 {
@@ -258,8 +260,8 @@ static void fill_done(void *context, const struct result *result)
     if (result->status == STATUS_OK && result->body != NULL) {
         struct snapshot snapshot;
 
-        /* A standby gives no snapshot: it may lack what other servers have shown, so its pages are
-         * not stored. */
+        /* A standby gives no snapshot: it may lack changes that answers of other servers have
+         * shown, so its pages are not stored. */
         if (snapshot_read(&snapshot, result->seen) && is_newer(fill, page)) {
             store(page, fill, result, &snapshot);
             info.etag = page->etag;
@@ -308,9 +310,9 @@ static struct fill *fill_new(struct cache *cache, struct cached_page *page,
     return fill;
 }
 
-/* Sends a statement for the page, whose result is for that caller and those that join it. It belongs
- * to the trace of the caller alone, and its deadline counts from the caller's request: a caller may
- * ask for the page a second time (viewers.h). */
+/* Sends a statement for the page. The result is for this caller and for those that join the fill.
+ * The statement belongs to the trace of this caller alone, and its deadline counts from this
+ * caller's request, since a caller may ask for the page a second time (viewers.h). */
 static void fill(struct cache *cache, struct cached_page *page, const struct mark_view *view,
                  const struct statement *of, cache_done *done, void *context)
 {
@@ -330,7 +332,8 @@ static void serve_hit(struct cached_page *page, const struct mark_view *view, in
     const struct result result = result_of(page);
     const struct cache_info info = {.etag = page->etag};
 
-    /* It covers what the watcher saw up to here, so the next request need not compare snapshots. */
+    /* The page covers all that the watcher has seen so far, so the next request need not compare
+     * snapshots. */
     page->version = version_of(view);
     page->fresh_us = now_us;
     done(context, &result, &info);

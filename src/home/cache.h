@@ -7,7 +7,7 @@
  *     coalesced  the page is being filled, by a statement that sees all that a new one would see:
  *                the request waits for its result
  *     miss       a statement is sent, and its result becomes the page
- * and while the database is away a page that is no longer fresh is served for stale_s seconds,
+ * While the database is away, a page that is no longer fresh is served for stale_s seconds and
  * marked as stale (struct result).
  *
  * A page is fresh while all of these hold:
@@ -47,7 +47,7 @@ enum {
     CACHE_POLLS_MISSED = 5
 };
 
-/* What HTTP's caches need to know of an answer that is in the cache. */
+/* What HTTP caches need to know of a cached answer. */
 struct cache_info {
     const char *etag; /* of the body */
 };
@@ -65,7 +65,7 @@ void cache_free(struct cache *cache); /* NULL is allowed */
 /* Whether the statement requests a page that may be cached. */
 bool cache_accepts(const struct cache *cache, const struct statement *statement);
 
-/* Answers such a statement with the shared page, at once or when the page is filled. False: all
+/* Answers such a statement with the cached page, at once or when the page is filled. False: all
  * slots are being filled with pages of other lengths, so the caller must send the statement. */
 bool cache_submit(struct cache *cache, const struct statement *statement, cache_done *done,
                   void *context);
@@ -81,11 +81,11 @@ struct cache_look {
     int64_t polled_us; /* when the watcher's last successful poll began; monotonic */
 };
 
-/* Looks at the page of that length. False: it was never filled. */
+/* Gives the page of that length as it was last filled. False: it is not filled. */
 bool cache_look(struct cache *cache, const char *limit, struct cache_look *look);
 
-/* Fills the page, with one statement for all that ask for it meanwhile. This is no request: the
- * watcher keeps its pace, and no counter counts it. False: as in cache_submit. */
+/* Fills the page, with one statement for all callers that ask for it meanwhile. This does not count
+ * as a request: neither the watcher's pace nor the counters change. False: as in cache_submit. */
 bool cache_refresh(struct cache *cache, const char *limit, cache_done *done, void *context);
 
 #endif

@@ -13,7 +13,7 @@ enum {
     BYTES_MAX = EDITION_POSTS_MAX * EDITION_POST_BYTES
 };
 
-/* EDITION_POST_BYTES of its hash. */
+/* EDITION_POST_BYTES of the hash of a post's UUID. */
 static uint32_t hash_post(const char *bytes, size_t length)
 {
     uint64_t hash = hash_add(HASH_START, bytes, length);
@@ -33,7 +33,7 @@ static void add_post(struct edition *edition, const char *object, const char *en
     }
 }
 
-/* Goes through the text by its brackets. Those within strings do not count. */
+/* Finds the objects by the brackets of the text. Brackets within strings do not count. */
 void edition_take(struct edition *edition, const char *etag, const char *body, size_t length)
 {
     const char *end = body + length;
@@ -118,7 +118,7 @@ static bool has(const struct edition *edition, uint32_t post)
 int edition_news(const struct edition *then, const struct edition *now)
 {
     bool was_full = then->count == EDITION_POSTS_MAX, is_full = now->count == EDITION_POSTS_MAX;
-    size_t end = 0; /* behind the last post that may be new */
+    size_t end = 0; /* after the last post that may be new */
     int news = 0;
 
     for (size_t i = 0; i < now->count; i++) {
@@ -126,7 +126,7 @@ int edition_news(const struct edition *then, const struct edition *now)
     }
     bool is_told = end > 0 || now->count == 0 || (!was_full && !is_full);
     if (!was_full) {
-        end = now->count; /* there were no older posts than those */
+        end = now->count; /* `then` has all posts of its time: none of the others is older */
     }
     for (size_t i = 0; i < end; i++) {
         news += !has(then, now->posts[i]);

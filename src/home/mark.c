@@ -1,7 +1,8 @@
 /* The order of the stores is the contract. A worker counts its write after the commit and before
  * the response; the watcher publishes a snapshot before the time of the poll that saw it; and
- * readers load the time first. So a reader that finds a recent poll also finds everything that
- * this poll saw. All are sequentially consistent, but for requested_us, which may be late. */
+ * readers load the time first. So a reader that finds a recent poll also finds everything that this
+ * poll saw. All accesses are sequentially consistent, except the loads in note_time(): the times
+ * that it stores may be late. */
 #include "home/mark.h"
 
 #include <linux/futex.h>
@@ -56,7 +57,7 @@ struct mark_view mark_read(const struct mark *mark)
 {
     struct mark_view view = {0};
 
-    /* In this order; that of an initialiser's parts is not defined. */
+    /* The order of the loads matters, and the order within an initialiser is not defined. */
     view.polled_us = atomic_load(&mark->polled_us);
     view.writes = atomic_load(&mark->writes);
     view.sequence = atomic_load(&mark->sequence);
@@ -66,7 +67,7 @@ struct mark_view mark_read(const struct mark *mark)
     return view;
 }
 
-/* Stores the time in one of the mark's times, to REQUEST_RESOLUTION_US. */
+/* Stores the time in one of the mark's times, at most once in REQUEST_RESOLUTION_US. */
 static void note_time(_Atomic int64_t *time_us, int64_t now_us)
 {
     int64_t then_us = atomic_load_explicit(time_us, memory_order_relaxed);
@@ -76,8 +77,8 @@ static void note_time(_Atomic int64_t *time_us, int64_t now_us)
     }
 }
 
-/* The caller has stored a time, and this reads the kind of the sleep; the watcher stores that and
- * then reads the times. So at least one of the two sees what the other stored, and no wake-up is
+/* Called by a worker that has stored a time and then read sleep; the watcher stores sleep and then
+ * reads the times. So at least one of the two sees what the other stored, and no wake-up is
  * lost. */
 static void wake(struct mark *mark)
 {

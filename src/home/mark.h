@@ -1,6 +1,6 @@
-/* What the processes of a pool tell each other about changes of the home page, in shared memory
- * without locks. Each worker has a cached page of its own (cache.h) and decides by the mark whether
- * the page still has what the database has.
+/* What the processes of a pool publish to each other about changes of the home page, in shared
+ * memory without locks. Each worker has a cached page of its own (cache.h) and decides by the mark
+ * whether the page still has what the database has.
  *
  *     worker   counts the writes of the pool   writes, before the response is sent
  *     watcher  publishes what it saw           sequence, server, xmax, then polled_us
@@ -21,11 +21,11 @@ struct snapshot;
 
 enum { MARK_IDLE_MS = 5000 /* without a request or a stream, before the watcher sleeps */ };
 
-/* What the watcher's sleep ends with. */
+/* How the watcher sleeps, and what ends the sleep. */
 enum mark_sleep {
     MARK_AWAKE,
-    MARK_RESTING, /* with a request for a page, or a stream */
-    MARK_PAUSING  /* with a request for a page, or after its time: there are streams */
+    MARK_RESTING, /* until a page is requested or a stream is open */
+    MARK_PAUSING  /* while streams are open: until a page is requested, or for a time */
 };
 
 struct mark {
@@ -46,7 +46,7 @@ struct mark_view {
     uint64_t sequence;
     int64_t server;
     uint64_t xmax;
-    bool is_consistent; /* false: server and xmax belong to no one moment */
+    bool is_consistent; /* false: server and xmax may be of different moments */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
@@ -58,7 +58,7 @@ struct mark *mark_new(void);
  * response is sent. */
 void mark_add_write(struct mark *mark);
 
-/* Reads polled_us first: what a poll saw is published before its time. */
+/* Reads polled_us first, because the watcher publishes what a poll saw before its time. */
 struct mark_view mark_read(const struct mark *mark);
 
 /* Call this when a page is requested: keeps the watcher awake, or wakes it. */
@@ -70,7 +70,8 @@ void mark_stream(struct mark *mark, int64_t now_us);
 
 /* --- for the watcher --- */
 
-/* Publishes what the last poll saw, if it differs from the poll before. */
+/* Publishes what the last poll saw. Call this only if that differs from what the poll before
+ * saw. */
 void mark_publish(struct mark *mark, const struct snapshot *latest);
 
 /* Publishes that a poll that began at this time has succeeded, after mark_publish(). */
@@ -85,7 +86,7 @@ bool mark_is_idle(const struct mark *mark);
 /* Sleeps until a page is requested or a stream is open. */
 void mark_rest(struct mark *mark);
 
-/* Sleeps for so long, or until a page is requested. */
+/* Sleeps for that time, or until a page is requested. */
 void mark_pause(struct mark *mark, int ms);
 
 /* --- for the master --- */

@@ -1,5 +1,5 @@
-/* What a statement has seen, so that two sessions can tell whose view is the newer one: columns
- * "snapshot" of sql/activities/home.sql and sql/session/snapshot.sql. */
+/* Which transactions a statement saw, so that what two sessions saw can be compared: column "seen"
+ * of sql/activities/home.sql and sql/session/snapshot.sql. */
 #ifndef CRUDDUR_HOME_SNAPSHOT_H
 #define CRUDDUR_HOME_SNAPSHOT_H
 
@@ -9,17 +9,16 @@
 /* Transactions are numbered as they begin to write, by each server for itself. {0} has seen
  * nothing. */
 struct snapshot {
-    int64_t
-        server; /* another one for each server, and for each time that it was started or crashed */
-    uint64_t xmin; /* all transactions below it had ended: it has seen them */
-    uint64_t xmax; /* it has seen none from it on */
+    int64_t server; /* differs for each server, for each of its starts, and after a crash */
+    uint64_t xmin;  /* all transactions below it had ended and were seen */
+    uint64_t xmax;  /* no transaction from it on was seen */
 };
 
 /* From "SERVER/" and the text of a pg_snapshot, XMIN:XMAX:XIP_LIST. False, and {0}: text is
  * something else, or NULL. */
 bool snapshot_read(struct snapshot *snapshot, const char *text);
 
-/* Whether it has certainly seen all that the other one has. */
+/* Whether `snapshot` has certainly seen all that `other` has seen. */
 bool snapshot_covers(const struct snapshot *snapshot, const struct snapshot *other);
 
 #endif

@@ -11,8 +11,8 @@
 #include "db/statement.h"
 #include "http/etag.h"
 
-/* What is known of a caller. The name is the whole subject or handle, behind a letter that says
- * which of the two it is: a hash alone could be another caller's. */
+/* What is known of a caller. The name is the whole subject or handle, after a letter that says
+ * which of the two it is. A hash alone could be another caller's. */
 struct viewer {
     char name[VIEWERS_NAME_MAX + 1]; /* "": the place is unused */
     int64_t visibility;
@@ -83,13 +83,14 @@ bool viewers_accepts(const struct statement *statement)
 
 /* --- what is known --- */
 
-/* A caller that chooses its name to meet another one's place costs that one a question. */
+/* If a caller chooses its name so that it shares the place of another caller, this costs the other
+ * caller one question. */
 static struct viewer *place_of(struct viewers *viewers, const char *name)
 {
     return &viewers->places[hash_add(HASH_START, name, strlen(name)) % VIEWERS_MAX];
 }
 
-/* NULL: it is not known at that number. */
+/* NULL: nothing is known of the caller at that number of visibility. */
 static const struct viewer *find_viewer(struct viewers *viewers, const char *name,
                                         int64_t visibility)
 {
@@ -157,7 +158,8 @@ static void question_done(void *context, const struct result *result)
     }
 }
 
-/* The page is fresh, or the database is away: then it is served to callers that are known. */
+/* The page is fresh, or stale because the database is away. A stale one is served only to callers
+ * that are known, since the question fails for the others. */
 static void page_done(void *context, const struct result *result, const struct cache_info *info)
 {
     struct visit *visit = context;

@@ -10,7 +10,8 @@
 #include "http/parameters.h"
 #include "http/request.h"
 
-/* Whatever parameters say, a charset too, changes nothing (RFC 8259 section 11): the body must be UTF-8. */
+/* The values of parameters, including charset, have no effect (RFC 8259 section 11): the body must
+ * be UTF-8. */
 static bool are_parameters(const char *at)
 {
     struct parameter parameter;
@@ -20,7 +21,7 @@ static bool are_parameters(const char *at)
     return *at == '\0';
 }
 
-/* Whether the body is as it is announced, in no coding. */
+/* Whether the body has no content coding. */
 static bool is_plain(const char *content_encoding)
 {
     return content_encoding == NULL || *content_encoding == '\0' ||

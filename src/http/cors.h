@@ -1,4 +1,4 @@
-/* Cross-origin requests (the Fetch standard's CORS protocol), for the frontends that we know. */
+/* Cross-origin requests (the Fetch standard's CORS protocol) from the configured frontends. */
 #ifndef CRUDDUR_HTTP_CORS_H
 #define CRUDDUR_HTTP_CORS_H
 
@@ -17,12 +17,13 @@ struct cors {
 /* Whether text is an origin: scheme://host[:port] of http or https, nothing behind it. */
 bool cors_is_origin(const char *text);
 
-/* Whether it is an allowed origin's preflight request: a browser's question before the call itself,
- * which it makes only after a 2xx. */
+/* Whether it is the preflight request of an allowed origin. A browser sends it before the call
+ * itself, and makes the call only after a 2xx. */
 bool cors_is_preflight(const struct cors *cors, const struct request *request);
 
-/* Adds the headers that let an allowed origin read the answer, and for its preflight request what
- * may be sent. Other origins get nothing. Vary: Origin goes out wherever origins are configured. */
+/* Adds the headers that let an allowed origin read the answer; for its preflight request also the
+ * headers that say what it may send. Other origins get nothing. Every answer has Vary: Origin if
+ * origins are configured. */
 void cors_apply(const struct cors *cors, const struct request *request, struct response *response);
 
 #endif

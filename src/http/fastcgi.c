@@ -19,19 +19,19 @@
 
 enum {
     DISCARDED_MAX = 4 * 1024 * 1024, /* bytes that are read after an answer that closes */
-    VALUES_LIMIT_MAX = 65536         /* connections, as GET_VALUES is told */
+    VALUES_LIMIT_MAX = 65536         /* connections that the reply to GET_VALUES gives at most */
 };
 
 /* Where the bytes of a request are while it arrives:
  * - In the socket, peeked at. That is the usual case: the request is complete, and libfcgi reads it
- *   from the socket, without a copy or a system call more.
- * - In buffer, if it comes in parts, if other records stand beside it, or if another request
+ *   from the socket, without a copy and without a further system call.
+ * - In buffer, if the request comes in parts, if other records come with it, or if another request
  *   follows. Bytes [0, stored) are the records of the request, [next, buffer.length) are not parsed
- *   yet, and what was in between was answered or ignored. libfcgi reads the stored records from
- *   relay_fd. Peeking would not do here: a socket holds only some hundred writes of the peer, so a
- *   request in many writes might never be complete in it.
+ *   yet, and the records in between were answered or ignored. libfcgi reads the stored records from
+ *   relay_fd. Peeking is not enough here, because a socket holds only some hundred writes of the
+ *   peer: a request in many writes might never be complete in it.
  *
- * Once a connection has had a record that libfcgi must not see, it is buffered for good
+ * Once a connection has had a record that libfcgi must not see, its input is always buffered
  * (is_buffered). */
 struct fastcgi {
     FCGX_Request request;
@@ -41,14 +41,16 @@ struct fastcgi {
     size_t stored, next;
     bool is_buffered;  /* see above */
     bool is_last;      /* the request had no FCGI_KEEP_CONN */
-    bool closes_after; /* something of what the peer sent will stay unread */
-    bool has_failed;   /* what came while a request was served is no FastCGI */
-    struct buf unsent; /* of the answer, from unsent_at on */
+    bool closes_after; /* some bytes of the peer will stay unread */
+    bool has_failed;   /* while a request was served, no FastCGI came, or a reply could not be
+                          sent */
+    struct buf unsent; /* what is left of the answer, from unsent_at on */
     size_t unsent_at;
     size_t discarded;
 };
 
-/* A file in memory, of the process: a request is written and read without a wait between. */
+/* A file in memory, one for all connections of the process, because a request is written and read
+ * without a wait in between. */
 static int relay_fd = -1;
 
 void fastcgi_setup(void)
@@ -77,12 +79,12 @@ struct fastcgi *fastcgi_open(int fd, const struct buf *buffered)
     struct timeval patience = {.tv_sec = 1};
     int buffer = 2 * FASTCGI_REQUEST_MAX;
 
-    /* A read never waits, because libfcgi reads complete requests only. This bounds the effect of a
-     * bug. */
+    /* A read never waits, because libfcgi reads complete requests only. The timeout bounds the
+     * effect of a bug. */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
 
-    /* A listening socket of -1: an EOF can never make libfcgi fall into accept. */
+    /* The listening socket is -1, so that an EOF can never make libfcgi call accept. */
     FCGX_InitRequest(&connection->request, -1, 0);
     connection->request.ipcFd = fd;
     connection->request.keepConnection = 1; /* else FCGX_Accept_r closes the descriptor first */
@@ -100,7 +102,7 @@ int fastcgi_fd(const struct fastcgi *connection)
 
 /* --- arriving --- */
 
-/* For what one call reads or peeks at. */
+/* The bytes that one call reads or peeks at. */
 static unsigned char scratch[FASTCGI_REQUEST_MAX];
 
 static ssize_t receive(int fd, size_t size, int flags)
@@ -120,8 +122,8 @@ static enum fastcgi_state state_of(ssize_t got)
     return is_empty ? FASTCGI_IDLE : FASTCGI_GONE;
 }
 
-/* libfcgi skips the padding behind a stream's content, and no other: it takes that of the record that
- * ends a stream, or that begins a request, for records. */
+/* libfcgi skips only the padding behind a stream's content. It reads the padding of a record that
+ * ends a stream, or that begins a request, as if it were records. */
 static bool has_unskipped_padding(const unsigned char *record)
 {
     bool is_end = record[4] == 0 && record[5] == 0;
@@ -129,7 +131,7 @@ static bool has_unskipped_padding(const unsigned char *record)
     return (is_end || record[1] == FCGI_BEGIN_REQUEST) && record[6] > 0;
 }
 
-/* Whether the peeked bytes are one whole request that libfcgi reads as it is, and nothing else. */
+/* Whether the peeked bytes are exactly one whole request, which libfcgi can read unchanged. */
 static bool is_one_request(struct framing *framing, size_t length)
 {
     struct framing_step step;
@@ -141,7 +143,7 @@ static bool is_one_request(struct framing *framing, size_t length)
         what = framing_step(framing, scratch + at, length - at, &step);
         if ((what == FRAMING_PART || what == FRAMING_COMPLETE) &&
             has_unskipped_padding(scratch + at)) {
-            what = FRAMING_INVALID; /* to be buffered, and stored without the padding */
+            what = FRAMING_INVALID; /* is buffered, and stored without the padding */
         }
         at += what == FRAMING_PART || what == FRAMING_COMPLETE ? step.length : 0;
     }
@@ -152,7 +154,8 @@ static bool is_one_request(struct framing *framing, size_t length)
     return false;
 }
 
-/* A reply is short. A peer whose socket has no room for it does not read, and is given up. */
+/* False: the connection is to be closed. A reply is short, so a peer whose socket has no room for
+ * it does not read. */
 static bool send_reply(const struct fastcgi *connection, const struct framing_step *step)
 {
     return step->reply_length == 0 ||
@@ -160,7 +163,7 @@ static bool send_reply(const struct fastcgi *connection, const struct framing_st
                (ssize_t)step->reply_length;
 }
 
-/* Moves the record at next behind the stored ones: it belongs to the request. */
+/* Moves the record at next, which belongs to the request, behind the stored ones. */
 static void store_record(struct fastcgi *connection, size_t length)
 {
     char *bytes = connection->buffer.bytes;
@@ -183,7 +186,7 @@ static void forget_request(struct fastcgi *connection)
     connection->stored = 0;
 }
 
-/* Removes what was answered or ignored from the buffer. */
+/* Removes the records that were answered or ignored from the buffer. */
 static void close_gap(struct fastcgi *connection)
 {
     struct buf *buffer = &connection->buffer;
@@ -208,7 +211,7 @@ static enum framing_kind next_step(struct fastcgi *connection, struct framing_st
                         buffer->length - connection->next, step);
 }
 
-/* Answers or ignores what is no part of a request. FASTCGI_PARTIAL: goes on. */
+/* Answers or ignores a record that libfcgi must not see. FASTCGI_PARTIAL: parsing goes on. */
 static enum fastcgi_state handle_aside(struct fastcgi *connection, const struct framing_step *step)
 {
     connection->next += step->length;
@@ -253,7 +256,8 @@ static enum fastcgi_state parse_buffer(struct fastcgi *connection, size_t body_m
     return state;
 }
 
-/* Reads from the socket into the buffer. False, with the state: nothing was read. */
+/* Reads from the socket into the buffer. False: nothing was read, and *state is the connection's
+ * state. */
 static bool read_more(struct fastcgi *connection, enum fastcgi_state *state)
 {
     close_gap(connection);
@@ -273,7 +277,7 @@ static bool read_more(struct fastcgi *connection, enum fastcgi_state *state)
     return true;
 }
 
-/* A request that comes in parts, or with something beside it. */
+/* Reads a request that comes in parts, or with other records. */
 static enum fastcgi_state read_and_parse(struct fastcgi *connection, size_t body_max)
 {
     enum fastcgi_state state;
@@ -384,7 +388,7 @@ char **fastcgi_begin(struct fastcgi *connection)
     if (FCGX_Accept_r(request) == 0) {
         return request->envp;
     }
-    /* It has closed the descriptor. */
+    /* FCGX_Accept_r has closed the descriptor. */
     *(is_relayed ? &relay_fd : &connection->fd) = -1;
     return NULL;
 }
@@ -427,7 +431,7 @@ enum fastcgi_sent fastcgi_send_rest(struct fastcgi *connection)
     return FASTCGI_SENT;
 }
 
-/* Sends everything by one system call, and queues what the socket does not take. */
+/* Sends everything with one system call, and queues what the socket does not take. */
 static enum fastcgi_sent send_at_once(struct fastcgi *connection, struct iovec *parts, size_t count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
@@ -461,8 +465,8 @@ static void queue_output(struct fastcgi *connection, unsigned id, const char *by
     }
 }
 
-/* Releases libfcgi's memory of the request. The socket stays open, and the buffer has what follows
- * the request. */
+/* Releases libfcgi's memory of the request. The socket stays open, and the bytes that follow the
+ * request stay in the buffer. */
 static void end_request(struct fastcgi *connection)
 {
     FCGX_Free(&connection->request, 0);
@@ -498,7 +502,7 @@ enum fastcgi_sent fastcgi_begin_stream(struct fastcgi *connection, const char *h
 {
     unsigned char header[FRAMING_HEADER];
 
-    /* The framing stays: by the request's id an ABORT_REQUEST for it is known. */
+    /* The framing is kept, because its id identifies an ABORT_REQUEST for this request. */
     FCGX_Free(&connection->request, 0);
     connection->stored = 0;
     close_gap(connection);

@@ -72,7 +72,7 @@ static void take_length(struct framing_pairs *pairs, unsigned char byte)
     }
 }
 
-/* False when a pair is longer than any may be. */
+/* False: a pair is longer than FRAMING_PAIR_MAX. */
 static bool walk_pairs(struct framing_pairs *pairs, const unsigned char *bytes, size_t length)
 {
     for (size_t at = 0; at < length;) {
@@ -117,7 +117,7 @@ static void note_name(const unsigned char *name, size_t length, bool asked[stati
     }
 }
 
-/* Which values the record asks for; a pair that is torn ends the list. */
+/* Finds out which values the record asks for. A torn pair ends the list. */
 static void read_names(const struct record *record, bool asked[static VALUES_COUNT])
 {
     const unsigned char *at = record->content, *end = at + record->content_length;
@@ -159,7 +159,7 @@ static void reply_values(const struct record *record, struct framing_step *step)
     step->reply_length = (size_t)(end - step->reply);
 }
 
-/* A record with a body of eight bytes, of which the first five may say something. */
+/* A reply with a body of eight bytes, all zero except the first and the fifth. */
 static void reply_short(struct framing_step *step, unsigned type, unsigned id, unsigned char first,
                         unsigned char fifth)
 {

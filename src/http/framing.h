@@ -1,9 +1,9 @@
-/* FastCGI records (FastCGI Specification 1.0, section 3.3), looked at one after the other before
- * libfcgi reads them: libfcgi gets complete requests only, and no management record.
+/* Parses FastCGI records (FastCGI Specification 1.0, section 3.3) one after the other before
+ * libfcgi reads them, so that libfcgi gets complete requests only, and no management record.
  *
  * A connection is between two requests (struct framing is all zero), within one (id is set), or has
- * all of one (is_complete) until its answer is sent. Only framing_step() changes the state; the
- * code that ends a request zeroes it. */
+ * received a complete one (is_complete) and not yet answered it. Only framing_step() changes the
+ * state; the code that ends a request zeroes it. */
 #ifndef CRUDDUR_HTTP_FRAMING_H
 #define CRUDDUR_HTTP_FRAMING_H
 
@@ -19,26 +19,27 @@ enum {
 };
 
 enum framing_kind {
-    FRAMING_INCOMPLETE, /* less than a record, which may become one */
-    FRAMING_PART,       /* a record of the request, of which more must come */
+    FRAMING_INCOMPLETE, /* not yet a whole record */
+    FRAMING_PART,       /* a record of the request; more of its records must follow */
     FRAMING_COMPLETE,   /* the last record of the request */
     FRAMING_ASIDE,      /* a record of no request: not for libfcgi */
-    FRAMING_ABORTED,    /* ABORT_REQUEST for the request: an ASIDE that ends it */
+    FRAMING_ABORTED,    /* ABORT_REQUEST for the request: like ASIDE, and the request ends */
     FRAMING_NEXT,       /* the first record of another request with the same id as the complete one:
-                           to be parsed again after that one's answer */
-    FRAMING_INVALID     /* nothing that a front server sends to a responder: close the connection */
+                           parse it again after the complete one's answer */
+    FRAMING_INVALID     /* no front server sends this to a responder: close the connection */
 };
 
-/* Where in the name-value pairs (section 3.4) the parameters seen so far end. */
+/* The position within the name-value pairs (section 3.4) at which the parameters seen so far
+ * end. */
 struct framing_pairs {
     size_t left;   /* bytes of a name and value that must follow */
-    unsigned have; /* bytes of the two lengths */
+    unsigned have; /* bytes in lengths */
     unsigned char lengths[8];
 };
 
 struct framing {
-    unsigned id;           /* of the request; 0 between two */
-    bool keeps_connection; /* the connection is for more requests */
+    unsigned id;           /* of the request; 0 between two requests */
+    bool keeps_connection; /* the peer set FCGI_KEEP_CONN */
     bool params_complete;
     bool is_complete;
     size_t stdin_length; /* bytes of body seen so far */
@@ -47,19 +48,21 @@ struct framing {
 
 struct framing_step {
     size_t length; /* of the record, with header and padding; not for INCOMPLETE and INVALID */
-    size_t reply_length; /* bytes that answer it; 0: it is ignored */
+    size_t reply_length; /* bytes of the reply; 0: the record is ignored */
     unsigned char reply[FRAMING_REPLY_MAX];
     bool closes; /* the peer doesn't want to keep the connection: close it after the reply */
 };
 
 /* Looks at the record at bytes[0]. Only one request is taken at a time (FCGI_MPXS_CONNS is 0):
- * others are refused with CANT_MPX_CONN, other roles than responder with UNKNOWN_ROLE, and further
- * records of a request that is refused, aborted or answered are ignored. A torn or oversized
- * name-value pair is INVALID: libfcgi allocates what a length says before it reads. */
+ * other requests are refused with CANT_MPX_CONN, other roles than responder with UNKNOWN_ROLE, and
+ * further records of a request that is refused, aborted or answered are ignored. A torn or
+ * oversized name-value pair is INVALID, because libfcgi allocates as many bytes as a length says
+ * before it reads them. */
 enum framing_kind framing_step(struct framing *framing, const unsigned char *bytes, size_t length,
                                struct framing_step *step);
 
-/* What GET_VALUES is told of connections and requests at a time. */
+/* Sets the number of simultaneous connections and of requests that the reply to GET_VALUES
+ * gives. */
 void framing_set_limit(unsigned limit);
 
 /* An answer consists of records of standard output and the records that end it. */

@@ -15,18 +15,20 @@ struct page {
     const char *limit;
     const char *after_us; /* created_at of the row before this page, microseconds since 1970; NULL:
                              the first page */
-    const char *after_uuid; /* and its uuid; NULL likewise */
+    const char *after_uuid; /* the uuid of that row; NULL likewise */
     const char *view;       /* the first page's snapshot, for a list whose cursor has it; or NULL */
-    /* The decoded ?since=: the newest row's key of an earlier answer, or its snapshot; NULL: not given. */
+    /* The decoded ?since=: the key of an earlier answer's newest row, or that answer's snapshot;
+     * NULL: not given. */
     const char *since;
-    const char *since_us; /* the parts of a key; NULL: it is a snapshot */
+    const char *since_us; /* the parts of the key; NULL: since is a snapshot */
     const char *since_uuid;
     const char *since_text; /* ?since= as it was given */
     const char *filter; /* parameters for the link to the next page, "&order=newest"; NULL: none */
 };
 
-/* From ?limit=, ?cursor= and ?since=. rows: the limit if ?limit= is missing. STATUS_LIMIT_INVALID: not 1 to
- * PAGE_LIMIT_MAX; STATUS_CURSOR_INVALID: not a cursor that we gave. */
+/* Fills *page from ?limit=, ?cursor= and ?since=. rows: the limit if ?limit= is missing.
+ * STATUS_LIMIT_INVALID: not 1 to PAGE_LIMIT_MAX; STATUS_CURSOR_INVALID: not a cursor that we
+ * gave. */
 enum status page_from_query(const struct request *request, int rows, struct page *page);
 
 /* Adds `Cruddur-Since: …`, the value of ?since= with which a client asks for the rows that became visible
@@ -35,9 +37,9 @@ enum status page_from_query(const struct request *request, int rows, struct page
 void page_tell_seen(struct response *response, const struct request *request,
                     const struct page *page, const char *seen);
 
-/* Adds `Link: <…>; rel="next"` (RFC 8288). pattern is the list's own, as in router_add(); last_key is the
- * key of this page's last row as the statement gave it ("<microseconds>/<uuid>"); NULL: there is no next
- * page. */
+/* Adds `Link: <…>; rel="next"` (RFC 8288). pattern is the list's pattern, as in router_add();
+ * last_key is the key of this page's last row as the statement gave it ("<microseconds>/<uuid>");
+ * NULL: there is no next page. */
 void page_link_next(struct response *response, const struct request *request, const char *pattern,
                     const struct page *page, const char *last_key);
 

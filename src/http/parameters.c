@@ -20,7 +20,7 @@ static size_t token_length(const char *at)
     return length;
 }
 
-/* Up to behind the closing quotation mark; 0 without one. */
+/* The length with both quotation marks; 0 if the closing one is missing. */
 static size_t quoted_length(const char *at)
 {
     for (size_t length = 1; at[length] != '\0'; length++) {

@@ -12,8 +12,9 @@ struct parameter {
     size_t name_length, value_length;
 };
 
-/* Takes the next parameter and moves *at behind it. False without one: then *at is behind the blanks,
- * at the list's next comma or the text's end; at anything else the text is ill-formed. */
+/* Takes the next parameter and moves *at behind it. False: there is none, and *at is behind the
+ * blanks. If *at is then neither the list's next comma nor the end of the text, the text is
+ * ill-formed. */
 bool parameters_next(const char **at, struct parameter *parameter);
 
 #endif

@@ -10,7 +10,7 @@ struct request;
  * STATUS_MALFORMED_REQUEST when it is there twice or its escapes decode to no proper text. */
 enum status query_value(const struct request *request, const char *name, const char **value);
 
-/* The same for text that people paste, as by percent_decode_text. */
+/* The same for text that people paste; decodes it by percent_decode_text(). */
 enum status query_text(const struct request *request, const char *name, const char **value);
 
 #endif

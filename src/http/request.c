@@ -151,7 +151,8 @@ const char *percent_encode(struct arena *arena, const char *text)
     return encoded;
 }
 
-/* A path of too many segments keeps a count over PATH_SEGMENTS_MAX: it matches no route. */
+/* A path with too many segments gets a count over PATH_SEGMENTS_MAX, so that it matches no
+ * route. */
 static enum status split_path(struct request *request, const char *path, size_t length)
 {
     const char *end = path + length;
@@ -242,7 +243,7 @@ enum status request_init(struct request *request, struct arena *arena, char **en
 
 enum { WEIGHT_MAX = 1000 };
 
-/* The thousandths of "0.25"; RFC 9110 section 12.4.2. What is no weight counts as 1. */
+/* The thousandths of "0.25"; RFC 9110 section 12.4.2. A text that is no weight counts as 1. */
 static int weight_of(const char *text, size_t length)
 {
     int weight = 0, place = WEIGHT_MAX;

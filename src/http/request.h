@@ -1,4 +1,4 @@
-/* One request as the front server handed it over: its CGI parameters, looked at once. */
+/* One request from the front server: its CGI parameters, parsed once. */
 #ifndef CRUDDUR_HTTP_REQUEST_H
 #define CRUDDUR_HTTP_REQUEST_H
 
@@ -21,7 +21,7 @@ enum method {
 
 enum {
     URI_MAX = 4096,        /* bytes of path and query, as sent */
-    PATH_SEGMENTS_MAX = 8, /* a path with more is no route of ours */
+    PATH_SEGMENTS_MAX = 8, /* a path with more segments matches no route */
     CAPTURES_MAX = 2
 };
 
@@ -32,8 +32,8 @@ struct path {
 };
 
 struct request {
-    struct arena *arena; /* everything here lives in it or in the CGI parameters */
-    enum method method;  /* METHOD_COUNT: one that we don't know */
+    struct arena *arena; /* all text here is in it or in the CGI parameters */
+    enum method method;  /* METHOD_COUNT: an unknown one */
     struct path path;
     const char *query; /* raw, behind the '?'; "" without one */
     const char *capture[CAPTURES_MAX];
@@ -49,7 +49,7 @@ struct request {
     const char *origin;
     const char *preflight_method; /* Access-Control-Request-Method */
     const char *remote_addr;
-    /* These two are for the log line, which is written when the parameters are gone. */
+    /* These two are copies for the log line, which is written when the parameters are freed. */
     char id[REQUEST_ID_MAX + 1];              /* taken over when well-formed, else made */
     char traceparent[TRACEPARENT_LENGTH + 1]; /* "" unless it was sent and well-formed */
 
@@ -58,9 +58,9 @@ struct request {
     size_t body_length;       /* bytes received */
 };
 
-/* Looks at the parameters in envp ("NAME=value", as of environ). envp and arena must outlive the
- * request. Always leaves a request that can be answered; anything but STATUS_OK is the answer:
- * STATUS_MALFORMED_REQUEST, STATUS_URI_TOO_LONG. */
+/* Reads the parameters in envp ("NAME=value", as in environ). envp and arena must outlive the
+ * request. The request can be answered whatever the status is; any status but STATUS_OK is the
+ * answer: STATUS_MALFORMED_REQUEST, STATUS_URI_TOO_LONG. */
 enum status request_init(struct request *request, struct arena *arena, char **envp);
 
 /* The value of a CGI parameter, or NULL. */
@@ -68,8 +68,8 @@ const char *request_parameter(char **envp, const char *name);
 
 const char *method_name(enum method method); /* "GET"; "-" for METHOD_COUNT */
 
-/* The weight that the Accept header gives to this media type by name, in thousandths; 0: it does not ask
- * for it. */
+/* The weight that the Accept header gives to this media type by name, in thousandths; 0: the header
+ * does not name it, or refuses it. */
 int request_weight(const struct request *request, const char *media_type);
 
 /* Percent-decodes text[0..length) into arena memory. NULL for an incomplete escape, a control

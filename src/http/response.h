@@ -11,7 +11,7 @@ struct request;
 
 struct response {
     int http;
-    const char *failure; /* the code of the (first) failure that it tells, static; NULL: none */
+    const char *failure; /* the code of the (first) failure that it reports, static; NULL: none */
     const char *content_type;  /* NULL: no body */
     const char *cache_control; /* NULL: no-store */
     const char *body;          /* borrowed: lives as long as the request or the database result */
@@ -27,8 +27,8 @@ void response_json(struct response *response, const char *body, size_t length);
 void response_text(struct response *response, const char *content_type, const char *body,
                    size_t length);
 
-/* 200 with a body of this type that follows in parts, for as long as it lasts. Its header
- * X-Accel-Buffering is for nginx, which then passes each part on at once. */
+/* 200 with a body of this type, which follows in parts until the stream ends. The header
+ * X-Accel-Buffering makes nginx pass each part on at once. */
 void response_stream(struct response *response, const char *content_type);
 
 /* An answer without a body, 204. */

@@ -20,7 +20,7 @@ struct route {
     enum method method;
     const char *pattern;
     const void *target;
-    size_t segment_count; /* one over PATH_SEGMENTS_MAX: fits no path */
+    size_t segment_count; /* a count over PATH_SEGMENTS_MAX fits no path */
     struct segment segments[PATH_SEGMENTS_MAX];
 };
 
@@ -29,8 +29,8 @@ struct router {
     size_t count;
 };
 
-/* A segment of a request's path. All that the patterns ask about it is known beforehand, because every
- * request asks every pattern. */
+/* A segment of a request's path. Its properties are computed once, because each path is compared
+ * with every pattern. */
 struct candidate {
     const char *text;
     size_t length; /* bytes */
@@ -50,7 +50,7 @@ void router_free(struct router *router)
     }
 }
 
-/* "{uuid}" or another name that ends so, as "{group_uuid}", captures a UUID. */
+/* "{uuid}" or another name that ends in "uuid}", such as "{group_uuid}", captures a UUID. */
 static enum kind kind_of(const char *text, size_t length)
 {
     if (length >= 6 && text[0] == '{' && memcmp(text + length - 5, "uuid}", 5) == 0) {
@@ -98,7 +98,7 @@ static bool fits(const struct segment *segment, const struct candidate *candidat
            memcmp(segment->text, candidate->text, segment->length) == 0;
 }
 
-/* How many of the path's segments the route has literally, or -1 when it does not fit the path. */
+/* The number of segments that the route has literally, or -1 if the route does not fit the path. */
 static int fit_route(const struct route *route, const struct candidate *path, size_t count)
 {
     int literal = 0;

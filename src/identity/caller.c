@@ -1,7 +1,7 @@
-/* The caller is decided by the Authorization header alone. In handle mode a request without that
- * header is trusted to name its user, if it comes from this host: that mode is for development,
- * and listen.c refuses to open it to the network. A token whose key is unknown may be of a new
- * key, so the request is parked (CALLER_PENDING) until the keys were fetched once more. */
+/* The Authorization header alone decides who the caller is. In handle mode a request without that
+ * header names its user itself, if it comes from this host: that mode is for development, and
+ * listen.c refuses to open it to the network. A token whose key is unknown may be signed with a new
+ * key, so the request is parked (CALLER_PENDING) until the keys have been fetched once more. */
 #include "identity/caller.h"
 
 #include <stddef.h>
@@ -30,8 +30,9 @@ static const char *bearer_token(const char *authorization)
     return *authorization != '\0' && strpbrk(authorization, " \t,") == NULL ? authorization : NULL;
 }
 
-/* With a key that is not known the answer depends on whether more can be found out: wait for a
- * fetch, or say that it is undecided, or refuse the token. */
+/* If the token's key is unknown, the request waits for a fetch (CALLER_PENDING) if one is pending
+ * and the request may wait. Otherwise it is CALLER_UNDECIDED if there are no keys at all, else
+ * refused. */
 static struct caller by_token(const struct identity *identity, const char *token, bool may_wait,
                               struct arena *arena)
 {

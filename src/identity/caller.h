@@ -20,11 +20,11 @@ struct identity {
 };
 
 enum caller_kind {
-    CALLER_ANONYMOUS, /* said nothing about itself */
-    CALLER_REFUSED,   /* sent an Authorization header that proves nothing */
-    CALLER_PENDING,   /* its token's key isn't here yet, but was just asked for */
-    CALLER_UNDECIDED, /* there are no keys to judge its token by */
-    CALLER_BY_HANDLE, /* acts as whatever handle its request names */
+    CALLER_ANONYMOUS, /* sent no Authorization header */
+    CALLER_REFUSED,   /* sent an Authorization header that is not accepted */
+    CALLER_PENDING,   /* its token's key is not known yet, and a fetch is pending */
+    CALLER_UNDECIDED, /* there are no keys to verify its token with */
+    CALLER_BY_HANDLE, /* acts as the user whose handle the request has */
     CALLER_BY_TOKEN   /* is the subject of its token */
 };
 
@@ -34,12 +34,12 @@ struct caller {
     enum token_verdict refusal; /* with CALLER_REFUSED: why */
 };
 
-/* The address of a client that came over no network, as nginx writes it for its unix sockets. */
+/* The address that nginx gives for a client of its unix sockets, which came over no network. */
 #define LOCAL_PEER "unix:"
 
-/* authorization is the header, NULL without one; remote_addr the client's address as the front
- * server gives it; NULL, if it gives none, counts as another host's. CALLER_PENDING only if the
- * caller may wait. */
+/* authorization is the header; NULL: there is none. remote_addr is the client's address as the
+ * front server gives it; NULL: it gives none, which counts as another host. CALLER_PENDING only if
+ * may_wait. */
 MUST_CHECK struct caller caller_identify(const struct identity *identity, const char *authorization,
                                          const char *remote_addr, bool may_wait,
                                          struct arena *arena);

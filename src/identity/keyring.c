@@ -1,7 +1,7 @@
 /* Keys come from a file. With an issuer the file is written by the key fetcher, and keypage's
- * version counter says that it has changed; without one it is read once. Keys that could not
- * be renewed for longer than max_age_s count as none: a key that the issuer has withdrawn must
- * not stay good for ever because the network is down. */
+ * version counter says that it has changed; without an issuer it is read once. Keys that could not
+ * be renewed for longer than max_age_s are not used: a key that the issuer has withdrawn must not
+ * stay good for ever because the network is down. */
 #include "identity/keyring.h"
 
 #include <stddef.h>
@@ -82,6 +82,7 @@ bool keyring_ask(const struct keyring *keyring)
     if (keyring->settings->link == NULL) {
         return false;
     }
-    /* The version after the ask: a fetch may have ended since keyring_current() was called. */
+    /* Reads the version after keypage_ask(), because a fetch may have ended since keyring_current()
+     * was called. */
     return keypage_ask(keyring->settings->link) || keyring->version != keyring_version(keyring);
 }

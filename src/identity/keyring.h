@@ -1,4 +1,4 @@
-/* A worker's keys: read from their file, read again whenever the fetcher says it has new ones. */
+/* A worker's keys: read from their file, and read again whenever the fetcher publishes new ones. */
 #ifndef CRUDDUR_IDENTITY_KEYRING_H
 #define CRUDDUR_IDENTITY_KEYRING_H
 
@@ -16,15 +16,15 @@ struct keyring_settings {
     int max_age_s;                   /* of fetched keys; older ones are not used */
 };
 
-/* settings must outlive it. */
+/* settings must outlive the keyring. */
 struct keyring *keyring_new(const struct keyring_settings *settings);
 void keyring_free(struct keyring *keyring); /* NULL is allowed */
 
 /* The keys to use now; NULL while there are none that may be used. */
 const struct keys *keyring_current(struct keyring *keyring, int64_t now_s);
 
-/* Asks for fresh keys because a token named one that isn't there. Whether to wait for them: not
- * when there is no fetcher, or the last fetch was a moment ago. */
+/* Asks for fresh keys because a token named an unknown key. Returns whether to wait for them: false
+ * if there is no fetcher, or if the last fetch was a moment ago and brought none. */
 bool keyring_ask(const struct keyring *keyring);
 
 /* Changes whenever keyring_current may give other keys. */

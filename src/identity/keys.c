@@ -1,7 +1,7 @@
-/* RSA public keys from a JWKS (RFC 7517). A key that is not for RS256 signatures is passed over,
- * so a set may have keys of other kinds. Two keys with one kid make that kid ambiguous, and no
- * token with it is good: to try both would let the one vouch for the other. Sizes are bounded,
- * since a huge modulus makes each check slow. */
+/* RSA public keys from a JWKS (RFC 7517). A key that is not for RS256 signatures is ignored, so a
+ * set may have keys of other kinds. Two keys with one kid make that kid ambiguous, and no token
+ * with it is good: if both keys were tried, each would be accepted in place of the other. Sizes are
+ * bounded, since a huge modulus makes each check slow. */
 #include "identity/keys.h"
 
 #include <openssl/bn.h>
@@ -47,7 +47,7 @@ static bool is_absent_or(const struct json *jwk, const char *name, const char *w
     return kind == JSON_ABSENT || (kind == JSON_STRING && strcmp(text, wanted) == 0);
 }
 
-/* A Base64urlUInt (RFC 7518 section 2); NULL when it is none or too large. */
+/* A Base64urlUInt (RFC 7518 section 2); NULL: the member is not one, or is too large. */
 static BIGNUM *number_of(const struct json *jwk, const char *name)
 {
     unsigned char bytes[BASE64URL_DECODED_MAX(NUMBER_TEXT_MAX)];
@@ -88,7 +88,7 @@ static EVP_PKEY *pkey_of(const struct json *jwk)
     return pkey;
 }
 
-/* At most KEYS_MAX: a search is shorter than a hash. */
+/* A linear search is faster than a hash, since there are KEYS_MAX keys at most. */
 static struct key *find_key(const struct keys *keys, const char *kid)
 {
     for (size_t i = 0; i < keys->count; i++) {
@@ -119,18 +119,18 @@ static void add_key(struct keys *keys, const struct json *jwk)
     }
 }
 
-/* Before the fork: loading OpenSSL's providers takes milliseconds, and the workers share the
- * pages. */
+/* To be called before the fork: loading OpenSSL's providers takes milliseconds, and the workers
+ * share the memory then. */
 void keys_prepare(void)
 {
     unsigned char byte;
 
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
-    EVP_MD_free(EVP_MD_fetch(NULL, "SHA256", NULL)); /* which loads the provider */
-    RAND_bytes(&byte, 1);                            /* and the generator, which notes a fork */
+    EVP_MD_free(EVP_MD_fetch(NULL, "SHA256", NULL)); /* loads the provider */
+    RAND_bytes(&byte, 1);                            /* the generator, which notices a fork */
 }
 
-/* A set without a usable key is no set, so that the keyring keeps the one that it has. */
+/* A set without a usable key gives NULL, so that the keyring keeps its present set. */
 struct keys *keys_parse(const char *text, size_t length)
 {
     struct json *set = length <= KEYS_TEXT_MAX ? json_parse(text, length) : NULL;

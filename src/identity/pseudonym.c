@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Empty if there is no SHA-256, as in a build of OpenSSL without it: the log then has no name
- * instead of the subject. */
+/* The pseudonym is empty if there is no SHA-256, as in a build of OpenSSL without it: the log must
+ * not have the subject instead. */
 void pseudonym_make(char pseudonym[static PSEUDONYM_SIZE], const char *subject)
 {
     static const char digits[] = "0123456789abcdef";

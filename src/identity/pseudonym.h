@@ -1,4 +1,4 @@
-/* What the log has in the place of a token's subject. */
+/* The text that the log has in place of a token's subject. */
 #ifndef CRUDDUR_IDENTITY_PSEUDONYM_H
 #define CRUDDUR_IDENTITY_PSEUDONYM_H
 

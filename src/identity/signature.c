@@ -1,7 +1,7 @@
 /* HMAC-SHA256 over the time, a dot and the body, in a header "t=TIME,v1=HEX". Several v1 are
- * accepted, so that the secret can be changed without a gap. All of them are compared, in
- * constant time, before the time is looked at: an answer must not tell an unsigned request
- * whether its time would have been good. */
+ * accepted, so that the secret can be changed without a gap. All of them are compared, in constant
+ * time, before the time is checked: the answer to an unsigned request must not show whether its
+ * time would have been good. */
 #include "identity/signature.h"
 
 #include <openssl/core_names.h>
@@ -17,7 +17,7 @@
 
 enum { MAC_SIZE = 32, TIME_DIGITS_MAX = 12 };
 
-/* The header's parts; time is digits, macs a list "v1=…,v1=…" that is still to be looked at. */
+/* The header's parts. time is digits; macs is a list "v1=…,v1=…" that is not parsed yet. */
 struct parts {
     const char *time, *macs;
     size_t time_length;
@@ -78,7 +78,7 @@ static bool read_mac(const char *text, unsigned char mac[static MAC_SIZE])
     return true;
 }
 
-/* Whether the list is well-formed and one of it is the wanted MAC. */
+/* Whether the list is well-formed and has the wanted MAC. */
 static bool have_mac(const char *macs, const unsigned char wanted[static MAC_SIZE])
 {
     unsigned char mac[MAC_SIZE];

@@ -20,14 +20,14 @@ enum signature_verdict {
 };
 
 /* Verifies a body as it arrived at now_s (seconds since 1970). header may be NULL: not sent. It may
- * carry several v1, so that a sender can sign with the old and the new secret while it changes; one
- * of them must be right, all must be well-formed. Whether a MAC is equal takes the same time for
- * every wrong one. */
+ * carry several v1, so that a sender can sign with both the old and the new secret while the secret
+ * is changed; one of them must be right, all must be well-formed. The comparison takes the same
+ * time for every wrong MAC. */
 MUST_CHECK enum signature_verdict signature_verify(const char *header, const char *secret,
                                                    const char *body, size_t body_length,
                                                    int64_t now_s);
 
-/* When a body was signed, in seconds since 1970, by a header that signature_verify took. */
+/* The time of the signature in seconds since 1970, from a header that signature_verify accepted. */
 int64_t signature_time(const char *header);
 
 #endif

@@ -1,7 +1,7 @@
-/* Access tokens of one issuer (RFC 7519, RS256). The order of the checks is a rule: nothing of
- * the payload is believed before the signature was verified, and the header is read only for its
- * algorithm, its kid, and extensions, all of which are refused. The algorithm is fixed; a token
- * that names another one, none included, is refused before a key is looked up. */
+/* Access tokens of one issuer (RFC 7519, RS256). The order of the checks is a rule: nothing of the
+ * payload is used before the signature is verified, and the header is read only for its algorithm,
+ * its kid, and extensions, all of which are refused. The algorithm is fixed; a token that names
+ * another one, including none, is refused before a key is looked up. */
 #include "identity/token.h"
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 enum { KID_MAX = 256, SUBJECT_MAX = 128 };
 
-/* The last second of the year 9999: larger numbers are no dates. */
+/* The first second after the year 9999: larger numbers are no dates. */
 static const int64_t DATE_END = INT64_C(253402300800);
 
 static const char *const NAMES[TOKEN_VERDICTS] = {
@@ -61,7 +61,7 @@ static bool split_token(const char *token, struct parts *parts)
     return true;
 }
 
-/* A part as a JSON object; NULL when it is none. */
+/* A part as a JSON object; NULL: it is not one. */
 static struct json *open_part(struct arena *arena, const char *part, size_t length)
 {
     char *text = arena_alloc(arena, BASE64URL_DECODED_MAX(length));
@@ -70,7 +70,7 @@ static struct json *open_part(struct arena *arena, const char *part, size_t leng
                                                                           : NULL;
 }
 
-/* A member with exactly this string. */
+/* Whether the object has this member, with exactly this string. */
 static bool says(const struct json *object, const char *name, const char *wanted)
 {
     const char *text;
@@ -78,7 +78,7 @@ static bool says(const struct json *object, const char *name, const char *wanted
     return json_member(object, name, &text) == JSON_STRING && strcmp(text, wanted) == 0;
 }
 
-/* Absent, and not only null: null would be a value that we do not understand. */
+/* Whether the member is absent. A null is not: it would be a value that we do not understand. */
 static bool lacks(const struct json *object, const char *name)
 {
     const char *text;

@@ -20,18 +20,19 @@ struct token_rules {
     const char *client_id; /* claim client_id: Cognito's access tokens have no aud */
 };
 
-/* What a token is worth. The names are labels of a metric and stand in the log: a fixed set. */
+/* The result of verifying a token. The set of names is fixed, because they are labels of a metric
+ * and stand in the log. */
 enum token_verdict {
     TOKEN_GOOD,
     TOKEN_BAD_CLAIM,       /* exp, nbf or sub is missing or of the wrong form */
-    TOKEN_BAD_SIGNATURE,   /* not by the key that it names */
+    TOKEN_BAD_SIGNATURE,   /* not made with the key that the token names */
     TOKEN_EXPIRED,         /* exp */
-    TOKEN_MALFORMED,       /* no JSON Web Token, or one without a key's name, or too long */
-    TOKEN_NO_ISSUER,       /* no issuer is configured; not of token_verify */
-    TOKEN_NOT_BEARER,      /* another form of the Authorization header; not of token_verify */
+    TOKEN_MALFORMED,       /* no JSON Web Token, or without a usable kid, or too long */
+    TOKEN_NO_ISSUER,       /* no issuer is configured; not from token_verify */
+    TOKEN_NOT_BEARER,      /* another form of the Authorization header; not from token_verify */
     TOKEN_NOT_YET_VALID,   /* nbf */
     TOKEN_UNKNOWN_KEY,     /* well-formed, but signed with a key that is not (yet) among keys */
-    TOKEN_WRONG_ALGORITHM, /* another algorithm than RS256, or an extension of it */
+    TOKEN_WRONG_ALGORITHM, /* an algorithm other than RS256, or a header with extensions */
     TOKEN_WRONG_AUDIENCE,  /* client_id */
     TOKEN_WRONG_ISSUER,    /* iss */
     TOKEN_WRONG_USE,       /* token_use: no access token */
@@ -41,9 +42,9 @@ enum token_verdict {
 /* "expired" …; "good". Static text. */
 const char *token_verdict_name(enum token_verdict verdict);
 
-/* Verifies a token at now_s (seconds since 1970). The signature is checked before anything of
- * the payload is looked at, the algorithm before any key; of several faults the first is the
- * verdict. On TOKEN_GOOD *subject is the claim sub, in arena memory. */
+/* Verifies a token at now_s (seconds since 1970). The algorithm is checked before a key is looked
+ * up, and the signature before any part of the payload is read. The first fault in this order is
+ * the verdict. On TOKEN_GOOD *subject is the claim sub, in arena memory. */
 MUST_CHECK enum token_verdict token_verify(const char *token, const struct keys *keys,
                                            const struct token_rules *rules, int64_t now_s,
                                            struct arena *arena, const char **subject);

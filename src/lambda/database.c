@@ -1,6 +1,6 @@
-/* The work is done by db/connection.h, as in a worker: a lost session is made anew and the
- * statement sent again, and a statement whose deadline has passed writes nothing. Added here are
- * the wait, as there is one statement at a time, and the secret. */
+/* db/connection.h does the work, as in a worker: it replaces a lost session and sends the statement
+ * again, and a statement whose deadline has passed writes nothing. This file adds the waiting, as
+ * there is one statement at a time, and the secret. */
 #include "lambda/database.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include "lambda/login.h"
 #include "lambda/secret.h"
 
-enum { SERVER_MARGIN_MS = 50 /* for an answer of the server to come in time */ };
+enum { SERVER_MARGIN_MS = 50 /* so that the server's answer comes in time */ };
 
 struct database {
     const struct environment *environment;
@@ -30,17 +30,16 @@ struct database {
     struct catalog *catalog;
     struct connection *connection;
     int epoll_fd;
-    struct buf
-        login; /* what settings.session.url points to; empty: the secret is not fetched yet */
+    struct buf login; /* settings.session.url points to it; empty: the secret is not fetched yet */
 };
 
-/* A statement that is under way. */
+/* A statement that is being run. */
 struct run {
     struct conclusion *conclusion;
     int64_t end_us;
     bool is_done;
     bool has_renewed; /* the secret was fetched anew */
-    uint64_t failed;  /* the failed attempts to connect up to then */
+    uint64_t failed;  /* failed attempts to connect up to that moment */
 };
 
 /* --- the login --- */
@@ -92,7 +91,7 @@ static bool prepare_login(struct database *database, struct error *error)
     return good;
 }
 
-/* Statements are sent unprepared: then each transaction has a time limit of its own, and the
+/* Statements are sent unprepared, so that each transaction has a time limit of its own, and the
  * server may be behind a pooler. */
 static void set_settings(struct database *database)
 {
@@ -105,7 +104,7 @@ static void set_settings(struct database *database)
     };
 }
 
-/* Its patience is the deadline that the settings have now. */
+/* The new connection takes its patience from the deadline in the settings. */
 static void begin_connection(struct database *database)
 {
     database->settings.deadline_ms = DATABASE_PATIENCE_MS;
@@ -159,7 +158,8 @@ static int left_ms(int64_t end_us)
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
 
-/* What is sent now the server gives up before end_us, so that it writes nothing afterwards. */
+/* Proceeds with a statement_timeout that ends before end_us, so that what is sent now writes
+ * nothing after that. */
 static void proceed_until(struct database *database, int64_t end_us, bool is_ready)
 {
     int limit_ms = left_ms(end_us) - SERVER_MARGIN_MS;
@@ -235,7 +235,8 @@ static bool was_refused(const struct database *database, const struct run *run)
            (!run->has_renewed || counter_value(&database->counts.failed) > run->failed);
 }
 
-/* The password may have been changed since the secret was fetched. False: there is no other. */
+/* Fetches the secret again, since the password may have been changed. False: there is no other
+ * login. */
 static bool renew_login(struct database *database, struct run *run)
 {
     if (database->environment->secret_arn == NULL || run->has_renewed) {
@@ -280,7 +281,8 @@ void database_run(struct database *database, const struct statement *statement, 
         run.failed = counter_value(&database->counts.failed);
     }
     if (!connection_is_ready(database->connection)) {
-        /* What failed was for an earlier event, maybe long ago: this one has all the patience. */
+        /* The failed attempts were for an earlier event, maybe long ago. A new connection has the
+         * whole patience for this event. */
         connection_free(database->connection);
         begin_connection(database);
     }

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A misspelt setting would have no effect, and no message. */
+/* Other names that begin with OWN_PREFIX are refused, because a misspelt setting would have no
+ * effect and give no message. */
 static const char *const OWN_SETTINGS[] = {"CRUDDUR_DEADLINE", "CRUDDUR_SQL_DIR"};
 #define OWN_PREFIX "CRUDDUR_"
 
@@ -53,7 +54,7 @@ static const char *task_root(void)
     return root != NULL ? root : "/var/task";
 }
 
-/* Sets a variable that names a file to one of the bundle's, if it is not set. */
+/* Sets a variable to the path of a file in the bundle, if the variable is not set. */
 static void set_file(const char *name, const char *file)
 {
     struct buf path = {0};
@@ -65,7 +66,8 @@ static void set_file(const char *name, const char *file)
     buf_release(&path);
 }
 
-/* libpq itself reads these. RDS has authorities of its own, which no public list has. */
+/* libpq itself reads PGSSLMODE and PGSSLROOTCERT. RDS has certificate authorities of its own, which
+ * no public list has. */
 static void set_defaults(void)
 {
     if (variable("PGSSLMODE") == NULL) {

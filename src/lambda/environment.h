@@ -1,9 +1,9 @@
 /* The settings of the Lambda function, all of them variables of the environment:
  *
- *     CONNECTION_URL             the database; with DATABASE_SECRET_ARN login and password are the
- *                                secret's
+ *     CONNECTION_URL             the database; with DATABASE_SECRET_ARN login and password come
+ *                                from the secret
  *     DATABASE_SECRET_ARN        a secret of Secrets Manager with login and password, see login.h
- *     AWS_COGNITO_USER_POOL_ID   the user pool whose events count; not set: any
+ *     AWS_COGNITO_USER_POOL_ID   the user pool whose events are accepted; not set: any
  *     PGSSLMODE, PGSSLROOTCERT   how the server's certificate is verified, unless the URL says so
  *     AWS_CA_BUNDLE              the authorities of Secrets Manager's certificate
  *     CRUDDUR_DEADLINE           how long the database may take for an event, in ms
@@ -21,9 +21,9 @@
 #include "base/error.h"
 
 enum {
-    ENVIRONMENT_DEADLINE_MS = 4000, /* as Cognito waits for 5 s */
+    ENVIRONMENT_DEADLINE_MS = 4000, /* because Cognito waits for 5 s */
     ENVIRONMENT_DEADLINE_MIN_MS = 100,
-    ENVIRONMENT_DEADLINE_MAX_MS = 900000 /* that a function may run */
+    ENVIRONMENT_DEADLINE_MAX_MS = 900000 /* a function may run for that long */
 };
 
 /* The strings are those of the environment; NULL: not set, or empty. */
@@ -39,9 +39,9 @@ struct environment {
     struct buf sql_dir;
 };
 
-/* Reads the environment of the process, and sets in it what libpq and curl take from there and is
- * not set: PGSSLMODE is verify-full, and the authorities are the files of the bundle, if they are
- * there. False: a setting is missing or wrong. Release it in any case. */
+/* Reads the environment of the process. Sets these variables if they are not set: PGSSLMODE to
+ * verify-full, and the certificate authorities, for libpq and curl, to the files of the bundle, if
+ * they are there. False: a setting is missing or wrong. Call environment_release in any case. */
 MUST_CHECK bool environment_read(struct environment *environment, struct error *error);
 void environment_release(struct environment *environment);
 

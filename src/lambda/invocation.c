@@ -15,7 +15,7 @@
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-/* What Cognito's triggers are called, up to the underscore. */
+/* The names of Cognito's triggers, up to the underscore. */
 static const char *const TRIGGERS[] = {
     "CreateAuthChallenge",         "CustomEmailSender", "CustomMessage",      "CustomSMSSender",
     "DefineAuthChallenge",         "InboundFederation", "PostAuthentication", "PostConfirmation",
@@ -23,9 +23,9 @@ static const char *const TRIGGERS[] = {
     "VerifyAuthChallengeResponse",
 };
 
-/* What an invocation came to. */
+/* The result of an invocation. */
 struct ending {
-    struct conclusion conclusion; /* "ok": there is the user; "echoed": the event is for no user */
+    struct conclusion conclusion; /* "ok": the user exists; "echoed": the event makes no user */
     char trigger[INVOCATION_TRIGGER_SIZE];
     int64_t database_us;
 };
@@ -83,7 +83,7 @@ static void end_with(struct ending *ending, const char *word)
     snprintf(ending->conclusion.word, sizeof ending->conclusion.word, "%s", word);
 }
 
-/* The event is one for the database. */
+/* Runs the statement for an event that is for the database. */
 static void confirm(const struct invocation *invocation, const struct environment *environment,
                     struct database *database, struct ending *ending)
 {
@@ -122,7 +122,7 @@ static void find_ending(const struct invocation *invocation, const struct enviro
     json_free(event);
 }
 
-/* One line, with nothing of the event but its trigger. */
+/* Logs one line, which has nothing of the event but its trigger. */
 static void log_invocation(const struct invocation *invocation, const struct ending *ending,
                            bool is_good, enum runtime_verdict verdict, int64_t microseconds)
 {

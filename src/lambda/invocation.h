@@ -11,16 +11,16 @@ struct environment;
 struct json;
 
 enum {
-    INVOCATION_RESERVE_MS = 100, /* of the time of an invocation: for its answer */
+    INVOCATION_RESERVE_MS = 100, /* kept from an invocation's time, for its answer */
     INVOCATION_TRIGGER_SIZE = 64
 };
 
-/* How long the database may take, at most max_ms; 0 if the deadline has come. The others are Unix
- * times in ms; a deadline of 0 is none. */
+/* How long the database may take: at most max_ms; 0 if the deadline has passed. deadline_ms and
+ * now_ms are Unix times in ms; a deadline of 0 means none. */
 int invocation_time_ms(int max_ms, int64_t deadline_ms, int64_t now_ms);
 
-/* Writes the event's triggerSource as the log may have it. A text that is no trigger's may be
- * anything, an address too, and becomes "other"; if there is none it is "none". */
+/* Writes the event's triggerSource in a form that may be logged. A text that is no trigger's name
+ * may be anything, even an address, and becomes "other"; without a triggerSource it is "none". */
 void invocation_trigger(const struct json *event, char trigger[static INVOCATION_TRIGGER_SIZE]);
 
 /* Does what the event asks for, answers the invocation and logs it. */

@@ -1,5 +1,5 @@
-/* libpq's keywords and values, from either source, become one string again, because that is what a
- * session is made from. */
+/* libpq's keywords and values, from either source, are made into one string again, because a
+ * session is made from a string. */
 #include "lambda/login.h"
 
 #include <stdint.h>
@@ -13,7 +13,7 @@
 /* In the order of the secret's members as RDS has them. */
 static const struct {
     const char *member, *keyword;
-    bool is_place; /* the URL's value counts more */
+    bool is_place; /* the URL's value wins */
 } MEMBERS[] = {
     {"username", "user", false}, {"password", "password", false}, {"host", "host", true},
     {"port", "port", true},      {"dbname", "dbname", true},
@@ -24,7 +24,7 @@ static bool is_url(const char *text)
     return strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0;
 }
 
-/* A port may be a number. */
+/* Sets the keyword of one member. A port may be a number. */
 static void take_member(struct conninfo *conninfo, const struct json *secret, size_t index)
 {
     const char *member = MEMBERS[index].member, *value;
@@ -57,7 +57,8 @@ static bool take_secret(struct conninfo *conninfo, const char *text, struct erro
            error_set(error, "the secret has no password");
 }
 
-/* As libpq's documentation has it: in quotes, with a backslash before quotes and backslashes. */
+/* Quotes the value as libpq's documentation says, with a backslash before quotes and
+ * backslashes. */
 static void write_value(struct buf *login, const char *keyword, const char *value)
 {
     buf_printf(login, "%s%s='", login->length > 0 ? " " : "", keyword);
@@ -79,7 +80,8 @@ static void write_values(struct buf *login, const struct conninfo *conninfo)
     }
 }
 
-/* Whether libpq and conninfo.h take it: a value of the secret may be no host or no port. */
+/* Whether libpq and conninfo.h accept the string, because a value of the secret can be something
+ * that is no host or no port. */
 static bool is_login(const struct buf *login, struct error *error)
 {
     struct conninfo conninfo;
@@ -117,7 +119,7 @@ bool login_write(const char *url, const char *secret, struct buf *login, struct 
     return good;
 }
 
-/* libpq takes a mode that the string does not have from PGSSLMODE. */
+/* If the string has no sslmode, libpq takes it from PGSSLMODE. */
 bool login_is_unverified(const char *login)
 {
     struct conninfo conninfo;

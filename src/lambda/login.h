@@ -10,10 +10,10 @@
 
 #define LOGIN_APPLICATION_NAME "cruddur-confirm"
 
-/* Appends the connection string. url: NULL: not set. secret: NULL: there is none; else a URL, or
- * a JSON object as RDS writes it: username and password, which count more than the URL's, and
- * host, port and dbname, which count where the URL says nothing. False: neither the URL nor the
- * secret can be understood; error has nothing of a password. */
+/* Appends the connection string. url: NULL: not set. secret: NULL: there is none; else a URL, or a
+ * JSON object as RDS writes it: its username and password win over the URL's, its host, port and
+ * dbname are used where the URL has none. False: the URL or the secret is wrong. error has nothing
+ * of a password. */
 MUST_CHECK bool login_write(const char *url, const char *secret, struct buf *login,
                             struct error *error);
 

@@ -1,9 +1,9 @@
 /* cruddur-confirm: the Cognito post-confirmation trigger as a function of AWS Lambda. It is a
- * custom runtime: it asks the Runtime API for one invocation after the other. In the bundle it
- * is called bootstrap.
+ * custom runtime: it asks the Runtime API for one invocation after the other. In the bundle it is
+ * called bootstrap.
  *
- * It ends only if it cannot start (the reason is reported to Lambda), or if the Runtime API is
- * of no use any more; Lambda then starts another one. */
+ * It ends only if it cannot start (the reason is reported to Lambda), or if the Runtime API does
+ * not work any more; Lambda then starts another one. */
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void report_start(struct runtime *runtime, const char *text)
     }
 }
 
-/* With the settings read. is_good: they are right, else error says why not. */
+/* Runs the function once the settings are read. is_good: they are right; if not, error says why. */
 static void run_function(const struct environment *environment, struct runtime *runtime,
                          bool is_good, struct error *error)
 {
@@ -84,5 +84,5 @@ int main(void)
     runtime_free(runtime);
     environment_release(&environment);
     curl_global_cleanup();
-    return EXIT_FAILURE; /* there is no end that is wanted */
+    return EXIT_FAILURE; /* every end is a failure */
 }

@@ -1,6 +1,7 @@
-/* A request that gets no answer, or a part of one, is repeated: the Runtime API is on the same
- * machine, and answers a second answer to an invocation with 4xx. After a status of 5xx, and after
- * the last attempt, the process ends, as the documentation of the Runtime API asks for. */
+/* A request that gets no answer, or a part of one, is repeated. This is safe: the Runtime API is
+ * on the same machine, and refuses a second answer to an invocation with 4xx. After a status of
+ * 5xx, and after the last attempt, the process ends, as the documentation of the Runtime API asks
+ * for. */
 #include "lambda/runtime.h"
 
 #include <poll.h>
@@ -180,7 +181,7 @@ static enum runtime_verdict post_error(struct runtime *runtime, const char *url,
     return post(runtime, url, runtime->document.bytes, runtime->document.length, word);
 }
 
-/* Cognito shows the text on its sign-up page, so it is the word alone. */
+/* The error's text is the word alone, because Cognito shows it on its sign-up page. */
 enum runtime_verdict runtime_fail(struct runtime *runtime, const struct invocation *invocation,
                                   const char *word)
 {

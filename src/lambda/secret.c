@@ -16,7 +16,8 @@ enum {
     RETRY_MS = 100
 };
 
-/* The part of an ARN number index, of which there are six before the name: its length, or 0. */
+/* Finds part number index of an ARN, which has six parts before the name. Returns the part's
+ * length, or 0. */
 static size_t part_of(const char *arn, int index, const char **part)
 {
     for (; index > 0; index--) {
@@ -30,7 +31,7 @@ static size_t part_of(const char *arn, int index, const char **part)
     return strcspn(arn, ":");
 }
 
-/* A part becomes a part of a host's name. */
+/* Copies a part, if it can stand in a host's name. */
 static bool copy_part(const char *arn, int index, char *copy, size_t size)
 {
     const char *part = NULL;
@@ -55,7 +56,7 @@ static bool is_arn(const char *arn, char partition[static 16], struct secret_pla
            strpbrk(arn, "\"\\ ") == NULL;
 }
 
-/* Whether what is sent to a URL stays on this machine, or is encrypted. */
+/* Whether a request to the URL stays on this machine or is encrypted. */
 static bool is_private_url(const char *url)
 {
     static const char *const beginnings[] = {"http://127.0.0.1", "http://localhost",
@@ -95,7 +96,8 @@ bool secret_locate(const char *arn, const char *endpoint, struct secret_place *p
            error_set(error, "the endpoint of Secrets Manager is too long");
 }
 
-/* The name of an error of AWS, of which only letters are shown, as anything may answer there. */
+/* Sets error to the status and AWS's name of the error. Only letters of the name are shown, because
+ * anything may answer there. */
 static bool refuse_answer(const struct transfer *transfer, const struct buf *answer,
                           struct error *error)
 {
@@ -129,7 +131,7 @@ static bool take_secret_string(const struct buf *answer, struct buf *text, struc
     return value != NULL || error_set(error, "Secrets Manager: the answer has no SecretString");
 }
 
-/* One attempt. *may_pass: another one may have more luck. */
+/* Makes one attempt. *may_pass: another attempt may succeed. */
 static bool ask_once(struct transfer *transfer, const struct transfer_request *request,
                      struct buf *text, bool *may_pass, struct error *error)
 {
@@ -177,7 +179,7 @@ static bool ask_repeatedly(struct transfer *transfer, struct transfer_request *r
     return false;
 }
 
-/* curl signs the headers that it is given, in the order of their names. */
+/* curl signs all headers that it is given, and sorts them by name itself. */
 bool secret_fetch(const struct environment *environment, int time_ms, struct buf *text,
                   struct error *error)
 {

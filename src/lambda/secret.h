@@ -15,19 +15,19 @@ enum {
     SECRET_ATTEMPT_MS = 2000
 };
 
-/* Where a secret is: what its ARN says, or what an endpoint of the settings says instead. */
+/* Where a secret is: from its ARN, or the URL from the settings. */
 struct secret_place {
     char region[32];
     char url[256];
 };
 
-/* endpoint: NULL: AWS's own. False: the ARN is none of a secret, or the endpoint would show the
- * secret to the network: only one of this machine may be without TLS. */
+/* endpoint: NULL: AWS's own. False: the ARN is not one of a secret, or the endpoint would show the
+ * secret to the network: only an endpoint on this machine may be without TLS. */
 MUST_CHECK bool secret_locate(const char *arn, const char *endpoint, struct secret_place *place,
                               struct error *error);
 
-/* Replaces text by the secret's value. Waits no longer than time_ms. False: there is none, and
- * error says why, without anything of the value. */
+/* Replaces text by the secret's value. Waits no longer than time_ms. False: the value could not be
+ * fetched; error says why, and has nothing of the value. */
 MUST_CHECK bool secret_fetch(const struct environment *environment, int time_ms, struct buf *text,
                              struct error *error);
 

@@ -1,5 +1,5 @@
-/* No version of curl is asked for, as curl_version() has OpenLDAP look up the name of the host,
- * which may take seconds. */
+/* The version of curl is never queried, because curl_version() makes OpenLDAP look up the name of
+ * the host, which may take seconds. */
 #include "lambda/transfer.h"
 
 #include <curl/curl.h>
@@ -37,7 +37,7 @@ void transfer_free(struct transfer *transfer)
     }
 }
 
-/* What is too much is read and forgotten, so that the connection can be used again. */
+/* Bytes beyond answer_max are read and discarded, so that the connection can be used again. */
 static size_t append_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
@@ -71,7 +71,7 @@ static void set_signature(CURL *curl, const struct transfer_signature *signature
     }
 }
 
-/* Everything anew for each request; the connection stays with the handle. */
+/* Sets all options anew for each request; the connection stays with the handle. */
 static void set_transfer_options(struct transfer *transfer, const struct transfer_request *request,
                                  struct curl_slist *headers)
 {
@@ -98,8 +98,8 @@ static void set_transfer_options(struct transfer *transfer, const struct transfe
     set_signature(curl, request->signature);
 }
 
-/* NULL: out of memory. An empty Expect spares a round trip before a long body; curl would sign it,
- * though it does not send it. */
+/* NULL: out of memory. An empty Expect spares a round trip before a long body. It is not used in a
+ * signed request, because curl would sign it though it does not send it. */
 static struct curl_slist *make_headers(const char *const *lines, bool is_signed)
 {
     struct curl_slist *headers =

@@ -1,4 +1,4 @@
-/* HTTP requests, one after the other, over a connection that is kept between them. */
+/* HTTP requests, one after the other, over a connection that stays open between them. */
 #ifndef CRUDDUR_LAMBDA_TRANSFER_H
 #define CRUDDUR_LAMBDA_TRANSFER_H
 
@@ -32,18 +32,18 @@ MUST_CHECK struct transfer *transfer_new(void);
 void transfer_free(struct transfer *transfer); /* NULL is allowed */
 
 /* Sends the request and waits for the whole answer, whose body replaces the text of answer. False:
- * there is no answer or a part of one, and error says why. */
+ * there was no answer, or only a part of one, and error says why. */
 MUST_CHECK bool transfer_run(struct transfer *transfer, const struct transfer_request *request,
                              struct buf *answer, struct error *error);
 
-/* Of the last answer: its HTTP status; 0: there was none. */
+/* The HTTP status of the last answer; 0: there was none. */
 long transfer_status(const struct transfer *transfer);
 
-/* Of the last answer: a header, or NULL; lives until the next request. */
+/* A header of the last answer, or NULL; lives until the next request. */
 const char *transfer_header(const struct transfer *transfer, const char *name);
 
-/* Whether the body of the last answer was larger than answer_max; what was kept is its
- * beginning. */
+/* Whether the body of the last answer was larger than answer_max. Only its beginning was kept
+ * then. */
 bool transfer_was_cut(const struct transfer *transfer);
 
 #endif

@@ -133,7 +133,7 @@ static void take_room(void *context, const struct result *result)
 
 /* --- which migrations it has --- */
 
-/* Leaves the last one of the files in name; false when there are none to compare with. */
+/* Stores the name of the last migration among the files; false: there are none to compare with. */
 static bool find_last_migration(const char *sql_dir, char name[static MIGRATION_MAX])
 {
     struct buf path = {0};

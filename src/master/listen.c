@@ -1,6 +1,7 @@
 /* The socket is made with listen(2) by this process, or by another one that handed it over. That
- * decides what happens to it at the end: a socket of our own is closed with its file, one that was
- * handed over stays, and what waits in its queue is for the next server.
+ * decides what happens to the socket at the end. A socket of our own is closed, and its file
+ * removed. A socket that was handed over stays, and the connections in its accept queue are for the
+ * next server.
  *
  * The file of a unix socket is ours only while device and inode are those that bind(2) gave: a
  * second server may have replaced it meanwhile, and its file must not be removed. An address in
@@ -73,7 +74,7 @@ static bool take_systemd(struct listener *listener)
     return is_listening(listener->fd) || fail("systemd's socket");
 }
 
-/* Moved away from fd 0, where /dev/null takes its place. */
+/* Moves the socket away from fd 0, where /dev/null takes its place. */
 static bool take_standard_input(struct listener *listener)
 {
     listener->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -87,7 +88,7 @@ static bool take_standard_input(struct listener *listener)
     return true;
 }
 
-/* A socket file without a listening server is left over from one that was killed. */
+/* A socket file without a listening server is left over from a server that was killed. */
 static bool remove_dead_socket(const struct sockaddr_un *address)
 {
     struct stat about;
@@ -274,7 +275,7 @@ static bool open_any(const struct config *config, struct listener *listener)
 bool listen_open(const struct config *config, struct listener *listener)
 {
     *listener = (struct listener){.fd = -1};
-    /* Workers share the queue: one that comes late to accept must not block. */
+    /* Workers share the accept queue: a worker that finds it empty must not block. */
     if (open_any(config, listener) && listen_allows(listener, config) &&
         (fcntl(listener->fd, F_SETFL, O_NONBLOCK) == 0) &&
         fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == 0) {
@@ -284,7 +285,7 @@ bool listen_open(const struct config *config, struct listener *listener)
     return false;
 }
 
-/* The file may be another server's: made in the place of ours after ours was removed. */
+/* The file may be another server's, made after ours was removed. */
 static void remove_own_file(const struct listener *listener)
 {
     struct stat about;

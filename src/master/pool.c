@@ -10,11 +10,12 @@
  *
  * A slot is free again only when waitpid(2) has reported its process, so two processes never write
  * to one slot of the scoreboard. A worker is stuck if its score has been busy, without a turn of
- * its loop, for longer than stuck_timeout; a signal then ends it, or the kill after that.
+ * its loop, for longer than stuck_timeout. pool_enforce() then sends it SIGTERM, and SIGKILL if it
+ * does not end.
  *
- * A generation counts its workers. It is freed when it was left and the last of them has ended,
- * since its workers use its settings and its catalog until then. An adopted worker has its own; it
- * counts for a generation because of the time limits. */
+ * A generation counts its workers. It is freed when it was left and the last of its workers has
+ * ended, since its settings have the time limits of its workers. An adopted worker runs with
+ * settings of its own; it counts for a generation because of the time limits. */
 #include "master/pool.h"
 
 #include <fcntl.h>
@@ -34,7 +35,7 @@
 
 enum {
     STUCK_GRACE_MS = 500,  /* for a stuck worker to end by itself */
-    LEAVE_GRACE_MS = 1000, /* beyond its own limit, for one that leaves */
+    LEAVE_GRACE_MS = 1000, /* for a worker that leaves, beyond its own limit */
     LOG_FORK_MS = 60000
 };
 
@@ -193,7 +194,7 @@ void pool_adopt(struct pool *pool, pid_t pid, int number, bool is_leaving,
     generation->workers++;
 }
 
-/* In the new process: lives as a worker and ends. */
+/* In the new process: runs the worker and exits. */
 __attribute__((noreturn)) static void be_worker(const struct pool *pool, const struct child *child,
                                                 bool must_fit, pid_t master)
 {
@@ -226,7 +227,7 @@ bool pool_start(struct pool *pool, int number, struct generation *generation, bo
     struct child *child = free_slot(pool);
 
     if (child == NULL) {
-        return false; /* too many are still leaving; the next look tries again */
+        return false; /* too many are still leaving; the next turn of the loop tries again */
     }
     *child = (struct child){.state = CHILD_RUNNING,
                             .number = number,
@@ -298,7 +299,7 @@ static bool is_stuck(const struct child *child, const struct score *score, int64
 
 static void end_stuck(struct child *child, const struct score *score)
 {
-    /* A worker that was taken over may write any address there. */
+    /* A worker that an attacker controls may have stored any address as its route. */
     const char *route = routes_own_pattern(atomic_load(&score->route));
 
     log_message(LOG_ERROR, "supervisor", "worker %d (pid %d) is stuck in %s", child->number,
@@ -323,8 +324,8 @@ void pool_enforce(struct pool *pool)
     }
 }
 
-/* The call for which the sandbox has ended a worker. The score of an adopted one is the old
- * master's. */
+/* The system call for which the sandbox has ended a worker. For an adopted worker it is not known:
+ * its score is in the memory of the old program. */
 static const char *refused_call(const struct child *child, const struct score *score)
 {
     return child->is_adopted ? "of an unknown name"

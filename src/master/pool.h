@@ -11,8 +11,8 @@
 #include "shared/scoreboard.h"
 #include "worker/worker.h"
 
-/* What workers are made from. A generation that a reload has replaced (is_left) is freed when its
- * last worker has ended. */
+/* One reading of settings and templates, and the number of workers that were started with it. A
+ * generation that a reload has replaced (is_left) is freed when its last worker has ended. */
 struct generation {
     struct config config;
     struct catalog *catalog;
@@ -30,7 +30,7 @@ struct child {
     int number; /* 1 to the number of workers; two children share it while one replaces the other */
     struct generation *generation;
     int64_t started_ms;
-    int64_t kill_ms; /* when a leaving one is killed */
+    int64_t kill_ms; /* when a leaving worker is killed */
     bool is_adopted; /* of the program that this one has replaced; not on the scoreboard */
 };
 
@@ -40,14 +40,14 @@ struct pool {
     struct scoreboard *scoreboard;
     struct worker_setup setup; /* what all workers have in common */
     int64_t fork_logged_ms;    /* when a failed fork was last logged; 0: never */
-    int life_fd;               /* the master's end of the pipe by which they notice its end */
+    int life_fd;               /* the master's end of the pipe by which workers notice its end */
 };
 
 /* Makes what the workers share. False: errno says why. */
 bool pool_open(struct pool *pool);
 
-/* The same, with what the workers of an earlier program share. life_fd is the workers' end of the
- * pipe, own_life_fd the master's. */
+/* As pool_open(), with what the workers of an earlier program share. life_fd is the workers' end of
+ * the pipe, own_life_fd the master's. */
 bool pool_take_over(struct pool *pool, const struct handover *handover, int life_fd,
                     int own_life_fd);
 
@@ -70,7 +70,7 @@ bool pool_start(struct pool *pool, int number, struct generation *generation, bo
 /* NULL: no such worker runs. */
 struct child *pool_find(struct pool *pool, int number, const struct generation *generation);
 
-/* Whether it has got to its loop. */
+/* Whether the worker has reached its loop. */
 bool pool_has_begun(const struct pool *pool, const struct child *child);
 
 int pool_running(const struct pool *pool);
@@ -83,14 +83,14 @@ void pool_ask_to_leave(struct child *child, int signal_number);
 /* All workers of a generation give their connections to the others and leave. */
 void pool_retire(struct pool *pool, const struct generation *generation);
 
-/* All leave, the leaving ones too. */
+/* Sends the signal to all workers, those that are leaving too, and expects them to leave. */
 void pool_end(struct pool *pool, int signal_number);
 
 /* Kills leaving workers whose time is up, and asks workers that are stuck in a request to leave. */
 void pool_enforce(struct pool *pool);
 
-/* waitpid(2) has reported the end of pid. False: it was no worker; else *ended is its entry,
- * without a generation if it was the last worker of one that was left. */
+/* waitpid(2) has reported the end of pid. False: it was no worker. Otherwise *ended is a copy of
+ * its entry, with the generation NULL if that was left and this was its last worker. */
 bool pool_reap(struct pool *pool, pid_t pid, int wait_status, struct child *ended);
 
 #endif

@@ -6,9 +6,9 @@
  *
  * ROLLING_OUT starts the new worker of a number and then asks the old one to leave, from number 1
  * up. Numbers up to rolled_out have a worker of the next generation, the others one of the current
- * one; respawn() in supervisor.c keeps it that way. If a new worker fails, the next generation is
- * left and the current one stays. A HUP that comes meanwhile is remembered in is_reload_wanted,
- * once. */
+ * generation; respawn() in supervisor.c keeps it that way. If a new worker fails, the next
+ * generation is left and the current one stays. A HUP that comes meanwhile is remembered in
+ * is_reload_wanted; several count as one. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@
 
 enum {
     FORK_RETRY_MS = 1000,
-    /* For a new worker to get to its loop, before the reload is given up. It tries its sessions one
+    /* For a new worker to reach its loop, before the reload is given up. It tries its sessions one
      * after the other, each for up to LINK_FITS_MS. */
     READY_WAIT_MS = LANE_WORKER_COUNT * LINK_FITS_MS + 10000
 };
@@ -43,7 +43,7 @@ bool reload_start_worker(struct supervisor *supervisor, int number, struct gener
     return pool_start(&supervisor->pool, number, generation, generation == supervisor->next);
 }
 
-/* Reads the settings; what is wrong with them goes to the log, line by line. */
+/* Reads the settings. Logs each line of errors about them. */
 static bool reread_settings(const struct supervisor *supervisor, struct config *config)
 {
     char *complaints = NULL;
@@ -65,7 +65,8 @@ static bool reread_settings(const struct supervisor *supervisor, struct config *
     return good;
 }
 
-/* The first settings with a collector bring the memory for spans, which workers from now on share. */
+/* The first settings with a collector make the memory for spans. Workers that are started from then
+ * on share it. */
 static bool prepare_spans(struct supervisor *supervisor, const struct config *config)
 {
     if (!span_exporter_prepare(&supervisor->exporter, config)) {
@@ -96,7 +97,8 @@ static bool differ(const char *one, const char *other)
     return strcmp(one != NULL ? one : "", other != NULL ? other : "") != 0;
 }
 
-/* The socket stays open across a reload, and what hardening.h takes away does not come back. */
+/* The socket stays open across a reload, and what hardening_apply() takes away does not come
+ * back. */
 static void warn_of_fixed_settings(const struct config *old, const struct config *new)
 {
     if (differ(old->listen, new->listen) || differ(old->listen_group, new->listen_group) ||
@@ -128,12 +130,12 @@ static void try_program(struct supervisor *supervisor)
     }
 }
 
-/* Workers of the old program and of the new one have different memory for the count of writes. So
- * no cached page of an old worker may be fresh any more, and the new workers get no watcher while
- * old ones are left (ensure_helpers). */
+/* The workers of the old program and of the new one count writes in different memory. So no cached
+ * page of an old worker may be fresh any more, and the new workers get no watcher while there are
+ * old ones (ensure_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
-    helper_end(&supervisor->old_fetcher); /* of an earlier one; its workers leave */
+    helper_end(&supervisor->old_fetcher); /* of an earlier program, whose workers leave */
     helper_end(&supervisor->watcher.helper);
     helper_end(&supervisor->purger.helper);
     helper_end(&supervisor->prober.helper);
@@ -199,7 +201,7 @@ static void abandon_reload(struct supervisor *supervisor)
     pool_leave_generation(&supervisor->pool, supervisor->next);
     supervisor->reload = RELOAD_NONE;
     supervisor->next = NULL;
-    respawn_budget_init(&supervisor->budget, clock_ms()); /* for the old ones that left already */
+    respawn_budget_init(&supervisor->budget, clock_ms()); /* for old workers that left already */
 }
 
 static void note_reload(const struct supervisor *supervisor)
@@ -228,7 +230,8 @@ static void finish_reload(struct supervisor *supervisor)
 }
 
 /* If the first worker cannot be forked, the reload is given up. For later ones fork is tried once a
- * second, and both generations serve meanwhile: to go back would need new processes, too. */
+ * second, and both generations serve meanwhile, because going back would need new processes,
+ * too. */
 static void start_replacement(struct supervisor *supervisor, int number)
 {
     if (clock_ms() < supervisor->retry_ms || !pool_has_slot(&supervisor->pool)) {

@@ -1,5 +1,5 @@
 /* How many workers may be started in how short a time: a few at once, then one per second, so that
- * workers that die at birth never become a storm of forks. */
+ * workers that end right after their start do not cause a storm of forks. */
 #ifndef CRUDDUR_MASTER_RESPAWN_H
 #define CRUDDUR_MASTER_RESPAWN_H
 
@@ -15,7 +15,7 @@ struct respawn_budget {
 
 void respawn_budget_init(struct respawn_budget *budget, int64_t now_ms);
 
-/* Whether one more may start now; if so it is taken off. */
+/* Whether one more worker may start now. If so, its token is taken. */
 bool respawn_budget_take(struct respawn_budget *budget, int64_t now_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /* The loop of the master: signals, processes that ended, processes that are missing. The master
- * handles no request and has no session; what it makes before it forks the workers inherit. It
- * ends when it was asked to and its last child has ended, so that a service manager sees the end
- * of the service as that of this process. */
+ * handles no request and has no session. The workers inherit what the master makes before it forks
+ * them. The master ends when it was asked to and its last child has ended, so for a service manager
+ * the service ends with this process. */
 #include "master/supervisor.h"
 
 #include <signal.h>
@@ -76,8 +76,8 @@ static bool respawn_one(struct supervisor *supervisor, int number, struct genera
     return is_started;
 }
 
-/* Starts the workers that are missing: one for each number, of the next generation up to
- * rolled_out. */
+/* Starts the workers that are missing: one for each number. Numbers up to rolled_out get one of the
+ * next generation, the others one of the current generation. */
 static void respawn(struct supervisor *supervisor)
 {
     int rolled_out = supervisor->reload == RELOAD_ROLLING_OUT ? supervisor->rolled_out : 0;
@@ -106,9 +106,10 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     helper_stop(&supervisor->purger.helper);
     helper_stop(&supervisor->prober.helper);
     if (signal_number == SIGKILL) {
-        span_exporter_stop(&supervisor->exporter); /* else it has the last spans to send */
+        span_exporter_stop(&supervisor->exporter); /* otherwise it sends the last spans first */
     }
-    /* First, so that no connection comes after a worker has looked for the last time. */
+    /* Closed first, so that no connection comes after a worker has read the accept queue for the
+     * last time. */
     listen_close(&supervisor->listener);
     pool_end(&supervisor->pool, signal_number);
 }
@@ -227,7 +228,8 @@ static void block_signals(sigset_t *signals)
     for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
         sigaddset(signals, handled[i]);
     }
-    /* A parent may have had SIGCHLD or others ignored; then they could not be waited for. */
+    /* The parent may have made this process ignore SIGCHLD or others; it could not wait for
+     * these. */
     for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
         signal(handled[i], SIG_DFL);
     }
@@ -236,8 +238,8 @@ static void block_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN); /* a log at its limit loses lines, the process stays */
 }
 
-/* The pool, with a socket and shared memory of its own, or with those of the program that this
- * process executed before. */
+/* Opens the pool, or takes over what the program that this process executed before has left: the
+ * listening socket, the descriptors that workers share, and the workers. */
 static bool open_pool(struct supervisor *supervisor)
 {
     if (upgrade_is_inherited()) {

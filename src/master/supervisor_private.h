@@ -1,5 +1,5 @@
-/* The master's state, for the files that work on it: supervisor.c has the loop and what it does at
- * all times, reload.c what a HUP changes. No other file includes this one. */
+/* The master's state, for the files that work on it: supervisor.c has the loop and all that does
+ * not depend on a HUP, reload.c what a HUP changes. No other file includes this one. */
 #ifndef CRUDDUR_MASTER_SUPERVISOR_PRIVATE_H
 #define CRUDDUR_MASTER_SUPERVISOR_PRIVATE_H
 
@@ -28,13 +28,13 @@ struct supervisor {
     enum reload_state reload;
     struct generation *next; /* in RELOAD_ROLLING_OUT; else NULL */
     int rolled_out;
-    int64_t retry_ms; /* of the reload, when there was no process for the next worker */
+    int64_t retry_ms; /* when a reload tries a failed fork again */
     struct respawn_budget budget;
     bool is_throttled;
     bool is_reload_wanted;
     struct listener listener;
     struct key_fetcher fetcher;
-    struct helper old_fetcher; /* of the program that this one has replaced, for its workers */
+    struct helper old_fetcher; /* of the replaced program, whose workers need it */
     struct upgrade upgrade;
     struct watcher watcher;
     struct purger purger;
@@ -49,17 +49,17 @@ struct supervisor {
 /* reload.c. Starts a worker; one of the next generation must prove that it can run. */
 bool reload_start_worker(struct supervisor *supervisor, int number, struct generation *generation);
 
-/* A HUP came, or one that came before can be followed now. */
+/* Call this when a HUP came, or when one that came before can be followed. */
 void reload_begin(struct supervisor *supervisor);
 
-/* In RELOAD_ROLLING_OUT, once in a tick. */
+/* Call this in RELOAD_ROLLING_OUT, once in each turn of the loop. */
 void reload_advance(struct supervisor *supervisor);
 
 /* The trial of another program has ended. */
 void reload_end_trial(struct supervisor *supervisor, bool has_passed);
 
-/* A worker has ended. If it is a new one, before the old one was asked to leave, its generation
- * cannot run. */
+/* A worker has ended. If it was a new one, and the old one of its number was not asked to leave
+ * yet, its generation cannot run, and the reload is given up. */
 void reload_worker_ended(struct supervisor *supervisor, const struct child *child);
 
 #endif

@@ -1,12 +1,12 @@
-/* The old program tries the new one in a child process, writes what the next one inherits into an
- * environment variable, and executes it. Nothing is lost when a step fails: the variable and the
+/* The old program tries the new one in a child process, writes what the new one inherits into an
+ * environment variable, and executes it. If a step fails, nothing is lost: the variable and the
  * close-on-exec flags are set back, and the old program goes on.
  *
  * The variable has a format number, the descriptors, the listening socket's properties, the key
- * fetcher's pid, whether its workers have sessions, and for each worker its pid, number and state. Only numbers are in it, so it
- * needs no quoting. The trial is told the same format number, and a program that reads another
- * format refuses it. The shared memory is not inherited, because its layout differs from version to
- * version: a new scoreboard starts from zero. */
+ * fetcher's pid, whether the workers have sessions, and for each worker its pid, number and state.
+ * It has only numbers, so it needs no quoting. The trial gets the same format number; a program
+ * that reads another format fails the trial. The shared memory is not inherited, because its layout
+ * differs from version to version: a new scoreboard starts from zero. */
 #include "master/upgrade.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static const char ANSWER[] = "cruddurd can run\n";
 
 enum {
     TRIAL_MS = 60000, /* for the trial to end by itself */
-    FORMAT = 1,       /* of the inheritance; raised when another program would not understand it */
+    FORMAT = 1,       /* of the inheritance; raised with each change that is not compatible */
     INHERITED_FDS = 5
 };
 
@@ -40,7 +40,8 @@ enum {
 
 void upgrade_init(struct upgrade *upgrade)
 {
-    /* By its path, as a link to the current version is to be followed anew each time. */
+    /* Keeps the path and resolves no links, as a link to the current version must be followed anew
+     * at each upgrade. */
     const char *path = (const char *)getauxval(AT_EXECFN); // NOLINT(performance-no-int-to-ptr)
     struct buf program = {0};
     char *folder = NULL;
@@ -136,7 +137,7 @@ bool upgrade_reap_trial(struct upgrade *upgrade, pid_t pid, bool *passed)
     return true;
 }
 
-/* The descriptors stay open across the execution, or are for this program alone again. */
+/* Makes the descriptors stay open across execve(2), or close at it again. */
 static void set_inherited(const int fds[static INHERITED_FDS], bool is_inherited)
 {
     for (int i = 0; i < INHERITED_FDS; i++) {

@@ -1,14 +1,14 @@
-/* The upgrade of the program: the master executes the installed one in place, as php-fpm does at
- * USR2, so that it stays the same process and its workers stay its children. They serve until
- * workers of the new program have taken their places.
+/* The upgrade of the program: the master executes the installed program in place, as php-fpm does
+ * at USR2, so that it stays the same process and its workers stay its children. The workers serve
+ * until workers of the new program have taken their places.
  *
  *     HUP, and another file is installed → trial → execution → a reload of the old workers
  *
  * The trial is a process that executes the new program, which compares the format of the
  * inheritance with its own, reads settings and templates and answers that it can run. Without that
  * answer nothing changes. An environment variable says which descriptors and workers the next
- * program inherits. What two versions have in common is the format of that variable, of the
- * handover queue (handover.h), and the signals of a worker (worker.h). */
+ * program inherits. Two versions must agree only on the format of that variable, on that of the
+ * handover queue (handover.h), and on the signals of a worker (worker.h). */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
 
@@ -21,7 +21,7 @@
 #include "master/pool.h"
 
 struct upgrade {
-    char *program; /* the path by which this one was executed */
+    char *program; /* the path by which this program was executed */
     struct stat file;
     pid_t trial; /* 0: there is none */
     int answer_fd;
@@ -43,8 +43,8 @@ void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
 /* Whether pid was the trial, which has ended then; *passed: the new program can run. */
 bool upgrade_reap_trial(struct upgrade *upgrade, pid_t pid, bool *passed);
 
-/* Executes the new program. Returns, with errno set, only when that fails. fetcher: its process, or
- * 0. */
+/* Executes the new program. Returns, with errno set, only when that fails. fetcher: the pid of the
+ * key fetcher, or 0. */
 void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
                      const struct pool *pool, pid_t fetcher);
 
@@ -54,14 +54,14 @@ void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct li
 bool upgrade_is_trial(void);
 
 /* Answers that the program can run if it understands the inheritance of the running one and the
- * templates are right. The exit status of the trial. */
+ * templates are right. Returns the exit status of the trial. */
 int upgrade_stand_trial(const struct config *config);
 
-/* Whether an earlier program of this process has left something. */
+/* Whether an earlier program of this process has left an inheritance. */
 bool upgrade_is_inherited(void);
 
-/* Takes it over: the socket, what the workers share, the workers themselves as of that generation,
- * the fetcher's process. False: errno says why. */
+/* Takes the inheritance over: the listening socket, what the workers share, the workers themselves,
+ * as workers of that generation, and the pid of the key fetcher. False: errno says why. */
 bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,
                      pid_t *fetcher);
 

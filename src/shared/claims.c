@@ -1,5 +1,5 @@
-/* A place has the hash of the requester in its upper 48 bits, and one more than the slot in the
- * others. */
+/* A place holds the upper 48 bits of the requester's hash, and the slot + 1 in the lower 16
+ * bits. */
 #include "shared/claims.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* Which requesters have a statement under way somewhere in the pool, in memory that its workers
- * share: a worker claims a requester before it sends that requester's statement, so the statements
- * of one never run in two workers at once.
+ * share: a worker claims a requester before it sends that requester's statement, so two workers
+ * never run statements of one requester at once.
  *
- * There are no locks. A place holds the claim of one requester; another requester whose hash leads
- * to the same place goes on without a claim, so it is never held up by what others do. A claim
- * names the worker's slot in the scoreboard: that of a worker that has ended counts no more. */
+ * There are no locks. A place holds the claim of one requester. Another requester whose hash leads
+ * to the same place goes on without a claim, so no requester waits for another one. A claim has the
+ * worker's slot on the scoreboard; the master ends the claims of a worker that has ended. */
 #ifndef CRUDDUR_SHARED_CLAIMS_H
 #define CRUDDUR_SHARED_CLAIMS_H
 
@@ -15,20 +15,20 @@
 
 enum { CLAIM_PLACES = 4096 }; /* a power of two */
 
-/* Zeroed memory is one without claims. */
+/* Zeroed memory has no claims. */
 struct claims {
     _Atomic uint64_t places[CLAIM_PLACES]; /* 0: free */
 };
 
-/* A pool's, one for each kind of statement that takes turns. */
+/* The claims of a pool, one set for each kind of statement that takes turns. */
 struct pool_claims {
     struct claims slow, writes;
 };
 
-/* False: a worker of another slot has the requester claimed. */
+/* Claims a requester for that slot. False: a worker in another slot has claimed it. */
 bool claims_take(struct claims *claims, const char *requester, size_t slot);
 
-/* Ends what claims_take() has begun for that slot. */
+/* Ends the claim that claims_take() made for that slot. */
 void claims_release(struct claims *claims, const char *requester, size_t slot);
 
 /* Ends all claims of a slot whose worker has ended. */

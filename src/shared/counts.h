@@ -8,7 +8,7 @@
 
 enum {
     TALLY_ENDPOINTS = 65, /* as in routes_number; the last: requests that reached no endpoint */
-    TALLY_STATUSES = 25,  /* HTTP statuses; 0: one that tally_status does not know */
+    TALLY_STATUSES = 25,  /* HTTP statuses; index 0: all that tally_status does not know */
     TALLY_BUCKETS = 14,   /* of the histogram of times; the last has no upper bound */
     REFUSALS_MAX = 16     /* reasons; at least TOKEN_VERDICTS */
 };
@@ -19,7 +19,7 @@ struct tally {
         counter statuses[TALLY_STATUSES];
         counter buckets[TALLY_BUCKETS];
         counter took_us;
-        counter database_us; /* the part of it spent waiting for the database */
+        counter database_us; /* the part of took_us spent waiting for the database */
     } rows[TALLY_ENDPOINTS];
 };
 
@@ -39,26 +39,26 @@ struct cache_counts {
 enum fallback {
     FALLBACK_KIND,    /* the statement runs on the primary always */
     FALLBACK_AWAY,    /* there is no session with a replica */
-    FALLBACK_UNKNOWN, /* as REPLICA_UNKNOWN and the next two, in shared/replicas.h */
+    FALLBACK_UNKNOWN, /* this and the next two: as in enum replica_verdict, shared/replicas.h */
     FALLBACK_BEHIND,
     FALLBACK_LATE,
-    FALLBACK_MISSING, /* the replica does not have what it is about */
-    FALLBACK_FAILED,  /* the replica did not answer it in time, or answered an error */
+    FALLBACK_MISSING, /* the replica did not find what the statement asks for */
+    FALLBACK_FAILED,  /* the replica did not answer in time, or answered with an error */
     FALLBACKS
 };
 
 struct replica_counts {
     counter at_replica;
-    counter stale; /* of these, as the primary was away */
+    counter stale; /* those of at_replica that ran there because the primary was away */
     counter fallbacks[FALLBACKS];
 };
 
 /* Streams of home's events; see worker/stream.h. */
 struct stream_counts {
     _Atomic int open;
-    counter refused_by_pool;   /* for --streams */
-    counter refused_by_worker; /* for its descriptors */
-    counter stalled;           /* ended, as what was sent was not read */
+    counter refused_by_pool;   /* by the limit --streams */
+    counter refused_by_worker; /* by the worker's limit, from its descriptors */
+    counter stalled;           /* ended, because the client did not read what was sent */
 };
 
 #endif

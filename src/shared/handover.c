@@ -4,7 +4,7 @@
  *
  * Between two servers there is no such pair. The message travels through the accept queue of the
  * socket that they share, as a connection to it. Any process that may connect could send one, so
- * the receiver believes only its own user. */
+ * the receiver accepts messages from processes of its own user only. */
 #include "shared/handover.h"
 
 #include <errno.h>
@@ -101,7 +101,7 @@ int handover_take(const struct handover *handover, struct buf *buffered)
 
 /* --- left for the next server --- */
 
-enum { LEFT_FDS_MAX = 2 }; /* the connection, and the file with what was taken out of it */
+enum { LEFT_FDS_MAX = 2 }; /* the connection, and the file with the bytes that were read from it */
 
 union left_control {
     struct cmsghdr header;
@@ -115,7 +115,8 @@ static bool peer_of(int fd, struct ucred *peer)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0;
 }
 
-/* Whether fd is connected to that very socket: both say which process has called listen(2). */
+/* Whether fd is connected to listen_fd: for both, SO_PEERCRED gives the process that called
+ * listen(2) on the listening socket. */
 static bool leads_to(int fd, int listen_fd)
 {
     struct ucred one, other;
@@ -207,7 +208,8 @@ bool handover_leave(int listen_fd, int fd, const struct buf *buffered)
     return is_left;
 }
 
-/* The descriptors of the message; -1 for those that it doesn't have. */
+/* Stores the descriptors of the message in fds. The caller has set them to -1, which stays for
+ * those that the message does not have. */
 static bool receive_left(int message_fd, int fds[static LEFT_FDS_MAX])
 {
     char mark = 0;

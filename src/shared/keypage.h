@@ -1,5 +1,5 @@
 /* The memory that the key fetcher shares with the workers, without locks, and a pipe that wakes the
- * fetcher. The fetcher is a program of its own, so the memory is a descriptor that it inherits.
+ * fetcher. The fetcher is a program of its own, so it inherits the memory as a descriptor.
  *
  *     fetcher  writes the file, then fetched_s and version, then keypage_fetched()
  *     worker   sees another version and reads the file; or asks for a fetch by keypage_ask() */
@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, whatever is asked for */ };
+enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, however many are asked for */ };
 
 struct keypage {
     _Atomic uint32_t version;  /* grows when the keys' file has new text */
-    _Atomic int64_t fetched_s; /* when the issuer last gave them, seconds since 1970; 0: never */
+    _Atomic int64_t fetched_s; /* when the keys were last fetched, s since 1970; 0: never */
     /* Monotonic time in ms before which the fetcher is not woken again, and in bit 0 whether a
      * requested fetch is pending. Both are in one word because they change together: with two, a
      * worker could see the new time with the old flag and not wait for keys that are on their way,
@@ -33,8 +33,8 @@ struct keypage_link {
 int keypage_open(struct keypage_link *link);
 int keypage_attach(struct keypage_link *link, int page_fd, int woken_fd);
 
-/* Wakes the fetcher, at most once per KEYS_FETCH_GAP_MS for the whole pool. Does not block. Whether
- * a fetch is pending: false if one has ended less than that ago. */
+/* Wakes the fetcher, at most once per KEYS_FETCH_GAP_MS for the whole pool. Does not block. Returns
+ * whether a fetch is pending: false if one has ended less than KEYS_FETCH_GAP_MS ago. */
 bool keypage_ask(const struct keypage_link *link);
 
 /* For the fetcher: a fetch has ended. Call this after version was changed, if it was. */

@@ -1,6 +1,6 @@
-/* All accesses are sequentially consistent but that of read_us. A worker that notes its write and
- * then sees that the prober is not to be woken may leave it asleep: the prober sets is_awaited before
- * it reads written_us for the last time. */
+/* All accesses are sequentially consistent, except those of read_us. A worker that has noted its
+ * write and then finds is_awaited false need not wake the prober: the prober sets is_awaited before
+ * it reads written_us for the last time, so it sees the write before it sleeps. */
 #include "shared/replicas.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum {
     READ_RESOLUTION_US = 100000, /* so that workers do not take the cache line from each other */
-    XID_BITS = 48                /* what is left of 64 has the number's lowest bits */
+    XID_BITS = 48                /* the other 16 bits are the lowest of the write's number */
 };
 
 struct replicas *replicas_new(void)
@@ -62,7 +62,8 @@ static uint64_t tagged(uint64_t number, uint64_t xid)
     return number << XID_BITS | xid;
 }
 
-/* One whose transaction is not known, or has too many bits, is never found. */
+/* A write whose transaction is not known, or has too many bits, is stored with 0:
+ * replicas_transactions() treats it as not known. */
 void replicas_note_acknowledged(struct replicas *replicas, uint64_t xid)
 {
     uint64_t number = atomic_fetch_add(&replicas->acknowledged, 1);
@@ -104,7 +105,7 @@ void replicas_note_read(struct replicas *replicas, int64_t now_us)
         atomic_store_explicit(&replicas->read_us, now_us, memory_order_relaxed);
     }
     if (now_us - then_us > REPLICAS_IDLE_MS * INT64_C(1000)) {
-        wake_prober(replicas); /* the prober sleeps longer while there are none */
+        wake_prober(replicas); /* the prober sleeps longer while there are no reads */
     }
 }
 
@@ -113,7 +114,8 @@ static struct moment covered_by(const struct replica *replica)
     return (struct moment){atomic_load(&replica->covers_us), atomic_load(&replica->acknowledged)};
 }
 
-/* The run is read again: an entry that is about to be of another server has no time first. */
+/* Reads the run again after the values, since an entry that changes to another server gets the time
+ * 0 before the new run. */
 static struct moment covered_in_run(const struct replicas *replicas, int64_t run)
 {
     for (size_t i = 0; i < REPLICAS_MAX; i++) {
@@ -128,7 +130,7 @@ static struct moment covered_in_run(const struct replicas *replicas, int64_t run
     return (struct moment){0};
 }
 
-/* It lacks nothing that was acknowledged. */
+/* Whether a replica that covers this moment has all that was acknowledged. */
 static bool has_all(const struct replicas *replicas, struct moment covers)
 {
     return covers.us != 0 && covers.acknowledged >= atomic_load(&replicas->acknowledged);

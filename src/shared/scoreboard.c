@@ -70,7 +70,7 @@ int scoreboard_streams(const struct scoreboard *scoreboard)
     for (size_t i = 0; i < atomic_load(&scoreboard->slots_used); i++) {
         const struct score *score = &scoreboard->scores[i];
 
-        /* A worker that was killed leaves its number behind until the slot has another worker. */
+        /* The count of a worker that was killed stays until its slot has another worker. */
         open += atomic_load(&score->state) != WORKER_NONE ? atomic_load(&score->streams.open) : 0;
     }
     return open;

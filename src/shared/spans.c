@@ -1,7 +1,7 @@
-/* The writer stores written with release order, and the reader loads it with acquire order, so that
- * the reader sees all of a span that counts; taken likewise in the other direction, so that no span
- * is written over that is still read. The memory is a file without a name, whose pages exist once
- * they are touched. */
+/* The writer stores written with release order and the reader loads it with acquire order, so that
+ * the reader sees all bytes of a span that counts. With taken it is the other way round, so that no
+ * span is overwritten while it is still read. The memory is a file without a name, whose pages
+ * exist once they are touched. */
 #include "shared/spans.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "spans", and the size of the whole, which differs when a span or a ring does. */
+/* "spans", and the size of the whole memory, which differs if the size of a span or a ring does. */
 static const uint64_t LAYOUT = UINT64_C(0x7370616e73) << 24 ^ sizeof(struct spans);
 
 _Static_assert(sizeof(struct span) == 256, "without gaps, so that LAYOUT says all of it");
@@ -26,7 +26,7 @@ static struct spans *map_spans(int fd)
 struct spans *spans_new(int *fd)
 {
     *fd = memfd_create("cruddur-spans", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    /* Sealed, as no process is to shorten it: that would end the others with SIGBUS. */
+    /* Sealed, so that no process can shorten it, which would end the others with SIGBUS. */
     bool is_made = *fd >= 0 && ftruncate(*fd, sizeof(struct spans)) == 0 &&
                    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
     struct spans *spans = is_made ? map_spans(*fd) : NULL;
@@ -101,7 +101,7 @@ void span_ring_commit(struct span_ring *ring)
     atomic_store_explicit(&ring->written, written + 1, memory_order_release);
 }
 
-/* A worker that was taken over by an attacker may have written any position. */
+/* A worker that an attacker controls may have written any position. */
 size_t span_ring_waiting(const struct span_ring *ring)
 {
     uint64_t waiting = atomic_load_explicit(&ring->written, memory_order_acquire) -

@@ -6,10 +6,11 @@
  *     worker    finds room, writes the span, then adds 1 to written
  *     exporter  sends the spans from taken to written, then sets taken
  *
- * A worker that is killed while it writes has not added 1, and the next one in its slot writes over
- * what it left. An exporter that is killed has not set taken, and the next one sends the same spans
- * again; their ids are the same. If there is no room the span is dropped and counted: a worker
- * never waits. A position grows for ever; its index is the remainder by SPANS_PER_RING. */
+ * A worker that is killed while it writes a span has not added 1, and the next worker in its slot
+ * overwrites that span. An exporter that is killed has not set taken, and the next one sends the
+ * same spans again; their ids are the same. If there is no room, the span is dropped and counted: a
+ * worker never waits. Positions grow for ever; the index of a position is its remainder by
+ * SPANS_PER_RING. */
 #ifndef CRUDDUR_SHARED_SPANS_H
 #define CRUDDUR_SHARED_SPANS_H
 
@@ -34,8 +35,8 @@ enum {
 enum span_kind { SPAN_REQUEST, SPAN_STATEMENT };
 enum span_scheme { SPAN_SCHEME_UNKNOWN, SPAN_SCHEME_HTTP, SPAN_SCHEME_HTTPS };
 
-/* No value that a client sent is in it, besides ids. Each byte has a meaning in any state, as the
- * exporter does not trust a worker: so there is no bool. */
+/* A span has no value that a client sent, except ids. Since the exporter does not trust a worker,
+ * each byte is valid with any value: so there is no bool. */
 struct span {
     unsigned char trace_id[TRACE_ID_SIZE];
     unsigned char id[SPAN_ID_SIZE];
@@ -50,30 +51,30 @@ struct span {
     char method[SPAN_METHOD_SIZE]; /* of a request; "": one that cruddurd does not know */
     char sqlstate[SPAN_SQLSTATE_SIZE];
     char name[SPAN_NAME_SIZE];       /* the route, "" without one; or the statement's template */
-    char outcome[SPAN_OUTCOME_SIZE]; /* the code of a failure, or a statement's word; "" */
+    char outcome[SPAN_OUTCOME_SIZE]; /* the code of a failure, or a statement's outcome, or "" */
 };
 
 struct span_ring {
     _Alignas(SCORE_ALIGNMENT) _Atomic uint64_t written; /* the worker's */
-    counter dropped;                                    /* likewise: spans without room */
+    counter dropped;                                    /* likewise: spans that found no room */
     _Alignas(SCORE_ALIGNMENT) _Atomic uint64_t taken;   /* the exporter's */
     struct span spans[SPANS_PER_RING];
 };
 
 struct spans {
-    uint64_t layout;           /* of this memory, as the program that made it has it */
-    _Atomic size_t rings_used; /* the first ones; the memory of the others is not touched */
-    /* The master's, for the exporter: the last worker has ended; or another program has replaced
-     * the master, and the workers are those of the old one. */
+    uint64_t layout;           /* LAYOUT of the program that made this memory */
+    _Atomic size_t rings_used; /* from the first; the memory of the others is not touched */
+    /* Set by the master for the exporter. is_ending: the last worker has ended. is_left: another
+     * program replaces the master, and only workers of the old one write to this memory. */
     _Atomic bool is_ending, is_left;
-    counter exported, failed; /* the exporter's: sent and taken, or given up */
+    counter exported, failed; /* the exporter's: spans that were accepted, or given up */
     struct span_ring rings[SPAN_RINGS];
 };
 
 /* Makes the memory, and its descriptor for a program that is executed. NULL: errno says why. */
 struct spans *spans_new(int *fd);
 
-/* Maps it in such a program. NULL: it cannot be mapped, or was made by another version. */
+/* Maps the memory in such a program. NULL: it cannot be mapped, or was made by another version. */
 struct spans *spans_attach(int fd);
 
 /* A worker is about to start in that slot. */
@@ -83,20 +84,20 @@ uint64_t spans_dropped(const struct spans *spans);
 
 /* --- for the worker --- */
 
-/* Room for a span, zeroed; it counts with span_ring_commit(). NULL: there is none, and the span is
- * counted as dropped. */
+/* Room for a span, zeroed; the span counts after span_ring_commit(). NULL: there is no room, and
+ * the span is counted as dropped. */
 struct span *span_ring_reserve(struct span_ring *ring);
 void span_ring_commit(struct span_ring *ring);
 
 /* --- for the exporter --- */
 
-/* How many spans wait in it. */
+/* How many spans wait in the ring. */
 size_t span_ring_waiting(const struct span_ring *ring);
 
-/* Of those that wait the one of that index. */
+/* One of the waiting spans; index 0 is the oldest. */
 const struct span *span_ring_at(const struct span_ring *ring, size_t index);
 
-/* Gives the room of the first count back. */
+/* Frees the room of the first `count` waiting spans. */
 void span_ring_release(struct span_ring *ring, size_t count);
 
 #endif

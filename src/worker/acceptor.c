@@ -1,7 +1,7 @@
 /* Both queues are polled with EPOLLEXCLUSIVE, so the kernel wakes one worker for a connection. A
- * worker that took one leaves the epoll set and joins it again at the end: otherwise the first in
- * the list would be woken each time. Only one connection is taken from a queue in a turn of the
- * loop, so that another worker gets the next one. */
+ * worker that took one leaves the kernel's list and joins it again at the end, because otherwise
+ * the first worker in the list would be woken each time. Only one connection is taken from a queue
+ * in a turn of the loop, so that another worker gets the next one. */
 #include "worker/acceptor.h"
 
 #include <errno.h>
@@ -38,8 +38,8 @@ static void handover_ready(void *of, uint32_t events)
     acceptor->is_handover_ready = true;
 }
 
-/* The workers that poll a descriptor with EPOLLEXCLUSIVE are in a list, of which the kernel wakes
- * the first that sleeps. */
+/* The workers that poll a descriptor with EPOLLEXCLUSIVE are in a list. The kernel wakes the first
+ * one in it that sleeps. */
 static bool add_exclusive(const struct acceptor *acceptor, int fd, const struct watch *watch)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = (void *)watch};
@@ -84,14 +84,15 @@ void acceptor_close(struct acceptor *acceptor)
 
 /* --- balance --- */
 
-/* Connections that requests come from: those with a stream cost next to nothing. */
+/* The number of connections without a stream. Those with a stream cost next to nothing. */
 static int ordinary(const struct score *score)
 {
     return atomic_load(&score->open_connections) - atomic_load(&score->streams.open);
 }
 
-/* Whether another worker that accepts should get the next connection: it has so many fewer, or not
- * more and so many fewer streams. */
+/* Whether another worker that accepts should get the next connection: it has over
+ * ACCEPTOR_AHEAD_MAX fewer connections without a stream; or not more of these, and over
+ * ACCEPTOR_STREAMS_AHEAD_MAX fewer streams. */
 static bool is_better(const struct score *other, const struct score *own)
 {
     int more = ordinary(own) - ordinary(other);
@@ -137,8 +138,8 @@ static bool should_pass_on(const struct acceptor *acceptor)
            is_ahead(acceptor);
 }
 
-/* Ends YIELDING when the handover queue is empty, when another worker has more connections, or when
- * the time is over. */
+/* Ends YIELDING when the handover queue is empty, when this worker is no longer ahead, or when the
+ * time is over. */
 static void check_yielding(struct acceptor *acceptor)
 {
     if (is_ahead(acceptor) && handover_waits(&acceptor->setup->handover)) {
@@ -172,8 +173,9 @@ static void pause_taking(struct acceptor *acceptor)
     acceptor->state_end_ms = now_ms + ACCEPTOR_PAUSE_MS;
 }
 
-/* Whether fd, which was the lowest free descriptor, is one of the last. These are reserved for the
- * database's sessions, the resolver and files. A worker serves one connection in any case. */
+/* Whether fd, the lowest free descriptor, is among the last ACCEPTOR_RESERVE ones. These are
+ * reserved for the database's sessions, the resolver and files. A worker without a connection may
+ * use them, so that it serves one connection in any case. */
 static bool is_reserved(const struct acceptor *acceptor, int fd)
 {
     struct rlimit limit;
@@ -248,7 +250,7 @@ static bool take_over_one(struct acceptor *acceptor)
     return fd >= 0;
 }
 
-/* Takes one connection, and moves the worker to the end of the kernel's list of those to wake. */
+/* Takes one connection, and moves the worker to the end of the kernel's list of workers to wake. */
 static void accept_in_turn(struct acceptor *acceptor)
 {
     if (accept_one(acceptor) && acceptor->state != ACCEPTOR_PAUSED) {
@@ -308,7 +310,7 @@ void acceptor_drain(struct acceptor *acceptor)
     while (take_over_one(acceptor)) {
         /* until the handover queue is empty */
     }
-    /* One queue's worth at most, as clients may connect faster than this. */
+    /* At most as many as the queue holds, because clients may connect faster than this. */
     while (!acceptor->setup->is_shared && left-- > 0 && accept_one(acceptor)) {
         /* until the accept queue is empty */
     }

@@ -1,15 +1,15 @@
 /* New connections of a worker: from the accept queue of the listening socket, and from the handover
  * queue, which has the connections that other workers passed on (shared/handover.h).
  *
- * The acceptor also balances the connections of the pool. Left to itself the kernel is unfair: a
- * busy worker comes round to the listening socket before an idle one that was woken for the same
- * connection runs, so that the busiest workers get most connections. With four workers two had
- * nearly all of them, and requests waited twice as long. So a worker that has more than
- * ACCEPTOR_AHEAD_MAX connections more than another one puts a new connection into the handover
- * queue. The connection ends at the worker with the fewest, because each that is ahead passes it on
- * again. Connections with an open stream (stream.h) are counted apart: they decide only between
- * workers that have as many of the others, so that a worker with few streams does not get most of
- * the requests.
+ * The acceptor also balances the connections of the pool, because the kernel does not: a busy
+ * worker returns to the listening socket before an idle worker that was woken for the same
+ * connection runs, so the busiest workers get most connections. With four workers, two of them had
+ * nearly all connections, and requests waited twice as long. So a worker that has more than
+ * ACCEPTOR_AHEAD_MAX connections more than another worker puts a new connection into the handover
+ * queue. The connection ends at the worker with the fewest, because each worker that is ahead
+ * passes it on again. Connections with an open stream (stream.h) are counted apart. They matter
+ * only if the other worker does not have more connections without a stream, so that a worker with
+ * few streams does not get most of the requests.
  *
  * States:
  *
@@ -22,7 +22,8 @@
  *     PAUSED    reads neither
  *
  * YIELDING ends at the latest after ACCEPTOR_PATIENCE_MS, since the workers with fewer connections
- * may be busy or stuck. For ACCEPTOR_KEEP_MS after that the worker keeps all connections. */
+ * may be busy or stuck. After such a timeout the worker keeps all connections for
+ * ACCEPTOR_KEEP_MS. */
 #ifndef CRUDDUR_WORKER_ACCEPTOR_H
 #define CRUDDUR_WORKER_ACCEPTOR_H
 
@@ -36,15 +37,15 @@ struct clients;
 struct worker_setup;
 
 enum {
-    ACCEPTOR_AHEAD_MAX = 2, /* connections more than another worker that it may have */
+    ACCEPTOR_AHEAD_MAX = 2, /* how many more connections than another worker it may have */
     ACCEPTOR_STREAMS_AHEAD_MAX = 16,
     ACCEPTOR_POLL_MS = 1,      /* between two checks of the handover queue while YIELDING */
     ACCEPTOR_PATIENCE_MS = 10, /* of YIELDING */
     ACCEPTOR_KEEP_MS = 100,
     ACCEPTOR_PAUSE_MS = 100, /* between two checks for free descriptors while PAUSED */
     ACCEPTOR_LOG_MS = 60000, /* between two lines about PAUSED */
-    /* Descriptors that are not for connections: a session of each lane, and for each a look-up and a
-     * file or a query of the resolver. */
+    /* Descriptors that are not for connections: for each lane a session, a look-up, and a file or a
+     * query of the resolver. */
     ACCEPTOR_RESERVE = 3 * LANE_WORKER_COUNT
 };
 
@@ -67,14 +68,15 @@ bool acceptor_open(struct acceptor *acceptor);
 void acceptor_close(struct acceptor *acceptor);
 
 /* Takes at most one connection from each queue that had an event, and enforces the times of the
- * states. To be called in each turn of the loop, after the events. */
+ * states. Call this in each turn of the loop, after the events. */
 void acceptor_proceed(struct acceptor *acceptor);
 
 /* Milliseconds until acceptor_proceed has something to do without an event, or -1. */
 int acceptor_wait_ms(const struct acceptor *acceptor);
 
-/* Takes all connections that are left in the queues, for a worker that ends and has closed its
- * acceptor. The accept queue of a shared socket is left to the process that goes on listening. */
+/* Takes all connections that are left in the queues. Call this in a worker that ends, after
+ * acceptor_close(). The accept queue of a shared socket is left to the process that goes on
+ * listening. */
 void acceptor_drain(struct acceptor *acceptor);
 
 #endif

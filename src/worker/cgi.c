@@ -12,7 +12,7 @@
 #include "worker/exchange.h"
 #include "worker/service.h"
 
-/* Reads as much of the announced body as there is, but not more than one byte over the limit. */
+/* Reads as much of the announced body as arrives, but not more than one byte over the limit. */
 static void read_body(struct exchange *exchange, size_t max, struct exchange_input *input)
 {
     const char *announced = getenv("CONTENT_LENGTH");

@@ -4,7 +4,7 @@
 
 struct config;
 
-/* Answers on standard output. The process's exit status. */
+/* Answers on standard output. Returns the process's exit status. */
 int cgi_serve(const struct config *config, char **environment);
 
 #endif

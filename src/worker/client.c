@@ -91,9 +91,9 @@ static void close_gently(struct client *client)
 
 /* --- answering --- */
 
-/* Waits for the next request. No event would come for a request that is in the buffer already:
- * EPOLLOUT, which is ready at once, brings one about. The request is not served here, so that one
- * connection does not hold up the others. */
+/* Waits for the next request. A request that is already in the buffer causes no event, so the
+ * socket is then also watched for EPOLLOUT, which is ready at once. The request is not served here,
+ * so that one connection does not hold up the others. */
 static void wait_for_next(struct client *client)
 {
     bool was_answering = client->stage == CLIENT_SENDING;
@@ -137,7 +137,7 @@ void client_answer(struct client *client)
     size_t head_length, body_length;
 
     exchange_answer(exchange, &head, &head_length, &body, &body_length);
-    client_count(client); /* before the client can read it, and then the counts */
+    client_count(client); /* before it is sent: its client may read the counts next */
     enum fastcgi_sent how = fastcgi_answer(client->fastcgi, head, head_length, body, body_length);
     exchange_report(exchange);
     exchange_release(exchange);
@@ -183,8 +183,8 @@ static void follow_decision(struct client *client, enum decision decision)
     }
 }
 
-/* Begins the exchange of the request that has arrived. arrived: STATUS_OK, or why its rest is not
- * read. */
+/* Begins the exchange of the request that has arrived. arrived: STATUS_OK, or why the rest of the
+ * request is not read. */
 static void serve_request(struct client *client, enum status arrived)
 {
     struct service *service = client->clients->service;
@@ -197,7 +197,7 @@ static void serve_request(struct client *client, enum status arrived)
         return;
     }
     if (arrived == STATUS_OK) {
-        /* One byte over the limit shows that there is more. */
+        /* One byte over the limit shows that the body is too large. */
         input.body = fastcgi_body(client->fastcgi, &exchange->arena,
                                   (size_t)service->config->body_max + 1, &input.body_length);
     } else {
@@ -212,8 +212,9 @@ static enum fastcgi_state poll_request(struct client *client, bool *answerable)
                         answerable);
 }
 
-/* A connection whose first bytes are no FastCGI may be a message with a connection in it, which the
- * server before this one has left (handover_leave). False: it is none. */
+/* A connection whose first bytes are no FastCGI may be a message by which the server before this
+ * one has left a connection (handover_leave()). Takes that connection over and closes the message's
+ * own. False: this is no such message. */
 static bool adopt_left(struct client *client)
 {
     struct buf buffered = {0};
@@ -227,7 +228,7 @@ static bool adopt_left(struct client *client)
     return fd >= 0;
 }
 
-/* Does what the state of the connection calls for. */
+/* Acts on the state that fastcgi_poll() has found. */
 static void act(struct client *client, enum fastcgi_state state)
 {
     switch (state) {
@@ -268,8 +269,8 @@ void client_poll_and_serve(struct client *client)
     act(client, poll_request(client, &answerable));
 }
 
-/* Takes the request back, unless its statement was sent already. Then the result is awaited, and
- * the answer finds that the peer has left. */
+/* Cancels the wait for keys, or the statement. False: the statement was already sent. Then the
+ * client stays until the result comes; if the peer has left, sending the answer fails. */
 static bool cancel_request(struct client *client)
 {
     return client->stage == CLIENT_AWAITING_KEYS ||
@@ -298,14 +299,15 @@ static void abandon(struct client *client, bool has_left)
 static void ready(void *of, uint32_t events)
 {
     struct client *client = of;
-    bool has_left = (events & (EPOLLHUP | EPOLLERR)) != 0; /* a TCP peer's half is not enough */
+    bool has_left = (events & (EPOLLHUP | EPOLLERR)) != 0; /* not if a TCP peer closed one half */
 
     switch (client->stage) {
     case CLIENT_IDLE:
     case CLIENT_READING:
         if (has_left) {
-            /* The peer has told its client that there was no answer, so its request is not run. A
-             * server that left a connection here has closed its end as well. */
+            /* The front server has already failed its client's request, so the request is not run.
+             * A server that has left a connection here (handover_leave()) has closed its end,
+             * too. */
             if (!adopt_left(client)) {
                 client_close(client);
             }
@@ -336,8 +338,9 @@ static void ready(void *of, uint32_t events)
 
 /* --- time --- */
 
-/* A request that has been arriving for too long: its client is told so if its parameters are there.
- * The rest may have come while this worker was busy. */
+/* Ends a request that has been arriving for too long: answers 408 if its parameters have arrived,
+ * else closes the connection. The socket is polled first, because the rest of the request may have
+ * come while this worker was busy. */
 static void expire_arriving(struct client *client)
 {
     bool answerable;
@@ -383,7 +386,7 @@ static void check_time(struct client *client, int64_t now_ms, bool has_new_keys)
     }
 }
 
-/* Whether there is a client with a request whose time is measured here. */
+/* A client in CLIENT_CLOSING has a time limit too, but no request. */
 bool clients_are_timing(const struct clients *clients)
 {
     return clients->in_stage[CLIENT_READING] + clients->in_stage[CLIENT_AWAITING_KEYS] +
@@ -421,7 +424,7 @@ void clients_proceed(struct clients *clients)
     }
 }
 
-/* As clients_wait_ms, without the streams. */
+/* As clients_wait_ms(), without the streams. */
 static int own_wait_ms(const struct clients *clients)
 {
     int64_t first = INT64_MAX;

@@ -1,6 +1,7 @@
 /* The connections that a worker has accepted from the front server, each with at most one request.
- * The request passes the stages of enum client_stage. The worker blocks in none of them. All but
- * CLIENT_IDLE have a time limit; clients_proceed() enforces it, except where it says otherwise. */
+ * The request passes the stages of enum client_stage. The worker blocks in none of them. All stages
+ * but CLIENT_IDLE have a time limit. clients_proceed() enforces it, unless the stage's comment
+ * names another file. */
 #ifndef CRUDDUR_WORKER_CLIENT_H
 #define CRUDDUR_WORKER_CLIENT_H
 
@@ -37,7 +38,7 @@ struct clients {
     struct client *first;
     struct streams streams;
     int in_stage[CLIENT_STAGES];
-    uint32_t keys_version; /* of the last look at the parked ones */
+    uint32_t keys_version; /* at the last check of the clients that await keys */
     int epoll_fd;
 };
 
@@ -48,31 +49,33 @@ void clients_init(struct clients *clients, struct service *service, struct score
 /* Takes a connected socket over, with the bytes that another worker has read from it. */
 void clients_add(struct clients *clients, int fd, const struct buf *buffered);
 
-/* Looks at the time and at the keys. */
+/* Enforces the time limits, resumes requests when there are new keys, and serves the streams. */
 void clients_proceed(struct clients *clients);
 
 /* Milliseconds until clients_proceed has something to do, or -1. */
 int clients_wait_ms(const struct clients *clients);
 
-/* Whether a request is under way, from its first byte to its answer's last. */
+/* Whether a request is under way: from its first byte to the last byte of its answer. */
 bool clients_are_busy(const struct clients *clients);
 
 /* --- for a worker that leaves --- */
 
-/* Serves what has arrived without an event so far. */
+/* Serves requests that have arrived and whose event was not handled yet. */
 void clients_poll(struct clients *clients);
 
-/* Ends all streams, and from now on each that opens: no client waits for more than its end. */
+/* Ends all streams. A stream that opens later ends at once, so that its client does not wait for
+ * events of a worker that leaves. */
 void clients_end_streams(struct clients *clients);
 
-/* Ends the wait for keys: judges the requests that await newer ones by the keys that there are. */
+/* Ends the wait for keys: the requests that await newer keys are decided with the keys that the
+ * worker has. */
 void clients_stop_awaiting_keys(struct clients *clients);
 
 /* Gives the connections without a request under way to the other workers, with the part of a
  * request that was read. */
 void clients_hand_over(struct clients *clients, const struct handover *handover);
-/* The same, but to the next server on the listening socket. False, errno says why: some could not
- * be given away, and stay. */
+/* Leaves the same connections to the next server on the listening socket (handover_leave()). False,
+ * errno says why: some could not be given away and stay here. */
 bool clients_leave(struct clients *clients, int listen_fd);
 void clients_close(struct clients *clients);
 

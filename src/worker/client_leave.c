@@ -1,5 +1,5 @@
-/* What becomes of the clients of a worker that leaves. Streams end, requests go on without new keys,
- * and connections without a request are given to another worker or to the next server. */
+/* The clients of a worker that leaves. Their streams end, their requests go on without new keys,
+ * and connections without a request under way are given to another worker or to the next server. */
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -48,7 +48,8 @@ void clients_stop_awaiting_keys(struct clients *clients)
 typedef bool client_giver(const struct clients *clients, const void *to, int fd,
                           const struct buf *buffered);
 
-/* Gives away whatever is not being served. False, errno says why: that did not work for all. */
+/* Gives away all connections whose request is not being served. False, errno says why: some could
+ * not be given away, and stay. */
 static bool give_away(struct clients *clients, client_giver *give, const void *to)
 {
     int failure = 0;

@@ -2,7 +2,7 @@
  *
  *     client.c         the stages, from an event to an answer, and their times
  *     client_stream.c  a client with an open stream
- *     client_leave.c   what becomes of the clients of a worker that leaves
+ *     client_leave.c   the clients of a worker that leaves
  *
  * No other file includes this one. */
 #ifndef CRUDDUR_WORKER_CLIENT_PRIVATE_H
@@ -30,10 +30,11 @@
  *     [begin] ──response──► [answer]
  *     [answer] ──socket is full──► SENDING ──all is sent──► IDLE, or CLOSING, or it is freed
  *
- * A stage is skipped if it takes no time. client_enter() is the only function that changes the stage.
- * client_close() frees the client from any stage but QUERYING with a statement that was sent: its
- * callback has the client's address. clients_close() may close all at the end of a worker, as
- * service_release() then frees what is pending without a call. */
+ * A stage is skipped if it takes no time. client_enter() is the only function that changes the
+ * stage. client_close() may be called in any stage, except in QUERYING after the statement was
+ * sent, because the statement's callback has the client's address. At the end of a worker
+ * clients_close() may close all clients, because service_release() then frees pending statements
+ * without calling them back. */
 struct client {
     struct watch watch;
     struct fastcgi *fastcgi;
@@ -85,10 +86,11 @@ void client_open_stream(struct client *client);
 /* An event of a client with a stream: the peer leaves, aborts it, or reads again. */
 void client_stream_ready(struct client *client, uint32_t events);
 
-/* Takes the stream out, if there is one, and logs its request. */
+/* Removes the client's stream from the open streams, if it has one, and logs its request. */
 void client_finish_stream(struct client *client);
 
-/* Ends the response, which is complete then, unless its peer does not read. */
+/* Ends the stream's response. If the peer does not read, the connection is closed and the response
+ * stays incomplete. May free the client. */
 void client_end_stream(struct client *client);
 
 #endif

@@ -1,5 +1,5 @@
 /* A client whose response is a stream of events. The client owns the stream and the connection;
- * stream.c says when something is sent, and when the stream is to end. */
+ * stream.c decides when something is sent and when the stream ends. */
 #include <stddef.h>
 
 #include "http/request.h"
@@ -68,8 +68,7 @@ void client_open_stream(struct client *client)
     }
 }
 
-/* What comes while the stream is open: the peer leaves or aborts it, or reads again. A peer that
- * closes one half only leaves as well. */
+/* In this stage a peer that closes one half of its connection (EPOLLRDHUP) has left, too. */
 void client_stream_ready(struct client *client, uint32_t events)
 {
     bool has_left = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;

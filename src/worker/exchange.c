@@ -33,7 +33,7 @@ void exchange_release(struct exchange *exchange)
     *exchange = (struct exchange){0};
 }
 
-/* Finds the endpoint. What is answered without one: OPTIONS, 404, 405, 501. */
+/* Finds the endpoint. OPTIONS has none, nor has a request that is answered with 404, 405 or 501. */
 static enum status route(struct exchange *exchange, const struct service *service)
 {
     struct request *request = &exchange->request;
@@ -72,8 +72,8 @@ static enum status identify(struct exchange *exchange, bool may_wait)
     return STATUS_UNAUTHENTICATED;
 }
 
-/* The caller where the identity is optional: a token that can't be judged, or not yet, counts as
- * none. */
+/* Determines the caller where the identity is optional. A token that cannot be verified, or not
+ * yet, counts as no token. */
 static void identify_viewer(struct exchange *exchange)
 {
     if (identify(exchange, false) != STATUS_OK) {
@@ -105,7 +105,7 @@ static enum status check_signature(const struct exchange *exchange)
     return STATUS_SIGNATURE_INVALID;
 }
 
-/* From the known caller to the handler. */
+/* Reads body and query, and calls the handler. The caller is known. */
 static enum decision handle(struct exchange *exchange)
 {
     const struct endpoint *endpoint = exchange->endpoint;
@@ -162,8 +162,8 @@ enum decision exchange_resume(struct exchange *exchange, bool may_wait)
 }
 
 /* The response to a request that has no endpoint, or whose rest was not read. OPTIONS is answered
- * on every path. So is a preflight for a path that does not exist: without an answer the browser
- * would not send the call, and the page would not see the 404 of the call. */
+ * on every path of a route. A preflight is answered on other paths, too: without an answer the
+ * browser would not send the call, and the page would not see the 404 of the call. */
 static void answer_without_endpoint(struct exchange *exchange, enum status status)
 {
     const struct request *request = &exchange->request;
@@ -177,7 +177,7 @@ static void answer_without_endpoint(struct exchange *exchange, enum status statu
     }
 }
 
-/* What the handler gets to know of the settings. */
+/* What the handler sees of the request and the settings. */
 static struct call call_of(struct exchange *exchange)
 {
     const struct service *service = exchange->service;
@@ -242,8 +242,8 @@ const char *exchange_requester(struct exchange *exchange)
                         bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);
 }
 
-/* A stale page has no entity tag: it would say that the page is current. (Cache-Status: RFC
- * 9211.) */
+/* A stale page gets no entity tag, because the tag would say that the page is current.
+ * (Cache-Status: RFC 9211.) */
 static void add_cache_headers(struct exchange *exchange, const struct result *result,
                               const struct cache_info *info)
 {
@@ -284,7 +284,7 @@ void exchange_answer(struct exchange *exchange, const char **head, size_t *head_
     exchange->took_us = clock_us() - exchange->started_us;
 }
 
-/* The ids by which the line is found from the request's span, and the other way round. */
+/* The ids that lead from the log line to the request's span and back. */
 static void log_trace(struct log_line *line, const struct trace *trace)
 {
     char id[2 * TRACE_ID_SIZE + 1], span_id[2 * SPAN_ID_SIZE + 1];

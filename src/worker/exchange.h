@@ -41,33 +41,34 @@ struct exchange {
     struct request_span span; /* zeroed: its trace is not recorded */
     struct buf head;
     int64_t started_us;
-    int64_t took_us; /* until its answer was made, or it was abandoned */
+    int64_t took_us; /* until the answer was made or the request abandoned */
     int64_t database_us;
     char sqlstate[6];
 };
 
 /* The part of a request that is not in the parameters. */
 struct exchange_input {
-    enum status status; /* STATUS_OK, or why the rest of the request never came */
+    enum status status; /* STATUS_OK, or why the rest of the request was not read */
     const char *body;   /* NUL-terminated, lives as long as the exchange's arena */
     size_t body_length;
     bool is_local; /* the client is a process of this host, as for CGI */
 };
 
-/* Of a zeroed exchange, whose arena may have the body of the input in it already.
- * DECISION_WAIT: for the issuer's keys; then exchange_resume goes on from there. */
+/* Begins a zeroed exchange. Its arena may already hold the body of the input. DECISION_WAIT: the
+ * request needs newer keys of the issuer; call exchange_resume() when they have come or the wait
+ * is over. */
 enum decision exchange_begin(struct exchange *exchange, const struct service *service,
                              char **parameters, const struct exchange_input *input);
 
-/* may_wait: whether it may be DECISION_WAIT once more. */
+/* may_wait: whether it may return DECISION_WAIT again. */
 enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
-/* What the requests of one user have in common, for the limits per user: the token's subject, else
- * the client's address, of which for IPv6 the network (/64). */
+/* The requester, for the limits per user: the token's subject; else the client's address, or for
+ * IPv6 its /64 network. */
 const char *exchange_requester(struct exchange *exchange);
 
 /* Makes the response from the statement's result; info as in cache_done. The body may point into
- * the result: take the answer before the result is gone. */
+ * the result, so call exchange_answer() and use the body while the result is valid. */
 void exchange_result(struct exchange *exchange, const struct result *result,
                      const struct cache_info *info);
 
@@ -82,7 +83,7 @@ void exchange_abandon(struct exchange *exchange);
 /* The request is over: logs its line, and writes its span if its trace is recorded. */
 void exchange_report(const struct exchange *exchange);
 
-/* Answers that no stream opens. */
+/* Makes the response to a request for a stream that cannot be opened. */
 void exchange_refuse_stream(struct exchange *exchange);
 
 /* For a stream whose head was sent: frees the request's memory, but not what the log line needs. */
@@ -91,7 +92,7 @@ void exchange_trim(struct exchange *exchange);
 /* Logs the line of a stream that has ended; bytes: of its body. Then as exchange_release(). */
 void exchange_end_stream(struct exchange *exchange, uint64_t bytes);
 
-/* Gives all its memory back and zeroes it. */
+/* Frees all memory of the exchange and zeroes it. */
 void exchange_release(struct exchange *exchange);
 
 #endif

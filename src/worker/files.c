@@ -1,8 +1,13 @@
-/* The files of a worker's sandbox, by Landlock. Reading is allowed below the folders of the system
- * (the resolver's configuration, certificates, libraries that the resolver loads), in the folders
- * of the files with a database's URL and with the issuer's keys, which are replaced as a whole when
- * they change, and of each file that the URL or libpq's environment names. Nothing may be written,
- * made or executed. A unix socket needs no right: connecting is no access to a file for Landlock. */
+/* The files of a worker's sandbox, by Landlock. Reading is allowed
+ *
+ * - below the folders of the system (the resolver's configuration, certificates, libraries that the
+ *   resolver loads);
+ * - in the folder of each file with a database's URL or with the issuer's keys. The rule is for the
+ *   folder, because a change replaces the file;
+ * - in the folder of each file that the URL or libpq's environment names.
+ *
+ * Nothing may be written, created or executed. A unix socket needs no right, because Landlock does
+ * not treat connecting as access to a file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -29,21 +34,22 @@
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 
-/* Every right to a file that the kernel's first version of Landlock knows. Moving a file between
- * folders, of the second version, is never allowed to a process with a ruleset. truncate(2), of the
- * third, takes a path. An ioctl needs a descriptor, and so one of these. */
+/* FILE_RIGHTS are all rights of Landlock's first version. Its second version added moving a file
+ * between folders, which a process with a ruleset may do only if a rule allows it. The third added
+ * truncate(2), which takes a path and so needs none of the other rights. ioctl(2), added later,
+ * needs a descriptor, and so one of these rights. */
 enum {
     TRUNCATE_VERSION = 3,
     FILE_RIGHTS = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
     READ_RIGHTS = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR
 };
 
-/* /dev/null and /dev/urandom; /proc and /sys for what the C library asks of the machine. */
+/* /dev for null and urandom; /proc and /sys for what the C library reads about the machine. */
 static const char *const SYSTEM[] = {
     "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sys", "/usr", "/var/lib/ca-certificates",
     NULL};
 
-/* That name a file or a folder, in the environment. */
+/* Environment variables that name a file or a folder. */
 static const char *const VARIABLES[] = {"PGPASSFILE",
                                         "PGSERVICEFILE",
                                         "PGSYSCONFDIR",
@@ -58,14 +64,14 @@ static const char *const VARIABLES[] = {"PGPASSFILE",
                                         "RESOLV_HOST_CONF",
                                         NULL};
 
-/* That do so in the URL. */
+/* Keywords of the URL that name a file or a folder. */
 static const char *const KEYWORDS[] = {"passfile", "sslcert",   "sslkey",      "sslrootcert",
                                        "sslcrl",   "sslcrldir", "servicefile", NULL};
 
-/* In the home folder, where libpq looks (libpq-connect). */
+/* Files and folders in the home folder that libpq reads (libpq-connect). */
 static const char *const AT_HOME[] = {".pgpass", ".postgresql", ".pg_service.conf", NULL};
 
-/* A path that is not there gets no rule: what is made there later is not readable. */
+/* A path that does not exist gets no rule: a file that is created there later is not readable. */
 static void allow(int ruleset, const char *path)
 {
     struct landlock_path_beneath_attr rule = {.allowed_access = READ_RIGHTS};
@@ -92,8 +98,9 @@ static void allow_folder_of(int ruleset, const char *path)
     }
 }
 
-/* What libpq or OpenSSL is told. Without a slash it is a file where the service was started, or a
- * word (sslrootcert=system), or empty: that folder, which may be the root, is not what is named. */
+/* Allows the folder of a file that a setting of libpq or OpenSSL names. A name without a slash is a
+ * file in the current folder, or a word (sslrootcert=system), or empty. Then only the name itself
+ * is allowed, because the current folder may be the root. */
 static void allow_named(int ruleset, const char *name)
 {
     if (name != NULL && strchr(name, '/') != NULL) {
@@ -103,8 +110,8 @@ static void allow_named(int ruleset, const char *name)
     }
 }
 
-/* What the URL of a database names. One that cannot be read or parsed names nothing: connecting
- * fails with the reason. */
+/* Allows the files that the URL of a database names. A URL that cannot be read or parsed names
+ * none: connecting then fails with the reason. */
 static void allow_files_of_url(int ruleset, const char *url, const char *url_file)
 {
     struct conninfo conninfo;
@@ -165,7 +172,7 @@ static enum sandbox_result failed(const char *what, struct error *error)
     return is_missing ? SANDBOX_UNSUPPORTED : SANDBOX_FAILED;
 }
 
-/* What is refused where no rule allows it. */
+/* The rights that are refused where no rule grants them. */
 static uint64_t handled_rights(void)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -28,7 +28,7 @@ static const char *const REASONS[FALLBACKS] = {
     [FALLBACK_BEHIND] = "behind", [FALLBACK_LATE] = "late", [FALLBACK_MISSING] = "missing",
     [FALLBACK_FAILED] = "failed"};
 
-/* All workers' together, and how many there are in each state. */
+/* The counters of all workers added up, and the number of workers in each state. */
 struct sum {
     struct score score;
     uint64_t workers[WORKER_STATES];

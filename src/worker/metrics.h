@@ -1,4 +1,4 @@
-/* What a pool says of itself at /metrics. */
+/* The metrics of a pool, for /metrics. */
 #ifndef CRUDDUR_WORKER_METRICS_H
 #define CRUDDUR_WORKER_METRICS_H
 
@@ -7,16 +7,16 @@ struct replicas;
 struct scoreboard;
 struct spans;
 
-/* Where the figures are. */
+/* Where the figures come from. */
 struct metrics_pool {
     const struct scoreboard *scoreboard;
     const struct replicas *replicas;
     const struct spans *spans; /* NULL: none were ever made */
 };
 
-/* Appends what the scoreboard has of all workers, those too that have ended, and the counts of
- * spans, in Prometheus's text format. (The write of a struct metrics_source; pool is a struct
- * metrics_pool.) */
+/* Appends the scoreboard's counters of all workers, including workers that have ended, and the
+ * counts of spans, in Prometheus's text format. (This is the write function of a struct
+ * metrics_source; pool is a struct metrics_pool.) */
 void metrics_write(const void *pool, struct buf *text);
 
 #endif

@@ -87,7 +87,7 @@ void news_release(struct news *news)
 
 /* --- events --- */
 
-/* All of the event that is the same for all clients. */
+/* Writes the start of the event, which is the same for all clients. */
 static void open_event(struct news *news)
 {
     char tag[ETAG_SIZE];
@@ -102,7 +102,7 @@ static void open_event(struct news *news)
     news->event_opening = news->event.length;
 }
 
-/* Most clients have the same edition. */
+/* Most clients have the same edition, so the last count is kept. */
 static int count_for(struct news *news, const struct edition *held)
 {
     if (held == NULL) {
@@ -144,15 +144,16 @@ static void publish(struct news *news, const char *etag, const char *body, size_
     open_event(news);
 }
 
-/* Whether the watcher has looked, or the page was filled, so short a time ago that the mark can be
- * relied on. */
+/* Whether the watcher has polled, or the page was filled, so recently that the mark can be relied
+ * on. */
 static bool is_watched(const struct news *news, const struct cache_look *look, int64_t now_ms)
 {
     return now_ms - look->polled_us / 1000 < NEWS_BLIND_MS || now_ms < news->blind_ms;
 }
 
-/* Whether the page need not be filled. What it has is published then. The first edition is always
- * from a page that was filled for it: before there was a stream the watcher may have rested. */
+/* Publishes the page if it is current. False: the page must be filled. The first edition always
+ * comes from a page that was filled for it, because the watcher may have rested while there was no
+ * stream. */
 static bool look_at_page(struct news *news, int64_t now_ms)
 {
     struct cache_look look;
@@ -165,8 +166,8 @@ static bool look_at_page(struct news *news, int64_t now_ms)
     return true;
 }
 
-/* Publishes what the page was just filled with, which is newer than the edition even if it is out of
- * date already. */
+/* Publishes the page that was just filled. It is newer than the last edition, even if it is already
+ * out of date. */
 static void publish_filled(struct news *news)
 {
     struct cache_look look;
@@ -177,9 +178,9 @@ static void publish_filled(struct news *news)
     }
 }
 
-/* The page was filled, or that failed. A page without a tag was not kept: a standby has said what
- * home is, or the result of a later statement was there before. Of these only a standby gives no
- * snapshot. */
+/* The page was filled, or filling it has failed. info is NULL if a good result was not cached: it
+ * came from a standby, or after the result of a later statement. Only a standby's result has no
+ * snapshot (result->seen). */
 static void refreshed(void *context, const struct result *result, const struct cache_info *info)
 {
     struct news *news = context;

@@ -1,14 +1,14 @@
-/* What a worker's streams are told: the newest edition of home (home/edition.h), which is kept up to
- * date while a stream is open.
+/* The newest edition of home (home/edition.h), which is sent to a worker's streams. It is kept up
+ * to date while a stream is open.
  *
- * Whatever the number of streams, the mark (home/mark.h) is looked at every NEWS_LOOK_MS. If the
- * worker's page of home is not current, it is filled again by one statement, NEWS_REFRESH_MS after
- * the last one at the earliest. A page with another entity tag is a new edition. No statement is run
- * for a stream. While the watcher does not look (it rests, it is started again, the program is being
- * replaced) the page is filled every NEWS_BLIND_MS.
+ * Whatever the number of streams, the mark (home/mark.h) is read every NEWS_LOOK_MS. If the
+ * worker's page of home is not current, one statement fills it again, NEWS_REFRESH_MS after the
+ * last one at the earliest. A page with another entity tag is a new edition. No stream causes a
+ * statement of its own. While the watcher does not poll (it rests or is started again, or the
+ * program is being replaced), the page is filled every NEWS_BLIND_MS.
  *
- * An edition has holders: this module for the newest one, and each stream for the one that it was
- * told. The last that lets it go frees it. */
+ * An edition has holders: this module holds the newest edition, and each stream holds the edition
+ * that was last sent on it. The last holder that releases an edition frees it. */
 #ifndef CRUDDUR_WORKER_NEWS_H
 #define CRUDDUR_WORKER_NEWS_H
 
@@ -28,40 +28,42 @@ enum {
     NEWS_BLIND_MS = 2000   /* since the watcher's last poll, which comes every WATCHER_STREAM_MS */
 };
 
-/* Begins zeroed but for the service. */
+/* Zeroed at first, except the service. */
 struct news {
     struct service *service;
     struct edition *newest; /* NULL: not known yet */
     unsigned number;        /* of editions so far */
     bool is_refreshing;
-    int64_t look_ms, refresh_ms; /* not before */
-    int64_t blind_ms;            /* until then the watcher need not have looked */
-    struct buf event;            /* for the newest edition; up to its number in the first bytes */
-    size_t event_opening;
-    const struct edition *counted; /* the last one that new posts were counted for, and how many */
-    int count;
+    int64_t look_ms, refresh_ms; /* earliest times of the next look and the next refresh */
+    int64_t blind_ms;            /* until then the mark is valid without a poll of the watcher */
+    struct buf event;            /* of the newest edition; its start is the same for all streams */
+    size_t event_opening;        /* length of that start, up to the number of new posts */
+    const struct edition *counted; /* the edition since which new posts were last counted */
+    int count;                     /* their number */
 };
 
 void news_release(struct news *news);
 
-/* Forgets the newest edition: no stream was open for a while, and so nothing was looked at. */
+/* Forgets the newest edition. Call this before the first stream opens: while none was open, the
+ * edition was not kept up to date. */
 void news_forget(struct news *news);
 
-/* Looks at the mark, if it is time for that. */
+/* Reads the mark and has the page filled again if necessary, when it is time for that. */
 void news_proceed(struct news *news, int64_t now_ms);
 
-/* The edition of a Last-Event-ID, held; NULL if that is none of ours, or is NULL itself. */
+/* The edition of a Last-Event-ID, held for the caller. NULL: id is NULL, or none of ours. */
 struct edition *news_of_id(struct news *news, const char *id);
 
-/* Holds the newest edition in the place of *held, either of which may be NULL. */
+/* Releases the edition *held and holds the newest edition in its place. Either may be NULL. */
 void news_hold_newest(struct news *news, struct edition **held);
 void news_let_go(struct news *news, struct edition **held);
 
-/* Whether there is nothing to tell a client that has this edition, or NULL. */
+/* Whether a client with the edition held (NULL: none) needs no event: it has the newest edition, or
+ * no edition is known yet. */
 bool news_are_known(const struct news *news, const struct edition *held);
 
-/* The event of the newest edition for a client that has this one, or NULL. Valid until the next
- * call. */
+/* The event of the newest edition, for a client with the edition held (NULL: none). Valid until the
+ * next call. */
 const struct buf *news_event(struct news *news, const struct edition *held);
 
 #endif

@@ -18,10 +18,10 @@ struct read {
     void *context;
     bool is_at_primary;
     bool was_at_replica;     /* before it was at the primary */
-    int64_t waited_us;       /* for the server before this one */
-    struct result failure;   /* the primary's, while the replica runs it in its place */
-    struct statement repeat; /* the same for the replica, with a deadline of its own */
-    int stale_s;             /* as its result is to say */
+    int64_t waited_us;       /* for the server that it was sent to before */
+    struct result failure;   /* the primary's result, while the read is in place */
+    struct statement repeat; /* statement with a deadline of its own, for the read in place */
+    int stale_s;             /* for its result */
     struct read *next, **link;
 };
 
@@ -52,14 +52,16 @@ static struct read *remember(struct reads *reads, const struct statement *statem
     return read;
 }
 
-/* PostgreSQL has ended it: a second attempt would take too long, too. */
+/* Whether PostgreSQL ended the statement at a timeout. A second attempt would take too long,
+ * too. */
 static bool takes_too_long(const struct result *result)
 {
     return result->status == STATUS_DATABASE_TIMEOUT && result->sqlstate[0] != '\0';
 }
 
-/* Whether the primary is to run it too, and why; FALLBACKS: it is not. What the replica does not find
- * another host may just have made: a home page that has a post is not followed by a 404 for it. */
+/* Why the primary must run the read again; FALLBACKS: it need not. It must if the replica finds no
+ * row, because another host may just have created it: a client that saw a post on a home page must
+ * not get a 404 for it. */
 static enum fallback shortcoming(const struct result *result)
 {
     if (result_is_ok(result) || takes_too_long(result)) {
@@ -73,7 +75,7 @@ static void finish_read(struct read *read, const struct result *result)
     statement_done *done = read->done;
     void *context = read->context;
 
-    forget(read); /* first: what is called may submit or cancel a read of the same context */
+    forget(read); /* first, because done may submit or cancel a read of the same context */
     done(context, result);
 }
 
@@ -86,7 +88,7 @@ static void finish_second(struct read *read, const struct result *result)
     finish_read(read, &both);
 }
 
-/* The request is wrong, whichever server says so. */
+/* Whether the request itself is wrong. Then no other server would accept it. */
 static bool is_bad_request(const struct result *result)
 {
     return result->status == STATUS_VALUE_REFUSED || result->status == STATUS_MALFORMED_REQUEST;
@@ -97,7 +99,7 @@ static void done_in_place(void *context, const struct result *result)
     struct read *read = context;
 
     if (!result_is_ok(result)) {
-        read->stale_s = 0; /* that is said of what is shown */
+        read->stale_s = 0; /* only a result that is shown has an age */
     }
     if (result_is_ok(result) || is_bad_request(result)) {
         counter_add(&read->reads->counts->at_replica, 1);
@@ -109,7 +111,8 @@ static void done_in_place(void *context, const struct result *result)
     }
 }
 
-/* Not so if the schema does not fit (class 42): a replica may have an older one. */
+/* Whether the primary is away. It is not if its schema does not fit (class 42): a replica may have
+ * an older one. */
 static bool is_away(const struct result *result)
 {
     return (result->status == STATUS_DATABASE_UNAVAILABLE &&
@@ -117,7 +120,8 @@ static bool is_away(const struct result *result)
            (result->status == STATUS_DATABASE_TIMEOUT && !takes_too_long(result));
 }
 
-/* The primary is away, and the replica may run what it has failed. */
+/* Whether the primary is away and the replica may run a read that the primary has failed. *age_us:
+ * how old the replica's data may be. */
 static bool may_be_stale(const struct read *read, const struct result *result, int64_t *age_us)
 {
     const struct reads *reads = read->reads;
@@ -175,8 +179,9 @@ static void done_at_replica(void *context, const struct result *result)
     }
 }
 
-/* A session with a server that is unknown, too old or of another timeline stays of no use by itself;
- * one that is only behind the pool's last write does not. While the primary is away all are too old. */
+/* A session with a server that is unknown, late or of another timeline does not become useful by
+ * itself. A session that is only behind the pool's last write does. While the primary is away all
+ * replicas are late, so being late counts only if another replica is better. */
 static bool is_useless(const struct reads *reads, enum fallback why, int64_t now_us)
 {
     return why == FALLBACK_UNKNOWN ||
@@ -216,7 +221,7 @@ static enum fallback obstacle(const struct reads *reads, const struct statement 
                                   reads->bound_us)];
 }
 
-/* The replica may be its last resort. */
+/* If the primary fails the read, the replica may still run it (done_at_primary()). */
 static void submit_to_primary(struct reads *reads, const struct statement *statement,
                               statement_done *done, void *context)
 {

@@ -15,7 +15,8 @@
 
 _Static_assert((int)TOKEN_VERDICTS <= (int)REFUSALS_MAX, "each reason has a counter");
 
-/* Browsers keep tokens for too long, and a frontend whose user has not logged in sends "null". */
+/* Expired and malformed tokens are usual: browsers keep tokens for too long, and a frontend whose
+ * user has not logged in sends "null". */
 static enum log_level level_of(enum token_verdict refusal)
 {
     return refusal == TOKEN_EXPIRED || refusal == TOKEN_MALFORMED ? LOG_INFO : LOG_WARNING;

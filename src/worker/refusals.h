@@ -8,16 +8,16 @@ struct buf;
 struct caller;
 struct request;
 
-/* Counts a caller of the kind CALLER_REFUSED, unless refusals is NULL (there is no pool), and logs
- * it as repeats.h limits it: once a minute for a reason and a subject. The line has the subject's
- * pseudonym, and nothing else of the request but its id. */
+/* Counts a caller of the kind CALLER_REFUSED, unless refusals is NULL (there is no pool). Logs it
+ * at most once a minute for each reason and subject (base/repeats.h). The line has the reason, the
+ * subject's pseudonym and the request's id, and nothing else of the request. */
 void refusals_note(struct refusals *refusals, const struct request *request,
                    const struct caller *caller);
 
-/* Adds one to the other. */
+/* Adds more to sum. */
 void refusals_add(struct refusals *sum, const struct refusals *more);
 
-/* As cruddur_tokens_refused_total, in Prometheus's text format. */
+/* Appends cruddur_tokens_refused_total in Prometheus's text format. */
 void refusals_write(const struct refusals *refusals, struct buf *text);
 
 #endif

@@ -3,14 +3,14 @@
 #include "base/log.h"
 #include "config/config.h"
 
-/* True unless the layer is missing and --sandbox on wants it. */
+/* True unless the layer is missing and --sandbox on requires it. */
 static bool is_good_enough(enum sandbox_result result, bool is_required, const char *layer,
                            const struct error *error)
 {
     if (result == SANDBOX_DONE) {
         return true;
     }
-    /* Without --sandbox on, a kernel that lacks it is no news. */
+    /* Without --sandbox on, a kernel that lacks the layer is logged at debug level only. */
     bool is_news = is_required || result == SANDBOX_FAILED;
 
     log_message(is_required ? LOG_ERROR
@@ -20,7 +20,7 @@ static bool is_good_enough(enum sandbox_result result, bool is_required, const c
     return !is_required;
 }
 
-/* The files first: Landlock's own system calls are not on the list of the other layer. */
+/* Files first, because the list of allowed system calls does not have Landlock's own. */
 bool sandbox_enter(const struct config *config, struct score *score)
 {
     bool is_required = config->sandbox == SANDBOX_ON;

@@ -1,5 +1,5 @@
-/* What a worker may still do once it has started. A flaw in it, in libpq or in a parser gives an
- * attacker no program to run, no file to write, and of the files to read only those below.
+/* The sandbox limits what a worker may do once it has started. An attacker who uses a flaw in the
+ * worker, in libpq or in a parser can run no program, write no file, and read only the files below.
  *
  *     system calls  seccomp(2): those that a worker needs, see syscalls.c. At any other one the
  *                   worker ends with WORKER_EXIT_SANDBOX before the call is made; the master names
@@ -8,7 +8,7 @@
  *                   they connect, and the issuer's keys, see files.c. Anything else fails with
  *                   EACCES.
  *
- * Neither can be taken back. Templates and settings were read before, by the master. */
+ * Neither can be undone. The master has read templates and settings before. */
 #ifndef CRUDDUR_WORKER_SANDBOX_H
 #define CRUDDUR_WORKER_SANDBOX_H
 
@@ -25,8 +25,8 @@ enum sandbox_result {
     SANDBOX_FAILED
 };
 
-/* To be called once, in the worker, by --sandbox. False, with the reason in the log, if it has to
- * be there and is not. */
+/* Enters the sandbox as --sandbox says. Call this once, in the worker. False, with the reason in
+ * the log: a layer is missing, and --sandbox on requires it. */
 MUST_CHECK bool sandbox_enter(const struct config *config, struct score *score);
 
 /* --- the two layers; error has the reason of a result other than SANDBOX_DONE --- */

@@ -16,7 +16,7 @@
 #include "worker/tracer.h"
 #include "worker/turns.h"
 
-enum { WRITE_UNITS_MAX = 1 }; /* while one is being committed the next one gathers */
+enum { WRITE_UNITS_MAX = 1 }; /* writes gather for the next unit while one commits */
 
 /* What application_name ends with. */
 static const char *const SUFFIXES[LANE_WORKER_COUNT] = {
@@ -28,7 +28,7 @@ static bool is_of_replica(int lane)
     return lane == LANE_REPLICA || lane == LANE_REPLICA_SLOW;
 }
 
-/* Whether a session of one of them may run what belongs to the other. */
+/* Whether a session of one lane may run the statements of the other. */
 static bool share_login(const struct service *service, int lane, int other)
 {
     bool is_same =
@@ -37,8 +37,8 @@ static bool share_login(const struct service *service, int lane, int other)
     return is_same && !is_of_replica(lane) && !is_of_replica(other);
 }
 
-/* The connection that stands in for one that gets no session, as the server has as many as it
- * takes, or NULL. The one that lacks it tries on meanwhile. */
+/* The connection that stands in for the lane's own, which gets no session because the server has no
+ * slot left; NULL: none. The lane's own connection keeps trying meanwhile. */
 static struct connection *stand_in(struct service *service, int lane)
 {
     struct connection *other = NULL;
@@ -92,8 +92,8 @@ static bool cancel_statement(void *context, const void *done_context)
     return false;
 }
 
-/* service_proceed() uses the event, after those of all clients, so that what they ask for is sent
- * together. */
+/* service_proceed() handles the event after the events of all clients, so that their statements are
+ * sent together. */
 static void lane_ready(void *of, uint32_t events)
 {
     struct service_lane *lane = of;
@@ -144,7 +144,7 @@ static void open_lane(struct service *service, int number, const struct catalog 
     lane->connection = connection_new(&lane->settings, catalog, links->epoll_fd, &lane->watch);
 }
 
-/* The reads of a lane, with a replica's lane beside it. */
+/* Opens the reads of a lane that has a lane with a replica beside it. */
 static void open_reads(struct service *service, struct reads *reads, enum lane primary,
                        enum lane replica, struct replica_counts *counts)
 {
@@ -174,7 +174,7 @@ static void open_lanes(struct service *service, const struct catalog *catalog, c
     }
 }
 
-/* What runs the statements of a lane that are not sent elsewhere before. */
+/* The runner of a lane: its reads if it may use replicas, else its connection. */
 static const struct statement_runner *runner_of(const struct service *service, enum lane lane)
 {
     if (service->replicas != NULL && lane == LANE_READ) {
@@ -186,7 +186,7 @@ static const struct statement_runner *runner_of(const struct service *service, e
     return &service->lanes[lane].runner;
 }
 
-/* Waiting for a turn and running end within about one deadline. */
+/* The wait for a turn and the statement's run end within about one deadline. */
 static void open_turns(struct service *service, const struct service_links *links)
 {
     const struct config *config = service->config;
@@ -270,7 +270,8 @@ static bool is_write(const struct statement *statement)
     return lane == LANE_WRITE || lane == LANE_HOOK;
 }
 
-/* Also where this worker reads from no replica: after a HUP with that setting others may. */
+/* The write is noted even if this worker reads from no replica: others may, after a HUP has changed
+ * that setting. */
 static void note_write(const struct service *service, const struct statement *statement,
                        const struct result *result)
 {
@@ -291,8 +292,8 @@ static void submission_done(void *context, const struct result *result)
     const struct submission *submission = context;
     struct mark *mark = submission->service->cache_settings.mark;
 
-    /* This worker may have no cache, after a HUP with that setting, while older workers have
-     * one. */
+    /* After a HUP that turned the cache off, this worker has none, while older workers may still
+     * have one. */
     if (mark != NULL && is_write(submission->statement)) {
         mark_add_write(mark);
     }
@@ -346,7 +347,7 @@ bool service_cancel(struct service *service, const struct submission *submission
            reads->cancel(reads->context, submission);
 }
 
-/* What waited when its connection learned that it gets no session. */
+/* Moves the queue of a connection that gets no session to the connection that stands in for it. */
 static void pass_queues_on(struct service *service)
 {
     bool lacks = false;
@@ -362,7 +363,7 @@ static void pass_queues_on(struct service *service)
     service->is_sharing = service->is_sharing && lacks;
 }
 
-/* The replica's connections are first: what they fail is submitted to others. */
+/* The replica's connections first, because reads that they fail are submitted to the primary's. */
 static void proceed_lanes(struct service *service)
 {
     for (int i = service->lane_count - 1; i >= 0; i--) {
@@ -381,7 +382,7 @@ static bool have_reads_returned(struct service *service)
     return reads_have_returned(&service->slow_reads) || has_fast;
 }
 
-/* A read returns to the replica once at most, so this ends. */
+/* The loop ends, because a read returns to the replica once at most. */
 void service_proceed(struct service *service)
 {
     turns_proceed(service->slow_turns);

@@ -32,23 +32,23 @@ struct service {
     const struct config *config;
     struct router *router;
     /* A connection for each lane, which begins its session when it gets its first statement. No
-     * statement is sent to LANE_HOOK unless there is a hook. Those of the replica are the last, and
-     * are only there if the settings want them. */
+     * statement is sent to LANE_HOOK unless there is a hook. The replica's lanes are the last, and
+     * exist only if the settings name a replica. */
     struct service_lane {
         struct service *service;
         struct connection *connection;
-        struct statement_runner runner; /* by this connection, or one that stands in for it */
+        struct statement_runner runner; /* on this connection, or one that stands in for it */
         struct connection_settings settings;
         char name[40]; /* application_name */
         struct watch watch;
         bool is_ready; /* an event of this turn of the loop: the socket is readable or writable */
     } lanes[LANE_WORKER_COUNT];
     int lane_count;
-    struct replicas *all_replicas;       /* of the pool; NULL without one */
-    struct replicas *replicas;           /* the same, or NULL: no read of this worker goes there */
-    struct reads fast_reads, slow_reads; /* with replicas: of LANE_READ and LANE_SLOW */
-    bool is_sharing;          /* one of the connections does another's work, for want of sessions */
-    struct turns *slow_turns; /* of LANE_SLOW */
+    struct replicas *all_replicas;       /* of the pool; NULL without a pool */
+    struct replicas *replicas;           /* the same; NULL: this worker reads from none */
+    struct reads fast_reads, slow_reads; /* of LANE_READ and LANE_SLOW, if there are replicas */
+    bool is_sharing;           /* a connection without a session has another one stand in for it */
+    struct turns *slow_turns;  /* of LANE_SLOW */
     struct turns *write_turns; /* of LANE_WRITE, for the statements that take turns */
     struct keyring_settings keyring_settings;
     struct cache_settings cache_settings;
@@ -66,28 +66,28 @@ struct service {
 struct service_links {
     const struct keypage_link *keypage; /* as in config_keyring */
     struct mark *mark;                  /* NULL: nothing is cached */
-    struct score *score;                /* NULL: there is no pool; then mark is too */
+    struct score *score;                /* NULL: there is no pool; then mark is NULL, too */
     const struct scoreboard *scoreboard;
     struct timelines *timelines; /* as in session_settings */
     struct pool_claims *claims;  /* NULL without a pool */
     size_t slot;                 /* of score in the scoreboard, for the claims */
     struct replicas *replicas;   /* NULL without a pool */
     const struct spans *spans;   /* for the metrics; NULL: there are none */
-    struct span_ring *ring;      /* the worker's own of them; NULL: no trace is recorded */
+    struct span_ring *ring;      /* the worker's own ring in spans; NULL: no trace is recorded */
     int epoll_fd;                /* as in connection_new */
 };
 
-/* name is the application_name of its database connections. All must outlive the service. */
+/* name is the application_name of the database sessions. All arguments must outlive the service. */
 void service_init(struct service *service, const struct config *config,
                   const struct catalog *catalog, const char *name,
                   const struct service_links *links);
 
-/* Whether the database takes the settings and its schema fits, as in connection_fits; others are
- * those of the scoreboard that have sessions. */
+/* Whether the database accepts the settings and its schema fits, as connection_fits() says for each
+ * lane of the primary. The scoreboard says whether other workers have sessions. */
 bool service_fits(struct service *service, const struct scoreboard *scoreboard);
 
-/* A statement that is to be run for a request. The caller owns it and leaves it as it is until done
- * is called or service_cancel() has returned true. */
+/* A statement that is to be run for a request. The caller owns the submission and does not change
+ * it until done is called or service_cancel() has returned true. */
 struct submission {
     const struct statement *statement;
     const char *requester; /* as in turns_submit */
@@ -96,10 +96,10 @@ struct submission {
     struct service *service; /* service_submit() sets it */
 };
 
-/* Has the statement run on the connection of its lane, or answered from the cache, and then calls
- * done, exactly once; that may be before this returns. The result of a write makes all cached pages
- * of the pool stale before done is called, whatever it is, because a write that failed may have
- * been committed. */
+/* Runs the statement on the connection of its lane, or answers it from the cache. Calls done
+ * exactly once, possibly before this function returns. Any result of a write, including a failure,
+ * makes all cached pages of the pool stale before done is called, because a write that failed may
+ * have been committed. */
 void service_submit(struct service *service, struct submission *submission);
 
 /* As connection_cancel. */

@@ -23,7 +23,7 @@ static void take_out(struct stream *stream)
     *(stream->next != NULL ? &stream->next->previous : &list->last) = stream->previous;
 }
 
-/* To the end of a state's list. */
+/* Moves the stream to the end of the state's list. */
 static void move(struct stream *stream, enum stream_state state)
 {
     struct stream_list *list = &stream->streams->lists[state];
@@ -44,7 +44,7 @@ static struct stream *oldest_in(const struct streams *streams, enum stream_state
     return streams->lists[state].first;
 }
 
-/* Whether the first one of the state's list has been there for so long. */
+/* Whether the first stream in the state's list has been there for that many ms. */
 static bool has_waited_for(const struct streams *streams, enum stream_state state, int64_t now_ms,
                            int ms)
 {
@@ -93,7 +93,8 @@ bool streams_admit(struct streams *streams)
     return true;
 }
 
-/* So many bytes of body were sent, or wait for the socket. False: the connection is broken. */
+/* Notes that bytes of the body were sent or wait for the socket, and moves the stream to its state.
+ * False: the connection is broken. */
 static bool note_sent(struct stream *stream, enum fastcgi_sent how, size_t bytes,
                       enum stream_state next)
 {
@@ -115,7 +116,7 @@ bool streams_add(struct streams *streams, struct stream *stream, struct fastcgi 
     if (streams->count == 0) {
         news_forget(&streams->news);
     }
-    /* The bytes of the id are gone once the head is sent. */
+    /* last_event_id is not valid any more once the head is sent. */
     *stream = (struct stream){.streams = streams,
                               .connection = connection,
                               .told = news_of_id(&streams->news, last_event_id)};

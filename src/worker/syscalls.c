@@ -1,7 +1,7 @@
-/* The system calls of a worker's sandbox, by libseccomp. The list is of what the suite of tests
- * makes a worker do, and of what other versions of glibc, libpq and OpenSSL, or the modules by which
- * names are looked up (nsswitch.conf(5)), may do instead. A call that is not on it raises SIGSYS
- * before it is made.
+/* The system calls of a worker's sandbox, by libseccomp. The list has the calls that a worker makes
+ * in the tests, and those that other versions of glibc, libpq and OpenSSL, or the modules for
+ * looking up names (nsswitch.conf(5)), may make instead. A call that is not on the list raises
+ * SIGSYS and is not executed.
  *
  * The list is known to be complete for the architectures of is_listed(); elsewhere there is no
  * filter. */
@@ -30,7 +30,7 @@
 #endif
 
 static const int ALLOWED[] = {
-    /* connections: nginx's, the database's, name servers', those that are handed over */
+    /* connections: with nginx, the database and name servers, and those that are handed over */
     SCMP_SYS(accept4),
     SCMP_SYS(bind),
     SCMP_SYS(connect),
@@ -75,7 +75,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(select),
     SCMP_SYS(clock_nanosleep),
     SCMP_SYS(nanosleep),
-    /* files, to look at: which ones is for Landlock to say */
+    /* attributes of files, and lists of folders; Landlock limits what can be opened */
     SCMP_SYS(access),
     SCMP_SYS(faccessat),
     SCMP_SYS(faccessat2),
@@ -120,7 +120,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(mprotect),
     SCMP_SYS(mremap),
     SCMP_SYS(munmap),
-    /* signals and the end */
+    /* signals and exit */
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
     SCMP_SYS(rt_sigaction),
@@ -153,7 +153,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(sched_yield),
     SCMP_SYS(set_robust_list),
 #if defined(__SANITIZE_ADDRESS__)
-    /* the search for leaks at the end: a process of its own that stops this one */
+    /* the search for leaks at exit, by another process that stops this one */
     SCMP_SYS(clone),
     SCMP_SYS(kill),
     SCMP_SYS(prctl),
@@ -183,8 +183,9 @@ static const int ALLOWED[] = {
         (call), EXACTLY(1, F_SETLKW)                                                               \
     }
 
-/* Allowed by an argument. glibc makes a thread by clone(2) where there is no clone3(2), whose
- * arguments a filter cannot see. */
+/* Calls that are allowed with certain values of one argument. A filter cannot see the arguments of
+ * clone3(2), so add_rules() makes it fail with ENOSYS, and glibc then makes a thread by
+ * clone(2). */
 static const struct {
     int call;
     struct scmp_arg_cmp when;
@@ -199,7 +200,7 @@ static const struct {
     {SCMP_SYS(prctl), EXACTLY(0, PR_SET_NAME)},
     {SCMP_SYS(prctl), EXACTLY(0, PR_SET_VMA)},
     {SCMP_SYS(prlimit64), EXACTLY(0, 0)}, /* of this process */
-    /* Those that have the kernel send a signal to another process (F_SETOWN, SIOCSPGRP) are out. */
+    /* Without F_SETOWN and SIOCSPGRP, which make the kernel send a signal to another process. */
     DESCRIPTOR_CONTROL(SCMP_SYS(fcntl)),
     DESCRIPTOR_CONTROL(SCMP_SYS(fcntl64)),
     {SCMP_SYS(ioctl), EXACTLY(1, FIONBIO)},
@@ -214,7 +215,8 @@ static const struct {
     {SCMP_SYS(ioctl), EXACTLY(1, TCGETS)}, /* isatty(3) */
 };
 
-/* In the worker that made the call. Only what is safe in a signal's handler. */
+/* For end_refused(), which runs in the worker that made the call and does only what is safe in a
+ * signal handler. */
 static struct score *score_of_worker;
 
 static void end_refused(int signal_number, siginfo_t *about, void *context)
@@ -225,7 +227,7 @@ static void end_refused(int signal_number, siginfo_t *about, void *context)
     _exit(WORKER_EXIT_SANDBOX);
 }
 
-/* Fills the filter. 0, or an error as of libseccomp. */
+/* Fills the filter. Returns 0, or an error of libseccomp. */
 static int add_rules(scmp_filter_ctx filter)
 {
     const struct scmp_arg_cmp is_itself = EXACTLY(0, (scmp_datum_t)getpid());
@@ -244,8 +246,9 @@ static int add_rules(scmp_filter_ctx filter)
     return error;
 }
 
-/* The filter counts for all threads: one may be looking up a name. The kernel looks at a binary
- * tree of the calls instead of at one after the other. */
+/* The filter applies to all threads (TSYNC), because one may be looking up a name. The kernel
+ * searches a binary tree of the calls (OPTIMIZE 2) instead of comparing them one after the
+ * other. */
 static int load(scmp_filter_ctx filter)
 {
     int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
@@ -301,6 +304,6 @@ const char *syscalls_name(int number)
     } else {
         snprintf(text, sizeof text, "number %d", number);
     }
-    free(name); /* libseccomp's, by malloc */
+    free(name); /* allocated by libseccomp */
     return text;
 }

@@ -14,7 +14,7 @@ static const short STATUSES[TALLY_STATUSES] = {
     414, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504, 505,
 };
 
-/* Upper bounds in microseconds, but for the last bucket, and as they are written. */
+/* Upper bounds of the buckets, and how they are written. The last bucket has no bound. */
 static const struct {
     int64_t us;
     const char *seconds;

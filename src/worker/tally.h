@@ -1,4 +1,4 @@
-/* How often each endpoint was asked, what became of it and how long that took. */
+/* Counts the requests by endpoint, HTTP status and time. */
 #ifndef CRUDDUR_WORKER_TALLY_H
 #define CRUDDUR_WORKER_TALLY_H
 
@@ -10,18 +10,18 @@
 struct buf;
 struct endpoint;
 
-/* endpoint: NULL when none was asked. */
+/* Counts one request. endpoint: NULL if it reached none. */
 void tally_count(struct tally *tally, const struct endpoint *endpoint, int http, int64_t took_us,
                  int64_t database_us);
 
 /* The index of an HTTP status in a row, or 0. */
 size_t tally_status(int http);
 
-/* Adds one to the other. */
+/* Adds more to sum. */
 void tally_add(struct tally *sum, const struct tally *more);
 
-/* As cruddur_requests_total and cruddur_request_seconds, in Prometheus's text format; what was
- * never asked is left out. */
+/* Appends cruddur_requests_total and the metrics of times in Prometheus's text format. Endpoints
+ * without a request are left out. */
 void tally_write(const struct tally *tally, struct buf *text);
 
 #endif

@@ -32,7 +32,7 @@ void tracer_free(struct tracer *tracer)
     memory_free(tracer);
 }
 
-/* --- the begin of a request --- */
+/* --- the start of a request --- */
 
 static bool read_trace_parent(char **parameters, struct trace_parent *parent)
 {
@@ -86,7 +86,7 @@ void tracer_begin(struct tracer *tracer, char **parameters, struct request_span 
 
 /* --- spans --- */
 
-/* The ring's next span with what all have, or NULL. */
+/* The ring's next span, with the fields that all spans have; NULL: the ring is full. */
 static struct span *begin_span(struct tracer *tracer, const struct trace *trace, int64_t start_us,
                                int64_t end_us)
 {
@@ -131,7 +131,7 @@ void tracer_request(struct tracer *tracer, const struct exchange *exchange)
     span_ring_commit(tracer->ring);
 }
 
-/* The statement's word, or the code of what kept it from having one. */
+/* The statement's outcome; if it has none because it failed, the code of the failure. */
 static const char *outcome_of(const struct result *result)
 {
     return result->status != STATUS_OK ? status_code(result->status) : result->outcome;

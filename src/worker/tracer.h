@@ -1,5 +1,5 @@
-/* The spans of a worker: of each request one, and of each statement that it has run one below it.
- * They are written into the worker's ring (shared/spans.h). */
+/* Makes a worker's spans: one for each request, and below it one for each statement that was run
+ * for the request. They are written into the worker's ring (shared/spans.h). */
 #ifndef CRUDDUR_WORKER_TRACER_H
 #define CRUDDUR_WORKER_TRACER_H
 
@@ -13,8 +13,8 @@ struct span_ring;
 struct statement;
 struct tracer;
 
-/* sample: the percent of the traces without a decision of others that are recorded. To be called
- * in the worker, for its ids. */
+/* sample: how many percent of the traces are recorded, among those that no header has decided on.
+ * Call this in the worker, because a forked process must not use its parent's ids. */
 struct tracer *tracer_new(struct span_ring *ring, int sample);
 void tracer_free(struct tracer *tracer); /* NULL is allowed */
 
@@ -25,11 +25,11 @@ struct request_span {
     uint8_t scheme;                        /* enum span_scheme */
 };
 
-/* A request has arrived with these CGI parameters: decides whether its trace is recorded, and gives
- * its span an id. A valid traceparent counts before an X-Amzn-Trace-Id. */
+/* Call this when a request has arrived, with its CGI parameters. Decides whether its trace is
+ * recorded, and gives its span an id. A valid traceparent has precedence over X-Amzn-Trace-Id. */
 void tracer_begin(struct tracer *tracer, char **parameters, struct request_span *span);
 
-/* The request of a recorded trace is over. */
+/* Writes the span of a request that is over and whose trace is recorded. */
 void tracer_request(struct tracer *tracer, const struct exchange *exchange);
 
 /* As statement_observe; context is the tracer. */

@@ -1,13 +1,14 @@
 /* All turns of all requesters are in one list, in the order in which they came. A requester's turn
- * is found by walking it, which is short: TURNS_…_WAITING_MAX bounds what one requester can add,
- * and the number of clients bounds the rest. A requester's first turn in the list is the one under
- * way, if any is; its end gives the next one its turn. A callback may submit or cancel, so the
- * list is read anew after each.
+ * is found by walking the list. The list is short: TURNS_…_WAITING_MAX bounds what one requester
+ * can add, and the number of clients bounds the rest. If a turn of a requester is under way, it is
+ * the requester's first in the list; when it ends, the next one begins. A callback may submit or
+ * cancel, so the list is read from its start again after each callback.
  *
- * With claims, the turn under way has its requester claimed. One that finds the requester claimed
- * waits, and tries again every RETRY_MS. If others wait, the claim stays for as long as the
- * statement took, up to REST_MAX_MS: one requester's statements then take half of the time of one
- * session of the pool. */
+ * With claims, a turn that is under way holds the claim of its requester. A turn that finds its
+ * requester claimed waits, and tries again every RETRY_MS. If further turns of the requester wait
+ * in this worker when a statement ends, the claim rests: it stays for as long as the statement
+ * took, up to REST_MAX_MS. So one requester's statements that take no longer than that use half of
+ * the time of one session of the pool. */
 #include "worker/turns.h"
 
 #include <string.h>
@@ -20,8 +21,8 @@
 
 enum { RETRY_MS = 2, REST_MAX_MS = 20 };
 
-/* A turn waits, until its statement is submitted; then it is under way, until there is the result
- * or the turn is cancelled. */
+/* A turn waits until its statement is submitted. Then it is under way until the result comes or the
+ * turn is cancelled. */
 struct turn {
     struct turns *turns;
     const struct statement *statement;
@@ -35,7 +36,7 @@ struct turn {
     struct turn *next;
 };
 
-/* A claim that stays behind the end of its statement. */
+/* A claim that stays for some time after the end of its statement. */
 struct rest {
     char *requester;
     int64_t end_ms;
@@ -57,7 +58,7 @@ struct turns *turns_new(const struct turns_settings *settings)
     return turns;
 }
 
-/* Whether the requester's statement may be sent. */
+/* Claims the requester. False: its statement may not be sent yet. */
 static bool begin_claim(struct turns *turns, const char *requester)
 {
     const struct turns_settings *settings = &turns->settings;
@@ -80,7 +81,8 @@ static bool has_turn(const struct turns *turns, const char *requester)
     return turn != NULL;
 }
 
-/* The turn, which is in the list no more, is over; its claim ends at once unless others wait. */
+/* Ends the claim of a turn that is over and no longer in the list: at once, or after a rest if
+ * further turns of its requester wait. */
 static void end_claim(struct turns *turns, const struct turn *turn)
 {
     int64_t now_ms = clock_ms(), took_ms = now_ms - turn->begun_ms;
@@ -100,7 +102,7 @@ static void end_claim(struct turns *turns, const struct turn *turn)
     turns->rests = rest;
 }
 
-/* Ends the rests that are over by then. */
+/* Ends the rests that are over at now_ms. */
 static void end_rests(struct turns *turns, int64_t now_ms)
 {
     struct rest **link = &turns->rests;
@@ -183,7 +185,8 @@ static void submit_turn(struct turn *turn)
     runner->submit(runner->context, turn->statement, turn_done, turn);
 }
 
-/* Gives the requester's next statement its turn, unless one is under way. */
+/* Gives the requester's next statement its turn, unless one is under way. Refuses statements that
+ * have waited too long. */
 static void give_turn(struct turns *turns, const char *requester)
 {
     int64_t oldest_us = clock_us() - turns->settings.patience_ms * INT64_C(1000);
@@ -213,7 +216,7 @@ static void give_turn(struct turns *turns, const char *requester)
     }
 }
 
-/* After the end of the one that was under way. */
+/* Called after a turn of the requester has left the list. */
 static void give_next_turn(struct turns *turns, const char *requester)
 {
     if (turns->settings.claims == NULL) {
@@ -295,7 +298,7 @@ static struct turn *first_due(const struct turns *turns)
     return turn;
 }
 
-/* The requester's first turn decides: the others wait for it. */
+/* Tries the requester's first turn only, because the others wait for it. */
 static void try_requester(struct turns *turns, const char *requester)
 {
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {

@@ -1,10 +1,9 @@
-/* A descriptor in a worker's epoll set, with the function that its events are for. The watch is
- * data.ptr of the events, so that the loop calls the function without knowing what the descriptor
- * is.
+/* The handler of a descriptor in a worker's epoll set. The watch is data.ptr of the events, so that
+ * the loop calls the handler without knowing what the descriptor is.
  *
- * Its owner has it beside the descriptor and leaves it at its address until the descriptor is out
- * of the set. A function may free its own watch, but no other one that is in the set: the loop may
- * have an event for that still. */
+ * The owner keeps the watch beside the descriptor and does not move it until the descriptor is out
+ * of the set. A handler may free its own watch, but no other watch in the set, because the loop may
+ * still have an event for that one. */
 #ifndef CRUDDUR_WORKER_WATCH_H
 #define CRUDDUR_WORKER_WATCH_H
 

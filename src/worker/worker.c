@@ -1,5 +1,6 @@
-/* A worker's life: it serves until it is asked to leave, or the master has died; then it takes no
- * connection any more, serves what is under way, and passes on or closes the rest.
+/* A worker serves until it gets a signal to leave, or the master has died. Then it takes no
+ * connection any more, serves the requests that are under way, and passes on or closes its other
+ * connections.
  *
  *     LEAVE_NOT ──TERM, or the master's end──► LEAVE_DRAIN      serves what waits, then closes
  *     LEAVE_NOT ──USR1──► LEAVE_HAND_OVER  gives idle connections to the other workers at once
@@ -31,9 +32,9 @@
 
 enum {
     EVENTS_MAX = 64,
-    MASTER_GONE_MS = 800, /* so that all are gone within a second, on a busy machine too */
-    BUSY_TURN_MS = 200,   /* so that the master can tell waiting from being stuck */
-    GIVE_BACK_MS = 1000   /* between two times that free memory is given back */
+    MASTER_GONE_MS = 800, /* so that all workers end within a second, on a busy machine too */
+    BUSY_TURN_MS = 200,   /* so that the master can distinguish waiting from being stuck */
+    GIVE_BACK_MS = 1000   /* between two returns of free memory to the system */
 };
 
 struct worker {
@@ -41,15 +42,16 @@ struct worker {
     struct service service;
     struct clients clients;
     struct acceptor acceptor;
-    int64_t give_back_ms; /* when free memory is given back; 0: nothing was done since */
-    bool has_told;        /* that connections cannot be left for the next server */
+    int64_t give_back_ms; /* when free memory is given back; 0: no event since the last time */
+    bool has_told;        /* has logged that connections cannot be left for the next server */
     int epoll_fd;
     struct watch life_watch, signal_watch;
-    int signal_fd; /* TERM and USR1: as descriptors they get their turn under any load */
+    int signal_fd; /* for TERM and USR1, so that the loop handles them under any load */
     enum leave { LEAVE_NOT, LEAVE_DRAIN, LEAVE_HAND_OVER } leave;
 };
 
-/* The kernel's word that the master died. The loop sees that too and drains; this bounds it. */
+/* Handles SIGUSR2, which the kernel sends when the master has died. The loop notices the death,
+ * too, and drains; the timer bounds the time for that. */
 static void end_soon(int signal_number)
 {
     const struct itimerval once = {.it_value = {.tv_usec = MASTER_GONE_MS * 1000}};
@@ -69,7 +71,7 @@ static int set_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGHUP, &ignore, NULL);  /* the terminal's; the master decides */
     sigaction(SIGINT, &ignore, NULL);  /* likewise */
-    sigaction(SIGABRT, &ignore, NULL); /* systemd's, for the master that hangs; abort() works */
+    sigaction(SIGABRT, &ignore, NULL); /* systemd's, meant for a master that hangs; abort() works */
     sigaction(SIGQUIT, &usual, NULL);
     sigaction(SIGCHLD, &usual, NULL);
     prctl(PR_SET_PDEATHSIG, SIGUSR2);
@@ -85,9 +87,9 @@ static int set_signals(void)
     return signalfd(-1, &leave_signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A process that wakes a worker is not preempted for it (sched(7), SCHED_BATCH): nginx goes on, and
- * has more for the worker by the time it runs. A policy that was set for the pool from outside
- * stays. */
+/* With SCHED_BATCH (sched(7)) a worker does not preempt the process that wakes it. So nginx goes
+ * on, and has more requests for the worker by the time the worker runs. A policy that was set for
+ * the pool from outside stays. */
 static void run_in_batches(void)
 {
     const struct sched_param none = {0};
@@ -120,7 +122,7 @@ static int wait_ms(const struct worker *worker)
     return first_ms;
 }
 
-/* Gives memory that many requests at once have taken back to the system. */
+/* Returns free memory to the system, for instance after many requests at once. */
 static void give_memory_back(struct worker *worker, bool has_worked)
 {
     if (worker->give_back_ms == 0) {
@@ -151,8 +153,8 @@ static void life_ready(void *of, uint32_t events)
     worker->leave = LEAVE_DRAIN;
 }
 
-/* Waits for events and serves them: requests first, then what the database has to say, so that what
- * the requests ask for goes out together. */
+/* Waits for events and serves them: requests first, then the database, so that the statements of
+ * all requests are sent together. */
 static void serve_events(struct worker *worker, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -170,7 +172,8 @@ static void serve_events(struct worker *worker, int timeout_ms)
     score_turn(worker->setup->score, clients_are_busy(&worker->clients));
 }
 
-/* Gives away the connections that are not being served, where there is a process for them. */
+/* Gives away the connections whose request is not being served, if there is a process that takes
+ * them. */
 static void give_connections_away(struct worker *worker)
 {
     if (worker->leave == LEAVE_HAND_OVER) {
@@ -211,7 +214,7 @@ static void leave(struct worker *worker)
     clients_stop_awaiting_keys(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
         acceptor_drain(&worker->acceptor);
-        clients_poll(&worker->clients); /* among them what other workers have left */
+        clients_poll(&worker->clients); /* among them those that other workers have passed on */
     }
     give_connections_away(worker);
     if (settle(worker, end_ms)) {
@@ -269,7 +272,7 @@ int worker_run(const struct worker_setup *setup)
     if (setup->must_fit && !service_fits(&worker.service, setup->scoreboard)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker) && sandbox_enter(setup->config, setup->score)) {
-        score_set(setup->score, WORKER_IDLE, NULL); /* it has begun (reload.c) */
+        score_set(setup->score, WORKER_IDLE, NULL); /* pool_has_begun() waits for this */
         while (worker.leave == LEAVE_NOT) {
             serve_events(&worker, wait_ms(&worker));
         }
