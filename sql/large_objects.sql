@@ -1,6 +1,6 @@
--- Takes the functions for large objects from everyone but superusers, in the database it is run in: PostgreSQL lets every role
--- that may connect fill the disk with them. For a superuser, once for each database; a server that has none for you (RDS) keeps
--- them open, see doc/security.md. A dump of the database has it.
+-- Revokes the functions for large objects from all roles but superusers, in the database in which it is run: with them, every
+-- role that may connect can fill the disk. A superuser runs it once in each database. On a server without superuser access
+-- (RDS) the functions stay open, see doc/security.md. A dump of the database contains the revoke.
 \set ON_ERROR_STOP on
 revoke execute on function
     pg_catalog.lo_creat(integer),

@@ -1,6 +1,6 @@
--- What cruddur_readonly may do in a database: read every table, for backups and reports, with the e-mail addresses and private
--- messages in them. By the owner of the database and its tables; bin/db-schema-load and bin/db-migrate run it at their end, so that
--- it has tables that are new. Without the role, which sql/roles.sql makes, it does nothing.
+-- Lets cruddur_readonly read every table of a database, for backups and reports, including e-mail addresses and private messages.
+-- The owner of the database and its tables runs it. bin/db-schema-load and bin/db-migrate run it at their end, so that the role can
+-- read new tables, too. Without the role, which sql/roles.sql makes, it does nothing.
 do $$
 begin
     if to_regrole('cruddur_readonly') is not null then

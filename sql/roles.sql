@@ -1,14 +1,14 @@
--- The roles of a server, by a superuser or another role that may create roles (RDS): cruddur_owner makes and owns the database,
--- cruddur is what the daemon logs in as, cruddur_hook what it logs in as for the hook, and cruddur_reader reads (backups, reports).
--- bin/db-roles runs it. To be run before the database is made; it may be run again at any time: existing roles stay, and passwords
--- and limits that are given are set.
+-- Creates the roles of a server. A superuser or another role that may create roles (RDS) runs it, with bin/db-roles. cruddur_owner
+-- makes and owns the database. The daemon logs in as cruddur, and for the hook as cruddur_hook. cruddur_reader reads (backups,
+-- reports). Run it before the database is made. It may be run again at any time: existing roles stay, and the passwords and limits
+-- that are given are set.
 -- Passwords come from the environment: CRUDDUR_OWNER_PASSWORD, CRUDDUR_APP_PASSWORD, CRUDDUR_HOOK_PASSWORD,
 -- CRUDDUR_READER_PASSWORD; or with --set passwords_on_stdin=1 from standard input, a line "ROLE PASSWORD" for each of the four.
--- One that is not given or empty stays as it is; without one a role cannot log in by password. Only printable ASCII characters are
--- allowed. The passwords are sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of the server,
--- contains one.
--- --set app_connections=N and hook_connections=N say how many sessions the last two may have: four for each worker of every
--- host, twice that for a moment of a HUP, and a few more (80 and 20 for new ones). cruddur_reader may have 5.
+-- A password that is not given or is empty stays as it is; a role without a password cannot log in by password. Only printable ASCII
+-- characters are allowed. The passwords are sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of
+-- the server, contains a password.
+-- --set app_connections=N and hook_connections=N set how many sessions cruddur and cruddur_hook may have: four for each worker of
+-- every host, twice that during a reload, and a few more (new roles may have 80 and 20). cruddur_reader may have 5.
 \set ON_ERROR_STOP on
 \if :{?app_connections}
 \else
@@ -21,9 +21,9 @@
 begin;
 set local client_min_messages = warning;
 create temporary table given_passwords (line text) on commit drop;
--- A line "ROLE PASSWORD" for each, the password empty if none is given. Unprintable characters become DEL, so that neither delimiter
--- nor quote can occur and no error message quotes the line (bin/db-roles refuses them). printf is a builtin of the shell: no
--- process has a password among its arguments.
+-- Each line is "ROLE PASSWORD"; the password is empty if none is given. Unprintable characters become DEL, so that neither delimiter
+-- nor quote can occur and no error message quotes the line (bin/db-roles refuses such characters). printf is a builtin of the shell,
+-- so no process has a password among its arguments.
 \if :{?passwords_on_stdin}
 \copy given_passwords from pstdin with (format csv, delimiter E'\x01', quote E'\x02')
 \else
@@ -89,7 +89,7 @@ begin
 end
 $$;
 
--- Makes the role unless schema.sql or an earlier run has made it.
+-- Creates the role unless schema.sql or an earlier run has created it.
 create function pg_temp.ensure_role(role text, attributes text) returns void
     language plpgsql
 as $$
@@ -100,7 +100,7 @@ begin
 end
 $$;
 
--- From version 16 on another administrator than the one that made the role may not grant it.
+-- From PostgreSQL 16 on, an administrator may not grant a role that another administrator made.
 create function pg_temp.ensure_member(login text, role text) returns void
     language plpgsql
 as $$
@@ -124,7 +124,7 @@ begin
         execute format('alter role %I connection limit %s', role, sessions::integer);
     end if;
 exception
-    when insufficient_privilege then -- whose message has the statement, and so the verifier
+    when insufficient_privilege then -- its message contains the statement, and so the verifier
         raise exception 'permission denied to alter role %', role
             using hint = 'From PostgreSQL 16 on it takes the administrator that made it, or a superuser.', errcode = 'insufficient_privilege';
 end
@@ -134,10 +134,10 @@ do $$
 begin
     perform pg_temp.ensure_role('cruddur_owner', 'login createdb');
     perform pg_temp.ensure_role('cruddur_app', 'nologin'); -- schema.sql grants it what the service's statements need
-    perform pg_temp.ensure_role('cruddur_confirmation', 'nologin'); -- and this one no more than to make users of the pool's events
+    perform pg_temp.ensure_role('cruddur_confirmation', 'nologin'); -- schema.sql lets it execute only confirm_user
     perform pg_temp.ensure_role('cruddur', 'login connection limit 80');
     perform pg_temp.ensure_role('cruddur_hook', 'login connection limit 20');
-    perform pg_temp.ensure_role('cruddur_readonly', 'nologin'); -- readonly.sql grants it what there is to read
+    perform pg_temp.ensure_role('cruddur_readonly', 'nologin'); -- readonly.sql lets it read every table
     perform pg_temp.ensure_role('cruddur_reader', 'login connection limit 5');
     perform pg_temp.ensure_member('cruddur', 'cruddur_app');
     perform pg_temp.ensure_member('cruddur_hook', 'cruddur_confirmation');

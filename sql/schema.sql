@@ -1,5 +1,5 @@
 -- The tables of a NEW database (PostgreSQL 15 or later with ICU, no extension). Loaded by bin/db-schema-load, or by hand with
--- psql. All of it or nothing: where a table exists already the load stops, and what was there stays as it was.
+-- psql. Either everything is loaded or nothing: if a table exists already, the load stops and changes nothing.
 \set ON_ERROR_STOP on
 begin;
 set local search_path = public, pg_temp;
@@ -89,9 +89,10 @@ as $$
         '\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u2800\u3000'
 $$;
 
--- Characters of which fold_text changes no more than the case, whatever is beside them: none has another normal form, is a mark, or
--- composes with a character before it. Not all of these, but those of most texts: ASCII, Latin, Cyrillic, Hebrew and Arabic letters,
--- punctuation, symbols and emoji, kana, ideographs, Hangul. Greek is not among them: its lower-case sigma depends on the place.
+-- Characters of which fold_text changes no more than the case, whatever characters are beside them: none has another normal form, is a
+-- mark, or composes with a character before it. The ranges have not all such characters, but those of most texts: ASCII, Latin,
+-- Cyrillic, Hebrew and Arabic letters, punctuation, symbols and emoji, kana, ideographs, Hangul. Greek is not among them because its
+-- lower-case sigma depends on the position in the word.
 create function plain_characters() returns text
     language sql
     immutable
@@ -431,7 +432,7 @@ create table users (
     created_at      timestamptz not null default now(),
     updated_at      timestamptz not null default now(),
     folded_handle   text        collate "C" not null, -- fold_text(handle), by which users are found; set_folded_handle writes it
-    suspended_at    timestamptz, -- null: the user is not; else nothing that the user writes is accepted
+    suspended_at    timestamptz, -- null: not suspended; otherwise nothing that the user writes is accepted
     constraint users_pkey primary key (uuid),
     constraint users_cognito_user_id_key unique (cognito_user_id),
     constraint users_display_name_check check (display_name ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' and char_length(display_name) <= 255),
@@ -503,8 +504,8 @@ create trigger users_updated_at
     when (old.* is distinct from new.*)
     execute function set_updated_at();
 
--- The last event of the hook that was applied to a user: when it was signed, and the SHA-256 of those that were signed in that
--- second. Only confirm_user writes here.
+-- The last event of the hook that was applied to a user: when it was signed, and the SHA-256 of each applied event that was signed in
+-- that second. Only confirm_user writes to this table.
 create table confirmations (
     user_uuid uuid        not null,
     signed_at timestamptz not null,
@@ -513,13 +514,13 @@ create table confirmations (
     constraint confirmations_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade
 );
 
--- Makes the user whom an event of Cognito's PostConfirmation trigger is about: the outcome word, for which see
--- sql/hooks/confirm.sql. All rules for it are here and in the table's constraints; what breaks them is caught, so that no
--- value gets into the server's log. The identity (handle, e-mail) is the pool's, so an event that comes again writes it
--- again; the display name is the user's own from then on. pool: null takes any.
--- event_time: when the event was signed; null: by hand, which always counts. An event that is older than the last one that was
--- applied to its user, or was applied already, changes nothing, so that a captured one writes no old handle back. Events of one
--- user are to be applied one after the other, see sql/hooks/confirm.sql.
+-- Makes the user that an event of Cognito's PostConfirmation trigger is about. Returns the outcome, see sql/hooks/confirm.sql. All rules
+-- for the user are in this function and in the table's constraints. A violation is caught, so that no value gets into the server's
+-- log. The pool owns the identity (handle, e-mail), so a repeated event writes it again; the display name belongs to the user after
+-- the first event. pool: null accepts any pool.
+-- event_time: when the event was signed; null: the event was made by hand and is always applied. An event that is older than the last
+-- one that was applied to its user, or was applied already, changes nothing, so that a captured event writes no old handle back.
+-- Events of one user must be applied one after the other, see sql/hooks/confirm.sql.
 create function confirm_user(new_uuid uuid, event json, pool text, event_time timestamptz default null) returns text
     language plpgsql
     security definer
@@ -621,9 +622,9 @@ $$;
 revoke all on function confirm_user(uuid, json, text, timestamptz) from public;
 
 -- The rules for a row of activities. A new message is not blank and has at most 280 code points, in a reply 1024; an old one may be blank.
--- These are no constraints, though a row that breaks one is refused as by a constraint: PostgreSQL parses the text of every constraint
--- again for each statement, which for three of them takes 4 % of the time of an insert. This takes 2 %. (The counts are not among
--- them: a session whose PL/pgSQL has once read a column fails after a change of that column's type.)
+-- The rules are not constraints, although a row that breaks one is refused as by a constraint: PostgreSQL parses the text of every
+-- constraint again for each statement, which for three constraints takes 4 % of the time of an insert. The trigger takes 2 %. (A
+-- constraint checks the counts: a session whose PL/pgSQL has once read a column fails after a change of that column's type.)
 create function check_activity() returns trigger
     language plpgsql
 as $$
@@ -663,16 +664,16 @@ revoke all on function set_activity_search() from public;
 create table activities (
     uuid                   uuid        not null default gen_random_uuid(),
     user_uuid              uuid        not null,
-    message                text        not null, -- not varchar(n), which would cut trailing blanks off without a word; see check_activity
+    message                text        not null, -- not varchar(n), which would silently cut trailing blanks off; see check_activity
     replies_count          integer     not null default 0,
     reposts_count          integer     not null default 0,
     likes_count            integer     not null default 0,
     reply_to_activity_uuid uuid,       -- null: a top-level activity
     expires_at             timestamptz, -- null: never
     created_at             timestamptz not null default now(),
-    search                 tsvector    not null, -- what it is found by, with the tags; both follow from the rest
+    search                 tsvector    not null, -- for searches; set_activity_search derives it and the tags from the other columns
     tags                   text[],      -- null: none
-    deleted_at             timestamptz, -- null: it isn't; else expires_at is -infinity, and the purge takes the row away a day later
+    deleted_at             timestamptz, -- null: not deleted; otherwise expires_at is -infinity, and the purge deletes the row a day later
     written_by             xid8 default pg_current_xact_id(), -- the transaction that inserted it; null: inserted before migration 12
     first_expires_at       timestamptz, -- expires_at before the activity was kept for longer; null: it was not
     hidden_expires_at      timestamptz, -- expires_at of a suspended user's activity ('infinity' for null); null: it is not hidden
@@ -680,13 +681,13 @@ create table activities (
     constraint activities_user_uuid_fkey foreign key (user_uuid) references users (uuid) on delete cascade,
     constraint activities_reply_to_activity_uuid_fkey foreign key (reply_to_activity_uuid)
         references activities (uuid) on delete cascade,
-    constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0) -- the rest: see check_activity
+    constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0) -- check_activity has the other rules
 );
 
--- One index for every list; uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
+-- Each list has one index. uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
 create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
--- A user's posts and a user's replies as two ranges. An equality with the second column is written as "reply_to_activity_uuid is null" or
--- "(reply_to_activity_uuid is null) is false".
+-- A user's posts and a user's replies are two ranges of this index. Queries write an equality with the second column as
+-- "reply_to_activity_uuid is null" or "(reply_to_activity_uuid is null) is false".
 create index activities_user_idx on activities (user_uuid, (reply_to_activity_uuid is null), created_at, uuid);
 create index activities_replies_idx on activities (reply_to_activity_uuid, created_at, uuid)
     where reply_to_activity_uuid is not null;
@@ -772,8 +773,8 @@ end
 $$;
 revoke all on function embedded_replies(uuid, uuid, boolean) from public;
 
--- What people do with each other's posts. A row is the only record of it; the counts on the activity are written in the
--- statement that writes the row, under a lock on the activity that comes first everywhere.
+-- The likes and reposts of activities. A row is the only record of a like or a repost. The statement that writes the row also changes
+-- the activity's counts, under a lock on the activity, which every such statement takes first.
 create table likes (
     user_uuid     uuid        not null,
     activity_uuid uuid        not null,
@@ -813,8 +814,8 @@ create table follows (
 
 create index follows_newest_idx on follows (followed_uuid, created_at, follower_uuid);
 
--- Users that a user has blocked, and users that a user has muted. A blocked user and the one that blocked do not see each other. A muted
--- user is only left out of lists and notifications, and notices nothing.
+-- Users that a user has blocked, and users that a user has muted. A blocked user and the user that blocked do not see each other.
+-- A muted user is only left out of the other user's lists and notifications, and cannot notice this.
 create table blocks (
     user_uuid    uuid        not null,
     blocked_uuid uuid        not null,
@@ -839,17 +840,17 @@ create table mutes (
 
 create index mutes_muted_idx on mutes (muted_uuid);
 
--- The number of different values that the planner assumes. By itself it takes the average number of rows for a value. Most activities have
--- one like or none, so an index on the activity alone would do to find one user's like, and all likes of a popular activity would be read.
--- Where few users have most of the blocks, the whole table would be read to find out whether a user has one.
+-- Sets the number of different values that the planner assumes. From its statistics it expects the average number of rows for a value. Most
+-- activities have one like or none, so it would use an index on the activity alone to find one user's like, and would read all likes of a
+-- popular activity. If few users have most of the blocks, it would read the whole table to find out whether a user has a block.
 alter table likes alter column activity_uuid set (n_distinct = 1000);
 alter table reposts alter column activity_uuid set (n_distinct = 1000), alter column user_uuid set (n_distinct = 1000);
 alter table follows alter column followed_uuid set (n_distinct = 1000);
 alter table blocks alter column user_uuid set (n_distinct = 1000), alter column blocked_uuid set (n_distinct = 1000);
 alter table mutes alter column user_uuid set (n_distinct = 1000);
 
--- A number that grows with each transaction that changes one of the two. The cached home page has the number of its snapshot; a worker
--- serves it to a caller that had hidden no user, and was hidden from none, when that was the number (src/home/viewers.h).
+-- version grows with each transaction that changes blocks or mutes. The cached home page has the version of its snapshot. A worker serves
+-- the page to a caller that, at that version, had hidden no user and was hidden by none (src/home/viewers.h).
 create table visibility (
     is_it   boolean not null default true,
     version bigint  not null default 0,
@@ -880,7 +881,7 @@ create trigger mutes_visibility
     for each statement
     execute function note_visibility();
 
--- Whether one of two users has blocked the other. (Subqueries that return true, as in marks.) The functions on blocks are PL/pgSQL:
+-- Whether one of two users has blocked the other. (For the subqueries that return true, see marks.) The functions on blocks are PL/pgSQL:
 -- PostgreSQL does not inline an SQL function that contains a subquery, and plans it again in each statement that calls it.
 create function is_blocked(one uuid, other uuid) returns boolean
     language plpgsql
@@ -898,7 +899,7 @@ begin
 end
 $$;
 
--- The same by what is committed now: a statement that has waited for a lock does not see what was written meanwhile.
+-- The same by what is committed at this moment: a statement that has waited for a lock does not itself see what was written meanwhile.
 create function is_blocked_now(one uuid, other uuid) returns boolean
     language plpgsql
 as $$
@@ -907,7 +908,7 @@ begin
 end
 $$;
 
--- Whether a user is suspended, as it is committed at this moment: for a statement that has waited for a lock.
+-- Whether a user is suspended by what is committed at this moment, for a statement that has waited for a lock.
 create function is_suspended_now(one uuid) returns boolean
     language plpgsql
 as $$
@@ -927,7 +928,7 @@ begin
 end
 $$;
 
--- Whether a viewer's lists leave a user out. has_hidden: the viewer's, so that nothing is looked up for others.
+-- Whether a viewer's lists leave a user out. has_hidden: the value of has_hidden(viewer); if it is false, nothing is looked up.
 create function hides(viewer uuid, has_hidden boolean, author uuid) returns boolean
     language sql
     stable
@@ -950,7 +951,8 @@ begin
 end
 $$;
 
--- Whether one may block or mute ("kind") another: one does already, or fewer than most. As may_follow.
+-- Whether hider may block or mute ("kind") hidden: if hider does so already, or blocks or mutes fewer than "most" users. Like may_follow,
+-- it sees what was committed while the statement waited for the lock.
 create function may_hide(kind text, hider uuid, hidden uuid, most integer) returns boolean
     language plpgsql
 as $$
@@ -966,8 +968,8 @@ $$;
 revoke all on function is_blocked(uuid, uuid), is_blocked_now(uuid, uuid), is_suspended_now(uuid), is_hidden(uuid, uuid), hides(uuid, boolean, uuid), has_hidden(uuid),
     may_hide(text, uuid, uuid, integer) from public;
 
--- Takes back what actor did to object (an activity or a user): how many rows that were, 0 or 1. A statement that waits for a
--- lock doesn't see what was written meanwhile; a function that it calls once it has the lock does.
+-- Takes back what actor did to object (an activity or a user). Returns the number of deleted rows, 0 or 1. A statement that has waited
+-- for a lock does not see what was written meanwhile; a function that the statement calls once it has the lock does.
 create function take_back(kind text, actor uuid, object uuid) returns integer
     language plpgsql
 as $$
@@ -987,8 +989,8 @@ end
 $$;
 revoke all on function take_back(text, uuid, uuid) from public;
 
--- Whether one may follow another: one does already, or follows fewer than most. As with take_back, what was committed while
--- the statement waited for the lock counts only here.
+-- Whether follower may follow followed: if follower does so already, or follows fewer than "most" users. Like take_back, this function
+-- sees what was committed while the statement waited for the lock.
 create function may_follow(follower uuid, followed uuid, most integer) returns boolean
     language plpgsql
 as $$
@@ -999,7 +1001,7 @@ end
 $$;
 revoke all on function may_follow(uuid, uuid, integer) from public;
 
--- A name for what somebody did to something: it tells rows of one list apart and breaks ties in its order.
+-- An identifier of what actor did to object. It distinguishes the rows of a list and breaks ties in the list's order.
 create function event_uuid(kind text, actor uuid, object uuid) returns uuid
     language sql
     immutable
@@ -1008,9 +1010,9 @@ as $$
 $$;
 revoke all on function event_uuid(text, uuid, uuid) from public;
 
--- Parts that the statements of sql/ share. Each is one expression or one select, by which the planner replaces the call: the plan is
--- the same as if the text stood in the statement. Therefore they have no SET clause and run with the caller's rights, and an argument
--- is a parameter or a column, never a subquery.
+-- Parts that the statements of sql/ share. Each SQL function is one expression or one select, by which the planner replaces the call: the
+-- plan is the same as if the text stood in the statement. Therefore these functions have no SET clause and run with the caller's rights,
+-- and an argument is a parameter or a column, never a subquery.
 
 -- The position behind which a list from new to old goes on: (created_at, uuid) < (page_time(after_us), page_uuid(after_uuid)).
 -- Nulls are the position before the first row.
@@ -1056,8 +1058,8 @@ as $$
     select (extract(epoch from at) * 1000000)::bigint || '/' || id
 $$;
 
--- The position behind all that is newer than edge, for a page that ends there; null for '-infinity'. The position is a microsecond earlier
--- where the page began in that microsecond: no page leads to itself.
+-- The position behind all events that are newer than edge, for a page that ends at edge; null for '-infinity'. If the page began in the
+-- microsecond of edge, the position is a microsecond earlier, so that no page leads to itself.
 create function edge_key(edge timestamptz, after_us bigint) returns text
     language sql
     stable
@@ -1083,8 +1085,8 @@ as $$
     select clock_timestamp() < 'epoch'::timestamptz + not_after * interval '1 microsecond'
 $$;
 
--- The user that a request is from: the one of the token's subject; without a subject, the one with this handle. is_allowed: a handle
--- that came with a subject is that user's.
+-- The user that sent a request: the user with the token's subject or, without a subject, the user with this handle. is_allowed: false if
+-- the request has both and the handle is not that user's.
 create function caller(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
     language sql
     stable
@@ -1096,7 +1098,7 @@ as $$
         or u.folded_handle = case when sub is null then public.fold_text(name) end
 $$;
 
--- The user that a request names, if it names one. PL/pgSQL: an anonymous request does not start the plan of the query.
+-- The user that a request names, if it names one. The function is PL/pgSQL, so an anonymous request does not start the plan of the query.
 create function viewer_uuid(sub text, name text) returns uuid
     language plpgsql
     stable
@@ -1110,7 +1112,7 @@ end
 $$;
 revoke all on function viewer_uuid(text, text) from public;
 
--- The user that a list is for: is_asked is false where the request names none. See hides().
+-- The user that a list is for. is_asked: false if the request names no user. has_hidden: see hides().
 create function viewer(sub text, name text) returns table (uuid uuid, is_asked boolean, has_hidden boolean)
     language plpgsql
     stable
@@ -1136,7 +1138,7 @@ as $$
     select case when sub is null then 'user_not_found' else 'user_not_registered' end
 $$;
 
--- The caller of a request that writes: not a suspended user. See caller().
+-- As caller(), for a request that writes: a suspended user has no row.
 create function writer(sub text, name text) returns table (uuid uuid, display_name text, handle text, is_allowed boolean)
     language sql
     stable
@@ -1160,8 +1162,8 @@ as $$
 $$;
 revoke all on function writer(text, text), missing_writer(text, text) from public;
 
--- Whether an activity has neither expired nor been deleted, nor is hidden. The planner has no statistics of this expression, so it does not expect
--- that nearly all rows behind an index are thrown away.
+-- Whether an activity has not expired, was not deleted and is not hidden. The planner has no statistics of this expression, so it does not
+-- expect that the condition rejects nearly all rows that an index returns.
 create function is_live(expires_at timestamptz) returns boolean
     language sql
     stable
@@ -1187,8 +1189,8 @@ as $$
     select handle, display_name from public.users where uuid = id limit 1
 $$;
 
--- An activity as the API returns it. is_asked in marks: the request names a viewer; if not, both columns are null. (A subquery that
--- returns true: exists() may become a hash of the whole table.)
+-- An activity as the API returns it. is_asked in marks: the request names a viewer; if not, both columns are null. (The subqueries in
+-- marks return true because exists() may become a hash of the whole table.)
 create function card(a activities, author_name text, author_handle text) returns table (
     uuid uuid, display_name text, handle text, message text, replies_count integer, reposts_count integer, likes_count integer,
     reply_to_activity_uuid uuid, expires_at timestamptz, created_at timestamptz
@@ -1212,7 +1214,8 @@ as $$
         case when is_asked then coalesce((select true from public.reposts where user_uuid = viewer and activity_uuid = activity), false) end
 $$;
 
--- The same marks, each by itself. PL/pgSQL, because a statement that seldom asks need not prepare the queries each time.
+-- The two columns of marks as separate functions. They are PL/pgSQL, so that a statement that seldom calls them need not prepare their
+-- queries each time.
 create function has_liked(viewer uuid, activity uuid) returns boolean
     language plpgsql
     stable
@@ -1231,7 +1234,8 @@ begin
 end
 $$;
 
--- An activity as one event of a list that has reposts: a repost at "at" by reposter, or (null) the post itself; reposters: all of the page.
+-- An activity as one event of a list with reposts: the repost by reposter at "at", or the post itself if reposter is null. reposters: all
+-- users on the page that reposted the activity.
 create function event_card(activity uuid, viewer uuid, reposter uuid, at timestamptz, reposters uuid[]) returns table (body json)
     language sql
     stable
@@ -1270,7 +1274,8 @@ as $$
     limit most
 $$;
 
--- Those that were not visible in a snapshot and are now, and older ones of the same time; the latest transaction first.
+-- The top-level activities behind a position that were not visible in a snapshot and are visible now, the latest transaction first. Others
+-- are returned, too, if their transaction is in the same range of numbers.
 create function posts_since(seen pg_snapshot, before xid8, after_uuid uuid, most integer) returns setof activities
     language sql
     stable
@@ -1285,9 +1290,9 @@ as $$
     limit most
 $$;
 
--- The replies to an activity that have not expired, behind a position, from the newest on or from the oldest on. They are a range in the
--- index's order: for an equality the planner expects an average activity's few replies, and would fetch and sort all of them. The
--- subquery around the limit keeps it from expecting that a whole page is needed.
+-- The replies to an activity that have not expired, behind a position, beginning with the newest or with the oldest. The condition is a
+-- range in the index's order: for an equality the planner expects an average activity's few replies, and would fetch and sort all of
+-- them. The subquery around the limit keeps the planner from expecting that a whole page is needed.
 create function replies(parent uuid, is_newest boolean, after_us bigint, after_uuid uuid, most integer, viewer uuid, has_hidden boolean)
     returns setof activities
     language plpgsql
@@ -1384,8 +1389,9 @@ end
 $$;
 
 -- The answer of activities/show.sql: an activity, a page of its replies and its ancestors, and the key of the next page: null when there
--- is none. A notification's uuid leads to its activity; that of a follow, to a message that says so. No row: there is nothing to show.
--- The executor starts every step of a plan, also those that are never run, so what few activities need has statements of its own.
+-- is none. The uuid of a notification shows the notification's activity; if it is about a follow, the activity is a message about the
+-- follow. No row: there is nothing to show. The executor starts every step of a plan, even a step that never runs, so what only few
+-- activities need is in separate queries.
 create function show_activity(
     id uuid, name text, viewer uuid, is_asked boolean, is_newest boolean, after_us bigint, after_uuid uuid, most integer
 ) returns table (body json, next_key text)
@@ -1449,9 +1455,9 @@ begin
 end
 $$;
 
--- How many rows behind its position a list is made of, expired and deleted ones included: of all users' posts, and of one user's posts,
--- replies or reposts (which lie on a page of the table each). The service purges them within seconds, so a page is short only where
--- the purge is off or behind; infra/ has an alert for that. doc/sql.md has what such a walk costs.
+-- How many rows behind its position a list reads, expired and deleted ones included: of all users' posts (walk_rows), and of one user's
+-- posts, replies or reposts (user_walk_rows; each such row may be on another page of the table). The service purges expired rows within
+-- seconds, so a page is short only if the purge is off or behind; infra/ has an alert for that. doc/sql.md has the cost of such a walk.
 create function walk_rows() returns integer
     language sql
     immutable
@@ -1468,8 +1474,8 @@ as $$
     select 1000
 $$;
 
--- The rows of one user behind a position, from new to old, not older than "since", expired ones included. They are ranges in the index's
--- order, as in replies.
+-- The posts and the replies of one user behind a position, from new to old, expired ones included; the posts not older than "since". The
+-- conditions are ranges in the index's order, as in replies.
 create function user_posts(author uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer) returns setof activities
     language sql
     stable
@@ -1496,7 +1502,8 @@ as $$
     limit most
 $$;
 
--- The same for reposts. Those of one time are returned together, so there may be more than "most": no index has their order.
+-- The same for reposts. All reposts of one time are returned together, so there may be more than "most", because no index has the order
+-- of reposts of one time.
 create function user_reposts(reposter uuid, after_us bigint, after_uuid uuid, since timestamptz, most integer)
     returns table (at timestamptz, id uuid, activity_uuid uuid)
     language sql
@@ -1531,9 +1538,9 @@ as $$
     fetch first (most) rows with ties
 $$;
 
--- The events of a list that has reposts: the newest posts and reposts of all users behind a position (whether a repost's activity has
--- expired is not read); and the posts or the reposts of one user, from new to old as in user_posts and user_reposts. (There is no order by:
--- it would be a sort, for which all rows are read.)
+-- The events of a list with reposts. events_before: the newest posts and reposts of all users behind a position (expires_at of a repost is
+-- null: its activity is not read). user_events: the posts or the reposts of one user, from new to old as in user_posts and user_reposts.
+-- (user_events has no order by, which would be a sort, for which all rows are read.)
 create function events_before(after_us bigint, after_uuid uuid, most integer)
     returns table (user_uuid uuid, is_repost boolean, at timestamptz, id uuid, activity_uuid uuid, expires_at timestamptz)
     language sql
@@ -1563,9 +1570,9 @@ as $$
     where is_repost
 $$;
 
--- For each followed user (1000 at most) the newest unexpired post and the newest unexpired repost behind a position, out of the newest
--- "most"; or, where none of these has not expired, the last of them as last_at. No more is read than that. A user without either has a
--- row, too. The limit is also for the planner: follows are read only where there is a follower.
+-- For each followed user (1000 at most) a row for the newest unexpired post and one for the newest unexpired repost behind a position. No
+-- more than the newest "most" posts and "most" reposts are read; if all of these have expired, last_at is the time of the oldest of them.
+-- A user without such events has both rows, too. The limit is also for the planner: follows are read only if there is a follower.
 create function heads(follower uuid, after_us bigint, after_uuid uuid, most integer)
     returns table (user_uuid uuid, is_repost boolean, at timestamptz, last_at timestamptz)
     language sql
@@ -1586,8 +1593,8 @@ as $$
     ) head on true
 $$;
 
--- The reposts of an activity by followed users at or before a position, in the order of a list: those that an earlier page had. Only
--- those that were visible in the list's snapshot count (null: all that are now), of the newest 100.
+-- The reposts of an activity by followed users at or before a position in the order of a list, that is, those on earlier pages. Only
+-- reposts that were visible in the list's snapshot count (view is null: all that are visible now), and only the newest 100 are read.
 create function earlier_reposts(activity uuid, follower uuid, after_us bigint, after_uuid uuid, view pg_snapshot) returns table (user_uuid uuid)
     language sql
     stable
@@ -1616,9 +1623,10 @@ as $$
     select case when fit is not null then search @@ fit else strpos(translate(message, U&'\FE0E\FE0F', ''), plain) > 0 end
 $$;
 
--- One step of a search by the index: of the activities of the last 2^(12 + 3 * rung) seconds, or more (rung 4: of all), the newest
--- "enough" that fit and that the viewer may see, out of the first 1000 that "loose" selects; seen: how many these were. '@k:n': see activity_search. A materialized
--- part is planned as if all of it were wanted, which is by the index, and read only as far as it is.
+-- One step of a search by the index. It reads the first 1000 activities that "loose" selects among those of at least the last
+-- 2^(12 + 3 * rung) seconds (rung 4: among all). uuids: the newest "enough" of these that fit and that the viewer may see. seen: how many
+-- were read. '@k:n': see activity_search. The planner plans a materialized part as if all its rows were needed, and so uses the index; the
+-- executor reads only the rows that the query needs.
 create function search_step(loose tsquery, fit tsquery, rung integer, enough integer, viewer uuid, has_hidden boolean)
     returns table (uuids uuid[], seen bigint)
     language sql
@@ -1651,7 +1659,7 @@ as $$
     from (select * from candidates limit 1000) looked
 $$;
 
--- The profile on a user's page. cruds_count: how many of the newest posts, as many as a list walks along, have not expired.
+-- The profile on a user's page. cruds_count: how many of the user's newest user_walk_rows() posts have not expired.
 create function profile(name text, viewer uuid, is_asked boolean) returns table (
     uuid uuid, cognito_user_uuid text, handle text, display_name text, bio text, cruds_count bigint, followed boolean,
     blocked boolean, muted boolean
@@ -1680,8 +1688,8 @@ as $$
         and (select true from public.blocks where user_uuid = u.uuid and blocked_uuid = viewer) is null
 $$;
 
--- The snapshot in what current_view returned to an earlier statement; null if that was not in this server's run. What contains no
--- snapshot is an error.
+-- The snapshot in view, a text that current_view returned to an earlier statement; null if it is of another run of the server. A text
+-- without a snapshot is an error.
 create function snapshot_of(view text) returns pg_snapshot
     language sql
 as $$
@@ -1706,8 +1714,8 @@ revoke all on function page_time(bigint), page_uuid(uuid), since_time(bigint), s
     profile(text, uuid, boolean),
     snapshot_of(text) from public;
 
--- What somebody was told of another's doing: one list for each, however many posts one has and whatever is done to others'.
--- uuid is the activity's for a reply or a mention, else a random one; activities/show.sql takes both.
+-- What users are notified of. Each user has one list, so that reading it costs the same however many posts the user has and whatever
+-- is done to the posts of others. uuid is the activity's for a reply or a mention, otherwise a random one; activities/show.sql takes both.
 -- created_at is the notification's position in the list, see next_notification_at.
 create table notifications (
     user_uuid     uuid        not null,
@@ -1801,7 +1809,7 @@ end
 $$;
 revoke all on function mentioned_users(text) from public;
 
--- Up to when each has seen them.
+-- Up to when each user has read the notifications.
 create table notification_reads (
     user_uuid uuid        not null,
     read_at   timestamptz not null,
@@ -1815,7 +1823,7 @@ create table notification_reads (
 --   1668445541, notification_lock a recipient's notifications
 --   1668445542, author and text   posts that may be a repeated click (sql/activities/create.sql)
 --   1668445543, subject           confirmations of a user (sql/hooks/confirm.sql)
--- Migrations take 1668445540 without a key, and bin/db-setup takes it, in another database, with the name of the database that it makes.
+-- Migrations take 1668445540 without a key. bin/db-setup takes it in another database; the key is the name of the database that it makes.
 
 -- The number of the advisory lock under which a user's notifications are written. There are 1024, as one transaction may notify all
 -- users and locks are held until its end.
@@ -1863,7 +1871,8 @@ end
 $$;
 revoke all on function next_notification_at(uuid, timestamptz, timestamptz) from public;
 
--- A reply tells the author of what it replies to, and a message those whom it mentions; one who is both has a reply.
+-- A reply notifies the author of the activity that it replies to, and a message notifies the users that it mentions. A user that is both
+-- gets only the notification of the reply.
 create function tell_of_activity() returns trigger
     language plpgsql
     security definer
@@ -1928,7 +1937,7 @@ end
 $$;
 revoke all on function notify_user(uuid, text, uuid, uuid, timestamptz) from public;
 
--- Withdraws such a notification. It is not kept if its actor is being deleted.
+-- Withdraws such a notification. It goes into withdrawn_notifications unless its actor is being deleted.
 create function withdraw_notification(recipient uuid, what text, actor uuid, activity uuid) returns void
     language plpgsql
 as $$
@@ -2022,16 +2031,16 @@ create constraint trigger follows_tell
     for each row
     execute function tell_of_follow();
 
--- Threads of which some replies don't end yet when what they reply to does; the purge sees to them first.
+-- Threads in which some replies do not end yet when the activity that they reply to ends. The purge settles these threads first.
 create table unsettled_threads (
     activity_uuid uuid not null,
     constraint unsettled_threads_pkey primary key (activity_uuid),
     constraint unsettled_threads_activity_uuid_fkey foreign key (activity_uuid) references activities (uuid) on delete cascade
 );
 
--- Has replies end with the activity top that they reply to, and theirs with them, "most" of them at most; how many it changed. What
--- is left is noted for the purge: so the work of a request does not grow with the replies of others. The locks go from the top of a thread
--- downwards, as everywhere. A reply that was deleted by itself stays as it is.
+-- Makes the replies to the activity top end with it, and the replies to these replies, too: at most "most" replies. Returns how many it
+-- changed. The rest is noted for the purge in unsettled_threads, so that the work of a request does not grow with the replies of others.
+-- Activities are locked from the top of a thread downwards, as everywhere. A reply that was deleted by itself stays as it is.
 create function settle_replies(top uuid, most integer) returns integer
     language plpgsql
     security definer
@@ -2087,7 +2096,7 @@ end
 $$;
 revoke all on function settle_replies(uuid, integer) from public;
 
--- Has the replies end with an activity whose end was changed: at once if there are at most 50, otherwise by the purge.
+-- Makes the replies end with an activity whose end was changed: at once if there are at most 50, otherwise by the purge.
 create function settle(top uuid, replies_count integer) returns integer
     language sql
 as $$
@@ -2095,10 +2104,10 @@ as $$
 $$;
 revoke all on function settle(uuid, integer) from public;
 
--- A suspended user's activities are hidden: expires_at is -infinity, so no statement shows them, and hidden_expires_at is what it was.
--- They are off the counts of what they reply to. Replies of others to them stay.
+-- A suspended user's activities are hidden: expires_at is -infinity, so no statement shows them, and hidden_expires_at has the earlier
+-- expires_at. The counts of the activities that they reply to do not include them. Replies of others to them stay.
 
--- Whether an activity has replies that end with it, hidden ones too, which are not in its replies_count.
+-- Whether an activity has replies that end with it, hidden ones included, which are not in its replies_count.
 create function has_replies(id uuid, replies_count integer) returns boolean
     language sql
     stable
@@ -2109,7 +2118,7 @@ as $$
 $$;
 revoke all on function has_replies(uuid, integer) from public;
 
--- Hides at most "most" activities of a user; how many. The activities and what they reply to are locked from old to new, so that a
+-- Hides at most "most" activities of a user. Returns how many. The activities and their parents are locked from old to new, so that a
 -- parent is locked before its replies, as everywhere.
 create function hide_activities(author uuid, most integer) returns integer
     language plpgsql
@@ -2150,7 +2159,7 @@ begin
 end
 $$;
 
--- Takes that back for the activities of a list, those of one suspended user or of several.
+-- Shows the activities of the array "hidden" again. They may be of one suspended user or of several.
 create function show_activities(hidden uuid[]) returns void
     language plpgsql
 as $$
@@ -2181,7 +2190,7 @@ begin
 end
 $$;
 
--- The purge's part: hidden activities that would have expired are no longer hidden, but expired. How many, "batch" at most.
+-- The purge's part: hidden activities that would have expired by now become expired ones, "batch" at most. Returns how many.
 create function release_hidden(batch integer) returns integer
     language plpgsql
     security definer
@@ -2204,7 +2213,8 @@ end
 $$;
 revoke all on function hide_activities(uuid, integer), show_activities(uuid[]), release_hidden(integer) from public;
 
--- The purge's part of settle_replies, "batch" replies at most; how many, or -1 when nothing but a thread's end was found.
+-- The purge's part of settle_replies, for one thread and at most "batch" replies. Returns how many replies it changed, 0 if it found no
+-- thread, or -1 if it found one without a reply to change.
 create function settle_threads(batch integer) returns integer
     language plpgsql
     security definer
@@ -2236,16 +2246,16 @@ create trigger activities_search
     for each row
     execute function set_activity_search();
 
--- A short list of new posts in the index's own waiting room: an insert that empties it isn't held up for long, and a search
--- has to read it as well.
+-- The pending list of the index is short (256 kB), so that an insert that empties the list does not take long. A search has to read the
+-- list as well.
 create index activities_search_idx on activities using gin (search) with (gin_pending_list_limit = 256);
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
 create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
 
 -- How many users, posts and replies were created in each quarter of an hour, which begins at "at" (a day of any time zone begins with a
--- quarter), or in each day in UTC once that is 400 days ago: the sum of its rows, so no write waits for another's. Up to
--- growth_closed.until these are all of them; later ones are counted in their tables, and here only those that were deleted. A post
--- counts for ever, a deleted user does not.
+-- quarter), or in each day in UTC once that day is 400 days ago. The sum of all rows of a time counts, so no write waits for another one.
+-- Up to growth_closed.until the rows count everything. What was created later is counted in its own table, and here only if it was
+-- deleted. A post counts for ever, a deleted user does not.
 create table growth (
     at      timestamptz not null,
     users   bigint      not null default 0,
@@ -2259,13 +2269,14 @@ create table growth_closed (until timestamptz not null);
 create unique index growth_closed_single_key on growth_closed ((true));
 insert into growth_closed (until) values ('-infinity');
 
--- What is in the tables: a row for each user, post and reply.
+-- A row for each user, post and reply that is in the tables.
 create view growth_rows as
 select created_at as at, 1 as users, 0 as posts, 0 as replies from users
 union all
 select created_at, 0, (reply_to_activity_uuid is null)::integer, (reply_to_activity_uuid is not null)::integer from activities;
 
--- Counts a row that is added to a time that is closed, moved from or to one, or (a user) deleted from one. The JSON is for both tables.
+-- Counts a row that is inserted in a closed time, moved from or to one, or (a user) deleted from one. The rows are read as JSON, which
+-- works for both tables.
 create function note_growth() returns trigger
     language plpgsql
     security definer
@@ -2307,7 +2318,7 @@ create table used_keys (
 
 create index used_keys_gone_at_idx on used_keys (gone_at);
 
--- Notes deleted activities: such keys, and the growth of a time that is not closed yet.
+-- Notes deleted activities: their uuids in used_keys if they were made with a key, and their numbers in growth if their time is not closed.
 create function note_gone_activities() returns trigger
     language plpgsql
     security definer
@@ -2421,8 +2432,9 @@ create trigger users_growth_moved
 
 create index users_created_at_idx on users (created_at);
 
--- Closes a day of growth, up to an hour ago at the latest: whatever is inserted has been committed by then. Whether there is more to
--- close. Deletes, and inserts of what is older, wait for its end. At most rows_most rows of growth that belong into one become one.
+-- Closes a day of growth, at most up to an hour ago: by then, inserts of that time have been committed. Returns whether there is more to
+-- close. Deletes, and inserts of older rows, wait until its transaction ends. It also merges rows of growth that belong to one time, at
+-- most rows_most of them.
 create function close_growth() returns boolean
     language plpgsql
     security definer
@@ -2463,22 +2475,23 @@ end
 $$;
 revoke all on function note_growth(), note_gone_activities(), close_growth() from public;
 
--- What was purged since ever, and when a purge last came to its end. Only they write here, one at a time.
+-- How many posts and replies were purged in all, and when a purge last finished. Only purges write to this table, one at a time.
 create table purge_progress (
     is_it       boolean     not null default true,
     posts       bigint      not null default 0,
-    finished_at timestamptz, -- null: none did
+    finished_at timestamptz, -- null: none has finished
     constraint purge_progress_pkey primary key (is_it),
     constraint purge_progress_is_it_check check (is_it)
 );
 
 insert into purge_progress default values;
 
--- Deletes expired activities, and those that were marked as deleted a day ago, "batch" of them at most, with 20 likes and 20 reposts for each of them at most (and as many
--- notifications); how many, or -1 when all that it did was to take so many likes and reposts off one that has more. It takes locks only where it needn't wait
--- for them. Replies go before what they reply to, so that no cascade makes a batch larger than that (unless by hand a reply was made to
--- outlive what it replies to); those that are to be kept with it stay (unsettled_threads). A parent that stays has a reply less. The service's sessions have no
--- incremental sort (sql/session/begin.sql); without it the oldest ones are found by sorting all that have expired.
+-- Deletes expired activities, and activities that were marked as deleted a day ago: at most "batch" of them, with at most 20 * batch likes
+-- and 20 * batch reposts (and as many notifications). Returns how many it deleted, or -1 if it only deleted that many likes and reposts of
+-- one activity that has more. It takes locks only where it need not wait for them. Replies are deleted before their parents, so that no
+-- cascade makes a batch larger than that (unless a reply was made by hand to outlive its parent). Replies that are to be kept with their
+-- parent stay (unsettled_threads). The replies_count of a parent that stays is reduced. The service's sessions have incremental sort off
+-- (sql/session/begin.sql); here it is on, because without it the oldest activities are found by sorting all that have expired.
 create function purge_expired(batch integer) returns integer
     language plpgsql
     security definer
@@ -2650,8 +2663,9 @@ end
 $$;
 revoke all on function renew_activities(integer) from public;
 
--- One step of the service's own purge, each a transaction of its own; how much was done, 0 when nothing is left to do. "batch"
--- limits it as in purge_expired. Replies first, so that they end with what they reply to; then growth, which counts what is there.
+-- One step of the service's own purge, in a transaction of its own. Returns how much was done, 0 if nothing is left to do. "batch" limits
+-- a step as in purge_expired. Threads come first, so that replies end with their parents; then growth, which counts the rows that are
+-- still in the tables.
 create function purge_step(batch integer) returns integer
     language plpgsql
     security definer
@@ -2691,10 +2705,10 @@ end
 $$;
 revoke all on function purge_step(integer) from public;
 
--- What users have reported for the operators, once by each user for each activity. The message is a copy: an activity may expire before
--- it is looked at. bin/reports lists the open ones, and deletes resolved ones after 30 days.
+-- Reports of activities, for the operators: one for each activity and reporter. The message is a copy, because the activity may expire
+-- before an operator reads the report. bin/reports lists the open reports, and deletes resolved ones after 30 days.
 create table reports (
-    activity_uuid uuid        not null, -- no foreign key, as it may be purged
+    activity_uuid uuid        not null, -- no foreign key, because the activity may be purged
     reporter_uuid uuid        not null,
     author_uuid   uuid        not null,
     message       text        not null,
@@ -2710,8 +2724,8 @@ create table reports (
 create index reports_reporter_idx on reports (reporter_uuid, created_at desc);
 create index reports_author_idx on reports (author_uuid);
 
--- A conversation of two people; there is one for each pair, the smaller uuid first. It is kept until both users
--- are deleted; null is a deleted user.
+-- A conversation of two users; there is one for each pair, the smaller uuid first. It is kept until both users
+-- are deleted. A deleted user is null.
 create table message_groups (
     uuid              uuid        not null default gen_random_uuid(),
     first_user_uuid   uuid,
@@ -2737,7 +2751,7 @@ create table messages (
     created_at         timestamptz not null default now(),
     written_by         xid8 default pg_current_xact_id(), -- as in activities
     expires_at         timestamptz, -- null: never
-    deleted_at         timestamptz, -- null: it isn't; else no statement shows it, and the purge takes the row away an hour later
+    deleted_at         timestamptz, -- null: not deleted; otherwise no statement shows it, and the purge deletes the row an hour later
     constraint messages_pkey primary key (uuid),
     constraint messages_message_group_uuid_fkey foreign key (message_group_uuid)
         references message_groups (uuid) on delete cascade,
@@ -2751,7 +2765,7 @@ create index messages_sender_idx on messages (user_uuid, message_group_uuid, cre
 create index messages_expires_at_idx on messages (expires_at) where expires_at is not null;
 create index messages_deleted_at_idx on messages (deleted_at) where deleted_at is not null;
 
--- Up to which message of a conversation a user has read the other's messages. No row: none.
+-- Up to which time a user has read the other user's messages in a conversation. No row: none was read.
 create table conversation_reads (
     message_group_uuid uuid        not null,
     user_uuid          uuid        not null,
@@ -2827,9 +2841,9 @@ end
 $$;
 revoke all on function purge_messages(integer) from public;
 
--- In how many seconds there is room for another row of the author's in a table (activities, messages or reports), if the author has made
--- "most" rows of it within the last hour; null if there is room now. 0: any number is allowed. Deleted and expired ones count until they
--- are purged.
+-- After how many seconds the author may make another row in a table (activities, messages or reports), if the author has made "most" rows
+-- in it within the last hour; null: the author may make one now. "most" is 0: any number is allowed. Deleted and expired rows count until
+-- they are purged.
 create function retry_after_s(what text, author uuid, most integer) returns integer
     language plpgsql
     stable
@@ -2894,8 +2908,9 @@ end
 $$;
 revoke all on function retry_after_s(text, uuid, integer) from public;
 
--- Parts of the statements of sql/messages/, as above.
--- A user's conversations behind a position, the newest message first; at most 250 of each side of the pair.
+-- Parts that the statements of sql/messages/ share, as above.
+-- A user's conversations behind a position, the newest message first; at most 250 with the user as first_user_uuid, and 250 as
+-- second_user_uuid.
 create function conversations(mine uuid, at timestamptz, id uuid)
     returns table (uuid uuid, other_uuid uuid, last_message_at timestamptz, moved_by xid8)
     language sql
@@ -3006,9 +3021,9 @@ create trigger message_groups_left
     when (new.first_user_uuid is null and new.second_user_uuid is null)
     execute function drop_left_conversation();
 
--- Deletes at most "most" likes and as many reposts of a user, and corrects the counts of the activities concerned. All of them are locked
--- first, in the order of all statements that lock more than one: the older ones, which may be what the others hang on, before. Returns the
--- number of rows deleted.
+-- Deletes at most "most" likes and as many reposts of a user, and corrects the counts of the activities concerned. These activities are
+-- locked first, from old to new as in all statements that lock more than one, because an older one may be the parent of a newer one.
+-- Returns the number of rows deleted.
 create function take_back_marks(actor uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -3035,8 +3050,8 @@ begin
 end
 $$;
 
--- As take_back_marks, or if there is none left: deletes at most "most" activities of a user, with the replies to them, and corrects the
--- counts of those that they were replies to, which are locked first. Returns the number of rows deleted.
+-- Does the same as take_back_marks. If no like or repost is left, it deletes at most "most" activities of a user, with the replies to them,
+-- and corrects the counts of their parents, which are locked first. Returns the number of rows deleted.
 create function take_back_all(actor uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -3075,7 +3090,7 @@ end
 $$;
 revoke all on function take_back_marks(uuid, integer), take_back_all(uuid, integer) from public;
 
--- Corrects the counts before a user is deleted. bin/user-delete has done the same in small transactions before.
+-- Corrects the counts before a user is deleted. bin/user-delete does the same in small transactions beforehand.
 create function note_leaving_user() returns trigger
     language plpgsql
     security definer
@@ -3095,21 +3110,21 @@ create trigger users_leave
     execute function note_leaving_user();
 
 -- Users that deleted their own accounts (DELETE /api/profile). Such a user loses handle, name, address and subject at once (see depart);
--- the rows are the purge's (see purge_departures). The row here stays for an hour longer than the user's, so that the same
--- request again gets the same answer. It has no foreign key, as the user's row is gone by then.
+-- the purge deletes the user's rows (see purge_departures). The row in this table stays for an hour longer than the row in users, so that
+-- a repeated request gets the same answer. Therefore it has no foreign key.
 create table departures (
     user_uuid       uuid        not null,
     cognito_user_id text        not null,
     folded_handle   text        collate "C" not null,
-    due_at          timestamptz not null default now(), -- when the purge looks at it next
+    due_at          timestamptz not null default now(), -- when the purge reads it next
     constraint departures_pkey primary key (user_uuid)
 );
 
 create index departures_handle_idx on departures (folded_handle, cognito_user_id);
 create index departures_due_at_idx on departures (due_at);
 
--- Makes a user one that has left. What replaces the identity is random, so that no other user has it. suspended_at keeps the user
--- out of suggestions. A request of the user's that is under way is waited for; what it wrote is purged like the rest.
+-- Notes the departure of a user and replaces the identity by random values, which no other user has. suspended_at keeps the user out of
+-- suggestions. The update waits for a request of the user's that is under way; what that request wrote is purged like the rest.
 create function depart(leaving uuid) returns boolean
     language plpgsql
     security definer
@@ -3133,8 +3148,8 @@ begin
 end
 $$;
 
--- The user with this subject and handle that has left; null: there is none, or the hour is over. The row is written as it is, and not
--- only found: what is acknowledged waits for the standby. sub: null takes any, as in caller().
+-- The user with this subject and handle that has left; null: there is none, or the hour is over. The row is updated without a change,
+-- because only a transaction that writes waits for the standby before it is acknowledged. sub: null accepts any subject.
 create function departed(sub text, name text) returns uuid
     language sql
     security definer
@@ -3152,9 +3167,9 @@ as $$
     returning user_uuid
 $$;
 
--- Marks at most "most" activities of a user that leaves as deleted; how many. They are marked as if that had been 25 hours ago, so that
--- purge_expired takes them away next. Their replies go with them, see settle_replies. Those that were deleted before go when
--- they have been deleted for a day. The activities and what they reply to are locked from old to new, as in hide_activities.
+-- Marks at most "most" activities of a user that leaves as deleted. Returns how many. They are marked as if they had been deleted 25 hours
+-- ago, so that purge_expired deletes them next. Their replies end with them, see settle_replies. Activities that the user had deleted
+-- before are purged a day after that. The activities and their parents are locked from old to new, as in hide_activities.
 create function withdraw_activities(author uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -3204,8 +3219,9 @@ begin
 end
 $$;
 
--- Deletes what names a user that leaves, besides activities, likes and reposts: at most "most" rows of each table. Returns the number
--- of rows. Messages and conversations stay for the other user, without the name; those that no user is left of go, the messages first.
+-- Deletes the rows that name a user that leaves, except activities, likes and reposts: at most "most" rows for each column that names the
+-- user. Returns the number of rows. Messages and conversations stay for the other user, without the name. A conversation that has no user
+-- left is deleted, its messages first.
 create function forget_user(leaving uuid, most integer) returns integer
     language plpgsql
 as $$
@@ -3297,9 +3313,9 @@ begin
 end
 $$;
 
--- The purge's part of a departure, of one user at a time; how much was done. "batch" limits it for each table. The user's row goes
--- last, when no activity is left. Until then the departure is due when one that the user had deleted before has been deleted for a day;
--- not every few seconds, as every write makes the cached pages old.
+-- The purge's part of a departure, for one user at a time. Returns how much was done. "batch" limits it for each table. The user's row is
+-- deleted last, when no activity is left. If only activities are left that the user had deleted before, the departure is due when they have
+-- been deleted for a day, and not every few seconds, because every write makes the cached pages stale.
 create function purge_departures(batch integer) returns integer
     language plpgsql
     security definer
@@ -3349,8 +3365,8 @@ $$;
 revoke all on function depart(uuid), departed(text, text), withdraw_activities(uuid, integer), forget_user(uuid, integer),
     purge_departures(integer) from public;
 
--- Functions that only templates of an earlier release call. A host runs those from the migration until its reload. doc/hacking.md ("Add a
--- migration") has the rule by which they are dropped.
+-- Functions that only templates of an earlier release call. A host runs such templates from the migration until its reload.
+-- doc/hacking.md ("Add a migration") has the rule by which they are dropped.
 create function full_hour(what text, author uuid, most integer) returns table (retry_after_s integer)
     language sql
     stable
@@ -3402,9 +3418,9 @@ $$;
 revoke all on function search_step(tsquery, tsquery, integer, integer) from public;
 comment on function search_step(tsquery, tsquery, integer, integer) is 'deprecated: without a viewer';
 
--- Which migrations all this contains, for bin/db-migrate, which so has nothing to do after a load. A change here comes with
--- a migration, and with its line; the last column is what sha256sum says of sql/migrations/NNNN_name.up.sql. The scripts append a
--- blank and the checksum of NNNN_name.down.sql.
+-- The migrations that this file contains, so that bin/db-migrate has nothing to do after a load. A change of this file comes with a
+-- migration and its row here; checksum is the output of sha256sum for sql/migrations/NNNN_name.up.sql. The scripts append a blank and the
+-- checksum of NNNN_name.down.sql.
 create table applied_migrations (
     number     integer     not null,
     name       text        not null,
@@ -3445,8 +3461,8 @@ insert into applied_migrations (number, name, checksum) values
     (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0'),
     (30, 'hidden_and_locks', 'a2e3377cdfc593394354319e1d104c44372e5ff5cea2134a2fe37e5b6f846024');
 
--- The mark that the scripts read before they destroy data, whichever URL they were given. One row or none; any name but development
--- and test is guarded.
+-- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
+-- a database with any mark but development and test.
 create table environment (
     name text not null,
     constraint environment_name_check check (name ~ '^[A-Za-z0-9_.-]{1,64}$')
@@ -3454,11 +3470,11 @@ create table environment (
 
 create unique index environment_single_key on environment ((true));
 
--- Rights. The service logs in as a member of cruddur_app, which may do what its statements do and no more, column by column: it
--- reads no e-mail address, makes and renames no user, and says of nothing when it was made. (A column that is set to its own
--- value is how a write says again what it said before.) cruddur_confirmation is for whatever does nothing but make users by
--- confirm_user: the hook has a login of its own. doc/security.md says what a member can still do.
--- A loader that may not create roles gets a NOTICE and a schema that works for its owner.
+-- Rights. The service logs in as a member of cruddur_app, which may do what the service's statements do and no more, column by column: it
+-- cannot read e-mail addresses, make users, change handles, or set created_at. (Some columns may be updated only because a repeated write
+-- sets them to their own values.) cruddur_confirmation may only make users by confirm_user; the hook has a login of its own, which is a
+-- member of it. doc/security.md lists what a member can still do.
+-- If the role that loads this file may not create roles, it gets a NOTICE, and the schema works for its owner.
 do $$
 declare
     role text;
@@ -3494,7 +3510,7 @@ exception
 end
 $$;
 revoke all on schema public from public;
--- A script whose role could not read it would have to refuse.
+-- Without this right a script could not read the mark, and would have to refuse.
 grant select on environment to public;
 
 do $$

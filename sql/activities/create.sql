@@ -1,17 +1,17 @@
 -- Summary: a new activity
 -- Cost: its author's activities of the last hour, at most as many as one may make (300)
--- One new activity of the caller, and what it looks like in the feed. A trigger tells the users that it mentions.
--- %(uuid)s is made before the statement is sent. Sent a second time it writes the row once more as it is and does not
--- skip it: only what is written waits for the standby, and so may be acknowledged.
+-- Creates an activity of the caller and returns it as the feed shows it. A trigger notifies the users that it mentions.
+-- %(uuid)s is made before the statement is sent. If the statement is sent a second time, it writes the row again without a change
+-- instead of skipping it: only a transaction that writes waits for the standby, and may be acknowledged.
 -- %(window_s)s: a post of the same caller with the same text and ttl within the last window_s seconds is returned instead of a new
 -- one (a double click). 0: no such check, as for a request with an Idempotency-Key, whose uuid has version 5.
--- %(sub)s: the token's subject; null: %(handle)s is believed. %(ttl)s: an interval, from the server's now.
--- %(not_after)s: the time by the server's clock, in microseconds since 1970, when the worker has given this attempt up. Every
--- write has it: it looks at the clock once it holds the lock that it takes first, and when it is too late it writes nothing (the
--- outcome late, which connection.c deals with). clock_us: the server's clock, from which the worker knows it.
--- %(most)s: how many activities the author may make within an hour, posts and replies; 0: any number. Deleted ones count, and so do
--- those that have expired, until they are purged. Requests of one author that run at the same moment do not count each other.
--- What is there already is never refused for this. retry_after_s: after how many seconds there is room, else null.
+-- %(sub)s: the token's subject; null: the caller is the user with %(handle)s. %(ttl)s: an interval, from the server's now().
+-- %(not_after)s: the time by the server's clock, in microseconds since 1970, at which the worker gives this attempt up. Every write
+-- has this parameter. It reads the clock once it holds the lock that it takes first; if it is too late, it writes nothing and
+-- returns the outcome late, which src/db/connection_results.c handles. clock_us: the server's clock, for the worker.
+-- %(most)s: how many activities the author may make within an hour, posts and replies; 0: any number. Deleted and expired ones
+-- count until they are purged. Requests of one author that run at the same moment do not count each other. An activity that exists
+-- already is never refused for this limit. retry_after_s: after how many seconds the author may make one, if refused; else null.
 -- Outcomes: ok, user_not_found, user_not_registered, user_suspended, generic_403 (a handle that isn't the token's user's),
 -- idempotency_key_reused (the uuid belongs to another message), posts_exceed_hourly_max, activity_deleted (the activity with the
 -- uuid has expired or was deleted).

@@ -1,13 +1,14 @@
 -- Summary: a mark on one's own, and its parent's count
 -- Cost: its replies, 50 at most, which go too
--- Marks an activity of the caller's own as deleted; a reply is taken off its parent's count. deleted_at is when; expires_at becomes
--- -infinity, so that no statement shows it any more. The row stays for a day: the same request again gets the same answer, and a create
--- that comes again brings nothing back. The purge takes it away then, with all that others did with it.
--- Up to 50 of its replies, and of theirs, go along at once; a longer thread is the purge's, see settle_replies in schema.sql: no
--- delete costs more the more others have replied, and the same again costs as little.
+-- Marks one of the caller's own activities as deleted; a reply is subtracted from its parent's count. deleted_at is the time of this;
+-- expires_at becomes -infinity, so that no statement shows the activity any more. The row stays for a day, so that a repeated request
+-- gets the same answer, and a repeated create does not create the activity again. Then the purge deletes the row, with everything that
+-- others did with it.
+-- Up to 50 replies, and replies to these, are marked at once. A longer thread is left to the purge (see settle_replies in schema.sql),
+-- so that neither a delete nor a repeated one costs more if others have replied more.
 -- Outcomes: ok, not_found, not_yours, user_not_found, user_not_registered, user_suspended.
--- From the top of the thread downwards, as everywhere: what a reply hangs on is locked before it. A mark that is there is written
--- again, so that there is something to wait for the standby with.
+-- Activities are locked from the top of the thread downwards, as everywhere: a parent before its replies. An activity that is marked
+-- already is written again, because only a transaction that writes waits for the standby.
 with me as (
     select uuid from public.writer(%(sub)s, %(handle)s)
 ),

@@ -5,9 +5,8 @@
 -- that the page starts behind; null: the first page. %(week4)s: whether each activity contains its replies, for the frontend of
 -- week 4, which has no page for one activity.
 --
--- A page has what has not expired of the first rows (walk_rows in schema.sql) behind that position, so its cost is bounded whatever the
--- purge has left.
--- Where that walk ends the page early, it has a next_key, however few rows it has itself.
+-- A page is made of the first rows (walk_rows in schema.sql) behind that position, without those that have expired, so its cost is
+-- bounded whatever the purge has left. If this walk ends before the page is full, the page has a next_key, however short it is.
 -- seen: the snapshot of the page, see current_view in schema.sql. visibility: see the table of that name there.
 -- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql; both null: the page of all anonymous requests. Users that the viewer has
 -- blocked or muted, and those that have blocked the viewer, are left out.

@@ -1,7 +1,7 @@
 -- Summary: a later end of one's own
 -- Cost: its replies, 50 at most, which move along
--- Keeps a post of the caller's own, and so its replies, until %(ttl)s from now if it would expire before. Up to 50 replies are
--- moved along at once, those of a longer thread by the purge, see settle_replies in schema.sql.
+-- Keeps one of the caller's own posts, and its replies with it, until %(ttl)s from now if it would expire before. Up to 50
+-- replies are changed at once; the purge changes those of a longer thread, see settle_replies in schema.sql.
 -- %(uuid)s: the post. %(sub)s, %(handle)s, %(ttl)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), not_yours, reply_expires_with_parent, user_not_found,
 -- user_not_registered, user_suspended, generic_403.
@@ -20,7 +20,7 @@ timely as (
     select *
     from wanted
     where public.is_timely(%(not_after)s)
-        and (expires_at is null or expires_at > clock_timestamp()) -- it may have expired while its lock was waited for
+        and (expires_at is null or expires_at > clock_timestamp()) -- it may have expired during the wait for its lock
 ),
 kept as (
     update public.activities a

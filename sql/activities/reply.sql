@@ -1,12 +1,12 @@
 -- Summary: a new reply, and its parent's count
 -- Cost: its author's activities of the last hour, at most as many as one may make (300)
--- One reply of the caller to an activity; it expires with it and is counted there, once however often it is sent. That one's
--- author and the users that it mentions are told by a trigger.
+-- Creates a reply of the caller to an activity. The reply expires with the activity and is counted there, once however often the
+-- statement is sent. A trigger notifies the activity's author and the users that the reply mentions.
 -- %(parent)s: the activity, or a notification of a like or a repost, which stands for its activity. %(window_s)s: as in create.sql, for
 -- the same text to the same activity. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s, %(most)s: as in create.sql.
 -- Outcomes: ok, not_found (no such activity, it has expired, or a block is between its author and the caller), user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, activity_deleted, posts_exceed_hourly_max, replies_exceed_max (an activity has 10000 replies at most).
--- The activity is locked first, as in social/mark.sql; a statement that keeps it for longer at that time is waited for.
+-- The activity is locked first, as in social/mark.sql; this waits for a statement that is keeping the activity for longer.
 with me as (
     select * from public.writer(%(sub)s, %(handle)s)
 ),
@@ -38,7 +38,7 @@ timely as (
     select *, replies_count < 10000 or exists (select from public.activities where uuid = %(uuid)s::uuid) as has_room
     from parent
     where public.is_timely(%(not_after)s)
-        and not public.is_suspended_now((select uuid from me)) -- a suspension may have been committed while the lock was waited for
+        and not public.is_suspended_now((select uuid from me)) -- a suspension may have been committed while the statement waited for the lock
 ),
 full_hour as (
     select public.retry_after_s('activities', me.uuid, %(most)s) as retry_after_s

@@ -2,16 +2,17 @@
 -- Cost: how little of it there is among the newest, see below
 -- Unexpired activities, replies too. %(sub)s, %(viewer)s: the viewer, as in home.sql. %(term)s: what search_query (in schema.sql) takes.
 -- %(limit)s: rows, 1 to 200.
--- How often and how close together the words are there counts for up to 1, that the last one is there as a whole for 0.5, how
--- new the activity is for 0.5 at most, which a day halves.
+-- The rank is a sum: up to 1 for how often and how close together the words occur, 0.5 if the last word occurs as a whole word, and
+-- up to 0.5 for how new the activity is, half of that after a day.
 --
 -- The search reads no more than it needs for 100 rows or a page, whichever is more ("enough"):
 -- 1. walk: the newest 1000 activities, without the index, until there are enough.
--- 2. If the index would return fewer than 20 of these 1000, expired ones included, ladder: the index, for a limited time back, eight
---    times as long with each step, until there are enough (see search_step; of a frequent word it would collect too many rows).
--- 3. Otherwise, or if more than the ladder reads was there, further: the next 5000 activities.
--- For a term with the start of a handle, of_authors replaces these: the newest 200 activities of each of the first ten users
--- whose handle begins so.
+-- 2. ladder, if the index would return fewer than 20 of these 1000, expired ones included: a search by the index for a limited time
+--    back, eight times as long with each step, until there are enough (see search_step; for a frequent word the index would collect
+--    too many rows).
+-- 3. further, otherwise, or if a step of the ladder found as many rows as it may read: the next 5000 activities.
+-- For a term with the start of a handle, of_authors replaces these three: the newest 200 activities of each of the first ten users
+-- whose handle has this start.
 with recursive viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)
 ),
@@ -22,7 +23,7 @@ asked as materialized (
         case when handle is null then 6000 else 0 end as walk_rows
     from public.search_query(%(term)s)
 ),
--- Read as far as the others go.
+-- Only as many rows are read as the parts below fetch.
 newest as materialized (
     select
         a.uuid, a.created_at, a.search @@ asked.loose as is_candidate,
@@ -38,7 +39,7 @@ walk as materialized (
     where fits
     limit (select enough from asked)
 ),
--- One row if the walk did not find enough and there are more activities: how far back it went.
+-- One row if the walk did not find enough and there are more activities: how far back the walk went.
 beyond as materialized (
     select extract(epoch from now() - min(created_at)) as seconds, count(is_candidate) > 0 and count(*) filter (where is_candidate) < 20 as is_rare
     from (select * from newest limit 1000) first

@@ -7,7 +7,7 @@
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in home.sql.
 -- %(sub)s, %(viewer)s: the viewer, by the token's subject or by the handle; both null: the request is anonymous. What the viewer did
 -- with an activity is in liked and reposted, which are null for an anonymous request.
--- An activity of a user that has blocked the viewer, or that the viewer has blocked, is not there. The replies leave out muted users, too.
+-- An activity is not shown if its author has blocked the viewer, or the viewer its author. The replies leave out muted users, too.
 -- The nearest 100 ancestors are shown; reply_to_activity_uuid of the first of them leads further up.
 select 'ok' as outcome, shown.body, shown.next_key
 from public.show_activity(

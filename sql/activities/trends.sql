@@ -1,7 +1,7 @@
 -- Summary: the tags of the last day
 -- Cost: the newest 2000 activities with tags
--- The tags that most people used within the last day, of what hasn't expired: in the newest 2000 activities that have any
--- (the expired ones are soon purged), the first ten of each.
+-- The tags that most users used within the last day, in activities that have not expired. Only the newest 2000 activities
+-- with tags are read (the expired ones are soon purged), and the first ten tags of each.
 select substring(tag from 2) as hashtag, count(*) as count
 from (
     select user_uuid, tags[:10] as tags, expires_at

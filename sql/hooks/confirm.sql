@@ -1,11 +1,11 @@
 -- Summary: a new user, by the function `confirm_user`, unless a newer event has made it
 -- Cost: nothing
--- The user of an event of Cognito's PostConfirmation trigger; the answer is the event, byte for byte.
--- %(event)s: its JSON. %(pool)s: the user pool that it must be of; null: any. %(uuid)s: for a new user. Sent again
--- it writes the same once more, see confirm_user in schema.sql, where the rules are.
--- %(signed_at)s: when the event was signed, in seconds since 1970; one that is older than the last one, or was applied already,
--- changes nothing and is ok.
--- %(not_after)s: as in activities/create.sql. Events of one user are taken one after the other, by an advisory lock of class 1668445543.
+-- Makes the user of an event of Cognito's PostConfirmation trigger. The answer is the event, byte for byte.
+-- %(event)s: the event's JSON. %(pool)s: the user pool that the event must be of; null: any. %(uuid)s: the uuid of a new user.
+-- A repeated statement writes the same again; confirm_user in schema.sql has the rules.
+-- %(signed_at)s: when the event was signed, in seconds since 1970. An event that is older than the last one, or was applied already,
+-- changes nothing, and the outcome is ok.
+-- %(not_after)s: as in activities/create.sql. An advisory lock of class 1668445543 serializes the events of one user.
 -- Outcomes: ok, trigger_source_blank, user_pool_mismatch, cognito_user_id_blank, cognito_user_id_invalid,
 -- user_handle_blank, user_handle_invalid, display_name_blank, display_name_exceed_max_chars, display_name_invalid,
 -- email_blank, email_invalid, handle_taken, email_taken (another user has it).

@@ -1,9 +1,9 @@
 -- Summary: a new message
 -- Cost: its sender's messages of the last hour, at most as many as one may send (600)
--- One new message of the caller in an existing conversation, once however often it is sent. The trigger place_message in schema.sql
+-- Creates a message of the caller in an existing conversation, once however often it is sent. The trigger place_message in schema.sql
 -- moves the conversation to the top of the list. %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- %(most)s: how many messages the caller may send within an hour, in all conversations, as in activities/create.sql.
--- %(ttl)s: an interval from the message's time on, after which it expires; null: never.
+-- %(ttl)s: the interval from the message's time on after which the message expires; null: never.
 -- Outcomes: ok, not_found (no such conversation, or one of others), receiver_not_found (the other user was deleted), user_not_found,
 -- user_not_registered, user_suspended, generic_403, idempotency_key_reused, messages_exceed_hourly_max, message_deleted (the message with the uuid has
 -- expired or was deleted).

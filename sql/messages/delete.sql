@@ -1,12 +1,12 @@
 -- Summary: a mark on a message of one's own
 -- Cost: nothing
--- Marks a message of the caller's own as deleted: no statement shows it any more, neither to the caller nor to the other user. The row
--- stays for an hour: the same request again gets the same answer, and a message that comes again brings nothing back. The purge takes it
--- away then.
+-- Marks one of the caller's own messages as deleted: no statement shows it any more, neither to the caller nor to the other user. The
+-- row stays for an hour, so that a repeated request gets the same answer, and a message that is sent again is not created again. Then
+-- the purge deletes the row.
 -- %(group)s: the conversation. %(uuid)s: the message. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such message, it has expired, it is in a conversation of others, or the other user's where one has blocked
 -- the other), not_yours (the other user's), user_not_found, user_not_registered, user_suspended.
--- A mark that is there is written again, so that there is something to wait for the standby with.
+-- A message that is marked already is written again, because only a transaction that writes waits for the standby.
 with me as (
     select uuid from public.writer(%(sub)s, %(handle)s)
 ),

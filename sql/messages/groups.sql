@@ -2,7 +2,7 @@
 -- Cost: the page, with up to ten unread messages of each; behind the first one also the newest 500 conversations, and up to 200 messages of each that moved
 -- The caller's conversations, the one with the newest message first: the other user, the newest message that is left, and unread: how
 -- many of the other's messages the caller has not read, see read.sql; 10 stands for more, too. The handle of a deleted user is null, and
--- a deleted user's messages are never unread. A conversation keeps its place when its newest message is deleted or expires; without any
+-- a deleted user's messages are never unread. A conversation keeps its position when its newest message is deleted or expires; without any
 -- message it is not listed, so a page may have fewer rows than %(limit)s and a next page.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql, by the time of the newest message. %(view)s: the
 -- snapshot of the first page (see current_view in schema.sql), which the cursor contains: all pages are in the order of that
@@ -16,7 +16,7 @@ asked as (
     select
         public.page_time(%(after_us)s) as at,
         public.page_uuid(%(after_uuid)s) as uuid,
-        'infinity'::timestamptz as latest, -- in here it is no constant for the planner
+        'infinity'::timestamptz as latest, -- as a column, it is not a constant for the planner
         public.snapshot_of(%(view)s) as view,
         public.snapshot_of(%(since)s) as seen
     where %(since)s::text is null or public.snapshot_of(%(since)s) is not null

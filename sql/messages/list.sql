@@ -1,7 +1,7 @@
 -- Summary: a page of a conversation
 -- Cost: the page, and what of it expired since the last purge or was deleted within the last hour
--- The newest messages of one conversation of the caller's, oldest first, without those that have expired or were deleted. %(group)s: its uuid, or null: the one with the
--- user whose handle is %(other)s, which is empty while there is none.
+-- The newest messages of one of the caller's conversations, oldest first, without those that have expired or were deleted. %(group)s: the
+-- conversation; null: the one with the user whose handle is %(other)s. If these two have none yet, the list is empty.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; the next page has the older ones. %(since_us)s,
 -- %(since_uuid)s: the newest message of an earlier answer: only later ones; null: all. The messages of a conversation become visible
 -- in the order of their times (see place_message in schema.sql), so none is missed.

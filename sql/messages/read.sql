@@ -1,8 +1,8 @@
 -- Summary: up to which message the caller has read a conversation
 -- Cost: nothing
 -- Marks the other user's messages in a conversation of the caller's up to %(until_us)s as read, in microseconds since 1970; null: all.
--- Read ones stay read. The mark never passes the newest message that this statement sees: a message that becomes visible later has a
--- later created_at (see place_message in schema.sql) and is unread.
+-- Messages that are read stay read. The mark never passes the newest message that this statement sees: a message that becomes visible
+-- later has a later created_at (see place_message in schema.sql) and is unread.
 -- %(group)s: the conversation. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such conversation, or one of others), user_not_found, user_not_registered, generic_403.
 with me as (

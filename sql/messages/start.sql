@@ -1,7 +1,7 @@
 -- Summary: a new message to a user, and the conversation if there is none
 -- Cost: its sender's messages of the last hour, at most as many as one may send (600)
--- One message of the caller's to the user with the handle %(other)s, in their conversation, which begins with it if it
--- must. Sent again it changes nothing, and neither does what is refused. %(group)s: the uuid for a new conversation;
+-- Creates a message of the caller to the user with the handle %(other)s, in the conversation of the two, and first the
+-- conversation if there is none. A repeated or refused request changes nothing. %(group)s: the uuid for a new conversation;
 -- %(uuid)s, %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql. %(most)s, %(ttl)s: as in append.sql.
 -- Outcomes: ok, receiver_not_found (no such user), receiver_is_sender, user_not_found, user_not_registered, user_suspended, generic_403,
 -- idempotency_key_reused, messages_exceed_hourly_max, message_deleted.

@@ -1,13 +1,12 @@
 -- Summary: users, posts and replies in all and for each of some days
 -- Cost: what came since growth was closed, an hour or so, and up to 50,000 rows (more are refused); and a row for every quarter of an hour of 400 days
--- How many users there are and how many posts and replies there ever were, and how many of each came on each of the last
--- %(days)s days, today the last of them. %(zone)s: the time zone whose days these are; one that is none fails with SQLSTATE
--- 22023.
--- What was counted when its time was closed is in growth, see there; what has come since is counted here, in indexes that
--- need no look at the tables, and up to 50,000 rows: where more are left the purge has not run for long.
+-- How many users there are and how many posts and replies there ever were, and how many of each were created on each of the
+-- last %(days)s days, today included. %(zone)s: the time zone of these days; an unknown one fails with SQLSTATE 22023.
+-- The table growth (see schema.sql) has the counts of the closed time. What was created since is counted here by index-only
+-- scans, up to 50,000 rows; if there are more, the purge has not run for a long time.
 -- Outcomes: ok, growth_behind.
 with closed as materialized (
-    select until, 'infinity'::timestamptz as ends -- of which the planner knows nothing: it expects a small range
+    select until, 'infinity'::timestamptz as ends -- the planner does not know this value, so it expects a small range
     from public.growth_closed
 ),
 open as materialized (
@@ -50,7 +49,7 @@ open as materialized (
 spans as materialized (
     select
         day::date as date,
-        -- Where clocks go back to midnight there are two, of which the first is the day's.
+        -- If the clocks go back to midnight, there are two midnights; the day begins at the first.
         ((day - interval '1 second') at time zone %(zone)s) + interval '1 second' as begins,
         ((day + interval '1 day' - interval '1 second') at time zone %(zone)s) + interval '1 second' as ends
     from (

@@ -1,9 +1,9 @@
 -- Summary: a step of the purge, or of the renewal after a migration
 -- Cost: 200 activities, and 20 likes and 20 reposts for each; of a user that left, 200 rows of each table
--- One step of the purge, unless another purge is at work on this database, of whatever host; see purge_step in schema.sql.
--- Outcomes: ok, busy. The body is how much was done, or which process of the server holds the lock.
+-- Runs one step of the purge, unless another purge, from any host, is at work on this database; see purge_step in schema.sql.
+-- Outcomes: ok, busy. The body is how much was done or, if busy, the pid of the server's process that holds the lock.
 -- lives_us: the microseconds until there is more to do, as far as can be foreseen: until the next activity or message expires, an activity
--- has been deleted for a day, a message for an hour, or a user that left is due. 0: there is already; null: none does.
+-- has been deleted for a day, a message for an hour, or a user that left is due. 0: there is more to do now; null: none is foreseen.
 with lock as materialized (
     select pg_try_advisory_xact_lock(1668445540, 2) as is_mine
 ),

@@ -1,10 +1,10 @@
 -- Summary: how a session starts, with the time limit and the planner's mode
 -- Cost: nothing
--- What every session of the service starts with; behind a pooler, whose sessions are others' too, every transaction.
--- Times leave the database in UTC, with their offset. %(statement_timeout)s: milliseconds; %(is_local)s: for this
--- transaction alone. Plans are made once for any parameters, as doc/sql.md has them: a page of home was
--- planned each time that it was asked for otherwise, for more than it cost. An incremental sort reads a whole group before its first
--- row, such as all likes of an activity for a page of them, where an index has the whole order.
+-- Every session of the service starts with this statement. Behind a pooler, whose sessions are shared with other clients, every
+-- transaction does. Times leave the database in UTC, with their offset. %(statement_timeout)s: milliseconds; %(is_local)s: for this
+-- transaction alone. Plans are made once for any parameters (force_generic_plan), as in doc/sql.md: otherwise a page of home was
+-- planned each time, which took longer than running it. Incremental sort is off: it reads a whole group before its first row, such
+-- as all likes of an activity for a page of them, even if an index has the whole order.
 select
     set_config('statement_timeout', %(statement_timeout)s, %(is_local)s::boolean),
     set_config('lock_timeout', %(statement_timeout)s, %(is_local)s::boolean),

@@ -1,9 +1,9 @@
 -- Summary: whether a standby shows some transactions
 -- Cost: the transactions, at most 64
--- What the prober asks a standby while there is no primary to compare it with.
--- %(xids)s: transactions that the primary has confirmed, an array of xid8. Those that the standby knows nothing of are above its
--- snapshot, and pg_xact_status must not be asked for them.
--- Outcomes: ok (it shows all of them), not_yet, promoted (it is no standby any more, and has transactions of its own by such numbers).
+-- The prober's query to a standby while there is no primary to compare the standby with.
+-- %(xids)s: transactions that the primary has confirmed, an array of xid8. Transactions that the standby does not know are above its
+-- snapshot, and pg_xact_status must not be called for them.
+-- Outcomes: ok (it shows all of them), not_yet, promoted (it is no standby any more, and has its own transactions by such numbers).
 select
     case
         when not bool_and(

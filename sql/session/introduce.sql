@@ -1,9 +1,9 @@
 -- Summary: the server's clock, and the end of a lost session
 -- Cost: the server's sessions
--- What a worker asks for before the first write of a session, and again when it has not heard of the server's clock for a minute.
--- %(lost)s: the name of a session that was lost with writes under way, or null. If its backend is still there it is ended, so
--- that it runs nothing of what it was sent; is_gone says whether that is so for certain. %(patience_ms)s: how long to wait for
--- its end; 0: not at all.
+-- A worker runs this before the first write of a session, and again if it has not read the server's clock for a minute.
+-- %(lost)s: the name of a session that was lost with writes under way, or null. If its backend still exists, it is terminated,
+-- so that it runs nothing of what it was sent. is_gone: whether the backend has certainly ended. %(patience_ms)s: how long to
+-- wait for its end; 0: not at all.
 -- name: this session's own name: no other session of any server has the same number and start. clock_us: the server's clock,
 -- in microseconds since 1970.
 with lost as materialized (

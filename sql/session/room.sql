@@ -1,6 +1,7 @@
 -- Summary: how many sessions the login may have
 -- Cost: the server's roles and databases
--- How many sessions this role may have in this database at a time, its own and all others' alike.
+-- How many sessions there may be at a time, those of others included: the lowest of the limits of
+-- this role, of this database and of the server.
 select least(
         nullif((select rolconnlimit from pg_roles where rolname = current_user), -1),
         nullif((select datconnlimit from pg_database where datname = current_database()), -1),

@@ -1,13 +1,14 @@
 -- Summary: which server it is, its timeline, and how far its log is
 -- Cost: nothing
--- seen: SYSTEM/TIMELINE/RUN/POSITION/ROLE, numbers but for ROLE, which is primary or standby.
--- SYSTEM: of the cluster of servers, the same after a failover and after a restore from a backup.
--- TIMELINE: of a primary that of what it writes now (right after a promotion pg_control_checkpoint() still has the one before).
--- Of a standby one that it has replayed something of: the control file has no later one than that, but may have an earlier one until
--- the next restartpoint.
--- RUN: another number for each server, for each of its starts, and after a crash.
--- POSITION: bytes of the log, which a primary has written to its disk, all commits that it has confirmed included, and a standby has
--- replayed. (With synchronous_commit off a commit is confirmed before that.)
+-- seen: SYSTEM/TIMELINE/RUN/POSITION/ROLE. All are numbers except ROLE, which is primary or standby.
+-- SYSTEM: identifies a primary and its standbys; it is the same after a failover and after a restore from a backup.
+-- TIMELINE: on a primary, the timeline that it writes now (right after a promotion pg_control_checkpoint() still has the previous
+-- one). On a standby, a timeline of which it has replayed a part: the control file has no later one, but may have an earlier one
+-- until the next restartpoint.
+-- RUN: a number that differs for each server and for each of its starts, and changes after a crash.
+-- POSITION: how many bytes of the log a primary has written to its disk, which include all commits that it has confirmed, or a
+-- standby has replayed. (With synchronous_commit off a commit is confirmed before that; then the position includes what is
+-- not on the disk yet.)
 select
     'ok' as outcome,
     null as body,

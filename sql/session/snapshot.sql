@@ -1,7 +1,7 @@
 -- Summary: which transactions there are, for the watcher
 -- Cost: nothing
--- What transactions there are: another text after every commit that wrote, and the same as long as none did.
--- seen: as current_view in schema.sql has it, but never cut. clock_us: the server's clock, in microseconds since 1970.
+-- The current snapshot as text. It differs after every commit that wrote, and stays the same as long as there is none.
+-- seen: as of current_view in schema.sql, but never cut. clock_us: the server's clock, in microseconds since 1970.
 select
     'ok' as outcome,
     null as body,

@@ -1,11 +1,10 @@
 -- Summary: the row, and the end of follows between the two
 -- Cost: what one blocks, at most 5000, to count it
--- The caller blocks a user, or no longer does; the answer has the user. Neither follows the other afterwards.
+-- The caller blocks a user, or no longer does; the answer has the user. After a block, neither follows the other.
 -- %(blocked)s: the user's handle. %(on)s: whether to block. %(most)s: how many others one may block. %(sub)s, %(handle)s, %(not_after)s:
 -- as in activities/create.sql.
 -- Outcomes: ok, not_found, blocked_is_blocker, blocks_exceed_max, user_not_found, user_not_registered, user_suspended.
--- Both users are locked first, as whatever they do about follows locks the one that does it (follow.sql): a follow that comes at the same
--- time is ended by take_back, or is refused.
+-- Both users are locked first, because a follow locks the follower (follow.sql): take_back ends a concurrent follow, or it is refused.
 with me as (
     select uuid from public.writer(%(sub)s, %(handle)s)
 ),

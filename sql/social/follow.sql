@@ -4,8 +4,8 @@
 -- %(followed)s: the user's handle. %(on)s: whether to follow. %(most)s: how many others one may follow. %(sub)s, %(handle)s,
 -- %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found, followed_is_follower, follows_exceed_max, user_not_found, user_not_registered, user_suspended.
--- The caller is locked first: whatever one does about follows is done one after the other. What was
--- committed while a statement waited for the lock is seen by may_follow, is_blocked_now and take_back. The lock is written to PostgreSQL's log, see mark.sql.
+-- The caller is locked first, so that a caller's follows and unfollows run one after the other. may_follow, is_blocked_now and take_back see
+-- what was committed while the statement waited for the lock. The lock is written to PostgreSQL's log, see mark.sql.
 with me as (
     select u.uuid
     from public.writer(%(sub)s, %(handle)s) caller

@@ -4,7 +4,7 @@
 -- %(followed)s: the user's handle. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a follower's.
 -- %(sub)s, %(viewer)s: the viewer, as in activities/home.sql.
 -- Outcomes: ok. No row: there is no such handle, or it is hidden from the viewer by a block.
--- A walk along follows_newest_idx, so the page costs the same with any number of followers.
+-- The statement walks along follows_newest_idx, so the page costs the same with any number of followers.
 -- Plan "with many followers": {"followed": "user5", "limit": 50}
 -- Plan "with many followers, 200 rows": {"followed": "user5", "limit": 200}
 with viewer as materialized (

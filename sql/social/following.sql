@@ -1,15 +1,15 @@
 -- Summary: a page of posts and reposts by the users that the caller follows
 -- Cost: the page; where the newest posts are by other users, the followed users, at most 1000 of them
--- What the users that the caller follows posted and reposted and has not expired, newest first; replies only where reposted; nothing by
+-- The unexpired posts and reposts of the users that the caller follows, newest first; replies only if they were reposted; nothing of
 -- users that are hidden from the caller. A repost is the activity with reposted_by and reposted_at, at the time of the repost. Each
 -- activity is shown once, at the time of its newest event (post or repost); reposters are all its reposters on the page. It is left out
--- if one of its events was on an earlier page: if the first page's snapshot has a newer repost (see earlier_reposts).
+-- if one of its events was on an earlier page, that is, if the first page's snapshot has a newer repost of it (see earlier_reposts).
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(view)s: as in messages/groups.sql. %(sub)s, %(handle)s: as in
 -- activities/create.sql. Outcomes: ok, user_not_found, user_not_registered.
--- 1. For more than 100 followed users, walked: the newest 2000 posts and reposts of all users, until a page of them is met.
--- 2. If the page is not full, and for fewer followed users, heads: the newest event of each of them, 1000 at most. The limit-th of these
---    is the oldest event that the page can have, so only users with something since then are read further (stepped).
--- Either has all events that are newer than its edge. The page ends at the older of the two edges, however few rows it then has.
+-- 1. walked, for more than 100 followed users: the newest 2000 posts and reposts of all users, until a page of matching ones is found.
+-- 2. heads, if the page is not full or there are fewer followed users: the newest event of each of them, if they are at most 1000. The
+--    limit-th of these is the oldest event that the page can have, so only users with newer events are read further (stepped).
+-- Each of the two has all events that are newer than its edge. The page ends at the older of the edges, however few rows it then has.
 with me as materialized (
     select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),

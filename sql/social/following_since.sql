@@ -6,7 +6,7 @@
 -- of the event that the page starts behind; null: the first page. %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, cursor_expired, user_not_found, user_not_registered.
 -- The statement walks along at most 500 rows of activities_written_idx and 500 of reposts_written_idx. The page ends where the first of
--- the two ends, and then has a next page.
+-- the two walks ends, and then there is a next page.
 with me as materialized (
     select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
@@ -34,7 +34,7 @@ walked_reposts as (
         limit 500
     ) r
 ),
--- The events of all later transactions have been read.
+-- All events of transactions after this one have been read.
 edge as (
     select greatest(
         (select written_by from walked_posts order by written_by desc offset 499 limit 1),
@@ -97,7 +97,7 @@ select
     coalesce(
         (select written_by || '/' || id from events order by written_by desc, id desc offset %(limit)s::integer - 1),
         (
-            -- A transaction that fills a walk alone is passed over: otherwise the next page would be the same one.
+            -- A transaction that fills a walk alone is skipped, because otherwise the next page would be the same one.
             select
                 case
                     when edge.written_by < asked.written_by then edge.written_by

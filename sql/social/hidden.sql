@@ -1,6 +1,6 @@
 -- Summary: whether the caller's home page is not the shared one
 -- Cost: nothing
--- Whether a user is hidden from the caller (has_hidden in schema.sql), and since which number of visibility that is so.
+-- Whether any user is hidden from the caller (has_hidden in schema.sql), and for which version of visibility that is.
 -- %(sub)s, %(viewer)s: as in activities/show.sql.
 select
     'ok' as outcome,

@@ -1,13 +1,14 @@
 -- Summary: a like or a repost: the row, the activity's count, and that its author is told
 -- Cost: nothing
--- The caller likes or reposts an activity, or takes that back, and the activity as it is then. Nothing is counted again.
+-- The caller likes or reposts an activity, or takes that back; the answer is the activity as it is then. A repeated request
+-- changes no count.
 -- %(kind)s: like or repost. %(uuid)s: the activity. %(on)s: true, or false to take it back. %(sub)s, %(handle)s, %(not_after)s: as in
 -- activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), user_not_found, user_not_registered, user_suspended.
 --
 -- The activity is locked first, as in every statement that changes what belongs to it: such statements run one after the other, so
--- the counts are right, and a delete waits at the same place. The lock is written to PostgreSQL's log, so that there is something to
--- wait for the standby with, even where nothing is left to do.
+-- the counts are right, and a delete waits for the same lock. The lock is written to PostgreSQL's log, so that the transaction waits
+-- for the standby even if nothing else is left to do.
 with me as (
     select uuid from public.writer(%(sub)s, %(handle)s)
 ),

@@ -4,7 +4,7 @@
 -- %(kind)s: like or repost. %(uuid)s: the activity. %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql; after_uuid is a
 -- user's. %(sub)s, %(viewer)s: the viewer, as in activities/home.sql.
 -- Outcomes: ok. No row: there is no such activity, or it has expired.
--- A walk along likes_newest_idx or reposts_activity_idx, so the page costs the same with any number of likes or reposts.
+-- The statement walks along likes_newest_idx or reposts_activity_idx, so the page costs the same with any number of likes or reposts.
 with viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)
 ),

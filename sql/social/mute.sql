@@ -1,6 +1,6 @@
 -- Summary: the row
 -- Cost: what one mutes, at most 5000, to count it
--- The caller mutes a user, or no longer does; the answer has the user. The user is not told.
+-- The caller mutes a user, or no longer does; the answer has the user. The user is not notified.
 -- %(muted)s: the user's handle. %(on)s: whether to mute. %(most)s: how many others one may mute. %(sub)s, %(handle)s, %(not_after)s:
 -- as in activities/create.sql.
 -- Outcomes: ok, not_found, muted_is_muter, mutes_exceed_max, user_not_found, user_not_registered, user_suspended.

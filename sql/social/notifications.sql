@@ -1,17 +1,18 @@
 -- Summary: a page of what the caller was told
 -- Cost: the page, and what of it expired since the last purge
 -- What others did that concerns the caller, newest first: replies to what the caller posted, mentions, likes, reposts, and
--- follows; nothing from an activity that has expired. A reply that mentions the caller too is a reply.
--- kind is the kind of event, handle and display_name are those of the user that caused it at created_at, and read says whether the caller has said since that it is known.
+-- follows; nothing from an activity that has expired. A reply that mentions the caller, too, is listed as a reply.
+-- kind is the kind of event, handle and display_name are those of the user that caused it at created_at, and read is whether the caller has
+-- marked the notification as read (read.sql).
 -- uuid is the notification's own; for a reply or a mention it is the activity's. activities/show.sql takes both. activity_uuid is the
 -- activity that was written, liked or reposted. The other columns are that activity's; message says in words what was done to it, for
 -- frontends that do not know the kinds.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(since_us)s, %(since_uuid)s: the newest notification of
 -- an earlier answer: only later ones; null: all. The notifications of a user become visible in the order of created_at (see
 -- next_notification_at in schema.sql), so none is missed. %(sub)s, %(handle)s: as in activities/create.sql.
--- What users did that are hidden from the caller (hides in schema.sql) is left out.
+-- Notifications of what hidden users did (hides in schema.sql) are left out.
 -- Outcomes: ok, user_not_found, user_not_registered.
--- A walk along the primary key, which steps over what expired since the last purge.
+-- The statement walks along the primary key and skips what expired since the last purge.
 with me as materialized (
     select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),

@@ -1,8 +1,8 @@
 -- Summary: up to when the caller knows it
 -- Cost: nothing
--- Marks the caller's notifications up to %(until_us)s as read, in microseconds since 1970; null: all. Read ones stay read. The mark
--- never passes the newest notification that this statement sees: a notification that becomes visible later has a later created_at
--- (see next_notification_at in schema.sql) and is unread.
+-- Marks the caller's notifications up to %(until_us)s as read, in microseconds since 1970; null: all. What is read stays read.
+-- The mark never passes the newest notification that this statement sees: a notification that becomes visible later has a later
+-- created_at (see next_notification_at in schema.sql) and is unread.
 -- %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, generic_403.
 with me as (

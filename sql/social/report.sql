@@ -1,6 +1,6 @@
 -- Summary: a report for the operators, with a copy of what was reported
 -- Cost: its reporter's reports of the last hour, at most as many as one may make (20)
--- The caller reports an activity of another user, once: the same again changes nothing, whatever became of the report.
+-- The caller reports an activity of another user, once: a repeated report changes nothing, even if the first one is resolved.
 -- %(uuid)s: the activity. %(reason)s: why. %(most)s: how many reports the caller may make within an hour; 0: any number. %(sub)s,
 -- %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, not_found (no such activity, or it has expired), reported_is_reporter (the caller's own), reports_exceed_hourly_max,

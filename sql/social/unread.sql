@@ -1,6 +1,6 @@
 -- Summary: how many of the notifications are new
 -- Cost: the count ends at 100, and what of them expired since the last purge
--- How many of the rows of notifications.sql the caller has not said to know; 100 stands for more, too.
+-- How many rows of notifications.sql the caller has not marked as read; 100 stands for more, too.
 -- %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 with me as materialized (

@@ -1,7 +1,7 @@
 -- Summary: the end of the caller's account
 -- Cost: nothing; the purge takes the rows away
--- The caller's own account ends: no token is the user's any more, and no handle. depart in schema.sql says what is done at once,
--- purge_departures what follows. The same again within the next hour gets the same answer.
+-- Ends the caller's own account: no token and no handle belongs to the user any more. depart in schema.sql does what is done at
+-- once, purge_departures what follows. A repeated request within the next hour gets the same answer.
 -- %(handle)s: the caller's own, repeated. %(sub)s, %(not_after)s: as in activities/create.sql. A suspended user may leave, too.
 -- Outcomes: ok, user_not_found, user_not_registered, user_handle_mismatch.
 with me as (

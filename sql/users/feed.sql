@@ -3,12 +3,12 @@
 -- A user's page: the user, and the newest activities that have not expired, replies left out. cruds_count: how many of the newest 1000
 -- have not expired.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql.
--- %(week4)s: whether the body is the activities alone, with their replies in them, as the frontend of week 4 wants them.
+-- %(week4)s: whether the body is the activities alone, with their replies in them, as the frontend of week 4 expects.
 -- %(sub)s, %(viewer)s: the viewer, by the token's subject or by the handle; both null: the request is anonymous. What the viewer did
 -- with an activity is in liked and reposted, which are null for an anonymous request.
--- So is profile.followed, whether that one follows the user.
--- No row: there is no such handle, or its user has blocked the viewer. Of a user that the viewer has blocked there is the profile alone.
--- As in home.sql a page is made of the first rows (user_walk_rows) behind its position.
+-- So is profile.followed: whether the viewer follows the user.
+-- No row: there is no such handle, or its user has blocked the viewer. For a user that the viewer has blocked there is only the profile.
+-- As in home.sql, a page is made of the first rows (user_walk_rows) behind its position.
 with viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)
 ),

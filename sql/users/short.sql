@@ -1,7 +1,7 @@
 -- Summary: a handle's name
 -- Cost: nothing
--- A user in short. %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. No row: there is no such handle, or its user has blocked
--- the viewer.
+-- A user's uuid, handle and name. %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. No row: there is no such handle, or its
+-- user has blocked the viewer.
 select u.uuid, u.handle, u.display_name
 from public.users u
 cross join public.viewer(%(sub)s, %(viewer)s) viewer

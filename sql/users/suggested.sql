@@ -1,9 +1,9 @@
 -- Summary: ten users that the caller does not follow
 -- Cost: what is looked at, at most 50 × 20 follows, 500 activities and 100 users
--- Ten users that the caller does not follow yet: those that most of the first 50 users followed by the caller follow too (of each the
--- first 20 are looked at), then the users that posted last, then the newest.
--- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. Users that are hidden from the viewer are left out, and suspended ones,
--- of the ten too.
+-- Ten users that the caller does not follow yet: first those that most of the caller's followed users follow (of these the first 50
+-- are read, and the first 20 follows of each), then the users that posted last, then the newest.
+-- %(sub)s, %(viewer)s: the viewer, as in activities/show.sql. Users that are hidden from the viewer are left out. So are suspended
+-- users, even from the ten, which may then be fewer.
 -- The limits of 1 and the order of follows are for the planner: no plan reads all users, or, for a caller that follows no user, all
 -- follows.
 with me as materialized (

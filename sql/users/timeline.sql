@@ -2,11 +2,11 @@
 -- Cost: the page, and up to 1000 posts, 1000 replies and 1000 reposts of the user that have expired; the count reads up to 1000 posts
 -- A user's page with replies and reposts: the profile as in feed.sql, and the newest posts, replies and reposts of the user that have not
 -- expired. A repost is the activity with reposted_by and reposted_at, at the time of the repost.
--- %(replies)s, %(reposts)s: whether the page has them besides the user's posts. %(week4)s: as in feed.sql.
+-- %(replies)s, %(reposts)s: whether the page has replies and reposts besides the user's posts. %(week4)s: as in feed.sql.
 -- %(limit)s, %(after_us)s, %(after_uuid)s: as in activities/home.sql. %(sub)s, %(viewer)s: as in feed.sql.
--- No row: there is no such handle.
--- Each of the three is a walk as in home.sql. The page ends where the first of those walks ends that did not find a page of rows, and
--- next_key is that position: a page may have fewer rows than %(limit)s and a next page.
+-- No row: there is no such handle, or its user has blocked the viewer.
+-- Posts, replies and reposts are a walk each, as in home.sql. A walk may end before it has found a page of rows. The page ends where the
+-- first such walk ends, and next_key is that position: a page may have fewer rows than %(limit)s and a next page.
 with viewer as materialized (
     select * from public.viewer(%(sub)s, %(viewer)s)
 ),
@@ -33,7 +33,7 @@ replies as (
     order by a.created_at desc, a.uuid desc
     limit %(limit)s::integer
 ),
--- All of those that were walked along: reposts of one time are in no order yet.
+-- All reposts of the walk, because reposts of one time are not in order yet.
 walked_reposts as materialized (
     select r.at, r.id, r.activity_uuid, public.is_live(a.expires_at) and a.user_uuid <> author.uuid
         and not public.hides(viewer.uuid, viewer.has_hidden, a.user_uuid) as is_shown

@@ -1,6 +1,7 @@
 -- Summary: name and bio
 -- Cost: nothing
--- The caller's own profile. %(bio)s: null leaves it as it is. %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
+-- Changes the caller's own profile. %(bio)s: null leaves it as it is.
+-- %(sub)s, %(handle)s, %(not_after)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered, user_suspended, generic_403.
 with me as (
     select u.uuid, caller.is_allowed

@@ -1,6 +1,6 @@
 /* The log: one line per event on stderr, each written whole with one write. JSON, or coloured
- * text on a terminal. Text is escaped; values that a client sent never belong here except the
- * well-formed request id. */
+ * text on a terminal. Text is escaped; values that a client sent are not logged, except a
+ * well-formed request id and, with --log-params, the parameters of statements. */
 #ifndef CRUDDUR_BASE_LOG_H
 #define CRUDDUR_BASE_LOG_H
 
