@@ -1,7 +1,7 @@
 /* The Authorization header alone decides who the caller is. In handle mode a request without that
  * header names its user itself, if it comes from this host: that mode is for development, and
  * listen.c refuses to open it to the network. A token whose key is unknown may be signed with a new
- * key, so the request is parked (CALLER_PENDING) until the keys have been fetched once more. */
+ * key, so the request waits (CALLER_PENDING) until the keys have been fetched once more. */
 #include "identity/caller.h"
 
 #include <stddef.h>
