@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What PostgreSQL does for each statement of the service, over tables of several sizes; see doc/sql.md."""
+"""Measures what PostgreSQL does for each statement of the service, over tables of several sizes; see doc/sql.md."""
 
 import argparse
 import os
@@ -46,7 +46,7 @@ def arguments():
 
 
 def measure(database, runs, wanted=(), sql_dir=SQL):
-    """{(statement, what is asked): (plan, milliseconds)}"""
+    """{(statement, case): (plan, milliseconds)}"""
     prepared = statements(database, sql_dir)
     unknown = set(wanted) - set(prepared)
     if unknown:

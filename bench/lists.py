@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whether a list costs the same over a million activities as over a thousand: p50 and p99 through nginx, see bench/README.md."""
+"""Measures whether a list costs the same over a million activities as over a thousand: p50 and p99 through nginx, see bench/README.md."""
 
 import argparse
 import collections
@@ -23,9 +23,9 @@ from issuer import TokenService  # noqa: E402
 from places import CRUDDURD, clean_environment, postgres_program  # noqa: E402
 
 LEAST_ROWS = 1000
-# Nothing is read from disk, no vacuum disturbs a run, and the server counts what it reads.
+# With these nothing is read from disk, no vacuum disturbs a run, and the server counts the pages that it reads.
 SETTINGS = "shared_buffers = 1GB\nmax_wal_size = 4GB\nautovacuum = off\nshared_preload_libraries = 'pg_stat_statements'\n"
-# Of the statements that a request of the last run had: the pages of 8 kB that one looked at, and the least ms that one took.
+# For one request of the last run: the sum over its statements of the pages of 8 kB that one execution reads, and of the shortest times in ms.
 PER_REQUEST = """
     with run as (
         select calls, shared_blks_hit + shared_blks_read as pages, min_exec_time, max(calls) over () as most
@@ -41,8 +41,8 @@ SIZES = """
 SUBJECTS = [f"subject{number}" for number in range(1, 11)]  # see lists.sql
 THREAD = "dc127f5d-2483-352f-d20e-addb38feb6d2"
 
-# bound: how much larger the p99 over most rows may be. paths: what is asked for. callers: by whom, in turn; None is nobody.
-# page: which page of it, 0 is the first.
+# bound: the largest allowed ratio of the p99 over most rows to that over few. paths: the lists that are requested. callers: the users
+# that request them, in turn; None is no user. page: the number of the page, from 0.
 List = collections.namedtuple("List", "name bound paths callers page", defaults=([None], 0))
 
 LISTS = (
@@ -100,7 +100,7 @@ def load(cluster, rows):
 
 
 def target(service, path, caller, page):
-    """Of that page of the list, which has to be there and full, but for activities that stand for two of its events."""
+    """The target of that page of the list. The page must exist and be full; it may have fewer rows, as an activity can stand for two events."""
     for _ in range(page):
         path = service.ask_as(caller, "GET", path).next_page
     reply = service.ask_as(caller, "GET", path)
@@ -113,10 +113,10 @@ def target(service, path, caller, page):
 
 
 class Side:
-    """A service over one of the databases, and for each list a file of requests."""
+    """A service with one of the databases, and a file of requests for each list."""
 
     def __init__(self, stack, cluster, rows, lists, folder):
-        # Home's first page isn't kept: without the database it would tell nothing.
+        # Home's first page is not cached, since a request that does not read the database would measure nothing.
         settings = {"log_level": "warning", "feed_watch": 0}
         self.service = stack.enter_context(TokenService(cluster, database=load(cluster, rows), **settings))
         self.url = f"http://127.0.0.1:{self.service.port}"
@@ -146,7 +146,7 @@ def median(runs, figure):
 
 
 def ratios(few, many):
-    """Of what does not depend on how busy the machine is: the pages, and the least time of all runs."""
+    """The ratios of two figures that do not depend on the load of the machine: the pages, and the shortest time of all runs."""
     pages = [statistics.median(run["pages"] for run in side) for side in (few, many)]
     least = [min(run["least_ms"] for run in side) for side in (few, many)]
     yield from (f"{pages[0]:.0f}", f"{pages[1]:.0f}", f"{pages[1] / pages[0]:.2f}×")
@@ -181,7 +181,7 @@ def main():
         sides = [Side(stack, cluster, rows, given.lists, folder) for rows in (LEAST_ROWS, given.rows)]
         for number in range(given.rounds):
             for each in given.lists:
-                # In turn first, so that whatever happens on the machine happens to both.
+                # Each side is first in every other round, so that changes of the machine's load affect both alike.
                 for side, found in list(zip(sides, runs[each.name]))[:: (1, -1)[number % 2]]:
                     found.append(side.measure(each, given.seconds))
                     time.sleep(0.1)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Reads on a replica beside writes: how many miss what was acknowledged, and which share the replica runs; see doc/scaling.md."""
+"""Reads on a replica beside writes: how many miss an acknowledged write, and the share that the replica runs; see doc/scaling.md."""
 
 import argparse
 import json
@@ -49,7 +49,7 @@ class Pool(Replicated, Service):
 
 
 class Shared:
-    """What the processes tell each other. Writes are counted from 1."""
+    """The values that the processes share. Writes are counted from 1."""
 
     def __init__(self):
         self.acknowledged = [multiprocessing.RawValue("q", 0) for _ in HANDLES]
@@ -61,7 +61,7 @@ class Shared:
 
 
 def write(port, number, shared, given):
-    """Posts the count of each write."""
+    """The writer of a pool: the text of each post is the post's number."""
     connection = Connection(port)
     began = time.monotonic()
     for count in range(1, WRITES_MAX):

@@ -39,7 +39,7 @@ PHASES = {
     "tuned": tuning.report,
 }
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # not without ending what was started
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that everything that was started is ended
 arguments = parse()
 for phase in arguments.phases:
     bench = Bench(arguments)

@@ -1,4 +1,4 @@
-"""That all subjects do the same work: their answers are those of cruddurd, field by field in the same order."""
+"""Checks that all subjects do the same work: their answers equal those of cruddurd, field by field in the same order."""
 
 import json
 import time
@@ -6,15 +6,15 @@ import time
 import settings
 from bench import fetch
 
-FLEETING = ("uuid", "created_at", "expires_at")  # of a create
-UNKNOWN = {"blocking": ("liked", "reposted")}  # to a subject of another time
+FLEETING = ("uuid", "created_at", "expires_at")  # fields of a create's answer that differ each time
+UNKNOWN = {"blocking": ("liked", "reposted")}  # fields that an older subject does not have
 READY_SECONDS = 15
 
 
 def wait_ready(subject):
     deadline = time.monotonic() + READY_SECONDS
     for action in subject.actions:
-        # Every subject has the constant reply, and all its ports do.
+        # Every subject has the constant reply, at all of its ports.
         while fetch(subject.url(action) + settings.CONSTANT_PATH)[0] != 200:
             if time.monotonic() > deadline:
                 raise SystemExit(f"{subject.name} does not answer")
@@ -22,7 +22,7 @@ def wait_ready(subject):
 
 
 def fields(body, unknown=()):
-    """As a list of pairs, since the order counts."""
+    """The fields as a list of pairs, since the order matters."""
     return json.loads(body, object_pairs_hook=lambda pairs: [pair for pair in pairs if pair[0] not in unknown])
 
 

@@ -1,6 +1,7 @@
-"""What one client does to the others: everything that costs much for one request, from many connections at once.
+"""The effect of one client on the others: requests that cost much, from many connections at once.
 
-Each attack is a function of a scene, one round of it: (measures, what was wrong). A normal client asks before it and beside it.
+Each attack is a function of a scene that runs one round of it, and returns (measures, what was wrong). A normal client sends requests before the
+attack and beside it.
 """
 
 import contextlib
@@ -50,10 +51,10 @@ on conflict do nothing"""
 
 
 class Attackers:
-    """with Attackers(port, attack): … So many connections, each of which asks again once it has its answer."""
+    """with Attackers(port, attack): … ATTACK_CONNECTIONS connections, each of which sends its next request when it has an answer."""
 
     def __init__(self, port, attack):
-        """attack(number): the requests of a connection, (method, target, document), without an end."""
+        """attack(number): an endless generator of the requests of a connection, (method, target, document)."""
         self.port = port
         self.is_over = threading.Event()
         self.answers = 0
@@ -104,7 +105,7 @@ def named(name, p99):
 
 
 def deletes_and_keeps(number):
-    """Of posts with as many replies as one may have, by turns."""
+    """Deletes and keeps, in turn, of posts with the maximal number of replies."""
     for turn in itertools.count():
         post = f"/api/activities/{uuid_of(turn % settings.ATTACK_CONNECTIONS + 1)}"
         if (turn + number) % 4 == 0:
@@ -114,7 +115,7 @@ def deletes_and_keeps(number):
 
 
 def uuid_of(number):
-    """As md5('popular N')::uuid."""
+    """The value of SQL's md5('popular N')::uuid."""
     return uuid.UUID(hashlib.md5(f"popular {number}".encode()).hexdigest())
 
 
@@ -145,7 +146,7 @@ def many_follows(scene):
 
 
 class Crowd(threading.Thread):
-    """with Crowd(port): … So many clients that send a byte a second; one that is closed comes again."""
+    """with Crowd(port): … ATTACK_SLOW clients that send a byte a second; one whose connection is closed connects again."""
 
     def __init__(self, port):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What all phases share: the command line, the subjects, and where a phase leaves its measures."""
+"""The parts that all phases share: the command line, the subjects, and the file to which a phase writes its measures."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ class Bench:
         return getattr(self.arguments, name)
 
     def subjects(self):
-        """Those that take part, as bin/bench wrote them down."""
+        """The subjects that take part, from the file that bin/bench wrote."""
         found = []
         for line in (self.dir / "subjects").read_text().splitlines():
             name, port, actions, others = line.split("\t")
@@ -54,15 +54,15 @@ class Bench:
         return self.dir / "requests" / action
 
     def record(self, key, value, runs=None, invalid=None, **machine):
-        """A measure; invalid says why it cannot count.
+        """Records a measure; invalid is the reason why it cannot count.
 
-        machine: what the machine did meanwhile: the share of it that others had as busy, and as stall the milliseconds of the
-        value that may be theirs; None: not known.
+        machine: the load of the machine meanwhile: busy, the share of it that other processes used, and stall, the milliseconds of the value
+        that they may have caused; None: not known.
         """
         self.measures[key] = {"value": value, "runs": runs if runs is not None else [value], "invalid": invalid} | machine
 
     def miss(self, key, reason, state="not met"):
-        """A measure that could not be taken, and what that makes of its target: what does not exist does not hold."""
+        """Records that a measure could not be taken, and the state of its target: without a value the target does not hold."""
         self.measures[key] = {"value": None, "runs": [], "invalid": None, "missing": reason, "state": state}
 
     def save(self, phase):
@@ -70,13 +70,13 @@ class Bench:
         path.write_text(json.dumps({"measures": self.measures, "notes": self.notes}))
 
     def psql(self):
-        """As the superuser: its command line and its environment."""
+        """The command line and the environment of a psql as the superuser."""
         command = ["psql", "--no-psqlrc", "-qtA", "-v", "ON_ERROR_STOP=1", "-h", f"{self.sockets}/db", "-U", "postgres"]
         environment = {"PGPASSFILE": str(self.dir / "secrets/pgpass"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
         return [*command, "-d", "cruddur"], environment
 
     def sql(self, statement):
-        """What psql prints."""
+        """Runs a statement and returns psql's output."""
         command, environment = self.psql()
         return subprocess.run(
             [*command, "-c", statement], env=environment, check=True, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""A cable between a pool, in a network of its own, and PostgreSQL, which can be pulled out at PostgreSQL's end. Needs root."""
+"""A cable between a pool, in a network namespace of its own, and PostgreSQL. It can be unplugged at PostgreSQL's end. Needs root."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pool import eventually
 
 
 def is_possible():
-    """Some containers refuse it to root too."""
+    """Whether this machine lets us make a cable. Some containers refuse it even to root."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     attempt = ["unshare", "--net", "ip", "link", "add", "type", "veth"]
@@ -18,7 +18,7 @@ def is_possible():
 
 
 class Cable:
-    """with Cable() as cable: … Names and addresses are those of this process."""
+    """with Cable() as cable: … Names and addresses are unique to this process."""
 
     def __init__(self):
         number = os.getpid() % 16384
@@ -37,7 +37,7 @@ class Cable:
         return self
 
     def __exit__(self, *_):
-        """With the network its end of the cable goes, and with that the other one."""
+        """When the network namespace ends, the kernel removes its end of the cable, and with it the other end."""
         self.holder.kill()
         self.holder.wait()
 
@@ -51,7 +51,7 @@ class Cable:
         self.run("link", "set", self.near, "up", launcher=self.inside())
 
     def inside(self):
-        """What comes before a command to run it at the pool's end."""
+        """The words that, put before a command, run it at the pool's end."""
         return ["nsenter", f"--net={self.network}"]
 
     def run(self, *words, launcher=()):
@@ -59,7 +59,7 @@ class Cable:
 
     @contextlib.contextmanager
     def cut(self):
-        """The pool's kernel does not learn that there is no way."""
+        """Unplugs PostgreSQL's end, so that the pool's kernel does not know that there is no route."""
         self.run("link", "set", self.far, "down")
         try:
             yield

@@ -1,4 +1,4 @@
-"""From the start of cruddurd to its first answers, through nginx: one that needs no database, and home."""
+"""The time from the start of cruddurd to its first answers, through nginx: to one that needs no database, and to home."""
 
 import statistics
 

@@ -1,6 +1,6 @@
 """Writes from elsewhere, too many connections, slow clients, a silent issuer.
 
-Each fault is a function of a scene, one round of it: (measures, what was wrong).
+Each fault is a function of a scene that runs one round of it, and returns (measures, what was wrong).
 """
 
 import base64
@@ -24,7 +24,7 @@ FETCHER = "usr/local/libexec/cruddur/cruddur-fetch-keys"
 
 
 def oldest_home(connections, text, committed):
-    """How long after the commit a home without it was still asked for, in milliseconds."""
+    """The time from the commit to the last request whose home lacked the commit, in milliseconds."""
     oldest = 0
     seen = 0
     while seen < settings.ELSEWHERE_TIMES:
@@ -90,7 +90,7 @@ def overload(scene):
 
 
 def slow_clients(scene):
-    """Beside none and beside slow ones, on the same pool."""
+    """Measures the same pool without slow clients and beside them."""
     p99, wrong = {}, []
     with scene.pool() as pool:
         scene.warm(pool)
@@ -106,7 +106,7 @@ def slow_clients(scene):
 
 
 def unknown_key(scene):
-    """A token by a key that the pool does not have, while the issuer accepts connections and says nothing."""
+    """A token signed with a key that the pool does not have, while the issuer accepts connections and sends nothing."""
     header = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "unknown"}).encode()).decode().rstrip("=")
     with socket.create_server(("127.0.0.1", 0)) as issuer:
         url = f"https://127.0.0.1:{issuer.getsockname()[1]}/keys.json"

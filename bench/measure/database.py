@@ -11,7 +11,7 @@ import time
 import processes
 from pool import as_user, eventually, frozen, signal_all
 
-# A start-up message of protocol 3.0, for the superuser. The server asks for the password once it accepts.
+# A start-up message of protocol 3.0, for the superuser. A server that accepts connections replies with a request for the password.
 STARTUP = b"user\0postgres\0database\0postgres\0\0"
 STARTUP = struct.pack("!II", len(STARTUP) + 8, 196608) + STARTUP
 ACCEPT_SECONDS = 2
@@ -26,7 +26,7 @@ class Database:
         self.process = None  # the server, when this process has started it
 
     def start(self, *options):
-        """The moment when it accepts connections; options come behind the usual ones."""
+        """Starts the server. Returns the moment when it accepts connections. options follow the usual ones."""
         command = [*self.command, *options]
         if os.geteuid() == 0:
             command = as_user((self.bench.dir / "pgdata").owner(), command)
@@ -35,13 +35,13 @@ class Database:
                 command, cwd=self.bench.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self.pid = self.process.pid
-        # bin/bench ends what it finds there, if this process cannot.
+        # bin/bench ends the process in this file, if this process cannot.
         (self.bench.dir / "pids/postgres").write_text(f"{self.pid}\n")
         eventually(self.accepts, "PostgreSQL's start")
         return time.monotonic()
 
     def accepts(self):
-        """A server that still starts or recovers answers with an error."""
+        """Whether the server accepts connections. While it starts or recovers, it answers with an error."""
         with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
             client.settimeout(ACCEPT_SECONDS)
             client.connect(f"{self.bench.sockets}/db/.s.PGSQL.5432")
@@ -51,29 +51,29 @@ class Database:
 
     def is_gone(self, pids):
         if self.process is not None:
-            self.process.poll()  # a zombie would keep its successor from starting
+            self.process.poll()  # a zombie would keep the next server from starting
         return not any((processes.PROC / str(pid)).exists() for pid in pids)
 
     def stop(self):
-        """Sessions are ended, and nothing is left to be recovered."""
+        """Ends the sessions and the server, which then needs no recovery."""
         pids = processes.tree(self.pid)
         os.kill(self.pid, signal.SIGINT)
         eventually(lambda: self.is_gone(pids), "PostgreSQL's end")
 
     def kill(self):
-        """All its processes at once."""
+        """Kills all its processes at once."""
         pids = processes.tree(self.pid)
         signal_all(pids, signal.SIGKILL)
         eventually(lambda: self.is_gone(pids), "PostgreSQL's end")
 
     def restart(self, *options):
-        """The moment when it accepts again."""
+        """Restarts the server. Returns the moment when it accepts connections again."""
         self.stop()
         return self.start(*options)
 
     @contextlib.contextmanager
     def away(self, end):
-        """Gone by end, which is stop or kill; started again in any case."""
+        """Within the block the server has been ended by end, which is stop or kill. It is started again in any case."""
         end()
         try:
             yield
@@ -85,12 +85,12 @@ class Database:
         return frozen(processes.tree(self.pid))
 
     def wait_for_waiting(self):
-        """Until a statement of a worker waits for a lock."""
+        """Waits until a statement of a worker waits for a lock."""
         eventually(lambda: self.bench.sql(WAITING) != "0", "a statement that waits")
 
 
 class Session:
-    """with Session(bench) as session: … A transaction of its own is open in it until commit or the end."""
+    """with Session(bench) as session: … A psql session, whose transaction is open until it commits or the block ends."""
 
     def __init__(self, bench):
         command, environment = bench.psql()
@@ -106,7 +106,7 @@ class Session:
         self.process.wait()
 
     def run(self, statement):
-        """Returns when it is done; what it printed."""
+        """Runs a statement to its end and returns its output."""
         self.process.stdin.write(f"{statement};\n\\echo done\n")
         lines = []
         for line in self.process.stdout:

@@ -1,6 +1,6 @@
-"""Processes of a pool that are killed, told to end, or stuck.
+"""Processes of a pool that are killed, ended by a signal, or stuck.
 
-Each fault is a function of a scene, one round of it: (measures, what was wrong).
+Each fault is a function of a scene that runs one round of it, and returns (measures, what was wrong).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ PATIENT = {"statement_timeout": 8000, "deadline": 9000, "stuck_timeout": 10000}
 
 
 def worker_killed(scene):
-    """The only one, so that there is no other to answer."""
+    """Kills the only worker, so that no other one can answer."""
     with scene.pool(workers=1) as pool:
         pool.until_answer("/readyz")
         (victim,) = pool.workers()
@@ -38,7 +38,7 @@ def worker_killed(scene):
 
 @contextlib.contextmanager
 def waiting_create(scene, pool, rate=20, connections=64):
-    """Creates wait for a lock in the database meanwhile."""
+    """Within the block creates wait for a lock in the database."""
     with Session(scene.bench) as session:
         session.run(LOCK)
         with Traffic(scene.bench, pool.port, create=(rate, connections)) as traffic:
@@ -85,10 +85,10 @@ def term_beside_half_a_request(scene):
 
 
 def worker_stuck(scene):
-    """The only worker, with one request: that is answered once the watchdog has ended the worker."""
+    """The only worker is stuck with one request, which is answered when the watchdog has ended the worker."""
     with scene.pool(workers=1, **STUCK) as pool:
         scene.warm(pool)
-        time.sleep(random.random())  # the master looks once a second, and the rounds meet it at different moments
+        time.sleep(random.random())  # the master checks once a second, and each round begins at another moment of that second
         with waiting_create(scene, pool, 0, 1) as traffic, frozen(pool.workers()):
             since = time.monotonic()
             answer = eventually(lambda: traces.first(traffic.so_far("create"), since), "an answer of a stuck worker")

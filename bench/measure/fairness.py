@@ -1,4 +1,4 @@
-"""Whether every one of many connections is served. Warms all subjects up on the way."""
+"""Measures whether each of many connections is served. This also warms up all subjects."""
 
 import generators
 import settings
@@ -19,7 +19,7 @@ def run(bench):
             continue
         starved, wrong, least = 0, [], None
         for action in subject.actions:
-            # Creates are left to their own phase: here they would change what home answers.
+            # Creates have a phase of their own: here they would change home's answer.
             counts = () if action == "create" else settings.FAIRNESS_CONNECTIONS[-1:]
             if subject.name == "cruddurd" and not bench.quick and counts:
                 counts = settings.FAIRNESS_CONNECTIONS

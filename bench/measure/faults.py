@@ -1,4 +1,4 @@
-"""What cruddurd promises in milliseconds when something fails, and for the time after it: bin/bench --only-faults."""
+"""Measures cruddurd's promises in milliseconds for the time of a failure and after it: bin/bench --only-faults."""
 
 import contextlib
 import os
@@ -43,11 +43,11 @@ FAULTS = (
     attacks.slow_crowd,
     streams.streams,
 )
-FULL_SPEED = (crowds.overload, streams.streams)  # they take the whole machine themselves
+FULL_SPEED = (crowds.overload, streams.streams)  # these use the whole machine themselves
 
 
 class Scene:
-    """What each fault is brought about in."""
+    """The pools and the database in which each fault is caused."""
 
     def __init__(self, bench):
         room = bench.dir / "pools/eight"
@@ -62,7 +62,7 @@ class Scene:
         return Pool(self.bench, self.command, **options)
 
     def warm(self, pool):
-        """Every worker has its sessions, and a page of home."""
+        """Sends requests until every worker has its sessions and a page of home."""
         pool.until_answer("/readyz")
         kinds = {"kept": "get", "show": "get", "create": "post"}
         streams = [(name, 0, 48, kind, self.bench.request_file(name)) for name, kind in kinds.items()]
@@ -71,7 +71,7 @@ class Scene:
 
 @contextlib.contextmanager
 def calm(scene):
-    """/livez of a pool that nothing happens to: how long that takes is the machine's part. No fault reaches its database."""
+    """/livez of a pool without any fault, not even of its database: the time of its answers shows the machine's own delays."""
     with secret_file(scene.bench, "calm-url", "postgresql://cruddur@/cruddur?host=/nowhere\n") as url:
         with Pool(scene.bench, scene.command, "small", connection_url_file=url, feed_watch=0) as pool:
             pool.until_answer("/livez")
@@ -82,9 +82,9 @@ def calm(scene):
 @dataclass
 class Round:
     measures: dict
-    wrong: str  # why it cannot count; "": it can
-    stall: float  # milliseconds that /livez of the calm pool took at most
-    busy: float  # what others had of the machine before it
+    wrong: str  # the reason why it cannot count; "": it counts
+    stall: float  # the longest time of /livez of the calm pool, in milliseconds
+    busy: float  # the share of the machine that other processes used before the round
 
 
 def bring_about(scene, fault, calm_one):

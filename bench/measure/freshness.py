@@ -1,11 +1,11 @@
-"""A kept home under load while others write: how fast it stays, and that none is without a create acknowledged before."""
+"""A cached home under load beside writes: its speed, and that no answer lacks a create that was acknowledged before."""
 
 import generators
 import settings
 
 
 def beside(bench, writes):
-    """wrk on home, and writers who look at home, four at a time, after each of their creates."""
+    """wrk on home, and four writers at a time, each of which reads home after each of its creates."""
     ours = bench.subject("cruddurd")
     seconds = 2 * bench.seconds
     reading = generators.start_wrk(ours.url("kept"), bench.request_file("kept"), 32, seconds)
@@ -13,7 +13,7 @@ def beside(bench, writes):
     writing = generators.pace(bench, ours.port_of("kept"), seconds, settings.HOME_PATH, [stream])["writes"]
     figures = generators.finish_wrk(reading)
     figures["errors"] = ", ".join(part for part in (figures["errors"], writing["errors"]) if part)
-    figures["rate"] += writing["looks"] / seconds  # they get kept pages too
+    figures["rate"] += writing["looks"] / seconds  # the writers' reads are answered with the cached page, too
     figures["stale"] = writing["stale"]
     figures["writes"] = writing["answers"]
     return figures

@@ -1,4 +1,4 @@
-"""The load generators: wrk, pace, pgbench. Each gives a dictionary whose "errors" says what was wrong, "" for nothing."""
+"""The load generators: wrk, pace, pgbench. Each returns a dictionary whose "errors" describes what was wrong; "" if nothing was."""
 
 import json
 import math
@@ -29,7 +29,7 @@ def errors_of(figures):
 
 
 def catches_interrupts(process):
-    """Of a process that is gone too."""
+    """Whether a process catches SIGINT; true also for a process that is gone."""
     try:
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
     except OSError:
@@ -38,7 +38,7 @@ def catches_interrupts(process):
 
 
 def interrupt_after(process, seconds):
-    """wrk itself only counts whole seconds. It ends with its figures at an interrupt, once it catches it."""
+    """Interrupts wrk, which itself takes only whole seconds. It prints its figures at an interrupt, if it already catches that."""
     while not catches_interrupts(process):
         time.sleep(0.005)
     time.sleep(seconds)
@@ -65,7 +65,7 @@ def finish_wrk(process):
 
 
 def wrk(url, requests, connections, seconds):
-    """A run without an answer may have been too short for a busy machine: a longer one follows, of ENOUGH_SECONDS at last."""
+    """A run of wrk. If it had no answer, it may have been too short for a busy machine; longer ones follow, up to ENOUGH_SECONDS."""
     figures = finish_wrk(start_wrk(url, requests, connections, seconds))
     while not figures["requests"] and seconds < ENOUGH_SECONDS:
         seconds = min(max(1, seconds * 4), ENOUGH_SECONDS)
@@ -115,6 +115,6 @@ def median_of(runs, key):
 
 
 def invalid_of(runs):
-    """Why the runs of a measure cannot count; None: they do."""
+    """The reason why the runs of a measure cannot count; None: they count."""
     wrong = [f"run {number}: {run['errors']}" for number, run in enumerate(runs, 1) if run["errors"]]
     return "; ".join(wrong) or None

@@ -1,4 +1,4 @@
-"""What the processes take, and whether a worker grows."""
+"""The memory of the processes, and whether a worker's memory grows."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ import processes
 import settings
 
 WARM_UP_RUNS = 3
-BOUND_KB = 256  # of growth; a scaled figure above it says no more than that it takes more requests to know
+BOUND_KB = 256  # of growth; a scaled figure above it only means that more requests are needed
 
 
 def load(bench, port, seconds):
@@ -28,14 +28,14 @@ def footprint(bench):
 
 
 def quarter(samples, number):
-    """(requests, KB) of one quarter of the samples, by their medians: a worker's size goes up and down with its work."""
+    """(requests, KB) of one quarter of the samples, as medians, because a worker's size goes up and down with its work."""
     start = (number - 1) * len(samples) // 4
     part = samples[start : start + max(1, len(samples) // 4)]
     return [statistics.median(values) for values in zip(*part)]
 
 
 def slope_scaled(samples, requests):
-    """KB that the growth over the second half of the samples would make of FULL_REQUESTS."""
+    """The growth over the second half of the samples, in KB, scaled up to FULL_REQUESTS."""
     (first_at, first), (last_at, last) = quarter(samples, 3), quarter(samples, 4)
     if last_at <= first_at:
         return 0
@@ -43,8 +43,8 @@ def slope_scaled(samples, requests):
 
 
 def growth(bench):
-    """Of a pool of 8. With fewer requests than the target's, what the second half grew by is scaled up to them; a page
-    more is then soon too much, and the target undecided."""
+    """The growth of a pool of 8. With fewer requests than the target's, the growth in the second half is scaled up to the target's number.
+    Then one more page can exceed the bound, and the target is undecided."""
     pool = processes.server_pid(bench.dir / "pools/eight", "cruddurd")
     wrong = []
     for _ in range(WARM_UP_RUNS):

@@ -1,6 +1,6 @@
 """PostgreSQL away, frozen, killed or out of reach.
 
-Each fault is a function of a scene, one round of it: (measures, what was wrong).
+Each fault is a function of a scene that runs one round of it, and returns (measures, what was wrong).
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from cable import Cable
 from pool import secret_file
 from traces import Traffic
 
-# Requests per second, and connections enough for all that come within the longest wait.
+# Requests per second, and enough connections for all requests of the longest wait.
 STREAMS = {"livez": (100, 16), "kept": (20, 80), "show": (40, 160), "create": (15, 64)}
 LOAD = {"show": (100, 64), "create": (50, 64)}
 KEYS_OF_CABLE = [f"fault/cable cut/{what}" for what in ("livez", "other answers", "normal again")]
@@ -20,7 +20,7 @@ FAILURES = {name: (503, 504) for name in ("kept", "show", "create")}
 
 
 def first_success(traffic, since, until):
-    """Of reads and of writes, whichever came later."""
+    """Milliseconds to the first good read or the first good write, whichever came later."""
     return max(traces.milliseconds_to_good(traffic.answers[name], since, until) for name in LOAD)
 
 
@@ -80,7 +80,7 @@ def postgresql_killed(scene):
 
 
 def cable_cut(scene):
-    """PostgreSQL listens on the cable too meanwhile."""
+    """During this PostgreSQL also listens on the cable."""
     access = scene.bench.dir / "pg_hba-cable.conf"
     with Cable() as cable:
         access.write_text(f"local all all scram-sha-256\nhost all all {cable.near_address}/32 scram-sha-256\n")

@@ -1,4 +1,4 @@
-"""Whether a page costs the same in a large table as in a small one: p50 of single requests, the tables in turn."""
+"""Measures whether a page costs the same in a large table as in a small one: p50 of single requests, with the tables in turn."""
 
 import re
 import time
@@ -8,11 +8,11 @@ import settings
 from bench import fetch
 
 HOME = "/api/activities/home"
-WALK = 200  # rows of a step
+WALK = 200  # rows of each page on the way
 
 
 def middle_page(port, rows):
-    """The path of a page in the middle of the list, walked to by its cursors."""
+    """The path of a page in the middle of the list, found by following the cursors."""
     base = f"http://127.0.0.1:{port}"
     path = f"{HOME}?limit={WALK}"
     for _ in range(max(1, int(rows * 0.8) // WALK // 2)):

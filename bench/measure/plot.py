@@ -15,7 +15,7 @@ def text(x, y, words, extra=""):
 
 
 def group(title, bars, top, length_of):
-    """bars: (label, value, colour, words); (lines of SVG, the y below it)"""
+    """bars: (label, value, colour, words). Returns (lines of SVG, the y below the group)."""
     lines = [text(12, top + 24, title, 'font-weight="bold"')]
     y = top + TITLE
     for label, value, colour, words in bars:
@@ -34,7 +34,7 @@ def document(lines, height):
 
 
 def rate_bars(measures, names, action):
-    """At c32, creates at c64; the longest first."""
+    """The bars of the rates with 32 connections, of creates with 64; the longest first."""
     count = "c64" if action == "create" else "c32"
     bars = []
     for name in names:
@@ -68,7 +68,7 @@ def wait_bars(measures, names, what):
 
 
 def waits(measures, names):
-    """p50, p99 and the worst at fixed rates, on a logarithmic scale from 10 µs to 1 s."""
+    """The bars of p50, p99 and the longest wait at fixed rates, on a logarithmic scale from 10 µs to 1 s."""
     lines, y = [], 0
     for load, stream, rate in [(load, name, rate) for load, streams in settings.STEADY.items() for name, rate, _ in streams]:
         bars = wait_bars(measures, names, f"{stream} at {load}")

@@ -1,4 +1,4 @@
-"""A pool of cruddurd that the bench itself starts, signals and ends, in the place of one that bin/bench has made."""
+"""A pool of cruddurd that the bench itself starts, signals and ends, in the folder of one that bin/bench has made."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def command_of(room):
 
 
 def with_options(words, options):
-    """{"log_level": "debug"} as --log-level debug, instead of the value that is there already."""
+    """{"log_level": "debug"} as --log-level debug, instead of a value that the words already have for the option."""
     words = list(words)
     for name, value in options.items():
         option = "--" + name.replace("_", "-")
@@ -53,7 +53,7 @@ class Pool:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        # bin/bench ends what it finds there, if this process cannot.
+        # bin/bench ends the process in this file, if this process cannot.
         (self.room / "pids/cruddurd").write_text(f"{self.process.pid}\n")
         return self
 
@@ -67,7 +67,7 @@ class Pool:
         return (time.monotonic() - self.started_at) * 1000
 
     def children(self):
-        """Workers and helpers."""
+        """The workers and helpers."""
         return processes.children(self.process.pid)
 
     def workers(self):
@@ -84,7 +84,7 @@ class Pool:
 
 
 def eventually(condition, what):
-    """Until the condition holds, and what it gave; looked at each millisecond."""
+    """Waits until the condition holds, and returns its value. Polls each millisecond."""
     end = time.monotonic() + DEADLINE_SECONDS
     while True:
         found = condition()
@@ -97,7 +97,7 @@ def eventually(condition, what):
 
 @contextlib.contextmanager
 def frozen(pids):
-    """The processes are stopped meanwhile."""
+    """Within the block the processes are stopped."""
     try:
         signal_all(pids, signal.SIGSTOP)
         yield
@@ -106,7 +106,7 @@ def frozen(pids):
 
 
 def signal_all(pids, number):
-    """Some may have ended by now."""
+    """Sends a signal to each process. Some may have ended already."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -114,7 +114,7 @@ def signal_all(pids, number):
 
 @contextlib.contextmanager
 def secret_file(bench, name, text):
-    """A file that only the pools' user may read, meanwhile."""
+    """Within the block there is a file that only the pools' user may read."""
     owner = (bench.dir / "secrets/app-url").stat()
     path = bench.dir / "secrets" / name
     path.unlink(missing_ok=True)

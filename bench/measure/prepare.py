@@ -1,4 +1,4 @@
-"""Writes what is asked: files of paths and bodies, the file that nginx serves, pgbench's scripts."""
+"""Writes the requests: files of paths and bodies, the file that nginx serves, pgbench's scripts."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from bench import fetch
 TTLS = ("30-days", "7-days", "3-days", "1-day")
 WORDS = "coffee weather the new release today finally works on my machine café cloud week four is fast ☀️ again".split()
 
-# What stands for a statement's parameters in pgbench, where a variable cannot be null.
+# The values for a statement's parameters in pgbench, where a variable cannot be null.
 NULL = "nullif(:none, 'none')"
 LIVE = r"\set n 10 * random(0, :rows / 10 - 1) + random(1, 9)"
 AUTHOR = r"\set n random(1, 1000)"
@@ -63,7 +63,7 @@ def write_requests(bench):
 
 
 def write_scripts(bench):
-    """The same statements for pgbench, with its variables for $1, $2, …"""
+    """Writes the same statements for pgbench, with its variables in place of $1, $2, …"""
     for name, (first, values) in SCRIPTS.items():
         sql = (bench.dir / f"statements/{name}.sql").read_text()
         for number in range(len(values), 0, -1):
@@ -72,7 +72,7 @@ def write_scripts(bench):
 
 
 def busy_share(seconds=1):
-    """How much of the machine others use: nothing of the bench has anything to do."""
+    """The share of the machine that other processes use. Call it while the bench's own ones are idle."""
 
     def ticks():
         values = [int(value) for value in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
@@ -85,7 +85,7 @@ def busy_share(seconds=1):
 
 
 def settled_share():
-    """Once the last peer has started and PostgreSQL has tidied up after the load; when that doesn't help, others are at it."""
+    """busy_share() when the last peer has started and PostgreSQL has finished its work after the load; if it stays high, others cause it."""
     end = time.monotonic() + settings.SETTLE_SECONDS
     busy = busy_share()
     while busy > settings.SETTLED_SHARE and time.monotonic() < end:

@@ -7,7 +7,7 @@ PROC = pathlib.Path("/proc")
 
 
 def server_pid(room, name):
-    """Of a server that bin/lib/processes.sh started."""
+    """The process id of a server that bin/lib/processes.sh started."""
     return int((room / "pids" / name).read_text())
 
 
@@ -37,7 +37,7 @@ def name_of(pid):
 
 
 def has_ended(pid):
-    """A zombie has too."""
+    """Whether a process has ended; a zombie has."""
     stat = stat_of(pid)
     return stat is None or stat[1] == "Z"
 
@@ -52,7 +52,7 @@ def session(pid):
 
 
 def tree(pid):
-    """The process and all below it."""
+    """The process and all its descendants."""
     found = [pid]
     for child in children(pid):
         found += tree(child)
@@ -68,7 +68,7 @@ def memory(pid, what):
 
 
 def cpu_seconds(pids):
-    """Processor time that they have used so far, together."""
+    """The processor time that the processes have used so far, together."""
     ticks = 0
     for pid in pids:
         rest = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()

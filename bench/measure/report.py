@@ -33,7 +33,7 @@ WHAT = {
 
 
 def collect(bench):
-    """All measures and notes of the phases before, and those that could not count."""
+    """All measures, also invalid ones, and all notes of the earlier phases."""
     measures, notes = {}, []
     for path in sorted((bench.dir / "phases").glob("*.json"), key=lambda path: path.stat().st_mtime):
         phase = json.loads(path.read_text())
@@ -43,7 +43,7 @@ def collect(bench):
 
 
 def derive(measures, left_out):
-    """Measures that come from others: the worst tail."""
+    """Adds measures that are computed from others: the worst tail."""
     tails = {}
     for action in settings.ACTIONS:
         key = f"cruddurd/{action}/c64"
@@ -124,7 +124,7 @@ def cell(measures, key):
 
 
 def rates(measures, action):
-    """Subjects down, connections across."""
+    """The table of the rates of an action: a row for each subject, a column for each number of connections."""
     pattern = re.compile(rf"^rate/([^/]+)/{action}(?:/(c\d+))?$")
     found = [match for match in map(pattern.match, measures) if match]
     counts = sorted({match[2] for match in found if match[2]}, key=lambda count: int(count[1:]))
@@ -174,7 +174,7 @@ def other_rows(measures):
 
 
 def fault_rows(measures):
-    """All in milliseconds."""
+    """The table of the faults, all in milliseconds."""
     rows = []
     for key, found in measures.items():
         if key.startswith("fault/") and found["value"] is not None:
@@ -232,7 +232,7 @@ def write(bench, name, text, facts, measures, notes, verdicts):
 
 
 def run_faults(bench):
-    """Of the faults alone: only their targets."""
+    """The report of a run of the faults alone, with only their targets."""
     measures, notes = collect(bench)
     facts = circumstances(bench)
     del facts["rounds"], facts["seconds a run"], facts["wrk"]

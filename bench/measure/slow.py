@@ -1,4 +1,4 @@
-"""Clients of nginx and peers of a pool's socket that trickle, stop half-way, or read nothing of a large answer."""
+"""Clients of nginx and peers of a pool's socket that send single bytes, stop half-way, or read nothing of a large answer."""
 
 import contextlib
 import socket
@@ -68,7 +68,7 @@ class SlowClients(threading.Thread):
             one.close()
 
     def run(self):
-        """A byte on each at a time; what has been sent to its end, or was closed, begins anew."""
+        """Sends a byte on each connection at a time. A connection that has sent everything, or was closed, is made again."""
         open_now = [None] * len(self.trickling)
         while not self.is_over.wait(PAUSE_SECONDS):
             for at, (connect, data) in enumerate(self.trickling):

@@ -1,4 +1,4 @@
-"""Latency at fixed rates, the constant reply beside reads and creates; waits count from when a request was due."""
+"""Latency at fixed rates, the constant reply beside reads and creates; a wait begins at the time at which a request was due."""
 
 import re
 

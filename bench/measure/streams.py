@@ -1,6 +1,6 @@
-"""Open streams of home's events: what each takes, how late the last one is told, and what they cost the requests for home.
+"""Open streams of home's events: the memory of each, the delay until the last one has an event, and their cost for requests for home.
 
-A fault like those of the other files: one round, (measures, what was wrong).
+A fault like those of the other files: a function that runs one round and returns (measures, what was wrong).
 """
 
 import resource
@@ -16,13 +16,13 @@ from database import Session
 from traces import MILLISECOND
 
 EVENTS = b"GET /api/activities/home/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
-OF_ONE_ADDRESS = 20  # as nginx/events.conf has it
+OF_ONE_ADDRESS = 20  # as in nginx/events.conf
 DESCRIPTORS_LEFT = 500
 CHANGE = "update activities set message = 'stream {}' where uuid = (select uuid from activities order by created_at desc limit 1)"
 
 
 class Streams:
-    """with Streams(port, count) as streams: … Each has had its first event. Addresses are those of the loopback network."""
+    """with Streams(port, count) as streams: … In the block each has had its first event. Clients have addresses of the loopback network."""
 
     def __init__(self, port, count):
         self.port = port
@@ -46,7 +46,7 @@ class Streams:
         self.poll.close()
 
     def until_told(self):
-        """The moment when the last one has an event; how many had none, or ended."""
+        """Waits until every stream has an event. Returns the moment of the last one; self.missing is the number that had none."""
         missing = set(self.sockets)
         end = time.monotonic() + settings.STREAM_PATIENCE_SECONDS
         while missing and time.monotonic() < end:
@@ -61,12 +61,12 @@ class Streams:
 
 
 def sizes(pids):
-    """Bytes of resident memory, of all together."""
+    """The resident memory of all the processes together, in bytes."""
     return 1024 * sum(processes.memory(pid, "Rss") for pid in pids)
 
 
 def homes(scene, pool, pids):
-    """A run of requests for the kept home; with the processor time that the processes took for one, in µs."""
+    """A run of requests for the cached home, with the processor time that the processes took for one request, in µs."""
     seconds = scene.bench.seconds if scene.bench.quick else settings.STREAM_SECONDS
     before = processes.cpu_seconds(pids)
     figures = generators.wrk(f"http://127.0.0.1:{pool.port}", scene.bench.request_file("kept"), 32, seconds)
@@ -75,21 +75,22 @@ def homes(scene, pool, pids):
 
 
 def told(streams, session, number):
-    """From a commit elsewhere to the last stream that has its event, in milliseconds."""
+    """The time from a commit elsewhere until the last stream has its event, in milliseconds."""
     session.run(CHANGE.format(number))
     committed = time.monotonic()
     return (streams.until_told() - committed) * MILLISECOND
 
 
 def possible():
-    """As many streams as this process, the workers and nginx have descriptors for; each takes two of nginx's."""
+    """The number of streams for which this process, the workers and nginx have descriptors. A stream takes two of nginx's."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return min(settings.STREAMS, hard // 2 - DESCRIPTORS_LEFT)
 
 
 def streams(scene):
-    """Beside none, beside them, and beside none again: on a machine that others use too, the processor time says more than the rate."""
+    """Measures home without streams, beside them, and without them again. On a machine that others use, too, the processor time is more reliable
+    than the rate."""
     count = possible()
     front = processes.children(processes.server_pid(scene.bench.dir, "nginx"))
     wrong = [] if count == settings.STREAMS else [f"only {count} streams, for want of descriptors"]

@@ -1,4 +1,4 @@
-"""The targets of ../targets.tsv, held against the measures."""
+"""Compares the measures with the targets of ../targets.tsv."""
 
 import pathlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Verdict:
     unit: str
     value: float | None
     state: str  # met, not met, not measured, invalid
-    why: str  # by how much not, or why there is no value
+    why: str  # by how much the target is missed, or why there is no value
 
 
 def rows():
@@ -35,7 +35,7 @@ def absent(key, measures, left_out):
 
 
 def compare(value, sense, bound):
-    """Whether it holds, and by how much not."""
+    """Whether the value is within the bound, and if not, by how much it misses it."""
     if (value >= bound) if sense == "least" else (value <= bound):
         return True, ""
     if bound == 0:
@@ -46,7 +46,7 @@ def compare(value, sense, bound):
 
 
 def excuse(measure, against, value, sense, bound):
-    """(state, further words) of a value that does not hold, by what the machine did meanwhile."""
+    """(state, further words) of a value that misses its bound, considering the load of the machine meanwhile."""
     stall, busy = measure.get("stall"), measure.get("busy")
     if against == "-" and stall is not None and compare(value - stall, sense, bound)[0]:
         return "not measured", f", and the machine may account for it: /livez of the calm pool took up to {stall:.0f} ms"

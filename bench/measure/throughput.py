@@ -21,7 +21,7 @@ def measure_once(bench, subject, action, connections):
 
 
 def cells_of(bench, action):
-    """(subject, connections), ordered so that those to be compared run close together."""
+    """(subject, connections), ordered so that those that are compared with each other run close together."""
     backends = settings.CREATE_BACKENDS if action == "create" else int((bench.dir / "backends").read_text())
     cells = []
     for subject in bench.subjects():
@@ -32,7 +32,7 @@ def cells_of(bench, action):
 
 
 def clear_logs(bench):
-    """A line for each request, over many minutes: what was written so far is let go."""
+    """Empties the logs, which would become large: they get a line for each request over many minutes."""
     for log in bench.dir.glob("**/log/cruddurd.log"):
         with open(log, "r+") as file:
             file.truncate(0)
@@ -56,7 +56,7 @@ def measure(bench, action, cells):
     runs = {cell: [] for cell in range(len(cells))}
     for turn in range(bench.rounds):
         for at in range(len(cells)):
-            # Each round begins with another one, so that nobody always comes after the same neighbour.
+            # Each round begins with another subject, so that no subject always follows the same one.
             cell = (at + turn) % len(cells)
             subject, connections = cells[cell]
             runs[cell].append(measure_once(bench, subject, action, connections))

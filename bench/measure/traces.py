@@ -1,4 +1,4 @@
-"""Requests at fixed rates while something happens to the service, and what became of each."""
+"""Requests at fixed rates while something happens to the service, and the outcome of each."""
 
 import signal
 import time
@@ -19,7 +19,7 @@ class Answer:
 
     @property
     def wait(self):
-        """In milliseconds, from when the request was due."""
+        """Milliseconds from the time at which the request was due to its answer."""
         return (self.arrived - self.due) * MILLISECOND
 
 
@@ -32,9 +32,9 @@ def read(path):
 
 
 class Traffic:
-    """with Traffic(bench, port, show=(rate, connections), …) as traffic: … It asks until the block ends.
+    """with Traffic(bench, port, show=(rate, connections), …) as traffic: … It sends requests until the block ends.
 
-    With the rate 0 a connection asks again once it has its answer. A stream's name is its action, or the third value is.
+    With the rate 0 a connection sends its next request when it has an answer. A stream's action is its name, or the third value if there is one.
     """
 
     def __init__(self, bench, port, **streams):
@@ -70,7 +70,7 @@ class Traffic:
         return [answer for name in names for answer in self.answers[name]]
 
     def until_normal(self, names, since, seconds):
-        """The moment when these streams have been normal for a while, or the time is over."""
+        """Waits until these streams have been normal for NORMAL_SECONDS, or the time is over. Returns that moment."""
         while True:
             now = time.monotonic()
             last = max(last_odd(self.so_far(name), since) for name in names)
@@ -79,7 +79,7 @@ class Traffic:
             time.sleep(0.1)
 
     def wrong(self, **allowed):
-        """What no fault excuses: answers that are neither 200 nor allowed for their stream, and requests without an answer."""
+        """The errors that no fault excuses: answers that are neither 200 nor allowed for their stream, and requests without an answer."""
         found = []
         for name, answers in self.answers.items():
             strange = {answer.status for answer in answers} - {200, *allowed.get(name, ())}
@@ -100,22 +100,22 @@ def percentile(answers, share):
 
 
 def first(answers, since):
-    """The first to arrive after that moment; None: there is none."""
+    """The first answer that arrived after that moment; None: there is none."""
     return min((answer for answer in answers if answer.arrived >= since), key=lambda answer: answer.arrived, default=None)
 
 
 def milliseconds_to_good(answers, since, until):
-    """From then to the first good answer; where none arrived, to the end of the traffic."""
+    """Milliseconds from that moment to the first good answer or, if none arrived, to the end of the traffic."""
     good = first([answer for answer in answers if answer.status == 200], since)
     return ((good.arrived if good else until) - since) * MILLISECOND
 
 
 def last_odd(answers, since):
-    """When the last answer that was refused or late arrived; since: there is none."""
+    """The arrival of the last refused or late answer after that moment, or that moment if there is none."""
     return max([since, *(answer.arrived for answer in answers if answer.status != 200 or answer.wait > settings.LATE_MS)])
 
 
 def milliseconds_to_normal(answers, since, until):
-    """From then to the first good answer behind which none is refused or late."""
+    """Milliseconds from that moment to the first good answer after which none is refused or late."""
     last = last_odd(answers, since)
     return milliseconds_to_good(answers, last, until) + (last - since) * MILLISECOND

@@ -1,4 +1,4 @@
-"""cruddurd with other settings, of itself, nginx and PostgreSQL: bin/bench --tune."""
+"""Compares cruddurd with other settings of cruddurd, nginx and PostgreSQL: bin/bench --tune."""
 
 import json
 
@@ -8,7 +8,7 @@ import throughput
 
 
 def plan(bench, group):
-    """[(action, connections), …]; of a quick bench the fewest connections of each action."""
+    """[(action, connections), …]; for a quick bench only the fewest connections of each action."""
     for action, counts in settings.TUNING[group].items():
         yield from ((action, count) for count in (counts[:1] if bench.quick else counts))
 

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# A backup is a file by pg_dump in its custom format, FILE, and beside it FILE.sha256: a line that sha256sum --check reads, and
-# behind it lines "# KEY VALUE", the manifest, with what a restore needs to know and to prove. Sourced by db-backup and db-restore,
-# never run.
+# A backup is a file FILE, by pg_dump in its custom format, and beside it FILE.sha256. The latter has a line that sha256sum --check
+# reads, and then the manifest, lines "# KEY VALUE" with what a restore needs and what it compares. Sourced by db-backup and
+# db-restore, never run.
 
 # shellcheck source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/database.sh"
 
 readonly MANIFEST_FORMAT='cruddur-backup 1'
 # shellcheck disable=SC2034 # for db-backup
-readonly LOCK_WAIT_S=60 # how long a backup waits for a lock on a table, that of a migration for instance
+readonly LOCK_WAIT_S=60 # how long a backup waits for a lock on a table, which a migration may hold
 
 # Tables of extensions are left out, since the extension makes them.
 # shellcheck disable=SC2034 # for both

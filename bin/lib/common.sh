@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every script says and checks in the same way. Sourced, never run.
+# Messages and checks that all scripts share. Sourced, never run.
 
 readonly PROGRAM=${0##*/}
 

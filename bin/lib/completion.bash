@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Completion in bash for cruddurd and the scripts: their options, what an option takes, the word prod, and files where a file is
-# wanted. All of it is read from the command's own --help when TAB is pressed, so that nothing is said twice. It is installed for
+# wanted. All of it is read from the command's own --help when TAB is pressed, so that no list is kept twice. It is installed for
 # bash-completion; in a checkout: source bin/lib/completion.bash. bin/check and bin/bench are left out: other commands may have
 # such names.
 
@@ -33,7 +33,7 @@ _cruddur() {
   _cruddur_take "$reply"
 }
 
-# _cruddur_take LINES: sorted, each once.
+# _cruddur_take LINES: fills COMPREPLY with the lines, sorted and without duplicates.
 _cruddur_take() {
   mapfile -t COMPREPLY < <(sort -u <<<"$1" | sed '/^$/d')
 }

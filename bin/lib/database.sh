@@ -14,14 +14,14 @@ readonly SECRETS='password sslpassword oauth_client_secret scram_client_key scra
 
 target=dev            # or prod
 lenient=''            # yes: --if-exists or --if-not-exists is given
-guarded=''            # yes: what would be destroyed is production
-declare -A connection # of the URL's parameters the secrets, and those that name the place
+guarded=''            # yes: the database is production
+declare -A connection # those of the URL's parameters that are secrets or name the place
 conninfo=''           # the URL without its secrets, for libpq to read; another parameter can be appended
-psql_arguments=()     # what stood after --
-url_variable=''       # the one that `connection` is from
-maintenance=''        # the name that came with --maintenance-db, or what find_maintenance has found
+psql_arguments=()     # the arguments after --
+url_variable=''       # the variable that `connection` was read from
+maintenance=''        # the name given with --maintenance-db, or the one that find_maintenance found
 ENVIRONMENT=''        # the mark in the database's table environment, set by ask_environment; empty: none
-unset yes_drop        # the name that came with --yes-drop; never one from the environment
+unset yes_drop        # the name given with --yes-drop; never one from the environment
 
 # usage_environment: the part of every usage text that is the same.
 usage_environment() {
@@ -92,7 +92,7 @@ open_target() {
   fi
 }
 
-# require_server DATABASE: stops where the server is older than the schema and the service need. The daemon has the same
+# require_server DATABASE: stops if the server is older than the schema and the service need. The daemon has the same
 # sentence (src/db/session.c).
 require_server() {
   local version
@@ -112,7 +112,7 @@ find_maintenance() {
       return
     fi
     first=${first:-$error}
-    [[ $error == *FATAL* ]] || break # the server itself is not there
+    [[ $error == *FATAL* ]] || break # the server itself does not answer
   done
   printf '%s\n' "$first" >&2
   die 'no database to connect to meanwhile: name one with --maintenance-db'
@@ -126,7 +126,7 @@ database_exists() {
   ((count == 1))
 }
 
-# ask_table_environment SQL [ARGUMENT…]: runs it on DATABASE, unless the schema is from before the table environment.
+# ask_table_environment SQL [ARGUMENT…]: runs SQL on DATABASE, unless the schema is older than the table environment.
 ask_table_environment() {
   run_psql "$DATABASE" --tuples-only --no-align "${@:2}" <<PSQL
 \o /dev/null
@@ -163,7 +163,7 @@ keep_environment() {
     || die "the database could not be marked as $1 again: update environment set name = '$1' by hand"
 }
 
-# place: where the connection leads, for people and to compare.
+# place: prints where the connection leads, for messages and for comparisons.
 place() {
   printf '%s on %s, port %s' "${connection[dbname]:-${PGDATABASE:-(no name)}}" \
     "${connection[host]:-${connection[hostaddr]:-${PGHOST:-the local socket}}}" "${connection[port]:-${PGPORT:-5432}}"
@@ -195,13 +195,13 @@ read_connection() {
   esac
 }
 
-# refuse_unencoded VARIABLE WHAT: libpq would take what follows an unencoded character of the password for a host, a port or a
-# database, and show it in its errors.
+# refuse_unencoded VARIABLE WHAT: misuse, because libpq would take the text after an unencoded character of the password for a host, a
+# port or a database, and show it in its errors.
 refuse_unencoded() {
   usage_error "$1: $2: percent-encode special characters of login and password (@ is %40, / is %2F, : is %3A, % is %25)"
 }
 
-# read_url VARIABLE URL: cuts it where libpq does (fe-connect.c, conninfo_uri_parse_options).
+# read_url VARIABLE URL: splits the URL where libpq does (fe-connect.c, conninfo_uri_parse_options).
 read_url() {
   local LC_ALL=C rest=${2#*://} hosts pair keyword host='' port=''
   [[ $rest =~ ^([^%]|%[[:xdigit:]]{2})*$ && $rest != *%00* ]] || refuse_unencoded "$1" 'a %-sequence in it is malformed'
@@ -247,14 +247,15 @@ read_keywords() {
   [[ $rest =~ ^[[:space:]]*$ ]] || usage_error "$1 is neither a postgresql:// URL nor a keyword=value string"
 }
 
-# set_encoded KEYWORD ENCODED: a part of the URL before its question mark, which libpq passes over when it is empty.
+# set_encoded KEYWORD ENCODED: sets a parameter from a part of the URL before its question mark. libpq ignores an empty part.
 set_encoded() {
   [[ -n $2 ]] || return 0
   percent_decode "$2"
   connection[$1]=$REPLY
 }
 
-# set_parameter KEYWORD VALUE TEXT: TEXT, which says it in the URL, stays there unless it is a secret.
+# set_parameter KEYWORD VALUE TEXT: keeps the value if it is a secret or names the place, and appends TEXT, the parameter as it is
+# written in the URL, to `conninfo` unless it is a secret.
 set_parameter() {
   [[ " $SECRETS dbname host hostaddr port service " != *" $1 "* ]] || connection[$1]=$2
   [[ " $SECRETS " == *" $1 "* ]] || conninfo+=$3
@@ -266,7 +267,7 @@ percent_decode() {
   printf -v REPLY '%b' "${text//%/\\x}"
 }
 
-# hide_secrets: hands the secrets over in the environment, since every user of the machine can read psql's arguments.
+# hide_secrets: passes the secrets in the environment, since every user of the machine can read psql's arguments.
 hide_secrets() {
   local keyword file fd secrets=''
   [[ ! -v connection[password] ]] || export PGPASSWORD=${connection[password]}
@@ -277,7 +278,7 @@ hide_secrets() {
   done
   [[ -n $secrets ]] || return 0
 
-  # libpq has no environment variable for these, only a service file; this one has no name by the time psql reads it.
+  # libpq has no environment variable for these, only a service file. The file is already removed when psql reads it by its descriptor.
   [[ -z ${connection[service]:-}${PGSERVICE:-} ]] || die 'a service and a secret in the URL exclude each other: write the secret into the service file'
   file=$(mktemp)
   printf '[secrets]\n%s' "$secrets" >"$file"
@@ -301,7 +302,7 @@ name_database() {
   esac
 }
 
-# exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or without a name on the URL's own.
+# exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or on the URL's own if DATABASE is empty.
 exec_psql() {
   hide_secrets
   [[ -z $1 ]] || name_database "$1"
@@ -309,8 +310,8 @@ exec_psql() {
   exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$conninfo" "${@:2}"
 }
 
-# run_psql DATABASE [ARGUMENT…]: psql that never prompts; SQL comes from stdin or --file. Any failure is 1. When the connection
-# fails the message of psql is followed by what to check; the caller does the same for other failures.
+# run_psql DATABASE [ARGUMENT…]: runs psql, which never prompts; SQL comes from stdin or --file. Returns 1 after any failure. If the
+# connection fails, it prints what to check after the message of psql; the caller does that for other failures.
 run_psql() {
   local status=0
   (exec_psql "$1" --no-password --quiet "${@:2}") || status=$?
@@ -320,12 +321,12 @@ run_psql() {
   ((status == 0)) || return 1
 }
 
-# load_sql FILE: a file of sql/ into DATABASE.
+# load_sql FILE: runs a file of sql/ on DATABASE.
 load_sql() {
   run_psql "$DATABASE" --file "$SQL_DIR/$1"
 }
 
-# confirm_destruction DEED: as confirm; a database that is marked as production counts as production.
+# confirm_destruction ACTION: as confirm; a database that is marked as production counts as production.
 confirm_destruction() {
   if [[ -z $guarded && ! -v yes_drop ]]; then
     ask_environment \
@@ -338,7 +339,7 @@ confirm_destruction() {
   confirm "$1"
 }
 
-# confirm DEED: before a deed on production the database's name must be typed out or come with --yes-drop.
+# confirm ACTION: before an action on production the database's name must be typed out or come with --yes-drop.
 confirm() {
   local answer=''
   if [[ -v yes_drop ]]; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What db-doctor finds out from this machine, and how it has the server asked. A question to the server is a file of lib/doctor/; it
-# gives one row: its name, ok, warning or problem, what was found, and what to do. Sourced by db-doctor, never run.
+# The checks that db-doctor makes on this machine, and how it has those on the server run. Each check on the server is a file of
+# lib/doctor/, which gives one row: its name, ok, warning or problem, what was found, and what to do. Sourced by db-doctor, never run.
 
 # shellcheck source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/backup.sh"
@@ -29,7 +29,7 @@ report() {
 
 # advise_of MESSAGE: leaves in REPLY what to do about a connection that failed with this message of libpq's or the server's.
 advise_of() {
-  # What a server answered counts more than that another address of the same name did not.
+  # A server's answer is matched before failed connections: the message may also have those of other addresses of the same name.
   case $1 in
     *'password authentication failed'* | *'no password supplied'* | *'empty password'*) REPLY='the password is not the one the server has: see the current secret, or set it by db-roles' ;;
     *'role "'*'does not exist'* | *'not permitted to log in'*) REPLY='db-roles makes the logins' ;;
@@ -48,15 +48,15 @@ advise_of() {
   esac
 }
 
-# failure_of TEXT: psql's errors as one line.
+# failure_of TEXT: leaves psql's errors in REPLY, as one line.
 failure_of() {
   local text=$1
   [[ -z $text ]] || text=$(sed 's/^psql: error: //; /^\tIs the server /d' <<<"$1")
   REPLY=${text//$'\n'/; }
 }
 
-# ask_host N SQL [PSQL-ARGUMENT…]: connects to the Nth host of the URL alone; leaves in REPLY its answer, or why there is none, which is
-# false.
+# ask_host N SQL [PSQL-ARGUMENT…]: connects to the Nth host of the URL alone, and leaves its answer in REPLY. Without an answer it leaves
+# the reason there and is false.
 ask_host() {
   local hosts addresses ports error parameter
   IFS=, read -ra hosts <<<"${connection[host]:-},"
@@ -84,7 +84,7 @@ name_parameter() {
   esac
 }
 
-# check_hosts: each host of a URL that has several.
+# check_hosts: checks each host of a URL that has several.
 check_hosts() {
   local names=${connection[host]:-${connection[hostaddr]:-}} list index found=() level=ok
   local sql="select case when pg_is_in_recovery() then 'a replica' else 'the primary' end"
@@ -98,7 +98,7 @@ check_hosts() {
   report hosts "$level" "${names%; }" 'a server that does not answer is missing when the others fail: start it, or take it out of the URL'
 }
 
-# check_replicas: each server of READ_CONNECTION_URL, if the service reads from some, beside the primary.
+# check_replicas: checks each server of READ_CONNECTION_URL, if the service reads from replicas.
 check_replicas() {
   local primary row
   [[ -n ${READ_CONNECTION_URL:-}${READ_CONNECTION_URL_FILE:-} ]] || return 0
@@ -129,7 +129,7 @@ compare_replicas() {
   printf 'replicas%s%s%s%s%s%s\n' "$UNIT" "$level" "$UNIT" "${text//$'\n'/ }" "$UNIT" "$advice"
 }
 
-# sslmode: prints the one that libpq uses.
+# sslmode: prints the sslmode that libpq uses.
 sslmode() {
   if [[ $conninfo =~ (.*[?&[:space:]]|^)sslmode[[:space:]]*=[[:space:]]*\'?([a-z-]+) ]]; then
     printf '%s' "${BASH_REMATCH[2]}"
@@ -140,14 +140,14 @@ sslmode() {
   fi
 }
 
-# addresses: of the host that the URL names, if it names one.
+# addresses: prints the addresses of the host that the URL names, if it names one host and no socket.
 addresses() {
   local host=${connection[hostaddr]:-${connection[host]:-}}
   [[ -n $host && $host != /* && $host != *,* ]] || return 0
   { getent ahosts "$host" || true; } | awk '!seen[$1]++ { printf "%s%s", separator, $1; separator = " " }'
 }
 
-# questions: what psql runs: each file of SERVER_CHECKS, and a row of its own for one that failed.
+# questions: prints the input of psql: each file of SERVER_CHECKS, and for a check that fails a row that says so.
 questions() {
   local check
   cat <<'PSQL'
@@ -170,7 +170,7 @@ PSQL
   printf '%s\n' "select 'end', '', '', '';"
 }
 
-# check_server: all that the server is asked, in one session. False when there is none.
+# check_server SESSIONS NUMBER NAME SECONDS: runs all checks of the server in one session. False if there is none, or if it was lost.
 check_server() {
   local errors answer status=0
   errors=$(mktemp)
@@ -209,7 +209,7 @@ take_rows() {
   done <<<"$1"
 }
 
-# check_backups FOLDER: the age of the newest of this database, and whether one more has room.
+# check_backups FOLDER: checks the age of the newest backup of this database, and whether there is room for one more.
 check_backups() {
   local sum made newest='' newest_file='' hours size free
   for sum in "$1"/*.sha256; do
@@ -234,7 +234,7 @@ check_backups() {
   report backup_space "$made" "$((free / 1048576)) MB are free in $1, and the newest backup has $((size / 1048576)) MB" 'remove old backups, or give it a larger disk'
 }
 
-# check_disk: the disk of the data, where this login may know the folder and it is on this machine.
+# check_disk: checks the disk of the data, if this login may know the data folder and the folder is on this machine.
 check_disk() {
   local folder=$data_directory used level=ok
   [[ ${connection[host]:-${PGHOST:-/}} == /* ]] || return 0

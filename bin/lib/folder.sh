@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The folder, $dir, that a script makes everything in: no other user's, reachable for the servers, locked while the script
-# lives. Sourced, never run; the caller has sourced common.sh, processes.sh and source.sh.
+# The folder $dir, in which a script makes everything. It belongs to no other user, the servers can reach it, and it is locked while the
+# script runs. Sourced, never run; the caller has sourced common.sh, processes.sh and source.sh.
 
-# refuse_foreign_folder: only a folder that is new, empty or ours is touched.
+# refuse_foreign_folder: stops unless $dir is new, empty, or was made by one of these scripts, and belongs to this user.
 refuse_foreign_folder() {
   [[ -e $dir ]] || return 0
   [[ -d $dir ]] || die "$dir is no folder; give another --dir"
@@ -10,8 +10,8 @@ refuse_foreign_folder() {
   [[ -O $dir ]] || die "$dir belongs to $(stat -L --format=%U "$dir"); give another --dir"
 }
 
-# prepare_folder: makes it. As root the servers run as users who cannot enter a folder such as /root: then it
-# lies in /var/lib and DIR is a link to it.
+# prepare_folder: makes $dir. If root runs the script, the servers run as users who cannot enter a folder such as /root: then the folder
+# is made in /var/lib, and DIR is a link to it.
 prepare_folder() {
   local as
   mkdir -p "$dir" || die "cannot make $dir; give another --dir"
@@ -26,7 +26,7 @@ prepare_folder() {
   touch "$dir/$MARKER"
 }
 
-# take_lock [SECONDS]: held as long as this process lives. Its holder has written its process id into the marker.
+# take_lock [SECONDS]: locks the marker for as long as this process lives. bin/quickstart then writes its process id into the marker.
 take_lock() {
   exec {lock}<"$dir/$MARKER"
   flock --timeout "${1:-0}" "$lock"

@@ -4,7 +4,7 @@ behind quickstart's nginx.
 
     issuer.py --socket PATH --url URL --origin ORIGIN… --client ID --key FILE --hook-secret FILE --api URL [--token-seconds N]
 
-It knows no passwords: the authorize page lets the visitor choose a user, or become a new one by the service's post-confirmation
+There are no passwords: the authorize page lets the visitor choose a user, or make a new one through the service's post-confirmation
 hook. Users come from the API. A code is valid once and for CODE_SECONDS. A refresh token is signed and not stored, so that it
 outlives a restart; signing out revokes it until the next restart.
 """
@@ -80,7 +80,7 @@ def decoded(text):
 
 
 class Signer:
-    """The RSA key, which openssl keeps to itself: this process only has the name of its file."""
+    """The RSA key. openssl signs with it; this process reads the file only for the secret of the refresh tokens."""
 
     def __init__(self, file):
         self.file = file
@@ -113,7 +113,7 @@ class Signer:
 
 
 class Pending:
-    """Values that are taken once, by an unguessable name, within some seconds."""
+    """Values that can be taken once, by an unguessable name, within some seconds."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -142,7 +142,7 @@ class Pending:
 
 
 class Away(Exception):
-    """The API does not answer, or not as it should: it is not known whether there is such a user."""
+    """The API does not answer, or answers with an error, so that it is not known whether there is such a user."""
 
 
 class Users:
@@ -153,7 +153,7 @@ class Users:
         self.hook_secret_file = pathlib.Path(hook_secret_file)
 
     def request(self, method, path, body=None, headers=None):
-        """The status and the JSON of the answer. Raises Away if the service is away."""
+        """The status and the JSON of the answer. Raises Away if there is none, or a server error."""
         connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
             connection.request(method, path, body, headers or {})
@@ -178,7 +178,7 @@ class Users:
         return {"sub": page["profile"]["cognito_user_uuid"], "handle": page["profile"]["handle"], "name": page["profile"]["display_name"]}
 
     def confirm(self, handle, name):
-        """Makes a user as the user pool does when a sign-up was confirmed. Returns the user and no code, or None and a code."""
+        """Makes a user as the user pool does when a sign-up was confirmed. Returns the user and None, or None and the error's code."""
         attributes = {"sub": str(uuid.uuid4()), "preferred_username": handle, "name": name, "email": f"{secrets.token_hex(8)}@example.com"}
         event = {"version": "1", "userPoolId": "quickstart", "triggerSource": "PostConfirmation_ConfirmSignUp", "userName": attributes["sub"],
                  "request": {"userAttributes": attributes}, "response": {}}  # fmt: skip
@@ -226,7 +226,7 @@ class Provider:
         }
 
     def refusal(self, query):
-        """Why an authorization request is not shown, for the page itself: its redirect URI is not to be trusted. None if it is good."""
+        """Why an authorization request is refused on the page itself, because its redirect URI cannot be trusted; None if it can."""
         if query.get("client_id") != self.client:
             return "The client is not known here."
         if query.get("redirect_uri") not in self.redirects:
@@ -234,7 +234,7 @@ class Provider:
         return None
 
     def fault(self, query):
-        """The error of a request that is answered at its redirect URI, or None."""
+        """The error that is sent to the redirect URI of a request, or None."""
         if query.get("response_type") != "code":
             return "unsupported_response_type"
         if query.get("code_challenge_method") != "S256" or not re.fullmatch(r"[A-Za-z0-9_-]{43}", query.get("code_challenge", "")):
@@ -287,7 +287,7 @@ class Provider:
         return 200, self.tokens(value["user"], value["sid"])
 
     def sign_out(self, query):
-        """Ends the session of the ID token. The address to go on to, or None."""
+        """Ends the session of the ID token. Returns the address to redirect to, or None."""
         parts = query.get("id_token_hint", "").split(".")
         if len(parts) == 3:
             try:
@@ -307,7 +307,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return "nginx"
 
     def log_message(self, *_):
-        """Nothing: a request line has codes in it."""
+        """Logs nothing, because a request line has codes in it."""
 
     @property
     def provider(self):
@@ -400,7 +400,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(request, {"code": self.provider.code_for(request, user)})
 
     def answer(self, request, parameters):
-        """To the redirect URI of the authorization request."""
+        """Redirects to the redirect URI of the authorization request."""
         if "state" in request:
             parameters["state"] = request["state"]
         parameters["iss"] = self.provider.url

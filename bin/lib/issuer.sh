@@ -36,8 +36,8 @@ issuer_keys() {
   printf ']}\n'
 }
 
-# issuer_token KEY-FILE URL SUBJECT SECONDS: an access token of the issuer with this URL, for so long from now. The scope is what a user pool writes into it;
-# without it Amplify, in a page, doesn't look at who has signed in.
+# issuer_token KEY-FILE URL SUBJECT SECONDS: prints an access token of the issuer with this URL, valid for SECONDS from now. The scope is
+# the one that a user pool writes into it; without it Amplify, in a page, does not look for the user who has signed in.
 issuer_token() {
   local now subject claims unsigned
   now=$(date +%s)

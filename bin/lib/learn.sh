@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The checks of the exercises in doc/learn: check_N for page N, which returns if the answer in $answers is right and stops with what is wrong
-# if it is not. Sourced by bin/learn, never run. `work` is a folder for a check's files.
+# The checks of the exercises in doc/learn: check_N for page N, which returns if the answer in $answers is right, and stops with a
+# message about the error if it is not. Sourced by bin/learn, never run. `work` is a folder for a check's files.
 
 work=''
 
@@ -9,14 +9,14 @@ wrong() {
   die "exercise ${FUNCNAME[1]#check_}: not yet: $1"
 }
 
-# answer NAME: the path of that answer in REPLY.
+# answer NAME: leaves the path of that answer in REPLY.
 # shellcheck disable=SC2154 # `answers` is bin/learn's
 answer() {
   REPLY=$answers/$1
   [[ -f $REPLY && -s $REPLY ]] || die "there is no answer yet: write it into $REPLY"
 }
 
-# sql_answer NAME: the text of an answer in SQL in REPLY. It is run in a transaction that is rolled back, which it must not end.
+# sql_answer NAME: leaves the text of an answer in SQL in REPLY. It runs in a transaction that is rolled back, and must not end that.
 sql_answer() {
   answer "$1"
   local text
@@ -27,13 +27,13 @@ sql_answer() {
   REPLY=$text
 }
 
-# statement_answer NAME: likewise, one statement without its semicolon.
+# statement_answer NAME: the same for an answer that is one statement, without its semicolon.
 statement_answer() {
   sql_answer "$1"
   REPLY=${REPLY%"${REPLY##*[!;[:space:]]}"}
 }
 
-# trial [ARGUMENT…]: the SQL of stdin in a transaction that is rolled back; rows without decoration.
+# trial [ARGUMENT…]: runs the SQL of stdin in a transaction that is rolled back; prints rows without decoration.
 trial() {
   { printf "\\\\set VERBOSITY terse\nset client_min_messages = warning;\nbegin;\nset local search_path = public, pg_temp;\n" && cat && printf ';\nrollback;\n'; } \
     | run_psql '' --tuples-only --no-align "$@" || die 'the answer could not be run: the error is above'
@@ -44,14 +44,14 @@ rows() {
   printf "with answer as (\n%s\n)\nselect coalesce(jsonb_agg(to_jsonb(answer)), '[]') from answer;\n" "$1"
 }
 
-# same EXPECTED FOUND: whether two results are equal; else says both.
+# same EXPECTED FOUND: whether two results are equal; prints both if they are not.
 same() {
   [[ $1 == "$2" ]] && return
   printf 'expected: %s\nyours:    %s\n' "$1" "$2" >&2
   return 1
 }
 
-# These stand before an answer, so that one that was copied from today's rows is wrong.
+# These rows are inserted before an answer runs, so that an answer that was copied from today's rows is wrong.
 readonly PRACTICE_ROWS="
   insert into users (display_name, handle, email, cognito_user_id) values
     ('Lennier', 'learn_lennier', 'lennier@learn.example', 'learn-lennier'), ('Vir', 'learn_vir', 'vir@learn.example', 'learn-vir');
@@ -61,7 +61,7 @@ readonly PRACTICE_ROWS="
     cross join (values ('The \"older\" one', interval '2 hours'), ('The newer one', interval '1 hour')) v (message, age)
     where u.handle = 'learn_lennier';"
 
-# attempt(statement): its SQLSTATE; 00000 if it succeeds.
+# attempt(statement): runs it and returns its SQLSTATE; 00000 if it succeeds.
 readonly ATTEMPT="
   create function pg_temp.attempt(statement text) returns text language plpgsql as \$\$
   begin
@@ -211,7 +211,7 @@ check_8() {
     || wrong 'one row, one column body: {"handle": …, "posts": [{"message": …}, …]}, newest first'
 }
 
-# The SQLSTATE of each statement in errors.sql, as the server has it.
+# The SQLSTATE of each statement in errors.sql, as the server reports it.
 check_9() {
   local number statement state given=0
   answer 9.txt

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # to, dry_run and outcome are for the scripts
-# The migrations of sql/migrations, which of them a database has, and how they are run. Sourced by db-migrate and
-# db-rollback, never run. A table of the database, applied_migrations, says which it has and what their files were.
+# The migrations of sql/migrations, those of them that a database has, and how they are run. Sourced by db-migrate and
+# db-rollback, never run. The table applied_migrations has their numbers, names and checksums.
 
 # shellcheck source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/database.sh"
@@ -101,7 +101,7 @@ list() {
   done
 }
 
-# find_migrations: fills `names` and `checksums`. Numbers go from 1 without a gap, and what goes up comes down.
+# find_migrations: fills `names` and `checksums`. Numbers go from 1 without a gap, and each up file has a down file.
 find_migrations() {
   local file base next=1 files=("$MIGRATIONS"/*.up.sql) LC_ALL=C
   for file in "${files[@]}"; do
@@ -116,7 +116,7 @@ find_migrations() {
   read_checksums down_checksums "${files[@]/%.up.sql/.down.sql}"
 }
 
-# read_checksums ARRAY FILE…: into an array by that name, from 1 on.
+# read_checksums ARRAY FILE…: fills the array of that name with the files' checksums, from index 1 on.
 read_checksums() {
   local -n array=$1
   local line next=1
@@ -127,7 +127,7 @@ read_checksums() {
   ((next == $#)) || die "the files in $MIGRATIONS cannot be read: see that this role may, and that the checkout is whole"
 }
 
-# read_applied: what the database has, in `applied` and `at`. Stops unless it is the beginning of what the files say.
+# read_applied: reads the migrations of the database into `applied` and `at`. Stops unless they are the first ones of sql/migrations.
 read_applied() {
   local number name checksum down
   applied=$(run_psql "$DATABASE" <<<"$READ_APPLIED"$'\n''\echo :applied') \
@@ -164,20 +164,20 @@ where number = split_part(way, ' ', 1)::integer and checksum !~ ' ';
 PSQL
 }
 
-# grant_reading: the role that only reads gets the tables that are new.
+# grant_reading: gives the role that only reads its rights to new tables.
 grant_reading() {
   load_sql readonly.sql || die 'cruddur_readonly did not get its rights: run db-migrate again, as the owner of the tables'
 }
 
-# run_migrations up|down NUMBER…: under a lock that one run has at a time, each migration in a transaction with its line in
-# applied_migrations. If another run came first, nothing is done.
+# run_migrations up|down NUMBER…: runs each migration in a transaction with its line in applied_migrations, under a lock that one run has
+# at a time. If another run came first, nothing is done.
 run_migrations() {
   outcome=$(run_psql "$DATABASE" --set migrations="$MIGRATIONS" --set expected="$applied" <<<"$(psql_commands "$@")") \
     || die 'a migration failed: what it had done is undone, those before it stay. Correct the cause shown above, then run this again'
 }
 
-# psql_commands up|down NUMBER…: a lock on a table that is not had in 5 seconds ends the migration, since all that comes
-# after it in the queue waits as long as it does.
+# psql_commands up|down NUMBER…: prints the input of psql. A migration that does not get a lock on a table in 5 seconds ends, since every
+# session behind it in the lock's queue waits as long as it does.
 psql_commands() {
   local number record=RECORD_${1^^}
   printf '%s\n' "$TAKE_LOCK" "$READ_APPLIED" "$STOP_IF_CHANGED"

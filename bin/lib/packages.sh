@@ -16,7 +16,7 @@ declare -rA PACKAGES=(
   [bench]='python3 wrk'
   [cluster]='etcd-client etcd-server iproute2 libfaketime nftables patroni python3 python3-cryptography python3-etcd
     python3-psycopg2 util-linux'
-  # Those that bin/bench compares with; where one cannot be had, its row says so.
+  # The packages of the peers of bin/bench. If they cannot be installed, the peer's row in the results says so.
   [bench_blocking]='git'
   [bench_flask]='gunicorn python3-flask python3-psycopg python3-psycopg-pool'
   [bench_go]='golang-go golang-github-jackc-pgx-v4-dev'
@@ -25,8 +25,8 @@ declare -rA PACKAGES=(
   [bench_php]='php-fpm php-pgsql'
 )
 
-# ensure_packages yes|no GROUP…: installs what is missing of the groups, or with "no" fails and names it. With nothing
-# missing it asks no network and needs no root.
+# ensure_packages yes|no GROUP…: installs the missing packages of the groups, or with "no" names them and fails. If none is missing, it
+# needs neither the network nor root.
 ensure_packages() {
   local install=$1 missing
   shift
@@ -47,8 +47,8 @@ ensure_packages() {
   fi
 }
 
-# missing_packages GROUP…: prints the names of those that are not installed, nor provided by another package: a nodejs from elsewhere has
-# npm in it.
+# missing_packages GROUP…: prints the names of the packages that are neither installed nor provided by another package, as a nodejs from
+# elsewhere provides npm.
 missing_packages() {
   local group name status provided names=()
   local -A installed=()
@@ -67,8 +67,8 @@ missing_packages() {
 }
 
 # install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy, Prometheus, etcd and
-# Patroni would start servers on their usual ports; for the time of the installation a policy forbids that and no cluster is made, and
-# an nginx, PgBouncer, HAProxy, Prometheus, etcd or Patroni that was not there before is not started at boot either.
+# Patroni would start servers on their usual ports; during the installation a policy forbids that, and no cluster is made. An
+# nginx, PgBouncer, HAProxy, Prometheus, etcd or Patroni that is newly installed is not started at boot either.
 install_packages() {
   set -euo pipefail
   local server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf

@@ -4,10 +4,10 @@
 # before: NAME.log.1), and its command line has "$dir/" in it, which tells it from another process that got the same pid
 # later. Sourced, never run.
 
-readonly PATIENCE_SECONDS=120 # at most, for what takes longer the slower the machine is
+readonly PATIENCE_SECONDS=120 # the longest wait for what takes longer on a slower machine
 
 dir=''  # set by the caller
-lock='' # a descriptor that keeps others off $dir and that the servers must not inherit
+lock='' # the descriptor of the lock on $dir, which the servers must not inherit
 
 # wait_until SECONDS COMMAND…: polls; fails when the time is over.
 wait_until() {
@@ -96,7 +96,7 @@ orphans() {
   done
 }
 
-# stop_server NAME SIGNAL: asks, waits ten seconds, then kills. Nothing of the server is left after it.
+# stop_server NAME SIGNAL: sends the signal, kills the server if it runs ten seconds later, and kills the children that it left.
 stop_server() {
   local pid
   pid=$(server_pid "$1")

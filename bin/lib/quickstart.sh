@@ -22,7 +22,7 @@ issuer='' # these three by choose_issuer
 client=''
 keys=''
 
-# public_url: where browsers reach nginx. In a workspace that is what forwards the port.
+# public_url: where browsers reach nginx. In a workspace that is the URL at which the port is forwarded.
 public_url() {
   printf '%s\n' "${QUICKSTART_URL:-http://127.0.0.1:$port}"
 }
@@ -32,12 +32,12 @@ own_issuer() {
   printf '%s/cruddur-issuer\n' "$(public_url)"
 }
 
-# own USER PATH…: what a server writes to.
+# own USER PATH…: gives the paths to the user of the server that needs them, if root runs this.
 own() {
   ((EUID != 0)) || chown "$1" "${@:2}"
 }
 
-# build: out of place, from a copy of the sources; fast when nothing changed.
+# build: builds outside the checkout, from a copy of the sources; fast when nothing changed.
 build() {
   heading "building (log: $dir/log/build.log)"
   if ! build_steps >"$dir/log/build.log" 2>&1; then
@@ -112,7 +112,7 @@ refuse_version() {
     || die "the data in $dir are of PostgreSQL $(<"$dir/pgdata/PG_VERSION") and $program is $version: set PGBIN, or begin anew with --fresh"
 }
 
-# start_database: makes the cluster, or makes it again where an earlier attempt was cut off in the middle.
+# start_database: starts PostgreSQL; makes the cluster before that, again if an earlier attempt was interrupted.
 start_database() {
   refuse_version
   if [[ ! -e $dir/secrets/complete ]]; then
@@ -137,8 +137,8 @@ start_database() {
   fi
 }
 
-# outwait_zombie: PostgreSQL does not start while the process of a killed one is still listed, though it is a zombie; in a
-# container whose first process collects none that would be for ever.
+# outwait_zombie: PostgreSQL does not start while the process id in postmaster.pid exists, even if it is a zombie's. In a container whose
+# first process reaps no children it would exist for ever, so the file is removed after ten seconds.
 outwait_zombie() {
   local pid
   first_line "$dir/pgdata/postmaster.pid" pid || return 0
@@ -160,7 +160,7 @@ make_secrets() {
   done
 }
 
-# make_issuer: its key and, for the daemon, its key set.
+# make_issuer: makes the issuer's key and, for the daemon, its key set.
 make_issuer() {
   own_issuer >"$dir/issuer-url"
   if [[ ! -e $dir/secrets/issuer-key.pem || ! -e $dir/issuer-keys.json ]]; then
@@ -170,7 +170,7 @@ make_issuer() {
   own "$WEB_USER" "$dir/secrets/issuer-key.pem"
 }
 
-# make_hook_secret: whole or not at all, also in a folder that was made before there was one.
+# make_hook_secret: makes the secret of the hook, whole or not at all; also in a folder of an earlier release, which has none.
 make_hook_secret() {
   [[ ! -e $dir/secrets/hook ]] || return 0
   od -An -v -w32 -N32 -tx1 /dev/urandom | tr -d ' \n' | private hook.new
@@ -178,7 +178,7 @@ make_hook_secret() {
   mv "$dir/secrets/hook.new" "$dir/secrets/hook"
 }
 
-# private NAME: a file in secrets/ from stdin that is never readable by others.
+# private NAME: writes stdin into a file in secrets/ that is never readable by others.
 private() {
   rm -f "$dir/secrets/$1"
   (umask 077 && cat >"$dir/secrets/$1")
@@ -196,7 +196,7 @@ make_cluster() {
     >"$dir/log/initdb.log" 2>&1 || fail 'initdb failed' initdb
 }
 
-# write_urls: where the passwords and today's socket meet.
+# write_urls: writes the files that have both the passwords and the current path of the socket.
 write_urls() {
   local role
   for role in postgres cruddur_owner cruddur cruddur_hook; do
@@ -214,7 +214,7 @@ url_of() {
   printf 'postgresql://%s:%s@/cruddur?host=%s\n' "$1" "$(<"$dir/secrets/$1")" "$sockets/db"
 }
 
-# fill_database: roles, then the database as bin/db-setup would make it.
+# fill_database: makes the roles, then the database as bin/db-setup would make it.
 fill_database() {
   local script
   local -x CRUDDUR_OWNER_PASSWORD CRUDDUR_APP_PASSWORD CRUDDUR_HOOK_PASSWORD
@@ -228,13 +228,13 @@ fill_database() {
   as_superuser cruddur --file "$TOP/sql/large_objects.sql" || die "the rights to large objects could not be taken back: see the error above and $dir/log/postgres.log"
 }
 
-# as_superuser DATABASE ARGUMENT…: psql as the cluster's superuser.
+# as_superuser DATABASE ARGUMENT…: runs psql as the cluster's superuser.
 as_superuser() {
   PGPASSFILE=$dir/secrets/pgpass psql --no-psqlrc -v ON_ERROR_STOP=1 --quiet --no-password \
     --host "$sockets/db" --username postgres --dbname "$1" "${@:2}"
 }
 
-# add_hook_login: in a folder that was made before the hook had a login of its own.
+# add_hook_login: makes the login of the hook in a folder that was made before the hook had its own.
 add_hook_login() {
   [[ ! -e $dir/secrets/cruddur_hook ]] || return 0
   od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | private cruddur_hook.new
@@ -244,13 +244,13 @@ add_hook_login() {
   write_urls
 }
 
-# with_owner SCRIPT: as the database's owner.
+# with_owner SCRIPT: runs a script as the database's owner.
 with_owner() {
   CONNECTION_URL_FILE=$dir/secrets/owner-url "$TOP/bin/$1" || die "$1 failed: see the error above; --fresh begins anew with an empty database"
 }
 
-# choose_issuer: the own one, or with CRUDDUR_ISSUER in the environment another one, whose client and keys cruddurd's settings
-# name. Leaves in `issuer`, `client` and `keys` what the pool and the page are told.
+# choose_issuer: chooses quickstart's own issuer or, with CRUDDUR_ISSUER in the environment, another one, whose client and keys are in
+# cruddurd's settings. Leaves in `issuer`, `client` and `keys` the values for the pool and the page.
 choose_issuer() {
   make_issuer
   issuer=$(own_issuer) client=$ISSUER_CLIENT keys=$dir/issuer-keys.json
@@ -272,7 +272,7 @@ start_pool() {
     --log-format "$log_format"
 }
 
-# start_issuer: the provider that the page of the web client signs in at.
+# start_issuer: starts the provider at which users of the web client sign in.
 start_issuer() {
   local seconds=${QUICKSTART_TOKEN_SECONDS:-3600} origin origins=()
   [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]] || die "QUICKSTART_TOKEN_SECONDS is no number of seconds: $seconds"
@@ -290,7 +290,7 @@ start_nginx() {
   start_server nginx "$WEB_USER" "$dir/nginx" "$program" -p "$dir/nginx/" -c nginx.conf -e stderr
 }
 
-# write_nginx: the site's shared includes as they are, and the server around it.
+# write_nginx: copies the site's shared includes unchanged, and writes the configuration of the server that uses them.
 write_nginx() {
   local host
   choose_issuer
@@ -305,7 +305,7 @@ write_nginx() {
   write_origins >"$dir/nginx/origins.conf"
 }
 
-# write_origins: the lines of nginx's map for the origins in the environment. cruddurd refuses what isn't one.
+# write_origins: prints the lines of nginx's map for the origins in the environment. cruddurd refuses a value that is no origin.
 write_origins() {
   local origin
   for origin in "${FRONTEND_URL:-}" "${BACKEND_URL:-}"; do
@@ -313,7 +313,7 @@ write_origins() {
   done | sort -u
 }
 
-# fail MESSAGE LOG…: with the ends of the logs.
+# fail MESSAGE LOG…: prints the ends of the logs, then dies.
 fail() {
   local log
   for log in "${@:2}"; do

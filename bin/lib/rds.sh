@@ -20,11 +20,11 @@ readonly INSTANCE_QUERY
 
 target=dev           # or prod
 instance=''          # its name
-guarded=''           # yes: what would be done is done to production
-psql_arguments=()    # what stood after --
+guarded=''           # yes: the instance is production
+psql_arguments=()    # the arguments after --
 call=()              # the arguments of aws, set by build_call
 declare -A option=() # those that were given: option[dry_run] is --dry-run's value, or yes
-declare -A rds=()    # the instance as RDS describes it, by INSTANCE_FIELDS; what RDS does not tell is "None"
+declare -A rds=()    # the instance as RDS describes it, by INSTANCE_FIELDS; a field that RDS does not report is "None"
 
 # usage_environment: the part of every usage text that is the same.
 usage_environment() {
@@ -142,7 +142,7 @@ describe_instance() {
   fi
 }
 
-# confirm OPTION DEED: before a deed on production the instance's name must be typed out or come with OPTION.
+# confirm OPTION ACTION: before an action on production the instance's name must be typed out or come with OPTION.
 confirm() {
   local answer='' key=${1#--}
   key=${key//-/_}
@@ -158,7 +158,7 @@ confirm() {
   [[ $answer == "$instance" ]] || die 'that is not the name of the instance, nothing was done'
 }
 
-# wait_for STATUS: if --wait was given, until the instance has it.
+# wait_for STATUS: if --wait was given, waits until the instance has that status.
 wait_for() {
   local since=$SECONDS
   [[ -v option[wait] ]] || return 0

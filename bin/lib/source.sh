@@ -3,11 +3,11 @@
 
 TOP=$(readlink -f "${BASH_SOURCE[0]%/*}/../..")
 readonly TOP
-readonly MARKER=.cruddur-quickstart # is in every folder that bin/quickstart made
+readonly MARKER=.cruddur-quickstart # a file in every folder that bin/quickstart, bin/bench or bin/cluster made
 
-# copy_source FOLDER: the sources without what an earlier autogen.sh, configure, make or run left beside them, so that a
-# checkout that is built in, read-only or somebody else's can be built out of place all the same. What differs from the
-# copy that was there is new in it, whatever its time in the checkout: make builds just that.
+# copy_source FOLDER: copies the sources without the files that an earlier autogen.sh, configure, make or run left beside them. So a
+# checkout can be built out of place even if it was built in, is read-only, or belongs to another user. In a copy that exists only files
+# that differ are replaced, with the current time whatever their time in the checkout, so that make builds just those.
 copy_source() {
   local made fresh=$1.new
   made=(Makefile Makefile.in aclocal.m4 autom4te.cache build-aux config.h config.h.in config.log config.status configure
@@ -26,7 +26,7 @@ copy_source() {
   rm -rf "$fresh"
 }
 
-# checksums FOLDER: for each file in it "SHA-256  NAME" with a zero byte behind, sorted.
+# checksums FOLDER: prints for each file in it "SHA-256  NAME", followed by a zero byte; sorted.
 checksums() {
   (cd "$1" && find . -type f -exec sha256sum --zero {} + | LC_ALL=C sort --zero-terminated)
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the scripts about one user share, beside database.sh. Sourced, never run.
 
-# take_one WHAT ARGUMENT…: the one argument that is neither an option nor prod into `taken`, the rest to parse_arguments.
+# take_one WHAT ARGUMENT…: leaves the one argument that is neither an option nor prod in `taken`, and passes the rest to parse_arguments.
 take_one() {
   local what=$1 others=()
   shift
@@ -24,8 +24,8 @@ take_one() {
   [[ -n $taken ]] || usage_error "which $what?"
 }
 
-# suspend_user HANDLE: nothing that the user writes is accepted, and the user's posts are hidden; prints `ok` or `missing`. The lock on
-# the user's row waits for posts that are being written; the second pass hides those that were on their way then.
+# suspend_user HANDLE: suspends the user, whose writes are then refused, and hides the user's posts; prints `ok` or `missing`. The lock on
+# the user's row waits for posts that are being written; the second pass hides those that were still being written in the first.
 suspend_user() {
   run_psql "$DATABASE" --tuples-only --no-align --set handle="$1" <<'SQL'
 \o /dev/null
@@ -52,7 +52,7 @@ select case when current_setting('suspended.user') = '' then 'missing' else 'ok'
 SQL
 }
 
-# restore_user HANDLE: takes that back. Posts that would have expired meanwhile stay invisible.
+# restore_user HANDLE: takes the suspension back. Posts that would have expired meanwhile stay invisible.
 restore_user() {
   run_psql "$DATABASE" --tuples-only --no-align --set handle="$1" <<'SQL'
 \o /dev/null

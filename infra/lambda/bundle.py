@@ -13,7 +13,7 @@ import zipfile
 
 SQL = ("hooks/confirm.sql", "metrics/step.sql", "session/begin.sql", "session/committed.sql", "session/introduce.sql", "session/room.sql", "session/schema.sql", "session/server.sql", "session/snapshot.sql")
 SIZE_MAX = 10_000_000  # bytes
-TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
 # glibc loads it when a thread ends early.
 LOADED_LATER = ("libgcc_s.so.1",)
 
@@ -87,7 +87,7 @@ def main():
     write(output, files)
     size = output.stat().st_size
     if size > SIZE_MAX:
-        output.unlink()  # else make would take it for made
+        output.unlink()  # else make would take it for complete
         sys.exit(f"bundle: {output} would have {size} bytes, more than {SIZE_MAX}")
     print(f"{output}: {size} bytes, {len(files)} files")
 

@@ -1,5 +1,5 @@
-# The user pool of the bootcamp: sign-up by e-mail with a name and a handle, and the function after confirmation. The name of the
-# attribute preferred_username is the handle's.
+# The user pool of the bootcamp: sign-up by e-mail with a name and a handle, and the function after confirmation. The attribute
+# preferred_username has the handle.
 
 resource "aws_cognito_user_pool" "this" {
   name                     = "${var.name}-user-pool"
@@ -48,12 +48,12 @@ resource "aws_cognito_user_pool" "this" {
   }
 
   lifecycle {
-    # A pool cannot change them: Cognito would make a new pool, without the users.
+    # The schema of a pool cannot be changed. A change here would replace the pool by a new one, without the users.
     ignore_changes = [schema]
   }
 }
 
-# For a page and for the two React frontends: no secret, since a browser cannot keep one.
+# For a page and for the two React frontends: it has no secret, since a browser cannot keep one.
 resource "aws_cognito_user_pool_client" "web" {
   name            = "${var.name}-web"
   user_pool_id    = aws_cognito_user_pool.this.id

@@ -1,5 +1,5 @@
-# The post-confirmation function, in the private subnets. It may write its own log, read its own secret, and have network interfaces
-# made for it; it may do none of the latter itself.
+# The post-confirmation function, in the private subnets. It may write its own log and read its own secret. Lambda may make network
+# interfaces for it; its own code may not.
 
 data "aws_iam_policy_document" "lambda_assumes" {
   statement {
@@ -30,7 +30,7 @@ data "aws_iam_policy_document" "confirm" {
     resources = [aws_secretsmanager_secret.confirm.arn]
   }
 
-  # Lambda calls these as the function's role, before the function runs. They have no resource to be limited to.
+  # Lambda calls these as the function's role, before the function runs. They cannot be limited to a resource.
   statement {
     sid = "Network"
     actions = [
@@ -46,7 +46,7 @@ data "aws_iam_policy_document" "confirm" {
     resources = ["*"]
   }
 
-  # A call by the function's own code has this key, one by Lambda has not.
+  # A call by the function's own code has this key, a call by Lambda does not.
   statement {
     sid       = "NetworkNotByTheFunction"
     effect    = "Deny"

@@ -1,5 +1,5 @@
-# PostgreSQL without a public address. Secrets Manager makes the master user's password and replaces it every seven days; nothing of
-# it is in Terraform's state. The service and the function have logins of their own (bin/db-roles), whose URLs an operator puts into
+# PostgreSQL without a public address. Secrets Manager makes the master user's password and replaces it every seven days; the
+# password is not in Terraform's state. The service and the function have logins of their own (bin/db-roles), whose URLs an operator puts into
 # the two secrets below.
 
 locals {
@@ -21,7 +21,7 @@ resource "aws_db_parameter_group" "this" {
     value = "1"
   }
 
-  # Statements that take longer are logged, without the values of their parameters.
+  # Statements that take longer than this, in ms, are logged, without the values of their parameters.
   parameter {
     name  = "log_min_duration_statement"
     value = "1000"
@@ -84,12 +84,12 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.database]
 
   lifecycle {
-    # RDS makes the minor version newer.
+    # RDS upgrades the minor version.
     ignore_changes = [engine_version]
   }
 }
 
-# Seven days is what RDS does by itself; here it is written down.
+# Seven days is RDS's own default; here it is explicit.
 resource "aws_secretsmanager_secret_rotation" "master" {
   secret_id = aws_db_instance.this.master_user_secret[0].secret_arn
 

@@ -73,7 +73,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
-# The function's way to Secrets Manager, in one zone: a sign-up that fails while that zone is away is tried again by Cognito's user.
+# The function's way to Secrets Manager, in one zone. If a sign-up fails because that zone is unavailable, the user tries it again.
 resource "aws_vpc_endpoint" "secrets" {
   vpc_id              = aws_vpc.this.id
   service_name        = "com.amazonaws.${var.region}.secretsmanager"

@@ -1,4 +1,4 @@
-# Logs with an end, alarms that a person gets, and a budget.
+# Logs with a retention time, alarms by e-mail, and a budget.
 
 resource "aws_cloudwatch_log_group" "confirm" {
   name              = "/aws/lambda/${local.confirm_name}"
@@ -10,7 +10,7 @@ resource "aws_cloudwatch_log_group" "service" {
   retention_in_days = var.log_days
 }
 
-# RDS would make it itself, and keep it for ever.
+# Without this RDS would make the group, and keep the logs for ever.
 resource "aws_cloudwatch_log_group" "database" {
   name              = "/aws/rds/instance/${local.database_name}/postgresql"
   retention_in_days = var.log_days

@@ -1,4 +1,4 @@
-# Each group says from which other group it may be reached, so that no address stands in a rule but the internet's at the balancer.
+# Each group says from which other group it may be reached, so that no rule names an address but that of the whole internet.
 
 resource "aws_security_group" "balancer" {
   name_prefix = "${var.name}-balancer-"
@@ -57,7 +57,7 @@ resource "aws_vpc_security_group_ingress_rule" "service_from_balancer" {
   to_port                      = local.service_port
 }
 
-# Debian's packages, the keys of the user pool, and AWS itself.
+# For Debian's packages, the keys of the user pool, and AWS itself.
 resource "aws_vpc_security_group_egress_rule" "service_to_internet" {
   for_each = toset(["80", "443"])
 

@@ -99,7 +99,7 @@ resource "aws_launch_template" "service" {
     security_groups             = [aws_security_group.service.id]
   }
 
-  # Only with a token, and not from a container: a request that a server was tricked into gets no credentials.
+  # Only with a token, and not from a container, so that a request that a server was tricked into sending gets no credentials.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -133,7 +133,7 @@ resource "aws_autoscaling_group" "service" {
     version = aws_launch_template.service.latest_version
   }
 
-  # A new package or setting: a new machine is ready before an old one goes.
+  # After a change of the package or a setting a new machine is ready before an old one goes.
   instance_refresh {
     strategy = "Rolling"
 
@@ -157,7 +157,7 @@ resource "aws_lb" "this" {
   subnets                    = aws_subnet.public[*].id
   drop_invalid_header_fields = true
   enable_deletion_protection = true
-  idle_timeout               = 120 # streams of events say something more often
+  idle_timeout               = 120 # streams of events send something more often
 }
 
 resource "aws_lb_target_group" "service" {
@@ -167,7 +167,7 @@ resource "aws_lb_target_group" "service" {
   protocol             = "HTTP"
   deregistration_delay = 30
 
-  # Whether the service lives, not whether the database answers: new machines would not help against that.
+  # Checks whether the service runs, not whether the database answers, because new machines would not help if it does not.
   health_check {
     path                = "/livez"
     matcher             = "200"

@@ -1,4 +1,4 @@
-# Without a default: yours. terraform.tfvars.example has a value for each.
+# The variables without a default are yours to set. terraform.tfvars.example has a value for each.
 
 variable "region" {
   description = "The AWS region of everything."

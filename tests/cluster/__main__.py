@@ -1,4 +1,4 @@
-"""What bin/cluster does once the sources are built: see its usage."""
+"""bin/cluster runs this when the sources are built: its actions, see its usage."""
 
 import argparse
 import os
@@ -53,7 +53,7 @@ def status(arguments):
 
 
 def run(arguments):
-    """Becomes a command in one of the rooms."""
+    """Replaces this process by a command in one of the rooms."""
     lab = running(arguments)
     rooms = {room.name: room for room in lab.rooms}
     if arguments.room not in rooms:
@@ -63,7 +63,7 @@ def run(arguments):
 
 
 def fault(arguments):
-    """Applies one, tells what was seen, and heals it."""
+    """Applies a fault, prints what was seen of it, and heals it."""
     if arguments.name not in faults.FAULTS:
         return fail(f"no such fault: {arguments.name}; there are {', '.join(faults.FAULTS)}", 2)
     lab = running(arguments)
@@ -82,7 +82,7 @@ def fault(arguments):
 
 
 def ledger(arguments):
-    """The writers for a while, or beside one fault; their ledgers."""
+    """Runs the writers for a while, or beside one fault, and prints the result of their ledgers."""
     lab = running(arguments)
     name = arguments.fault or "nothing"
     if name not in faults.FAULTS:
@@ -96,7 +96,7 @@ def ledger(arguments):
 
 
 def soak(arguments):
-    """Laps of all faults, or of some."""
+    """Runs laps of all faults, or of some."""
     reason = is_possible()
     if reason:
         return fail(reason)
@@ -110,7 +110,7 @@ def soak(arguments):
 
 
 def running(arguments):
-    """The cluster of the folder, and this process among its clients."""
+    """Returns the cluster of the folder, and moves this process into its clients' network."""
     if not (arguments.dir / "lab.json").exists() or not Lab(arguments.dir).is_up():
         print("cluster: it does not run; bin/cluster up starts it", file=sys.stderr)
         raise SystemExit(3)
@@ -149,7 +149,7 @@ def parse():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was begun is ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cleanup code runs
     arguments = parse()
     return globals()[arguments.action](arguments)
 

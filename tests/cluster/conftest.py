@@ -1,4 +1,4 @@
-"""One cluster for all tests: they leave it whole."""
+"""One cluster for all tests. Each test leaves it whole."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from lab import Lab, is_possible, libfaketime  # noqa: E402
 
 
 def pytest_configure():
-    """The end of the tests is the end of the cluster too."""
+    """When the tests are ended by a signal, the cluster is ended, too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -1,7 +1,7 @@
-"""The faults, by name. Each is applied to the running cluster, is seen to have happened, and is healed.
+"""The faults, by name. A trial applies a fault to the running cluster, checks that it happened, and heals it.
 
-A fault is a generator: it applies itself, yields what was seen of it, and heals itself behind the yield. moves: another node is to
-become the leader before it is healed. seconds: it stays for so long at least, and longer if no write is acknowledged yet.
+A fault is a generator: it applies itself, yields what was seen of it, and heals itself after the yield. moves: another node must become
+the leader before the fault is healed. seconds: the fault lasts at least for so long, and longer if no write is acknowledged yet.
 """
 
 import collections
@@ -10,10 +10,10 @@ import time
 
 from waiting import eventually
 
-SEEN = 20  # s, for what a fault does at once to be seen
-ELECTED = 90  # s, for another leader
-FREEZE_MORE = 3  # s, for which a frozen primary has a successor when it thaws
-COMES_BACK = 20  # s, for a node whose disk was full, before it is made anew
+SEEN = 20  # s in which an immediate effect of a fault must be seen
+ELECTED = 90  # s in which there must be another leader
+FREEZE_MORE = 3  # s between the successor's election and the end of the freeze
+COMES_BACK = 20  # s for a node whose disk was full to run again, before it is made anew
 STEP_S = 3600
 SLOW = (("netem", "delay", "100ms", "20ms", "loss", "1%"), ("tbf", "rate", "2mbit", "burst", "16kbit", "latency", "400ms"))
 
@@ -22,7 +22,7 @@ FAULTS = {}
 
 
 class Impossible(Exception):
-    """This machine cannot do it; the reason."""
+    """This machine cannot apply the fault; its text is the reason."""
 
 
 def fault(name, moves=False, seconds=5):
@@ -214,7 +214,7 @@ def disk_full(lab):
     old = primary_of(lab)
     old.fill_disk()
     try:
-        # Not before it needs a file that is not there yet: with files of 16 MB that takes so much WAL.
+        # PostgreSQL ends only when it needs a WAL file that does not exist yet, and a file has 16 MB.
         lab_wal(lab, old)
         yield f"{old.free_bytes()} bytes free on {old.name}"
     finally:
@@ -223,7 +223,7 @@ def disk_full(lab):
 
 
 def take_back(lab, node):
-    """Has Patroni copy the primary anew where it cannot start the node again, as an operator would: pg_rewind had no room when it was due."""
+    """If Patroni cannot start the node, has it copy the primary anew, as an operator would: pg_rewind had no room when it was due."""
     end = time.monotonic() + COMES_BACK
     while lab.members().get(node.name, {}).get("state") not in ("running", "streaming"):
         if time.monotonic() > end:
@@ -233,12 +233,12 @@ def take_back(lab, node):
 
 
 def lab_wal(lab, node):
-    """Has the node need another file of WAL, now and again, until it ends or is no leader any more."""
+    """Makes the node need another WAL file, repeatedly, until it ends or is no leader any more."""
     end = time.monotonic() + SEEN
     while time.monotonic() < end and lab.leader() is node:
         try:
             lab.sql("select pg_switch_wal() from pg_logical_emit_message(false, 'fill', 'x')", address=node.address)
-        except Exception:  # whatever it is that ends there
+        except Exception:  # any error means that the node is ending
             return
         time.sleep(0.05)
 

@@ -14,7 +14,7 @@ class Host(Room):
     USER = "www-data"
 
     def __init__(self, folder, name, address, web_address):
-        """address is its own among the databases, web_address where it serves."""
+        """address is the host's in the databases' network, web_address the one at which it serves."""
         super().__init__(folder, name)
         self.address = address
         self.web_address = web_address
@@ -22,7 +22,7 @@ class Host(Room):
         self.installed = folder / "root/usr/local"
 
     def make(self, url, read_url, keys):
-        """Its folders and files: the URLs of the database and of its standbys, and the file with the issuer's keys."""
+        """Makes the host's folders and files. url and read_url are those of the database and of its standbys."""
         for name in ("nginx/tmp", "nginx/log", "run"):
             (self.place / name).mkdir(parents=True)
             shutil.chown(self.place / name, self.USER, self.USER)
@@ -36,7 +36,7 @@ class Host(Room):
         write(self.place / "cruddur.conf", fill("cruddur.conf.in", values) + self.further_settings(keys), self.USER)
 
     def further_settings(self, keys):
-        """What a real host has otherwise: an issuer, and limits for people."""
+        """Settings that a real host has different values of: an issuer, and limits for people."""
         settings = {
             "CRUDDUR_SQL_DIR": self.installed / "share/cruddur/sql", "CRUDDUR_ISSUER": keys.issuer, "AWS_COGNITO_USER_POOL_CLIENT_ID": keys.client,
             "CRUDDUR_JWKS_FILE": keys.file, "CRUDDUR_POSTS_PER_HOUR": 0, "CRUDDUR_MESSAGES_PER_HOUR": 0, "CRUDDUR_REPEAT_WINDOW": 0,
@@ -50,7 +50,7 @@ class Host(Room):
         self.start("nginx", self.USER, [nginx_program(), "-p", f"{self.place}/nginx/", "-c", "nginx.conf", "-e", "stderr"], self.place / "nginx")
 
     def start_all(self):
-        """What does not run."""
+        """Starts those of the servers that do not run."""
         for name, start in (("cruddurd", self.start_cruddurd), ("nginx", self.start_nginx)):
             if not self.pids(name):
                 start()

@@ -23,12 +23,12 @@ from rooms import Hub, enter_network
 from site_of_hosts import Keys
 from waiting import eventually
 
-NETWORK = "10.77.1"  # among the databases; each cluster has it to itself
+NETWORK = "10.77.1"  # of the databases; each cluster has its own, isolated network
 WEB = "10.77.2"  # between the hosts that serve and their clients
 NODES = {"pg1": 11, "pg2": 12, "pg3": 13}
 HOSTS = {"app1": 21, "app2": 22}
-SESSIONS = 100  # of the service
-READY = 120  # s, for a cluster that was hurt to be whole again
+SESSIONS = 100  # limit of the service's login
+READY = 120  # s in which a cluster must be whole again after a fault
 LAG_MAX = 1 << 20  # bytes, as maximum_lag_on_failover
 SYNC_ROLES = ("sync_standby",)
 
@@ -39,7 +39,7 @@ def libfaketime():
 
 class Lab:
     def __init__(self, folder, options=None):
-        """options: clocks, the path of libfaketime; those of a cluster that is there come from its file."""
+        """options: clocks, the path of libfaketime. None: the options of the running cluster, from its file."""
         self.folder = folder
         self.file = folder / "lab.json"
         self.options = options if options is not None else json.loads(self.file.read_text())
@@ -52,7 +52,7 @@ class Lab:
     def rooms(self):
         return [*self.nodes.values(), *self.hosts.values(), self.hub]
 
-    # --- its beginning and its end ---
+    # --- start and end ---
 
     def up(self):
         self.down()
@@ -69,7 +69,7 @@ class Lab:
             raise
 
     def down(self):
-        """Ends what there is and removes what it had, but the build and the logs."""
+        """Ends everything that runs, and removes its files except the build and the logs."""
         for room in self.rooms:
             room.close()
         for name in (*NODES, *HOSTS, "rooms", "secrets"):
@@ -121,14 +121,14 @@ class Lab:
         return {path.name: path.read_text() for path in (self.folder / "secrets").iterdir()}
 
     def url(self, user, database="cruddur", first=0, wants="read-write"):
-        """first: the node whose address is first, from 0."""
+        """first: the number of the node whose address comes first, from 0."""
         addresses = [node.address for node in self.nodes.values()]
         hosts = ",".join(addresses[first:] + addresses[:first])
         text = fill("connection-url.in", {"USER": user, "PASSWORD": self.passwords()[user], "HOSTS": hosts})
         return text.strip().replace("/cruddur?", f"/{database}?").replace("target_session_attrs=read-write", f"target_session_attrs={wants}")
 
     def load(self):
-        """Roles, schema and seed by the scripts that an operator uses."""
+        """Makes roles, schema and seed with the scripts that an operator uses."""
         self.script("postgres", "db-roles", "--passwords", self.folder / "secrets", "--app-connections", str(SESSIONS), database="postgres")
         for name in ("db-create", "db-schema-load", "db-seed"):
             self.script("cruddur_owner", name)
@@ -141,7 +141,7 @@ class Lab:
             subprocess.run([TOP / "bin" / name, *arguments], env=environment, check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def connect(self, address=None, database="cruddur"):
-        """As the superuser, on one node or the primary; every statement a transaction of its own."""
+        """A session as the superuser, on one node or the primary; every statement is a transaction of its own."""
         url = self.url("postgres", database)
         if address is not None:
             url = url.replace(url.split("@")[1].split("/")[0], address).replace("target_session_attrs=read-write", "target_session_attrs=any")
@@ -154,10 +154,10 @@ class Lab:
             cursor.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    # --- what is so ---
+    # --- the cluster's state ---
 
     def leader(self):
-        """The node whose name is under the leader's key, by a majority of etcd; None while there is none."""
+        """The node whose name is under the leader's key, read from a majority of etcd; None if there is none."""
         for node in self.nodes.values():
             with contextlib.suppress(OSError):
                 status, answer = node.etcd("/v2/keys/service/cruddur/leader?quorum=true")
@@ -168,7 +168,7 @@ class Lab:
         return None
 
     def members(self):
-        """What the leader's Patroni says of all; empty if it says nothing."""
+        """The members as the leader's Patroni reports them, by name; empty without an answer."""
         leader = self.leader()
         with contextlib.suppress(OSError):
             if leader is not None:
@@ -176,7 +176,7 @@ class Lab:
         return {}
 
     def standby(self):
-        """The synchronous one."""
+        """The synchronous standby, or None."""
         return next((self.nodes[name] for name, member in self.members().items() if member["role"] in SYNC_ROLES), None)
 
     def timeline(self):
@@ -184,7 +184,7 @@ class Lab:
         return self.members().get(leader.name, {}).get("timeline") if leader is not None else None
 
     def faults_of_databases(self):
-        """What keeps the cluster from being whole, a line each."""
+        """The reasons why the databases are not whole, a line each."""
         found = [f"etcd on {node.name}: no answer" for node in self.nodes.values() if not node.etcd_is_healthy()]
         members = self.members()
         leaders = [member for member in members.values() if member["role"] == "leader"]
@@ -215,7 +215,7 @@ class Lab:
         return self.faults_of_databases() + self.faults_of_hosts()
 
     def wait_until_whole(self):
-        """The seconds that it took. What ended and nothing else starts again is started, as systemd would."""
+        """Returns the seconds that it took. Starts servers that have ended and that nothing else starts, as systemd would."""
         begun = time.monotonic()
         while self.start_what_ended() or (faults := self.faults()):
             if time.monotonic() > begun + READY:
@@ -229,12 +229,12 @@ class Lab:
 
 
 def is_close(lag):
-    """Beside writes: Patroni tells the positions of a second ago. It is text where it is unknown."""
+    """Whether a standby is up to date while there are writes: Patroni's positions are a second old. An unknown lag is text."""
     return isinstance(lag, int) and lag <= LAG_MAX
 
 
 def is_possible():
-    """The reason why it is not, or None."""
+    """The reason why this machine cannot run a cluster, or None."""
     if os.geteuid() != 0:
         return "it takes root: each machine of the cluster is a network namespace of its own"
     try:

@@ -15,7 +15,7 @@ FILES = TOP / "infra/ha"
 DATA_SIZE = "1g"  # of the file system for PostgreSQL's data, in memory
 WAL_SIZE = "128MB"
 ETCD_SIZE = "300m"
-ANSWER = 2  # s, for what Patroni and etcd know
+ANSWER = 2  # s for an answer of Patroni or etcd
 PLACE = re.compile(r"@([A-Z_]+)@")
 SECRET = 0o600
 
@@ -33,7 +33,7 @@ def write(path, text, user, mode=SECRET):
 
 
 def fetch(url, document=None, seconds=ANSWER):
-    """(status, JSON) of a server that answers, whatever it says; OSError if none does."""
+    """(status, JSON) of any answer of the server; OSError without one."""
     body = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
@@ -59,7 +59,7 @@ class Node(Room):
         self.data = self.place / "data/pgdata"
 
     def make(self, names, passwords, network):
-        """Its folders and files; names are those of all nodes, with their addresses."""
+        """Makes the node's folders and files. names: name → address of all nodes."""
         for folder, size in (("data", DATA_SIZE), ("etcd", ETCD_SIZE)):
             (self.place / folder).mkdir(parents=True)
             shutil.chown(self.place / folder, self.USER, self.USER)
@@ -90,7 +90,7 @@ class Node(Room):
         return folder
 
     def set_clock(self, seconds):
-        """PostgreSQL's clock is so far ahead of this machine's."""
+        """Sets PostgreSQL's clock that far ahead of this machine's."""
         write(self.place / "clock.new", f"{seconds:+d}\n", self.USER, 0o644)
         (self.place / "clock.new").rename(self.place / "clock")
 
@@ -105,12 +105,12 @@ class Node(Room):
         self.start("patroni", self.USER, ["patroni", self.place / "patroni.yml"], self.place)
 
     def start_all(self):
-        """What does not run."""
+        """Starts those of the servers that do not run."""
         for name, start in (("etcd", self.start_etcd), ("patroni", self.start_patroni)):
             if not self.pids(name):
                 start()
 
-    # --- what they know ---
+    # --- their answers ---
 
     def patroni(self, path, document=None, seconds=ANSWER):
         return fetch(f"http://{self.address}:8008{path}", document, seconds)
@@ -129,7 +129,7 @@ class Node(Room):
         return int(line[-1])
 
     def fill_disk(self):
-        """Not a byte is free in the data's folder."""
+        """Fills the file system of the data, so that no byte is free."""
         path = self.place / "data/ballast"
         self.run("bash", "-c", f"cat /dev/zero >{path} 2>/dev/null || true")
         eventually(lambda: self.free_bytes() < 65536, 10, "a full disk")

@@ -1,7 +1,7 @@
 """Rooms: a network, processes and mounts of their own for each machine of the cluster, and the cables between them.
 
-A room lasts as long as its first process, which does nothing but collect the processes that end in it. With it go all others of the
-room, its end of each cable and what is mounted in it: so nothing of a room is left, whatever became of the program that made it.
+A room lasts as long as its first process, which only reaps the processes that end in the room. When it ends, the kernel ends the room's
+other processes, and removes its end of each cable and its mounts. So nothing of a room is left, however the program that made it ends.
 """
 
 import contextlib
@@ -16,17 +16,17 @@ import subprocess
 from waiting import eventually
 
 CLONE_NEWNET = 0x40000000  # setns(2)
-INIT = "while :; do sleep 86400; done"  # bash collects whatever becomes its child
-PATIENCE = 30  # s, for what the kernel does at once
+INIT = "while :; do sleep 86400; done"  # bash reaps every process that becomes its child
+PATIENCE = 30  # s for changes that the kernel makes at once
 
 
 def run(*words, **options):
-    """A command to its end; its output."""
+    """Runs a command to its end and returns its output."""
     return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **options).stdout
 
 
 def enter_network(pid):
-    """From now on this process, which has one thread yet, has the network of another one."""
+    """Moves this process, which must still have a single thread, into the network of another one."""
     with open(f"/proc/{pid}/ns/net") as namespace:
         if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
@@ -49,7 +49,7 @@ class Room:
 
     @property
     def pid(self):
-        """Of its first process, or None. Another process that got the same number is told by its command line."""
+        """The process id of the room's first process, or None. The command line distinguishes it from another process with the same number."""
         try:
             pid = int(self.file.read_text())
             words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
@@ -64,7 +64,7 @@ class Room:
         outer = subprocess.Popen([*command, "bash", "-c", INIT, self.file], start_new_session=True, cwd="/", **quiet)
         children = pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         self.file.write_text(eventually(lambda: children.read_text().strip(), PATIENCE, f"the room {self.name}"))
-        eventually(lambda: self.pid, PATIENCE, f"the room {self.name}")  # it has become bash, and all is its own
+        eventually(lambda: self.pid, PATIENCE, f"the room {self.name}")  # the process has become bash, in its own namespaces
         self.run("ip", "link", "set", "lo", "up")
 
     def close(self):
@@ -82,7 +82,7 @@ class Room:
         return run(*self.inside(*words))
 
     def start(self, name, user, command, folder, environment=None):
-        """A server, whose output is in log/ROOM-NAME.log."""
+        """Starts a server, whose output goes to log/ROOM-NAME.log."""
         variables = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"], "HOME": str(folder)} | (environment or {})
         become = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", "--", "env", "--ignore-environment"]
         words = [*become, *(f"{key}={value}" for key, value in variables.items()), *map(str, command)]
@@ -90,7 +90,7 @@ class Room:
         self.run("bash", "-c", f"cd {shlex.quote(str(folder))} && exec setsid --fork {shlex.join(words)} </dev/null >>{shlex.quote(str(log))} 2>&1")
 
     def pids(self, *names):
-        """The processes in it with one of these names, or all but the first and its sleep, as this machine numbers them."""
+        """This machine's process ids of the room's processes with these names; without names of all but the first one and its sleep."""
         first = self.pid
         here = os.readlink(f"/proc/{first}/ns/pid")
         found = []
@@ -103,7 +103,7 @@ class Room:
         return found
 
     def signal(self, number, *names):
-        """To each of them; those that come meanwhile too. How many there were."""
+        """Sends a signal to each of them, also to those that start meanwhile. Returns how many there were."""
         done = set()
         while more := set(self.pids(*names)) - done:
             for pid in more:
@@ -119,7 +119,7 @@ class Room:
         return self.signal(signal.SIGCONT, *names)
 
     def kill(self, *names):
-        """All at once, as if the power went: none of them sees another one's end."""
+        """Kills all of them at once, as when the power fails: none of them sees another one's end."""
         self.freeze(*names)
         count = self.signal(signal.SIGKILL, *names)
         eventually(lambda: not self.pids(*names), PATIENCE, f"the end of {' '.join(names) or 'all'} in {self.name}")
@@ -135,7 +135,7 @@ class Room:
 
 
 class Hub(Room):
-    """The room with a bridge for each network. The clients are in it, and whatever looks at the cluster."""
+    """The room with a bridge for each network. The clients run in it, and everything that observes the cluster."""
 
     def add_network(self, name, address):
         self.run("ip", "link", "add", name, "type", "bridge")
@@ -143,8 +143,8 @@ class Hub(Room):
         self.run("ip", "link", "set", name, "up")
 
     def plug(self, room, network, address):
-        """A cable: at the hub's end it is called ROOM-NETWORK, at the room's end NETWORK."""
-        # "ip" sees the room's process id here and not in the hub.
+        """Adds a cable, a veth pair: the hub's end is called ROOM-NETWORK, the room's end NETWORK."""
+        # "ip" runs outside of the hub's process namespace, where it can see the room's process id.
         outside = ["nsenter", f"--target={self.pid}", "--net", "--", "ip", "link"]
         run(*outside, "add", f"{room.name}-{network}", "type", "veth", "peer", "name", network, "netns", room.pid)
         run(*outside, "set", f"{room.name}-{network}", "master", network, "up")
@@ -152,7 +152,7 @@ class Hub(Room):
         room.run("ip", "link", "set", network, "up")
 
     def pull(self, room, network):
-        """The cable is out: neither end is told."""
+        """Unplugs the cable; neither end gets an RST or FIN."""
         self.run("ip", "link", "set", f"{room.name}-{network}", "down")
 
     def push(self, room, network):

@@ -1,4 +1,4 @@
-"""The service as its clients see it: several hosts, of which one is asked after the other, and another one when that fails."""
+"""The service as its clients see it: several hosts, which are asked in turn; if one fails, a client asks another one."""
 
 import collections
 import http.client
@@ -14,9 +14,9 @@ from hosts import PORT
 from issuer import CLIENT, ISSUER, TOKEN_PERIOD, Key, bearer, good_token, key_set
 from nodes import write
 
-PATIENCE = 5  # s, for an answer: more than the service's own deadline
+PATIENCE = 5  # s for an answer; more than the service's own deadline
 PACE = 0.02  # s, after each acknowledged write
-Attempt = collections.namedtuple("Attempt", "begun ended host status kind")  # monotonic; status 0: none
+Attempt = collections.namedtuple("Attempt", "begun ended host status kind")  # monotonic; status 0: no answer
 
 
 class Keys:
@@ -55,7 +55,7 @@ class Connection(http.client.HTTPConnection):
 
 
 def is_stale(reply):
-    """Whether it says so itself: it is home's kept page, or a standby's answer, while there is no primary."""
+    """Whether the answer is marked as stale: home's cached page, or a standby's answer, while there is no primary."""
     return "ttl=-" in (reply.headers["Cache-Status"] or "")
 
 
@@ -64,7 +64,7 @@ class Abandoned(Exception):
 
 
 class Site:
-    """ask_as(handle, …) as the tests' services have it. Each thread goes round the hosts by itself."""
+    """Has ask_as(handle, …) like the tests' services. Each thread asks the hosts in turn."""
 
     def __init__(self, lab):
         self.hosts = {name: host.web_address for name, host in lab.hosts.items()}
@@ -82,7 +82,7 @@ class Site:
         return good_token(self.key, handle, time.time() // TOKEN_PERIOD)
 
     def ask_as(self, handle, method, target, document=None, headers=None, host=None):
-        """host: the one to ask, instead of the next one. The one that answered is host_of()'s."""
+        """host: the host to ask instead of the next one in turn. host_of() tells which one was asked."""
         if self.is_abandoned:
             raise Abandoned
         self.own.host = host or self.next_host()

@@ -1,6 +1,6 @@
-"""Trials for hours, in laps: each lap is a new cluster and every fault once, those with the fewest trials first, beside visitors who come
-all the time. A row of JSON for each trial is appended to the results, and one for what visitors got after the last trial; so a soak that
-was ended goes on where it was, within a pause too, and a table is written of all rows."""
+"""Trials for hours, in laps. Each lap is a new cluster, in which every fault is applied once, those with the fewest trials first, while
+visitors come all the time. A row of JSON for each trial is appended to the results, and one for the visits after the last trial. So a soak
+that was ended continues where it was, also within a pause. A table of all rows is written."""
 
 import collections
 import datetime
@@ -15,12 +15,12 @@ from faults import FAULTS, Impossible
 from lab import Lab, libfaketime
 from visitors import Visitors
 
-SPECIAL = ("clock-step",)  # these take a cluster of their own kind
+SPECIAL = ("clock-step",)  # these need a cluster with other options
 DEFAULT = tuple(name for name in FAULTS if name not in SPECIAL)
 
 
 def names_of(text):
-    """ValueError for one that is none."""
+    """The faults named in the text, or the default ones. ValueError for an unknown name."""
     names = text.split(",") if text else list(DEFAULT)
     for name in names:
         if name not in FAULTS:
@@ -46,7 +46,7 @@ def in_turn(names, rows):
 
 
 def pause_left(rows, pause):
-    """s until the next fault: visitors have come for some time since the last one."""
+    """s until the next fault: the pause, less the time in which visitors came since the last fault."""
     seen = 0
     for row in rows:
         seen = 0 if "outage_s" in row else seen + row.get("visited_s", 0)
@@ -59,7 +59,7 @@ def end_of_lap(visitors, pause):
 
 
 def lap(lab, names, pause, results, until):
-    """Every fault once, unless the time is over before. pause: s before each, without a fault."""
+    """Applies every fault once, unless the time is over before. pause: s without a fault before each."""
     rows = table.rows_of(results)
     wait = pause_left(rows, pause)
     lab.up()
@@ -89,7 +89,7 @@ def one_trial(lab, ledgers, visitors, pause, name, results):
     except Impossible as reason:
         print(f"{name:13} left out: {reason}", flush=True)
         return
-    except Exception as error:  # whatever the machine, a server or a fault says: the campaign goes on with a new cluster
+    except Exception as error:  # after any error the campaign goes on with a new cluster
         append(results, {"fault": name, "broken": f"{type(error).__name__}: {error}"[:1000]})
         print(f"{name:13} BROKEN {error}", flush=True)
         raise
@@ -98,7 +98,7 @@ def one_trial(lab, ledgers, visitors, pause, name, results):
 
 
 def soak(folder, hours, names, pause, results):
-    """A lap in which a trial does not come to its end is given up, and counts as one that is broken."""
+    """Runs laps until the hours are over. A lap in which a trial fails to complete is given up, and that trial counts as broken."""
     results.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + hours * 3600
     while time.monotonic() < until:

@@ -6,7 +6,7 @@ import math
 
 from witness import BACK_BOUND
 
-# Failover-facts: what was measured before about the same cluster without the service, (p50, budget of the p99), in s.
+# Earlier measurements of the same cluster without the service, (p50, budget of the p99), in s.
 KNOWN = {
     "switchover": (3.5, 5), "kill-primary": (3.5, 6), "kill-node": (17, 20), "kill-standby": (0.7, 2), "split": (19, 23), "split-crash": (19, 23),
     "freeze": (19, 23), "cut-link": (19, 23), "kill-patroni": (19, 23), "etcd-loss": (0, 1), "etcd-quorum": (0, 1),
@@ -33,12 +33,12 @@ def rows_of(results):
 
 
 def has_moved(row):
-    """Whether there is another primary; only then one has come back."""
+    """Whether another node is the primary; only then the time until it was back counts."""
     return row["from"] != row["to"]
 
 
 def percentile(values, share):
-    """By the nearest rank."""
+    """The percentile by the nearest-rank method."""
     values = sorted(values)
     return values[max(0, math.ceil(share * len(values)) - 1)]
 
@@ -56,7 +56,7 @@ def line(fault, rows):
 
 
 def availability(rows):
-    """What visitors got, and how the processes grew that lasted from one row to another. Only of faults with pauses between them."""
+    """Lines about the visits, and about the growth of processes that lasted over several rows. Uses only rows of faults with pauses between them."""
     groups = {}
     for row in rows:
         if row.get("pause_s") and "visits" in row:
@@ -86,7 +86,7 @@ def visits_of(rows, standbys_read, pause):
 
 
 def grown(rows):
-    """[(seconds, kB, descriptors)] of each process from the second row that has it, when it is warm, to the last one."""
+    """[(seconds, kB, descriptors)]: each process's growth from the second row that has it, when it has warmed up, to the last one."""
     samples = {}
     for row in rows:
         at = datetime.datetime.fromisoformat(row["time"]).timestamp()
@@ -123,7 +123,7 @@ def text(rows):
 
 
 def write(results):
-    """Beside the results; its path, or None while there are no trials."""
+    """Writes the table beside the results. Returns its path, or None if there are no trials."""
     rows = rows_of(results)
     if not any("outage_s" in row for row in rows):
         return None

@@ -1,4 +1,4 @@
-"""The cluster of bin/cluster: a failover of each kind that is quick, with the ledgers right, and nothing left in the end."""
+"""The cluster of bin/cluster: the ledgers are right after each kind of quick failover, and nothing is left at the end."""
 
 import os
 
@@ -33,7 +33,7 @@ def test_the_ledgers_are_right_after(lab, ledgers, name, record_property):
 
 
 def test_a_database_is_back_when_it_stays_so():
-    """Not with a single commit between two outages."""
+    """A single commit between two outages does not count."""
     commits = [1.0, 1.1, 3.1, 4.7, 4.8, 9.0, 9.1]
     assert end_of_outage(commits, 1, 4.9) == 4.7
     assert end_of_outage(commits, 1, 10) == 9.0  # the longest one
@@ -72,7 +72,7 @@ def test_what_was_written_before_a_failover_is_there_after_all_of_them(ledgers):
 
 
 def test_nothing_is_left(lab):
-    """Not of a whole cluster, whose rooms are found by their process ids only."""
+    """When the whole cluster goes down, no process and no file but the logs and the build is left."""
     rooms = [room.pid for room in lab.rooms]
     inside = [pid for room in lab.rooms for pid in room.pids()]
     assert all(rooms) and len(inside) > 20

@@ -1,7 +1,7 @@
-"""One trial: a fault beside the writers, what was seen of it, and the ledgers afterwards.
+"""One trial: a fault beside the writers, what was seen of the fault, and the ledgers afterwards.
 
-A trial that finds a lost or a doubled write, a stale read or a wrong order has these in `problems`; what keeps it from being a trial
-at all, such as a fault that did not happen, is an exception.
+A trial that finds a lost or a doubled write, a stale read or a wrong order has these in `problems`. A trial that is not valid, for
+example because the fault did not happen, raises an exception.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from witness import Witness, end_of_outage, longest_gap
 from writers import REPLICA_LAG, ClusterWriter
 
 HANDLES = ("londo", "bayko", "altbrown")
-WRITES = 8  # acknowledged to each writer before a fault, and after it
-SETTLED = 1  # s, of writes on a cluster that is whole again
-SERVED = 90  # s, for a write to be acknowledged while a fault lasts
-SHOWN = 5  # problems that are told in full
+WRITES = 8  # acknowledged to each writer before a fault, and as many after it
+SETTLED = 1  # s of writes on a cluster that is whole again
+SERVED = 90  # s in which a write must be acknowledged while a fault lasts
+SHOWN = 5  # problems that are shown in full
 
 
 class Ledgers:
-    """What was written since the cluster's start, for the checks of a lap."""
+    """All writes since the cluster's start, for the checks of a lap."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -45,7 +45,7 @@ class Ledgers:
             return cursor.fetchall()
 
     def problems(self, writers):
-        """What is wrong with the database and with what these writers have read."""
+        """Everything that is wrong in the database and in what these writers have read."""
         with contextlib.closing(self.lab.connect()) as self.connection:
             found = [("ledger", *wrong) for writer in writers for wrong in writer.wrong(self.sql)]
             for check in (social.check_counts, social.check_told):
@@ -53,7 +53,7 @@ class Ledgers:
                     check(self)
                 except AssertionError as error:
                     found.append((check.__name__, str(error)[:500]))
-        time.sleep(REPLICA_LAG)  # no read is to miss anything
+        time.sleep(REPLICA_LAG)  # from now on no read may miss anything
         for writer in writers:
             found += [("error", repr(error)) for error in writer.errors + writer.reader.errors]
             found += [("stale", *read) for read in writer.reader.stale]
@@ -62,7 +62,7 @@ class Ledgers:
         return found
 
     def lasting_problems(self):
-        """The posts and messages of all trials, which no later one may have lost."""
+        """Checks the posts and messages of all trials, which no later trial may have lost."""
         with contextlib.closing(self.lab.connect()) as self.connection:
             for writer in self.kept:
                 writer.facts = {subject: fact for subject, fact in writer.facts.items() if str(subject).startswith("ledger ")}
@@ -70,7 +70,7 @@ class Ledgers:
 
 
 def hold(lab, fault, old, site, begun):
-    """Until the fault has lasted, and for as long as it takes until there is a successor and writes are acknowledged again."""
+    """Waits until the fault has lasted long enough, there is a successor if the fault moves the primary, and a write is acknowledged again."""
     if fault.moves:
         wait_for_successor(lab, old)
     since = time.monotonic()
@@ -79,7 +79,7 @@ def hold(lab, fault, old, site, begun):
 
 
 def run(lab, ledgers, name, seed):
-    """The row of the results."""
+    """Runs a trial and returns its row of the results."""
     fault, site = FAULTS[name], ledgers.site
     lab.wait_until_whole()
     old, timeline, site.attempts = primary_of(lab), lab.timeline(), []
@@ -99,7 +99,7 @@ def run(lab, ledgers, name, seed):
                 writer.wait_for_more(WRITES)
             time.sleep(SETTLED)
         except BaseException:
-            site.is_abandoned = True  # else the writers go on until all is acknowledged
+            site.is_abandoned = True  # else the writers would go on until all their writes are acknowledged
             raise
         ended = time.monotonic()
     problems = ledgers.problems(writers)
@@ -132,7 +132,7 @@ def size(row):
 
 
 def is_doubled(problem):
-    """The database has more of it than the ledger."""
+    """Whether the database has more of it than the ledger."""
     return problem[0] in ("ledger", "later") and size(problem[3][0] if problem[3] else ()) > size(problem[2])
 
 

@@ -1,7 +1,7 @@
-"""Visitors at a constant rate, whatever the service does: which share of them is served is its availability.
+"""Visitors at a constant rate, however fast the service answers. The share of them that is served is the service's availability.
 
-Each comes at its time, asks one host, and the other one if that gives no answer, as a browser does with the addresses of a name. One
-whose answer has a status below 500 is served, if need be by an answer that says that it is stale. They go round three requests: the
+Each visitor comes at a fixed time, asks one host, and the other one if that gives no answer, as a browser does with the addresses of a
+name. A visitor is served if the answer has a status below 500, even if it is marked as stale. Visitors make three requests in turn: the
 home page, a post, and a new post.
 """
 
@@ -20,13 +20,13 @@ from site_of_hosts import PATIENCE, is_stale
 from waiting import eventually
 
 RATE = 20  # a second
-AT_ONCE = 2 * RATE * PATIENCE  # who wait for an answer, of both hosts
+AT_ONCE = 2 * RATE * PATIENCE  # visitors that wait for an answer, of both hosts
 HANDLE = "andrewbrown"
-PROGRAMS = ("cruddurd", "cruddur-worker")  # the master and those that answer
+PROGRAMS = ("cruddurd", "cruddur-worker")  # the master and the workers
 
 
 class Visitors(Background):
-    """with Visitors(site, lab.hosts, post): … They come until the block ends. post is the uuid of one that stays."""
+    """with Visitors(site, lab.hosts, post): … Visitors come until the block ends. post is the uuid of a post that stays."""
 
     def __init__(self, site, hosts, post):
         super().__init__()
@@ -63,13 +63,13 @@ class Visitors(Background):
             self.served_stale += is_served and is_stale(reply)
 
     def reply_of(self, name, number):
-        """None: no answer."""
+        """The host's answer, or None."""
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.site.ask_as(*self.request(number), host=name)
         return None
 
     def request(self, number):
-        """What Site.ask_as takes. A post that both hosts are asked for is made once: it has a key."""
+        """The arguments for Site.ask_as. A post that is sent to both hosts is made once, because it has an idempotency key."""
         if number % 3 == 0:
             return None, "GET", "/api/activities/home"
         if number % 3 == 1:
@@ -82,7 +82,7 @@ class Visitors(Background):
         eventually(lambda: self.came >= goal, what=f"{count} visits")
 
     def account(self):
-        """For a row of the results: since the last one, and what each process of the hosts has now."""
+        """The visits since the last call, for a row of the results, and the memory and descriptors of each process of the hosts now."""
         with self.lock:
             row = {"visits": self.came, "unserved": self.unserved, "served_stale": self.served_stale, "visited_s": round(time.monotonic() - self.since, 1)}
             self.begin_count()

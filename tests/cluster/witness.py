@@ -1,7 +1,7 @@
-"""What the databases themselves do meanwhile: each node is asked to commit all the time, past the service.
+"""Observes the databases themselves: each node is asked to commit all the time, without the service.
 
-Every commit counts up one number. So a commit that was acknowledged and is gone, and two primaries that both acknowledge, show as a
-number that comes twice.
+Every commit increments one number. So the number appears twice if an acknowledged commit is lost, or if two primaries acknowledge
+commits.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import threading
 import time
 
 PAUSE = 0.02  # s
-GAP = 0.2  # s without a commit, which are an outage
+GAP = 0.2  # s without a commit that count as an outage
 BACK_BOUND = 0.5  # s, from the database's first commit to the service's
 WARNING = "canceling wait for synchronous replication"
 
@@ -33,7 +33,7 @@ class Witness:
 
     def watch(self, node):
         while not self.is_over:
-            with contextlib.suppress(Exception):  # whatever a node in trouble says
+            with contextlib.suppress(Exception):  # any error of a node in trouble
                 with contextlib.closing(self.lab.connect(node.address, "postgres")) as connection:
                     self.beat(node, connection)
             time.sleep(PAUSE)
@@ -60,7 +60,7 @@ class Witness:
 
 
 def gaps_of(times, begin, end):
-    """[(seconds, its beginning, its end)] of the times without one of the events, of what begins after begin - 1 and before end."""
+    """[(seconds, its beginning, its end)] of the gaps between events, from those in the second before begin until end."""
     inside = [time_ for time_ in sorted(times) if begin - 1 <= time_ <= end]
     return [(after - before, before, after) for before, after in zip(inside, inside[1:]) if after >= begin]
 
@@ -70,7 +70,7 @@ def longest_gap(times, begin, end):
 
 
 def end_of_outage(times, begin, end):
-    """Of the longest gap, or of the last of those gaps behind it, longer than GAP, each of which begins within BACK_BOUND after the one before."""
+    """The end of the longest gap, or of the last gap in a chain after it: each longer than GAP, and within BACK_BOUND after the one before."""
     _, _, back = longest_gap(times, begin, end)
     for seconds, before, after in gaps_of(times, begin, end):
         if seconds > GAP and back <= before < back + BACK_BOUND:

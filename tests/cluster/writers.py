@@ -1,4 +1,4 @@
-"""The ledger's writers as clients of several hosts. What was acknowledged is read again meanwhile, from the other host too."""
+"""The ledger's writers as clients of several hosts. Acknowledged writes are meanwhile read again, also from the other host."""
 
 import http.client
 import queue
@@ -8,16 +8,16 @@ import time
 from ledger import RETRIED, Writer
 from site_of_hosts import is_stale
 
-READ_PATIENCE = 60  # s, for a read to be answered at all
-HOME_PATIENCE = 3  # s, for the other host's home, whose bound is --feed-watch's 0.1 s
-REPLICA_LAG = 1  # s, as --replica-lag: what another host has acknowledged may be missing for as long
-HOME_EVERY = 5  # of so many creates one is looked for in both homes
+READ_PATIENCE = 60  # s in which a read must be answered
+HOME_PATIENCE = 3  # s in which the other host's home must have a post; --feed-watch's bound is 0.1 s
+REPLICA_LAG = 1  # s, as --replica-lag: a read may miss a write that another host acknowledged for so long
+HOME_EVERY = 5  # one of so many posts is looked for in both homes
 PAGE = 200  # posts of an author
-WAITING_MAX = 16  # reads that wait; a host that does not answer would have more and more
+WAITING_MAX = 16  # reads in the queue, which would grow without limit while a host does not answer
 
 
 class Reader(threading.Thread):
-    """Checks reads in the order in which they are asked for. It has a thread of its own, so that no write waits for a read."""
+    """Makes and checks reads in the order in which they are queued. It is a thread of its own, so that no write waits for a read."""
 
     def __init__(self, writer):
         super().__init__()
@@ -25,7 +25,7 @@ class Reader(threading.Thread):
         self.service = writer.service
         self.handle = writer.handle
         self.questions = queue.Queue(WAITING_MAX)
-        self.deleting = set()  # of these a deletion has begun
+        self.deleting = set()  # posts whose deletion has begun
         self.asked = None  # when the last request was sent; monotonic
         self.count = 0
         self.stale = []  # (what, host, expected, found)
@@ -40,7 +40,7 @@ class Reader(threading.Thread):
             self.errors.append(error)
 
     def ask(self, *question):
-        """question: a function and its arguments. Not asked if too many wait."""
+        """Queues a read. question: a function and its arguments. It is dropped if too many wait."""
         if not self.questions.full():
             self.questions.put(question)
 
@@ -49,7 +49,7 @@ class Reader(threading.Thread):
         self.join()
 
     def read(self, target, host=None):
-        """The answer, of whatever status but an unavailable service's; None without one."""
+        """The answer, with any status but those of an unavailable service; None without one."""
         end = time.monotonic() + READ_PATIENCE
         while time.monotonic() < end:
             try:
@@ -73,20 +73,20 @@ class Reader(threading.Thread):
             self.note(uuid, host, (200, text), (reply.status, reply.json["activity"]["message"] if reply.status == 200 else None))
 
     def expect_listed(self, uuid, host, number):
-        """Among its author's, at the host that acknowledged it: that has it at once, also where it says that it is stale. number: of the post."""
+        """The host that acknowledged the post has it in the author's list at once, even in an answer marked as stale. number: the post's."""
         reply = self.read(f"/api/activities/@{self.handle}?limit={PAGE}", host)
         is_on_page = self.writer.created - number < PAGE / 2  # reposts are there, too
         if reply is not None and reply.status == 200 and uuid not in self.deleting and is_on_page:
             self.note(f"listed {uuid}", host, True, uuid in {activity["uuid"] for activity in reply.json["activities"]})
 
     def expect_gone(self, uuid, host):
-        """At the host that acknowledged the deletion."""
+        """The host that acknowledged the deletion must not have the post."""
         reply = self.read(f"/api/activities/{uuid}", host)
         if reply is not None:
             self.note(f"gone {uuid}", host, 404, reply.status)
 
     def expect_none(self, uuid, host, deleted):
-        """Once what others have done may no longer be missing there."""
+        """The other host must not have the post as soon as it may no longer miss writes of other hosts."""
         while (reply := self.read(f"/api/activities/{uuid}", host)) is not None:
             if reply.status != 200 or not (is_stale(reply) or self.asked < deleted + REPLICA_LAG):
                 self.note(uuid, host, 404, reply.status)
@@ -94,9 +94,9 @@ class Reader(threading.Thread):
             time.sleep(0.05)
 
     def expect_at_home(self, uuid, host, other, written):
-        """In the very next home of the host that acknowledged it, and soon in the other one's."""
+        """The post is in the very next home of the host that acknowledged it, and soon in the other one's."""
         if time.monotonic() > written + HOME_PATIENCE:
-            return  # others may have driven it from the first page
+            return  # newer posts may have moved it off the first page
         page = self.home(host)
         if page is not None and uuid not in self.deleting:
             self.note(f"home {uuid}", host, True, uuid in page)
@@ -110,7 +110,7 @@ class Reader(threading.Thread):
                 return
 
     def home(self, host):
-        """The posts in it; None if there is no answer, or one that says itself that it is stale."""
+        """The posts of the host's home; None if there is no answer, or one that is marked as stale."""
         reply = self.read("/api/activities/home", host)
         if reply is None or is_stale(reply):
             return None
@@ -145,7 +145,7 @@ class ClusterWriter(Writer):
     def delete(self):
         before = list(self.posts)
         state = self.random.getstate()
-        if before:  # the one that the ledger is going to take
+        if before:  # the post that the ledger is going to delete
             self.reader.deleting.add(before[self.random.randrange(len(before))][1])
             self.random.setstate(state)
         super().delete()
@@ -155,7 +155,7 @@ class ClusterWriter(Writer):
             self.reader.ask(self.reader.expect_none, uuid, self.service.other_than(host), time.monotonic())
 
     def check_order(self):
-        """REPLICA_LAG after the last write at the earliest. Its messages as it reads them itself: in the order of the acknowledgements, each once."""
+        """Call it at least REPLICA_LAG after the last write. The writer reads its messages in the order of the acknowledgements, each once."""
         target, found = "/api/messages/@andrewbrown?limit=200", []
         while target:
             reply = self.reader.read(target)

@@ -1,5 +1,5 @@
-/* Whatever Origin and the method of a preflight say: only an allowed origin is named in the answer, and its head
- * stays one. The input's lines are the allowed origin, the Origin, and the preflight's method. */
+/* For any Origin and any method of a preflight, the answer names only an allowed origin, and has
+ * one head. The input's lines are the allowed origin, the Origin, and the preflight's method. */
 #include "http/cors.h"
 
 #include "base/arena.h"

@@ -1,6 +1,6 @@
-/* What reaches the Lambda function from outside. The input's lines are the request id and the deadline of an invocation, and the
- * event: headers that are taken are within their bounds, the log has a trigger's name or another word, and a sign-up is what the
- * database is asked about. */
+/* The input of the Lambda function. The input's lines are the request id and the deadline of an
+ * invocation, and the event. Headers that are taken are within their bounds, the log has a
+ * trigger's name or another word, and the database is asked only about a sign-up. */
 #include "lambda/invocation.h"
 
 #include <ctype.h>
@@ -40,7 +40,7 @@ static void look_at_event(const char *text, size_t length)
     json_free(event);
 }
 
-/* Whatever an error is about, its document is one. */
+/* The document of any error is valid JSON. */
 static void look_at_error(const char *word, const char *text)
 {
     struct buf document = {0};

@@ -1,6 +1,7 @@
-/* What a peer sends in two pieces, libfcgi's part of it too: each request that is taken has parameters and a body
- * within its bounds, and is answered; the connection ends in one of its states. The input's first byte says where it is cut,
- * the second how requests are answered, and whether another worker takes the connection over between the pieces. */
+/* A peer's bytes in two pieces, also through libfcgi's part. Each request that is taken has
+ * parameters and a body within their bounds, and is answered; the connection ends in one of its
+ * states. The input's first byte says where the bytes are cut, the second how requests are
+ * answered, and whether another worker takes the connection over between the pieces. */
 #include "http/fastcgi.h"
 
 #include <fcntl.h>
@@ -26,7 +27,7 @@ static void read_answers(void)
     }
 }
 
-/* Until all of an answer is on its way. */
+/* Sends the rest of an answer, and reads it at the peer meanwhile. */
 static void send_rest(struct fastcgi *connection, enum fastcgi_sent sent)
 {
     while (sent == FASTCGI_UNSENT) {
@@ -35,7 +36,7 @@ static void send_rest(struct fastcgi *connection, enum fastcgi_sent sent)
     }
 }
 
-/* An answer in parts, which a stream of events is. */
+/* An answer in parts, as a stream of events is sent. */
 static void stream(struct fastcgi *connection, const char *body, size_t length)
 {
     send_rest(connection, fastcgi_begin_stream(connection, HEAD, sizeof HEAD - 1, body, length));
@@ -86,7 +87,7 @@ static void serve(struct fastcgi *connection)
     arena_release(&arena);
 }
 
-/* Until the connection waits for more, or is to be closed; false then. */
+/* Serves requests until the connection waits for more bytes. False: it is to be closed. */
 static bool proceed(struct fastcgi *connection)
 {
     for (int i = 0; i < REQUESTS_MAX; i++) {
@@ -124,7 +125,7 @@ static void send_all(const uint8_t *data, size_t size)
     MUST(size == 0 || sent <= (ssize_t)size);
 }
 
-/* Another worker gets the socket, and what was taken out of it. */
+/* Another worker gets the socket, and the bytes that were already read from it. */
 static struct fastcgi *hand_over(struct fastcgi *connection)
 {
     struct buf buffered = {0};

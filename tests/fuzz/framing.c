@@ -1,12 +1,13 @@
-/* What the records up to some byte say is never taken back by the rest of them, and a reply fits its buffer. */
+/* The result for a prefix of the records is never taken back by later ones, and a reply fits its
+ * buffer. */
 #include "http/framing.h"
 
 #include "fuzz.h"
 
 struct view {
     struct framing framing;
-    size_t at;   /* of the record that is not complete or not good */
-    size_t kept; /* bytes of requests */
+    size_t at;   /* offset of the record that is not complete or not good */
+    size_t kept; /* bytes that belong to requests */
 };
 
 static enum framing_kind scan(const uint8_t *data, size_t size, struct view *view)

@@ -1,4 +1,4 @@
-/* What every fuzz target includes: its entry point, and claims that must hold. */
+/* Every fuzz target includes this: its entry point, and claims that must hold. */
 #ifndef CRUDDUR_TESTS_FUZZ_H
 #define CRUDDUR_TESTS_FUZZ_H
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The head of the function that gets the inputs. libFuzzer knows it by a name of its own; the unit test test_corpus
- * has all targets, each by the name of its file. */
+/* The head of the function that gets the inputs. libFuzzer calls it by a fixed name; the unit test
+ * test_corpus links all targets, each by the name of its file. */
 #ifdef FUZZ_CORPUS
 #define FUZZ_TARGET(name) FUZZ_FUNCTION(fuzz_##name)
 #else

@@ -1,4 +1,4 @@
-/* Whatever is taken for a document has only well-formed text in it. */
+/* A document that is taken has only well-formed text in it. */
 #include "base/json.h"
 
 #include "base/json_grammar.h"

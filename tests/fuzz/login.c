@@ -1,5 +1,6 @@
-/* How the Lambda function logs in. The input's lines are the ARN of a secret, an endpoint, the URL of the settings, and what the
- * secret says: a place is on AWS or private, and a connection string is one that libpq takes, which has the secret's password. */
+/* How the Lambda function logs in. The input's lines are the ARN of a secret, an endpoint, the URL
+ * of the settings, and the secret's text. A place is on AWS or private, and libpq takes the
+ * connection string, which has the secret's password. */
 #include "lambda/login.h"
 
 #include "base/arena.h"

@@ -1,4 +1,4 @@
-/* A cursor that is taken is one that could have been given: it comes back as it went out. */
+/* A cursor that is taken could have been given: written again, it reads the same. */
 #include "http/page.h"
 
 #include "base/ids.h"

@@ -1,8 +1,9 @@
-/* PostgreSQL's side of the wire: a server of this process that answers libpq and db/connection.h with the messages of the input. Each
- * statement is done once, whatever the server says, and a result lies within its bounds.
+/* PostgreSQL's side of the protocol: a server in this process that answers libpq and
+ * db/connection.h with the messages of the input. Each statement is done once, whatever the server
+ * sends, and a result lies within its bounds.
  *
- * The input is a list of messages: a byte of flags, the type, the length of the text in two bytes, and the text. The clock is the
- * target's: where the client would wait it goes on. */
+ * The input is a list of messages: a byte of flags, the type, the length of the text in two bytes,
+ * and   * the text. The target controls the clock: it moves it on instead of waiting. */
 #include "db/connection.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@
 
 enum flag {
     FLAG_WAIT = 1,   /* the client reads before the next message is sent */
-    FLAG_LENGTH = 2, /* the length that is sent is the text's first four bytes */
-    FLAG_RAW = 4,    /* neither type nor length: the text alone */
+    FLAG_LENGTH = 2, /* the text's first four bytes are sent as the length */
+    FLAG_RAW = 4,    /* the text alone is sent, without type and length */
     FLAG_END = 8,    /* the connection ends here */
     FLAG_SUBMIT = 16 /* one more statement comes first */
 };
@@ -49,9 +50,9 @@ struct message {
 static int listener = -1, peer = -1;
 static char url[128];
 static struct catalog *catalog;
-static int64_t ahead_us; /* of the clock */
+static int64_t ahead_us; /* added to the clock */
 
-/* The linker puts these in the place of clock_us and its callers' calls. */
+/* The linker redirects calls of clock_us to __wrap_clock_us (--wrap). */
 int64_t __real_clock_us(void);
 int64_t __wrap_clock_us(void);
 
@@ -60,7 +61,7 @@ int64_t __wrap_clock_us(void)
     return __real_clock_us() + ahead_us;
 }
 
-/* The socket is an abstract one, so that a process leaves nothing behind however it ends. */
+/* The socket is an abstract one, so that a process leaves no file behind however it ends. */
 static void set_up(void)
 {
     const struct statement_def *const statements[] = {&USERS_SHORT, &CONFIRMATION_STATEMENT, NULL};
@@ -91,7 +92,7 @@ static void hang_up(void)
     }
 }
 
-/* A new connection, if the one before has ended. False: there is none. */
+/* Accepts a new connection, if the one before has ended. False: there is none. */
 static bool take_connection(void)
 {
     if (peer >= 0) {
@@ -101,7 +102,7 @@ static bool take_connection(void)
     return peer >= 0;
 }
 
-/* What the client says has no effect. False: it has said nothing. */
+/* Reads and ignores what the client has sent. False: nothing. */
 static bool read_all(void)
 {
     static char said[65536];
@@ -116,7 +117,7 @@ static bool read_all(void)
     return length > 0;
 }
 
-/* What is sent next, at once. */
+/* The bytes that are sent next, in one call. */
 static struct buf outgoing;
 
 static void send_all(void)
@@ -219,7 +220,8 @@ static bool is_done(const struct client *client)
     return true;
 }
 
-/* The client does what there is to do; without a connection it makes one. */
+/* Lets the client proceed, and its server read. If there is no connection, the clock moves on so
+ * that the client makes one. */
 static void proceed(struct client *client)
 {
     bool goes_on = true;
@@ -254,7 +256,7 @@ static void play(struct client *client, const uint8_t *data, size_t size)
     proceed(client);
 }
 
-/* A server that is silent, and ends its connections, until all is done. */
+/* Plays a silent server that closes each connection, until all statements are done. */
 static void end(struct client *client)
 {
     for (int i = 0; i < STEPS_MAX && !is_done(client); i++) {
@@ -296,7 +298,7 @@ FUZZ_TARGET(postgresql)
     return 0;
 }
 
-/* libpq itself loses rows that no CommandComplete followed. */
+/* libpq itself leaks rows that no CommandComplete followed. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -404,8 +406,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     uint8_t *before = malloc(size);
     MUST(before != NULL);
-    memcpy(before, data,
-           size); /* the messages' texts are to be there, which write_messages reads */
+    memcpy(before, data, size); /* write_messages reads the texts from this copy */
     count = read_messages(before, size, messages);
     count = change(messages, count, seed);
     size_t length = write_messages(messages, count, data, max_size);

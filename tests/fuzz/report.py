@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the table of all targets: report.py FOLDER FILE TARGET…, of the counts and the coverage that `run --report` has left in the folder."""
+"""Writes the table of all targets: report.py FOLDER FILE TARGET…, from the counts and the coverage that `run --report` has left in the folder."""
 
 import collections
 import pathlib
@@ -35,7 +35,7 @@ def ranges(numbers):
 
 
 def read(target):
-    """Of each file the lines that the target reaches, of how many, and the numbers of the others."""
+    """{file: (number of lines that the target reaches, number of all, numbers of the others)}"""
     text = (folder / f"{target}.coverage").read_text()
     found = {name: (int(reached), int(lines), set()) for name, reached, lines in re.findall(r"^  (\S+\.c) +(\d+) of +(\d+) lines,", text, re.M)}
     for name, number in re.findall(r"^  src/(\S+\.c):(\d+):", text, re.M):

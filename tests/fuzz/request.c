@@ -1,5 +1,5 @@
-/* A request of any parameters, one a line, gets its answer's head, and what is taken from it is clean
- * text. The parameter BODY is its body. */
+/* A request with any parameters, one a line, gets the head of an answer, and the values that are
+ * taken from it are clean text. The parameter BODY is the request's body. */
 #include "http/request.h"
 
 #include "api/problem.h"
@@ -35,7 +35,7 @@ static void split(char *text, char **envp)
     envp[count] = NULL;
 }
 
-/* One header block: nothing that a client sent may add a line to it. */
+/* The head is one header block: nothing that a client sent can add a line to it. */
 static void must_be_one_head(const struct request *request, enum status status)
 {
     struct response response = {0};
@@ -48,7 +48,7 @@ static void must_be_one_head(const struct request *request, enum status status)
     response_release(&response);
 }
 
-/* A member is text, or is told to be none. */
+/* A member is text or missing, or body_take() reports that it is neither. */
 static void look_at_member(const struct request *request, const struct json *body, const char *name)
 {
     const char *text;
@@ -59,8 +59,8 @@ static void look_at_member(const struct request *request, const struct json *bod
     MUST((body_string(request, body, name) != NULL) == (text != NULL));
 }
 
-/* A document is taken if and only if the headers say that it is one. The length is announced right
- * where there is a BODY. */
+/* There is a document if and only if body_open() returns OK. With a BODY its length is announced
+ * correctly. */
 static void look_at_body(struct request *request, const char *text)
 {
     struct json *body = NULL;
@@ -79,7 +79,7 @@ static void look_at_body(struct request *request, const char *text)
     json_free(body);
 }
 
-/* A segment that is encoded is the same one when it is decoded. */
+/* A segment is the same after it was encoded and decoded. */
 static void look_at_segment(const struct request *request, const char *segment)
 {
     const char *encoded = percent_encode(request->arena, segment);

@@ -1,5 +1,5 @@
-/* The input's lines as variables, as options and as a settings file: what is taken is within its bounds, what is not
- * is named, and no part of a CONNECTION_URL is. */
+/* The input's lines as variables, as options and as a settings file: a value that is taken is
+ * within its bounds, and there is an error text if and only if a value is refused. */
 #include "config/settings.h"
 
 #include <sys/mman.h>
@@ -41,7 +41,7 @@ static void write_file(int fd, const uint8_t *data, size_t size)
     MUST(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
 }
 
-/* All of them as at a start. */
+/* Takes all of them, as at a start. */
 static bool take_all(struct config *config, char **lines, int count, FILE *errors)
 {
     settings_release(config);
@@ -49,7 +49,7 @@ static bool take_all(struct config *config, char **lines, int count, FILE *error
     return config_read(config, lines + 1, count + 1, lines, errors);
 }
 
-/* Each by one of the ways; errors are text that says something if and only if it failed. */
+/* Takes the lines in one of the ways. The error text is empty if and only if that succeeds. */
 static void take(int way, const char *path, char **lines, int count)
 {
     struct config config = {0};

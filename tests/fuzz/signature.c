@@ -1,6 +1,7 @@
-/* Signed bodies. The input's lines are a header, what a signed header's time is, what follows its MAC, and the body. The
- * header as it is proves nothing, as the fuzzer does not know the secret; one with the right MAC is good within the window alone,
- * and only if the rest of it is well-formed. */
+/* Signed bodies. The input's lines are a header, the time in a signed header, the text after its
+ * MAC, and the body. The header of the input is refused, as the fuzzer does not know the secret.
+ * One with the right MAC is good only within the window, and only if the rest of it is well-
+ * formed. */
 #include "identity/signature.h"
 
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-/* A template compiles, or its error names a line that it has. */
+/* A template compiles, or its error names a line that the template has. */
 #include "db/template.h"
 
 #include "fuzz.h"

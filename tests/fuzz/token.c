@@ -1,5 +1,5 @@
-/* Tokens: of the input as it is none is good, and of one whose header and payload are the input's two lines, under
- * the issuer's signature, a good one has a subject within its bounds. */
+/* Tokens. The input itself is never a good token. If the input's two lines are header and payload
+ * under the issuer's signature, a good token has a subject within its bounds. */
 #include "identity/token.h"
 
 #include <openssl/evp.h>
@@ -55,8 +55,8 @@ static enum token_verdict look_at(const char *token, bool may_be_good, struct ar
     return verdict;
 }
 
-/* A signature takes longer than all else, so only a token that another one could be good with gets
- * the issuer's. */
+/* A signature takes longer than all else. So a token gets the issuer's only if nothing but its
+ * signature is wrong. */
 static void look_at_signed(const char *header, const char *payload, struct arena *arena)
 {
     const char *text = jose_unsigned(arena, header, payload);
@@ -66,7 +66,7 @@ static void look_at_signed(const char *header, const char *payload, struct arena
     }
 }
 
-/* Without an issuer no token is good, and a header that says anything never makes a caller by handle. */
+/* Without an issuer no token is good, and with any header there is never a caller by handle. */
 static void identify(const char *authorization, struct arena *arena)
 {
     for (int mode = IDENTITY_TOKEN; mode <= IDENTITY_HANDLE; mode++) {

@@ -1,4 +1,5 @@
-/* Any text is a header with ids in it or none, and what is read is what would be written. */
+/* Any text is a header with ids in it or none, and ids that were read are written as the same
+ * text. */
 #include "base/trace.h"
 
 #include "base/arena.h"

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Sends mutated FastCGI to a whole cruddurd with its PostgreSQL: worker.py [--seconds N | --executions N] [--seed N] [--folder DIR] [--only N].
 
-CRUDDURD names a daemon that was built with --enable-sanitizers. An execution is a connection with a few requests whose records, parameters and
-bodies are changed, in pieces, some at the same time as others; it is made from the seed and its number alone, so a run goes on where the one before
-it ended. No worker may end, no sanitizer report anything, what is answered is FastCGI, and other clients are served meanwhile."""
+CRUDDURD names a daemon that was built with --enable-sanitizers. An execution is a connection with a few requests, whose records, parameters
+and bodies are changed and sent in pieces; several connections are open at the same time. An execution depends only on the seed and its number,
+so a run continues where the one before it ended. No worker may end, no sanitizer may report anything, answers must be FastCGI, and other clients
+must be served meanwhile."""
 
 import argparse
 import contextlib
@@ -86,7 +87,7 @@ def parameters_of(method, uri, body, randomness):
 
 
 def cut(kind, content, randomness):
-    """A stream as (kind, content) of records of any size."""
+    """Splits a stream into records of any size, as (kind, content)."""
     at = 0
     while at < len(content):
         length = randomness.choice((len(content), len(content), 1, randomness.randint(1, 200)))
@@ -96,7 +97,7 @@ def cut(kind, content, randomness):
 
 
 def records_of(randomness):
-    """Of one request, most of them right."""
+    """The records of one request, most of them valid."""
     method, uri, body = randomness.choice(REQUESTS)
     pairs = parameters_of(method, uri, body, randomness)
     body = body.encode()
@@ -111,7 +112,7 @@ def records_of(randomness):
 
 
 def shuffled(records, randomness):
-    """A few are lost, doubled, exchanged or of another kind."""
+    """Removes, doubles, exchanges, inserts or changes a few records."""
     for _ in range(randomness.choice((0, 0, 0, 1, 1, 2, 5))):
         at, other = randomness.randrange(len(records)), randomness.randrange(len(records))
         match randomness.randrange(6):
@@ -131,7 +132,7 @@ def shuffled(records, randomness):
 
 
 def stream_of(randomness):
-    """What a connection sends."""
+    """The bytes that a connection sends."""
     sent = bytearray()
     for number in range(1, randomness.choice((1, 1, 2, 3, 6)) + 1):
         identity = randomness.choice((1, 1, 1, number, 0, 65535))
@@ -162,7 +163,7 @@ class Connection:
         self.is_over = False
 
     def send(self):
-        """False: all is sent, or the other side has hung up."""
+        """Sends a piece. False: everything is sent, or the other side has closed the connection."""
         with contextlib.suppress(BlockingIOError):
             try:
                 self.left = self.left[self.socket.send(self.left[: self.piece]) :]
@@ -194,7 +195,7 @@ class Connection:
         self.is_over = True
 
     def check(self):
-        """The answer is records, the last of which may be cut."""
+        """Checks that the answer consists of records, the last of which may be incomplete."""
         at = 0
         while at + 8 <= len(self.said):
             version, kind, _, length, padding = struct.unpack_from("!BBHHBx", self.said, at)
@@ -213,7 +214,7 @@ def run_batch(address, numbers, seed):
     for connection in connections:
         if not connection.is_over:
             connection.end()
-    end = time.monotonic() + 0.03  # some wait for what never comes, and are not waited for
+    end = time.monotonic() + 0.03  # some connections wait for bytes that never come
     while (waiting := [c.socket for c in connections if not c.is_over]) and time.monotonic() < end:
         select.select(waiting, [], [], 0.01)
         for connection in connections:
@@ -238,7 +239,7 @@ class Fuzzer:
         self.began = self.next
 
     def probe(self):
-        """The service is what it was, and serves."""
+        """Checks that the service answers, that no sanitizer has reported, and that the workers are the same."""
         with self.pool.peer() as peer:
             if peer.ask(uri="/readyz").status != 200:
                 raise Broken("/readyz")

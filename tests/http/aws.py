@@ -1,4 +1,4 @@
-"""What the Lambda function meets in AWS: the Runtime API and Secrets Manager, as far as it uses them, with faults on demand."""
+"""The parts of AWS that the Lambda function uses, of the Runtime API and of Secrets Manager, with faults on demand."""
 
 import collections
 import contextlib
@@ -22,7 +22,7 @@ from waiting import PATIENCE, eventually
 FUNCTION = str(pathlib.Path(CRUDDURD).parent / "cruddur-confirm")
 API = "/2018-06-01/runtime"
 CUT, LOST, HALF = "cut", "lost", "half"  # faults besides a status
-ALWAYS = 8  # times: more than the function tries, with curl's own attempt on a connection that was kept
+ALWAYS = 8  # times: more than the function's attempts and curl's own one on a kept connection together
 
 Answer = collections.namedtuple("Answer", "kind body error_type")
 
@@ -72,7 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Invocation:
-    """An event on its way, and its answer."""
+    """An event for the function, and its answer."""
 
     def __init__(self, request_id, event, headers):
         self.request_id = request_id
@@ -92,8 +92,8 @@ class Invocation:
 
 class RuntimeApi:
     """Lambda's Runtime API: invoke() gives the function an event. faults["next"], faults["response"], faults["error"] and faults["init"]
-    are what happens to the next requests instead: a status, CUT (no answer, though what was sent counts), LOST (no answer, and it does
-    not count) or HALF (a part of the answer)."""
+    are the faults of the next requests of that kind: a status, CUT (no answer, but the request takes effect), LOST (no answer, and the
+    request has no effect) or HALF (a part of the answer)."""
 
     def __init__(self):
         self.waiting = queue.Queue()
@@ -121,11 +121,11 @@ class RuntimeApi:
         self.server.stop()
 
     def end(self):
-        """The function is told to end, as soon as it asks for an event."""
+        """Makes the function end as soon as it asks for an event."""
         self.is_over = True
 
     def invoke(self, event, seconds=PATIENCE, **headers):
-        """seconds: until the deadline; None: none is named. headers: of the Runtime API, in its own words."""
+        """seconds: until the deadline; None: the event has none. headers: further ones of the Runtime API, or other values."""
         request_id = "8476a536-e9f4-11e8-9739-%012d" % next(self.numbers)
         deadline = None if seconds is None else int((time.time() + seconds) * 1000)
         all_headers = {"Lambda-Runtime-Aws-Request-Id": request_id, "Lambda-Runtime-Deadline-Ms": deadline} | headers
@@ -180,7 +180,7 @@ class RuntimeApi:
 
 
 class Function:
-    """The program, over a Runtime API of its own unless one is given. environment: None leaves out a default."""
+    """The program, with a Runtime API of its own unless one is given. environment: a variable that is None is left out."""
 
     def __init__(self, environment, api=None, command=(FUNCTION,)):
         self.folder = Folder()
@@ -213,11 +213,11 @@ class Function:
         return self.process.log
 
     def invoke(self, event, *arguments, **more):
-        """The answer to it."""
+        """Invokes the function with the event and returns the answer."""
         return self.api.invoke(event, *arguments, **more).answer()
 
     def fails(self, event, *arguments, **more):
-        """The word of the error that answers it."""
+        """The errorType of the answer, which must be an error."""
         answer = self.invoke(event, *arguments, **more)
         assert answer.kind == "error", answer
         document = json.loads(answer.body)
@@ -227,7 +227,7 @@ class Function:
         return word
 
     def line_of(self, invocation):
-        """The one line about it, which may come a moment after its answer."""
+        """The one log line about the invocation, which may come a moment after the answer."""
 
         def found():
             return [line for line in self.log.entries("invocation") if line["request_id"] == invocation.request_id]
@@ -248,7 +248,7 @@ def signing_key(secret_key, *parts):
 
 
 def signature_of(secret_key, method, path, headers, signed_headers, body, region, service):
-    """By AWS's description of Signature Version 4."""
+    """The signature, computed by AWS's description of Signature Version 4."""
     canonical_headers = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in signed_headers.split(";"))
     url = urllib.parse.urlsplit(path)
     canonical = "\n".join([method, url.path or "/", url.query, canonical_headers, signed_headers, digest(body)])

@@ -26,7 +26,7 @@ BETWEEN = 60  # answers before and after each fault
 
 
 class Tally(collections.Counter):
-    """What became of the requests around one kind of fault."""
+    """The outcomes of the requests around one kind of fault."""
 
     COLUMNS = ("faults", "requests", "failed", "allowed", "acknowledged", "in_table", "doubled", "lost")
 
@@ -49,7 +49,7 @@ class Tally(collections.Counter):
 
 
 def kill_worker(service):
-    """kill -9 of one at random. What is on its own connections just then may fail."""
+    """kill -9 of a random worker. Requests that are on its connections at that moment may fail."""
     victim = random.choice(service.wait_for_workers(WORKERS))
     with frozen(victim):
         connections = len(sockets_of(victim) - sockets_of(service.daemon.pid))
@@ -59,7 +59,7 @@ def kill_worker(service):
 
 
 def replace_workers(service):
-    """HUP."""
+    """A reload (HUP)."""
     before = service.wait_for_workers(WORKERS)
     service.daemon.reload()
     service.wait_for_workers(WORKERS, other_than=before)
@@ -67,26 +67,26 @@ def replace_workers(service):
 
 
 def restart_database(service):
-    """An orderly one: the sessions are told."""
+    """An orderly restart: the server ends each session with a message."""
     service.cluster.restart("fast")
     return 0
 
 
 def crash_database(service):
-    """Every session breaks off, and PostgreSQL recovers from its log. An answer that comes with the news of the end
-    is not believed: that may be one for each session."""
+    """Every session breaks off, and PostgreSQL recovers from its log. A result that arrives together with the end of the session is not
+    trusted, so one request of each session may fail."""
     service.cluster.restart("immediate")
     return WORKERS
 
 
 def terminate_sessions(service):
-    """All at once."""
+    """Ends all sessions at once."""
     service.database.terminate_sessions()
     return 0
 
 
 def upgrade(service):
-    """To a new file of the same program; for an Installed service."""
+    """An upgrade to a new file of the same program; for an Installed service."""
     before = service.wait_for_workers(WORKERS)
     service.upgrade()
     service.wait_for_workers(WORKERS, other_than=before)
@@ -98,7 +98,7 @@ BY_NAME = {fault.__name__: fault for fault in (*FAULTS, upgrade)}
 
 
 def strike(service, fault, tally, between, pause):
-    """One fault in the middle of a load of its own."""
+    """Applies one fault in the middle of its own load."""
     with Load(service, connections=CONNECTIONS, pause=pause) as load:
         load.wait_for_more(between)
         allowed = fault(service)
@@ -108,7 +108,7 @@ def strike(service, fault, tally, between, pause):
 
 
 def run(service, rounds, report=lambda *_: None, faults=FAULTS, between=BETWEEN, pause=PAUSE):
-    """Every fault once a round; what became of it by the fault's name. between: answers before and after each; pause: see Load."""
+    """Applies every fault once a round. Returns a Tally by the fault's name. between: answers before and after each; pause: see Load."""
     tallies = {fault.__name__: Tally() for fault in faults}
     for round_ in range(1, rounds + 1):
         for fault in random.sample(faults, len(faults)):
@@ -125,7 +125,7 @@ def table(tallies):
 
 
 def tell_failures(service, round_, fault, load):
-    """Each with what the daemon's log says about it."""
+    """Prints each failure with the daemon's log lines about it."""
     for status, codes, request_id in load.failures:
         print(f"round {round_}, {fault.__name__}: {status} {codes}", *service.log.requests(request_id), file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""A plain HTTP/1.1 client that sends any bytes it is told to, wrong ones too."""
+"""A plain HTTP/1.1 client that sends any bytes, also invalid ones."""
 
 import http.client
 import json
@@ -45,7 +45,7 @@ class Reply:
 
 
 def request_bytes(method, target, body=None, headers=None):
-    """One request as it goes over the wire. A header whose value is None is left out."""
+    """The bytes of one request. A header whose value is None is left out."""
     lines = {"Host": "localhost"}
     if body is not None:
         lines |= {"Content-Type": JSON, "Content-Length": len(body)}
@@ -56,7 +56,7 @@ def request_bytes(method, target, body=None, headers=None):
 
 
 def first_event(response):
-    """The bytes up to its end."""
+    """The bytes of the stream up to the end of its first event."""
     text = b""
     while not re.search(rb"^data:[^\n]*\n\n\Z", text, re.M):
         line = response.readline()
@@ -67,10 +67,10 @@ def first_event(response):
 
 
 class Connection:
-    """A connection that is kept over several requests."""
+    """A connection that is kept for several requests."""
 
     def __init__(self, port, timeout=PATIENCE, source=""):
-        """Without a source the port is connect's choice: bind's search among all that were used of late takes milliseconds."""
+        """Without a source connect() chooses the port: bind() takes milliseconds to search among the recently used ones."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0) if source else None)
 
     def __enter__(self):
@@ -86,7 +86,7 @@ class Connection:
         self.socket.sendall(data)
 
     def read_reply(self, method="GET"):
-        """The answer; of a stream of events its beginning, up to the first event's end. The connection is of no further use then."""
+        """The answer; of a stream of events only the part up to the first event's end, after which the connection cannot be used again."""
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
         is_stream = response.headers["Content-Type"] == EVENT_STREAM and method != "HEAD"
@@ -98,7 +98,7 @@ class Connection:
 
 
 class LastingConnection(Connection):
-    """One that is made anew when the server says that it closes it (nginx: after 1000 requests), and after a stream."""
+    """A connection that is made anew when the server announces that it closes it (nginx: after 1000 requests), and after a stream."""
 
     def __init__(self, port):
         super().__init__(port)
@@ -115,7 +115,7 @@ class LastingConnection(Connection):
 class Client:
     """Asks a server, each request over a connection of its own."""
 
-    source = ""  # the address that it asks from; "": the usual one
+    source = ""  # the source address; "": the usual one
 
     def __init__(self, port, source=""):
         self.port = port

@@ -42,19 +42,19 @@ host  all         all      all scram-sha-256
 """
 
 
-# The workers' sessions in the database that is asked.
+# The workers' sessions in the database that runs the query.
 FROM_SESSIONS = "from pg_stat_activity where datname = current_database() and application_name like 'cruddurd worker%'"
 CHANGES_FEED = re.compile(r"\b(insert|update|delete|alter|drop|create|truncate)\b.*\b(activities|users)\b", re.I | re.S)
-FEED_BOUND = 0.11  # s, by the default of --feed-watch, until a write from elsewhere is seen
+FEED_BOUND = 0.11  # s until a write from elsewhere is seen, with the default of --feed-watch
 
 
 def loopback_address(numbers=itertools.count(1)):
-    """Another one each time, and none of another process's: every port of it is free."""
+    """A different address for each call and each process, so that every port of it is free."""
     return f"127.{next(numbers)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 
 
 def make_certificate(certificate, key):
-    """Two files, for whoever doesn't ask who signed it."""
+    """Makes a self-signed certificate and its key, for clients that do not verify it."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
@@ -64,7 +64,7 @@ def make_certificate(certificate, key):
 
 
 def cheap_verifier(password):
-    """What PostgreSQL stores of the password (RFC 5803), of one iteration instead of 4096, which cost each log in 3 ms."""
+    """PostgreSQL's verifier of the password (RFC 5803), with one iteration instead of 4096, which would cost each login 3 ms."""
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
@@ -73,7 +73,7 @@ def cheap_verifier(password):
 
 
 def copy_tree(source, target):
-    """With owners and modes."""
+    """Copies a tree with owners and modes."""
     subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True)
 
 
@@ -84,16 +84,16 @@ def rows_of(connection, statement, values):
 
 
 class Kept(threading.local):
-    """A connection of each thread's, made anew when it was lost: making one takes a hundred times as long as a statement."""
+    """A connection for each thread, made anew if it was lost. It is kept because making one takes a hundred times as long as a statement."""
 
     connection = None
 
     def __init__(self, connect):
-        """connect() makes one."""
+        """connect: a function that makes a connection."""
         self.connect = connect
 
     def run(self, statement, values):
-        """Rows."""
+        """Runs a statement and returns its rows."""
         self.renew_if_lost()
         return rows_of(self.connection, statement, values)
 
@@ -106,14 +106,14 @@ class Kept(threading.local):
 
 
 class Cluster:
-    """A PostgreSQL server of the tests' own. PostgreSQL refuses to run as root; then it runs as the user postgres.
-    with Cluster() as cluster: … it is made, started and prepared, and removed when the block ends."""
+    """A PostgreSQL server of the tests' own. Under root it runs as the user postgres, because PostgreSQL refuses to run as root.
+    with Cluster() as cluster: … makes, starts and prepares it, and removes it when the block ends."""
 
-    environment = {}  # of its processes, besides
+    environment = {}  # additional environment of its processes
     locale = ("--locale=C.UTF-8",)  # options of initdb
 
     def __init__(self, address="", settings=""):
-        """address is where it listens besides its unix socket, at the usual port; settings are further lines of postgresql.conf."""
+        """address: where it listens besides its unix socket, at the usual port. settings: further lines of postgresql.conf."""
         self.address = address
         self.settings = settings
         self.folder = Folder()
@@ -154,7 +154,7 @@ class Cluster:
             os.chown(path or self.folder.path, postgres.pw_uid, postgres.pw_gid)
 
     def initialise(self):
-        """The data folder. CHECK_SHARED names a folder in which the first cluster of a run leaves a copy of its own for the others."""
+        """Makes the data folder. In the folder CHECK_SHARED the first cluster of a run leaves a copy of its data for the others."""
         options = ("--no-sync", "--username=postgres", "--encoding=UTF8", *self.locale, "--auth=trust")
         is_shared = os.environ.get("CHECK_SHARED") and self.locale == Cluster.locale
         shared = pathlib.Path(os.environ["CHECK_SHARED"], "data") if is_shared else None
@@ -165,7 +165,7 @@ class Cluster:
         if shared:
             mine = shared.with_name(f"data.{os.getpid()}")
             copy_tree(self.data, mine)
-            with contextlib.suppress(OSError):  # another one was there first
+            with contextlib.suppress(OSError):  # another process was first
                 mine.rename(shared)
 
     def make(self):
@@ -186,7 +186,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def away(self):
-        """Stopped, and started again in any case."""
+        """The server is stopped within the block, and started again in any case."""
         self.stop()
         try:
             yield
@@ -201,7 +201,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def frozen(self):
-        """Every process of it is stopped meanwhile: the first one before the others are looked for, as it starts new ones."""
+        """All its processes are stopped within the block. The first one is stopped before the others are listed, as it starts new ones."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(frozen(self.processes()[0]))
             for pid in self.processes()[1:]:
@@ -209,18 +209,18 @@ class Cluster:
             yield
 
     def kill(self):
-        """All processes of it at once; nothing is left to stop."""
+        """Kills all its processes at once, so that nothing is left to stop."""
         with self.frozen():
             killed = self.processes()
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
-        # PostgreSQL doesn't start while its first process is still listed, be it as a zombie.
+        # PostgreSQL does not start while its first process exists, even as a zombie.
         eventually(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in killed), what="the server's end")
         (self.data / "postmaster.pid").unlink()
 
     @contextlib.contextmanager
     def killed(self):
-        """Every process of it is killed; started again in the end."""
+        """All its processes are killed. The server is started again at the end of the block."""
         self.kill()
         try:
             yield
@@ -239,7 +239,7 @@ class Cluster:
         return f"postgresql://{role}:{password.replace(' ', '%20')}@/{database}?host={hosts}{more}"
 
     def connect(self, database="postgres"):
-        """As superuser; every statement a transaction of its own, that waits for no standby."""
+        """A connection as superuser. Every statement is a transaction of its own, which waits for no standby."""
         connection = psycopg2.connect(
             host=str(self.sockets), user="postgres", dbname=database, options="-c synchronous_commit=local -c statement_timeout=300s"
         )
@@ -247,7 +247,7 @@ class Cluster:
         return connection
 
     def sql(self, statement, *values, database=None):
-        """Runs it as superuser, over the kept connection to the database postgres or over a new one to another database; its rows."""
+        """Runs a statement as superuser, over the kept connection to the database postgres or a new one to another database; its rows."""
         if database is None:
             return self.kept.run(statement, values)
         with contextlib.closing(self.connect(database)) as connection:
@@ -265,7 +265,7 @@ class Cluster:
         )  # fmt: skip
 
     def prepare(self):
-        """The roles, and the database that all others are copies of."""
+        """Makes the roles, and the database of which all others are copies."""
         self.psql(SQL / "roles.sql", "postgres", "postgres")
         self.sql(f"create database {TEMPLATE} owner cruddur_owner")
         for file in ("schema.sql", "seed.sql"):
@@ -276,7 +276,7 @@ class Cluster:
 
 
 class SelfSignedCluster(Cluster):
-    """With TLS, and a certificate that no authority has signed."""
+    """A cluster with TLS and a self-signed certificate."""
 
     def __init__(self, address):
         super().__init__(address, settings="ssl = on\n")
@@ -289,7 +289,7 @@ class SelfSignedCluster(Cluster):
 
 
 class Standby(Cluster):
-    """A streaming replica of a cluster, which runs from its creation on: it answers reads and refuses writes with SQLSTATE 25006."""
+    """A streaming replica of a cluster. It runs from its creation on, answers reads, and refuses writes with SQLSTATE 25006."""
 
     def __init__(self, primary):
         super().__init__()
@@ -322,7 +322,7 @@ class Standby(Cluster):
         self.start()
 
     def copy_files(self, primary):
-        """What pg_basebackup does: there is none for every version (tests/postgresql/lay-out)."""
+        """Does the work of pg_basebackup, which is not available for every version (tests/postgresql/lay-out)."""
         kept = ("--exclude=./postmaster.*", "--exclude=./pg_wal/*", "--exclude=./pg_replslot/*", "--ignore-failed-read", "--warning=no-file-changed")
         with contextlib.closing(primary.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("select pg_backup_start('standby', true)")
@@ -341,7 +341,7 @@ class Standby(Cluster):
 
     @contextlib.contextmanager
     def behind(self):
-        """It takes over nothing meanwhile."""
+        """The standby replays nothing within the block."""
         self.sql("select pg_wal_replay_pause()")
         try:
             yield
@@ -358,7 +358,7 @@ class Database:
         self.cluster = cluster
         self.name = f"test_{next(self.numbers)}"
         self.is_there = True
-        self.feed_bound = FEED_BOUND  # 0 where no service keeps the feed
+        self.feed_bound = FEED_BOUND  # 0 if no service caches home
         self.kept = Kept(self.connect)
         cluster.sql(f"create database {self.name} template {template} strategy file_copy owner cruddur_owner")
 
@@ -366,18 +366,18 @@ class Database:
         return self.cluster.url(role, password, self.name, hosts, **parameters)
 
     def sql(self, statement, *values):
-        """Rows. What it writes to the feed every service shows afterwards."""
+        """Runs a statement and returns its rows. If it changes the feed, waits until every service shows the change."""
         rows = self.run(statement, *values)
         if CHANGES_FEED.search(statement):
             time.sleep(self.feed_bound)
         return rows
 
     def load(self, statements, *values):
-        """Many rows, without triggers and the checks of foreign keys."""
+        """Inserts many rows, without triggers and the checks of foreign keys."""
         self.sql(f"set session_replication_role = replica; {statements}; reset session_replication_role", *values)
 
     def run(self, statement, *values):
-        """Rows, without waiting for the feed."""
+        """Runs a statement and returns its rows, without waiting for the feed."""
         return self.kept.run(statement, values)
 
     def connect(self):
@@ -389,7 +389,7 @@ class Database:
             self.is_there = False
 
     def add_activities(self, count, created_at="now()", expires_at="null", message="'row ' || n", handle="londo"):
-        """The four are SQL; n counts from 1. Their uuids, as the feed shows them."""
+        """created_at, expires_at and message are SQL, in which n counts from 1. Returns the uuids, in the order of the feed."""
         rows = self.sql(
             f"""insert into activities (user_uuid, message, created_at, expires_at)
                 select u.uuid, {message}, {created_at}, {expires_at}
@@ -408,12 +408,12 @@ class Database:
         return [pid for (pid,) in self.sql(f"select pid {FROM_SESSIONS} {where[lane]}")]
 
     def terminate_sessions(self):
-        """Those of the workers."""
+        """Terminates the workers' sessions."""
         self.sql(f"select pg_terminate_backend(pid) {FROM_SESSIONS}")
 
     @contextlib.contextmanager
     def held(self, statement):
-        """What the statement locks stays locked meanwhile; the cursor it was run with."""
+        """Keeps the statement's locks within the block. Yields the cursor that ran it."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             connection.autocommit = False
             cursor.execute(statement)
@@ -421,15 +421,15 @@ class Database:
             connection.rollback()
 
     def locked(self, table="users"):
-        """Whoever uses the table waits, a worker that prepares its statements too."""
+        """Every use of the table waits within the block, also a worker that prepares its statements."""
         return self.held(f"lock table {table} in access exclusive mode")
 
     def locked_user(self, handle="andrewbrown"):
-        """Creates of this user wait, and nothing else."""
+        """Within the block creates of this user wait, and nothing else."""
         return self.held(f"select from users where handle = '{handle}' for update")
 
     def wait_for_waiting(self, count=1, on="Lock"):
-        """Until so many of the workers' statements wait for that; their sessions' process ids and names."""
+        """Waits until so many of the workers' statements wait for that event. Returns their sessions' process ids and names."""
 
         def waiting():
             rows = self.sql(f"select pid, application_name {FROM_SESSIONS} and '{on}' in (wait_event_type, wait_event)")
@@ -440,7 +440,7 @@ class Database:
 
 @contextlib.contextmanager
 def frozen(pid):
-    """A process that is stopped meanwhile."""
+    """The process is stopped within the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

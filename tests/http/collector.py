@@ -22,7 +22,7 @@ Span = collections.namedtuple("Span", "trace id parent flags name kind start end
 
 
 def attributes_of(listed):
-    """Each with the type that its value has in the JSON; a name occurs once."""
+    """{name: value}, each value with its type in the JSON. A name may occur only once."""
     found = {}
     for attribute in listed:
         assert attribute.keys() == {"key", "value"} and attribute["key"] not in found, attribute
@@ -59,7 +59,7 @@ def span_of(document, resource):
 
 
 def spans_of(body):
-    """Those of one request's body."""
+    """The spans of one request's body."""
     ((scope_spans,),) = ([entry["scopeSpans"] for entry in json.loads(body)["resourceSpans"]],)
     (resource,) = [attributes_of(entry["resource"]["attributes"]) for entry in json.loads(body)["resourceSpans"]]
     (spans,) = [entry["spans"] for entry in scope_spans]
@@ -68,12 +68,12 @@ def spans_of(body):
 
 
 class Collector:
-    """Answers each request by set_answer's (status, body, headers). While self.gate is not set, no answer comes."""
+    """Answers each request with set_answer's status, body and headers. While self.gate is not set, it sends no answer."""
 
     def __init__(self, certificate=None):
         """certificate: a file with key and certificate, for https."""
         self.bodies, self.headers, self.times = [], [], []
-        self.parsed = []  # the spans of each of the bodies, as far as they were asked for
+        self.parsed = []  # the spans of each body that has been parsed so far
         self.gate = threading.Event()
         self.gate.set()
         self.set_answer(200)
@@ -95,7 +95,7 @@ class Collector:
         self.stop()
 
     def stop(self):
-        """Nothing listens there any more."""
+        """Closes the port."""
         if self.thread is not None:
             self.gate.set()
             self.server.shutdown()
@@ -135,7 +135,7 @@ class Collector:
 
     @property
     def spans(self):
-        """All that were taken. One thread may ask."""
+        """All spans that were accepted. Only one thread may use this."""
         self.parsed += [spans_of(body) for body in self.bodies[len(self.parsed) :]]
         return [span for spans in self.parsed for span in spans]
 

@@ -10,7 +10,7 @@ from cluster import Cluster, Database
 
 
 def pytest_configure():
-    """Whoever ends the tests ends the servers too."""
+    """When the tests are ended by a signal, the servers are ended, too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -22,7 +22,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """One for all tests of a file that leave it as it is."""
+    """One service for all tests of a file that leave it unchanged."""
     with services.Service(cluster) as service:
         yield service
 
@@ -50,7 +50,7 @@ def start_pool():
 
 @pytest.fixture
 def report(capsys, request):
-    """Tells a figure, whether or not the test fails."""
+    """Prints a figure, whether or not the test fails."""
 
     def tell(text):
         with capsys.disabled():

@@ -13,7 +13,7 @@ from waiting import PATIENCE, eventually
 
 
 def options_of(settings):
-    """{"log_level": "debug"} as --log-level debug; what is None is left out."""
+    """{"log_level": "debug"} as --log-level debug; a setting that is None is left out."""
     return [
         word
         for name, value in settings.items()
@@ -39,7 +39,7 @@ Process = collections.namedtuple("Process", "pid name")
 
 
 def process_of(pid):
-    """What the kernel says about a process; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
+    """A process's id and name from the kernel; None if it is gone or a zombie (proc(5), /proc/pid/stat)."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             name, _, rest = file.read().decode().partition("(")[2].rpartition(")")
@@ -53,7 +53,7 @@ def is_alive(pid):
 
 
 def members_of(session):
-    """The process ids of those of a session that are alive. getsid(2) costs a tenth of what /proc does, and there are hundreds."""
+    """The ids of a session's living processes. getsid(2) costs a tenth of reading /proc, and there are hundreds of processes."""
     found = []
     for name in os.listdir("/proc"):
         with contextlib.suppress(ValueError, ProcessLookupError):
@@ -63,7 +63,7 @@ def members_of(session):
 
 
 def children_of(pid):
-    """Those that are alive, as the kernel lists them for a process of one thread (proc(5), /proc/pid/task/tid/children)."""
+    """The living children of a process with one thread, from the kernel's list (proc(5), /proc/pid/task/tid/children)."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
             children = [process_of(int(child)) for child in file.readall().split()]
@@ -73,7 +73,7 @@ def children_of(pid):
 
 
 def sockets_of(pid):
-    """The sockets that the process has open, each as the kernel calls it."""
+    """The kernel's names of the sockets that the process has open."""
     names = set()
     for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -83,7 +83,7 @@ def sockets_of(pid):
 
 class Daemon:
     def __init__(self, folder, command, environment=None, pass_fds=()):
-        """Leads a session of its own, so that what it leaves behind can be found."""
+        """Starts the daemon in a session of its own, so that processes that it leaves behind can be found."""
         self.log = Log(folder / "cruddurd.log")
         with self.log.path.open("ab") as log:
             self.process = subprocess.Popen(
@@ -101,11 +101,11 @@ class Daemon:
         return self.process.pid
 
     def workers(self):
-        """The process ids of those that have begun."""
+        """The process ids of the workers that have begun."""
         return sorted(process.pid for process in self.children() if process.name == "cruddur-worker")
 
     def watchers(self):
-        """The process ids of those that look for writes from elsewhere: one, or none."""
+        """The process ids of the watchers, which poll for writes from elsewhere: one or none."""
         return [process.pid for process in self.children() if process.name == "cruddur-watch"]
 
     def children(self):
@@ -115,11 +115,11 @@ class Daemon:
         self.process.send_signal(number)
 
     def wait_for_message(self, text, count=1, seconds=PATIENCE):
-        """Until the log has text so many times."""
+        """Waits until the log has the text so many times."""
         eventually(lambda: self.log.text.count(text) >= count, seconds, f"{count} × {text!r} in the log")
 
     def reload(self):
-        """HUP, up to the moment when all workers are replaced."""
+        """Sends HUP and waits until all workers are replaced."""
         before = self.log.text.count("HUP: all workers replaced")
         self.signal(signal.SIGHUP)
         self.wait_for_message("HUP: all workers replaced", before + 1)
@@ -128,11 +128,11 @@ class Daemon:
         return self.process.wait(seconds)
 
     def left_behind(self):
-        """What is still there of its session, itself aside."""
+        """The living processes of its session, except itself."""
         return [pid for pid in members_of(self.pid) if pid != self.pid]
 
     def stop(self):
-        """TERM, if it still runs; then nothing may be left and nothing may have been wrong."""
+        """Sends TERM if it still runs. Then no process may be left, and no sanitizer may have reported anything."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
             status = self.wait()
@@ -145,7 +145,7 @@ class Daemon:
         assert report is None, report
 
     def kill(self):
-        """Whatever happened: nothing stays."""
+        """Kills the daemon and every process that it left behind."""
         if self.process.poll() is None:
             self.process.kill()
         for pid in self.left_behind():

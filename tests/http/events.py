@@ -1,4 +1,4 @@
-"""A client of the stream of home's events (HTML Standard, section 9.2), which reads a block at a time and no more."""
+"""A client of the stream of home's events (HTML Standard, section 9.2), which reads one block at a time."""
 
 import http.client
 import json
@@ -32,10 +32,10 @@ class Block(dict):
 
 
 class Stream:
-    """What is the same over HTTP and over FastCGI: read_line() gives b"" at the end."""
+    """The part that HTTP and FastCGI share. read_line() returns b"" at the end."""
 
     def read_block(self):
-        """The next one; None at the end."""
+        """The next block; None at the end."""
         block = Block()
         while True:
             line = self.read_line()
@@ -48,14 +48,14 @@ class Stream:
             block[name] = value.removeprefix(" ")
 
     def read_event(self):
-        """The next one, comments left out; None at the end."""
+        """The next block that is not a comment; None at the end."""
         while True:
             block = self.read_block()
             if block is None or "data" in block:
                 return block
 
     def read_to_event(self, etag):
-        """Up to the one that tells of that tag: all events up to it."""
+        """All events up to the one with that etag."""
         events = [self.read_event()]
         while events[-1].etag != etag:
             events.append(self.read_event())
@@ -63,7 +63,7 @@ class Stream:
 
 
 class HttpStream(Stream):
-    """Over nginx."""
+    """A stream through nginx."""
 
     def __init__(self, client, last_id=None, **headers):
         self.connection = client.connect()
@@ -95,7 +95,7 @@ class HttpStream(Stream):
 
 
 class PeerStream(Stream):
-    """Past nginx, over a FastCGI connection that its owner closes."""
+    """A stream without nginx, over a FastCGI connection that the caller closes."""
 
     def __init__(self, peer, last_id=None, **parameters):
         self.peer = peer
@@ -112,7 +112,7 @@ class PeerStream(Stream):
             self.retry = int(self.read_block()["retry"])
 
     def read_output(self):
-        """The next record's; b"" at the end of the request."""
+        """The content of the next record; b"" at the end of the request."""
         _, kind, _, length, padding = struct.unpack("!BBHHBx", self.peer.read(8))
         content = self.peer.read(length)
         self.peer.read(padding)

@@ -1,4 +1,4 @@
-"""A FastCGI front server of our own, to say what nginx never would (FastCGI Specification 1.0)."""
+"""A FastCGI client that can also send what nginx never sends (FastCGI Specification 1.0)."""
 
 import http.client
 import io
@@ -32,13 +32,13 @@ def pair(name, value):
 
 
 def stream(kind, content):
-    """As many records as it needs, and the empty one that ends it."""
+    """The stream as records, with the empty record that ends it."""
     parts = [content[at : at + 0xFFF8] for at in range(0, len(content), 0xFFF8)]
     return b"".join(record(kind, part) for part in [*parts, b""])
 
 
 def parameters(method="GET", uri="/livez", body=b"", **more):
-    """Those of one request, as pairs; more may replace each, None leaves it out."""
+    """The parameters of one request, as pairs. more adds or replaces some; None leaves one out."""
     values = {"REQUEST_METHOD": method, "REQUEST_URI": uri, "REMOTE_ADDR": "127.0.0.1"}
     if body:
         values |= {"CONTENT_TYPE": JSON, "CONTENT_LENGTH": str(len(body))}
@@ -55,7 +55,7 @@ def request(method="GET", uri="/livez", body=b"", **more):
 
 
 def cgi_reply(output):
-    """From what a CGI program prints."""
+    """The Reply in the output of a CGI program."""
     text = io.BytesIO(output)
     headers = http.client.parse_headers(text)
     return Reply(int(headers["Status"].split()[0]), headers, text.read())
@@ -105,11 +105,11 @@ class Peer:
                 output += content
 
     def has_answer(self):
-        """Whether some of it has come."""
+        """Whether a part of the answer has come."""
         return bool(select.select([self.socket], [], [], 0)[0])
 
     def is_hung_up_on(self):
-        """Whether the other side has closed, though there may be more to read."""
+        """Whether the other side has closed the connection, though there may be unread bytes."""
         poll = select.poll()
         poll.register(self.socket, select.POLLRDHUP)
         return bool(poll.poll(0))
@@ -119,7 +119,7 @@ class Peer:
         return self.read_reply()
 
     def is_closed(self):
-        """Whether the other side hangs up, waiting as long as the time-out says."""
+        """Whether the other side closes the connection before the time-out."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

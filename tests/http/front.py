@@ -20,7 +20,7 @@ class Front:
     """Lives in folder/nginx and expects the pool's socket at folder/run/web/cruddurd.sock."""
 
     def __init__(self, folder, timeout=PATIENCE):
-        """Every time-out is so many seconds, no machine being too slow for PATIENCE. None: as shipped."""
+        """timeout: the seconds of every time-out; no machine is too slow for PATIENCE. None: the shipped ones."""
         self.prefix = folder / "nginx"
         self.error_log = Log(self.prefix / "log/nginx-error.log")
         self.access_log = Log(self.prefix / "log/nginx-access.log")
@@ -32,7 +32,7 @@ class Front:
         self.process = None
 
     def start(self):
-        """On a free port of the loopback interface, which it gives."""
+        """Starts nginx on a free port of the loopback interface, and returns the port."""
         for _ in range(ATTEMPTS):  # another process may take the port first
             port = free_port()
             (self.prefix / "nginx.conf").write_text(self.configuration(port))
@@ -47,7 +47,7 @@ class Front:
         return (TOP / "nginx/quickstart.conf.in").read_text().replace("@PORT@", str(port)).replace("@HOST@", "")
 
     def command(self):
-        # As root its workers would run as somebody who may not connect to the pool's socket.
+        # Under root nginx's workers would run as a user that may not connect to the pool's socket.
         user = ["-g", f"user {getpass.getuser()};"] if IS_ROOT else []
         return [nginx_program(), "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "stderr", *user]
 

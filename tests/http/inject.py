@@ -1,4 +1,4 @@
-"""Makes another process do a system call, as a flaw in it would: ptrace(2) on x86-64, while it waits in one."""
+"""Makes another process make a system call, as a flaw in it could: ptrace(2) on x86-64, while it waits in a system call."""
 
 import contextlib
 import ctypes
@@ -54,14 +54,14 @@ def put(pid, address, data):
 
 
 def run_to_syscall(pid):
-    """To the beginning or the end of its next system call."""
+    """Runs the process to the beginning or the end of its next system call."""
     ptrace(TO_SYSCALL, pid)
     _, status = os.waitpid(pid, 0)
     assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTRAP, status
 
 
 def attach_to_waiting(pid):
-    """Attaches to it, unless it runs at that moment. A process that waits was stopped behind the instruction of a system call."""
+    """Attaches to the process if it waits. A waiting process is stopped directly after the instruction of a system call."""
     ptrace(ATTACH, pid)
     os.waitpid(pid, 0)
     instruction = ptrace(PEEKTEXT, pid, registers_of(pid).rip - len(INSTRUCTION)) & 0xFFFF
@@ -73,7 +73,7 @@ def attach_to_waiting(pid):
 
 @contextlib.contextmanager
 def attached(pid):
-    """Stopped meanwhile, in a system call that it waits in."""
+    """Within the block the process is stopped in a system call in which it waited."""
     eventually(lambda: attach_to_waiting(pid), what="a system call")
     try:
         yield
@@ -82,21 +82,21 @@ def attached(pid):
 
 
 def system_call(pid, number, path, *arguments):
-    """What the call gives in that process; None among the arguments stands for the path. A call that is not allowed gives
-    nothing of interest: the process has got SIGSYS for it."""
+    """The result of the call in that process. None among the arguments stands for the path. The result of a call that is not allowed
+    means nothing: the process gets SIGSYS for it."""
     with attached(pid):
         before = registers_of(pid)
         instruction = before.rip - len(INSTRUCTION)
         place = before.rsp - RED_ZONE - len(path) - 2 * WORD & -WORD
         put(pid, place, path.encode() + b"\0")
         values = [place if argument is None else argument for argument in arguments]
-        # orig_rax -1: the call that was interrupted is not made again before.
+        # orig_rax -1: the kernel does not restart the interrupted call first.
         changed = before.changed(rip=instruction, rax=number, orig_rax=-1, **dict(zip(("rdi", "rsi", "rdx", "r10"), values)))
         ptrace(SETREGS, pid, None, ctypes.addressof(changed))
         run_to_syscall(pid)
         run_to_syscall(pid)
         result = ctypes.c_longlong(registers_of(pid).rax).value
-        # The interrupted call ends as if a signal had come.
+        # The interrupted call returns EINTR, as after a signal.
         again = before.changed(rax=-EINTR, orig_rax=-1)
         ptrace(SETREGS, pid, None, ctypes.addressof(again))
         return result

@@ -12,7 +12,7 @@ TAKEN, REFUSED = "has taken over", "the old one stays"
 
 
 class Installed(Service):
-    """With a program of its own, to be replaced."""
+    """A service with its own copy of the program, which can be replaced."""
 
     def __init__(self, cluster, folder, **settings):
         self.program = folder / "cruddurd"
@@ -28,7 +28,7 @@ class Installed(Service):
         self.settings_file.chmod(0o600)
 
     def hup(self, outcome):
-        """Up to that message about it."""
+        """Sends HUP and waits for that message."""
         before = self.log.text.count(outcome)
         self.daemon.signal(signal.SIGHUP)
         self.daemon.wait_for_message(outcome, before + 1)
@@ -41,6 +41,6 @@ class Installed(Service):
 
 
 def install(program, source=CRUDDURD):
-    """As a package manager does: a new file takes the old one's name."""
+    """Installs a program as a package manager does: a new file is renamed to the old one's name."""
     shutil.copy(source, f"{program}.new")
     os.rename(f"{program}.new", program)

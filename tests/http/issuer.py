@@ -1,4 +1,4 @@
-"""A token issuer for the tests: keys, tokens good and forged, and the HTTPS server that shows its key set."""
+"""A token issuer for the tests: keys, tokens good and forged, and the HTTPS server of its key set."""
 
 import base64
 import datetime
@@ -21,7 +21,7 @@ from service import Pool, Service
 
 ISSUER = "https://issuer.example/pool"
 CLIENT = "client-of-the-tests"
-TOKEN_PERIOD = 600  # s, much less than a token is good for
+TOKEN_PERIOD = 600  # s, much less than a token's lifetime
 FETCHER = str(pathlib.Path(CRUDDURD).parent / "cruddur-fetch-keys")
 
 
@@ -30,7 +30,7 @@ def base64url(data):
 
 
 def encoded(document):
-    """A token's part; bytes are taken as they are."""
+    """A part of a token; bytes are encoded unchanged."""
     return base64url(document if isinstance(document, bytes) else json.dumps(document).encode())
 
 
@@ -39,7 +39,7 @@ def bearer(token):
 
 
 def claims_for(subject="mock-andrewbrown", **more):
-    """An access token's claims; what is None is left out."""
+    """An access token's claims; a claim that is None is left out."""
     now = int(time.time())
     claims = {"iss": ISSUER, "client_id": CLIENT, "token_use": "access", "sub": subject, "iat": now, "exp": now + 3600}
     return {name: value for name, value in (claims | more).items() if value is not None}
@@ -52,7 +52,7 @@ class Key:
 
     @functools.cached_property
     def private(self):
-        """Made when it is needed: each of pytest's workers imports all files of tests."""
+        """Made only when it is used, because each of pytest's workers imports all files of tests."""
         return rsa.generate_private_key(65537, self.bits)
 
     def jwk(self, **more):
@@ -72,12 +72,12 @@ class Key:
         return f"{text}.{base64url(self.signature(text, **more))}"
 
     def token(self, subject="mock-andrewbrown", header=None, **claims):
-        """A good one, but for what is told otherwise."""
+        """A good token, except for the header and claims that are given."""
         return self.sign({"alg": "RS256", "kid": self.kid} | (header or {}), claims_for(subject, **claims))
 
 
 def small_key():
-    """For the names of cases, which pytest's workers all make: a large one takes a tenth of a second."""
+    """For the parameters of tests, which all pytest workers make: a large key takes a tenth of a second."""
     return Key("small", 1024)
 
 
@@ -87,13 +87,13 @@ def key_set(*keys):
 
 @functools.lru_cache
 def service_key():
-    """One for all services: making one takes as long as starting a service."""
+    """One key for all services, because making one takes as long as starting a service."""
     return Key("the key")
 
 
 @functools.lru_cache(maxsize=64)
 def good_token(key, handle, _period):
-    """One for all requests of a period: to sign it takes longer than a request."""
+    """One token for all requests of a period, because signing takes longer than a request."""
     return key.token(f"mock-{handle}")
 
 
@@ -118,7 +118,7 @@ class TokenService(Service):
         return good_token(self.key, handle, time.time() // TOKEN_PERIOD)
 
     def ask_as(self, handle, method, target, document=None, headers=None):
-        """None for nobody."""
+        """A request with the user's token; handle None: without a token."""
         identity = bearer(self.token(handle)) if handle else {}
         body = None if document is None else json.dumps(document).encode()
         return self.ask(method, target, body, identity | (headers or {}))
@@ -136,13 +136,13 @@ class TokenService(Service):
 
 
 class TokenPool(Pool):
-    """cruddurd alone, to see what it thinks of tokens: there is no database behind it."""
+    """cruddurd without a database, to test how it judges tokens."""
 
     def __init__(self, **settings):
         super().__init__(**{"identity": "token", "issuer": ISSUER, "cognito_client": CLIENT} | settings)
 
     def judge(self, token):
-        """The status for the token: 422 for a good one, as the request that comes with it says nothing."""
+        """The status of a create with the token: 422 for a good one, as the body is empty."""
         with self.peer() as peer:
             return peer.ask("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {token}").status
 
@@ -168,7 +168,7 @@ def certificate(name, key, issuer_name, issuer_key, extensions):
 
 
 class Authority:
-    """A certificate authority and the server's certificate by it."""
+    """A certificate authority, and a server's certificate that it has signed."""
 
     def __init__(self, folder):
         key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -183,7 +183,7 @@ class Authority:
 
 
 class KeyServer:
-    """Shows a key set at self.url. What it answers is set_answer's; self.fetches are the times at which it was asked."""
+    """Serves a key set at self.url. set_answer sets the answer; self.fetches has the times of the requests."""
 
     def __init__(self, authority, body=b"", is_plain=False):
         self.fetches = []
@@ -227,7 +227,7 @@ class KeyServer:
         return Handler
 
     def stop(self):
-        """Nothing listens there any more."""
+        """Closes the port."""
         if self.thread is not None:
             self.server.shutdown()
             self.thread.join()

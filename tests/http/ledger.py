@@ -1,7 +1,7 @@
-"""Writers of every kind of write, each with a ledger of what was acknowledged to it.
+"""Writers that make every kind of write, each with a ledger of the acknowledged writes.
 
-A write that fails is sent again until it is acknowledged, as a client would. So once a writer pauses, its ledger says exactly
-what the database must hold: nothing is lost, nothing is there twice, and nothing that was taken back is there again.
+A write that fails is sent again until it is acknowledged, as a client would do. So whenever a writer pauses, its ledger is exactly
+what the database must hold: nothing is lost, nothing is doubled, and nothing that was taken back is there again.
 """
 
 import http.client
@@ -18,17 +18,17 @@ TTLS = ("1-day", "3-days", "7-days", "30-days")
 
 
 class Writer(threading.Thread):
-    """Writes as one user, who alone writes the things in this ledger. with Writer(…): it writes until the block ends."""
+    """Writes as one user. No other writer writes the things in this ledger. with Writer(…): it writes until the block ends."""
 
     def __init__(self, service, handle, targets, seed):
-        """targets: activities of others that nobody deletes, to be liked, reposted and replied to."""
+        """targets: activities of other users, which are liked, reposted and replied to and never deleted."""
         super().__init__()
         self.service = service
         self.handle = handle
         self.targets = targets
         self.random = random.Random(f"{handle} {seed}")
         self.texts = (f"ledger {handle} {seed} {number}" for number in itertools.count(1))
-        self.facts = {}  # what it is about → (query, values, rows)
+        self.facts = {}  # subject → (query, values, row)
         self.posts = []  # not deleted
         self.sent = []  # messages, in the order in which they were acknowledged
         self.acknowledged = 0
@@ -53,7 +53,7 @@ class Writer(threading.Thread):
             while not self.is_over:
                 self.random.choice(steps)()
                 self.acknowledged += 1
-        except Exception as error:  # it is the checking thread that fails the test
+        except Exception as error:  # check() fails the test, in the test's thread
             self.errors.append(error)
 
     def wait_for_more(self, count):
@@ -61,7 +61,7 @@ class Writer(threading.Thread):
         eventually(lambda: self.acknowledged >= goal or self.errors, what=f"{count} more writes of {self.handle}")
 
     def settle(self, method, target, document=None, **headers):
-        """Sends it until it is acknowledged; the answer's JSON."""
+        """Sends the write until it is acknowledged, and returns the answer's JSON."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
@@ -80,12 +80,12 @@ class Writer(threading.Thread):
         self.facts[subject] = (query, values, row)
 
     def check(self, sql):
-        """Compares the ledger with the database that sql(query, *values) asks."""
+        """Compares the ledger with the database. sql(query, *values) runs a query there."""
         assert self.errors == [], self.errors
         assert self.wrong(sql) == []
 
     def wrong(self, sql):
-        """What the database says otherwise: (subject, the ledger's row, the database's rows)."""
+        """The differences: (subject, the ledger's row, the database's rows)."""
         return [
             (subject, row, found)
             for subject, (query, values, row) in self.facts.items()

@@ -1,4 +1,4 @@
-"""Requests from many connections at once while something happens to the service, and what became of each."""
+"""Requests from many connections at once while something happens to the service, and their outcomes."""
 
 import collections
 import http.client
@@ -10,11 +10,11 @@ import time
 from waiting import PATIENCE, eventually
 
 READS = ("/api/activities/home?limit=5", "/livez")
-PAUSE = 0.02  # s, between two requests of a connection: what happens beside them needs the processor, too
+PAUSE = 0.02  # s between two requests of a connection, so that the events beside them get processor time, too
 
 
 class Load:
-    """with Load(service) as load: … Reads and creates in turn, over kept connections, until the block ends. pause is in seconds."""
+    """with Load(service) as load: … It reads and creates in turn, over kept connections, until the block ends. pause is in seconds."""
 
     marks = itertools.count(1)
 
@@ -48,7 +48,7 @@ class Load:
         return sum(self.statuses.values())
 
     def wait_for_more(self, count, seconds=PATIENCE):
-        """Until so many more have been answered well."""
+        """Waits for so many more answers with status 200."""
         goal = self.statuses[200] + count
         end = time.monotonic() + seconds
         while self.statuses[200] < goal:
@@ -56,7 +56,7 @@ class Load:
             time.sleep(0.005)
 
     def wait_for_each(self, count=1):
-        """Until each connection has had so many more good answers. All requests that were under way are answered then."""
+        """Waits until each connection has got so many more good answers. Then all requests that were under way have been answered."""
         goals = [served + count for served in self.served]
         eventually(
             lambda: all(served >= goal for served, goal in zip(self.served, goals)),
@@ -103,11 +103,11 @@ class Load:
         self.failures.append((kind, text, None))
 
     def kinds_of_failure(self):
-        """{(status, code)…}"""
+        """{(status, code, …), …} of the failures."""
         return {(status, *codes) for status, codes, _ in self.failures}
 
     def audit(self, database):
-        """How the creates compare with the table, as an Audit. To be called at the end."""
+        """Compares the creates with the table; an Audit. Call it after the block."""
         rows = collections.defaultdict(list)
         statement = "select message, uuid::text from activities where message like %s"
         for message, uuid in database.sql(statement, self.mark + "/%"):

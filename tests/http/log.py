@@ -9,7 +9,7 @@ SANITIZER = re.compile(r"\w+Sanitizer\b|runtime error:")
 
 
 class Log:
-    """A whole line stays as it is: it is read, judged and parsed once. Threads may ask at the same time."""
+    """Complete lines never change, so each is read, searched for reports and parsed only once. Several threads may use a Log."""
 
     def __init__(self, path):
         self.path = path
@@ -17,10 +17,10 @@ class Log:
         self.forget()
 
     def forget(self):
-        self.file = None  # what the rest is about: path, device and number of the file
-        self.size = 0  # of the whole lines that were read, in bytes
-        self.lines = ""  # they themselves
-        self.judged = 0  # so much of them has no sanitizer's report
+        self.file = None  # path, device and inode of the file that the other fields belong to
+        self.size = 0  # bytes of the complete lines that were read
+        self.lines = ""  # their text
+        self.judged = 0  # up to this index they have no sanitizer report
         self.parsed = []  # their entries
         self.parsed_to = 0
 
@@ -31,7 +31,7 @@ class Log:
             return self.lines + rest
 
     def read_on(self):
-        """Takes over the lines that have come, and gives what is behind the last one."""
+        """Reads the new complete lines, and returns the incomplete one after them."""
         try:
             file = self.path.open("rb", buffering=0)
         except FileNotFoundError:
@@ -49,7 +49,7 @@ class Log:
         return rest.decode(errors="replace")
 
     def entries(self, event=None):
-        """Its lines, each of which must be a JSON object; those of one event only if it is named."""
+        """The lines, each of which must be a JSON object; only those of the event if one is named."""
         report = self.sanitizer_report()
         assert report is None, report
         with self.lock:

@@ -1,4 +1,4 @@
-"""The service as a plain Python program would have it: who did what, in the order in which it was done."""
+"""A model of the service as a plain Python program: who did what, in the order of the actions."""
 
 import itertools
 
@@ -12,7 +12,7 @@ class Post:
         self.parent = parent
         self.at = at
         self.is_there = True
-        self.is_deleted = False  # by its author, or with what it replies to; it is known for a day
+        self.is_deleted = False  # by its author, or together with the post that it replies to; the service keeps that for a day
         self.likes = {}  # handle → when
         self.reposts = {}
 
@@ -35,7 +35,7 @@ class Message:
 
 
 class Model:
-    """Times are counts. What is refused is not told to the model but asked of it: may_…"""
+    """Times are counts. Only actions that the service accepted are passed to the model."""
 
     def __init__(self, handles):
         self.handles = handles
@@ -44,11 +44,11 @@ class Model:
         self.follows = {}  # (follower, followed) → when
         self.known = dict.fromkeys(handles, 0)
         self.told = {}  # (what, by whom, to what) → when, of likes, reposts and follows
-        self.withdrawn = {}  # likewise → when, and whether that was known
+        self.withdrawn = {}  # the same key → when, whether the recipient knew it, and the recipient
         self.messages = []
         self.read = {}  # (reader, other) → when
 
-    # --- what is done ---
+    # --- actions ---
 
     def post(self, uuid, author, message, mentioned, parent=None):
         self.posts.append(Post(uuid, author, message, mentioned, parent, next(self.clock)))
@@ -72,7 +72,7 @@ class Model:
             self.untell(("follow", follower, followed), followed)
 
     def tell(self, event, recipient):
-        """What was taken back returns to its place if it was known or is still the newest: else an answer may have shown later ones."""
+        """A notification that was taken back gets its old place if it was known or is still the newest; else an answer may have shown later ones."""
         at, was_known, _ = self.withdrawn.pop(event, (0, False, None))
         others = [at for at, *_ in self.events(recipient)] + [at for at, _, whom in self.withdrawn.values() if whom == recipient]
         self.told[event] = at if was_known or at > max(others, default=0) and at > self.known[recipient] else next(self.clock)
@@ -82,7 +82,7 @@ class Model:
         self.withdrawn[event] = (at, at <= self.known[recipient], recipient)
 
     def end(self, post, is_deleted=False):
-        """Deleted or expired, with all below."""
+        """The post is deleted or has expired, with all replies below it."""
         replies = self.replies(post)
         post.is_there = False
         post.is_deleted = is_deleted
@@ -90,7 +90,7 @@ class Model:
             self.end(reply, is_deleted)
 
     def is_below_expired(self, post):
-        """A purge takes it away with what it replies to."""
+        """Whether a purge removes the post together with the one that it replies to."""
         parent = post.parent
         return parent is not None and (not (parent.is_there or parent.is_deleted) or self.is_below_expired(parent))
 
@@ -104,7 +104,7 @@ class Model:
         self.read[reader, other] = next(self.clock)
 
     def leave(self, handle, name):
-        """The user is gone with all posts and marks. In conversations and of what was deleted before, the name is left as `name`; the handle is a new user's."""
+        """The user is gone with all posts and marks. In conversations and in posts that were deleted before, the user is now called `name`."""
         for post in self.there():
             if post.author == handle:
                 self.end(post)
@@ -123,7 +123,7 @@ class Model:
             message.receiver = name if message.receiver == handle else message.receiver
         self.read = {tuple(name if each == handle else each for each in pair): at for pair, at in self.read.items() if pair[0] != handle}
 
-    # --- what there is to see ---
+    # --- results of reads ---
 
     def there(self):
         return [post for post in self.posts if post.is_there]
@@ -139,7 +139,7 @@ class Model:
         return [post for post in self.home() if post.author == handle]
 
     def following(self, handle):
-        """(post, by whom it was reposted), newest first; each post at its newest event."""
+        """(post, user who reposted it or None), newest first; each post at its newest event."""
         events = []
         for post in self.there():
             if post.is_top and (handle, post.author) in self.follows:
@@ -154,7 +154,7 @@ class Model:
         return [message for message in self.messages if message.pair == {handle, other} and message.is_there]
 
     def conversations(self, handle):
-        """(with whom, the newest message that is left, how many are unread), by the time of the last that was sent."""
+        """(other user, newest message that is left, number of unread ones), by the time of the last message that was sent."""
         found = {}
         for message in self.messages:
             if handle in message.pair:
@@ -170,11 +170,11 @@ class Model:
         return sum(message.sender == other and message.at > self.read.get((handle, other), 0) for message in self.conversation(handle, other))
 
     def notifications(self, handle):
-        """(kind, by whom, what, whether that is known), newest first."""
+        """(kind, actor, activity, whether the user knows it), newest first."""
         return [(*event[1:], event[0] <= self.known[handle]) for event in sorted(self.events(handle), key=lambda event: event[0], reverse=True)]
 
     def events(self, handle):
-        """(when, kind, by whom, what); when is 0 for what is just about to be told."""
+        """(time, kind, actor, activity); the time is 0 for an event that tell() is adding."""
         events = []
         for post in self.there():
             if post.author == handle:

@@ -1,4 +1,4 @@
-"""doc/openapi.yaml as the tests read it: operations with their references followed, and a judge of answers."""
+"""doc/openapi.yaml as the tests read it: operations with their references followed, and checks of answers."""
 
 import functools
 
@@ -16,7 +16,7 @@ TRANSPORT = {"Status", "Date", "Server", "Connection", "Content-Type", "Content-
 class Document:
     def __init__(self, file=FILE):
         self.tree = yaml.load(file.read_text(), yaml.CSafeLoader)
-        self.validators = {}  # by the schema's identity: the schema, so that it stays, and its validator
+        self.validators = {}  # id of a schema → the schema, which keeps the id valid, and its validator
         self.paths = list(self.tree["paths"])
         # The status of an answer by its first code.
         self.statuses = {code["const"]: code["x-status"] for code in self.schema("Code")["oneOf"]}
@@ -30,14 +30,14 @@ class Document:
     @classmethod
     @functools.cache
     def shared(cls):
-        """The one of all files of tests in this process."""
+        """The document that all files of tests in this process share."""
         return cls()
 
     def schema(self, name):
         return self.tree["components"]["schemas"][name]
 
     def follow(self, node):
-        """What a reference stands for, anything else as it is."""
+        """The target of a reference; any other node unchanged."""
         while set(node) == {"$ref"}:
             target = self.tree
             for step in node["$ref"].split("/")[1:]:
@@ -46,9 +46,9 @@ class Document:
         return node
 
     def check(self, schema, value):
-        """That the value is as the schema says."""
+        """Checks that the value matches the schema."""
         if id(schema) not in self.validators:
-            whole = schema | {"components": self.tree["components"]}  # where its references lead
+            whole = schema | {"components": self.tree["components"]}  # its references lead there
             self.validators[id(schema)] = schema, Draft202012Validator(whole, format_checker=FormatChecker())
         errors = self.validators[id(schema)][1].iter_errors(value)
         assert not (found := [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]), found
@@ -58,7 +58,7 @@ class Document:
         return found
 
     def methods(self, path):
-        """What OPTIONS says of the path."""
+        """The methods that OPTIONS lists for the path."""
         methods = {operation.method for operation in self.operations if operation.path == path}
         return methods | ({"HEAD"} if "GET" in methods else set())
 
@@ -80,7 +80,7 @@ class Operation:
         self.wants_token = {"token": []} in security[:1]
 
     def examples(self, place, is_required=False):
-        """The parameters that go there, each with its example; all, or only those that a request must have."""
+        """{name: example} of the parameters in that place; all, or only those that a request must have."""
         return {
             each["name"]: each["example"]
             for each in self.parameters
@@ -88,18 +88,18 @@ class Operation:
         }
 
     def body_example(self):
-        """The first one; None for an operation without a body."""
+        """The first example of the body; None for an operation without a body."""
         if self.media_type is None:
             return None
         return self.media_type.get("example") or next(iter(self.media_type["examples"].values()))["value"]
 
     def codes(self, status):
-        """That an answer with this status (or "default") may have."""
+        """The codes that an answer with this status (or "default") may have."""
         content = self.responses[status].get("content", {})
         return content[JSON]["schema"]["items"]["enum"] if PROBLEM in content else []
 
     def failures(self):
-        """(status, code), all of them."""
+        """All documented failures, as (status, code)."""
         return [
             (status, code)
             for status in self.responses
@@ -108,7 +108,7 @@ class Operation:
         ]
 
     def check(self, reply, status):
-        """That the answer is the one documented for this status (or "default")."""
+        """Checks that the answer is the one documented for this status (or "default")."""
         response = self.responses[status]
         content = response.get("content", {})
         if content:
@@ -132,7 +132,7 @@ class Operation:
                 is_number = header["schema"].get("type") == "integer"
                 self.document.check(header["schema"], int(value) if is_number else value)
             assert value is not None or not header.get("required"), f"{name} is missing"
-        # What every answer may have is told once.
+        # Headers that every answer may have are documented once, in the description.
         description = self.document.tree["info"]["description"]
         for name in set(reply.headers) - headers.keys() - TRANSPORT:
             assert f"`{name}" in description, f"{name} is not documented"

@@ -1,4 +1,4 @@
-"""Where things are: this checkout, the daemon under test, PostgreSQL's programs; and private folders for the tests."""
+"""The places of this checkout, the daemon under test and PostgreSQL's programs; and private folders for the tests."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ IS_ROOT = os.geteuid() == 0
 
 
 def postgres_program(name):
-    """Of the folder that PGBIN names, or the newest installed one: they are not on Debian's PATH."""
+    """The program of the folder that PGBIN names, or the newest installed one: on Debian they are not in PATH."""
     if os.environ.get("PGBIN"):
         return os.path.join(os.environ["PGBIN"], name)
     found = glob.glob(f"/usr/lib/postgresql/*/bin/{name}")
@@ -28,15 +28,15 @@ def nginx_program():
 
 
 def clean_environment(**more):
-    """What a server under test is started with: nothing of the tester's own settings."""
+    """The environment of a server under test, without the tester's own settings."""
     kept = ("PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C.UTF-8"} | more
 
 
 class Folder:
-    """A new folder with a short path, as a unix socket's may have 107 bytes. Gone with remove().
+    """A new folder with a short path, as a unix socket's path may have 107 bytes. remove() deletes it.
 
-    CHECK_FOLDER in the environment is where: bin/check takes a place in memory if there is room."""
+    CHECK_FOLDER in the environment is its parent folder: bin/check chooses one in memory if there is room."""
 
     def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="cruddur-http.", dir=os.environ.get("CHECK_FOLDER", "/tmp")))

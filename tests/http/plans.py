@@ -1,4 +1,4 @@
-"""What PostgreSQL makes of each statement: the SQL that cruddurd prepares, rows to run it on, and plans with what they read."""
+"""PostgreSQL's plans of each statement: the SQL that cruddurd prepares, rows to run it on, and the plans with the rows that they read."""
 
 import collections
 import contextlib
@@ -11,14 +11,14 @@ from daemon import run_once
 from places import SQL, Folder
 
 PARSED = re.compile(r"LOG:  duration: \S+ ms  parse ([a-z0-9_]+/[a-z0-9_]+): (.*(?:\n\t.*)*)")
-NEVER = 2**62  # a time for a write's not_after
+NEVER = 2**62  # a value for a write's not_after that never comes
 LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-# Users n of 1 to users, whose handle is userN, and activities over the last year, most of which have expired: the choices of
-# the frontends in turn. Every tenth has a reply. Then one in twenty lived for an hour and has just ended, and none was written
-# since: nothing but expired rows lies on top. The first users have the most, user1 one in twenty.
-# user2 talks with all users, user3 and user4 with each other all the time; one of user5's activities has all the replies that
-# haven't expired, and all users like and repost it. Every activity has another like, every tenth a repost. user6 follows the thousand
+# Users 1 to {users}, whose handles are user1, user2 …, and activities over the last year with the frontends' lifetimes in turn, so that
+# most have expired. Every tenth has a reply. Then follow activities that lived for an hour and have just ended, one for twenty others, and
+# none was written since: the newest rows are all expired ones. The first users have the most activities, user1 one in twenty.
+# user2 talks with all users, user3 and user4 talk with each other all the time. One of user5's activities has all the replies that
+# have not expired, and all users like and repost it. Every activity has another like, every tenth a repost. user6 follows the thousand
 # with the most posts, user7 the thousand with the fewest, user8 twenty, user10 all from the eleventh on.
 ROWS = """
 insert into users (uuid, display_name, handle, email, cognito_user_id)
@@ -138,10 +138,10 @@ where hashint8(extract(epoch from last_message_at)::bigint) % 2 = 0;
 
 Statement = collections.namedtuple("Statement", "sql parameters")
 
-# text: without what wasn't run; path: its scans in short; most_rows: what the busiest node took and gave away or threw away
+# text: without nodes that were not run; path: the scans in short; most_rows: of the busiest node, rows that it returned or filtered out
 Plan = collections.namedtuple("Plan", "text path buffers most_rows seq_scans")
 
-# Some posts and reposts of a later transaction than all the others, for the statements with a snapshot.
+# Some posts and reposts are written by a later transaction than all the others, for the statements with a snapshot.
 LATER = """
 with live as (
     select uuid from activities where reply_to_activity_uuid is null and coalesce(expires_at > now() + interval '1 day', true) limit 20
@@ -158,7 +158,7 @@ update reposts r set written_by = default from live where (r.user_uuid, r.activi
 """
 
 
-# The indexes that no constraint has.
+# The indexes that do not belong to a unique or primary key constraint.
 INDEXES = """
 select indexrelid::regclass::text, pg_get_indexdef(indexrelid)
 from pg_index
@@ -167,8 +167,8 @@ where relnamespace = 'public'::regnamespace and not indisunique"""
 
 
 def load(database, users, activities, is_indexed_at_once=False):
-    """Into an empty database (the seed aside). Indexes that grow with the rows take some more pages, as in service; those that are made
-    at once take a third of the time."""
+    """Loads the rows into a database that is empty but for the seed. Indexes that grow with the rows have some more pages, as in service;
+    making them afterwards (is_indexed_at_once) takes a third of the time."""
     with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(INDEXES)
         indexes = dict(cursor.fetchall()) if is_indexed_at_once else {}
@@ -199,7 +199,7 @@ def secret(folder, name, text):
 
 
 def statements(database, sql_dir=SQL):
-    """By name, as cruddurd sends them to be prepared: out of PostgreSQL's log."""
+    """{name: Statement} as cruddurd has them prepared, read from PostgreSQL's log."""
     at = database.cluster.log.stat().st_size
     database.sql(f"alter database {database.name} set log_min_duration_statement = 0")
     folder = Folder()
@@ -220,7 +220,7 @@ def statements(database, sql_dir=SQL):
 
 
 def parameters(sql, template):
-    """The names behind $1, $2, …: each stands where the template has its name."""
+    """The names of $1, $2, …: each is at the place where the template has its name."""
     sql, template = (re.sub(r"--.*", "", text) for text in (sql, template))
     names = dict(zip(map(int, re.findall(r"\$(\d+)", sql)), re.findall(r"%\((\w+)\)s", template), strict=True))
     return [names[number] for number in sorted(names)]
@@ -233,7 +233,7 @@ def nodes(plan):
 
 
 def path_of(plan):
-    """Where it reads rows, and how many each time; for example ["users_pkey 1 × 50"]."""
+    """The indexes and tables from which the plan reads rows, and how many each time; for example ["users_pkey 1 × 50"]."""
     path = []
     for node in nodes(plan):
         place = node.get("Index Name") or (node["Node Type"] == "Seq Scan" and f"all {node['Relation Name']}")
@@ -255,7 +255,7 @@ def merged(plans):
 
 
 def in_short(lines):
-    """A plan's text without what was never run."""
+    """A plan's text without the nodes that were never run."""
     short, hidden = [], None
     for line in lines:
         indent = len(line) - len(line.lstrip())
@@ -280,7 +280,7 @@ def json_plan(text):
 
 
 def text_plan(text):
-    """Where the text of the query ends: the first line with costs is the plan's."""
+    """The text of the query, and the lines of the plan, which begin at the first line with costs."""
     lines = text.splitlines()
     (at, *_) = [number for number, line in enumerate(lines) if re.search(r"\(cost=.* rows=", line)]
     return "\n".join(lines[:at]), lines[at:]
@@ -290,7 +290,7 @@ def rows_of(node):
     return (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
 
 
-# The plans of what functions run, to the client and to no log.
+# Sends the plans of the statements that functions run to the client, not to a log.
 NESTED = """
 load 'auto_explain';
 set auto_explain.log_analyze = on;
@@ -301,7 +301,7 @@ set client_min_messages = debug1"""
 
 
 class Explainer:
-    """A session set up as those of the workers are, but for the rights. What it runs is rolled back."""
+    """A session that is set up as the workers' are, but with other rights. Everything that it runs is rolled back."""
 
     def __init__(self, database, sql_dir=SQL):
         self.connection = database.connect()
@@ -320,7 +320,7 @@ class Explainer:
         self.connection.close()
 
     def command(self, name, statement, values):
-        """What runs the statement with those values, by the parameters' names; the others are null."""
+        """The SQL that runs the statement with those values, by the parameters' names; the others are null."""
         if name not in self.prepared:
             self.cursor.execute(f'prepare "{name}" as {statement.sql}')
             self.connection.commit()
@@ -334,7 +334,7 @@ class Explainer:
         return f'execute "{name}"' + (f"({', '.join(literals)})" if literals else "")
 
     def explain_nested(self, command, form):
-        """What it prints, and for each statement that functions ran for it the plans of its runs."""
+        """The rows that the command returns, and for each statement that functions ran the plans of its runs."""
         self.connection.notices.clear()
         self.cursor.execute(f"set local auto_explain.log_min_duration = 0; set local auto_explain.log_format = {form}")
         self.cursor.execute(command)
@@ -348,8 +348,8 @@ class Explainer:
         return rows, [plans for text, plans in nested.items() if not text.startswith(("explain", "prepare"))]
 
     def explain(self, name, statement, values):
-        """The second run's plan: the first has filled the buffers and the catalogue's caches. What functions run belongs to it. The path
-        of a statement that writes does without."""
+        """The plan of the second run: the first one has filled the buffers and the catalogue's caches. The plans of statements in functions belong
+        to it, but not to the path of a statement that writes."""
         command = self.command(name, statement, values)
         self.cursor.execute(f"explain (analyze) {command}")
         self.connection.rollback()
@@ -366,7 +366,7 @@ class Explainer:
         )
 
     def milliseconds(self, name, statement, values, runs):
-        """The median of what a run takes in the server, with its planning if there is any; its answer isn't sent."""
+        """The median time of a run in the server, with its planning if there is any. The answer is not sent."""
         command = self.command(name, statement, values)
         times = []
         warm_up = 1 + runs // 3
@@ -410,7 +410,7 @@ def templates(sql_dir=SQL):
 
 
 def table(sql_dir=SQL):
-    """What each statement does and what that costs, as doc/sql.md has it."""
+    """The table of what each statement does and what its cost grows with, as in doc/sql.md."""
     rows = ["| statement | what | what its cost grows with |", "|---|---|---|"]
     for name, path in templates(sql_dir).items():
         what, cost = SUMMARY.match(path.read_text()).groups()
@@ -419,15 +419,15 @@ def table(sql_dir=SQL):
 
 
 def cases_of_templates():
-    """Those that need nothing of the database: a statement's own, in the comment at the head of its template."""
+    """The cases that need no values from the database. They are in the comment at the head of a statement's template."""
     for name, path in templates().items():
         for what, values in TRIED.findall(path.read_text()):
             yield name, what, json.loads(values)
 
 
 def cases(database):
-    """(statement, what is asked, its values by parameter), at least one for every statement, and those above all whose cost
-    would grow first."""
+    """(statement, description, its values by parameter): at least one for every statement, and above all those whose cost would grow
+    first."""
     popular, talk, new, other = (uuid_of(database, name) for name in ("popular", "talk 3", "new", "another"))
     ((reply,),) = database.sql("select uuid::text from activities where reply_to_activity_uuid = %s limit 1", popular)
 

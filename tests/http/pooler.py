@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a cluster, as it comes with Debian."""
+"""Debian's PgBouncer in transaction mode, in front of a cluster."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from places import IS_ROOT, Folder, clean_environment
 from waiting import eventually
 
 PORT = 6432
-PACKET_BUFFER = 256  # bytes, so that it passes on a statement in parts, as it does with the usual 4096 on a busy machine
+PACKET_BUFFER = 256  # bytes, so that it forwards a statement in parts, as it does with the usual 4096 on a busy machine
 SETTINGS = """\
 [databases]
 * = host={sockets}
@@ -42,7 +42,7 @@ class Pooler:
         settings = SETTINGS.format(sockets=cluster.sockets, folder=self.path, port=PORT, size=size, buffer=PACKET_BUFFER)
         (self.path / "settings").write_text(settings)
         (self.path / "users").write_text(f'"cruddur" "{APP_PASSWORD}"\n')
-        if IS_ROOT:  # which PgBouncer refuses to run as
+        if IS_ROOT:  # PgBouncer refuses to run as root
             os.chown(self.path, pwd.getpwnam("postgres").pw_uid, -1)
 
     def __enter__(self):
@@ -66,7 +66,7 @@ class Pooler:
             return True
 
     def stop(self):
-        """At once, whatever is under way."""
+        """Stops it at once, even with transactions under way."""
         self.process.terminate()
         self.process.wait()
 

@@ -1,6 +1,6 @@
-"""Ports of the loopback interface that nobody listens on; as a program it prints as many as its argument says.
+"""Free ports of the loopback interface; as a program it prints as many as its argument says.
 
-They lie below those that the system gives to clients: any of these somebody may get before the server that it is for.
+They are below the range from which the system takes clients' ports: a client could take one of those before the server starts.
 """
 
 import pathlib
@@ -9,7 +9,7 @@ import socket
 import sys
 
 FIRST = 10000
-LEAST_END = 20000  # where the clients' range begins below
+LEAST_END = 20000  # used if the clients' range begins below it
 
 
 def is_free(port):

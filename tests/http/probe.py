@@ -1,4 +1,4 @@
-"""The same question again and again, and what came of it."""
+"""Sends the same request again and again, and keeps the answers."""
 
 import collections
 import threading
@@ -42,16 +42,16 @@ class Probe(Background):
             self.answers.append(Answer(asked, time.monotonic(), reply))
 
     def asked_after(self, when):
-        """The answers to what was asked later than that."""
+        """The answers to requests that were sent after that time."""
         return [answer for answer in list(self.answers) if answer.asked > when]
 
     def wait_for(self, condition, what):
-        """Until there is an answer for which the condition is true, among those to what is asked from now on."""
+        """Waits for an answer for which the condition is true. Only requests that are sent from now on count."""
         now = time.monotonic()
         eventually(lambda: any(condition(answer.reply) for answer in self.asked_after(now)), what=f"{what} ({self.target})")
 
     def wait_for_more(self, count):
-        """Until so many more have come."""
+        """Waits until so many more answers have come."""
         goal = len(self.answers) + count
         eventually(lambda: len(self.answers) >= goal, what=f"{count} answers of {self.target}")
 

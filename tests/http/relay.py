@@ -1,4 +1,4 @@
-"""A wire between the service and PostgreSQL that can be cut without either noticing."""
+"""A connection between the service and PostgreSQL that can be interrupted without either side noticing."""
 
 import contextlib
 import select
@@ -11,7 +11,7 @@ BLOCK = 65536
 
 
 class Relay:
-    """Listens where a libpq host says, forwards to a cluster. While it is silent nothing passes and nothing closes."""
+    """Listens on the socket of a libpq host, and forwards to a cluster. While it is silent, no bytes pass and no connection closes."""
 
     def __init__(self, folder, target):
         self.target = str(target / ".s.PGSQL.5432")
@@ -67,13 +67,13 @@ class Relay:
 
 
 class TlsRelay(threading.Thread):
-    """Ends TLS before a cluster and fills the records as far as they go, 16 KiB, which PostgreSQL itself doesn't."""
+    """Ends TLS in front of a cluster, and fills TLS records up to their maximum of 16 KiB, which PostgreSQL itself does not do."""
 
     TLS_REQUEST, GSS_REQUEST = 80877103, 80877104  # PostgreSQL's documentation, 55.7
-    QUIET = 0.005  # s, after which the server is taken to have said all for now
+    QUIET = 0.005  # s without bytes of the server, after which they are sent on
 
     def __init__(self, address, target, certificate, key, head=0):
-        """head: so many bytes of each answer come in a record of their own."""
+        """head: the first so many bytes of each answer are sent in a record of their own."""
         super().__init__()
         self.head = head
         self.address = address

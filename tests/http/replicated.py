@@ -1,12 +1,12 @@
-"""A service whose reads go to standbys as long as they may."""
+"""A service whose reads go to standbys whenever that is allowed."""
 
 import re
 
 
 class Replicated:
-    """Beside a Service, which it is to precede among the bases of a class."""
+    """A mixin for a Service. It must precede the Service among the bases of a class."""
 
-    standbys = ()  # of READ_CONNECTION_URL, in this order
+    standbys = ()  # the hosts of READ_CONNECTION_URL, in this order
 
     def launch(self):
         file = self.path / "read-url"
@@ -16,7 +16,7 @@ class Replicated:
         super().launch()
 
     def counts(self):
-        """How many reads a replica ran, of these in place of the primary, and by each reason how many the primary."""
+        """The number of reads that replicas ran, of those that they ran in place of the primary, and of the fallbacks by each reason."""
         text = self.get("/metrics").body.decode()
         found = dict(re.findall(r'^cruddur_replica_fallbacks_total{reason="(\w+)"} (\d+)$', text, re.M))
         found["replica"] = re.search(r"^cruddur_replica_reads_total (\d+)$", text, re.M)[1]

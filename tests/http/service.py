@@ -13,7 +13,7 @@ from waiting import PATIENCE, eventually
 LIVE = []  # for the report of a failed test
 LOG_LINES = 80
 
-# Deadlines that no machine is too slow for. A test of a deadline sets its own, or takes the shipped ones by is_patient=False.
+# Deadlines that no machine is too slow for. A test of a deadline sets its own, or uses the shipped ones with is_patient=False.
 PATIENT = {
     "statement_timeout": 50000,
     "slow_timeout": 50000,
@@ -25,10 +25,10 @@ PATIENT = {
 
 
 class Pool:
-    """cruddurd with a private folder and, unless told otherwise, a socket in it. To be used by `with`."""
+    """cruddurd with a private folder and, unless a setting differs, a socket in it. Use it in `with`."""
 
     def __init__(self, database=None, environment=None, launcher=None, socket=None, pass_fds=(), is_patient=True, **settings):
-        """launcher(self) is the command that runs cruddurd; socket is where it listens if somebody else opens that;
+        """launcher(self) returns the command that runs cruddurd; socket is the path where it listens if another process opens the socket;
         settings are its options, None leaves out a default one; is_patient: see PATIENT."""
         self.database = database
         self.socket = socket
@@ -71,7 +71,7 @@ class Pool:
         eventually(self.is_listening, what="a listening cruddurd")
 
     def launch(self):
-        """Starts cruddurd, again if it has ended."""
+        """Starts cruddurd. May be called again when it has ended."""
         program = self.launcher(self) if self.launcher else [CRUDDURD]
         self.daemon = Daemon(self.path, [*program, *self.arguments()], **self.process_options)
 
@@ -107,21 +107,21 @@ class Pool:
         return self.daemon.log
 
     def line_of(self, reply):
-        """The log's line about the request that reply answers; it is written behind the answer."""
+        """The log's line about the request that reply answers. It is written after the answer."""
         request_id = reply.headers["X-Request-Id"]
         (line,) = eventually(lambda: self.log.requests(request_id), what=f"the line of {request_id}")
         return line
 
     def logs(self):
-        """What is told of a failure."""
+        """The logs that are shown for a failed test."""
         return f"--- cruddurd\n{self.log.tail(LOG_LINES)}" if self.daemon is not None else ""
 
     def peer(self, **more):
-        """A FastCGI connection past nginx."""
+        """A FastCGI connection to the daemon, without nginx."""
         return Peer(self.address(), **more)
 
     def address(self):
-        """Of the listening socket."""
+        """The address of the listening socket."""
         listen = self.settings.get("listen") or f"unix:{self.socket}"
         if listen.startswith("unix:"):
             return listen[5:]
@@ -129,7 +129,7 @@ class Pool:
         return host.strip("[]"), int(port)
 
     def is_listening(self):
-        """The daemon takes connections, or has already given up."""
+        """Whether the daemon accepts connections, or has already ended."""
         try:
             self.peer().close()
         except OSError:
@@ -137,7 +137,7 @@ class Pool:
         return True
 
     def wait_for_workers(self, count=2, other_than=()):
-        """Until there are so many, none of them one of those; their process ids."""
+        """Waits until there are so many workers, none of them one of other_than. Returns their process ids."""
 
         def workers():
             pids = self.daemon.workers()
@@ -147,10 +147,10 @@ class Pool:
 
 
 class Service(Pool, Client):
-    """With nginx before it: service.get(…) and so on ask it."""
+    """A pool with nginx in front of it: service.get(…) and so on send requests to nginx."""
 
     def __init__(self, cluster, database=None, front_timeout=PATIENCE, **settings):
-        """Its own database, unless it is given another one's; front_timeout: see Front."""
+        """It has its own database, unless one is given. front_timeout: see Front."""
         super().__init__(database, **settings)
         self.cluster = cluster
         self.front_timeout = front_timeout if self.is_patient else None
@@ -171,13 +171,13 @@ class Service(Pool, Client):
             self.database.remove()
 
     def ask_many(self, workers):
-        """So many reads and creates at once that each of the workers gets some."""
+        """Sends so many reads and creates at once that each of the workers gets some."""
         askings = [Asking(ask) for ask in (self.home, self.create) * 2 * workers]
         for asking in askings:
             asking.reply()
 
     def wait_for_sessions(self, count):
-        """Until so many workers have both of theirs: each makes them with its first read and its first create."""
+        """Waits until so many workers have their read and write sessions. A worker makes them at its first read and its first create."""
 
         def are_there():
             self.ask_many(count)

@@ -1,10 +1,10 @@
-"""What the tests of likes, reposts, follows and notifications share."""
+"""Functions that the tests of likes, reposts, follows and notifications share."""
 
 import pytest
 
 EXPIRE = "update activities set created_at = now() - interval '2 days', expires_at = now() - interval '1 second' where uuid = %s"
 
-# The table that a mark is in, its count on the activity, and what an activity says of the caller's own.
+# The table of a mark, its count on the activity, and the field of an activity that says whether the caller has set the mark.
 MARKS = {"like": ("likes", "likes_count", "liked"), "repost": ("reposts", "reposts_count", "reposted")}
 
 
@@ -29,7 +29,7 @@ def followed(service, follower, followed_one, method="PUT"):
 
 
 def listed(service, handle, target):
-    """All rows of a list, and how many its pages had."""
+    """All rows of a list, and the sizes of its pages."""
     rows, sizes = [], []
     while target:
         reply = service.ask_as(handle, "GET", target)
@@ -41,7 +41,7 @@ def listed(service, handle, target):
 
 
 def check_counts(database):
-    """Every count on an activity is that of its rows."""
+    """Checks that every count on an activity equals the number of its rows."""
     wrong = database.sql(
         """select uuid, likes_count, likes, reposts_count, reposts, replies_count, replies
            from activities a
@@ -53,7 +53,7 @@ def check_counts(database):
     assert wrong == []
 
 
-# What everybody is told, by the rows that it comes of.
+# The notifications that users must have, computed from the rows that they are about.
 TOLD = """
     select a.user_uuid, 'like' as kind, l.user_uuid as actor_uuid, a.uuid as activity_uuid
     from likes l join activities a on a.uuid = l.activity_uuid
@@ -75,14 +75,14 @@ TOLD = """
 
 
 def check_told(database):
-    """Everybody is told what others did, once, and nothing else."""
+    """Checks that every user is notified once of what others did, and of nothing else."""
     told = f"select * from ({TOLD}) told where user_uuid <> actor_uuid"
     kept = "select user_uuid, kind, actor_uuid, activity_uuid from notifications"
     assert database.sql(f"({told} except all {kept}) union all ({kept} except all {told})") == []
 
 
 def check_strangers(service, method, target, document=None):
-    """Who is nobody, and whose token is nobody's of ours."""
+    """Checks the answers to a request without a token, and with the token of a subject that is no user."""
     reply = service.ask_as(None, method, target, document)
     assert (reply.status, reply.json) == (401, ["generic_401"])
     reply = service.ask_as("stranger", method, target, document)

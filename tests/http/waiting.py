@@ -1,18 +1,18 @@
 """Waiting for something, with a deadline.
 
-No verdict depends on how fast the machine is. PATIENCE bounds how long a test waits for what must happen; it is so long that
-only what never happens reaches it, and shorter than the ten minutes after which bin/check reports a test that hangs.
+No verdict depends on how fast the machine is. PATIENCE bounds how long a test waits for an event that must occur. It is so long that
+only an event that never occurs exceeds it, and shorter than the ten minutes after which bin/check reports a test that hangs.
 """
 
 import time
 
 PATIENCE = 300  # s
 PAUSE = 0.02
-LIVES = (1, 4, 16, 64)  # s, for what must be seen before its end: the next one if the machine was too slow for that
+LIVES = (1, 4, 16, 64)  # s, lifetimes of things that must be seen before they end; the next one is tried if the machine was too slow
 
 
 def eventually(condition, seconds=PATIENCE, what="it"):
-    """Calls condition until what it gives is true, and gives that."""
+    """Calls condition until its result is true, and returns the result."""
     end = time.monotonic() + seconds
     while True:
         found = condition()
@@ -24,7 +24,7 @@ def eventually(condition, seconds=PATIENCE, what="it"):
 
 
 def never(condition, seconds, what="it"):
-    """Checks that condition stays false for so long."""
+    """Checks that condition stays false for so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()

@@ -1,4 +1,4 @@
-"""A cable between the service, in a network of its own, and PostgreSQL, which can be pulled out at either end. Needs root."""
+"""A cable between the service, in a network namespace of its own, and PostgreSQL. It can be unplugged at either end. Needs root."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import subprocess
 
 class Wire:
     def __init__(self):
-        """Names and addresses are those of this process."""
+        """Names and addresses are unique to this process."""
         number = os.getpid() % 16384
         network = f"10.{192 + number // 4096}.{number // 64 % 64}"
         self.near_address, self.far_address = (f"{network}.{number % 64 * 4 + end}" for end in (1, 2))
@@ -25,13 +25,13 @@ class Wire:
         return self
 
     def __exit__(self, *_):
-        """With the namespace its end of the cable goes, and with that the other one."""
+        """When the namespace ends, the kernel removes its end of the cable, and with it the other end."""
         self.holder.kill()
         self.holder.wait()
 
     def lay(self):
         while os.readlink(self.namespace) == os.readlink("/proc/self/ns/net"):
-            pass  # until it has left ours
+            pass  # until the process has left our namespace
         self.far_side("link", "add", self.far, "type", "veth", "peer", "name", self.near, "netns", self.holder.pid)
         self.far_side("address", "add", f"{self.far_address}/30", "dev", self.far)
         self.near_side("address", "add", f"{self.near_address}/30", "dev", self.near)
@@ -39,13 +39,13 @@ class Wire:
         self.set_link("far", "up")
 
     def keep_far_neighbour(self):
-        """From now on the near end's kernel sends to the far end without asking for its hardware address. Else it says "unreachable" after three
-        questions without an answer, one a second."""
+        """From now on the near end's kernel sends to the far end without asking for its hardware address. Otherwise it reports "unreachable" after
+        three requests without an answer, one a second."""
         hardware_address = pathlib.Path(f"/sys/class/net/{self.far}/address").read_text().strip()
         self.near_side("neighbour", "replace", self.far_address, "lladdr", hardware_address, "dev", self.near, "nud", "permanent")
 
     def inside(self, *command):
-        """The command, run on the service's side."""
+        """The command that runs another one on the service's side."""
         return ["nsenter", f"--net={self.namespace}", *command]
 
     def far_side(self, *words):
@@ -62,7 +62,7 @@ class Wire:
 
     @contextlib.contextmanager
     def cut(self, end):
-        """Pulled out "near" the service, where its kernel knows that there is no way, or "far" from it, where nobody does."""
+        """Unplugs the end "near" the service, so that its kernel knows that there is no route, or the "far" one, so that it does not."""
         self.set_link(end, "down")
         try:
             yield

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Checks infra/sam/template.yaml against the properties of its types: cloudformation.py [TEMPLATE [PROPERTIES]]. cfn-lint, which does
 more, is no Debian package; PROPERTIES, tests/infra/cloudformation_properties.json, is made from its schemas. An error is a property that
-a type has not, one that it requires and that is missing, a reference to nothing, a parameter that is not used, and an unknown
-section."""
+a type does not have, one that it requires and that is missing, a reference to something that does not exist, a parameter that is not
+used, and an unknown section."""
 
 import json
 import pathlib
@@ -32,7 +32,7 @@ def short_form(loader, suffix, node):
 
 
 def strict_map(loader, node):
-    """A key that is there twice is an error."""
+    """A map; a key that it has twice is an error."""
     keys = [key.value for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
@@ -54,7 +54,7 @@ def function_of(value):
 
 
 def references(value):
-    """Every name that Ref, GetAtt and Sub say, GetAtt's with its attribute."""
+    """Every name in Ref, GetAtt and Sub, GetAtt's with its attribute."""
     function = function_of(value)
     if function == "Ref" or function == "GetAtt":
         yield value[function]
@@ -69,7 +69,7 @@ def references(value):
 
 
 def check_object(where, value, known):
-    """The properties of an object and of what is in it."""
+    """Checks the properties of an object and of the objects in it."""
     if known is None or function_of(value):
         return
     if isinstance(value, list):

@@ -1,7 +1,8 @@
-"""containers.py: Containerfile, compose.yaml and the files for workspaces keep to what is usual for them.
+"""containers.py: Containerfile, compose.yaml and the files for workspaces follow the usual rules for such files.
 
-Of hadolint's rules those that apply here, named by their numbers; of compose.yaml that each service of this project runs without rights, that ports
-are open on this machine only, that no password is in the environment, and that what is mounted is there. Prints each offence."""
+It checks those of hadolint's rules that apply here, named by their numbers, and of compose.yaml that each service of this project runs
+without rights, that ports are open on this machine only, that no password is in the environment, and that what is mounted exists.
+Prints each offence."""
 
 import json
 import pathlib
@@ -12,7 +13,7 @@ import yaml
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OWN = ("setup", "cruddurd", "issuer", "web")  # services whose image is made here
-ENDS = ("setup",)  # services that do their work and end
+ENDS = ("setup",)  # services that end when their work is done
 
 
 def instructions(path):
@@ -30,7 +31,7 @@ def instructions(path):
 
 
 def stages_of(path):
-    """{name: its instructions}; the first FROM has those before it, too."""
+    """{name: its instructions}; those before the first FROM are in the first stage, too."""
     stages, before, name = {}, [], None
     for instruction in instructions(path):
         if instruction[1] == "FROM":

@@ -1,5 +1,5 @@
-"""Reads Terraform's HCL as far as infra/terraform goes: blocks, arguments, and of expressions their literal type and what they refer
-to. What it does not know, such as heredocs, is an error. Expressions are not evaluated."""
+"""Reads the part of Terraform's HCL that infra/terraform uses: blocks, arguments, and of expressions their literal type and the names
+that they refer to. Anything else, such as a heredoc, is an error. Expressions are not evaluated."""
 
 import dataclasses
 import re
@@ -44,7 +44,7 @@ class Expression:
 
     @property
     def literal(self):
-        """The type of a value that stands there as it is: string, number, bool, list, map, or None."""
+        """The type of the expression if it is a literal: string, number, bool, list, map; else None."""
         first = self.tokens[0]
         if first.kind == "string" and len(self.tokens) == 1:
             return "string"
@@ -62,7 +62,7 @@ class Expression:
 
     @property
     def keys(self):
-        """The keys of a map that stands there."""
+        """The keys of the expression if it is a map."""
         found, depth = [], 0
         for at, token in enumerate(self.tokens):
             depth += (token.text in OPENING and token.kind == "mark") - (token.kind == "mark" and token.text in OPENING.values())
@@ -171,7 +171,7 @@ def body_of(tokens, at, end, block):
 
 
 def expression_of(tokens, at):
-    """From `at` to the end of the line, or as far as brackets are open."""
+    """The expression from `at` to the end of the line, or further while a bracket is open; and the index after it."""
     start, depth = at, 0
     while depth > 0 or tokens[at].kind not in ("newline", "end") and tokens[at].text != "}":
         if tokens[at].kind == "end":
@@ -215,13 +215,13 @@ def references(tokens):
 
 
 def path_of(tokens, at):
-    """The names of a path from `at` on, and the index after it. Of an index in brackets only where it ends is looked at here."""
+    """The names of a path from `at` on, and the index after it. An index in brackets is skipped."""
     path = [tokens[at].text]
     at += 1
     while at < len(tokens) and tokens[at].text in (".", "["):
         if tokens[at].text == "[":
             if tokens[at + 1].kind not in ("number",) and tokens[at + 1].text != "*":
-                return path, at  # what is in the brackets is read by the caller; names after it are not checked
+                return path, at  # the caller reads the names in the brackets; names after them are not checked
             at = closing(tokens, at) + 1
         else:
             path.append(tokens[at + 1].text)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Lints an OpenAPI 3.1 document: openapi.py FILE VERSION. Its structure is what the OpenAPI Initiative's JSON Schema says, as Debian
-packages it, which is 3.0's, with what 3.1 made otherwise; its schemas are JSON Schema 2020-12, and its examples fit
-them. References resolve, everything is used, every operation is well-formed, and its version is VERSION."""
+"""Lints an OpenAPI 3.1 document: openapi.py FILE VERSION. Its structure follows the OpenAPI Initiative's JSON Schema as Debian packages
+it, which is that of 3.0, with the changes of 3.1. Its schemas are JSON Schema 2020-12, and its examples fit them. References resolve,
+everything is used, every operation is well-formed, and its version is VERSION."""
 
 import collections
 import json
@@ -15,7 +15,7 @@ from jsonschema.exceptions import best_match
 
 OAS_30 = "/usr/share/openapi-specification/schemas/v3.0/schema.json"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-# JSON Schema has many more, and takes a misspelt one for an annotation.
+# The keywords that the document uses. JSON Schema has many more, and takes a misspelt one for an annotation.
 LISTS_OF_SCHEMAS = {"allOf", "anyOf", "oneOf"}
 SCHEMAS = {"items", "additionalProperties", "unevaluatedProperties", "not"}
 KEYWORDS = LISTS_OF_SCHEMAS | SCHEMAS | {
@@ -26,12 +26,12 @@ TEMPLATE = re.compile(r"\{(\w+)\}")
 
 
 def structure():
-    """The schema of a document, schemas in it left aside. OpenAPI 3.1.0, appendix A, has the changes."""
+    """The schema of a document without the schemas in it. OpenAPI 3.1.0, appendix A, has the changes."""
     with open(OAS_30) as file:
         schema = json.load(file)
     definitions = schema["definitions"]
     schema["properties"]["openapi"]["pattern"] = r"^3\.1\.\d+$"
-    definitions["Schema"] = {"type": ["object", "boolean"], "not": {"required": ["$ref"]}}  # else it is a Reference
+    definitions["Schema"] = {"type": ["object", "boolean"], "not": {"required": ["$ref"]}}  # that would be a Reference
     definitions["Info"]["properties"]["summary"] = {"type": "string"}
     definitions["License"]["properties"]["identifier"] = {"type": "string"}
     return schema
@@ -73,7 +73,7 @@ class Lint:
 
     def run(self):
         self.check_references()
-        if not self.findings:  # everything below follows them
+        if not self.findings:  # the checks below follow references
             self.check_structure()
             self.check_schemas()
             self.check_operations()
@@ -106,7 +106,7 @@ class Lint:
 
     def check_structure(self):
         for error in Draft4Validator(structure()).iter_errors(self.document):
-            error = best_match([error])  # the one inside of those that an alternative is made of
+            error = best_match([error])  # if alternatives failed, the error within them
             self.find(error.absolute_path, error.message[:200])
 
     def places(self):
@@ -121,7 +121,7 @@ class Lint:
             self.check_schema(("components", "schemas", name), schema)
         for path, node in self.places():
             self.check_schema((*path, "schema"), node["schema"])
-        if len(self.findings) == before:  # only then they can be used
+        if len(self.findings) == before:  # examples can be checked only against valid schemas
             self.check_examples()
 
     def check_schema(self, path, schema):

@@ -1,7 +1,7 @@
 """own_includes.py: each file of src includes the headers of the functions, constants, macros and typedefs that it uses.
 
-It may leave out what its own header includes, and what a header in EXPORTS includes. The own header is x.h of x.c, and x_private.h of
-the files that make x together. Struct tags do not count, as a forward declaration is enough for a pointer; nor does a function's name
+A file need not include what its own header includes, nor what a header in EXPORTS includes. The own header is x.h for x.c, and
+x_private.h for the files that make x together. Struct tags do not count, as a forward declaration is enough for a pointer; nor does a function's name
 without a call in a file that has a variable or a member of that name. Prints each offence as FILE:LINE."""
 
 import itertools
@@ -11,7 +11,7 @@ import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
 
-# The headers that have what their users need in their includes: handlers, and definitions of statements.
+# Headers whose includes their users may rely on: those of handlers, and of definitions of statements.
 EXPORTS = ("api/endpoint.h", "db/statement.h")
 
 COMMENT_OR_TEXT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)

@@ -1,8 +1,8 @@
-"""places.py: what the pages for learners name is there.
+"""places.py: the files and names that the pages for learners mention exist.
 
 In doc/learn and doc/seeds.md every link leads to a file of the checkout. Under "In the code" of a page each line is a link and texts in
-`backquotes`, which the linked file has. In doc/seeds.md a text in backquotes that begins like a path of the checkout is one, and a test in
-parentheses behind a file of tests is in that file. Prints each offence as FILE:LINE."""
+`backquotes` that the linked file contains. In doc/seeds.md a text in backquotes that begins like a path of the checkout is one, and a test
+in parentheses after a file of tests is in that file. Prints each offence as FILE:LINE."""
 
 import pathlib
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Checks Terraform's files against the arguments of the provider: terraform.py FOLDER ARGUMENTS. Terraform itself needs the provider
-for that, which is no Debian package. ARGUMENTS is tests/infra/terraform_arguments.json. An error is an argument or a block that a
-type has not, one that it requires and that is missing, a literal of another type, a name that is not defined or not used, a circle
-of references, and a template whose names are not those that it is given."""
+"""Checks Terraform's files against the arguments of the provider: terraform.py FOLDER ARGUMENTS. Terraform itself would need the
+provider for that, which is no Debian package. ARGUMENTS is tests/infra/terraform_arguments.json. An error is an argument or a block that
+a type does not have, one that it requires and that is missing, a literal of another type, a name that is not defined or not used, a
+circle of references, and a template whose names are not those that it is given."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ import hcl
 
 META = {"count", "for_each", "depends_on", "provider"}
 META_BLOCKS = {"lifecycle": {"create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"}}
-# Of Terraform's functions those that are used here.
+# Those of Terraform's functions that are used here.
 FUNCTIONS = {
     "base64encode", "can", "cidrsubnet", "contains", "filebase64sha256", "regex", "slice", "templatefile", "tonumber", "toset", "tostring",
 }  # fmt: skip
@@ -25,7 +25,7 @@ class Module:
 
     def __init__(self, folder, types):
         self.folder, self.types, self.errors = folder, types, []
-        self.definitions = {}  # "var.x", "local.x", "aws_vpc.this", "data.aws_ami.debian": (file, line, what it refers to)
+        self.definitions = {}  # "var.x", "local.x", "aws_vpc.this", "data.aws_ami.debian": (file, line, paths that it refers to)
         self.files = {}
         for path in sorted(folder.glob("*.tf")):
             try:
@@ -54,7 +54,7 @@ class Module:
         self.example()
         return self.errors
 
-    # --- what there is ---
+    # --- definitions ---
 
     def define(self, file, block):
         if block.kind == "locals":
@@ -193,7 +193,7 @@ class Module:
                 self.error(file, line, f"{name} is not used")
 
     def example(self):
-        """terraform.tfvars.example has those variables that have no default."""
+        """terraform.tfvars.example sets exactly the variables that have no default."""
         path = self.folder / "terraform.tfvars.example"
         variables = [block for body in self.files.values() for block in body.blocks if block.kind == "variable"]
         needed = {block.labels[0] for block in variables if "default" not in block.arguments}
@@ -206,7 +206,7 @@ class Module:
                 self.template(file, expression)
 
     def template(self, file, expression):
-        """templatefile("${path.module}/NAME", {…}): the names that the file takes are those that are there."""
+        """templatefile("${path.module}/NAME", {…}): the names that the file uses are the keys of the map."""
         for at, token in enumerate(expression.tokens):
             if token.text == "templatefile":
                 path = self.folder / expression.tokens[at + 2].text.lstrip("/")
@@ -217,7 +217,7 @@ class Module:
 
 
 def fits(literal, kind):
-    """Terraform makes a string of a number or a bool, and a number of a string that is one."""
+    """Whether Terraform accepts the literal. It converts a number or a bool to a string. List and map are not told apart here."""
     return literal == kind or kind == "string" and literal in ("number", "bool") or {literal, kind} == {"list", "map"}
 
 
@@ -228,7 +228,7 @@ def expressions(block):
 
 
 def references(block):
-    """Of a block all that it refers to, but not to the types of variables nor within lifecycle to its own arguments."""
+    """Everything that a block refers to, except in the types of variables, and its own arguments in lifecycle."""
     for name, expression in block.arguments.items():
         if not (block.kind == "variable" and name == "type") and name not in ("ignore_changes",):
             yield from hcl.references(expression.tokens)

@@ -1,11 +1,11 @@
-"""What bin/check runs when the packages are there and the sources are ready: all tests, a line of totals, an exit status.
+"""bin/check runs this when the packages are installed and the sources are ready: all tests, a line of totals, an exit status.
 
     python3 tests/runner --work DIR [--quick] [--slowest N] [NAME…]
 
-DIR has src, the sources with a configure, and log; it is removed at the end.
+DIR has src, the sources with a configure script, and log; it is removed at the end.
 
-Exit status: 0 all passed; 1 a failure, or something was not run, or with CI=true in the environment something was skipped; 2 a
-wrong NAME; 128 + N ended by signal N.
+Exit status: 0 all passed; 1 a test failed, or was not run, or was skipped with CI=true in the environment; 2 a wrong NAME;
+128 + N ended by signal N.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def jobs_for(arguments):
 
 
 def verdict(progress, jobs, interrupted):
-    """Says what was not run or left behind; the exit status."""
+    """Prints what was not run, and the processes that were left behind, which it kills. Returns the exit status."""
     missing = progress.not_run()
     for line in missing:
         progress.say(line)

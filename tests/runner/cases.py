@@ -1,7 +1,7 @@
-"""What a job's output says about its test cases: one reader for each kind of test program.
+"""Reads the results of test cases from a job's output: one reader for each kind of test program.
 
-A reader is fed the lines that its job prints. It keeps the cases that are under way, the counts of those that have ended, and the
-time of the last sign of progress, which is monotonic, in seconds.
+A reader gets the lines that its job prints. It keeps the cases that are under way, the cases that have ended, and the monotonic time
+of the last progress, in seconds.
 """
 
 import collections
@@ -14,18 +14,18 @@ OUTCOMES = ("passed", "failed", "skipped")
 
 
 class Reader:
-    """The base of all: counts nothing by itself."""
+    """The base class of all readers. It reads no results itself."""
 
     def __init__(self):
         self.planned = None  # cases in all, as soon as they are known
         self.running = {}  # name → (monotonic time of its start, process id or None)
         self.ended = []  # Case
-        self.figures = []  # lines of text: what tests have measured and give no verdict on
-        self.skips = []  # lines of text: the skipped cases, with the reason where it is known
+        self.figures = []  # lines of text: measurements of tests, without a verdict
+        self.skips = []  # lines of text: the skipped cases, with the reason if it is known
         self.last_progress = time.monotonic()
 
     def start(self):
-        """The job has been started."""
+        """Called when the job has been started."""
         self.last_progress = time.monotonic()
 
     def begin(self, name, pid=None):
@@ -43,14 +43,14 @@ class Reader:
         return sum(case.outcome == outcome for case in self.ended)
 
     def not_run(self):
-        """How many cases were planned and have no outcome."""
+        """The number of cases that were planned and have no outcome."""
         return max(0, (self.planned or 0) - len(self.ended))
 
     def read(self, line):
-        """One line of the job's output."""
+        """Called with each line of the job's output."""
 
     def finish(self, status):
-        """The job has ended with this exit status. What failed without a failed case is a case of its own."""
+        """Called with the exit status when the job has ended. A job that failed without a failed case gets one, its end."""
         if status != 0 and not self.count("failed"):
             self.end("its end", "failed")
 

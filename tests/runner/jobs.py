@@ -1,6 +1,6 @@
-"""A job: one command that runs tests, the process that it became, and what its output said.
+"""A job: one command that runs tests, its process, and the results that its output has.
 
-States: waiting → running → ended; a job that needs a failed one ends without having run. The scheduler starts jobs and reads
+States: waiting → running → ended; a job that needs another one, of which no case passed, ends without a run. The scheduler starts jobs and reads
 their output; a job owns its log file, its process and, for pytest, the pipe of events.
 """
 
@@ -17,7 +17,7 @@ import subprocess
 from cases import Pytest, Reader
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
-BATCH_NICE = 5  # nice(2): a third of the share of another job, so that each gets on, however busy the machine is
+BATCH_NICE = 5  # nice(2): a third of the share of another job, so that the batch jobs progress even on a busy machine
 
 
 @dataclasses.dataclass(eq=False)
@@ -29,11 +29,11 @@ class Job:
     folder: pathlib.Path
     seconds: float = 1  # on a quiet machine with two cores; for the estimate of the time left
     priority: int = 0  # higher ones start first, then those that take longer
-    slots: int = 1  # how many processes it keeps busy
-    pool: str = "ordinary"  # of slots: see stages.SLOTS
-    needs: tuple = ()  # names of jobs that make what this one uses
+    slots: int = 1  # the number of processes that it keeps busy
+    pool: str = "ordinary"  # the pool of its slots, see stages.SLOTS
+    needs: tuple = ()  # names of the jobs whose results this one uses
     environment: dict = dataclasses.field(default_factory=dict)
-    tools: tuple = ()  # programs, Python modules and files without which it is skipped
+    tools: tuple = ()  # programs; without one of these, of the modules or of the files the job is skipped
     modules: tuple = ()
     files: tuple = ()
     finish: object = None  # called with the job when its process has ended, before the reader's verdict
@@ -53,14 +53,14 @@ class Job:
         ]
 
     def start(self, logs):
-        """Its output goes to logs/NAME.log, through the pipe process.stdout."""
+        """Starts the command. Its output goes to logs/NAME.log, through the pipe process.stdout."""
         base = str(logs / self.name.replace("/", "-"))
         self.log = open(base + ".log", "ab")
         environment = os.environ | self.environment
         if isinstance(self.reader, Pytest):
             pipe, self.stacks = base + ".events", pathlib.Path(base + ".stacks")
             os.mkfifo(pipe)
-            self.events = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # a writer of its own, so that the pipe has no end
+            self.events = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # also opened for writing, so that the pipe never reports its end
             environment |= {"CHECK_EVENTS": pipe, "CHECK_STACKS": str(self.stacks)}
         self.process = subprocess.Popen(
             self.command,
@@ -82,37 +82,37 @@ class Job:
         self.state = "ended"
 
     def signal(self, number):
-        """To the command's whole process group."""
+        """Sends the signal to the command's whole process group."""
         try:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             pass
 
     def work(self):
-        """Seconds of one process."""
+        """The job's usual time, in seconds of one process."""
         return self.seconds * self.slots
 
     def share_done(self):
-        """From 0 to 1."""
+        """The share of the job's cases that have ended, from 0 to 1."""
         if self.state == "ended":
             return 1
         return len(self.reader.ended) / self.reader.planned if self.reader.planned else 0
 
 
 def step_back():
-    """Lets the other jobs have the processors first. Linux may share them among sessions: then the session's own value counts (sched(7))."""
+    """Lowers the priority of this process. If Linux shares the processors among sessions, the session's value counts (sched(7))."""
     os.nice(BATCH_NICE)
     with contextlib.suppress(OSError):
         pathlib.Path("/proc/self/autogroup").write_text(str(BATCH_NICE))
 
 
 def adopt_orphans():
-    """From now on what a job leaves behind becomes a child of this process, and can be found and ended."""
+    """Makes the processes that a job leaves behind children of this process, so that they can be found and ended."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap_orphans(kept):
-    """Collects the exit statuses of children that have ended, but of those kept: their own code does that."""
+    """Collects the exit statuses of ended children, until it meets one of those in kept, whose own code collects it."""
     while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and found.si_pid not in kept:
         os.waitpid(found.si_pid, 0)
 
@@ -137,7 +137,7 @@ def children_of(parents):
 
 
 def end_orphans():
-    """Kills what the jobs left behind; their command lines."""
+    """Kills the processes that the jobs left behind, and returns their command lines."""
     left = []
     for pid in children_of([os.getpid()]):
         try:

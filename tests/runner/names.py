@@ -1,4 +1,4 @@
-"""What a NAME on bin/check's command line stands for: a stage, a file of tests, or one test, of whichever program.
+"""Finds what a NAME on bin/check's command line means: a stage, a file of tests, or one test, of any test program.
 
     http                            a stage
     test_feed.py, quickstart.bats   a file, with or without its folder
@@ -23,7 +23,7 @@ TEST = {
 
 
 def resolve(names):
-    """{stage: arguments for its program, or None for all}; ValueError for a name that is nothing."""
+    """{stage: arguments for its program, or None for all}; ValueError for an unknown name."""
     found = {}
     for name in names:
         if name in ALL + ON_REQUEST:
@@ -52,7 +52,7 @@ def files_named(name):
 
 
 def argument(stage, path, test=""):
-    """In the words of the stage's jobs: see Stages."""
+    """The file or test in the form that the stage takes, see Stages."""
     if stage in ("http", "web", "cluster"):
         return f"{path.name}::{test}" if test else path.name
     program = path.name if stage == "scripts" else path.stem

@@ -1,6 +1,6 @@
-"""What a person sees: failures and stalls as they come, a line for each stage at its end, and how far the run is.
+"""What bin/check prints: failures and stalls as they occur, a line for each stage at its end, and how far the run is.
 
-On a terminal the last line shows the state all the time; elsewhere a line says it every minute.
+On a terminal the last line always shows the state; elsewhere a line with it is printed every minute.
 """
 
 import re
@@ -49,7 +49,7 @@ class Progress:
         return f"{stage} {sum(len(job.reader.ended) for job in jobs)}/{planned}{'+' if any(job.reader.planned is None for job in jobs) else ''}"
 
     def time_left(self):
-        """By the jobs' usual seconds, scaled to how quick this machine has been so far."""
+        """The estimate, from the jobs' usual seconds and this machine's speed so far."""
         everything = sum(job.work() for job in self.jobs)
         done = sum(job.work() * job.share_done() for job in self.jobs)
         if done < everything / 20:
@@ -104,7 +104,7 @@ def clock(seconds):
 
 
 def excerpt(job):
-    """The part of the job's log that says why: pytest's FAILURES and ERRORS, what bats says of each failed test, else the end."""
+    """The part of the job's log that explains the failure: pytest's FAILURES and ERRORS, bats's lines about failed tests, else the end."""
     with open(job.log.name, errors="replace") as file:
         lines = file.read().splitlines()
     if isinstance(job.reader, Pytest):

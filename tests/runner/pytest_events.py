@@ -1,7 +1,7 @@
-"""A pytest plugin that reports to bin/check: how many tests there are, which one begins, how each ended, and what figures it recorded
+"""A pytest plugin that reports to bin/check how many tests there are, which one begins, how each ended, and what figures it recorded
 (pytest's record_property).
 
-CHECK_EVENTS names a pipe that takes a line of JSON for each event. Under pytest-xdist the workers report, each for itself. SIGUSR1
+CHECK_EVENTS names a pipe that takes a line of JSON for each event. Under pytest-xdist each worker reports its own tests. SIGUSR1
 writes the stacks of all threads to CHECK_STACKS, SIGUSR2 the logs of the services that run.
 """
 
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-NAME_LIMIT = 500  # a line must fit into PIPE_BUF (4096 bytes) to be written as one
+NAME_LIMIT = 500  # a line must fit into PIPE_BUF (4096 bytes) to be written atomically
 
 
 class Events:
@@ -48,7 +48,7 @@ class Events:
 
 
 def write_logs(*_):
-    """The services' logs, as conftest.py keeps them. Called in the main thread, which may wait for an answer."""
+    """Writes the logs of the services that run. A signal handler, so the main thread may be waiting for an answer."""
     services = sys.modules.get("service")
     with open(os.environ["CHECK_STACKS"], "a") as file:
         for live in services.LIVE if services else ():
@@ -56,7 +56,7 @@ def write_logs(*_):
 
 
 def is_controller(config):
-    """Whether pytest-xdist's workers run the tests, and this process only collects what they report."""
+    """Whether pytest-xdist's workers run the tests, and this process only collects their reports."""
     return not hasattr(config, "workerinput") and bool(config.getoption("numprocesses", None))
 
 

@@ -1,7 +1,7 @@
-"""Runs the jobs: in each pool of slots the longest first and as many at once as there are slots, each after those that it needs.
+"""Runs the jobs. Each pool of slots runs as many jobs at once as it has slots, the longest first; a job starts after those it needs.
 
-There is no limit on how long a job takes while its cases end. A case that has run for STALL_SECONDS is reported with its stacks;
-a job in which nothing has ended for STALL_SECONDS is reported and ended. SIGUSR1 does that to all that run, at once.
+A job may take any time while its cases end. A case that has run for STALL_SECONDS is reported with its stacks; a job without progress
+for STALL_SECONDS is reported and ended. SIGUSR1 does that at once to all cases and jobs that run.
 """
 
 import os
@@ -26,7 +26,7 @@ class Scheduler:
         self.logs = logs
         self.progress = progress
         self.selector = selectors.DefaultSelector()
-        self.rests = {}  # descriptor → the beginning of a line whose end has not come
+        self.rests = {}  # descriptor → the beginning of a line that is not complete yet
         self.reported = set()  # (job, case) whose stall has been reported
         self.deadlines = {}  # job → when it is killed, after TERM
         self.interrupted = None  # the signal's number
@@ -52,9 +52,9 @@ class Scheduler:
         return [job for job in self.jobs if job.state == "running"]
 
     def start_ready(self):
-        """Starts what fits; whether there is anything left to start."""
+        """Starts the jobs that fit into the free slots. Returns whether a job is left to start."""
         waiting = sorted((job for job in self.jobs if job.state == "waiting"), key=lambda job: (-job.priority, -job.seconds))
-        full = set()  # pools with a job that is ready and too large: the slots that become free are for it
+        full = set()  # pools with a ready job that is too large: slots that become free are kept for it
         for job in waiting:
             if self.interrupted or self.lacks(job):
                 job.state = "ended"
@@ -67,7 +67,7 @@ class Scheduler:
         return any(job.state == "waiting" for job in self.jobs)
 
     def lacks(self, job):
-        """Whether something that the job needs has failed or is missing: then it is skipped or stays without a run."""
+        """Whether a tool that the job needs is missing, so that it is skipped, or a job that it needs failed, so that it is not run."""
         if missing := job.missing_tools():
             job.reader.end(f"{job.name} ({', '.join(missing)} missing)", "skipped")
             return True
@@ -78,7 +78,7 @@ class Scheduler:
         return all(self.by_name[name].state == "ended" for name in job.needs)
 
     def free_slots(self, pool):
-        """A job that wants more slots than the pool has runs alone in it."""
+        """The free slots of a pool. An empty pool counts as unlimited: a job that needs more slots than the pool has runs alone in it."""
         used = sum(job.slots for job in self.running() if job.pool == pool)
         return self.slots[pool] - used if used else float("inf")
 
@@ -96,14 +96,14 @@ class Scheduler:
         self.selector.register(descriptor, selectors.EVENT_READ, (descriptor, job, take, self.read))
 
     def wake_at_child_ends(self):
-        """Makes the end of any child end the wait, too: an orphan that is a zombie keeps PostgreSQL from starting again."""
+        """Makes the end of any child end the wait, too, because a zombie that is not reaped keeps PostgreSQL from starting again."""
         wakes, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self.selector.register(wakes, selectors.EVENT_READ, (wakes, CHUNK, os.read))
 
     def read(self, descriptor, job, take):
-        """What has come on one descriptor, line by line."""
+        """Reads from one descriptor, and passes each complete line to take()."""
         try:
             chunk = os.read(descriptor, CHUNK)
         except BlockingIOError:
@@ -162,7 +162,7 @@ class Scheduler:
         self.deadlines[job] = time.monotonic() + GRACE_SECONDS
 
     def end(self, job):
-        """Takes what is still in the pipes, then the reader's verdict."""
+        """Reads the rest of the pipes, then takes the reader's verdict."""
         self.drain(job)
         for key in self.keys_of(job):
             self.selector.unregister(key.fd)
@@ -178,7 +178,7 @@ class Scheduler:
         return [key for key in self.selector.get_map().values() if job in key.data]
 
     def drain(self, job):
-        """Takes what has come from the job so far."""
+        """Reads everything that the job has written so far."""
         for key in self.keys_of(job):
             while key.fd in self.selector.get_map() and self.is_readable(key.fd):
                 self.read(*key.data[:-1])
@@ -190,7 +190,7 @@ class Scheduler:
 
 
 def run(jobs, slots, logs, progress):
-    """The number of the signal that interrupted the run, or None."""
+    """Runs the jobs. Returns the number of the signal that interrupted the run, or None."""
     processes.adopt_orphans()
     scheduler = Scheduler(jobs, slots, logs, progress)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

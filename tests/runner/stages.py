@@ -1,18 +1,18 @@
 """The stages, and the jobs that each is made of.
 
-build/sanitized, build/bytecode, build/plain, build/unit, build/compiler, build/node, build/lighthouse, build/otlp and build/servers make
-what the other jobs use, in folders below the run's own:
+The jobs build/sanitized, build/bytecode, build/plain, build/unit, build/compiler, build/node, build/lighthouse, build/otlp and
+build/servers make what the other jobs use, in folders below the run's own:
 
-    src          the sources, with a configure
+    src          the sources, with a configure script
     sanitized/   the daemon with ASan and UBSan                      for http
     plain/       src, build and root, laid out as bin/quickstart's   for cluster, scripts, unit and web
-    bytecode/    of the tests in Python                              for http
-    compiler/    TypeScript's, of what tests/web takes from npm      for lint
-    node/        what tests/web takes from npm                       for web
-    lighthouse/  what tests/web/lighthouse takes from npm            for web
-    otlp/        likewise tests/otlp                                 for web
-    servers/     likewise tests/postgresql                           for postgresql
-    shared/      what bats files have in common (CHECK_SHARED)      for scripts
+    bytecode/    the bytecode of the tests in Python                 for http
+    compiler/    TypeScript's compiler, a package of tests/web       for lint
+    node/        the packages of tests/web from npm                  for web
+    lighthouse/  the packages of tests/web/lighthouse                for web
+    otlp/        the packages of tests/otlp                          for web
+    servers/     the packages of tests/postgresql                    for postgresql
+    shared/      what the tests have in common (CHECK_SHARED)        for http and scripts
     log/         the output of each job
 """
 
@@ -32,15 +32,15 @@ ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) fo
 ON_REQUEST = ("web", "valgrind", "package", "boot", "containers", "cluster", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
-# Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and nothing waits for
-# them: they have what the others leave of the processors.
+# Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and no other job waits
+# for them: they get the time of the processors that the others leave.
 SLOTS = {"ordinary": PROCESSORS * 2, "pytest": PYTEST_WORKERS, "batch": PROCESSORS}
 
-# PostgreSQL makes a thousand files for each database: the tests make their folders in memory where there is that much, in bytes.
+# PostgreSQL makes a thousand files for each database. So the tests make their folders in memory if this many bytes are free there.
 IN_MEMORY = "/dev/shm"
 FREE_MEMORY = 6 << 30
 
-# The files that take longest, which begin first: the run ends with the short ones, on all processors. Seconds on a quiet machine.
+# The files that take longest begin first, so that the run ends with short ones, on all processors. Seconds on a quiet machine.
 PYTEST_SECONDS = 250
 WEB_SECONDS = 150
 CLUSTER_SECONDS = 120
@@ -55,7 +55,7 @@ BATS_SECONDS = {
     "week-4.bats": 20, "schema.bats": 20, "nginx.bats": 20, "db-backup.bats": 20, "db-doctor.bats": 20, "production.bats": 20, "users.bats": 15, "learn.bats": 15,
 }  # fmt: skip
 
-# The files of pytest's that no version of PostgreSQL has a part in: the front of the service, its processes, tokens.
+# The files of pytest whose results do not depend on the version of PostgreSQL: the front of the service, its processes, tokens.
 NO_DATABASE = {
     "test_accept.py", "test_body.py", "test_cors.py", "test_docs.py", "test_fairness.py", "test_fastcgi.py", "test_handed_over.py", "test_haproxy.py",
     "test_hostile_peer.py", "test_keys.py", "test_logs.py", "test_methods.py", "test_nginx_errors.py", "test_paths.py", "test_process.py",
@@ -71,7 +71,7 @@ SMOKE = {
 
 
 def folder_for_tests():
-    """Memory only if it is not needed for anything else, and if programs may run from there."""
+    """A folder in memory if enough memory is free and programs may run from there, else /tmp."""
     try:
         volume = os.statvfs(IN_MEMORY)
         (available,) = re.findall(r"^MemAvailable: +(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.M)
@@ -90,7 +90,7 @@ class Stages:
         self.folder = folder_for_tests()
 
     def jobs_of(self, stage, arguments=None, is_quick=False):
-        """arguments: only these tests, in the words of the stage's own test program."""
+        """The jobs of a stage. arguments: only these tests, in the form that the stage's method takes."""
         if stage in ON_VERSIONS:
             return self.postgresql(ON_VERSIONS[stage])
         make = getattr(self, stage)
@@ -153,12 +153,12 @@ class Stages:
         )  # fmt: skip
 
     def node(self, stage, name="node", source="tests/web", *options, seconds=10):
-        """The packages of a package-lock.json, below the run's folder; options are npm's."""
+        """Installs the packages of a package-lock.json below the run's folder; options are npm's."""
         script = 'mkdir "$1" && cp "$2/package.json" "$2/package-lock.json" "$1" && cd "$1" && npm ci --no-audit --no-fund --ignore-scripts "${@:3}"'
         return self.shell(stage, f"build/{name}", script, self.work / name, source, *options, tools=("npm",), seconds=seconds, priority=2)
 
     def types(self):
-        """The types in the web client's comments."""
+        """Checks the types in the web client's comments."""
         compiler = self.work / "compiler/node_modules/.bin/tsc"
         return self.shell("lint", "lint/types of the web client", '"$@"', compiler, "--project", "tests/web", needs=("build/compiler",), tools=("node",), seconds=5, pool="batch")
 
@@ -176,7 +176,7 @@ class Stages:
         return self.shell(stage, "build/plain", script, folder, self.source, tools=("gcc",), seconds=20, priority=2)
 
     def unit(self, arguments, is_quick=False):
-        """A job for each program of cmocka's: one of arguments is a program and, behind a colon, a pattern of its tests' names."""
+        """A job for each program of cmocka's. An argument is a program and, after a colon, a pattern of its tests' names."""
         build = self.work / "plain/build"
         programs = sorted(path.stem for path in (TOP / "tests/unit").glob("test_*.c"))
         build_tests = self.shell(
@@ -194,7 +194,7 @@ class Stages:
         return [self.plain("unit"), build_tests, *jobs]
 
     def distcheck(self):
-        """Unprivileged, and without optimisation and compression: what it compiles has been compiled before."""
+        """Unprivileged. Without optimisation and compression, because another job compiles the same sources with them."""
         script = """
             cp -a "$1" "$2" && cd "$2" # with the times: a configure that looks old is made again, where nothing may be written
             as=()
@@ -210,8 +210,8 @@ class Stages:
     # --- http ---
 
     def bytecode(self, stage):
-        """That of the tests and of all that they import, whose assertions pytest rewrites: made once for all workers. What is wrong with
-        a file is said by the run itself."""
+        """Makes the bytecode of the tests and of all that they import, whose assertions pytest rewrites, once for all workers. Errors in a file
+        are reported by the run itself."""
         return self.shell(
             stage, "build/bytecode", '"$@" || true', PYTHON, "-m", "pytest", "-q", "-q", "--collect-only", folder=TOP / "tests/http",
             environment={"CRUDDURD": "none yet"} | self.shared_bytecode(), modules=("pytest",), seconds=5, priority=2,
@@ -221,7 +221,7 @@ class Stages:
         return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.work / "bytecode")}
 
     def pytest(self, stage, name, arguments, cruddurd, needs, **more):
-        """A worker takes whole files: of a few files, so many workers, each of which makes its bytecode."""
+        """A job of pytest. A worker takes whole files. With few files there is a worker for each, and each makes its own bytecode."""
         files = len({argument.partition("::")[0] for argument in arguments})
         workers = min(PYTEST_WORKERS, files)
         builds = [self.bytecode(stage)] if files > workers else []
@@ -243,8 +243,8 @@ class Stages:
         return [build, *self.pytest("http", "http", files, self.work / "sanitized/cruddurd", needs=("build/sanitized",), seconds=PYTEST_SECONDS)]
 
     def valgrind(self):
-        """The cases are the processes of the daemon and of the Lambda function. Tests may fail under it for being slow; only its own findings
-        count."""
+        """The cases are the processes of the daemon and of the Lambda function. Tests may fail because valgrind is slow; only valgrind's own
+        findings count."""
         folder = self.work / "memcheck"
         wrap = """
             mkdir -m 777 "$1/reports"
@@ -271,7 +271,7 @@ class Stages:
         return jobs
 
     def on_version(self, version):
-        """A stage of its own in the report. Clusters are shared among the tests on one version, ports among all."""
+        """The tests on one version, a stage of its own in the report. Tests share clusters with those on the same version, ports with all."""
         stage = f"postgresql-{version}"
         package = self.work / "servers/node_modules" / stage
         shared = self.work / "shared" / version
@@ -305,7 +305,7 @@ class Stages:
         return Job(stage, stage, command, cases.Bats(), TOP, tools=("bats", *tools), seconds=seconds, **more)
 
     def cluster(self, arguments, is_quick=False):
-        """One process, as root: the tests share a cluster."""
+        """One process, as root, because the tests share a cluster."""
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
         environment = {"CHECK_BUILD": str(self.work / "plain"), "CHECK_FOLDER": self.folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(HERE)}
         run = Job(
@@ -317,7 +317,7 @@ class Stages:
     # --- web ---
 
     def web(self, arguments, is_quick=False):
-        """One process: the tests share a quickstart and a browser. Lighthouse is large, and has packages of its own."""
+        """One process, because the tests share a quickstart and a browser. Lighthouse is large, and has packages of its own."""
         lighthouse = [] if arguments and not any("lighthouse" in argument for argument in arguments) else [self.lighthouse()]
         command = [PYTHON, "-m", "pytest", "-q", "-p", "pytest_events", *(arguments or ())]
         environment = {
@@ -337,12 +337,12 @@ class Stages:
     # --- scripts ---
 
     def scripts(self, arguments, is_quick=False):
-        """A job for each file of bats: one of arguments is a file and, behind a colon, a regular expression of its tests' names."""
+        """A job for each file of bats. An argument is a file and, after a colon, a regular expression of its tests' names."""
         files = sorted(path.name for path in (TOP / "tests/bin").glob("*.bats"))
         return [self.plain("scripts"), *self.bats("scripts", arguments or (SMOKE["scripts"] if is_quick else files))]
 
     def bats(self, stage, arguments):
-        """A job for each."""
+        """A job for each argument."""
         environment = {"CHECK_SHARED": str(self.work / "shared"), "CHECK_BUILD": str(self.work / "plain/build"), "CHECK_FOLDER": self.folder}
         jobs = []
         for argument in arguments:
@@ -359,7 +359,7 @@ class Stages:
 
 
 def pytest_files():
-    """The long ones first."""
+    """All files of pytest, the long ones first."""
     files = {path.name for path in (TOP / "tests/http").glob("test_*.py")}
     return [*(name for name in LONG_PYTEST if name in files), *sorted(files - set(LONG_PYTEST))]
 

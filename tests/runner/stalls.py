@@ -1,4 +1,4 @@
-"""What a test that doesn't end is doing: its name, the processes under it, their stacks, its services' logs."""
+"""Reports on a test that does not end: its name, the processes under it, their stacks, its services' logs."""
 
 import os
 import pathlib
@@ -10,14 +10,14 @@ import time
 from cases import Pytest
 from jobs import children_of
 
-PAUSE = 2  # s without news, after which a Python process has written its stacks and logs
-PATIENCE = 60  # s, for it to do so
+PAUSE = 2  # s without a change of the file, after which a Python process has written its stacks and logs
+PATIENCE = 60  # s in which it must have done so
 STACK_LIMIT = 12  # processes whose native stacks are shown
 LINES = 150  # of stacks, and of the log
 
 
 def report(job):
-    """Lines for people."""
+    """The report, as lines for people."""
     lines = [f"{case} has run for {time.monotonic() - began:.0f} s" for case, (began, _) in job.reader.running.items()]
     lines = lines or [f"{job.name} has had no result for {time.monotonic() - job.reader.last_progress:.0f} s"]
     family = [job.process.pid, *children_of([job.process.pid])]
@@ -50,7 +50,7 @@ def python_stacks(job):
 
 
 def wait_for(path):
-    """Until there is something in the file and no more comes, if anything comes at all."""
+    """Waits until the file has some text and stops growing, at most PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     size = -1
     while time.monotonic() < end and (size <= 0 or size != path.stat().st_size):
@@ -59,7 +59,7 @@ def wait_for(path):
 
 
 def native_stacks(family):
-    """Of what isn't Python or a shell, by elfutils."""
+    """The stacks of processes that are neither Python nor a shell, by elfutils."""
     if shutil.which("eu-stack") is None:
         return ["no native stacks: elfutils is missing"]
     lines = []

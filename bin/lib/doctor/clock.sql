@@ -1,4 +1,4 @@
--- Between the two questions to this machine; what lies within is no difference.
+-- The server's clock is read between two readings of this machine's. A server's time between these two is no difference.
 \set before `date +%s.%N`
 select extract(epoch from clock_timestamp()) as server \gset
 \set after `date +%s.%N`

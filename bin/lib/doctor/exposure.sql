@@ -1,4 +1,4 @@
--- addresses: what the name of the host stands for, on this machine. The rules of pg_hba.conf are for superusers.
+-- addresses: those that this machine finds for the name of the host. Only a superuser can read the rules of pg_hba.conf.
 select has_function_privilege('pg_hba_file_rules()', 'execute') as may_read \gset
 \if :may_read
 select coalesce(string_agg(line_number::text, ', '), '') as lines, coalesce(bool_or(auth_method = 'trust'), false) as trusts

@@ -1,4 +1,4 @@
--- A create index concurrently that failed leaves one that is kept up to date and never used.
+-- A create index concurrently that failed leaves an invalid index, which is kept up to date and never used.
 select
     :'check', case when count(*) > 0 then 'warning' else 'ok' end,
     count(*) || ' invalid' || coalesce(': ' || string_agg(indexrelid::regclass::text, ', '), ''),

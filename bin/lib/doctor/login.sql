@@ -1,4 +1,4 @@
--- What the service's login should not be able to do. The URL of the scripts is the owner's and is warned of with reason.
+-- Rights that the service's login should not have. If the URL is that of the scripts, its login is the owner, and the warning is right.
 with me as (
     select * from pg_roles where rolname = current_user
 ),

@@ -1,4 +1,4 @@
--- needed: the sessions of all workers and helpers, with the one worker more of a HUP.
+-- needed: the sessions of all workers and helpers, with the additional worker of a reload.
 with room as (
     select
         current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer

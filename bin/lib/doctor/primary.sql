@@ -1,4 +1,4 @@
--- Whether it takes writes.
+-- Whether the server takes writes.
 select
     :'check', case when pg_is_in_recovery() or current_setting('transaction_read_only')::boolean then 'problem' else 'ok' end,
     case

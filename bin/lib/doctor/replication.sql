@@ -1,4 +1,4 @@
--- Details of standbys are for members of pg_monitor. A replica is not asked.
+-- Only members of pg_monitor can see the details of standbys. On a replica no distance is computed.
 with standby as (
     select
         application_name, sync_state,

@@ -1,4 +1,4 @@
--- What role or database set; the service sets its own in every session.
+-- The statement_timeout that the role or the database sets; the service sets its own in every session.
 select
     :'check', case when reset_val::integer between 1 and :timeout_min_ms - 1 then 'warning' else 'ok' end,
     case

@@ -1,4 +1,4 @@
--- host and sslmode are the client's; a path is a unix socket.
+-- HOST and sslmode are those of the client; a path is a unix socket.
 with link as (
     select
         (select ssl from pg_stat_ssl where pid = pg_backend_pid()) as is_encrypted,

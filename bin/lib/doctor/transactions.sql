@@ -1,4 +1,4 @@
--- Without pg_read_all_stats only those of this login can be seen.
+-- Without pg_read_all_stats only the transactions of this login can be seen.
 select
     :'check', case when count(*) > 0 then 'warning' else 'ok' end,
     case
