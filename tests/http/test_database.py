@@ -96,15 +96,16 @@ def test_down_at_start(cluster, start):
 
 
 def test_an_outage(cluster, start):
-    """The first request after the loss waits for the database up to the deadline, those behind it do not; all of it is one log
+    """The first request after the loss waits for the database, up to the deadline; later ones do not. All of it is one log
     line a minute of each process, the worker's and the watcher's."""
-    service = start_warm(start, **IMPATIENT)
+    deadline = 2000  # ms; the end of the server's sessions and of the server may be some time apart
+    service = start_warm(start, statement_timeout=300, deadline=deadline)
     with Stopwatch() as outage, cluster.away():
         replies = [service.home() for _ in range(30)]
         check_needs_no_database(service)
         for reply in replies:
             check_unavailable(reply)
-        have_waited = [service.line_of(reply)["db_ms"] >= IMPATIENT["deadline"] for reply in replies]
+        have_waited = [service.line_of(reply)["db_ms"] > deadline / 4 for reply in replies]
         assert have_waited[0] and sum(have_waited) < 10
         assert len(warnings(service)) <= 2 * (1 + outage.elapsed() // LOG_GAP)
     wait_for_answers(service)
