@@ -10,12 +10,12 @@ teardown_file() { rm -rf "$ROOM"; }
   run -0 bench --quick --tune commit --rounds 1 --seconds 0.1 --rows 2000
   [[ $output =~ '| asynchronous | '[0-9]+ ]]
   [[ $output =~ '| commit_delay-1000 | '[0-9]+ ]]
-  run ! grep '^- † .*\(failed\|broken\|no answer at all\)' "$ROOM"/results/*-tuning.md # for want of speed there may be others
+  run ! grep '^- † .*\(failed\|broken\|no answer at all\)' "$ROOM"/results/*-tuning.md # a slow machine may leave other notes
   [[ $(echo "$ROOM"/results/*) == *-tuning.md ]]
 }
 
 is_measuring() {
-  sleep 0.5 # pgrep reads about every process
+  sleep 0.5 # each pgrep reads the data of every process
   pgrep --full "^wrk .*$ROOM/data/requests" || ! kill -0 "$BENCH" 2>/dev/null
 }
 

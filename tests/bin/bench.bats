@@ -17,7 +17,7 @@ result() {
   printf '%s\n' "$file"
 }
 
-# measured PROGRAM: runs a line of Python over the results; `found` is their JSON, `measures` what it has measured.
+# measured PROGRAM: runs a line of Python over the results; `found` is their JSON, `measures` the measures in it.
 measured() {
   /usr/bin/python3 -B -c "
 import json, sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# tests/runner, which bin/check hands over to, on a small tree of its own with tests of all three kinds.
+# tests/runner, which bin/check starts, on a small tree of its own with tests of all three kinds.
 
 load helpers/common
 
@@ -14,7 +14,7 @@ setup() {
   printf '@test "a good one" {\n  true\n}\n' >"$TREE/tests/bin/small.bats"
   unit_test 'assert_true(1);'
   mkdir -p "$WORK"/{src,log}
-  # A configure whose Makefile makes all that the stages ask for.
+  # A configure whose Makefile has all targets that the stages need.
   cat >"$WORK/src/configure" <<CONFIGURE
 #!/bin/sh
 cat >Makefile <<'MAKEFILE'
@@ -27,7 +27,7 @@ CONFIGURE
   chmod 755 "$WORK/src/configure"
 }
 
-# unit_test BODY: a program of cmocka's with one test.
+# unit_test BODY: writes a cmocka program with one test.
 unit_test() {
   cp "$BIN/../tests/unit/unit.c" "$BIN/../tests/unit/unit.h" "$TREE/tests/unit"
   cat >"$TREE/tests/unit/test_small.c" <<C

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# With core.autocrlf, which writes CRLF into a checkout, files keep their line ends: checksums of migrations depend on them.
+# Files keep their line ends although core.autocrlf writes CRLF into a checkout: checksums of migrations depend on them.
 
 load helpers/common
 
@@ -13,7 +13,7 @@ load helpers/common
   git -c user.name=x -c user.email=x@example.com commit --quiet --message x
   git clone --quiet --config core.autocrlf=true . "$folder/clone"
   diff --recursive --exclude=.git . "$folder/clone"
-  # the other side: without the file they would not be
+  # the opposite: without the file they are not kept
   git rm --quiet .gitattributes
   git -c user.name=x -c user.email=x@example.com commit --quiet --message y
   git clone --quiet --config core.autocrlf=true . "$folder/other"

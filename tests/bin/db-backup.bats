@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# bin/db-backup and bin/db-restore: no row is lost, what is damaged is refused, and what is cut off leaves nothing.
+# bin/db-backup and bin/db-restore: no row is lost, a damaged backup is refused, and an interrupted run leaves nothing.
 
 load helpers/common
 load helpers/cluster
 load helpers/processes
 
-# The database `whole` belongs to a role that is no superuser; `service` is what the daemon logs in as.
+# The database `whole` belongs to a role that is no superuser; the daemon logs in as `service`.
 setup_file() {
   cluster_start
   [[ -x $PROGRAMS/pg_dump ]] || return 0 # see setup
@@ -35,19 +35,19 @@ teardown() {
 
 owner_url() { printf 'postgresql://cruddur_owner@/%s?host=%s&port=%s' "$1" "$CLUSTER" "$PORT"; }
 
-# make_fresh: an empty database, which CONNECTION_URL names from then on.
+# make_fresh: makes an empty database, which CONNECTION_URL then names.
 make_fresh() {
   CONNECTION_URL=$(owner_url fresh)
   sql postgres 'create database fresh owner cruddur_owner'
 }
 
-# sums DATABASE: how many rows each table has, and their MD5.
+# sums DATABASE: prints the number of rows of each table, and their MD5.
 sums() {
   sql "$1" "select format('select %L, count(*), md5(string_agg(t::text, chr(10) order by t::text)) from %I t', tablename, tablename)
     from pg_tables where schemaname = 'public' order by 1 \\gexec"
 }
 
-# schema DATABASE: with owners and rights.
+# schema DATABASE: prints the schema, with owners and rights.
 schema() {
   pg_dump --host "$CLUSTER" --port "$PORT" --username postgres --schema-only "$1" | sed '/^[\\]\(un\)\?restrict /d'
   sql "$1" "select replace(array_to_string(array(select unnest(datacl)::text order by 1), ' '), datname, ''),
@@ -147,7 +147,7 @@ counter_waits() { [[ $(sql whole "select count(*) from pg_locks where relation =
   kill -KILL -- "-$BLOCKER"
   sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid()"
   nothing_written
-  # A pg_dump that does not end: it has begun to write.
+  # A pg_dump that has begun to write, and does not end.
   mkdir stub
   printf '#!/bin/sh\n[ "$1" = --version ] && exec "%s/pg_dump" --version\nfor x; do case $x in --file=*) echo part >"${x#--file=}"; esac; done\nexec sleep 3607\n' "$PROGRAMS" >stub/pg_dump
   chmod +x stub/pg_dump
@@ -216,7 +216,7 @@ part_is_there() { [[ -n $(find . -name '.backup*' -size +0) ]]; }
   nothing_restored
 }
 
-# seal: the checksum of what whole.dump is now.
+# seal: writes the checksum of the present whole.dump into its file of checksums.
 seal() { sed -i "1s/^[0-9a-f]*/$(sha256sum <whole.dump | cut -d ' ' -f 1)/" whole.dump.sha256; }
 
 @test "a file that was damaged before its checksum, and a count that is not right: nothing is restored" {

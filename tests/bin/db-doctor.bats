@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# bin/db-doctor: each fault is made for real and found, with what to do, and nothing else is. The password is shown nowhere.
+# bin/db-doctor: each fault is made for real, and it alone is found, with what to do about it. The password is shown nowhere.
 
 load helpers/common
 load helpers/cluster
 load helpers/silent
 
-# The database `well` and the login `cruddur` are as they should be, and so is the server, with fsync.
+# The database `well`, the login `cruddur` and the server, which has fsync, have no fault.
 setup_file() {
   cluster_start
   mkdir -m 700 "$CLUSTER/secrets"
@@ -20,7 +20,7 @@ setup_file() {
 
 teardown_file() { cluster_stop; }
 
-# start_postgres: unlike that of helpers/cluster with fsync. More settings come as arguments.
+# start_postgres [SETTING…]: unlike the function in helpers/cluster, with fsync. The arguments are further settings.
 start_postgres() {
   (exec_server postgres -D "$CLUSTER/data" -k "$CLUSTER" -p "$PORT" -c listen_addresses=127.0.0.1 "$@") </dev/null >>"$CLUSTER/log" 2>&1 3>&- &
   SERVER=$!
@@ -39,8 +39,8 @@ restart() {
 setup() {
   CONNECTION_URL=$(url_of cruddur)
   export CONNECTION_URL
-  undo=()                           # what teardown evaluates, the last first
-  before_server=() before_doctor=() # commands that run them elsewhere
+  undo=()                           # commands that teardown evaluates, the last one first
+  before_server=() before_doctor=() # commands that run the server or db-doctor elsewhere
   server_environment=()
   unset BACKGROUND
 }
@@ -61,7 +61,7 @@ tcp_url() { printf 'postgresql://cruddur:%s@localhost:%s/well?%s' "$(encode "$1"
 
 here() { sql well "$1"; }
 
-# with NAME VALUE: a setting of the server, for this test.
+# with NAME VALUE: changes a setting of the server, for this test.
 with() {
   sql postgres "alter system set $1 = '$2'"
   undo+=("without $1")
@@ -84,7 +84,7 @@ hold_room() {
   BACKGROUND=''
 }
 
-# finds LEVEL CHECK TEXT [ARGUMENT…]: that line, and the exit status of the worst.
+# finds LEVEL CHECK TEXT [ARGUMENT…]: db-doctor prints that line, and its exit status is that of the worst line.
 finds() {
   run "${before_doctor[@]}" "$BIN/db-doctor" "${@:4}"
   echo "$output"
@@ -97,7 +97,7 @@ finds() {
   esac
 }
 
-# finds_only LEVEL CHECK TEXT [ARGUMENT…]: and all else is well.
+# finds_only LEVEL CHECK TEXT [ARGUMENT…]: the same, and all other lines are ok.
 finds_only() {
   finds "$@"
   [[ $(grep -vc '^ok ' <<<"$output") == 1 ]]
@@ -227,7 +227,7 @@ assert all(check.keys() == {"check", "level", "found", "advice"} for check in sa
   finds_only warning time_zone 'sessions begin with Asia/Kathmandu'
 }
 
-# set_clock SECONDS: how far the server's is ahead, which its processes read again each time.
+# set_clock SECONDS: puts the server's clock ahead by that much. The server's processes read the file each time.
 set_clock() {
   printf '%+d\n' "$1" >"$CLUSTER/offset.new"
   chmod 644 "$CLUSTER/offset.new"
@@ -387,7 +387,7 @@ streams() { [[ $(sql postgres "select count(*) from pg_stat_replication where st
   finds warning replication 'standby pg_receivewal is '
 }
 
-# start_replica: of the server, in a folder of its own; leaves in REPLICA the folder and in READ_CONNECTION_URL its URL.
+# start_replica: starts a replica of the server; leaves its folder in REPLICA and its URL in READ_CONNECTION_URL.
 start_replica() {
   REPLICA=$CLUSTER/replica
   mkdir "$REPLICA"
@@ -413,7 +413,7 @@ on_replica() { "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align --h
   for _ in 1 2; do
     sql postgres "select pg_logical_emit_message(false, 'x', 'y'); select pg_switch_wal()"
   done
-  finds problem replicas ': a replica, 3' # MB: two files, and what was in the first
+  finds problem replicas ': a replica, 3' # MB: two files, and the used part of the first
   on_replica 'select pg_wal_replay_resume()'
   (exec_server pg_ctl promote --silent --pgdata "$REPLICA/data")
   finds_only problem replicas "$REPLICA: a primary, which is no replica"
@@ -434,13 +434,13 @@ on_replica() { "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align --h
   cp -p "$CLUSTER/data/pg_hba.conf" "$BATS_TEST_TMPDIR"
   undo+=(restart "cp -p $BATS_TEST_TMPDIR/pg_hba.conf $CLUSTER/data" "rm -f $CLUSTER/data/standby.signal")
   echo 'host nothing stranger 0.0.0.0/0 trust' >>"$CLUSTER/data/pg_hba.conf"
-  cp -p "$CLUSTER/data/PG_VERSION" "$CLUSTER/data/standby.signal" # with the owner
+  cp -p "$CLUSTER/data/PG_VERSION" "$CLUSTER/data/standby.signal" # -p keeps the owner
   restart -c 'listen_addresses=*'
   finds problem primary 'this is a replica, which takes no writes'
   [[ $output =~ problem' '+exposure' '+'pg_hba.conf lets every address in, line '[0-9]+', without a password' ]]
 }
 
-# fill PERCENT: of the disk, by one file more.
+# fill PERCENT: fills the disk that far, by one more file.
 fill() {
   local size used
   read -r size used < <("${ROOM[@]}" df --block-size=1 --output=size,used "$DISK" | tail -n 1)
@@ -467,7 +467,7 @@ fill() {
   finds problem disk "98 % of the disk of $DISK/data are in use"
 }
 
-# There is no PostgreSQL of another version in Debian: the bound is raised instead, in a copy of the scripts.
+# Debian has no PostgreSQL of another version, so the bound is raised instead, in a copy of the scripts.
 @test "a server that is too old" {
   cp -R "$BIN" "$BIN/../sql" "$BATS_TEST_TMPDIR"
   sed -i 's/^readonly OLDEST=150000 /readonly OLDEST=990000 /' "$BATS_TEST_TMPDIR/bin/lib/doctor.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bin/db-roles: the roles of a server, by a superuser and by an administrator without superuser rights; passwords come from files and
-# are seen nowhere. What sql/roles.sql does with them has tests/http/test_roles.py.
+# are shown nowhere. tests/http/test_roles.py tests sql/roles.sql itself.
 
 load helpers/common
 load helpers/cluster
@@ -22,7 +22,7 @@ setup() {
   export CONNECTION_URL
 }
 
-# The roles are the server's: each test begins without them.
+# The roles belong to the server, not to a database: each test begins without them.
 teardown() {
   stop_background
   [[ -z ${LISTENER:-} ]] || silent_server_stop

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/dev-token: a token is good for as long as it is asked for, and one that is to be expired is refused.
+# bin/dev-token: a token is valid for as long as the option says, and a token that is made as expired is refused.
 
 load helpers/common
 load helpers/cluster
@@ -17,7 +17,7 @@ setup_file() {
 
 teardown_file() { cluster_stop; }
 
-# expires_in SECONDS: leaves in REPLY for how many seconds the token of that option is good from now on.
+# expires_in SECONDS: makes a token with that option, and leaves in REPLY for how many seconds from now it is valid.
 expires_in() {
   run -0 --separate-stderr "$BIN/dev-token" --dir "$DATA" --seconds "$1" londo
   REPLY=$(/usr/bin/python3 -c 'import base64, json, sys, time
@@ -32,7 +32,7 @@ print(int(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4
   done
 }
 
-# TOKEN_LEEWAY_S in src/identity/token.h
+# The leeway is TOKEN_LEEWAY_S in src/identity/token.h.
 @test "an expired one is older than the leeway by which the service lets clocks differ" {
   for seconds in 0 -0 -1 -10 -29 -30 -08; do
     expires_in "$seconds"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The guard by the database's own mark: its name must be typed out, by whichever URL it was reached.
+# The guard of a database that is marked as production: its name must be typed out, whichever URL reaches it.
 
 load helpers/common
 load helpers/cluster
@@ -13,7 +13,7 @@ teardown_file() { cluster_stop; }
 
 DESTRUCTIVE='db-drop db-setup db-schema-load db-seed db-rollback'
 
-# A database with the service's tables and a row of its own in each test; what the tester's own variables would say is unset.
+# Each test has a database with the service's tables and a table `kept`, without a mark.
 setup() {
   NAME=db_$BATS_TEST_NUMBER
   sql postgres "create database $NAME template template strategy file_copy"
@@ -30,7 +30,7 @@ state() {
     table environment"
 }
 
-# refused [TYPED]: each of the scripts does nothing without the name, and says why.
+# refused [TYPED]: without the name each of the scripts does nothing, and says why.
 refused() {
   local before script
   before=$(state)
@@ -188,7 +188,7 @@ refused() {
 }
 
 @test "the service and the hook cannot change what it is" {
-  sql "$NAME" "grant cruddur_app to cruddur_confirmation" # be it both
+  sql "$NAME" "grant cruddur_app to cruddur_confirmation" # even a role that is both
   for statement in "insert into environment values ('test')" "update environment set name = 'test'" 'delete from environment' \
     'truncate environment' 'drop table environment'; do
     run ! here "set role cruddur_confirmation; $statement"

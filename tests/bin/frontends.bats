@@ -17,7 +17,7 @@ blocks() {
   awk '/^```sh$/ { on = 1; next } /^```/ { if (on) printf "%c", 0; on = 0 } on' "$CLONE/doc/frontends.md"
 }
 
-# paste BLOCK: into a shell of the operator's, line by line, at the port that is free here.
+# paste BLOCK: runs it in a shell like the operator's, line by line, with the port that is free here.
 paste() {
   (cd "$CLONE" && QUICKSTART_PORT=$PORT bash -euo pipefail 3>&- <<<"${1//8080/$PORT}")
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
-# infra/terraform and infra/sam: what the checks of bin/check lint find, since neither Terraform's provider nor cfn-lint is a Debian
-# package, and what a new machine makes of the package's nginx site.
+# infra/terraform and infra/sam: the mistakes that the checks of bin/check lint find (neither Terraform's provider nor cfn-lint is a
+# Debian package), and the changes that a new machine makes to the package's nginx site.
 
 load helpers/common
 load helpers/ports
 
 TOP=${BIN%/bin}
 
-# mutate FILE SED-EXPRESSION: a copy of FILE's folder in MUTANT, where FILE is not what it was.
+# mutate FILE SED-EXPRESSION: copies FILE's folder to MUTANT and changes FILE there.
 mutate() {
   MUTANT=$BATS_TEST_TMPDIR/mutant
   rm -rf "$MUTANT"
@@ -52,7 +52,7 @@ MISTAKES
 }
 
 @test "terraform fmt, where there is a terraform" {
-  command -v terraform >/dev/null || return 0 # no Debian package: not a skip
+  command -v terraform >/dev/null || return 0 # it is no Debian package, so this is not a skip
   run -0 terraform fmt -check -diff "$TOP/infra/terraform"
 }
 
@@ -77,7 +77,7 @@ s/Threshold: 0/Period: 300/|is there twice
 MISTAKES
 }
 
-# render: the script of a new machine, as Terraform makes it of its template.
+# render: prints the script of a new machine, as Terraform makes it from its template.
 render() {
   local name value script
   script=$(<"$TOP/infra/terraform/bootstrap.sh.tftpl")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What `make install` puts where, at more than one prefix, and that the parts fit each other there: nginx's site, Prometheus,
+# Where `make install` puts files, at more than one prefix, and that they refer to each other there: nginx's site, Prometheus,
 # the units.
 
 load helpers/common
@@ -17,7 +17,7 @@ setup_file() {
 
 teardown_file() { rm -rf "$ROOM"; }
 
-# configure PREFIX: and install there what is no program, in its place or below $ROOM/staged.
+# configure PREFIX: also installs all but the programs, in the prefix itself or below $ROOM/staged.
 configure() {
   local folder
   folder=$(mktemp -d "$ROOM/build.XXXXXX")
@@ -25,7 +25,7 @@ configure() {
 }
 
 @test "nothing that is installed names another prefix" {
-  run -1 grep -rn --exclude=containers.md /usr/local "$ROOM/own" "$ROOM/staged" # an image has its own
+  run -1 grep -rn --exclude=containers.md /usr/local "$ROOM/own" "$ROOM/staged" # an image has a prefix of its own
   [[ -z $output ]]
   grep -q "include $ROOM/own/share/cruddur/nginx/cruddur.conf;" "$ROOM/own/share/cruddur/nginx/site.conf"
   grep -q 'include /usr/share/cruddur/nginx/cruddur.conf;' "$ROOM/staged/usr/share/cruddur/nginx/site.conf"
@@ -67,7 +67,7 @@ configure() {
   (cd "$ROOM/other place/usr/share/cruddur" && find sql bin -name '*.sql' -exec sha256sum {} + | sort) >"$ROOM/installed"
   grep -q sql/social/follow.sql "$ROOM/installed"
   diff "$ROOM/shipped" "$ROOM/installed"
-  mkdir -p "$ROOM/other place/usr/sbin" "$ROOM/other place/usr/libexec/cruddur" # of programs, which are not built here
+  mkdir -p "$ROOM/other place/usr/sbin" "$ROOM/other place/usr/libexec/cruddur" # the folders of programs, which are not built here
   make --silent uninstall DESTDIR="$ROOM/other place"
   [[ -z $(find "$ROOM/other place" -type f -o -name sql) ]]
 }
@@ -121,7 +121,7 @@ EXPOSURE_MAX=1.5 # of systemd-analyze's 10
   done
 }
 
-# The site needs the administrator's names, a certificate and a socket; the ports are the shipped ones, in a network of its own.
+# The site needs the administrator's names, a certificate and a socket. It has the shipped ports, in a network namespace of its own.
 write_site() {
   mkdir -p "$ROOM/site/log" "$ROOM/site/www"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=cruddur.example -days 2 \
@@ -143,7 +143,7 @@ http {
 CONF
 }
 
-# in_site COMMAND…: in the site's network.
+# in_site COMMAND…: runs the command in the site's network namespace.
 in_site() {
   nsenter --net="/proc/$NETWORK/ns/net" "$@"
 }

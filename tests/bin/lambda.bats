@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# `make lambda`: the zip for AWS Lambda has all that the function needs, is made alike again, and runs where there is nothing else.
+# `make lambda`: the zip for AWS Lambda has all that the function needs, has the same bytes each time, and runs in an empty root.
 
 load helpers/common
 load helpers/build
@@ -20,13 +20,13 @@ make_certificate() {
     -addext subjectAltName=IP:127.0.0.1 -keyout "$ROOM/server.key" -out "$ROOM/server.crt" 2>/dev/null
 }
 
-# make_bundle: as $ROOM/data/build/cruddur-confirm.zip.
+# make_bundle: makes $ROOM/data/build/cruddur-confirm.zip.
 make_bundle() {
   rm -f "$ROOM/data/build/cruddur-confirm.zip"
   make --silent -C "$ROOM/data/build" lambda LAMBDA_DATABASE_CA="$ROOM/server.crt"
 }
 
-# unpack FOLDER: with the modes that the zip says.
+# unpack FOLDER: unpacks the zip there, with the modes that it has.
 unpack() {
   /usr/bin/python3 - "$ROOM/data/build/cruddur-confirm.zip" "$1" <<'PYTHON'
 import os, sys, zipfile
@@ -37,7 +37,7 @@ for entry in bundle.infolist():
 PYTHON
 }
 
-# start_database: over TLS, with that certificate; the function's URL is left in URL.
+# start_database: with TLS and that certificate; leaves the function's URL in URL.
 start_database() {
   cluster_start
   cp "$ROOM/server.crt" "$ROOM/server.key" "$CLUSTER/data"
@@ -73,7 +73,7 @@ start_database() {
   # shellcheck disable=SC2153 # API, by coproc
   read -r address <&"${API[0]}"
   (exec env -i AWS_LAMBDA_RUNTIME_API="$address" CONNECTION_URL="$URL" /usr/sbin/chroot "$root" /var/task/bootstrap >"$ROOM/log" 2>&1 3>&-) || true
-  read -r -t 60 answer <&"${API[0]}" || true # the function has ended: there is an answer, or none comes
+  read -r -t 60 answer <&"${API[0]}" || true # the function has ended: if it has answered, the answer is there
   cat "$ROOM/log"
   cluster_stop_after "select handle from users where cognito_user_id = 'sub-of-ada'"
   [[ $answer == 'response {"userPoolId": "us-east-1_tests", '* && $found == ada ]]
@@ -81,7 +81,7 @@ start_database() {
   run ! grep -e hush -e 'ada' "$ROOM/log"
 }
 
-# cluster_stop_after STATEMENT: leaves what the statement gives in found.
+# cluster_stop_after STATEMENT: leaves the statement's result in found.
 cluster_stop_after() {
   found=$(sql users "$1")
   cluster_stop

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# doc/learn: every command of its pages, the picture of the tables, and the check of each exercise, with an answer that is right and
-# one that is wrong. One quickstart for all of it.
+# doc/learn: every command of its pages, the picture of the tables, and the check of each exercise, with a right answer and a
+# wrong one. All tests use one quickstart.
 
 load helpers/quickstart
 load helpers/build
@@ -32,8 +32,8 @@ exercises() {
   done
 }
 
-# The first page begins anew with settings of its own; the first test leaves that quickstart to the others.
-# A log has its line shortly after the answer.
+# The commands of the first page start a fresh quickstart with settings of their own; this test leaves it to the other tests.
+# The log has a request's line only shortly after the answer.
 @test "the pages' commands work" {
   local script=$BATS_TEST_TMPDIR/pages
   command -v strace >/dev/null || skip 'strace is missing'
@@ -59,12 +59,12 @@ exercises() {
   cmp "$BATS_TEST_TMPDIR/tables.svg" "$CLONE/doc/learn/tables.svg"
 }
 
-# ensure_quickstart: for a test that is run alone.
+# ensure_quickstart: starts one if this test is run alone.
 ensure_quickstart() {
   quickstart --status --dir "$CLONE/var" || quickstart --detach --dir "$CLONE/var" --workers 1
 }
 
-# answer_first_and_eleventh FOLDER: what those exercises do before their answers are there.
+# answer_first_and_eleventh FOLDER: does what these two exercises ask for, and writes the first one's answer.
 answer_first_and_eleventh() {
   [[ $(curl -fsS "http://127.0.0.1:$PORT/api/activities" -H 'Content-Type: application/json' \
     -d '{"user_handle":"londo","message":"I followed one request.","ttl":"1-hour"}') =~ \"uuid\":\"([0-9a-f-]{36})\" ]]

@@ -15,7 +15,7 @@ setup() {
 
 teardown() { stop_background; }
 
-# copy_of_scripts: leaves in COPY a tree with the scripts and the SQL, to be changed.
+# copy_of_scripts: leaves in COPY a tree with the scripts and the SQL, which a test can change.
 copy_of_scripts() {
   COPY=$BATS_TEST_TMPDIR/copy
   mkdir "$COPY"
@@ -73,13 +73,13 @@ session_is_open() {
   [[ $(sql "$NAME" 'select (select count(*) from users) + (select count(*) from activities)') == 5 ]]
 }
 
-# what_is_there: how many tables and functions.
+# what_is_there: prints the number of tables and of functions.
 what_is_there() {
   sql "$NAME" "select (select count(*) from pg_tables where schemaname = 'public'),
     (select count(*) from pg_proc where pronamespace = 'public'::regnamespace)"
 }
 
-# The last gap is the one that shows any commit before it.
+# An error in the last gap shows any commit before it.
 @test "an error in the middle of the schema leaves nothing" {
   copy_of_scripts
   "$BIN/db-create"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The manual pages: each is formatted without a warning, is in the list of what is installed (or is of a command that stays in the checkout),
-# and refers to pages that there are.
+# The manual pages: each is formatted without a warning, is in the list of installed pages (or describes a command that stays in the
+# checkout), and refers only to pages that exist.
 
 load helpers/common
 
@@ -44,7 +44,7 @@ MAN=${BATS_TEST_DIRNAME%/tests/bin}/man
   grep -qx "\.It $(limit CATALOG_MAX db/catalog.h) statements" "$page"
   grep -qx "\.It $(limit ENDPOINT_STATEMENTS_MAX api/endpoint.h) statements" "$page"
   diff "$BIN/../sql/users/short.sql" <(sed -n '/^\.Pa users\/short.sql :/,/^\.Ed/p' "$page" | sed '1,2d;$d')
-  # Of each message the longest part without a value.
+  # Compares the longest part of each message that has no value in it.
   while IFS= read -r text; do
     echo "$text"
     grep -qF -- "$(sed 's/%(name)s/\n/g; s/%%/\n/g' <<<"${text/string literal /}" | awk 'length > length(most) { most = $0 } END { print most }' | sed 's/^this //')" "$source/db/template.c"

@@ -6,14 +6,14 @@ load helpers/migrations
 setup_file() { start_databases; }
 teardown_file() { cluster_stop; }
 
-# copy_of_scripts [FOLDER]: leaves in COPY a tree with the scripts and the SQL, to be changed.
+# copy_of_scripts [FOLDER]: leaves in COPY a tree with the scripts and the SQL, which a test can change.
 copy_of_scripts() {
   COPY=$BATS_TEST_TMPDIR/${1:-copy}
   mkdir "$COPY"
   cp -R "$BIN" "$BIN/../sql" "$COPY"
 }
 
-# add_migration UP [DOWN]: one more in COPY, after the last.
+# add_migration UP [DOWN]: adds a migration to COPY, after the last one.
 add_migration() {
   printf -v MORE '%04d_more' $((LAST + 1))
   printf '%s\n' "$1" >"$COPY/sql/migrations/$MORE.up.sql"
@@ -137,7 +137,7 @@ add_migration() {
   run -0 "$BIN/db-rollback" --to 1
   [[ $(here "set timezone = 'Asia/Tokyo'; select count(*) from activities where created_at <= now() at time zone 'UTC'") == 2 ]]
   run -0 "$BIN/db-migrate"
-  "$BIN/db-purge" # renews what posts are found by
+  "$BIN/db-purge" # renews the posts' tags and search vectors
   diff <(echo "$before") <(here "$rows")
   ends_like_schema
 }
@@ -287,7 +287,7 @@ at_work() {
   [[ $(here 'table waits') == 7s ]]
 }
 
-# stops TEXT: neither db-migrate nor db-rollback does anything, each with that text.
+# stops TEXT: db-migrate and db-rollback do nothing, and both print that text.
 stops() {
   local script
   for script in db-migrate 'db-migrate --dry-run' db-rollback 'db-rollback --dry-run'; do
@@ -374,7 +374,7 @@ stops() {
   [[ $(everything) == "$before" ]]
 }
 
-# complains TEXT: tests/lint/migrations finds one offence in COPY, which is that.
+# complains TEXT: tests/lint/migrations finds one offence in COPY, and describes it with that text.
 complains() {
   run -1 bash "$BIN/../tests/lint/migrations" "$COPY"
   echo "$output"
@@ -408,8 +408,8 @@ complains() {
   complains 'published.sha256: it lists no migration'
 }
 
-# interface [CONDITION]: what the templates may use of the database, a line each: functions (p) with their results, columns by right and
-# type, columns that an insert may leave out.
+# interface [CONDITION]: prints what the templates may use in the database, one a line: functions (p) with their results, columns with
+# right and type, columns that an insert may leave out.
 interface() {
   here "
     select 'function ' || p.oid::regprocedure || ' returns ' || pg_get_function_result(p.oid)
@@ -449,7 +449,7 @@ interface() {
 
 @test "no migration ends its transaction itself" {
   local words='^[[:space:]]*(begin|commit|end|rollback|abort|start transaction)[[:space:]]*;|\\(c|connect|q|quit)\b'
-  # A function's body cannot; its blocks end with such a word.
+  # Functions are left out: they cannot end the transaction, but their blocks end with such a word.
   run -1 grep -niE "$words" < <(sed '/^as \$\$$/,/^\$\$;$/d' "$BIN"/../sql/migrations/*.sql)
 }
 
@@ -516,7 +516,7 @@ interface() {
   [[ $(applied) == 1 ]]
 }
 
-# production: PROD, a migrated database with rows, beside this test's own, which is the same.
+# production: makes PROD, a migrated database with rows, and this test's own database with the same content.
 production() {
   PROD=prod_$BATS_TEST_NUMBER
   PROD_CONNECTION_URL=$(socket_url "$PROD")

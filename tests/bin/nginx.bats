@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The shared include behind bin/quickstart's nginx and behind the production site, with nobody at the pool's socket:
-# what nginx answers by itself, and that both configurations are accepted.
+# The shared include of bin/quickstart's nginx and of the production site, without a pool at the socket: the answers of nginx itself,
+# and that both configurations are accepted.
 
 load helpers/common
 load helpers/ports
@@ -10,7 +10,7 @@ setup_file() {
   FOLDER=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-nginx.XXXXXX")
   chmod 755 "$FOLDER"
   cp -r "$TOP/nginx" "$FOLDER/shipped"
-  sed -i 's/\(_timeout\) [0-9]*s;/\1 300s;/' "$FOLDER/shipped/cruddur.conf" # no machine is too slow
+  sed -i 's/\(_timeout\) [0-9]*s;/\1 300s;/' "$FOLDER/shipped/cruddur.conf" # long enough for a slow machine
   { read -r PORT && read -r TLS_PORT && read -r REDIRECT_PORT && read -r METRICS_PORT; } < <(free_ports 4)
   export TOP FOLDER PORT TLS_PORT REDIRECT_PORT METRICS_PORT
   start_quickstart
@@ -32,8 +32,8 @@ start_quickstart() {
   start_nginx "$FOLDER/quickstart/nginx.conf" "$FOLDER/quickstart/"
 }
 
-# The site as it ships, but for the paths and names that are the administrator's, the ports, and the rate of requests: a slow
-# machine could not exceed the shipped one. It has the React frontend; tests/bin/install.bats has it with the web client.
+# The site as shipped, except for the paths and names that the administrator sets, the ports, and the rate of requests: a slow
+# machine could not exceed the shipped rate. This site has the React frontend; tests/bin/install.bats tests it with the web client.
 start_site() {
   mkdir -p "$FOLDER/www/static" "$FOLDER/site"
   echo '<html>the app</html>' >"$FOLDER/www/index.html"
@@ -80,8 +80,8 @@ start_nginx() {
   eventually grep -qs . "$2/pid" "$2/tmp/nginx.pid"
 }
 
-# request LINE…: the bytes as they are, each line with its CRLF, and nginx's whole answer, without CRs, in `output`. In one
-# piece: what nginx has not read yet when it closes would make the kernel throw its answer away.
+# request LINE…: sends the lines as they are, each with CRLF, and leaves nginx's whole answer, without CRs, in `output`. The request
+# is sent in one piece: if nginx closed with unread bytes, the kernel would discard the answer.
 request() {
   local line length=0 LC_ALL=C
   printf '%s\r\n' "$@" '' >"$BATS_TEST_TMPDIR/request"
@@ -92,12 +92,12 @@ request() {
     output+=${line%$'\r'}$'\n'
     [[ $line != Content-Length:* ]] || length=${line//[!0-9]/}
   done
-  read -rt "$PATIENCE" -N "$length" -u 4 line || true # of a HEAD nothing comes
+  read -rt "$PATIENCE" -N "$length" -u 4 line || true # a HEAD's answer has no body
   output+=$'\n'$line
   exec 4>&-
 }
 
-# answered STATUS CODE: a JSON array with the one code, and the headers that each answer has.
+# answered STATUS CODE: `output` has a JSON array with only this code, and the headers of every answer.
 answered() {
   [[ $output == "HTTP/1.1 $1"* ]]
   [[ ${output##*$'\n'} == "[\"$2\"]" ]]
@@ -278,7 +278,7 @@ readonly CLOSE=$'Host: localhost\r\nConnection: close'
   [[ $output != *Access-Control* ]]
 }
 
-# Of an address of its own, since the others' requests count too.
+# The flood comes from an address of its own, since nginx counts the requests of an address over all tests.
 @test "production: one client's flood gets 429 with Retry-After, the frontend's files do not" {
   local url=https://cruddur.example:$TLS_PORT flood=(site --interface 127.0.0.3)
   grep -q 'rate=20r/s' "$TOP/nginx/site.conf"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The PostgreSQL that quickstart, the bench and the tests use: that of PGBIN, that of the data, or the newest.
+# The PostgreSQL that quickstart, the bench and the tests use: the one that PGBIN names, the version of the data, or the newest.
 
 load helpers/common
 load helpers/cluster
@@ -11,12 +11,12 @@ setup() {
   ln -s "$NEWEST"/* "$OWN"
 }
 
-# in_library COMMAND…: with what bin/quickstart and bin/bench share.
+# in_library COMMAND…: runs a function of the library that bin/quickstart and bin/bench share.
 in_library() {
   bash -c 'set -euo pipefail; source "$1/lib/quickstart.sh"; dir=$2; unset "${!PG@}"; shift 2; "$@"' bash "$BIN" "$BATS_TEST_TMPDIR/dir" "$@"
 }
 
-# of_version VERSION: the data are of that one.
+# of_version VERSION: makes data of that version.
 of_version() {
   mkdir -p "$BATS_TEST_TMPDIR"/dir/{pgdata,secrets}
   touch "$BATS_TEST_TMPDIR/dir/secrets/complete"

@@ -7,10 +7,10 @@ load helpers/cluster
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
 
-# All words are tried on the first; on the others, which share its code, one or two of each kind.
+# All answers are tried with the first script; the others share its code, and are tried with one or two answers of each kind.
 DESTRUCTIVE='db-drop db-seed db-setup db-schema-load'
 
-# Production has a table with a row, dev too; whatever changes shows in `state`.
+# Production and dev each have a table with a row; `state` shows any change.
 setup() {
   DEV=cruddur_dev PROD=cruddur_production
   CONNECTION_URL=$(socket_url "$DEV")
@@ -28,7 +28,7 @@ make_databases() {
   before=$(state)
 }
 
-# state: what both databases are and hold.
+# state: prints identity and content of both databases.
 state() {
   local name
   sql postgres "$(for name in "$DEV" "$PROD"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/db-purge: what has expired goes, in batches, whatever else happens, and nothing else does; bin/growth beside it.
+# bin/db-purge: it deletes all expired rows and no others, in batches, whatever happens meanwhile. Also bin/growth.
 
 load helpers/common
 load helpers/cluster
@@ -23,7 +23,7 @@ teardown() { stop_background; }
 
 here() { sql "$NAME" "$1"; }
 
-# posts COUNT MESSAGE EXPIRES-AT [MORE-COLUMNS MORE-VALUES]: SQL expressions; n counts from 1.
+# posts COUNT MESSAGE EXPIRES-AT [MORE-COLUMNS MORE-VALUES]: adds posts; the arguments are SQL expressions, n counts from 1.
 posts() {
   here "insert into activities (user_uuid, message, expires_at, created_at ${4:+, $4})
     select uuid, $2, $3, now() - interval '2 days' ${5:+, $5} from users, generate_series(1, $1) n where handle = 'londo'"
@@ -192,7 +192,7 @@ SQL
   expired 3
   export PROD_CONNECTION_URL=$CONNECTION_URL
   run -1 "$BIN/db-purge" prod <<<'something else'
-  run -1 "$BIN/db-purge" <<<'something else' # the same database by another name
+  run -1 "$BIN/db-purge" <<<'something else' # without prod, the same database by CONNECTION_URL
   run -1 "$BIN/db-purge" --yes-drop another
   [[ $(left) == 3 ]]
   run -0 "$BIN/db-purge" prod <<<"$NAME"

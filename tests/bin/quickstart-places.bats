@@ -12,7 +12,7 @@ setup_file() {
 
 teardown_file() { remove_room; }
 
-# unprivileged COMMAND…: as root, as nobody.
+# unprivileged COMMAND…: runs it as the user nobody, if the tests run as root.
 unprivileged() {
   if ((EUID == 0)); then
     setpriv --reuid nobody --regid nogroup --clear-groups env HOME="$ROOM/other" "$@"
@@ -50,7 +50,7 @@ unprivileged() {
   mkdir -m 700 "$ROOM/hidden"
   local port
   port=$(free_ports 1)
-  run -1 quickstart --detach --dir "$ROOM/hidden/data" # the port is taken, and the folder there
+  run -1 quickstart --detach --dir "$ROOM/hidden/data" # fails: the port is taken; but the folder exists now
   take_build "$ROOM/hidden/data"
   run -0 quickstart --detach --dir "$ROOM/hidden/data" --port "$port"
   [[ $(home "$port") == *seed* && $(readlink "$ROOM/hidden/data") == /var/lib/cruddur.* ]]
@@ -65,8 +65,8 @@ unprivileged() {
   run -0 quickstart --stop
 }
 
-# signs_in HANDLE NAME: what dev-token --browser prints is one line, whose entries are those that Amplify looks for, and whose
-# token the API takes.
+# signs_in HANDLE NAME: dev-token --browser prints one line, whose entries are those that Amplify reads, and whose token the API
+# accepts.
 signs_in() {
   run -0 --separate-stderr "$CLONE/bin/dev-token" --dir "$DATA" --browser "$1"
   [[ -z $stderr && ${#lines[@]} == 1 ]]
@@ -92,7 +92,7 @@ PYTHON
   run -0 curl --fail --silent --include --header 'Origin: http://localhost:3000' \
     "http://127.0.0.1:$PORT/api/activities/@andrewbrown"
   [[ $output == *'Access-Control-Allow-Origin: http://localhost:3000'* && ${lines[-1]} == '[{'* ]]
-  # nginx's own errors are for it to read too, and for nobody else
+  # this origin, and no other, may read nginx's own errors too
   run -0 curl --silent --include --header 'Origin: http://localhost:3000' "http://127.0.0.1:$PORT/web/nothing.js"
   [[ $output == *' 404 '*'Access-Control-Allow-Origin: http://localhost:3000'* ]]
   run -0 curl --silent --include --header 'Origin: http://localhost:3001' "http://127.0.0.1:$PORT/web/nothing.js"
@@ -106,7 +106,7 @@ PYTHON
   run -0 quickstart --stop
 }
 
-# workspace_command KIND: how that workspace starts bin/quickstart, whose place quickstart takes.
+# workspace_command KIND: prints the workspace's command that starts bin/quickstart, with the function quickstart in its place.
 workspace_command() {
   /usr/bin/python3 - "$1" "$CLONE" <<'PYTHON'
 import json, pathlib, sys, yaml

@@ -3,7 +3,7 @@
 
 load helpers/quickstart
 
-# What is compiled here has been compiled with optimisation before.
+# Other tests compile the same files with optimisation.
 setup_file() {
   export CFLAGS=-O0
   make_room

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# rds-update-sg-rule, with Debian's own aws against an endpoint of the test that keeps what arrives.
+# rds-update-sg-rule, with Debian's own aws against an endpoint of the test that stores the requests.
 
 load helpers/common
 
@@ -17,7 +17,7 @@ setup_file() {
   done
 }
 
-# serve FOLDER [CERTIFICATE]: the endpoint, or the service that tells a caller's address.
+# serve FOLDER [CERTIFICATE]: starts the endpoint, or the service that answers with the caller's address.
 serve() {
   /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/http_answer.py" "$@" >"$1/log" 2>&1 3>&- &
   echo $! >"$1/pid"
@@ -26,7 +26,7 @@ serve() {
 teardown_file() { kill "$(<"$BATS_FILE_TMPDIR/http/pid")" "$(<"$BATS_FILE_TMPDIR/https/pid")"; }
 
 setup() {
-  # Debian's aws and no other that may come first in PATH.
+  # Debian's aws, not another one that comes first in PATH.
   mkdir "$BATS_TEST_TMPDIR/path"
   ln -s /usr/bin/aws "$BATS_TEST_TMPDIR/path/aws"
   export PATH=$BATS_TEST_TMPDIR/path:$PATH
@@ -36,7 +36,7 @@ setup() {
   export AWS_ENDPOINT_URL=http://127.0.0.1:1
 }
 
-# answer_with STATUS BODY: what the endpoint at the port ENDPOINT says; the last request that reaches it is in REQUEST.
+# answer_with STATUS BODY: sets the answer of the endpoint at the port ENDPOINT; the file REQUEST has the last request to it.
 answer_with() {
   ENDPOINT=$(<"$BATS_FILE_TMPDIR/http/port")
   REQUEST=$BATS_FILE_TMPDIR/http/request
@@ -44,13 +44,13 @@ answer_with() {
   printf '%s\n%s' "$@" >"$BATS_FILE_TMPDIR/http/answer"
 }
 
-# return_of TEXT: EC2's answer.
+# return_of TEXT: prints EC2's answer.
 return_of() {
   printf '<ModifySecurityGroupRulesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
   printf '<return>%s</return></ModifySecurityGroupRulesResponse>' "$1"
 }
 
-# address_service BODY: makes the one that says BODY IP_SERVICE_URL, with a certificate that curl trusts here.
+# address_service BODY: sets IP_SERVICE_URL to a service that answers BODY, with a certificate that curl trusts here.
 address_service() {
   printf '200\n%s' "$1" >"$BATS_FILE_TMPDIR/https/answer"
   SERVICE_PORT=$(<"$BATS_FILE_TMPDIR/https/port")

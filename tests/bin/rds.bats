@@ -20,7 +20,7 @@ teardown_file() {
 }
 
 setup() {
-  # Debian's aws and no other that may come first in PATH.
+  # Debian's aws, not another one that comes first in PATH.
   mkdir "$BATS_TEST_TMPDIR/path"
   ln -s /usr/bin/aws "$BATS_TEST_TMPDIR/path/aws"
   export PATH=$BATS_TEST_TMPDIR/path:$PATH
@@ -32,7 +32,7 @@ setup() {
   rm -f "$RDS"/{instance,errors,requests,secret}
 }
 
-# instance_is STATUS [JSON]: an instance that rds-create has made, with what else it has.
+# instance_is STATUS [JSON]: the endpoint has an instance that rds-create has made, with the JSON's further values.
 instance_is() {
   python3 - "$1" "${2:-{\}}" >"$RDS/instance" <<'PYTHON'
 import json, sys
@@ -50,7 +50,7 @@ print(json.dumps(instance))
 PYTHON
 }
 
-# requests: the actions that arrived, in order.
+# requests: prints the actions that arrived, in order.
 requests() { sed 's/ .*//' "$RDS/requests" | paste -sd ' '; }
 
 @test "rds-create asks for a private, encrypted, protected instance with backups, whose password Secrets Manager makes" {
@@ -89,7 +89,7 @@ FORM
 
 @test "--like-the-bootcamp is the seeds' call, says what is unsafe, and has no password on a command line" {
   export MASTER_USER_PASSWORD='good\database$Password1' MASTER_USERNAME=andrew
-  # aws is followed by its arguments, as every user of the machine would see them.
+  # aws with its arguments, as every user of the machine would see them.
   program aws "printf '%s ' \"\$@\" >'$BATS_TEST_TMPDIR/arguments'; exec /usr/bin/aws \"\$@\""
   run -0 "$BIN/rds-create" --like-the-bootcamp
   [[ $output == *'a public address'*'no backups'*'no protection from deletion'*'no standby'*'nothing rotates it'* ]]
@@ -120,7 +120,7 @@ FORM
   [[ ! -e $RDS/requests ]]
 }
 
-# refused MESSAGE ARGUMENT…: by rds-create, before any call.
+# refused MESSAGE ARGUMENT…: rds-create refuses the arguments before any call.
 refused() {
   run -2 "$BIN/rds-create" "${@:2}" --dry-run
   echo "$output"
@@ -207,14 +207,14 @@ An error occurred (Whatever) when calling|see its error above
 ERRORS
 }
 
-# program NAME SCRIPT: makes SCRIPT the program NAME.
+# program NAME SCRIPT: puts the program NAME, a shell script, first in PATH.
 program() {
   printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/path/new"
   chmod 755 "$BATS_TEST_TMPDIR/path/new"
   mv "$BATS_TEST_TMPDIR/path/new" "$BATS_TEST_TMPDIR/path/$1"
 }
 
-# fake_aws STATUS HOST PORT ENVIRONMENT: an aws that has such an instance, with the columns of INSTANCE_FIELDS, and stops it.
+# fake_aws STATUS HOST PORT ENVIRONMENT: makes an aws that has such an instance, with the columns of INSTANCE_FIELDS, and can stop it.
 fake_aws() {
   local line="$1\t$2\t$3\tcruddurroot\tNone\tc\t17\t20\tgp3\tFalse\tFalse\tTrue\tTrue\t7\tTrue\tca\tNone\t$4"
   program aws "case \$* in
@@ -309,7 +309,7 @@ database() {
 @test "--wait asks again until the state is there, and gives up on one from which RDS does not come back" {
   local state=$BATS_TEST_TMPDIR/state
   fake_aws starting host.example 5432 development
-  # The third question is answered with the last state.
+  # The third call gets the last state.
   mv "$BATS_TEST_TMPDIR/path/aws" "$BATS_TEST_TMPDIR/path/asked"
   program aws "echo >>'$state'; [ \$(wc -l <'$state') -lt 3 ] || { asked \"\$@\" | sed \"s/^starting/\$(cat '$state.last')/\"; exit; }; asked \"\$@\""
   echo available >"$state.last"
@@ -321,8 +321,8 @@ database() {
   [[ $output == *'is incompatible-parameters: see its events'* ]]
 }
 
-# recording_aws: an aws whose calls are lines of $BATS_TEST_TMPDIR/calls. It has the instance of fake_aws, and names for what it makes. When a
-# sign-up is confirmed the user of event.json is made, which is what the function would do.
+# recording_aws: makes an aws that writes its calls into $BATS_TEST_TMPDIR/calls. It has the instance of fake_aws, and a name for each thing
+# that it creates. When a sign-up is confirmed it makes the user of event.json, as the Lambda function would.
 recording_aws() {
   fake_aws available localhost "$PORT" development
   mv "$BATS_TEST_TMPDIR/path/aws" "$BATS_TEST_TMPDIR/path/instance"
@@ -344,7 +344,7 @@ case \$* in
 esac"
 }
 
-# other_programs: what the page takes from elsewhere.
+# other_programs: makes stand-ins for the other programs of the page.
 other_programs() {
   local name
   for name in sudo make sam editor; do program "$name" :; done
@@ -352,7 +352,7 @@ other_programs() {
   program curl "case \$* in *root.crt*) mkdir -p \"\$HOME/.postgresql\" && cp '$CA' \"\$HOME/.postgresql/root.crt\" ;; esac"
 }
 
-# fill_folder: the checkout, built, as far as the page goes.
+# fill_folder: makes those files of a built checkout that the page needs.
 fill_folder() {
   take_build "$BATS_TEST_TMPDIR/data"
   ln -s "$BIN" "${BIN%/bin}/sql" "$BATS_TEST_TMPDIR/data/build/cruddurd" .
@@ -360,7 +360,7 @@ fill_folder() {
   ln -s /usr/bin/true configure
   mkdir -p deb infra/terraform
   touch deb/cruddur_1.0.0_amd64.deb
-  { printf 'PK\5\6' && head -c 18 /dev/zero; } >cruddur-confirm.zip # one that is empty
+  { printf 'PK\5\6' && head -c 18 /dev/zero; } >cruddur-confirm.zip # an empty zip
   cp "${BIN%/bin}/infra/terraform/terraform.tfvars.example" infra/terraform
   printf '%s' '{"triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": "ca-central-1_a", "request": {"userAttributes": {"sub": "1",
     "name": "Ada Lovelace", "preferred_username": "ada", "email": "ada@example.com"}}}' >event.json
@@ -385,7 +385,7 @@ fill_folder() {
   [[ $(python3 -c 'import json; print(json.load(open("secrets/function.json"))["Variables"]["CONNECTION_URL"])') == "$(<secrets/confirm)" ]]
   CONNECTION_URL_FILE=secrets/cruddur-url run -0 bin/db-connect -- -Atc 'select current_user, ssl from pg_stat_ssl where pid = pg_backend_pid()'
   [[ $output == *'cruddur|t'* ]]
-  # No password is an argument, and aws itself takes every call.
+  # No argument is a password, and the real aws accepts every call.
   run ! grep -F -f <(sed -n 's#.*://[^:]*:\([^@]*\)@.*#\1#p' secrets/admin-url secrets/confirm secrets/service) "$BATS_TEST_TMPDIR/calls"
   run -0 /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/aws_calls.py" "$BATS_TEST_TMPDIR/calls"
   [[ ${lines[-1]} =~ ^([0-9]+)' calls'$ && ${BASH_REMATCH[1]} -gt 50 ]]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The commands of README.md and of the pages that it names, in a copy of the checkout as a fresh clone would have it.
+# The commands of README.md and of the pages that it names, in a copy of the checkout that is like a fresh clone.
 
 load helpers/quickstart
 load helpers/build
@@ -20,8 +20,8 @@ OTHERS=(doc/aws.md doc/frontends.md doc/security.md doc/sql.md)
   [[ $(grep -l '^```sh$' README.md doc/*.md | sort) == "$(printf '%s\n' "${PAGES[@]}" "${OTHERS[@]}" | sort)" ]]
 }
 
-# Every ```sh block, page by page in their order, as one script in the clone. The port 8080 is one that is free here, and the pool
-# that is started by hand has the time that it needs.
+# Every ```sh block, page by page, as one script in the clone. A port that is free here replaces 8080, and the script waits as long
+# as the pool needs that is started by hand.
 @test "the pages' commands work and leave nothing running" {
   local script=$BATS_TEST_TMPDIR/readme
   cd "$CLONE"

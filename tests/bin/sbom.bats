@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# `make sbom`: the bill of materials is what SPDX 2.3 requires, names what is linked and vendored, and is made alike again.
+# `make sbom`: the bill of materials is what SPDX 2.3 requires, names all linked and vendored software, and is the same each time.
 
 load helpers/common
 load helpers/build
@@ -12,13 +12,13 @@ setup_file() {
 
 teardown_file() { rm -rf "$ROOM"; }
 
-# make_sbom: as $ROOM/data/build/cruddur.spdx.json.
+# make_sbom: makes $ROOM/data/build/cruddur.spdx.json.
 make_sbom() {
   rm -f "$ROOM/data/build/cruddur.spdx.json"
   make --silent -C "$ROOM/data/build" sbom
 }
 
-# told EXPRESSION: of the document, which is `it`.
+# told EXPRESSION: prints the value of a Python expression, in which `it` is the document.
 told() {
   /usr/bin/python3 -c 'import json, sys; it = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$ROOM/data/build/cruddur.spdx.json" "$1"
 }
@@ -49,7 +49,7 @@ is_valid() { /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/spdx.py" "$ROOM/dat
     version=$output
     [[ $(told "[each['versionInfo'] for each in it['packages'] if each['name'] == '$name']") == "['$version']" ]]
   done
-  [[ $(told "len([each for each in it['packages'] if each['name'].startswith('libcurl')])") == 1 ]] # of the fetcher
+  [[ $(told "len([each for each in it['packages'] if each['name'].startswith('libcurl')])") == 1 ]] # for the fetcher
   [[ $(told "[each['name'] for each in it['packages'] if '.so' in each['name']]") == '[]' ]]
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The schema's own rules, both sides of each, and what a role may do.
+# The schema's own rules, with values on both sides of each bound, and what a role may do.
 
 load helpers/common
 load helpers/cluster
@@ -19,18 +19,18 @@ FRESH="insert into users (uuid, display_name, handle, email, cognito_user_id)
   insert into activities (uuid, user_uuid, message)
     values ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'fresh')"
 
-# try STATEMENT: runs it beside FRESH, without a trace.
+# try STATEMENT: runs it after FRESH, and rolls both back.
 try() {
   run sql rules "begin; $FRESH; $1; rollback;"
 }
 
-# psql_as ROLE ARGUMENT…: in a session of that role.
+# psql_as ROLE ARGUMENT…: runs psql in a session of that role.
 psql_as() {
   "$PROGRAMS/psql" --no-psqlrc -qAt --host "$CLUSTER" --port "$PORT" --username "$1" --dbname rules "${@:2}"
 }
 
-# each_as ROLE STATEMENT…: one after the other in one session, whatever became of those before; leaves in ERRORS what was
-# wrong with each.
+# each_as ROLE STATEMENT…: runs the statements one after the other in one session, also after one that failed; leaves in ERRORS the
+# error of each.
 each_as() {
   local line statement script='set client_min_messages = error;'
   ERRORS=()
@@ -47,7 +47,7 @@ each_as() {
   ((${#ERRORS[@]} == $# - 1))
 }
 
-# set_each COLUMN VALUE…: each SQL expression into the fresh row of TABLE, by itself.
+# set_each COLUMN VALUE…: sets the column in the fresh row of TABLE to each SQL expression, each time anew.
 set_each() {
   local value statements=()
   for value in "${@:2}"; do
@@ -76,7 +76,7 @@ breaks() {
   done
 }
 
-# as ROLE STATEMENT: in a session of that role.
+# as ROLE STATEMENT: runs it in a session of that role.
 as() {
   PGOPTIONS='-c client_min_messages=warning' run psql_as "$1" --set ON_ERROR_STOP=1 --command "$2"
 }
@@ -190,7 +190,7 @@ as() {
   done
 }
 
-# Prints whom the rows of notifications tell what of whom; they are written at the commit.
+# Prints for each notification its receiver, its kind and its actor. The rows are written at the commit, or by the `set`.
 TOLD="set constraints all immediate;
   select coalesce(string_agg(u.handle || ' ' || kind || ' ' || a.handle, ',' order by n.created_at, u.handle), 'nobody')
   from notifications n join users u on u.uuid = n.user_uuid join users a on a.uuid = actor_uuid"
@@ -248,7 +248,7 @@ TOLD="set constraints all immediate;
   [[ $output == $'0\n1\n0' ]]
 }
 
-# mentions MESSAGE: the handles of those whom it mentions.
+# mentions MESSAGE: prints the handles of the users that it mentions.
 mentions() {
   sql rules "select coalesce(string_agg(handle, ' ' order by handle), '') from mentioned_users(\$message\$$1\$message\$) m
     join users on uuid = m"
@@ -282,7 +282,7 @@ mentions() {
     and conname !~ '^(users|activities|message_groups|messages|likes|reposts|follows|notifications|withdrawn_notifications|notification_reads|growth_closed|purge_progress|unsettled_threads|confirmations|environment|outdated_activities|conversation_reads|reports|blocks|mutes|visibility)_.*_(check|key|fkey)\$|_pkey\$'") ]]
 }
 
-# uses_index NAME STATEMENT: in its plan nothing is sorted, and no table is read from end to end. Noted for look_at_plans.
+# uses_index NAME STATEMENT: look_at_plans will check that the plan uses the index, sorts nothing, and reads no whole table.
 uses_index() {
   INDICES+=("$1")
   EXPLAIN+="\\echo == next"$'\n'"explain $2;"$'\n'
@@ -315,7 +315,7 @@ look_at_plans() {
       and a.uuid <> b.uuid;
     vacuum analyze"
   one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
-  INDICES=() EXPLAIN=$'set enable_incremental_sort = off;\n' # as session/begin.sql
+  INDICES=() EXPLAIN=$'set enable_incremental_sort = off;\n' # as in session/begin.sql
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
     and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
   uses_index activities_user_idx "select uuid from user_posts($one, null, null, '-infinity', 5)"
@@ -369,7 +369,7 @@ look_at_plans() {
 EVENT='{"triggerSource":"PostConfirmation_ConfirmSignUp","request":{"userAttributes":{"sub":"a-sub",
   "preferred_username":"newcomer","name":"New Comer","email":"newcomer@example.com"}}}'
 
-# confirm ROLE: EVENT, by that role.
+# confirm ROLE: confirms the user of EVENT, as that role.
 confirm() {
   as "$1" "select confirm_user(gen_random_uuid(), '$EVENT', null)"
 }
@@ -388,7 +388,7 @@ confirm() {
   done
 }
 
-# forbidden ROLE STATEMENT…: each is refused for want of a right.
+# forbidden ROLE STATEMENT…: each is refused because the role lacks a right.
 forbidden() {
   local at statements=("${@:2}")
   each_as "$@"
@@ -466,7 +466,7 @@ forbidden() {
   [[ $output == public ]]
 }
 
-# load_as ROLE DATABASE: the schema and the seed, by a loader with no more rights than its own.
+# load_as ROLE DATABASE: loads the schema and the seed with no more rights than the role's.
 load_as() {
   CONNECTION_URL="postgresql://$1@/$2?host=$CLUSTER&port=$PORT" "$BIN/db-schema-load" \
     && CONNECTION_URL="postgresql://$1@/$2?host=$CLUSTER&port=$PORT" "$BIN/db-seed"

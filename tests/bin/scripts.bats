@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# What holds for every script: how it is installed, its help, its answer to misuse. No server is needed, and none asked.
+# What holds for every script: how it is installed, its help, its answer to misuse. These tests need no server.
 
 load helpers/common
 
 SCRIPTS='db-connect db-create db-doctor db-drop db-migrate db-purge db-roles db-rollback db-schema-load db-seed db-sessions db-connections db-setup
   growth rds-connect rds-create rds-start rds-status rds-stop rds-update-sg-rule db-rds-update-sg-rule'
-EVERY_SCRIPT="$SCRIPTS db-backup db-restore learn reports user-confirm user-delete user-export user-suspend" # these take a file's name, or a user's
+EVERY_SCRIPT="$SCRIPTS db-backup db-restore learn reports user-confirm user-delete user-export user-suspend" # the added ones take a name
 
 setup() {
-  # Nothing listens there: a script that goes on after misuse fails with 1 and not with 2.
+  # No server listens there: a script that goes on after misuse fails with 1 and not with 2.
   export CONNECTION_URL=postgresql://u@127.0.0.1:1/x PROD_CONNECTION_URL=postgresql://u@127.0.0.1:1/y
 }
 
@@ -44,7 +44,7 @@ misused() {
   [[ $stderr == *"unknown argument: $2"*"Try '$1 --help'."* ]]
 }
 
-# The first loop has one script of each way to read arguments.
+# The first loop has one script for each way in which scripts read arguments.
 @test "misuse is status 2, on stderr, with a hint" {
   for script in db-drop db-migrate db-purge growth rds-stop rds-update-sg-rule; do
     for argument in PROD production local dev --prod --yes-dorp '' ' ' 'prod --if-exists' 'cruddur'; do

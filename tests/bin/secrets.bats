@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# No password may be seen by others: the arguments of every process are public, the environment and 0600 files are not.
+# No other user may see a password: the arguments of every process are public, the environment and files with mode 0600 are not.
 
 load helpers/common
 load helpers/cluster
@@ -7,12 +7,12 @@ load helpers/silent
 
 setup_file() {
   cluster_start
-  WORD=canary$RANDOM$$ # found once on this machine, also when several runs of this file share it
+  WORD=canary$RANDOM$$ # unique on this machine, also when several runs of this file share it
   CANARY="$WORD/%: \\word"
   ENCODED=$(encode "$CANARY")
   export WORD CANARY ENCODED
   sql postgres "alter user postgres password '$CANARY'"
-  PATH=${PATH#"$PROGRAMS:"} # Debian's wrapper around psql has arguments too
+  PATH=${PATH#"$PROGRAMS:"} # tests also Debian's wrapper around psql, which has arguments too
   silent_server_start
 }
 
@@ -23,7 +23,7 @@ teardown_file() {
 
 teardown() { stop_background; }
 
-# no_canary_in_process_list COMMAND…: looks while the command's psql waits for the silent server.
+# no_canary_in_process_list COMMAND…: searches the process list while the command's psql waits for the silent server.
 no_canary_in_process_list() {
   start_in_background "$@" </dev/null
   eventually waiting_psql
@@ -97,7 +97,7 @@ no_canary_in_process_list() {
     run -0 "$BIN/db-sessions"
 }
 
-# certificate NAME: an encrypted key and a certificate of the authority in $CLUSTER/tls.
+# certificate NAME: makes an encrypted key and a certificate, signed by the authority in $CLUSTER/tls.
 certificate() {
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -keyout "$1.key" -passout "pass:$CANARY" -subj "/CN=$1" -out "$1.csr" \
     && openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out "$1.crt"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Each script of the database's life does its work once: what bin/check --quick runs. Everything else about them has a file
-# of its own.
+# Each script that creates, changes or drops a database does its work once: bin/check --quick runs this file. Other files test
+# everything else about the scripts.
 
 load helpers/common
 load helpers/cluster

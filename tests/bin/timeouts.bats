@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A server that cannot be reached must show within seconds, also behind a firewall that drops packets.
+# A script must fail within seconds if the server cannot be reached, also behind a firewall that drops packets.
 
 load helpers/common
 load helpers/silent

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Every form of URL: read as libpq reads it, and used for what it says.
+# Every form of URL: the scripts read it as libpq does, and use the database that it names.
 
 load helpers/common
 load helpers/cluster
@@ -7,7 +7,7 @@ load helpers/cluster
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
 
-# ours URL…: what libpq gets of each from the scripts by way of psql, in the form of libpq_parse.py: a string without secrets, and
+# ours URL…: prints what the scripts pass to libpq for each URL, in the form of libpq_parse.py: a string without secrets, and
 # the secrets in the environment.
 ours() {
   local CONNECTION_URL stub=$BATS_TEST_TMPDIR/stub
@@ -29,8 +29,8 @@ STUB
     | sed 's/\t\(\(ssl\)\?password=\)/\tIN THE OPEN: \1/'
 }
 
-# places URL…: a line for each, with what the scripts take for database, host and port, of which they compare dev's with
-# production's.
+# places URL…: prints a line for each, with the database, host and port that the scripts read from it. They compare these values of dev
+# and of production.
 places() {
   bash -c '
     source "$1/lib/database.sh"
@@ -45,7 +45,7 @@ libpq() {
   /usr/bin/python3 -B "$BATS_TEST_DIRNAME/helpers/libpq_parse.py" "$@"
 }
 
-# accepted: leaves in `urls` one of each form.
+# accepted: leaves in `urls` a URL of each form.
 accepted() {
   urls=(
     'postgresql://'
@@ -178,7 +178,7 @@ accepted() {
   [[ $output == *nosuchparameter* ]]
 }
 
-# round_trip URL DATABASE: create, ask, drop; the database must be that one, and no other may be touched.
+# round_trip URL DATABASE: creates, connects and drops; the database must be that one, and no other may change.
 round_trip() {
   local before
   before=$(sql postgres 'select datname from pg_database order by 1')

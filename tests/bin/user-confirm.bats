@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bin/user-confirm: the hook's rules without the hook, by a role that may do nothing else.
+# bin/user-confirm: it follows the hook's rules without the hook, with a role that may do nothing else.
 
 load helpers/common
 load helpers/cluster
@@ -19,7 +19,7 @@ setup() {
   write_event
 }
 
-# write_event [SED-EXPRESSION]: event.json, of a sign-up of NAME, changed by the expression.
+# write_event [SED-EXPRESSION]: writes event.json, a sign-up of NAME, changed by the expression.
 write_event() {
   sed "${1:-}" >event.json <<JSON
 {
@@ -42,7 +42,7 @@ prints_the_event() {
   cmp printed event.json
 }
 
-# refuses CODE: nothing on stdout, no user made, and no address told.
+# refuses CODE: nothing goes to stdout, no user is made, and no e-mail address is printed.
 refuses() {
   local before
   before=$(users)
@@ -54,7 +54,7 @@ refuses() {
 
 users() { sql users 'select * from users order by uuid'; }
 
-# known: the display name of the one user of NAME's sub.
+# known: prints the display name of the only user with NAME's sub.
 known() { sql users "select display_name from users where cognito_user_id = 'sub-of-$NAME' and handle = '$NAME'"; }
 
 @test "an event makes a user, and is printed byte for byte" {
@@ -139,7 +139,7 @@ known() { sql users "select display_name from users where cognito_user_id = 'sub
 }
 
 @test "the event is on no command line" {
-  # psql itself says how it was called.
+  # A psql that writes down its arguments.
   mkdir bin
   printf '#!/bin/sh\nprintf "%%s\\n" "$@" >>%q\nexec %q/psql "$@"\n' "$PWD/seen" "$PROGRAMS" >bin/psql
   chmod +x bin/psql

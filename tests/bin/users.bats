@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# bin/user-delete, bin/user-export and bin/user-suspend: all of a user goes, is printed or is hidden, and the others keep theirs; bin/reports.
+# bin/user-delete, bin/user-export and bin/user-suspend: they delete, print or hide all data of a user, and other users keep theirs. Also
+# bin/reports.
 
 load helpers/common
 load helpers/cluster
@@ -7,7 +8,7 @@ load helpers/cluster
 setup_file() {
   cluster_start
   CONNECTION_URL=$(socket_url template) "$BIN/db-setup"
-  # Everybody posts, and likes, reposts and answers everybody's post; londo writes to two of them, who answer.
+  # Every user posts, and likes, reposts and answers every post; londo writes to two users, who answer.
   sql template "truncate activities cascade;
     insert into activities (user_uuid, message) select uuid, 'post of ' || handle from users;
     insert into likes select u.uuid, a.uuid from users u, activities a;
@@ -33,7 +34,7 @@ setup() {
 
 here() { sql "$NAME" "$1"; }
 
-# rows_of HANDLE: what names the user, in any table.
+# rows_of HANDLE: prints the numbers of rows that belong to the user.
 rows_of() {
   here "select (select count(*) from users where handle = '$1'), (select count(*) from activities where message like '% of $1'),
     (select count(*) from likes join users u on u.uuid = user_uuid where handle = '$1'),
@@ -89,7 +90,7 @@ counts_are_right() {
 @test "production wants the name typed out" {
   export PROD_CONNECTION_URL=$CONNECTION_URL
   run -1 "$BIN/user-delete" prod londo <<<'something else'
-  run -1 "$BIN/user-delete" londo <<<'something else' # the same database by another name
+  run -1 "$BIN/user-delete" londo <<<'something else' # without prod, the same database by CONNECTION_URL
   run -1 "$BIN/user-delete" londo --yes-drop another
   [[ $(rows_of londo) == '1|5|4|'* ]]
   run -0 "$BIN/user-delete" prod londo <<<"$NAME"
@@ -121,7 +122,7 @@ counts_are_right() {
   [[ $(here "select string_agg(handle, ' ' order by handle) from conversation_reads join users on uuid = user_uuid") == 'altbrown bayko' ]]
 }
 
-# visible HANDLE: the user's posts and replies that are in lists.
+# visible HANDLE: prints the number of the user's posts and replies that are in lists.
 visible() { here "select count(*) from activities join users u on u.uuid = user_uuid where handle = '$1' and (expires_at is null or expires_at > now())"; }
 
 @test "a suspended user's posts are hidden and come back as they were, and the counts are right" {
@@ -173,7 +174,7 @@ visible() { here "select count(*) from activities join users u on u.uuid = user_
   run -0 "$BIN/user-suspend" prod --undo londo --yes-drop "$NAME"
 }
 
-# report BY OF REASON: the post of a user is reported by another.
+# report BY OF REASON: BY reports the post of OF.
 report() {
   here "insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
     select a.uuid, u.uuid, a.user_uuid, a.message, $3 from activities a, users u where u.handle = '$1' and a.message = 'post of $2'"

@@ -1,16 +1,17 @@
 #!/usr/bin/env bats
-# Every variant of the original's week-4 tables becomes sql/schema.sql's, with its rows; what cannot stops it.
+# Every variant of the original's week-4 tables is migrated to the tables of sql/schema.sql, with its rows; rows that do not fit
+# stop the migration.
 
 load helpers/migrations
 
 setup_file() { start_databases; }
 teardown_file() { cluster_stop; }
 
-# activity N, user N: a uuid to tell one by.
+# activity N, user N: prints a recognisable uuid.
 activity() { printf 'b0000000-0000-4000-8000-%012d' "$1"; }
 user() { printf 'a0000000-0000-4000-8000-%012d' "$1"; }
 
-# rows: users and activities as both schemas can tell them.
+# rows: prints users and activities, by columns that both schemas have.
 rows() {
   here "set timezone = 'UTC';
     select uuid, display_name, handle, email, created_at::timestamptz from users order by uuid;
@@ -26,7 +27,7 @@ rows() {
   here "alter database $NAME reset timezone"
   diff <(echo "$before") <(rows)
   [[ $(here "set timezone = 'UTC'; select created_at from users where handle = 'andrewbrown'") == '2023-03-12 01:30:00.123456+00' ]]
-  ends_like_schema --schema=public # an extension that was there stays
+  ends_like_schema --schema=public # an extension that the database has stays
 }
 
 @test "MOCK becomes a distinct id, a real one stays" {
@@ -43,7 +44,7 @@ rows() {
   here "insert into users (uuid, display_name, handle, cognito_user_id) values
     ('$(user 1)', 'Whole', 'whole', 'id-1'), ('$(user 2)', null, 'nameless', 'id-2'), ('$(user 3)', ' ', null, null),
     ('$(user 4)', 'Blank', '', ' '), ('$(user 5)', 'Lower', 'lower', 'mock')"
-  run -0 "$BIN/db-migrate" # and without activities
+  run -0 "$BIN/db-migrate" # the database has no activities either
   [[ $output == *'without a handle'*': 2'*'without a display name'*': 2'*'without an e-mail address'*': 5'*'Cognito id'*': 3'* ]]
   diff - <(here 'select uuid, display_name, handle, email, cognito_user_id from users order by uuid') <<END
 $(user 1)|Whole|whole|$(user 1)@unknown.invalid|id-1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The images of Containerfile: built on a base of debootstrap's, and their processes run together with a PostgreSQL of this machine, each in
-# its image's root, which is read-only, as the image's user. As root and with a Debian archive within reach; bin/check containers runs it.
+# The images of Containerfile are built on a base from debootstrap. Their processes run together with a PostgreSQL of this machine, each in
+# its image's root, which is read-only, as the image's user. Needs root and a Debian archive within reach; bin/check containers runs it.
 
 bats_require_minimum_version 1.5.0
 
@@ -33,7 +33,7 @@ teardown_file() {
   rm -rf "$ROOM"
 }
 
-# store ARGUMENT…: buildah, with images and containers below $ROOM.
+# store ARGUMENT…: runs buildah, with images and containers below $ROOM.
 store() {
   buildah --root "$ROOM/store" --runroot "$ROOM/run" --storage-driver vfs "$@"
 }
@@ -43,7 +43,7 @@ copy_sources() {
   git -c safe.directory='*' -C "$TOP" ls-files -z --cached --others --exclude-standard | tar -C "$TOP" --null --files-from=- -cf - | tar -xf - -C "$ROOM/src"
 }
 
-# make_base: an image with a minimal Debian, which takes packages from where this machine does.
+# make_base: makes an image with a minimal Debian, which takes packages through the same proxy as this machine.
 make_base() {
   local proxy container
   proxy=$(apt-config dump | sed -n 's/^Acquire::http::Proxy "\(.*\)";/\1/p')
@@ -55,7 +55,7 @@ make_base() {
   rm -rf "$ROOM/base"
 }
 
-# build_images: leaves the root of each in $ROOM/root-NAME, a link.
+# build_images: builds the images; $ROOM/root-NAME becomes a link to the root of each.
 build_images() {
   local image container
   for image in $IMAGES; do
@@ -69,7 +69,7 @@ build_images() {
   done
 }
 
-# inside IMAGE COMMAND…: as the image's user in its root, which is read-only but for /tmp and the sockets, in the network of the test.
+# inside IMAGE COMMAND…: runs it as the image's user in its root, which is read-only except for /tmp and the sockets, in the test's network.
 inside() {
   # shellcheck disable=SC2016 # the inner shell's
   ROOM=$ROOM USER_OF_IMAGES=$USER_OF_IMAGES exec ip netns exec "$NETWORK" unshare --mount bash -euc '
@@ -89,7 +89,7 @@ inside() {
       chroot --userspec="$USER_OF_IMAGES:$USER_OF_IMAGES" --groups= "$root" "$@"' bash "$@"
 }
 
-# start NAME IMAGE COMMAND…: in the background, with a log, which nginx opens by itself, and a pid file.
+# start NAME IMAGE COMMAND…: starts it in the background, with a pid file and a log, which belongs to the user because nginx opens it.
 start() {
   install --owner="$USER_OF_IMAGES" /dev/null "$ROOM/log/$1"
   (inside "${@:2}") >>"$ROOM/log/$1" 2>&1 3>&- &
@@ -110,12 +110,12 @@ eventually() {
 
 ask() { ip netns exec "$NETWORK" curl --fail --silent --show-error --max-time 20 "$@"; }
 
-# setting IMAGE FIELD: of the image's configuration.
+# setting IMAGE FIELD: prints a field of the image's configuration.
 setting() {
   store inspect --type image --format "{{.Docker.Config.$2}}" "localhost/$1:test"
 }
 
-# start_database: a PostgreSQL of this machine, whose superuser has the password of secrets/postgres.
+# start_database: starts a PostgreSQL of this machine, whose superuser has the password of secrets/postgres.
 start_database() {
   local programs
   for programs in /usr/lib/postgresql/??/bin; do :; done
@@ -176,7 +176,7 @@ PYTHON
 }
 
 @test "setup makes the database, and runs again" {
-  # Compose mounts each file, here the folder is mounted; and the database's host is another one.
+  # Compose mounts each file, but here the folder is mounted; and the database is reached by a socket.
   chown "$USER_OF_IMAGES" "$ROOM/src/secrets"
   sed -i 's#@db/\(.*\)#@/\1?host=/run/postgresql#' "$ROOM"/src/secrets/*-url
   start_database
@@ -210,7 +210,7 @@ PYTHON
   [[ $output == *'Read-only file system'* ]]
 }
 
-# healthy: the command of cruddurd's HEALTHCHECK.
+# healthy: runs the command of cruddurd's HEALTHCHECK.
 healthy() {
   local command
   command=$(sed -n '/^HEALTHCHECK.*CMD \\$/{n;s/^ *//;p;q}' "$ROOM/src/Containerfile")
@@ -228,7 +228,7 @@ healthy() {
     -d '{"message":"From a container.","ttl":"1-hour"}') == *'"handle":"bayko"'* ]]
   [[ $(ask http://127.0.0.1:8080/api/activities/home) == *'From a container.'* ]]
   [[ $(ask http://127.0.0.1:8081/metrics) == *cruddur_requests_total* ]]
-  [[ $(ask http://127.0.0.1:8080/metrics) != *cruddur_* ]] # the page of the web client
+  [[ $(ask http://127.0.0.1:8080/metrics) != *cruddur_* ]] # this is the page of the web client
   [[ $(ip netns exec "$NETWORK" curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:8081/api/activities/home) == 404 ]]
 }
 

@@ -1,4 +1,4 @@
-"""Which form an error has: the weights in Accept, which are the same for the service's own errors and for nginx's."""
+"""The form of an error depends on the weights in Accept, in the same way for the service's own errors and for nginx's."""
 
 import pytest
 

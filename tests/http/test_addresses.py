@@ -1,4 +1,4 @@
-"""Where the database is: every address that libpq's own rules give is tried, and a dead one keeps nobody from the others."""
+"""Every address of the database that libpq's rules give is tried, and a dead address does not keep the service from the others."""
 
 import contextlib
 import shutil
@@ -16,13 +16,13 @@ from waiting import eventually, never
 from wire import Wire
 
 NAME = "database.test"
-DEAD, DEAD6 = "192.0.2.2", "2001:db8::2"  # RFC 5737, RFC 3849: what is sent there is swallowed
+DEAD, DEAD6 = "192.0.2.2", "2001:db8::2"  # RFC 5737, RFC 3849: packets to them are dropped
 
 pytestmark = pytest.mark.skipif(not (IS_ROOT and shutil.which("ip")), reason="only root, with iproute2, may lay a cable")
 
 
 class Network(Wire):
-    """With addresses that swallow everything, and the resolver's files of one process."""
+    """A wire with addresses that drop every packet, and with resolver files that only one process sees."""
 
     def lay(self):
         super().lay()
@@ -35,7 +35,7 @@ class Network(Wire):
         self.near_side("link", "set", "dead", "up")
 
     def command(self, folder, names="", resolver=DEAD):
-        """cruddurd with these lines of a hosts file; names that aren't in it are asked of a name server that is out of reach."""
+        """cruddurd with these lines as its hosts file. For other names it asks a name server that does not answer."""
         hosts, configuration = folder / "hosts", folder / "resolv.conf"
         hosts.write_text(names)
         configuration.write_text(f"nameserver {resolver}\nsearch one.test two.test\n")
@@ -47,8 +47,8 @@ READY_FOR_QUERY = b"Z\0\0\0\5I"
 
 
 class Slow(threading.Thread):
-    """A TCP port before a cluster. It holds back what the server says first on each connection, or first behind those bytes: for so
-    long, or for ever."""
+    """A TCP port that forwards to a cluster. On each connection it delays, for so many seconds, the server's first bytes, or the
+    server's first bytes after those in behind."""
 
     def __init__(self, cluster, address, seconds=0.0, behind=b""):
         super().__init__(daemon=True)
@@ -111,7 +111,7 @@ def far(network):
 
 @pytest.fixture
 def start_at(far, network, tmp_path):
-    """start_at({"PGHOST": …}, names="…"): a service that has its database from the environment, without a connection string."""
+    """start_at({"PGHOST": …}, names="…"): a service that finds its database through the environment, without a connection string."""
     with contextlib.ExitStack() as stack:
 
         def start_at(environment, names="", url=None, **settings):
@@ -156,7 +156,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_dead_address(start_at, network, tmp_path, way):
-    """The other one is found, and kept to: after a loss nothing is lost by trying the dead one first."""
+    """The good address is found, and it is tried first after a session is lost."""
     words = {"name": NAME, "dead": DEAD, "far": network.far_address}
     url, environment = WAYS[way]
     environment = {name: value.format(**words) for name, value in environment.items()}
@@ -173,10 +173,10 @@ def test_one_dead_address(start_at, network, tmp_path, way):
 
 
 def sessions(service, event):
-    """How often that has happened to the workers' sessions. Of the prober's one is with each address, the dead one too."""
+    """How often that event has happened to the workers' sessions. The prober's do not count: it has one with each address."""
     lines = service.get("/metrics").body.decode().splitlines()
     found = [line for line in lines if f'event="{event}"' in line and 'lane="watch"' not in line and 'lane="probe"' not in line]
-    assert len(found) == 7  # of reads, writes, slow reads, the hook, reads and slow reads of a replica, and the purge
+    assert len(found) == 7  # reads, writes, slow reads, the hook, reads and slow reads of a replica, the purge
     return sum(int(line.split()[-1]) for line in found)
 
 
@@ -194,26 +194,26 @@ def test_the_port_of_a_name_with_two_addresses(far, start_at, network, tmp_path,
 
 @pytest.mark.parametrize("source", ["PGHOST", "service", "URL"])
 def test_a_resolver_that_does_not_answer(start_at, tmp_path, source):
-    """The one worker serves what needs no database while it waits for the name."""
+    """While the only worker waits for the name, it answers requests that need no database."""
     file = service_file(tmp_path, host="nowhere.test")
     environment = {"PGSERVICEFILE": str(file)}
     environment |= {"PGHOST": "nowhere.test"} if source == "PGHOST" else {"PGSERVICE": "cruddur"} if source == "service" else {}
     service = start_at(environment, url="postgresql://nowhere.test/" if source == "URL" else None, feed_watch=0)
     assert service.get("/livez").status == 200
     asking = Asking(service.home)
-    time.sleep(0.2)  # so that it has come to its look-up
+    time.sleep(0.2)  # so that the look-up has begun
     answered = 0
     while asking.is_alive():
         assert service.get("/livez").status == 200
         answered += 1
         time.sleep(0.01)
     assert asking.reply().status == 503
-    assert answered > 20  # a worker that waits for its name answers two: the one before, the one behind
+    assert answered > 20  # a worker that blocks in the look-up answers two: one before it and one after it
 
 
 @pytest.mark.parametrize("hosts", ["{slow}", "{dead},{slow}", "{slow},{dead}", "{slow},{slow}"])
 def test_a_slow_log_in(far, start_at, network, hosts):
-    """The server says its first word after three seconds, longer than a silent address has."""
+    """The server sends its first bytes after three seconds, which is longer than a silent address is waited for."""
     with Slow(far, network.far_address, 3) as slow:
         hosts = hosts.format(slow=network.far_address, dead=DEAD)
         service = start_at({"PGHOST": hosts, "PGPORT": str(slow.port)})
@@ -229,7 +229,7 @@ def test_a_slow_set_up(far, start_at, network, hosts):
 
 
 def test_connect_timeout_counts(far, start_at, network):
-    """Two seconds, as libpq's least: what would have come later is not waited for. Nothing else is tried meanwhile."""
+    """It is two seconds, the least that libpq allows. A later answer is not waited for, and no other address is tried meanwhile."""
     with Slow(far, network.far_address, 3600) as slow:
         service = start_at({"PGHOST": network.far_address, "PGPORT": str(slow.port), "PGCONNECT_TIMEOUT": "2"}, feed_watch=0)
         service.home()
@@ -237,7 +237,7 @@ def test_connect_timeout_counts(far, start_at, network):
 
 
 def test_a_longer_connect_timeout_counts(far, start_at, network):
-    """An address that isn't the last is waited for as long."""
+    """It holds also for an address that is not the last one."""
     with Slow(far, network.far_address, 3) as slow:
         hosts = f"{network.far_address},{DEAD}"
         service = start_at({"PGHOST": hosts, "PGPORT": str(slow.port), "PGCONNECT_TIMEOUT": "60"}, feed_watch=0, primary_watch=0)
@@ -246,7 +246,7 @@ def test_a_longer_connect_timeout_counts(far, start_at, network):
 
 
 def test_no_request_waits_for_longer_than_its_deadline(start_at):
-    """Nothing but black holes: requests fail while the addresses are tried, each with its own time."""
+    """No address answers. Requests fail while the addresses are still tried, each for its own time."""
     service = start_at({"PGHOST": ",".join(f"192.0.2.{number}" for number in range(2, 8))}, feed_watch=0)
     for _ in range(3):
         reply = service.home()

@@ -1,4 +1,4 @@
-"""What somebody who has the service's password cannot do: a line for each thing. doc/security.md says what is left."""
+"""What a client with the service's database password cannot do: one statement for each thing. doc/security.md says what it can do."""
 
 import contextlib
 import re
@@ -18,7 +18,7 @@ SOMEBODY = "(select uuid from users limit 1)"
 POST = "(select uuid from activities limit 1)"
 
 REFUSED = [
-    # Who there is.
+    # Users.
     "select email from users",
     "select updated_at from users",
     "insert into users (display_name, handle, email, cognito_user_id) values ('x', 'x', 'x@example.com', 'x')",
@@ -28,7 +28,7 @@ REFUSED = [
     "update users set created_at = now()",
     "delete from users",
     """select confirm_user(gen_random_uuid(), '{"triggerSource": "PostConfirmation_ConfirmSignUp"}', null)""",
-    # When something was.
+    # Times.
     f"insert into activities (user_uuid, message, created_at) values ({SOMEBODY}, 'x', now() + interval '50 years')",
     "update activities set created_at = now()",
     f"insert into likes (user_uuid, activity_uuid, created_at) values ({SOMEBODY}, {POST}, now())",
@@ -41,7 +41,7 @@ REFUSED = [
     "update messages set created_at = now()",
     "insert into message_groups (first_user_uuid, second_user_uuid, last_message_at) values (gen_random_uuid(), gen_random_uuid(), now())",
     "update message_groups set created_at = now()",
-    # What was said, and by whom.
+    # Texts and their authors.
     "update activities set message = 'x'",
     "update activities set user_uuid = gen_random_uuid()",
     "update activities set reply_to_activity_uuid = null",
@@ -62,7 +62,7 @@ REFUSED = [
     "update message_groups set first_user_uuid = gen_random_uuid()",
     "update message_groups set second_user_uuid = gen_random_uuid()",
     "delete from message_groups",
-    # What somebody was told.
+    # Notifications.
     f"insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid) values ({SOMEBODY}, now(), {POST}, 'follow', {SOMEBODY})",
     "update notifications set created_at = now()",
     "delete from notifications",
@@ -71,7 +71,7 @@ REFUSED = [
     "update conversation_reads set user_uuid = gen_random_uuid()",
     "update conversation_reads set message_group_uuid = gen_random_uuid()",
     "delete from conversation_reads",
-    # Who is suspended, and what was reported.
+    # Suspensions and reports.
     "update users set suspended_at = null",
     "update activities set hidden_expires_at = null",
     "select message from reports",
@@ -81,21 +81,21 @@ REFUSED = [
     "delete from reports",
     f"select hide_activities({SOMEBODY}, 1)",
     f"select show_activities(array[{POST}])",
-    # Who has left.
+    # Departures.
     "select cognito_user_id from departures",
     "update departures set due_at = now()",
     "delete from departures",
     f"select withdraw_activities({SOMEBODY}, 1)",
     f"select forget_user({SOMEBODY}, 1)",
     f"select take_back_marks({SOMEBODY}, 1)",
-    # Who hides whom.
+    # Blocks and mutes.
     "update blocks set user_uuid = gen_random_uuid()",
     "update mutes set user_uuid = gen_random_uuid()",
     f"insert into blocks (user_uuid, blocked_uuid, created_at) values ({SOMEBODY}, {SOMEBODY}, now())",
     f"insert into mutes (user_uuid, muted_uuid, created_at) values ({SOMEBODY}, {SOMEBODY}, now())",
     "update visibility set version = 0",
     "delete from visibility",
-    # What is counted.
+    # Statistics, and the progress of the purge.
     "insert into growth (at) values (now())",
     "update growth set posts = 0",
     "delete from growth",
@@ -103,7 +103,7 @@ REFUSED = [
     "delete from growth_closed",
     "update purge_progress set posts = 0",
     "delete from purge_progress",
-    # All at once.
+    # Whole tables.
     *(
         f"truncate {table}"
         for table in ("users", "activities", "likes", "reposts", "follows", "notifications", "notification_reads", "message_groups",
@@ -164,13 +164,13 @@ REFUSED = [
 ]  # fmt: skip
 
 MORE = {
-    "vacuum full users": "WARNING",  # passed over, with a warning
+    "vacuum full users": "WARNING",  # PostgreSQL skips the table, with a warning
 }
 
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """Its database is no copy: a copy has not the rights to the database itself."""
+    """Its database is not made as a copy, because a copy does not have the rights that are granted on the database itself."""
     cluster.sql("create database loaded owner cruddur_owner template template0")
     for file in ("schema.sql", "seed.sql"):
         cluster.psql(SQL / file, "cruddur_owner", "loaded", OWNER_PASSWORD)
@@ -207,7 +207,7 @@ def test_refused(service, session, statement):
 
 
 def test_it_has_so_many_sessions_at_most(cluster, database):
-    """The limit that sql/roles.sql gave it, lower for a moment."""
+    """The role's connection limit from sql/roles.sql holds; the test lowers it for a moment."""
     cluster.sql("alter role cruddur connection limit 2")
     try:
         others = cluster.sql("select count(*) from pg_stat_activity where usename = 'cruddur'")[0][0]
@@ -224,7 +224,7 @@ def test_it_has_so_many_sessions_at_most(cluster, database):
 
 def test_roles_sql_sets_the_limits(cluster):
     rows = dict(cluster.sql("select rolname, rolconnlimit from pg_roles where rolname in ('cruddur', 'cruddur_hook')"))
-    assert rows == {"cruddur": 190, "cruddur_hook": 20}  # as cluster.py asks for; as it is without asking
+    assert rows == {"cruddur": 190, "cruddur_hook": 20}  # the first is set by cluster.py, the second is the default
 
 
 def test_the_hook_s_login_does_nothing_else(service):
@@ -240,7 +240,7 @@ def test_the_hook_s_login_does_nothing_else(service):
 
 
 def test_check_tells_a_hook_without_its_login(database, tmp_path):
-    """The service's own may not make users."""
+    """The service's own login may not create users, so the hook needs its login."""
     secret, url = tmp_path / "secret", tmp_path / "url"
     for path, text in ((secret, "s" * 40), (url, database.url("cruddur_hook", HOOK_PASSWORD))):
         path.touch(0o600)
@@ -254,7 +254,7 @@ def test_check_tells_a_hook_without_its_login(database, tmp_path):
 
 
 def is_refused(cursor, statement, name):
-    """Whether a right is missing, as --check asks for it: to plan an execute checks the rights, and runs nothing."""
+    """Whether a right is missing. As in --check, planning an execute checks the rights and runs nothing."""
     try:
         cursor.execute(f'explain execute "{name}"' + (f"({', '.join(['null'] * len(statement.parameters))})" if statement.parameters else ""))
     except psycopg2.errors.InsufficientPrivilege:
@@ -263,7 +263,7 @@ def is_refused(cursor, statement, name):
 
 
 def test_the_service_needs_all_that_it_may(database):
-    """Without any one of the rights in schema.sql a statement is refused: none is more than the statements need. And --check names all that are refused."""
+    """If any one of the rights in schema.sql is missing, a statement is refused. --check names all statements that are refused."""
     rights = database.sql(
         """select privilege_type || ' (' || column_name || ') on ' || table_name, table_name
            from information_schema.column_privileges
@@ -280,7 +280,7 @@ def test_the_service_needs_all_that_it_may(database):
         assert not [name for name in prepared if is_refused(cursor, prepared[name], name)]
         for right, table in rights:
             database.run(f"revoke {right} from cruddur_app")
-            first = sorted(prepared, key=lambda name: f" {table}" not in prepared[name].sql)  # most likely one of these
+            first = sorted(prepared, key=lambda name: f" {table}" not in prepared[name].sql)  # these are most likely refused
             assert any(is_refused(cursor, prepared[name], name) for name in first), f"not needed: {right}"
             database.run(f"grant {right} to cruddur_app")
         database.run("; ".join(f"revoke {right} from cruddur_app" for right, _ in rights))

@@ -1,4 +1,4 @@
-"""bench/lists.sql writes by statements over all rows what the triggers write if the rows are inserted one by one."""
+"""The statements of bench/lists.sql, which write all rows at once, write the same as the triggers if the rows are inserted one by one."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ from places import TOP, clean_environment, postgres_program
 from waiting import eventually
 
 ROWS = 1000
-INSERTED = ("users", "activities", "likes", "reposts", "follows")  # in this order at the same time; the rest is written by the triggers
-WRITTEN = {"search", "tags", "folded_handle"}  # by the triggers, in these tables
-RANDOM = {"activities": "written_by", "notifications": "uuid"}  # or a transaction's number
+INSERTED = ("users", "activities", "likes", "reposts", "follows")  # in this order if the times are equal; triggers write the other tables
+WRITTEN = {"search", "tags", "folded_handle"}  # columns of these tables that triggers write
+RANDOM = {"activities": "written_by", "notifications": "uuid"}  # columns with a random value, or the number of a transaction
 ONE_BY_ONE = """
 begin;
 set constraints all immediate;
@@ -63,7 +63,7 @@ def rows(database, table):
 
 
 def close_growth(*databases):
-    """Up to the same quarter of an hour."""
+    """Closes the growth of all databases up to the same quarter of an hour."""
 
     def until():
         for database in databases:

@@ -1,4 +1,4 @@
-"""Blocks and mutes: what is hidden from whom, what is refused, and that everyone else sees all of it."""
+"""Blocks and mutes: what is hidden from which user, which writes are refused, and that all other users still see everything."""
 
 import pytest
 
@@ -79,7 +79,7 @@ def test_so_many_and_no_more(service, what, table):
         )  # fmt: skip
         hidden(service, BLOCKER, "full1", what)
         assert status(service, BLOCKER, "PUT", f"/api/users/@{BLOCKED}/{what}") == (409, [f"{table}_exceed_max"])
-        hidden(service, BLOCKER, "full1", what)  # is there already
+        hidden(service, BLOCKER, "full1", what)  # exists already, so it is not a new one
         hidden(service, BLOCKER, "full1", what, "DELETE")
         hidden(service, BLOCKER, BLOCKED, what)
     finally:
@@ -90,7 +90,7 @@ def test_so_many_and_no_more(service, what, table):
 
 
 def scene(service):
-    """Each of the two posts, answers the third's post and likes, reposts and mentions."""
+    """BLOCKER and BLOCKED each write a post, answer, like and repost OTHER's post, and like, follow, mention and message each other."""
     posts = {}
     for handle in (BLOCKER, BLOCKED, OTHER):
         posts[handle] = service.create_as(handle, f"post of {handle}")["uuid"]
@@ -194,7 +194,7 @@ def test_polls_leave_hidden_users_out(service):
 
 
 def test_the_conversation_is_away_while_the_block_lasts(service):
-    """For both, with what of it is unread, in the list and in polls of it; nothing of it is lost. Own messages can be deleted."""
+    """Neither user sees it or its unread messages, in the list or in polls. No message is lost. Each user can delete their own messages."""
     theirs = service.message_as(BLOCKED, handle=BLOCKER, message="to the blocker").json
     own = service.message_as(BLOCKER, handle=BLOCKED, message="to the blocked").json
     service.message_as(BLOCKER, handle=OTHER, message="another")
@@ -219,7 +219,7 @@ def test_the_conversation_is_away_while_the_block_lasts(service):
 
 
 def test_counts_are_those_of_all_users(service):
-    """For every viewer, as in the cached home; a list of those that are counted leaves hidden users out."""
+    """Every viewer sees the same counts, those of the cached home. A list of the users who are counted leaves hidden users out."""
     posts = scene(service)
     members = ("replies_count", "reposts_count", "likes_count")
     hidden(service, BLOCKER, BLOCKED)
@@ -249,7 +249,7 @@ def test_writes_towards_each_other_are_refused(service):
         assert status(service, one, "POST", "/api/messages", {"message": "x", "message_group_uuid": group}) == NOT_FOUND
         assert status(service, one, "PUT", f"/api/message_groups/{group}/read", {}) == NOT_FOUND
     assert service.database.sql("select (select count(*) from activities), (select count(*) from likes), (select count(*) from messages)") == [(2, 0, 1)]
-    assert hide(service, BLOCKED, BLOCKER).status == 200  # back
+    assert hide(service, BLOCKED, BLOCKER).status == 200  # a block in the other direction is allowed
 
 
 def test_a_mention_tells_nothing(service):
@@ -329,7 +329,8 @@ def test_no_statement_for_those_who_hid_nobody(service):
 
 @pytest.mark.parametrize("term, one, other", [("@hid", "hidone", "hidtwo"), ("zebra", "onezebra", "twozebra")])
 def test_those_who_are_hidden_take_no_place_in_a_search(service, term, one, other):
-    """One has 300 newer posts that fit, which is more than a search looks for; another one's is found. A thousand others are newer still."""
+    """Hidden user one has 300 newer posts that match, more than a search returns. The post of other is found nevertheless, also below
+    a thousand still newer posts that do not match."""
     service.database.sql(
         """insert into users (handle, display_name, email, cognito_user_id)
            select name, name, name || '@example.com', 'mock-' || name from unnest(%s::text[]) name""", [one, other]

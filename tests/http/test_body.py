@@ -1,4 +1,4 @@
-"""The body gate: size, content type, UTF-8, strict JSON; each with its status and code."""
+"""The checks of a body: size, content type, UTF-8, strict JSON. Each has its own status and code."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ GOOD = {"message": "good", "ttl": "1-day", "user_handle": "londo"}
 
 
 def refusal(service, body, **headers):
-    """The status and the one code of the answer, and that nothing was stored."""
+    """Returns the status and the only code of the answer. Checks that nothing was stored."""
     before = service.database.messages()
     reply = service.post("/api/activities", body, headers or None)
     assert service.database.messages() == before
@@ -26,7 +26,7 @@ def good_body(**more):
 
 
 def nested(depth):
-    """A good body whose deepest value is so deep; the object itself is 1."""
+    """A good body with this depth of nesting; the depth of the object itself is 1."""
     inner = "[" * (depth - 1) + "]" * (depth - 1)
     return good_body()[:-1] + b', "extra": ' + inner.encode() + b"}"
 
@@ -68,7 +68,7 @@ def test_content_types_that_are_not(service, content_type):
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "gzip, identity", "unknown"])
 def test_content_codings_that_are_not_taken(service, coding):
-    """Whatever the body is: also a real one, which is no UTF-8."""
+    """The body does not matter: one that is really compressed, which is not UTF-8, gets the same answer."""
     for body in (gzip.compress(good_body()), good_body()):
         reply = service.post("/api/activities", body, {"Content-Encoding": coding})
         assert (reply.status, reply.json) == (415, ["content_encoding_unsupported"])
@@ -88,7 +88,7 @@ def test_another_type_is_no_matter_of_the_coding(service):
 
 @pytest.mark.parametrize("charset", ["utf8", "latin1", "utf-16"])
 def test_a_charset_changes_nothing(service, charset):
-    """RFC 8259: the body is UTF-8 all the same."""
+    """The body is UTF-8 whatever the charset (RFC 8259)."""
     reply = service.post("/api/activities", good_body(), {"Content-Type": f"application/json; charset={charset}"})
     assert reply.status == 200
     assert refusal(service, b'{"message":"\xe9"}', **{"Content-Type": f"application/json; charset={charset}"}) == (400, "body_not_utf8")
@@ -109,12 +109,12 @@ WELL_FORMED = good_body().decode()
 
 
 def with_message(text):
-    """The good body with this between the quotes of its message, escapes and all."""
+    """The good body with this between the quotes of its message; escapes stay as they are."""
     return WELL_FORMED.replace('"good"', f'"{text}"')
 
 
 def with_value(text):
-    """The good body with this in the place of its message."""
+    """The good body with this as the value of its message."""
     return WELL_FORMED.replace('"good"', text)
 
 

@@ -1,4 +1,4 @@
-"""What --check says of a database that answers: behind or ahead, a login with superuser rights, an unverified connection."""
+"""What --check reports of a database that answers: a schema that is behind or ahead, a superuser login, an unverified connection."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_where_it_should_be(database):
 
 
 def test_behind_a_pooler_too(database):
-    """Unprepared statements."""
+    """Without prepared statements the check gives the same result."""
     assert check(database.url(), "--prepare", "0").stdout == FITS
     database.sql("truncate applied_migrations")
     assert "not fit" in check(database.url(), "--prepare", "0").stderr

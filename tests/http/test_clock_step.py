@@ -1,4 +1,4 @@
-"""The clock of PostgreSQL's host is set: nothing that has expired by it is shown, and writes go on."""
+"""If the clock of PostgreSQL's host is set, nothing that has expired by the new time is shown, and writes succeed."""
 
 import glob
 
@@ -12,7 +12,7 @@ LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
 
 
 class SetCluster(Cluster):
-    """Its clock is this machine's and self.ahead, which its processes read again each time."""
+    """A cluster whose clock is this machine's plus the seconds in a file, which its processes read each time they read the clock."""
 
     def start(self):
         self.offset = self.folder.path / "offset"

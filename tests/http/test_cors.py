@@ -1,4 +1,4 @@
-"""Cross-origin calls: exactly two origins may make them, and may read every answer, refusals too."""
+"""Cross-origin calls: only two origins may make them. They may read every answer, also a refusal."""
 
 import pytest
 
@@ -121,7 +121,7 @@ def test_preflights_of_others(service, origin):
 
 
 def test_preflights_of_what_is_not_there(service):
-    """Answered as well, so that the page is told not_found and not of a broken network."""
+    """They are answered as well, so that the page gets not_found and not a network error."""
     for target in ("/api/nothing", "/api/activities/@londo/status/x"):
         assert preflight(service, target, "GET").status == 204
         assert preflight(service, target, "GET", "https://evil.example").status == 404
@@ -144,7 +144,7 @@ def test_the_call_itself(service):
     assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (200, FRONTEND)
     reply = service.ask("POST", "/api/activities", b"{}", token | {"Origin": FRONTEND})
     assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (422, FRONTEND)
-    # CORS keeps scripts from reading; who may write is the token's matter.
+    # CORS keeps scripts from reading the answer. The token decides who may write.
     reply = service.ask("POST", "/api/activities", body, token | {"Origin": "https://evil.example"})
     assert cors_headers(reply) == {}
 

@@ -1,4 +1,4 @@
-"""POST /api/activities in handle mode: what is taken, what is told, what is stored."""
+"""POST /api/activities in handle mode: what is accepted, what is answered, what is stored."""
 
 import datetime
 import json

@@ -1,6 +1,6 @@
-"""Sixteen clients at a few posts: like, unlike, repost, reply, keep and delete them, and follow each other, all at once.
+"""Sixteen clients like, unlike, repost, answer, keep and delete a few posts, and follow each other, all at once.
 
-TESTS_CROWD_REQUESTS says how many requests they send together; 50000 for a thorough run.
+TESTS_CROWD_REQUESTS is the number of requests that they send in all; 50000 for a thorough run.
 """
 
 import collections
@@ -20,7 +20,7 @@ REQUESTS = int(os.environ.get("TESTS_CROWD_REQUESTS", "2500"))
 CLIENTS = 16
 POSTS = 4
 HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
-# How often each is done; what is told to those who come too late, or whose it is not, is no fault.
+# How often each is done. The answer to a client that comes too late, or does not own the activity, is no failure.
 ACTIONS = {"like": 6, "unlike": 6, "repost": 4, "unrepost": 4, "reply": 6, "delete reply": 5, "delete post": 1, "keep": 1, "follow": 2, "unfollow": 2, "read": 3}
 EXPECTED = {200, 403, 404}
 
@@ -46,7 +46,7 @@ class Crowd:
             thread.join()
 
     def is_over(self):
-        """All is done, the rare things too; or that never comes true."""
+        """Whether enough requests were sent and each action succeeded once, or the time is up."""
         done = dict(self.statuses)
         is_done = sum(done.values()) >= REQUESTS and all((action, 200) in done for action in ACTIONS)
         return is_done or time.monotonic() > self.end
@@ -99,12 +99,12 @@ def test_all_at_once(cluster):
         late = """select 1 from activities a join activities r on r.reply_to_activity_uuid = a.uuid
                   where r.expires_at is distinct from a.expires_at and r.deleted_at is null"""
         assert service.database.sql(late) == []
-        # Nobody is made to wait for each other in a circle, so nothing is done a second time for that.
+        # No transactions wait for each other in a circle, so none is repeated because of a deadlock.
         assert service.cluster.sql("select deadlocks from pg_stat_database where datname = %s", service.database.name) == [(0,)]
         check_told(service.database)
 
 
-# --- one after the other, from the top of a thread downwards ---
+# --- locks are taken from the top of a thread downwards ---
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def service(cluster):
 
 
 def first_waits_at(service, start, waits, method, path, body=None):
-    """What the request wants to lock first is waits: while somebody else has that, it has nothing of start's."""
+    """Checks that the request locks the activity waits first: while another session holds that lock, the request has not locked start."""
     with service.database.held(f"select from activities where uuid = '{waits}' for no key update") as cursor:
         asking = Asking(service.ask_as, "londo", method, path, body)
         service.database.wait_for_waiting()
@@ -136,7 +136,7 @@ def test_the_top_is_locked_first(service):
 @parametrize_marks
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_marks_wait_for_the_activity(service, what, method):
-    """And so find it gone if it is deleted meanwhile, having written nothing."""
+    """If the activity is deleted meanwhile, the request gets 404 and has written nothing."""
     post = service.create_as("bayko")["uuid"]
     mark(service, "londo", what, post)
     with service.database.held(f"select from activities where uuid = '{post}' for no key update") as cursor:

@@ -1,4 +1,4 @@
-"""What PostgreSQL does to the service: away, restarted, frozen, locked, full, changed under it."""
+"""How the service behaves when PostgreSQL is away, restarted, frozen, locked or full, or when its schema changes."""
 
 import itertools
 import os
@@ -16,9 +16,9 @@ from relay import Relay
 from service import Service
 from waiting import Stopwatch, eventually
 
-# ms; for requests that are to fail. On a slow machine others may fail by them too, so these are asked until they are answered.
+# ms; for requests that must fail. On a slow machine other requests may fail too, so those are repeated until they succeed.
 IMPATIENT = {"statement_timeout": 300, "deadline": 500}
-LANES = ("", " slow", " writing")  # how a session's name goes on behind its worker's
+LANES = ("", " slow", " writing")  # what follows the worker's name in the name of a session
 LOG_GAP = 60  # s between two log lines about the same outage
 
 
@@ -38,8 +38,8 @@ def wait_for_answers(service):
 
 
 def start_warm(start, workers=1, **settings):
-    """A service whose every worker has all its sessions already. Those of a reload connect at once, but on a slow machine not
-    always in their time."""
+    """A service in which every worker already has all its sessions. After a reload they connect at once, but on a slow machine
+    some may not connect in time, so the reload is repeated until all have."""
     service = start(workers=workers, **settings)
 
     def is_warm():
@@ -54,7 +54,7 @@ def start_warm(start, workers=1, **settings):
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """One for all tests that leave it as it is."""
+    """A service shared by the tests that do not change it."""
     with Service(cluster, workers=1, default_handle="londo") as service:
         yield service
 
@@ -64,7 +64,7 @@ def warnings(service):
 
 
 def create_eventually(service, what):
-    """The message of a create that was acknowledged. Each attempt has its own, as one that wasn't may have made its row too."""
+    """Returns the message of a create that was acknowledged. Each attempt has its own message, as a failed one may also have made a row."""
     messages = (f"{what} {number}" for number in itertools.count())
 
     def acknowledged():
@@ -78,7 +78,7 @@ def create_eventually(service, what):
 
 
 def test_down_at_start(cluster, start):
-    """No start needs the database; with it back nothing has to be started again."""
+    """The service starts without the database. When the database comes back, nothing has to be restarted."""
     service = start(workers=2, **IMPATIENT)
     with cluster.away():
         service.daemon.stop()
@@ -96,8 +96,8 @@ def test_down_at_start(cluster, start):
 
 
 def test_an_outage(cluster, start):
-    """The first request after the loss waits for the database, up to the deadline; later ones do not. All of it is one log
-    line a minute of each process, the worker's and the watcher's."""
+    """The first request after the loss waits for the database, up to the deadline; later requests do not. Worker and watcher
+    each log the outage once a minute at most."""
     deadline = 2000  # ms; the end of the server's sessions and of the server may be some time apart
     service = start_warm(start, statement_timeout=300, deadline=deadline)
     with Stopwatch() as outage, cluster.away():
@@ -114,12 +114,12 @@ def test_an_outage(cluster, start):
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_restart_under_load(cluster, start, mode):
-    """Statements wait for the database and are sent again; none is lost or doubled."""
+    """Statements wait for the database and are sent again; no write is lost or doubled."""
     service = start_warm(start, workers=4)
     with Load(service) as load:
         for _ in range(2):
             cluster.restart(mode)
-            load.wait_for_each(10)  # a request is sent again a few times only: it may not meet both restarts
+            load.wait_for_each(10)  # a statement is sent again only a few times, so no request may meet both restarts
     if mode == "fast":
         assert load.failures == []
     assert load.kinds_of_failure() <= {(503, "database_unavailable")}
@@ -127,7 +127,7 @@ def test_a_restart_under_load(cluster, start, mode):
 
 
 def test_a_worker_without_a_session_waits_too(cluster, start):
-    """One that was started just before the database went away, say: its first request is not the one to fail."""
+    """Such a worker was, for example, started just before the database went away. Its first request does not fail."""
     service = start(workers=1, feed_watch=0)
     with cluster.away():
         asking = Asking(service.home)
@@ -141,13 +141,13 @@ def test_terminated_sessions_fail_nothing(start):
     with Load(service) as load:
         for _ in range(8):
             service.database.terminate_sessions()
-            load.wait_for_each(3)  # again and again within one request would be once too often
+            load.wait_for_each(3)  # so that no request meets too many losses
     assert load.failures == []
     load.audit(service.database).check()
 
 
 def test_a_terminated_create_is_there_once(service):
-    """Its session ends while it waits; it is sent again, with the same uuid."""
+    """Its session ends while the statement waits. The statement is sent again with the same uuid."""
     with service.database.locked_user():
         asking = Asking(service.create, "sent twice")
         ((backend, _),) = service.database.wait_for_waiting()
@@ -158,7 +158,7 @@ def test_a_terminated_create_is_there_once(service):
 
 
 def test_each_worker_keeps_its_sessions_over_many_requests(start):
-    """They say whose they are."""
+    """The sessions are named after their worker and lane."""
     service = start_warm(start, workers=3)
     rows = service.database.sql(f"select application_name, usename {FROM_SESSIONS}")
     names = [f"cruddurd worker {number}{lane}" for number in (1, 2, 3) for lane in LANES]
@@ -173,7 +173,7 @@ def test_each_worker_keeps_its_sessions_over_many_requests(start):
 
 
 def test_the_shipped_time_outs_are_in_their_order():
-    """PostgreSQL's for a statement, the worker's, the master's for the worker, and nginx's: each comes before the next one's answer."""
+    """PostgreSQL's for a statement, the worker's for a request, the master's for a worker, nginx's: each is shorter than the next."""
     shipped = {name: int(ms) for name, ms in re.findall(r"^  --(\S+) MS .*\[(\d+)\]$", run_once("--help").stdout, re.M)}
     (nginx,) = re.findall(r"^fastcgi_read_timeout (\d+)s;$", (TOP / "nginx/cruddur.conf").read_text(), re.M)
     assert shipped["statement-timeout"] < shipped["deadline"] < shipped["stuck-timeout"] < int(nginx) * 1000
@@ -194,10 +194,10 @@ def test_a_lock_that_is_held_too_long(start):
 
 
 def test_frozen_backends(start):
-    """They never answer: the worker's own deadline ends the wait, and the next requests have new sessions. What was asked of the
-    old ones is there at most once."""
+    """They never answer. The worker's own deadline ends the wait, and the next requests get new sessions. A write that was sent
+    on an old session is done at most once."""
     service = start_warm(start, **IMPATIENT)
-    create_eventually(service, "the session has written")  # else the worker still asks it for the time
+    create_eventually(service, "the session has written")  # else it would begin with the introduction
     (reading,), (writing,) = (service.database.backends(lane) for lane in ("reading", "writing"))
     with frozen(reading), frozen(writing):
         asking = [Asking(service.home), Asking(service.create, "frozen")]
@@ -222,7 +222,7 @@ def relay(cluster):
 
 
 def test_a_network_that_swallows_everything(start, relay):
-    """There is an answer, over a session that was there and over one that must be made."""
+    """Every request is answered, also one that was sent on an open session or needs a new session."""
     service = start(workers=1, feed_watch=0, **IMPATIENT)
     service.write_url(service.database.url(hosts=[relay.host]))
     service.daemon.reload()
@@ -237,7 +237,7 @@ def test_a_network_that_swallows_everything(start, relay):
 
 
 def wait_for_refusal(service, why):
-    """Until the log has said it, which it does once a minute; nothing is answered meanwhile."""
+    """Waits until the reason is in the log, which has it once a minute. Until then every request gets 503."""
 
     def is_said():
         check_unavailable(service.home())
@@ -247,7 +247,7 @@ def wait_for_refusal(service, why):
 
 
 def test_wrong_password_and_its_rotation(cluster, start):
-    """The URL's file is read at each connect: a new password needs no restart."""
+    """The file with the URL is read for each new session, so a new password needs no restart."""
     cluster.sql("drop role if exists rotating")
     cluster.sql("create role rotating login password 'first' in role cruddur_app")
     service = start(workers=2, feed_watch=0, **IMPATIENT)
@@ -267,7 +267,7 @@ def test_wrong_password_and_its_rotation(cluster, start):
 
 
 def test_a_url_file_that_goes_bad(start):
-    """Each worker says so once a minute: the second fault is another worker's."""
+    """Each worker logs the fault once a minute, so the second fault is tested with a new worker."""
     service = start(workers=1, feed_watch=0, **IMPATIENT)
     good = service.url_file.read_text()
     for number, (url, mode) in enumerate([("postgresql://[::1/canary-password", 0o600), (good, 0o644)], 1):
@@ -296,7 +296,7 @@ def test_no_slot_left(start):
 
 
 def test_a_session_on_a_read_only_server(cluster, start):
-    """25006 says that a standby was reached: reads go on, a write is tried once more on a new session."""
+    """25006 means that the session is with a standby: reads go on, and a write is tried once more on a new session."""
     service = start(workers=1)
     name = service.database.name
     cluster.sql(f"alter database {name} set default_transaction_read_only = on")
@@ -311,7 +311,7 @@ def test_a_session_on_a_read_only_server(cluster, start):
 
 
 def test_a_standby_is_left_for_the_primary(cluster, start):
-    """The URL names both and does not say which is which."""
+    """The URL has both hosts and does not say which one is the primary."""
     service = start(workers=2)
     standby = Standby(cluster)
     try:
@@ -329,7 +329,7 @@ def test_a_standby_is_left_for_the_primary(cluster, start):
 
 
 class Raising:
-    """A trigger that makes the next creates fail with an SQLSTATE. A sequence counts them: it is never rolled back."""
+    """A trigger that makes the next creates fail with an SQLSTATE. A sequence counts them, because it is never rolled back."""
 
     def __init__(self, database, sqlstate, times):
         self.sql = database.run
@@ -367,7 +367,7 @@ class Raising:
     ],
 )  # fmt: skip
 def test_what_each_sqlstate_comes_to(service, sqlstate, times, status, attempts):
-    """It stops no reads, and nothing that is written afterwards."""
+    """The failure affects no read and no later write."""
     message = f"{sqlstate} {times} times"
     with Raising(service.database, sqlstate, times) as raising:
         reply = service.create(message)
@@ -381,7 +381,7 @@ def test_what_each_sqlstate_comes_to(service, sqlstate, times, status, attempts)
 
 
 def test_a_deadlock_is_nobodys_error(cluster, start):
-    """Two transactions wait for each other. PostgreSQL ends the one that looks first: ours, and it runs again."""
+    """Two transactions wait for each other. PostgreSQL aborts the one that checks first, the worker's, which is then run again."""
     service = start(workers=1)
     cluster.sql(f"alter database {service.database.name} set deadlock_timeout = '10ms'")
     service.create("the other")
@@ -413,7 +413,7 @@ def test_a_deadlock_is_nobodys_error(cluster, start):
 
 @pytest.fixture
 def let_standbys_be(cluster):
-    """Commits wait for the standbys of these names; for those that are not there for ever."""
+    """Makes commits wait for the standbys with these names. They wait forever for a standby that does not exist."""
 
     def let_be(names):
         cluster.sql(f"alter system set synchronous_standby_names = '{names}'")
@@ -425,13 +425,13 @@ def let_standbys_be(cluster):
 
 @pytest.fixture
 def unconfirmed(let_standbys_be):
-    """Commits wait for a standby that is not there; calling what this gives ends that."""
+    """Commits wait for a standby that does not exist, until the function that this fixture returns is called."""
     let_standbys_be("absent")
     return lambda: let_standbys_be("")
 
 
 def ask_until_it_waits(service, ask, *arguments):
-    """A request under way that waits for the standby; at first PostgreSQL's processes may not all know that they must."""
+    """Returns a request that waits for the standby. At first some processes of PostgreSQL may not have read the new setting."""
     waits = "select 1 from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'"
 
     def attempt():
@@ -443,7 +443,7 @@ def ask_until_it_waits(service, ask, *arguments):
 
 
 def create_until_it_waits(service, what):
-    """Likewise a create; and its message, which no other attempt has."""
+    """The same for a create. Also returns its message, which no other attempt has."""
     messages = []
 
     def create():
@@ -455,7 +455,7 @@ def create_until_it_waits(service, what):
 
 
 def test_a_resend_waits_for_the_standby_too(service, unconfirmed):
-    """The row is there, but only here: it is acknowledged when the standby has it, not when it is found."""
+    """The row exists, but only on the primary. It is acknowledged when the standby has it, not when the second attempt finds it."""
     asking, message = create_until_it_waits(service, "sent again")
     ((backend, _),) = service.database.wait_for_waiting(on="SyncRep")
     service.database.sql("select pg_terminate_backend(%s)", backend)
@@ -479,7 +479,7 @@ LIKE, REPOST, FOLLOW = "/api/activities/{post}/like", "/api/activities/{post}/re
     ],
 )
 def test_what_is_so_already_waits_for_the_standby_too(service, let_standbys_be, method, target, body):
-    """The second time there is nothing left to do, but what the first did may be known to nobody else yet."""
+    """The second request changes nothing, but no standby may have the change of the first request yet."""
     target = target.format(post=service.create(user_handle="londo", ttl="30-days").json["uuid"])
     first = service.ask(method, target, body)
     assert first.status == 200
@@ -498,11 +498,11 @@ def test_a_wait_for_the_standby_that_is_cut_short_is_no_success(service, unconfi
 
 
 def test_what_was_sent_and_is_not_confirmed_may_be_done(start, unconfirmed):
-    """The deadline of the first write ends the session. The others are sent on the next one, and their deadlines end that, too."""
+    """The deadline of the first write ends the session. The other writes are sent on the next session, which their deadlines end, too."""
     service = start(workers=1, deadline=3000, statement_timeout=2000)
     asking, message = create_until_it_waits(service, "sent")
     is_old = "select 1 from pg_stat_activity where wait_event = 'SyncRep' and now() - query_start > interval '1 second'"
-    eventually(lambda: service.database.sql(is_old))  # so there is a second for the next session
+    eventually(lambda: service.database.sql(is_old))  # so that the others have a second left on the next session
     messages = [f"sent with others {number}" for number in range(6)]
     others = [Asking(service.create, message) for message in messages]
     replies = [asking.reply(), *(other.reply() for other in others)]
@@ -512,11 +512,11 @@ def test_what_was_sent_and_is_not_confirmed_may_be_done(start, unconfirmed):
     assert all(service.database.messages().get(message, 0) <= 1 for message in messages)
 
 
-# --- changes under it ---
+# --- changes of the schema ---
 
 
 def test_a_reload_while_an_index_is_made_anew(start):
-    """The new worker's look at its rights is cut short; what comes of that later answers no request."""
+    """The trial of the statements on the new worker's session is cut short. Its late results are not taken for the answer to a request."""
     service = start(workers=1, feed_watch=0, statement_timeout=3000)
     service.create("newest")
     with service.database.held("reindex index activities_home_idx"):
@@ -545,13 +545,13 @@ def test_ddl_under_prepared_statements(start):
     with Load(service) as load:
         for change in itertools.islice(changes, 18):
             service.database.run(change)
-            load.wait_for_each(2)  # a request that meets several of them may fail
+            load.wait_for_each(2)  # a request that meets several changes may fail
     assert load.failures == []
     load.audit(service.database).check()
 
 
 def test_a_missing_schema(cluster, start):
-    """503, with file and line in the log; and well again as soon as it is loaded."""
+    """Requests get 503, the log has file and line, and the service recovers as soon as the schema is loaded."""
     service = start(workers=1)
     service.database.sql("drop schema public cascade; create schema public; grant usage on schema public to cruddur_app")
     check_unavailable(service.get("/readyz"))
@@ -567,7 +567,7 @@ def test_a_missing_schema(cluster, start):
 
 def test_missing_rights(service):
     service.database.sql("revoke select on activities from cruddur_app")
-    reply = service.home("?limit=77")  # which no worker has kept
+    reply = service.home("?limit=77")  # no worker has cached this page
     assert (reply.status, reply.json) == (500, ["generic_500"])
     assert service.line_of(reply)["sqlstate"] == "42501"
     service.database.sql("grant select on activities to cruddur_app")

@@ -1,4 +1,4 @@
-"""Whose deadline it is that is up when the database says nothing: that of the request which came first, whatever became of it since."""
+"""If the database is silent, the deadline of the oldest request counts, also if its statement was sent again or waited for a turn."""
 
 import shutil
 import threading
@@ -15,7 +15,8 @@ from waiting import LIVES, eventually
 FOLLOWING = "/api/activities/following"
 SLOW = 0.1  # s
 
-# The first look-up of @londo waits for a lock and then fails so that it is run again; the first one of @bayko waits for another.
+# The first look-up of @londo waits for lock 1 and then fails with an SQLSTATE that makes the service run it again. The first look-up
+# of @bayko waits for lock 2.
 STEP = """
     create sequence step_londo;
     create sequence step_bayko;
@@ -46,14 +47,14 @@ def folder():
 
 
 def test_the_oldest_of_what_was_sent_expires(cluster, folder):
-    """The first request is sent again, behind the second one. When its time is up the second one has time for another session."""
+    """The first request is sent again, behind the second. At the first one's deadline, the second still has time for a new session."""
     statuses = any_life(lambda life: sent_twice(cluster, folder, life))
     assert statuses == (504, 200)
 
 
 def any_life(attempt):
-    """What comes of it with the shortest deadline that the machine was quick enough for."""
-    for life in LIVES[:-1]:  # the last one is more than a deadline may be
+    """The result with the shortest deadline for which the machine was fast enough."""
+    for life in LIVES[:-1]:  # the last one is longer than a deadline may be
         found = attempt(life)
         if found is not None:
             return found
@@ -80,7 +81,7 @@ def sent_twice(cluster, folder, life):
 
 
 def test_a_turn_that_was_waited_for_is_part_of_the_deadline(cluster):
-    """With the database frozen the second of one caller's slow requests is over before what came after it."""
+    """While the database is frozen, a requester's second slow request, which waits for a turn, is over before a later request."""
     assert any_life(lambda life: order_of_answers(cluster, life)) == ["first", "second", "third"]
 
 

@@ -1,4 +1,4 @@
-"""DELETE /api/activities/{uuid}: one's own, and everything below it."""
+"""DELETE /api/activities/{uuid}: an author deletes an activity of their own, and everything below it."""
 
 import concurrent.futures
 import uuid
@@ -31,7 +31,7 @@ def test_ones_own(service):
 
 
 def test_a_second_time(service):
-    """It is told the same again, for a day; others are told that it is not theirs."""
+    """The author gets the same answer again, for a day; other users get not_yours."""
     row = service.create_as("londo")
     for _ in range(3):
         reply = delete(service, "londo", row["uuid"])
@@ -110,7 +110,7 @@ def test_a_body_does_not_matter(service):
 
 
 def test_handle_mode_names_nobody(start):
-    """There is no body to name somebody in: without a default handle it is nobody's."""
+    """A DELETE has no body that could name a user, so without a default handle it has none."""
     service = start()
     row = service.create(user_handle="londo").json
     reply = service.ask("DELETE", f"/api/activities/{row['uuid']}")

@@ -1,4 +1,4 @@
-"""GET /api/docs as quickstart serves it: the whole API on one page that needs nothing but itself."""
+"""GET /api/docs as quickstart serves it: the whole API on one page that loads nothing else."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ TEXT = "text/html; charset=utf-8"
 
 
 class DocumentedFront(Front):
-    """With the files where quickstart's `make install` puts them."""
+    """An nginx with the documents where quickstart's `make install` puts them."""
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -31,7 +31,7 @@ class DocumentedFront(Front):
 
 
 class Page(html.parser.HTMLParser):
-    """What is in a page, and that its elements are nested."""
+    """The contents of a page. Checks that its elements are nested properly."""
 
     VOID = {"meta"}
 
@@ -126,7 +126,7 @@ def test_all_of_the_document_is_there(page):
 
 
 def test_text_stays_text(tmp_path):
-    """Whatever stands in the document."""
+    """Text of the document never becomes markup."""
     evil = "<script>alert('&')</script>"
     text = FILE.read_text().replace("summary: A microblog whose posts expire.", f'summary: "{evil}"')
     text = text.replace("description: The authors of posts.", f'description: "`{evil}` {evil}"').replace("message: I agree.", f'message: "{evil}"')
@@ -146,7 +146,7 @@ def test_the_document_itself(client):
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/docs/api.html", "/api/docsx", "/api/docs/../docs/openapi.yaml/x"])
 def test_nothing_else_is_there(client, path):
-    assert client.get(path).codes == ["service_unavailable"]  # the pool's to answer, which isn't there
+    assert client.get(path).codes == ["service_unavailable"]  # the path belongs to the pool, which does not run
 
 
 def test_without_the_files():

@@ -1,4 +1,4 @@
-"""A second click is no second post: the same author, text and ttl within --repeat-window seconds, without an Idempotency-Key."""
+"""A second click makes no second post: same author, text and ttl within --repeat-window seconds, without an Idempotency-Key."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def count(service, message):
 
 
 def uuids(ask, times):
-    """Of that many at once."""
+    """Sends so many requests at once. Returns the uuids in the answers."""
     threads = [Asking(ask) for _ in range(times)]
     replies = [thread.reply() for thread in threads]
     assert {reply.status for reply in replies} == {200}, replies

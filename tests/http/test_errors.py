@@ -1,4 +1,4 @@
-"""The form of an error: an array of codes, or a problem document (RFC 9457) for those who ask for it."""
+"""The form of an error: an array of codes, or a problem document (RFC 9457) if the client asks for it."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_headers_of_every_answer(service, target):
 
 
 def test_errors_are_bare_ascii(service):
-    """Nothing that was sent is in them."""
+    """They contain nothing from the request."""
     for error in ERRORS:
         body = ask(service, error).body
         assert all(code.replace("_", "").isalnum() for code in json.loads(body.decode("ascii")))

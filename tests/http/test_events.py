@@ -1,4 +1,4 @@
-"""GET /api/activities/home/events: what a stream tells, what bounds it, and that nothing waits for it."""
+"""GET /api/activities/home/events: the events of a stream, its limits, and that nothing waits for a stream."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ from waiting import eventually
 
 HEADER = (TOP / "src/worker/stream.h").read_text()
 WORKERS = 3
-FULL = 50  # posts of the page
+FULL = 50  # posts on a full page
 
 
 def constant(name):
@@ -38,13 +38,13 @@ def service(start):
 
 @pytest.fixture
 def opened(service):
-    """opened(…): a stream of the service over nginx."""
+    """opened(…) opens a stream of the service through nginx."""
     with contextlib.ExitStack() as stack:
         yield lambda last_id=None, **headers: stack.enter_context(HttpStream(service, last_id, **headers))
 
 
 def home_etag(service):
-    """The tag of a page that is not stale."""
+    """The ETag of a page that is not stale."""
     return eventually(lambda: service.home().headers["ETag"], what="a kept page")
 
 
@@ -57,11 +57,11 @@ def refused(service, limit):
 
 
 def news(events):
-    """The sum of what some events told."""
+    """The number of new posts that these events report."""
     return sum(event.new for event in events)
 
 
-# --- what it tells ---
+# --- events ---
 
 
 def test_the_head_and_the_first_event(service, opened):
@@ -79,7 +79,7 @@ def test_the_head_and_the_first_event(service, opened):
 
 
 def test_writes_of_this_pool(service, opened):
-    """Whichever worker writes, and whichever has the stream."""
+    """It does not matter which worker writes and which one has the stream."""
     streams = [opened() for _ in range(2 * WORKERS)]
     for stream in streams:
         stream.read_event()
@@ -122,7 +122,7 @@ def test_what_is_deleted_or_expires(start):
 
 
 def test_what_changes_nothing_is_not_told(service, opened):
-    """Each write is looked at; an event comes only with another tag."""
+    """Every write leads to a check, but there is an event only if the ETag has changed."""
     stream = opened()
     first = stream.read_event()
     service.database.sql("update users set bio = 'new'")
@@ -133,7 +133,7 @@ def test_what_changes_nothing_is_not_told(service, opened):
 
 
 def test_new_posts_since_the_last_event_id(service, opened):
-    """Wherever the client connects again."""
+    """It does not matter which worker the client connects to."""
     last = opened().read_event()
     for count in range(1, 8):
         assert service.create(f"number {count}").status == 200
@@ -177,7 +177,7 @@ def test_an_id_of_an_empty_page(service, opened):
 
 
 def test_a_comment(service, opened):
-    """Where nothing happens; nginx waits for longer than that."""
+    """A stream without events gets a comment, before nginx's timeout."""
     stream = opened()
     stream.read_event()
     assert stream.read_block().is_comment
@@ -225,7 +225,7 @@ def test_it_is_counted_when_it_opens(service, opened):
     assert Metrics(service).buckets(("GET", EVENTS))[-1][1] == 1
 
 
-# --- what it costs ---
+# --- load on the database ---
 
 
 def homes(service):
@@ -240,7 +240,7 @@ def test_one_statement_for_all_streams_of_a_worker(service, opened):
     service.database.add_activities(1)
     for stream in streams:
         assert stream.read_event().new == 1
-    assert homes(service) - before <= 2 * WORKERS  # a worker may look while the write is under way
+    assert homes(service) - before <= 2 * WORKERS  # a worker may fetch the page once while the write is under way
 
 
 def test_the_database_is_at_rest_again(service, opened):
@@ -250,14 +250,14 @@ def test_the_database_is_at_rest_again(service, opened):
     assert not is_at_rest(service)
     stream.close()
     eventually(lambda: is_at_rest(service), what="rest")
-    with HttpStream(service) as stream:  # which wakes the watcher
+    with HttpStream(service) as stream:  # wakes the watcher
         first = stream.read_event()
         service.cluster.sql("update activities set message = 'meanwhile'", database=service.database.name)
         assert stream.read_event().etag != first.etag
 
 
 def test_a_write_while_the_database_was_at_rest(service, opened):
-    """Nothing has looked for it: the page that is kept is not what the first event tells."""
+    """The watcher has not seen the write, so the first event must not have the ETag of the cached page."""
     etag = home_etag(service)
     eventually(lambda: is_at_rest(service), what="rest")
     service.cluster.sql("update activities set message = 'meanwhile'", database=service.database.name)
@@ -299,7 +299,7 @@ def test_a_cgi_program_has_none():
 
 
 def test_streams_leave_room_for_requests(start):
-    """Half of a worker's descriptors are for others."""
+    """Half of a worker's descriptors stay free for other connections."""
     descriptors = 256
     service = start(workers=1, launcher=lambda _: ["prlimit", f"--nofile={descriptors}", CRUDDURD])
     with contextlib.ExitStack() as stack:
@@ -346,7 +346,7 @@ def test_a_worker_that_is_killed_takes_its_streams_along(service, opened):
 
 
 def test_a_client_that_does_not_read(start):
-    """It is told nothing more, nothing waits for it, and after a while it is ended."""
+    """Its stream gets no more events, nothing waits for it, and after a while it is closed."""
     service = start(workers=1)
     with service.peer() as lazy, HttpStream(service) as stream:
         PeerStream(lazy).read_event()
@@ -362,12 +362,12 @@ def test_a_client_that_does_not_read(start):
 
 
 def bytes_to_read(peer):
-    """What waits in the socket."""
+    """The number of bytes that wait in the socket."""
     return struct.unpack("i", fcntl.ioctl(peer.socket, termios.FIONREAD, b"...."))[0]
 
 
 def test_a_client_that_reads_late_is_told_the_newest(start):
-    """With the number of all that it has missed."""
+    """The event has the number of all posts that the client has missed."""
     service = start(workers=1)
     with service.peer() as lazy, HttpStream(service) as stream:
         late = PeerStream(lazy)
@@ -386,11 +386,11 @@ def test_a_client_that_reads_late_is_told_the_newest(start):
         assert len(events) < count
 
 
-# --- its end ---
+# --- the end of a stream ---
 
 
 def test_hup(service, opened):
-    """No worker waits for it, and a client that connects again goes on from where it was."""
+    """No worker waits for a stream to end. A client that connects again gets what it has missed."""
     streams = [opened() for _ in range(2 * WORKERS)]
     last = [stream.read_event() for stream in streams][-1]
     service.daemon.reload()
@@ -403,7 +403,7 @@ def test_hup(service, opened):
 
 
 def test_term(service, opened):
-    """The drain could take ten minutes."""
+    """The streams end at once, though the drain may take ten minutes."""
     streams = [opened() for _ in range(5)]
     for stream in streams:
         stream.read_event()
@@ -424,7 +424,7 @@ def test_an_upgrade(cluster, folder):  # noqa: F811
 
 
 def test_a_socket_that_is_handed_over(cluster):
-    """A connection that is kept outlives the server, its stream does not."""
+    """A kept connection survives a restart of the server; a stream on it does not."""
     with Restarted(cluster, "fd 0") as service, service.peer() as peer, HttpStream(service) as other:
         stream = PeerStream(peer)
         assert stream.read_event() and other.read_event()
@@ -435,7 +435,7 @@ def test_a_socket_that_is_handed_over(cluster):
 
 
 def test_an_abort(service):
-    """Of a front server that keeps the connection."""
+    """A front server aborts the stream and keeps the connection."""
     with service.peer() as peer:
         stream = PeerStream(peer)
         stream.read_event()
@@ -447,7 +447,7 @@ def test_an_abort(service):
 
 
 def test_a_raw_request_over_a_kept_connection(service):
-    """HTTP's connection is of use again after a refusal."""
+    """The HTTP connection can be used again after a refusal."""
     with service.connect() as connection:
         connection.send(request_bytes("DELETE", EVENTS))
         assert connection.read_reply().status == 405
@@ -468,7 +468,7 @@ def test_an_outage(cluster, start):
 
 
 def test_a_stream_that_opens_during_an_outage(cluster, start):
-    """Its first event comes with the database."""
+    """Its first event comes when the database is back."""
     service = start(workers=1, statement_timeout=300, deadline=500)
     with cluster.away():
         stream = HttpStream(service)

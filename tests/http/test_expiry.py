@@ -1,4 +1,4 @@
-"""An activity that expires is in no answer from that moment on, and so is nothing that hangs on it."""
+"""From the moment an activity expires, no answer contains it or anything that belongs to it."""
 
 import datetime
 
@@ -18,7 +18,8 @@ def service(cluster):
 
 
 def everywhere(service, post, reply):
-    """All that tells of londo's post, to bayko who follows londo, to altbrown who is mentioned, to londo; each as truth or lie."""
+    """Every answer that shows londo's post: to bayko who follows londo, to altbrown who is mentioned, to londo. Each is a name and a
+    function that returns whether the post is shown."""
     ask = service.ask_as
     activity = f"/api/activities/{post}"
     yield "home", lambda: post in [row["uuid"] for row in ask(None, "GET", "/api/activities/home").json]
@@ -48,12 +49,12 @@ def kinds(reply):
 
 
 def now():
-    """As PostgreSQL has it, on this machine."""
+    """The time by PostgreSQL's clock, which is this machine's."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
 def asked_of(service, life):
-    """What was asked about before the end of a post with this life, and what after it: all of it, each answer as its time has it."""
+    """Checks every answer about a post with this lifetime. Returns the names of those that were checked before its end and after it."""
     post = service.create_as("londo", "#soon over, @altbrown")["uuid"]
     reply = service.reply_as("bayko", post).json["uuid"]
     marked(service, "andrewbrown", "like", post)
@@ -79,5 +80,5 @@ def asked_of(service, life):
 
 
 def test_to_the_moment(service):
-    """As long as PostgreSQL's clock says so it is everywhere, and then nowhere."""
+    """Until it expires by PostgreSQL's clock, it is in every answer, and then in none."""
     assert any(before == after for before, after in (asked_of(service, life) for life in LIVES))

@@ -1,4 +1,4 @@
-"""A synchronous standby that takes over: what was acknowledged is there, and what was deleted doesn't come back."""
+"""A synchronous standby takes over: acknowledged writes are there, and what was deleted does not come back."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def primary():
 
 @pytest.fixture
 def relay(primary):
-    """Between standby and primary."""
+    """A relay between the standby and the primary."""
     folder = Folder()
     with Relay(folder.path, primary.sockets) as relay:
         (folder.path / ".s.PGSQL.5432").chmod(0o777)
@@ -45,7 +45,7 @@ def standby(primary, relay):
 
 
 def set_back(service, kind):
-    """A write that takes something back: how to ask, and whether it is so."""
+    """A write that takes something back. Returns the arguments of its request, a query that has rows until it is done, and the database."""
     post = service.create_as("londo", "comes back?", ttl="30-days")["uuid"]
     database = service.database
     if kind == "delete":
@@ -68,7 +68,7 @@ def set_back(service, kind):
 
 @pytest.mark.parametrize("kind", ["delete", "unlike", "unrepost", "unfollow", "unblock", "delete a message", "leave"])
 def test_what_is_taken_back_stays_so(primary, standby, relay, kind):
-    """The standby is silent, the session ends, the write is sent again; then the primary is lost."""
+    """The standby is silent, the worker's session ends, and the write is sent again. Then the primary is lost."""
     with TokenService(primary, workers=1, feed_watch=0) as service:
         name = service.database.name
         service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")

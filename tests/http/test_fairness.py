@@ -1,4 +1,4 @@
-"""Many connections and few workers: everybody is served, whatever the others do."""
+"""Many connections and few workers: every client is served, whatever the others do."""
 
 import collections
 import contextlib
@@ -19,26 +19,26 @@ from waiting import PATIENCE, Stopwatch, eventually
 
 CONNECTIONS = 64
 WORKERS = 4
-AHEAD_MAX = 2  # connections more than another worker has, before one passes on: ARRIVALS_AHEAD_MAX
+AHEAD_MAX = 2  # how many more connections than another worker a worker may have: ACCEPTOR_AHEAD_MAX
 
 
 @pytest.fixture(scope="module")
 def service(cluster):
     with Service(cluster, workers=WORKERS) as service:
-        service.database.add_activities(200, message="repeat('\U0001f4a9', 280)")  # a page that no socket has room for
+        service.database.add_activities(200, message="repeat('\U0001f4a9', 280)")  # a page larger than any socket's buffer
         yield service
 
 
 @pytest.fixture(scope="module")
 def lone(cluster):
-    """With one worker: what holds that up holds up all."""
+    """A service with one worker, so that whatever holds it up holds up all requests."""
     with Service(cluster, workers=1) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def pool():
-    """All connections to it are the tests'."""
+    """A pool to which only the tests connect."""
     with Pool(workers=WORKERS) as pool:
         yield pool
 
@@ -51,7 +51,7 @@ def test_64_connections_and_4_workers(service):
 
 
 def test_64_connections_without_nginx(service):
-    """Each is kept and asks again and again; the workers may have shared them out as they like."""
+    """Each connection stays open for several requests, whatever the workers' shares of them."""
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(service.peer()) for _ in range(CONNECTIONS)]
         for _ in range(5):
@@ -73,7 +73,7 @@ def shares(pool):
 
 
 def test_many_connections_at_once_are_shared_out(pool):
-    """Again and again, if one worker had so much to do that the others didn't get what it passed on to them."""
+    """The test repeats this, because a busy worker may not give the others in time what it passes on to them."""
 
     def is_fair():
         with contextlib.ExitStack() as stack:
@@ -87,7 +87,7 @@ def test_many_connections_at_once_are_shared_out(pool):
 
 
 def test_new_connections_go_to_those_who_have_fewer(pool):
-    """One worker has got all so far, since the others were stopped. Taken in turn, it would get a quarter of the rest too."""
+    """One worker has all connections, because the others were stopped. If workers took turns, it would get a quarter of the new ones."""
     workers = pool.wait_for_workers(WORKERS)
     with contextlib.ExitStack() as stack:
         with contextlib.ExitStack() as stopped:
@@ -109,14 +109,14 @@ def test_new_connections_go_to_those_who_have_fewer(pool):
 
 
 def test_connections_beside_a_frozen_worker(pool):
-    """It has fewest, but nobody waits for it."""
+    """The frozen worker has the fewest connections, but no connection waits for it."""
     with frozen(pool.wait_for_workers(WORKERS)[0]), contextlib.ExitStack() as stack:
         ask_all([stack.enter_context(pool.peer()) for _ in range(CONNECTIONS)])
 
 
 def test_ever_new_connections_beside_a_frozen_worker(pool):
-    """What is passed on to it doesn't wait until no more is: there are more until all of the first ones are answered."""
-    pace = 0.002  # s, less than a worker waits for the others to take what it passed on
+    """Connections in the handover queue are served while more arrive: more arrive until all of the first ones are answered."""
+    pace = 0.002  # s, less than ACCEPTOR_PATIENCE_MS
 
     def ask_one():
         time.sleep(pace)
@@ -170,7 +170,7 @@ def test_idle_connections_hold_up_nobody(lone):
 
 
 def test_a_slow_client_holds_up_nobody(lone):
-    """One that sends its body slowly keeps nginx busy, not a worker."""
+    """A client that sends its body slowly occupies nginx, not a worker."""
     body = b'{"message":"slowly","ttl":"1-day","user_handle":"londo"}'
     text = request_bytes("POST", "/api/activities", body)
     with lone.connect() as slow:
@@ -194,10 +194,10 @@ def test_clients_that_vanish_hold_up_nobody(service):
 
 
 def test_a_burst_beyond_the_backlog_is_answered_in_form(start):
-    """With a queue that is far too short nginx may find it full: then it is a 503 of ours, at once."""
+    """If nginx finds the accept queue full, here far too short, the client gets a 503 in the service's form at once."""
     service = start(workers=1, backlog=1)
     (worker,) = service.wait_for_workers(1)
-    with frozen(worker):  # or it might be so quick that nobody is refused
+    with frozen(worker):  # else it might be so fast that no request is refused
         askings = [Asking(service.home) for _ in range(30)]
         eventually(lambda: sum(not asking.is_alive() for asking in askings) >= 20, what="refusals")
     replies = [asking.reply() for asking in askings]
@@ -207,7 +207,7 @@ def test_a_burst_beyond_the_backlog_is_answered_in_form(start):
 
 
 class Trickle(threading.Thread):
-    """Sends one byte after another, beginning anew at the end, until the block ends."""
+    """Sends the data byte by byte, again and again on new connections, until the block ends."""
 
     PAUSE = 0.02
 

@@ -1,4 +1,4 @@
-"""What FastCGI 1.0 asks of an application beside answering requests: sections 3.3, 4.1, 4.2, 5.4 and 5.5."""
+"""What FastCGI 1.0 requires of an application besides answers to requests: sections 3.3, 4.1, 4.2, 5.4 and 5.5."""
 
 import os
 import pathlib
@@ -39,7 +39,7 @@ def peer(service):
 
 
 def read_record(peer):
-    """The next one: its type, its request, its content."""
+    """Reads the next record: its type, its request id and its content."""
     _, kind, number, length, padding = struct.unpack("!BBHHBx", peer.read(8))
     content = peer.read(length)
     peer.read(padding)
@@ -47,7 +47,7 @@ def read_record(peer):
 
 
 def read_request(peer, number=1):
-    """All records of one answer: the answer, and how the request ended."""
+    """Reads all records of one answer. Returns the answer, and how the request ended."""
     output = b""
     while True:
         kind, of, content = read_record(peer)
@@ -59,7 +59,7 @@ def read_request(peer, number=1):
 
 
 def values_of(content):
-    """A dictionary of what GET_VALUES_RESULT says; all lengths are short."""
+    """The names and values of a GET_VALUES_RESULT, whose lengths have one byte each."""
     values, at = {}, 0
     while at < len(content):
         name, value = content[at], content[at + 1]
@@ -143,7 +143,7 @@ def test_an_unknown_type_within_a_request(peer):
 
 @pytest.mark.parametrize("role", [0, AUTHORIZER, 3, 4, 256, 257, 65535])
 def test_another_role(peer, role):
-    """The request is refused and all that belongs to it ignored; the connection is for the next one."""
+    """The request is refused, its further records are ignored, and the connection can be used for the next request."""
     peer.send(begin(role=role) + stream(PARAMS, parameters()) + stream(STDIN, BODY) + stream(DATA, b"x"))
     assert read_request(peer) == (b"", UNKNOWN_ROLE)
     check_is_usable(peer)
@@ -152,11 +152,11 @@ def test_another_role(peer, role):
 def test_another_role_on_a_connection_that_is_not_to_be_kept(peer):
     peer.send(begin(role=AUTHORIZER, flags=0) + stream(PARAMS, parameters()) + stream(STDIN, BODY))
     assert read_request(peer) == (b"", UNKNOWN_ROLE)
-    assert peer.socket.recv(1) == b""  # its end, and no reset
+    assert peer.socket.recv(1) == b""  # the connection is closed, not reset
 
 
 def test_a_second_request_within_the_first(peer):
-    """Refused, whatever of it follows is ignored, and the first is answered."""
+    """The second request is refused, its further records are ignored, and the first request is answered."""
     pairs = parameters("POST", "/api/activities", BODY)
     peer.send(begin(request=7) + record(PARAMS, pairs[:10], request=7))
     peer.send(begin(request=8) + record(PARAMS, parameters(), request=8) + record(PARAMS, request=8))
@@ -181,25 +181,25 @@ def test_a_second_request_while_the_first_is_served(service, peer):
 
 
 def test_the_next_request_on_the_heels_of_the_first(peer):
-    """Of the same number: it can only be meant for afterwards."""
+    """The next request has the same id, so it can only be meant to follow the first."""
     peer.send(request("POST", "/api/activities", BODY) + request() * 20 + request(uri="/api/nothing"))
     assert [read_request(peer)[0].status for _ in range(22)] == [200] * 21 + [404]
     check_is_usable(peer)
 
 
 def test_the_next_request_while_the_first_waits_for_the_database(service, peer):
-    """Its bytes come when nothing is done with them, and nothing more comes that would tell of them."""
+    """Its bytes come while the worker does not read them, and no later event reports them."""
     with service.database.locked("users"):
         peer.send(request("POST", "/api/activities", BODY))
         service.database.wait_for_waiting()
         peer.send(request(uri="/api/nothing"))
         with service.peer() as other:
-            check_is_usable(other)  # the one worker has had its turn, and the bytes with it
+            check_is_usable(other)  # so the only worker has gone through its loop since the bytes came
     assert [read_request(peer)[0].status for _ in range(2)] == [200, 404]
 
 
 def test_a_peer_that_ends_its_half_while_its_request_waits(service, peer):
-    """It gets its answer, and then the end: nothing more will come that would tell of the peer's."""
+    """The peer gets its answer, and then the connection is closed, though no later event reports that the peer has closed its half."""
     with service.database.locked("users"):
         peer.send(request("POST", "/api/activities", BODY))
         service.database.wait_for_waiting()
@@ -212,7 +212,7 @@ def test_a_peer_that_ends_its_half_while_its_request_waits(service, peer):
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_an_abort(peer, parts):
-    """Of what has come so far, of parameters or of a body."""
+    """The abort comes within the parameters or within the body."""
     pieces = begin(), stream(PARAMS, parameters("POST", "/api/activities", BODY)), record(STDIN, BODY)
     for piece in pieces[: parts + 1]:
         peer.send(piece)
@@ -229,7 +229,7 @@ def test_an_abort_on_a_connection_that_is_not_to_be_kept(peer):
 
 
 def test_an_abort_of_what_is_served(service, peer):
-    """A statement that is under way is not taken back: it is answered."""
+    """A statement that runs is not cancelled, and the aborted request is answered."""
     with service.database.locked("users"):
         peer.send(request("POST", "/api/activities", BODY))
         service.database.wait_for_waiting()
@@ -242,7 +242,7 @@ def test_an_abort_of_what_is_served(service, peer):
 
 @pytest.mark.parametrize("kind", [ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, DATA])
 def test_records_of_no_request_are_ignored(peer, kind):
-    """Section 3.3: while a request id is inactive."""
+    """Section 3.3: records of an inactive request id are ignored."""
     peer.send(record(kind, b"whatever", request=3))
     check_is_usable(peer)
     peer.send(record(kind, b"whatever", request=1))
@@ -250,7 +250,7 @@ def test_records_of_no_request_are_ignored(peer, kind):
 
 
 def test_a_refusal_is_not_cut_off(peer):
-    """The peer sends a body that is too large to its end and reads its answer only then."""
+    """The peer sends the whole body, which is too large, and reads its answer only then."""
     whole = head(parameters("POST", "/api/activities", CONTENT_LENGTH="1000000", CONTENT_TYPE="application/json"))
     peer.send(whole + record(STDIN, bytes(60000)) * 10 + record(STDIN))
     reply, how = read_request(peer)
@@ -265,7 +265,7 @@ def test_what_is_no_request_ends_without_a_reset(peer):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_many_small_pieces(peer, size):
-    """As many writes as it takes: each is a buffer of its own in the kernel, of which a socket has a few hundred."""
+    """A request may come in any number of writes. Each write takes a kernel buffer of its own, and a socket holds only a few hundred."""
     body = b'{"message":"%s","ttl":"1-day","user_handle":"londo"}' % (b"x" * 200)
     whole = request("POST", "/api/activities", body, HTTP_X_FILLER="y" * 1500)
     assert len(whole) / size > 300
@@ -277,7 +277,7 @@ def test_many_small_pieces(peer, size):
 
 
 def test_half_a_request_goes_along_to_another_worker(start_pool, database):
-    """What a worker that is replaced has read already is given away with the connection."""
+    """A worker that is replaced passes on the connection together with the bytes that it has read."""
     pool = start_pool(database, workers=1)
     with pool.peer() as peer, pool.peer() as other:
         whole = request("POST", "/api/activities", BODY)
@@ -304,8 +304,8 @@ HUGE = {
 
 @pytest.fixture(scope="module")
 def limited(cluster):
-    """A pool that has 1 GB at most, so that no allocation of 2 GB succeeds. Beside AddressSanitizer's shadow there is no such
-    limit of the kernel's: there the allocator has it."""
+    """A pool with at most 1 GB of memory, so that no allocation of 2 GB succeeds. AddressSanitizer reserves more than the kernel's
+    limit would allow, so with it the allocator has the limit."""
     is_sanitized = b"__asan_init" in pathlib.Path(CRUDDURD).read_bytes()
     options = os.environ.get("ASAN_OPTIONS", "")
     environment = {"ASAN_OPTIONS": f"{options}:max_allocation_size_mb=512:allocator_may_return_null=1"}
@@ -320,7 +320,7 @@ def limited(cluster):
 @pytest.mark.parametrize("split", [False, True])
 @pytest.mark.parametrize("case", HUGE)
 def test_lengths_that_there_is_no_memory_for(limited, case, split):
-    """Refused before anything is allocated: 46 bytes end no worker."""
+    """They are refused before memory is allocated, so 46 bytes cannot end a worker."""
     before = limited.wait_for_workers(1)
     content = HUGE[case]
     parts = [content[:1], content[1:]] if split else [content]
@@ -342,7 +342,7 @@ HIDDEN = {
 @pytest.mark.parametrize("ends", [(PARAMS,), (STDIN,), (PARAMS, STDIN)])
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_padding_behind_the_end_of_a_stream(service, peer, hidden, ends, is_whole):
-    """It is no record, whatever is in it: libfcgi takes it for some, management records too, which it answers by itself."""
+    """It is not read as records, whatever is in it. libfcgi alone would do that, and would even answer management records in it."""
     whole = head(parameters("POST", "/api/activities", BODY)) + stream(STDIN, BODY)
     for kind in ends:
         padded = struct.pack("!BBHHBx", 1, kind, 1, 0, len(HIDDEN[hidden])) + HIDDEN[hidden]

@@ -1,4 +1,4 @@
-"""The kept home feed: never older than promised, whoever writes and whatever dies."""
+"""The cached home feed is never older than promised, whichever process writes and whichever ends."""
 
 import contextlib
 import datetime
@@ -19,13 +19,13 @@ from service import Service
 from waiting import LIVES, eventually
 
 HOME = "/api/activities/home"
-# ms; for requests while the database is away, which wait as long.
+# ms; requests wait so long while the database is away.
 IMPATIENT = {"statement_timeout": 300, "deadline": 500}
 
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """One worker, so that it is known what is kept."""
+    """A service with one worker, so that the test knows which pages are cached."""
     with Service(cluster, workers=1) as service:
         yield service
 
@@ -44,8 +44,8 @@ def is_kept(service, reply):
 
 
 def keep(service):
-    """Asks until a kept page is served, from each worker as far as chance has it, and gives it. A worker may not serve it while
-    the watcher is late, as it may be at any time on a slow machine."""
+    """Requests the page until a cached one is served, by whichever worker, and returns it. While the watcher is late, which can
+    happen at any time on a slow machine, no worker serves a cached page."""
 
     def kept():
         reply = service.get(HOME)
@@ -59,7 +59,7 @@ def is_fresh(reply):
 
 
 def now():
-    """As PostgreSQL has it, on this machine."""
+    """The time by PostgreSQL's clock, which is this machine's."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -69,7 +69,7 @@ def end_of(service, message):
 
 
 def watcher(service, other_than=None):
-    """Its process id."""
+    """The watcher's process id."""
     return eventually(lambda: [pid for pid in service.daemon.watchers() if pid != other_than], what="a watcher")[0]
 
 
@@ -110,7 +110,7 @@ def test_nothing_is_kept_when_told_so(start):
 
 
 def test_what_this_pool_writes_is_in_the_next_answer(start):
-    """Whichever worker writes and whichever is asked."""
+    """It does not matter which worker writes and which one answers."""
     service = start(workers=4, default_handle="andrewbrown")
     for number in range(100):
         message = f"number {number}"
@@ -130,8 +130,8 @@ def test_what_others_write_is_there_within_the_bound(start):
 
 
 def test_what_this_pool_writes_is_fetched_once(service):
-    """And not again when the watcher sees it afterwards; unless somebody else writes to this cluster, as its own vacuum does, or
-    the watcher is late."""
+    """It is not fetched again when the watcher sees it afterwards. The exceptions are another write to this cluster, for example
+    by vacuum, and a watcher that is late; then the test tries again."""
     numbers = itertools.count()
 
     def is_fetched_once():
@@ -146,7 +146,7 @@ def test_what_this_pool_writes_is_fetched_once(service):
 
 
 def test_a_transaction_that_began_before_and_ends_after(service):
-    """The page that was fetched for a later one doesn't have it."""
+    """The page that was fetched for a later write does not have the changes of this transaction yet."""
     with contextlib.closing(service.database.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
         for number in range(3):
@@ -162,7 +162,7 @@ def test_a_transaction_that_began_before_and_ends_after(service):
 
 def test_a_kept_page_dies_with_its_first_expiry(service):
     def is_seen_to_die(life):
-        """Whether it was served as a kept one before that."""
+        """Whether a cached page with the activities was served before they expired."""
         message = f"for {life} s"
         service.database.add_activities(3, expires_at=f"now() + interval '{life} s'", message=f"'{message}'")
         end = end_of(service, message)
@@ -194,10 +194,10 @@ def test_a_watcher_that_ends_is_replaced(service):
 
 
 def test_a_watcher_that_hangs_keeps_nothing_alive(service):
-    """Every answer comes from the database then."""
+    """While it hangs, every answer comes from the database."""
     keep(service)
     with frozen(watcher(service)):
-        time.sleep(FEED_BOUND)  # for which its last look counts
+        time.sleep(FEED_BOUND)  # its last poll counts for so long
         for number in range(5):
             service.database.run("update activities set message = %s", f"unseen {number}")
             reply = service.get(HOME)
@@ -219,19 +219,19 @@ def sessions_on(cluster, service, name):
 
 
 def move_session(service, name, here, there):
-    """After a loss it begins with the next host."""
+    """Moves the session from one server to another. After a loss it is connected to the next host."""
     for number in itertools.cycle(range(1, 200)):
         if sessions_on(there, service, name):
             break
         for pid in sessions_on(here, service, name):
             here.sql("select pg_terminate_backend(%s)", pid)
-        service.home(f"?limit={number}")  # none that is kept
+        service.home(f"?limit={number}")  # a page that is not cached
         time.sleep(0.02)
 
 
 @pytest.mark.parametrize("moves", ["cruddurd watcher", "cruddurd worker 1"])
 def test_nothing_is_kept_across_a_standby(cluster, start, moves):
-    """The watcher is on the one server and the reads are on the other: no order of writes that both see."""
+    """The watcher's session is on one server and the reads are on the other, so the order in which they see writes says nothing."""
     service = start(workers=1)
     standby = Standby(cluster)
     try:
@@ -263,7 +263,7 @@ def watching(cluster, service):
 
 @contextlib.contextmanager
 def lost_in_a_crash(cluster, service, count):
-    """So many transactions, that the kept page has seen: their numbers are given out again. Meanwhile is before the crash."""
+    """A crash loses so many transactions that the cached page has seen, and their numbers are used again. The block runs before it."""
     ((flushes,),) = cluster.sql("select pid from pg_stat_activity where backend_type = 'walwriter'")
     with contextlib.closing(service.database.connect()) as connection, connection.cursor() as cursor, frozen(flushes):
         cursor.execute("set synchronous_commit = off")
@@ -282,19 +282,19 @@ def has_returned(cluster):
 
 
 def test_what_a_crash_lost_is_kept_no_longer(cluster, start):
-    """The page looks newer than all that is there."""
+    """By its snapshot the cached page seems newer than the whole database."""
     service = start(workers=1)
     keep(service)
     with lost_in_a_crash(cluster, service, 10):
         pass
     eventually(lambda: watching(cluster, service), what="the watcher's return")
-    time.sleep(FEED_BOUND)  # nobody asks before the next write
+    time.sleep(FEED_BOUND)  # no request comes before the next write
     service.database.sql("update activities set message = 'found'")
     assert newest(service.get(HOME)) == "found"
 
 
 def test_after_a_crash_the_same_numbers_mean_something_else(cluster, start):
-    """The watcher misses it, and what it sees then looks like what it saw last."""
+    """The watcher misses the crash, and what it sees afterwards looks like what it saw before."""
     service = start(workers=1)
     keep(service)
     with contextlib.ExitStack() as stack:
@@ -313,7 +313,7 @@ def fetches(service):
 
 def test_whoever_asks_meanwhile_shares_the_answer(service):
     def is_shared():
-        """Not so while the watcher is late: then each has to ask for itself."""
+        """While the watcher is late, each request needs a statement of its own."""
         service.create("not kept")
         before = fetches(service)
         with contextlib.ExitStack() as stack:
@@ -322,13 +322,13 @@ def test_whoever_asks_meanwhile_shares_the_answer(service):
                 for peer in asking:
                     peer.send(request("GET", HOME))
                 service.database.wait_for_waiting(1)
-                with service.peer() as last:  # the worker has read the others' when it answers this one
+                with service.peer() as last:  # when the worker answers this request, it has read the others
                     assert last.ask().status == 200
                 assert not any(peer.has_answer() for peer in asking)
             assert {peer.read_reply().status for peer in asking} == {200}
         return fetches(service) == before + 1
 
-    service.get(f"{HOME}?limit=9")  # the session that reads is there, and that which writes by the first create
+    service.get(f"{HOME}?limit=9")  # opens the read session; the first create opens the write session
     eventually(is_shared, what="one fetch for all")
 
 
@@ -336,7 +336,7 @@ def test_whoever_asks_meanwhile_shares_the_answer(service):
 
 
 def test_a_stale_page_while_the_database_is_away(cluster, start):
-    """It is marked; what was never asked for is not to be had."""
+    """A stale page is marked. A page that is not in the cache gets 503."""
     service = start(workers=1, feed_stale=3600, **IMPATIENT)
     service.database.add_activities(1, expires_at="now() + interval '1 hour'", message="'kept'")
     keep(service)
@@ -369,7 +369,7 @@ def test_nothing_expired_is_in_a_stale_page(cluster, start):
     service = start(workers=1, **IMPATIENT)
 
     def is_seen_to_die(life):
-        """Whether it was served before that."""
+        """Whether a stale page with the activity was served before it expired."""
         message = f"for {life} s"
         service.database.add_activities(1, expires_at=f"now() + interval '{life} s'", message=f"'{message}'")
         end = end_of(service, message)
@@ -428,7 +428,7 @@ def written_at(row):
 
 
 class Reader(threading.Thread):
-    """Asks one host for the feed and compares it with what was acknowledged before it asked."""
+    """Requests the feed from one host and compares it with the writes that were acknowledged before the request."""
 
     def __init__(self, service, is_over, acknowledged, slack):
         super().__init__()
@@ -446,7 +446,7 @@ class Reader(threading.Thread):
                 if reply.status != 200:
                     self.wrong.append(reply)
                     continue
-                oldest = written_at(reply.json[-1])  # what is older may be on the next page by now
+                oldest = written_at(reply.json[-1])  # older rows may be on the next page by now
                 seen = {row["uuid"] for row in reply.json}
                 self.wrong += [due[uuid] for uuid in due.keys() - seen if written_at(due[uuid]) > oldest]
 
@@ -474,7 +474,7 @@ class Writer(threading.Thread):
 
 
 class SlowWriter(threading.Thread):
-    """By SQL, in transactions that others overtake."""
+    """Writes by SQL, in transactions that others overtake."""
 
     def __init__(self, database, is_over, acknowledged):
         super().__init__()
@@ -497,7 +497,7 @@ class SlowWriter(threading.Thread):
 
 
 def test_no_reader_gets_an_old_feed(cluster, start):
-    """Two hosts write; on its own a write is in the next answer, on the other one within the bound, as what is written by SQL is."""
+    """Two hosts write. A host's own write is in its next answer; a write of the other host or by SQL is there within the bound."""
     seconds = float(os.environ.get("FRESHNESS_SECONDS", "2"))
     one = start(workers=2)
     with Service(cluster, workers=2, database=one.database) as other:

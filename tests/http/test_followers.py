@@ -10,7 +10,7 @@ TARGET = "/api/users/@londo/followers"
 
 @pytest.fixture
 def service(tokens):
-    """Where nobody follows anybody."""
+    """A service without any follows."""
     tokens.database.sql("truncate follows; delete from users where handle ~ '^crowd'")
     return tokens
 
@@ -21,7 +21,7 @@ def tokens(cluster):
         yield service
 
 
-# Follows of the same moment, too: two each.
+# Of most follows, two have the same time.
 CROWD = """
     insert into users (display_name, handle, email, cognito_user_id)
     select 'Crowd', 'crowd' || n, 'crowd' || n || '@example.com', 'crowd-' || n from generate_series(1, 25) n;
@@ -59,7 +59,7 @@ def test_of_this_user_only(service):
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 200])
 def test_pages(service, limit):
-    """Every follower once, in one order, whatever the length of a page."""
+    """Every follower is there once, in the same order, whatever the length of a page."""
     service.database.sql(CROWD)
     rows, sizes = listed(service, None, f"{TARGET}?limit={limit}")
     expected = service.database.sql("select u.handle from follows f join users u on u.uuid = f.follower_uuid order by f.created_at desc, u.uuid desc")

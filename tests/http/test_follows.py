@@ -10,7 +10,7 @@ TARGET = "/api/activities/following"
 
 @pytest.fixture
 def service(tokens):
-    """Without any activity, where nobody follows anybody."""
+    """A service without activities and follows."""
     tokens.database.load("truncate activities, follows cascade; delete from users where handle ~ '^crowd'")
     return tokens
 
@@ -18,7 +18,7 @@ def service(tokens):
 @pytest.fixture(scope="module")
 def tokens(cluster):
     with TokenService(cluster) as service:
-        service.database.feed_bound = 0  # the kept feed isn't looked at here
+        service.database.feed_bound = 0  # these tests do not read the cached feed
         yield service
 
 
@@ -29,7 +29,7 @@ def following(service, handle, query=""):
 
 
 def messages(rows):
-    """What there is to see, and by whom it was reposted."""
+    """The message of each row, and the user who reposted it."""
     return [(row["message"], row["reposted_by"] and row["reposted_by"]["handle"]) for row in rows]
 
 
@@ -132,7 +132,7 @@ def test_reposts_stand_where_they_were_made(service):
 
 
 def test_one_activity_is_there_once(service):
-    """With all of those followed who reposted it, and on one of the pages."""
+    """It is on one page only, with all followed users who reposted it."""
     for handle in ("londo", "altbrown"):
         followed(service, "bayko", handle)
     post = service.create_as("londo", "much liked")["uuid"]
@@ -176,7 +176,7 @@ def test_never_what_has_expired_or_is_gone(service):
 
 
 def crowd(service, count, posts):
-    """So many users whom bayko follows, each with so many posts and one repost of somebody else's."""
+    """Makes so many users that bayko follows, each with so many posts and one repost of another user's post."""
     service.database.sql(
         f"""insert into users (display_name, handle, email, cognito_user_id)
             select n, 'crowd' || n, n || '@crowd.example', 'mock-crowd' || n from generate_series(1, {count}) n
@@ -213,7 +213,8 @@ EXPECTED = """
 @pytest.mark.parametrize("count, posts", [(5, 30), (150, 3), (250, 0)])
 @pytest.mark.parametrize("limit", [7, 50, 200])
 def test_pages(service, count, posts, limit):
-    """Of few, where each is looked at, and of many, where the newest of all are; every row once, in order, many of one time."""
+    """For few followed users each one's posts are read, for many the newest of all posts. Every row is there once, in order; many rows
+    have the same time."""
     crowd(service, count, posts)
     rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")
     times = [row["reposted_at"] or row["created_at"] for row in rows]
@@ -223,7 +224,7 @@ def test_pages(service, count, posts, limit):
 
 
 def test_many_who_are_silent(service):
-    """The walk along all posts meets nobody, and each one's newest is looked up."""
+    """None of the newest posts is by a followed user, so the newest posts of each followed user are looked up."""
     crowd(service, 150, 1)
     service.database.add_activities(2500, created_at="now() + n * interval '1 second'", handle="andrewbrown")
     rows, _ = listed(service, "bayko", f"{TARGET}?limit=50")
@@ -247,7 +248,7 @@ LAYERS = """
 @pytest.mark.parametrize("count", [5, 150])
 @pytest.mark.parametrize("limit", [7, 50])
 def test_below_what_has_expired(service, count, limit):
-    """Which lies on top with replies: more of both than are looked at for one page."""
+    """Above live rows are expired posts and replies, more of both than are read for one page."""
     crowd(service, count, 2)
     service.database.sql(LAYERS)
     rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")

@@ -1,5 +1,5 @@
-"""Every call of the two React frontends, with their headers and bodies, and every field they read of the answers: what was
-recorded in a browser when their pages were walked through, the failures that the pages can cause included."""
+"""Every call of the two React frontends, with its headers and body, and every field of the answers that they read. The calls were
+recorded in a browser while all pages were visited, including the failures that the pages can cause."""
 
 import json
 import re
@@ -15,12 +15,12 @@ BROWSER = {
     "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br, zstd", "Accept-Language": "en-US,en;q=0.9", "Referer": f"{FRONTEND}/",
     "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site", "User-Agent": "Mozilla/5.0",
 }  # fmt: skip
-# What Luxon's fromISO takes for a moment, whatever zone it is told.
+# A time that Luxon's fromISO reads as the same moment in every time zone.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
 
 class Frontend:
-    """fetch() as the browser does it for a page of FRONTEND: what is not sent with 200 and JSON is an error."""
+    """fetch() as a browser does it for a page of FRONTEND. Every answer must be JSON."""
 
     def __init__(self, service):
         self.service = service
@@ -51,7 +51,7 @@ class Frontend:
 
 
 class Finished(Frontend):
-    """lib/Requests.js of the finished frontend: JSON always, the token where the page asks for it."""
+    """lib/Requests.js of the finished frontend: the body is always JSON, and the token is sent if the page requires it."""
 
     def __init__(self, service, handle):
         super().__init__(service)
@@ -72,7 +72,7 @@ class Finished(Frontend):
         return reply.json
 
     def errors(self, method, target, body):
-        """What FormErrors shows: it maps over a list of strings."""
+        """What FormErrors shows, which expects a list of strings."""
         reply = self.call(method, target, body)
         assert reply.status != 200
         assert isinstance(reply.json, list) and reply.json and all(isinstance(code, str) for code in reply.json)
@@ -181,7 +181,7 @@ def test_user_feed_page(finished):
 
 
 def test_pages_of_what_is_not_there(finished):
-    """Anything but 200, so that the page stays as it was."""
+    """The answer is not 200, so the page stays as it was."""
     for target in ("/api/activities/@nobody", "/api/activities/@londo/status/x", "/api/users/@nobody/short"):
         reply = finished.call("GET", target)
         assert (reply.status, reply.json) == (404, ["not_found"])
@@ -195,7 +195,7 @@ def test_profile_form(finished):
 
 
 def test_message_pages(finished):
-    """New conversation by a user's name, then on in it."""
+    """A conversation is begun by a user's handle and then continued."""
     short = finished.get("/api/users/@bayko/short")
     assert (short["handle"], short["display_name"]) == ("bayko", "Andrew Bayko")
     sent = finished.send("POST", "/api/messages", {"message": "hello", "handle": "bayko"})
@@ -226,13 +226,13 @@ FOR_SIGNED_IN = [
 
 @pytest.mark.parametrize("target", FOR_SIGNED_IN)
 def test_pages_signed_out(service, target):
-    """Their addresses can be opened then too: a refusal in JSON, no crash."""
+    """The addresses of these pages can be opened while signed out. The answer is a refusal in JSON."""
     reply = Finished(service, None).call("GET", target)
     assert (reply.status, reply.json) == (401, ["generic_401"])
 
 
 def test_notifications_page(finished):
-    """Rows like those of home; a click on one opens it below its author's handle."""
+    """The rows are like those of home. A click on a row opens it under its author's handle."""
     post = finished.send("POST", "/api/activities", {"message": "hello", "ttl": "7-days"})["uuid"]
     finished.service.reply_as("bayko", post, "hello yourself")
     rows = finished.get("/api/activities/notifications")
@@ -266,7 +266,7 @@ def test_reply_form_of_a_follow(finished):
 
 
 class Week4(Frontend):
-    """The frontend of week 4: no token but on home, forms without any identity."""
+    """The frontend of week 4: it sends a token only for home, and its forms have no identity."""
 
     def read(self, target, **headers):
         reply = self.fetch("GET", target, **headers)
@@ -321,7 +321,7 @@ def test_week4_reply_form(week4):
 
 
 def test_week4_home_of_the_first_week(week4):
-    """Before there were tokens, a request without any header of its own."""
+    """The first week had no tokens: the frontend's request has no headers of its own."""
     for row in week4.read("/api/activities/home"):
         check_activity(row)
 
@@ -336,14 +336,14 @@ def test_week4_messages(week4):
 
 
 def test_week4_times_carry_their_zone(week4):
-    """fromISO without a zone takes a naive time for the browser's own."""
+    """fromISO would read a time without a zone as the browser's local time."""
     for row in week4.read("/api/activities/home", **bearer("null")):
         assert re.search(r"(Z|[+-]\d\d:\d\d)$", row["created_at"])
         assert row["expires_at"] is None or re.search(r"(Z|[+-]\d\d:\d\d)$", row["expires_at"])
 
 
 def test_week4_notifications(week4):
-    """The default user's; the reply form pushes into `replies` there as well."""
+    """They are the default user's. The reply form also pushes into `replies` here."""
     post = week4.send("/api/activities", message="hello", ttl="7-days")["uuid"]
     week4.send(f"/api/activities/{post}/reply", message="hello yourself", user_handle="bayko")
     rows = week4.read("/api/activities/notifications")

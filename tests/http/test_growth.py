@@ -1,4 +1,4 @@
-"""GET /api/metrics/growth: what there is in all and came on each day, whoever asks from wherever, purged or not."""
+"""GET /api/metrics/growth: the totals and the numbers of each day, in every time zone, before and after a purge."""
 
 import datetime
 import threading
@@ -18,7 +18,7 @@ LONDO = "select uuid from users where handle = 'londo'"
 
 @pytest.fixture
 def sql(service):
-    """Without waiting for the kept feed, which isn't what is looked at here."""
+    """Runs SQL without waiting for the cached feed, which these tests do not read."""
     return service.database.run
 
 
@@ -31,7 +31,7 @@ def nothing(sql):
 
 @pytest.fixture(autouse=True)
 def no_midnight():
-    """No day ends within the test, wherever it looks: one that would is waited for."""
+    """No day may end during the test in any of its zones. If one is about to end, waits for that first."""
     while any(datetime.datetime.now(UTC) + MARGIN > midnight(zone, -1) for zone in [*ZONES, "America/Los_Angeles"]):
         time.sleep(1)
 
@@ -71,7 +71,7 @@ def per_day(service, what, zone=None):
 
 
 def close(sql):
-    """As bin/db-purge does."""
+    """Closes all past quarters of an hour, as bin/db-purge does."""
     while sql("select close_growth()") == [(True,)]:
         pass
 
@@ -83,7 +83,7 @@ def purge(sql):
 
 
 def midnight(zone, days_ago=0):
-    """When that day began there."""
+    """The moment when that day began in that zone."""
     today = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date()
     return datetime.datetime.combine(today - datetime.timedelta(days_ago), datetime.time(), zoneinfo.ZoneInfo(zone))
 
@@ -124,7 +124,7 @@ def test_a_day_ends_at_its_midnight(service, sql, post, join, zone, is_closed):
     join("new2", midnight(zone, 2) - datetime.timedelta(seconds=1))
     if is_closed:
         close(sql)
-    # Each day has its first microsecond's, and the last microsecond's of those that came before the next day's begin.
+    # Each day has the post of its first microsecond, and the posts of its last microsecond, made with the next day's.
     assert per_day(service, "posts", zone) == [1 + 5, 1 + 4, 1 + 3, 1 + 2, 1 + 1, 1 + 0, 0]
     assert per_day(service, "users", zone) == [0, 0, 0, 1, 1, 0, 0]
     answer = growth(service, zone)
@@ -136,7 +136,7 @@ def test_a_day_ends_at_its_midnight(service, sql, post, join, zone, is_closed):
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_so_many_days(service, sql, post, days, zone, is_closed):
-    """Both ends of the first and of the last day, and nothing of the days between them."""
+    """The posts at the start and the end of the first day and at the start of the last day count; the days in between have none."""
     oldest = days - 1
     for at in (midnight(zone, oldest), midnight(zone, oldest - 1) - datetime.timedelta(microseconds=1), midnight(zone)):
         post(at)
@@ -153,7 +153,7 @@ def test_so_many_days(service, sql, post, days, zone, is_closed):
 
 
 def test_days_on_which_clocks_change(service, sql, post):
-    """In Berlin one day of a year has 23 hours and one 25: each hour of them is counted, on that day."""
+    """In Berlin one day of a year has 23 hours and one has 25. Each hour is counted on its day."""
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
     lengths = {}
     for back in range(365, 0, -1):
@@ -171,7 +171,7 @@ def test_days_on_which_clocks_change(service, sql, post):
 
 
 def test_a_midnight_that_comes_twice(service, sql, post):
-    """In Havana clocks go back from one to midnight: the hour before that is of the new day, too."""
+    """In Havana clocks go back from one o'clock to midnight. The hour before the change belongs to the new day, too."""
     name = "America/Havana"
     longest = max(range(364, 0, -1), key=lambda back: midnight(name, back - 1).astimezone(UTC) - midnight(name, back).astimezone(UTC))
     begins, ends = (midnight(name, each).astimezone(UTC) for each in (longest, longest - 1))
@@ -200,7 +200,7 @@ def test_zones_are_days_apart(service, post):
 
 
 def test_every_zone_of_the_iana_database(service):
-    """Those that Python and PostgreSQL know, each by its data; none of them is refused for its form."""
+    """Every zone that Python and PostgreSQL have in their data is accepted."""
     known = {name for name, in service.database.sql("select name from pg_timezone_names")}
     zones = sorted(zoneinfo.available_timezones() & known)
     assert len(zones) > 500
@@ -274,7 +274,7 @@ def test_users_who_are_gone_are_not_counted(service, sql, join, post):
 
 @pytest.mark.parametrize("change", ["insert", "update", "update back", "delete"])
 def test_what_comes_late_counts(service, sql, post, join, change):
-    """Rows of a time that is closed already: an import, a correction by hand."""
+    """Rows of a time that is already closed are counted, for example after an import or a manual correction."""
     noon = midnight("UTC", 3) + datetime.timedelta(hours=12)
     first = post(noon)
     close(sql)
@@ -294,7 +294,7 @@ def test_what_comes_late_counts(service, sql, post, join, change):
 
 
 def test_each_row_counts_once_while_times_are_closed_beside_writes(service, sql, post):
-    """Inserts of old and new rows and deletes, against close_growth, which moves the border in steps."""
+    """Old and new rows are inserted and deleted while close_growth moves the border in steps."""
     now = datetime.datetime.now(UTC)
     for hours in range(0, 150, 3):
         post(now - datetime.timedelta(hours=hours))
@@ -338,7 +338,7 @@ def test_old_days_become_one_row_each(service, sql, post):
 
 @pytest.mark.parametrize("rows, left", [(2, 1), (19_999, 1), (20_000, 1), (20_001, 2)])
 def test_rows_of_one_quarter_become_one(service, sql, rows, left):
-    """When the next quarter is closed, 20,000 of them at most (rows_most of close_growth); the others after that."""
+    """They are merged when the next quarter is closed, 20,000 at most (rows_most of close_growth); the others are merged after that."""
     sql("update growth_closed set until = now() - interval '2 hours'")
     sql("insert into growth (at, posts) select date_bin('15 minutes', now() - interval '1 day', 'epoch'), n from generate_series(1, %s) n", rows)
     before = growth(service)
@@ -350,7 +350,7 @@ def test_rows_of_one_quarter_become_one(service, sql, rows, left):
 
 
 def test_what_is_closed_is_not_counted_again(service, sql):
-    """5,000 posts of closed days: the answer doesn't read their rows, nor those of the index."""
+    """There are 5,000 posts of closed days. The statement reads neither their rows nor their index entries."""
     sql(
         f"""insert into activities (user_uuid, message, created_at)
             select ({LONDO}), n::text, now() - interval '3 hours' - n * interval '1 second' from generate_series(1, 5000) n"""
@@ -368,7 +368,7 @@ def pages_read(sql, statement):
 
 
 def test_a_parameter_that_is_there_twice(service):
-    """It is malformed, whatever the values are: of two kinds of mistakes that one is told."""
+    """The request is malformed, whatever the values are. If a value is invalid as well, only this fault is reported."""
     for query in ("tz=UTC&tz=UTC&days=0", "days=1&days=0", "tz=nowhere&days=1&days=1"):
         reply = service.get(f"/api/metrics/growth?{query}")
         assert (reply.status, reply.json) == (400, ["malformed_request"])

@@ -1,4 +1,4 @@
-"""A socket that another process opened and keeps: when cruddurd ends and the next one starts on it, no request fails."""
+"""Another process opened the listening socket and keeps it open. No request fails when cruddurd ends and the next one starts on it."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ RESTARTS = 15
 LATER = 40  # answers
 CONNECTIONS = 12
 
-# Each becomes cruddurd with the socket {fd}.
+# Each executes cruddurd with the socket {fd}.
 LAUNCHERS = {
     "fd 0": 'exec 0<&{fd}; exec "$0" "$@"',
     "systemd": 'exec 3<&{fd}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"',
@@ -26,7 +26,7 @@ LAUNCHERS = {
 
 
 class Restarted(Service):
-    """As a supervisor has it: the socket stays open while cruddurd is restarted."""
+    """A service as under a supervisor: the socket stays open while cruddurd is restarted."""
 
     def __init__(self, cluster, way, **settings):
         super().__init__(cluster, listen=None, launcher=self.command, **settings)
@@ -61,7 +61,7 @@ def service(cluster, request):
 
 
 def test_restarts_under_load_fail_nothing(service):
-    """Creates too, which nginx sends once only: a kept connection that is closed before its eyes would fail them."""
+    """This includes creates, which nginx sends only once: one would fail if its kept connection were closed just then."""
     with Load(service, connections=CONNECTIONS) as load:
         for _ in range(RESTARTS):
             service.restart()
@@ -71,7 +71,7 @@ def test_restarts_under_load_fail_nothing(service):
 
 
 def test_a_kept_connection_outlives_its_server(service):
-    """Idle, with half a request, with half a request that was taken out of it, with a whole one that nobody serves."""
+    """One is idle, one has half a request in the socket, one has half a request that was read, one gets a request while no server runs."""
     data = request("GET", "/livez")
     peers = [service.peer() for _ in range(4)]
     for peer in peers:
@@ -103,7 +103,7 @@ def test_a_request_that_runs_is_answered_and_its_connection_stays(service):
 
 
 def test_nothing_is_left_where_another_server_has_the_path(service):
-    """The connections of one don't come to the other."""
+    """The connections of one server do not reach the other."""
     with service.peer() as peer, contextlib.closing(socket.socket(socket.AF_UNIX)) as other:
         assert peer.ask().status == 200
         os.unlink(service.socket)
@@ -115,7 +115,7 @@ def test_nothing_is_left_where_another_server_has_the_path(service):
 
 
 def listen_elsewhere(listener):
-    """In another process, by which the kernel tells it from the service's own socket."""
+    """Listens in another process, so that the kernel names another process than for the service's own socket."""
     pid = os.fork()
     if pid == 0:
         listener.listen(8)
@@ -124,7 +124,7 @@ def listen_elsewhere(listener):
 
 
 def test_what_is_no_fastcgi_is_hung_up_on(service):
-    """A byte like that of a connection that was left, with a descriptor that is none, with a listening socket, with none at all."""
+    """The byte of a left connection comes without a descriptor, with a pipe, with a listening socket, or with two descriptors."""
     reader, writer = os.pipe()
     for fds in ([], [reader], [service.listener.fileno()], [writer, reader]):
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as peer:
@@ -156,7 +156,7 @@ def test_another_user_cannot_leave_a_connection(service):
 
 
 def test_spawn_fcgi_again(cluster, start_pool, database):
-    """The one that nobody else has goes with its server: nothing waits for ever."""
+    """If no other process has the socket, it goes away with its server, and no connection waits forever."""
     spawn_fcgi = shutil.which("spawn-fcgi")
     if spawn_fcgi is None:
         pytest.skip("spawn-fcgi is missing")

@@ -1,4 +1,4 @@
-"""HAProxy instead of nginx, which asks each connection for values first (`option get-values`)."""
+"""HAProxy as the front server. With `option get-values` it asks for values first on each connection."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ backend pool
     http-request set-header X-Request-Id %[uuid()] unless {{ req.hdr(X-Request-Id) -m found }}
     server pool unix@{socket} proto fcgi
 """
-# HAProxy gives REQUEST_URI as it came, and the client's headers as HTTP_ parameters.
+# HAProxy passes REQUEST_URI on unchanged, and the client's headers as HTTP_ parameters.
 ALL_OPTIONS = {"usual": "", "values": "option get-values", "multiplexed": "option get-values\n    option mpxs-conns"}
 
 

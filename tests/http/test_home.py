@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 50
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """It keeps no page, so no write has to be waited for; test_feed.py has those that do."""
+    """A service that caches no page, so that no test has to wait for a write. test_feed.py tests the cache."""
     with Service(cluster, feed_watch=0) as service:
         service.database.feed_bound = 0
         yield service
@@ -29,7 +29,7 @@ def empty_feed(service):
 
 
 def pages(service, target):
-    """The uuids of each page from target on, as Link leads from one to the next."""
+    """The uuids of each page, from target on. Follows the Link header from page to page."""
     while target is not None:
         reply = service.get(target)
         assert reply.status == 200, reply
@@ -116,7 +116,7 @@ def test_queries_that_change_nothing(service, query):
 
 @pytest.mark.parametrize("rows, limit", [(450, 200), (400, 200), (7, 1), (7, 3), (199, 200), (1, 1)])
 def test_pages_skip_and_repeat_nothing(service, rows, limit):
-    """All rows have one and the same created_at."""
+    """All rows have the same created_at."""
     uuids = service.database.add_activities(rows)
     found = list(pages(service, f"/api/activities/home?limit={limit}"))
     assert [uuid for page in found for uuid in page] == uuids

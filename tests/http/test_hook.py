@@ -1,4 +1,4 @@
-"""Cognito's PostConfirmation trigger: signed events become users, once each, and are answered as they came."""
+"""Cognito's PostConfirmation trigger: each signed event makes one user, and the answer is the event, byte for byte."""
 
 import contextlib
 import hashlib
@@ -54,12 +54,12 @@ class HookService(Service):
         path.chmod(mode)
 
     def deliver(self, event, headers=None, **more):
-        """Signed, unless headers say otherwise."""
+        """Delivers the event with a signature, unless headers have another one."""
         body = raw(event)
         return self.post(TARGET, body, {"X-Cruddur-Signature": signed(body, **more)} | (headers or {}))
 
     def user(self, sub):
-        """handle, display name and e-mail of the one user of that sub, or None."""
+        """The handle, display name and e-mail address of the only user with that sub, or None."""
         rows = self.database.sql("select handle, display_name, email from users where cognito_user_id = %s", sub)
         assert len(rows) <= 1
         return rows[0] if rows else None
@@ -82,7 +82,7 @@ def signed(body, at=None, secret=SECRET):
 
 
 def sign_up(name, /, trigger="PostConfirmation_ConfirmSignUp", **attributes):
-    """As Cognito sends it (its developer guide, post confirmation trigger); an attribute that is None is left out."""
+    """An event as Cognito sends it (its developer guide, post confirmation trigger). An attribute that is None is left out."""
     all_attributes = {
         "sub": f"sub-of-{name}",
         "email_verified": "true",
@@ -172,13 +172,13 @@ SLOW_INDEX = """
 
 
 def test_deliveries_that_do_not_see_each_other(start_hook):
-    """Each has looked for a row before any of them has put its own into the indexes, which are filled in their order."""
+    """Each statement looks for the user before any has put its row into the unique indexes, because the index before them waits."""
     service = start_hook(workers=4)
     service.database.sql(SLOW_INDEX)
     deliveries = []
 
     def are_two_waiting():
-        """The first one for the lock, another one for the first; those of one worker come one after the other."""
+        """The first delivery waits for the lock, another one for the first. The deliveries of one worker run one after the other."""
         if len(deliveries) < 40:
             deliveries.append(Asking(service.deliver, sign_up("simultaneous")))
         return len(service.database.run(f"select 1 {FROM_SESSIONS} and wait_event in ('advisory', 'spectoken')")) > 1
@@ -190,7 +190,7 @@ def test_deliveries_that_do_not_see_each_other(start_hook):
 
 
 def test_an_event_that_comes_again(service):
-    """The identity is the pool's, the profile the user's own."""
+    """The user pool sets handle and address each time; the display name and the bio stay as the user has set them."""
     service.deliver(sign_up("again"))
     before = service.database.sql("select uuid, created_at, updated_at from users where handle = 'again'")
     assert service.deliver(sign_up("again")).status == 200
@@ -204,7 +204,7 @@ def test_an_event_that_comes_again(service):
 
 @pytest.mark.parametrize("trigger", ["PostConfirmation_ConfirmForgotPassword", "PreSignUp_SignUp", "", "postconfirmation_confirmsignup"])
 def test_events_of_other_triggers(service, trigger):
-    """Also where what they say could not be stored."""
+    """They are answered also if their attributes could not be stored."""
     before, statements = users(service), len(service.statements())
     event = sign_up("andrewbrown", trigger=trigger, email="not one")
     reply = service.deliver(event)
@@ -269,12 +269,12 @@ def test_forged_signatures(service, case):
 
 @pytest.mark.parametrize("tampered", [BODY + b" ", BODY.replace(b"mallory", b"malory1"), BODY[:-1], b"", b"{", b"\xff"])
 def test_tampered_bodies(service, tampered):
-    """Whatever a body is, its signature comes first."""
+    """The signature is checked before the body, whatever the body is."""
     assert refused(service, service.post(TARGET, tampered, {"X-Cruddur-Signature": signed(BODY)}))
 
 
 def this_second():
-    """Of the service, too: its time(2) may be some milliseconds behind."""
+    """The present second, also by the service's time(2), which may be some milliseconds behind."""
     while time.time() % 1 < 0.05:
         time.sleep(0.01)
     return int(time.time())
@@ -290,7 +290,7 @@ def test_the_window(service):
 
 
 def test_a_captured_delivery_replayed(service):
-    """Within the window it is good once more, and changes nothing."""
+    """Within the window it is accepted again, and it changes nothing."""
     body = raw(sign_up("replayed"))
     headers = {"X-Cruddur-Signature": signed(body)}
     assert service.post(TARGET, body, headers).status == 200
@@ -300,14 +300,14 @@ def test_a_captured_delivery_replayed(service):
 
 
 def identities(service, subject):
-    """handle and e-mail address of the user, and all of the row."""
+    """The handle and e-mail address of the user, and the whole row."""
     name, _, email = service.user(f"sub-of-{subject}")
     return (name, email), service.database.sql("select * from users where cognito_user_id = %s", f"sub-of-{subject}")
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 100])
 def test_an_older_event_replayed(service, seconds):
-    """Within its window, after a newer one: it writes no old handle and no old address back. Also within one second."""
+    """If it is replayed within its window after a newer event, the old handle and address do not come back, not even within one second."""
     subject, now = f"wanderer{seconds}", int(time.time())
     old = {"preferred_username": f"{subject}-old", "email": f"{subject}-old@example.com"}
     captured = raw(sign_up(subject, **old))
@@ -331,7 +331,7 @@ def test_only_the_old_address_or_the_old_handle(service):
 
 
 def test_events_that_arrive_out_of_order(service):
-    """The last one signed counts, whichever comes last; each may be sent again."""
+    """The event that was signed last counts, whichever arrives last. Each event may be sent again."""
     now = int(time.time())
     for at in (now - 20, now - 5, now - 30, now - 10, now - 5, now - 20):
         assert service.deliver(sign_up("late-post", preferred_username=f"post-{now - at}"), at=at).status == 200
@@ -341,7 +341,7 @@ def test_events_that_arrive_out_of_order(service):
 
 
 def test_a_replay_when_another_user_has_the_old_handle(service):
-    """It is answered as it was, and says nothing of the other one."""
+    """The answer is the same as the first time, and does not mention the other user."""
     now = int(time.time())
     old = sign_up("mover", preferred_username="wanted-name")
     assert service.deliver(old, at=now - 9).status == 200
@@ -352,7 +352,7 @@ def test_a_replay_when_another_user_has_the_old_handle(service):
 
 
 def test_what_was_refused_was_not_applied(service):
-    """An event that another user's handle was in the way of counts later, by the same signature."""
+    """An event that was refused because another user had the handle is applied later, with the same signature."""
     now = int(time.time())
     blocked = sign_up("patient", preferred_username="blocked-name")
     assert service.deliver(sign_up("blocker", preferred_username="blocked-name"), at=now).status == 200
@@ -371,7 +371,7 @@ def test_each_user_has_a_time_of_its_own(service):
 
 
 def test_a_user_that_was_made_by_hand(service):
-    """As bin/user-confirm does, which signs nothing: it counts always, and the next event does too."""
+    """bin/user-confirm calls confirm_user without a signature. Its event is always applied, and so is the next signed event."""
     call = "select confirm_user(gen_random_uuid(), %s::json, null)"
     by_hand = json.dumps(sign_up("handmade", preferred_username="by-hand"))
     assert service.database.sql(call, by_hand) == [("ok",)]
@@ -382,7 +382,7 @@ def test_a_user_that_was_made_by_hand(service):
 
 
 def test_two_signatures(service):
-    """While the secret changes one is made with the old, one with the new."""
+    """While the secret is changed, a delivery has one signature by the old secret and one by the new."""
     now = int(time.time())
     wrong = "v1=" + mac(BODY, now, "another secret")
     right = "v1=" + mac(raw(sign_up("both")), now)
@@ -509,7 +509,7 @@ def test_events_without_attributes(service, request_member):
 
 @pytest.mark.parametrize("same, code", [("preferred_username", "handle_taken"), ("email", "email_taken")])
 def test_a_race_for_a_handle_or_an_address(service, same, code):
-    """One of them is first; the others are told so, by no error of the service's."""
+    """One delivery succeeds. The others get 409 with the code for it, not a server error."""
     value = {"preferred_username": "coveted", "email": "coveted@example.com"}[same]
     for round_number in range(5):
         events = [sign_up(f"racer{same[0]}{round_number}x{n}", **{same: f"{round_number}{value}"}) for n in range(8)]
@@ -519,7 +519,7 @@ def test_a_race_for_a_handle_or_an_address(service, same, code):
 
 
 def test_a_race_that_the_first_one_loses(service):
-    """What waits for another's row goes on when that is taken back."""
+    """A delivery that waits for another transaction's row goes on when that is rolled back."""
     with service.database.held(
         "insert into users (display_name, handle, email, cognito_user_id) values ('F', 'fleeting', 'f@example.com', 'f')"
     ):
@@ -559,11 +559,11 @@ def test_a_bad_secret_at_HUP(start_hook, secret, mode, why):
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root looks into another process")
 def test_no_process_has_the_secret_in_its_memory(start_hook):
-    """Not even one that has checked a signature by it."""
+    """This holds also for a process that has checked a signature with it."""
     service = start_hook(workers=1)
     for handle in ("first", "second"):
         assert service.deliver(sign_up(handle)).status == 200
-        service.wait_for_workers(1)  # the one before has ended
+        service.wait_for_workers(1)  # the previous worker has ended
         for process in [service.daemon.pid, *(child.pid for child in service.daemon.children())]:
             memory = memory_of(process)
             assert b"HUP" in memory, "its own text"
@@ -572,7 +572,7 @@ def test_no_process_has_the_secret_in_its_memory(start_hook):
 
 
 def memory_of(pid):
-    """What can be written of it, and the program's constants."""
+    """The readable memory of the process, including the program's constants, without its libraries."""
     found = []
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -587,7 +587,7 @@ def memory_of(pid):
 
 
 def test_a_database_that_is_away(start_hook, cluster):
-    """An error for the trigger, which may try again; nobody is lost who was acknowledged."""
+    """The trigger gets an error and may try again. No acknowledged user is lost."""
     service = start_hook(workers=1, statement_timeout=300, deadline=500)
     eventually(lambda: service.deliver(sign_up("before")).status == 200)
     with cluster.away():
@@ -599,7 +599,7 @@ def test_a_database_that_is_away(start_hook, cluster):
 
 
 def test_a_statement_that_is_cancelled(start_hook):
-    """As the one that waits too long is by the server."""
+    """The server cancels a statement in the same way if it waits too long."""
     service = start_hook(workers=1)
     assert service.deliver(sign_up("early")).status == 200
     with service.database.held("lock table users in share mode"):
@@ -610,7 +610,7 @@ def test_a_statement_that_is_cancelled(start_hook):
 
 
 def test_a_session_lost_on_the_way(start_hook):
-    """Sent again on another session it makes one user."""
+    """The statement is sent again on another session and makes one user."""
     service = start_hook(workers=1)
     assert service.deliver(sign_up("early")).status == 200
     with service.database.held("lock table users in share mode"):

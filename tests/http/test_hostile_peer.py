@@ -1,4 +1,4 @@
-"""FastCGI that nginx never speaks: only that connection ends, no worker does, and the others are served."""
+"""FastCGI that nginx never sends: only that connection ends, no worker does, and the other connections are served."""
 
 import contextlib
 import random
@@ -14,8 +14,8 @@ from service import Pool, Service
 from waiting import PATIENCE, Stopwatch
 
 BODY = b'{"message":"hello","ttl":"1-day","user_handle":"londo"}'
-REQUEST_SECONDS = 60  # for a request to arrive; the pool that ends such requests has another one
-AT_ONCE = REQUEST_SECONDS - 10  # what comes earlier doesn't come of a time-out
+REQUEST_SECONDS = 60  # for a request to arrive; the pool `hasty` has a shorter limit
+AT_ONCE = REQUEST_SECONDS - 10  # what happens earlier is not caused by that limit
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ TORN_PARAMETERS = {
 
 @pytest.mark.parametrize("case", TORN_PARAMETERS)
 def test_torn_parameters(peer, case):
-    """Either an error or the end of the connection."""
+    """The answer is an error, or the connection is closed."""
     peer.send(head(TORN_PARAMETERS[case]) + stream(STDIN, b""))
     with contextlib.suppress(ConnectionError):
         assert peer.read_reply().status in (400, 404, 501)
@@ -112,7 +112,7 @@ def test_everything_in_small_records_with_padding(peer):
 
 @pytest.mark.parametrize("kind", [PARAMS, STDIN])
 def test_padding_that_speaks(peer, kind):
-    """What stands in the padding of a stream's end is no record: no worker waits for what it announces."""
+    """The padding of the record that ends a stream is not read as a record, and no worker waits for content that it announces."""
     said = record(STDIN, bytes(200))[:8]
     last = record(kind)[:6] + bytes([len(said), 0]) + said
     pairs = parameters("POST", "/api/activities", BODY)
@@ -125,7 +125,7 @@ def test_padding_that_speaks(peer, kind):
 
 @pytest.mark.parametrize("cut", [1, 60, None])
 def test_padding_that_speaks_behind_a_begin(peer, cut):
-    """Likewise, whether the request arrives at once or in two pieces: it is the one that stands behind the padding."""
+    """The same for the record that begins a request, which may arrive in two pieces: the request behind the padding is answered."""
     padding = stream(PARAMS, parameters(uri="/api/nothing"))[:255]
     first = begin()[:6] + bytes([len(padding), 0]) + begin()[8:] + padding
     whole = first + stream(PARAMS, parameters()) + stream(STDIN, b"")
@@ -150,13 +150,13 @@ def test_many_requests_on_one_connection(peer):
 
 
 def test_two_requests_at_once(peer):
-    """nginx never does that: one after the other is answered."""
+    """nginx never sends that. The requests are answered one after the other."""
     peer.send(request() * 2)
     assert [peer.read_reply().status for _ in range(2)] == [200, 200]
 
 
 def test_a_body_of_more_than_a_request_may_have(peer):
-    """It is refused before all of it is there."""
+    """It is refused before it has arrived completely."""
     peer.send(head(parameters("POST", "/api/activities", CONTENT_LENGTH="1000000", CONTENT_TYPE="application/json")))
     peer.send(record(STDIN, b"x" * 60000))
     assert peer.read_reply().status == 413
@@ -164,7 +164,7 @@ def test_a_body_of_more_than_a_request_may_have(peer):
 
 
 def test_endless_parameters(peer):
-    """They fit into no request: the connection ends."""
+    """They are longer than a request may be, so the connection is closed."""
     with pytest.raises(ConnectionError):
         peer.send(begin())
         for _ in range(1000):
@@ -172,8 +172,8 @@ def test_endless_parameters(peer):
 
 
 def test_an_oversized_body_hides_no_request(service):
-    """What is left unread of a body may never be taken for the next request. libfcgi reads in blocks of 8192 bytes:
-    a request inside the body, at the edge of a block, is what could come next."""
+    """The unread rest of a body must never be taken for the next request. libfcgi reads in blocks of 8192 bytes, so a request
+    inside the body at the start of a block is the dangerous case."""
     block = 8192
     hidden = request("POST", "/api/activities", BODY.replace(b"hello", b"smuggled"))
     for size in (3 * block, 5 * block):
@@ -217,7 +217,7 @@ def test_noise(service):
             peer.socket.shutdown(1)
 
 
-# --- what is only half there ---
+# --- incomplete requests ---
 
 LIMIT = 400  # ms, for a request to arrive
 
@@ -230,7 +230,7 @@ def hasty():
 
 @contextlib.contextmanager
 def peers_that_sent(pool, beginnings):
-    """A peer for each beginning of a request, once the first of them is told something: that is not before its time is up."""
+    """A peer for each beginning of a request, as soon as one of them gets an answer or an EOF. Checks that this is not before LIMIT."""
     with contextlib.ExitStack() as stack, Stopwatch() as watch:
         peers = [stack.enter_context(pool.peer()) for _ in beginnings]
         for peer, beginning in zip(peers, beginnings):
@@ -241,7 +241,7 @@ def peers_that_sent(pool, beginnings):
 
 
 def test_a_request_that_never_ends_is_told_so(hasty):
-    """408 once its parameters are there."""
+    """It gets 408 if all its parameters have arrived."""
     whole = head(parameters("POST", "/api/activities", BODY)) + record(STDIN, BODY)
     with peers_that_sent(hasty, [whole[: len(whole) - cut] for cut in (0, 1, 8, 16, 20)]) as peers:
         for peer in peers:

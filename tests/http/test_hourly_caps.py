@@ -1,4 +1,4 @@
-"""How many posts and messages one user may make within an hour: both sides of the limit, and when there is room again."""
+"""The limits of posts and messages of one user within an hour: just below and above them, and when the user may write again."""
 
 import uuid
 
@@ -29,7 +29,7 @@ def said(reply):
 
 
 def age(service, table, seconds, where="true"):
-    """Those rows were made so many seconds before now."""
+    """Changes the rows as if they had been made so many seconds ago."""
     service.database.sql(f"update {table} set created_at = now() - make_interval(secs => {seconds}) where {where}")
 
 
@@ -40,7 +40,7 @@ def retry_after(reply):
 
 
 def fill(service, handle="londo"):
-    """The author's last room is taken; the uuids, the oldest one first."""
+    """Makes as many posts as the author may. Returns their uuids, the oldest first."""
     replies = [post(service, handle, f"number {number}") for number in range(MOST)]
     assert {reply.status for reply in replies} == {200}
     return [reply.json["uuid"] for reply in replies]
@@ -86,7 +86,7 @@ def test_retry_after_is_when_the_oldest_leaves_the_hour(service, age_s, low, hig
 
 
 def test_retry_after_comes_true(service):
-    """That many seconds older, the same rows leave room: for one."""
+    """After that many seconds the author may make one more post."""
     oldest, *others = fill(service)
     age(service, "activities", 1000, f"uuid = '{oldest}'")
     wait = retry_after(post(service))
@@ -96,7 +96,7 @@ def test_retry_after_comes_true(service):
 
 
 def test_the_number_is_lowered(start_with):
-    """There is room when fewer than the new number are left, not when the oldest of all leaves."""
+    """The author may post again when fewer posts than the new number are left in the hour, not when the oldest post leaves it."""
     service = start_with(posts_per_hour=MOST)
     made = fill(service)
     for number, uuid_ in enumerate(made):
@@ -122,7 +122,7 @@ def start_with(cluster):
 
 
 def test_a_post_that_was_accepted_may_be_sent_again(service):
-    """Also where it was one of those that fill the hour, and a new key is refused."""
+    """This holds also if the post is one of those that fill the hour and a new key is refused."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     first = post(service, message="kept", **key)
     for number in range(MOST - 1):
@@ -229,7 +229,7 @@ def test_the_shipped_numbers(start_with):
 
 
 def test_the_end_of_what_a_key_made_is_told_in_a_full_hour_too(service):
-    """The object was accepted and is gone: to send it again later is of no use."""
+    """The object was accepted and is gone, so the answer does not ask the client to send it again later."""
 
     def send_with(key, message, to=None):
         return service.ask_as("londo", "POST", "/api/messages", {"message": message, **(to or {"user_receiver_handle": "bayko"})}, {"Idempotency-Key": key})

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a POST that is sent again makes no second row, whoever sends it how often."""
+"""Idempotency-Key: a POST that is sent again makes no second row, however often it is sent."""
 
 import concurrent.futures
 import json
@@ -132,7 +132,7 @@ def test_a_refused_repetition_begins_no_conversation(service):
 
 
 def test_a_repeated_message_moves_no_conversation(service):
-    """The list is in the order of the newest messages, and a repetition is none."""
+    """The list is sorted by each conversation's newest message, and a repetition is not a new message."""
     send(service, "moves", "bayko", message="older", handle="altbrown")
     send(service, "moves-on", "bayko", message="newer", handle="andrewbrown")
     order = [group["handle"] for group in service.ask_as("bayko", "GET", "/api/message_groups").json]
@@ -192,7 +192,7 @@ def test_handles_in_either_case_are_one_user(start):
     assert ask("bayko").json["uuid"] != ask("londo").json["uuid"]
 
 
-# --- what became of it meanwhile ---
+# --- the object was changed or has ended meanwhile ---
 
 
 def check_gone(reply):
@@ -225,7 +225,7 @@ def test_a_reply_is_the_same_after_its_parent_was_kept(service):
 
 
 def age(service, message, interval="2 days"):
-    """As if it had been posted so long ago."""
+    """Changes the activities as if they had been posted so long ago."""
     service.database.sql(
         """update activities
            set created_at = created_at - %s::interval, expires_at = expires_at - %s::interval, deleted_at = deleted_at - %s::interval
@@ -236,7 +236,7 @@ def age(service, message, interval="2 days"):
 
 
 def purge(service):
-    """All that the service's own purge would do."""
+    """Does all that the service's purger would do."""
     while service.database.sql("select purge_step(100)") != [(0,)]:
         pass
 
@@ -271,7 +271,7 @@ def test_a_repetition_after_the_end_brings_nothing_back(service, end):
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("what", ["the reply", "its parent"])
 def test_a_repeated_reply_after_the_end(service, end, what):
-    """Whichever of the two has ended: nothing is counted again."""
+    """If the reply or its parent has ended, nothing is counted again."""
     message = f"{what} has {end}"
     key = message.replace(" ", "-")
     parent = create(service, key + "-parent", message=f"{message}, parent").json["uuid"]
@@ -290,7 +290,7 @@ def test_a_repeated_reply_after_the_end(service, end, what):
 
 
 def test_a_key_is_remembered_for_seven_days(service):
-    """From the purge on; then it makes a new object."""
+    """The days count from the purge on. After them the key makes a new object."""
     first = create(service, "remembered", message="remembered").json["uuid"]
     age(service, "remembered")
     purge(service)
@@ -310,7 +310,7 @@ def test_what_had_no_key_leaves_none(service):
 
 
 def test_a_repetition_that_waits_for_the_purge(service):
-    """It began before the row was gone: what it sees is older than what it waits for."""
+    """It began before the row was deleted, so its snapshot still has the row that it waits for."""
     first = create(service, "waits", message="waits for the purge").json["uuid"]
     age(service, "waits for the purge")
     with service.database.held(f"delete from activities where uuid = '{first}'") as cursor:
@@ -323,7 +323,7 @@ def test_a_repetition_that_waits_for_the_purge(service):
 
 @pytest.mark.parametrize("key", ["", " "])
 def test_an_empty_key(service, key):
-    """As a front server passes it on that does; nginx knows no difference between an empty header and none."""
+    """Some front servers pass an empty header on. nginx treats it like no header, so the request is sent without nginx."""
     parent = service.create_as("bayko")["uuid"]
     asks = {
         "/api/activities": {"message": "empty key", "ttl": "1-day"},

@@ -1,4 +1,4 @@
-"""Who may do what: token mode takes no create in this version, handle mode trusts the loopback interface."""
+"""Which requests are allowed: token mode refuses creates without a valid token, handle mode trusts the loopback interface."""
 
 import psycopg2
 import pytest
@@ -88,7 +88,7 @@ FORBIDDEN = [
 
 
 def test_rights_are_the_least(service):
-    """What the daemon's own login role may not do."""
+    """The service's login role may not run any of these statements."""
     with psycopg2.connect(service.database.url()) as connection, connection.cursor() as cursor:
         for statement in FORBIDDEN:
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):

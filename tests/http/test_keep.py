@@ -1,4 +1,4 @@
-"""PUT /api/activities/{uuid}/keep: one's own post, for longer, with its replies."""
+"""PUT /api/activities/{uuid}/keep: the caller's own post lives longer, with its replies."""
 
 import concurrent.futures
 import datetime
@@ -34,7 +34,7 @@ def now():
 
 
 def left(row):
-    """How long it has."""
+    """How long until the row expires."""
     return datetime.datetime.fromisoformat(row["expires_at"]) - now()
 
 
@@ -71,7 +71,7 @@ def test_what_one_did_with_it_oneself(service):
 
 
 def test_replies_come_along(service):
-    """And theirs, and those that come later."""
+    """The replies to replies, and later ones, expire with the post, too."""
     post = service.create_as("londo", ttl="1-hour")["uuid"]
     replies = [service.reply_as("bayko", post).json["uuid"] for _ in range(3)]
     below = service.reply_as("altbrown", replies[0]).json["uuid"]
@@ -121,7 +121,7 @@ def test_strangers(service):
 
 
 def test_replies_that_come_meanwhile(service):
-    """Whichever is first, a reply expires with its post."""
+    """A reply expires with its post, whether the reply or the keep commits first."""
     for _ in range(5):
         post = service.create_as("londo", ttl="1-hour")["uuid"]
         with concurrent.futures.ThreadPoolExecutor(12) as pool:

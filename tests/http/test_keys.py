@@ -1,4 +1,5 @@
-"""Where the keys come from: fetched over HTTPS by a process of their own, kept in a file, changed under load, or away."""
+"""The issuer's keys: a separate process fetches them over HTTPS and keeps them in a file; they change under load, or are
+missing."""
 
 import contextlib
 import os
@@ -26,7 +27,7 @@ OLD, NEW = Key("old"), Key("new")
 
 @pytest.fixture(scope="module", autouse=True)
 def keys_are_made():
-    """Before a test counts the time."""
+    """Makes the keys before a test measures time."""
     return OLD.private, NEW.private
 
 
@@ -64,7 +65,7 @@ class Fetching:
         } | more
 
     def keep(self, body, age=0):
-        """As if an earlier run had fetched this, so many seconds ago."""
+        """Writes the file as if an earlier run had fetched it age seconds ago."""
         self.file.write_bytes(body)
         os.utime(self.file, (time.time() - age,) * 2)
 
@@ -76,7 +77,7 @@ def fetching(authority, issuer, folder):
 
 @pytest.fixture(scope="module", autouse=True)
 def rotating(cluster, authority, folder):
-    """A service that has fetched long ago when the last tests of this file come."""
+    """A service whose last fetch is long ago when the last tests of this file begin."""
     with KeyServer(authority, key_set(OLD)) as server:
         settings = Fetching(authority, server, folder).settings
         with TokenService(cluster, **settings, log_level="info") as service:
@@ -87,7 +88,7 @@ def rotating(cluster, authority, folder):
 
 @pytest.fixture(scope="module", autouse=True)
 def recovering(authority, folder):
-    """A pool whose first fetch failed when the tests of this file began; its next one would be good."""
+    """A pool whose first fetch fails when the tests of this file begin; its next fetch would succeed."""
     with KeyServer(authority) as server:
         server.set_answer(b"", 503)
         with TokenPool(**Fetching(authority, server, folder).settings, log_level="warning") as pool:
@@ -99,7 +100,7 @@ def recovering(authority, folder):
 
 
 class Endless(KeyServer):
-    """Its answer has no end. self.ended is set when whoever asked has hung up."""
+    """A server whose answer has no end. self.ended is set when the client has closed the connection."""
 
     def handler(self):
         outer = self
@@ -119,7 +120,7 @@ class Endless(KeyServer):
 
 
 def test_an_issuer_that_sends_for_ever(authority, folder):
-    """The fetcher takes no more than a key set may have, and says so, long before the time of a fetch is up."""
+    """The fetcher stops reading at the size limit of a key set and logs an error, long before the time limit of a fetch."""
     with Endless(authority) as server:
         fetching = Fetching(authority, server, folder)
         fetching.keep(key_set(OLD), age=3600)
@@ -138,8 +139,8 @@ def check_gaps(fetches):
 
 
 def quickest(pool, token, status):
-    """Of five requests at once with that token, all answered with that status: how many milliseconds a worker had the first one.
-    Each that is kept waiting for keys takes WAIT."""
+    """Sends five requests with the token at once; all must get the status. Returns the shortest time in ms that a worker took
+    for one of them. A request that waits for keys takes WAIT."""
     post = request("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {token}")
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(pool.peer()) for _ in range(5)]
@@ -163,7 +164,7 @@ def command_of(pid):
 
 
 def test_the_very_first_request(authority, issuer, tmp_path):
-    """Its keys are fetched when its worker has its sandbox already, into a folder that no other setting names."""
+    """The keys are fetched after the worker has entered its sandbox, into a folder that no other setting names."""
     fetching = Fetching(authority, issuer, tmp_path)
     with TokenPool(**fetching.settings, sandbox="on") as pool:
         assert pool.judge(OLD.token()) == GOOD
@@ -173,7 +174,7 @@ def test_the_very_first_request(authority, issuer, tmp_path):
 
 
 def test_without_any_keys(fetching, issuer):
-    """What needs keys to be judged is 503; what is wrong in any case is not."""
+    """A token that only a key can verify gets 503; a token that is wrong in any case is refused."""
     issuer.stop()
     with TokenPool(**fetching.settings) as pool:
         pool.daemon.wait_for_message("no keys from the issuer")
@@ -199,7 +200,7 @@ def test_keys_grow_old(authority, issuer, folder):
     issuer.stop()
 
     def are_seen_to_end(life):
-        """Whether they were good before that."""
+        """Waits until the keys are too old. Returns whether they were good before."""
         fetching = Fetching(authority, issuer, folder)
         end = time.time() + life
         fetching.keep(key_set(OLD), age=3600 - life)
@@ -226,7 +227,7 @@ def large(key):
 
 
 def bad(key):
-    """Answers that are no set with this key, {what: (body, status, headers)}."""
+    """Answers that are no valid set with this key, {what: (body, status, headers)}."""
     return {
         "500": (key_set(key), 500, {}),
         "404": (key_set(key), 404, {}),
@@ -301,8 +302,8 @@ def test_a_certificate_for_another_name(authority, issuer, folder):
 
 
 def test_a_silent_issuer_holds_nobody_up(fetching, issuer, authority):
-    """It takes connections and says nothing: the workers go on with the keys that they have."""
-    issuer.server.shutdown()  # nobody accepts, the kernel still takes connections
+    """The issuer accepts connections and sends nothing; the workers go on with the keys that they have."""
+    issuer.server.shutdown()  # the server accepts no more, but the kernel still completes connections
     fetching.keep(key_set(OLD), age=100)
     with TokenPool(**fetching.settings) as pool:
         assert quickest(pool, OLD.token(), GOOD) < WAIT
@@ -342,7 +343,7 @@ def test_a_fetcher_that_is_not_there(fetching):
 
 
 def test_reload_fetches_and_revokes(fetching, issuer):
-    """A good fetch replaces the set: what is not in it any more is no key."""
+    """A good fetch replaces the set: a token by a key that the new set lacks is refused."""
     with TokenPool(**fetching.settings) as pool:
         assert pool.judge(OLD.token()) == GOOD
         issuer.set_answer(key_set(NEW))
@@ -357,7 +358,7 @@ def test_keys_from_a_file_alone(folder):
     file.write_bytes(key_set(OLD))
     with TokenPool(jwks_file=file) as pool:
         assert quickest(pool, OLD.token(), GOOD) < WAIT
-        assert quickest(pool, NEW.token(), REFUSED) < WAIT  # there is nothing to wait for
+        assert quickest(pool, NEW.token(), REFUSED) < WAIT  # no fetch to wait for
         assert fetchers(pool) == []
         file.write_bytes(key_set(NEW))
         pool.daemon.reload()
@@ -377,12 +378,12 @@ def test_a_file_without_keys(folder, text):
 
 
 def test_an_end_while_requests_wait(authority, issuer, folder):
-    """No request is left without an answer, or waits on for it, whether it came before TERM or behind it."""
-    issuer.server.shutdown()  # nobody accepts: the fetch takes its time
+    """TERM ends the wait for keys: each request is answered at once, whether it arrived before the signal or after it."""
+    issuer.server.shutdown()  # the server accepts no more, so the fetch lasts until its time limit
     unknown = request("POST", "/api/activities", b"{}", HTTP_AUTHORIZATION=f"Bearer {NEW.token()}")
 
     def are_answered_at_once():
-        """Not so if TERM came when the first one's time was over."""
+        """Whether both are answered before WAIT is over. They are not if TERM comes too late on a slow machine."""
         settings = Fetching(authority, issuer, folder).settings
         with TokenPool(**settings, workers=1) as pool, pool.peer() as first, pool.peer() as second:
             first.send(unknown)
@@ -400,14 +401,14 @@ def test_an_end_while_requests_wait(authority, issuer, folder):
 
 
 def test_keys_come_back(recovering):
-    """A failed fetch is repeated without anybody asking."""
+    """A failed fetch is repeated without a request."""
     eventually(lambda: len(recovering.issuer.fetches) > 1, what="another fetch")
     eventually(lambda: recovering.judge(OLD.token()) == GOOD, what="good keys")
     check_gaps(recovering.issuer.fetches)
 
 
 class Flood(threading.Thread):
-    """Asks with one unknown kid after the other until it is told to end."""
+    """Sends requests, each with another unknown kid, until is_over is set."""
 
     def __init__(self, pool):
         super().__init__()
@@ -430,7 +431,7 @@ class Flood(threading.Thread):
 
 
 def test_rotation_under_load(rotating):
-    """The issuer begins to sign with another key: the first token by it is good, and nobody else notices."""
+    """The issuer begins to sign with another key: the first token by it is accepted, and no other request fails."""
     issuer = rotating.issuer
     statuses = []
     is_over = threading.Event()
@@ -442,7 +443,8 @@ def test_rotation_under_load(rotating):
                 statuses.append(reply.status)
 
     def is_taken():
-        """If not, the fetch took longer than a request may wait for it, or than it may itself."""
+        """Whether a token by the new key is accepted. If not, the request must have waited for its whole time, or the fetch must
+        have failed."""
         reply = rotating.ask("GET", "/api/message_groups", headers=bearer(NEW.token()))
         has_waited = rotating.line_of(reply)["ms"] >= WAIT
         assert reply.status == 200 or has_waited or "no keys from the issuer" in rotating.log.text, reply
@@ -471,12 +473,12 @@ def test_rotation_under_load(rotating):
 
 
 def wait_for_gap(issuer):
-    """Until a fetch may come as soon as it is asked for."""
+    """Waits until a requested fetch would start at once."""
     time.sleep(max(0, issuer.fetches[-1] + GAP + 0.2 - time.monotonic()))
 
 
 def test_a_flood_of_unknown_kids(recovering):
-    """One fetch in ten seconds, and whoever has a good token doesn't notice."""
+    """Unknown kids cause at most one fetch in ten seconds, and good tokens are accepted meanwhile."""
     issuer = recovering.issuer
     wait_for_gap(issuer)
     fetches_before = len(issuer.fetches)

@@ -1,4 +1,5 @@
-"""The Lambda function: confirmed sign-ups become users, each event is answered as it came, and all else is an error of the function."""
+"""The Lambda function: a confirmed sign-up becomes a user, each event is returned unchanged, and anything else is an error of the
+function."""
 
 import contextlib
 import ipaddress
@@ -20,7 +21,7 @@ EVENT_MAX = 1024 * 1024
 
 
 class TlsCluster(Cluster):
-    """With a certificate for its address, by an authority of its own. It listens on another address, too."""
+    """A server with a certificate for its address, signed by its own authority. It listens on a second address, too."""
 
     def __init__(self):
         super().__init__(loopback_address())
@@ -65,7 +66,7 @@ def database(tls_cluster):
 
 @pytest.fixture(scope="module")
 def settings(tls_cluster, database):
-    """settings(…): the environment of a function that works, but for what is told otherwise."""
+    """settings(…): the environment of a function that works, with the given changes."""
 
     def make(**more):
         return {
@@ -79,7 +80,7 @@ def settings(tls_cluster, database):
 
 @pytest.fixture(scope="module")
 def function(settings):
-    """One for all tests that leave it as it is."""
+    """One function for all tests that do not change it."""
     with Function(settings()) as function:
         yield function
 
@@ -117,7 +118,7 @@ def echoes(function, event):
 
 
 def ended(function):
-    """By itself, with status 1."""
+    """Whether the function ends by itself, with status 1."""
     return function.process.wait() == 1
 
 
@@ -163,7 +164,7 @@ def test_an_event_that_comes_again(function, database):
 
 @pytest.mark.parametrize("trigger", ["PostConfirmation_ConfirmForgotPassword", "PreSignUp_SignUp", "", "postconfirmation_confirmsignup", "ada@example.com"])
 def test_events_of_other_triggers(function, database, trigger):
-    """Also where what they say could not be stored."""
+    """Such an event is returned unchanged, even if its attributes could not be stored."""
     before = users(database)
     invocation = function.api.invoke(sign_up("andrewbrown", trigger=trigger, email="not one", number=1.50))
     assert is_echoed(invocation)
@@ -203,13 +204,13 @@ NAME = json.dumps(sign_up("mallory")["request"]["userAttributes"]["name"]).encod
 
 
 def with_name(raw):
-    """The name's JSON text is replaced."""
+    """GOOD with this JSON text as the name."""
     assert GOOD.count(NAME) == 1
     return GOOD.replace(NAME, raw)
 
 
 def twice(member, value):
-    """A member that is there two times."""
+    """GOOD with a second value of the member."""
     return GOOD.replace(b'"%s"' % member, b'"%s": %s, "%s"' % (member, value, member), 1)
 
 
@@ -256,7 +257,7 @@ FORGED = {
 
 
 def words(function, events):
-    """What answers each, as a list; asked for all at once."""
+    """Sends all events at once. Returns "ok" or the error type of each."""
     invocations = [function.api.invoke(event) for event in events]
     return [json.loads(invocation.answer().body)["errorType"] if invocation.answer().kind == "error" else "ok" for invocation in invocations]
 
@@ -286,7 +287,7 @@ def test_without_a_pool_any_counts(settings, database):
 
 
 def test_ten_deliveries_at_once(settings, database):
-    """To ten processes."""
+    """Ten processes get the same event at once and make one user."""
     api = RuntimeApi()
     with contextlib.ExitStack() as stack:
         stack.callback(api.stop)
@@ -310,7 +311,7 @@ def test_a_lost_session(function, database):
 
 
 def test_a_session_lost_under_an_event(function, database):
-    """It is repeated on the next session, and makes one user."""
+    """The statement is repeated on the next session and makes one user."""
     assert echoes(function, sign_up("before-cut"))
     with database.locked():
         invocation = function.api.invoke(sign_up("cut-under"))
@@ -321,7 +322,7 @@ def test_a_session_lost_under_an_event(function, database):
 
 
 def test_a_database_that_is_down(settings, tls_cluster, database):
-    """From the start on; it comes back later."""
+    """The database is down when the function starts. Sign-ups fail until it is back."""
     with contextlib.ExitStack() as stack:
         with tls_cluster.away():
             function = stack.enter_context(Function(settings()))
@@ -329,7 +330,7 @@ def test_a_database_that_is_down(settings, tls_cluster, database):
             for _ in range(2):
                 invocation = function.api.invoke(sign_up("down"))
                 assert invocation.answer().kind == "error"
-                assert function.line_of(invocation)["ms"] >= 1500  # each event has all the patience
+                assert function.line_of(invocation)["ms"] >= 1500  # each event waits for its full time
             assert echoes(function, sign_up("x", trigger="PreSignUp_SignUp"))
         assert user(database, "down") is None
         assert echoes(function, sign_up("down"))
@@ -339,7 +340,7 @@ def test_a_database_that_is_down(settings, tls_cluster, database):
 
 
 def test_a_host_that_refuses_before_one_that_does_not(settings, cluster, tls_cluster, database):
-    """The next address is tried; the login is refused when all have refused it."""
+    """The function tries the next address. The login counts as refused only when all addresses have refused it."""
     tls_cluster.sql(f"create role known_here login in role cruddur_confirmation password '{cheap_verifier('known')}'")
     tls_cluster.sql(f"grant connect on database {database.name} to known_here")
     url = database.url("known_here", "known", hosts=[cluster.sockets, tls_cluster.address])
@@ -362,7 +363,7 @@ def test_a_deadline_that_has_passed(function, database):
 
 @pytest.mark.parametrize("is_named", [True, False])
 def test_a_deadline_that_passes(settings, database, is_named):
-    """The one that Lambda names, or the function's own. What was given up is never written."""
+    """The deadline that Lambda names, or the function's own. A statement that was given up never commits."""
     name = f"slow{is_named:d}"
     with Function(settings() if is_named else settings(CRUDDUR_DEADLINE=500)) as function:
         assert echoes(function, sign_up(f"quick{is_named:d}"))
@@ -393,7 +394,7 @@ def test_certificates_that_are_not_the_servers(settings, tls_cluster, database):
 
 
 def test_a_url_may_say_otherwise(settings, tls_cluster, database):
-    """It is warned of; and it may name the authorities."""
+    """With sslmode=require the function warns that the certificate is not verified. The URL may also name the authorities."""
     url = database.url("cruddur_hook", HOOK_PASSWORD, hosts=[tls_cluster.other_address], sslmode="require")
     with Function(settings(CONNECTION_URL=url, PGSSLROOTCERT=None)) as function:
         assert echoes(function, sign_up("require"))
@@ -444,7 +445,7 @@ def test_settings_that_are_wrong(settings, more, reason):
 
 @pytest.mark.parametrize("fault", [403, 500, LOST])
 def test_a_reason_for_not_starting_that_is_not_taken(settings, fault):
-    """The reason is in the log in any case, and the process ends."""
+    """The report of a failed start is not accepted. The reason is in the log in any case, and the process ends."""
     api = RuntimeApi()
     with contextlib.ExitStack() as stack:
         stack.callback(api.stop)
@@ -514,7 +515,7 @@ def test_connections_to_the_runtime_that_are_cut(settings, database):
 
 @pytest.mark.parametrize("fault", [400, 403, 410, 413])
 def test_answers_that_are_refused(function, fault):
-    """The invocation is over, for instance. The next one is served."""
+    """The Runtime API refuses an answer, for instance because the invocation is over. The next event is served."""
     for kind, event in (("response", sign_up("unheard")), ("error", b"nonsense")):
         function.api.faults[kind].append(fault)
         line = function.line_of(function.api.invoke(event))
@@ -545,14 +546,14 @@ def test_headers_that_are_no_invocations(settings, database, headers):
 
 
 def secret_of(tls_cluster, database, **more):
-    """As RDS writes it."""
+    """A secret as RDS writes it."""
     return {
         "engine": "postgres", "host": tls_cluster.address, "port": 5432, "username": "cruddur_hook", "password": HOOK_PASSWORD, "dbname": database.name,
     } | more  # fmt: skip
 
 
 def test_a_login_from_secrets_manager(settings, tls_cluster, database):
-    """All of it, or what the URL leaves open; by one signed request."""
+    """The secret has the whole login, or what the URL leaves open. One signed request fetches it."""
     for name, value, url in (
         ("secret1", secret_of(tls_cluster, database), None),
         ("secret2", {"username": "cruddur_hook", "password": HOOK_PASSWORD}, f"postgresql://{tls_cluster.address}/{database.name}"),
@@ -576,7 +577,7 @@ def test_the_managers_certificate_is_verified(settings, tls_cluster, database, t
 
 
 def test_a_password_that_was_rotated(settings, tls_cluster, database):
-    """The session that there is goes on; the next one has the new password, for which the secret is fetched once."""
+    """An open session goes on. The next session uses the new password, for which the secret is fetched once."""
     database.sql(f"create role rotated login in role cruddur_confirmation password '{cheap_verifier('first')}'")
     database.sql(f"grant connect on database {database.name} to rotated")
     with SecretsManager(secret_of(tls_cluster, database, username="rotated", password="first")) as manager:
@@ -598,10 +599,10 @@ def test_a_password_that_was_rotated(settings, tls_cluster, database):
             assert echoes(function, sign_up("rotated4"))
             assert manager.fetches == 4
     with SecretsManager(secret_of(tls_cluster, database, password="wrong")) as manager:
-        manager.faults.extend([500, 500])  # the start has no secret
+        manager.faults.extend([500, 500])  # so that the start gets no secret
         with Function(settings(**manager.environment())) as function:
             assert function.fails(sign_up("rotated5")) == "database_refused"
-            assert manager.fetches == 3  # what was fetched for this event is not fetched again
+            assert manager.fetches == 3  # a secret that was fetched for this event is not fetched again
 
 
 def test_a_manager_that_is_silent(settings, tls_cluster, database):
@@ -615,7 +616,7 @@ def test_a_manager_that_is_silent(settings, tls_cluster, database):
 
 
 def test_a_manager_that_fails(settings, tls_cluster, database):
-    """What may pass is asked for twice, at the start and for each event; then there is an answer."""
+    """A failure that may be temporary is retried once, at the start and for each event; then the event is answered."""
     with SecretsManager(secret_of(tls_cluster, database)) as manager:
         manager.faults.extend([500, 503, LOST, 400, b"{}", b"nonsense", 503])
         with Function(settings(**manager.environment())) as function:

@@ -1,4 +1,4 @@
-"""An attempt that was given up and runs later: it takes no effect once something that came after it was acknowledged."""
+"""An attempt that was given up and runs later has no effect once a later request was acknowledged."""
 
 import contextlib
 import os
@@ -21,21 +21,21 @@ TABLES = (
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """It gives up soon."""
+    """A service with short time limits."""
     with TokenService(cluster, workers=1, **IMPATIENT) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def other(cluster, service):
-    """Another host's: it waits."""
+    """The service of another host, with longer time limits."""
     with beside(cluster, service) as other:
         yield other
 
 
 @contextlib.contextmanager
 def beside(cluster, service):
-    """One more, of one worker, for the same database and tokens."""
+    """Another service with one worker, for the same database and tokens."""
     with TokenService(cluster, database=service.database, workers=1, jwks_file=service.keys_file) as other:
         other.key = service.key
         before = set(service.database.backends("writing"))
@@ -45,7 +45,7 @@ def beside(cluster, service):
 
 
 def state(service):
-    """All rows, but for the versions of rows."""
+    """All rows of TABLES, without the column search and without the versions of rows."""
     return {table: service.database.sql(f"select to_jsonb(t) - 'search' from {table} t order by 1") for table in TABLES}
 
 
@@ -54,7 +54,8 @@ def ask(service, method, target, document=None, handle="londo", key=None):
 
 
 def given_up(service, ask_late, but=()):
-    """Asks while the backends that write are stopped, the worker's among them; what stops them, and they."""
+    """Sends a request while the backends that write are stopped, the worker's among them; it must end with 504. Returns what resumes the
+    backends when it is closed, and the backends."""
     stack = contextlib.ExitStack()
     backends = [pid for pid in service.database.backends("writing") if pid not in but]
     for backend in backends:
@@ -69,7 +70,7 @@ def given_up(service, ask_late, but=()):
 
 
 def wait_for_end(service, backends):
-    """Until each is gone, or has done all that was sent to it."""
+    """Waits until each backend is gone or has run all that was sent to it."""
 
     def is_over():
         rows = service.database.sql(
@@ -85,7 +86,7 @@ def acknowledged(ask_later):
 
 
 class Case:
-    """late is asked and given up; later is acknowledged after it."""
+    """Two requests for each kind of write: late is sent and given up, later is acknowledged after it."""
 
     def __init__(self, service, number):
         self.number = number
@@ -162,7 +163,7 @@ class Case:
         return lambda: send(service, "late"), lambda where: send(where, "later")
 
     def answer(self, service):
-        """A message into a conversation that there is."""
+        """A message into an existing conversation."""
         group = service.message_as("londo", handle="bayko").json["message_group_uuid"]
         send = lambda where, text: ask(  # noqa: E731
             where, "POST", "/api/messages", {"message": text, "message_group_uuid": group}, key=f"{self.key}{text}"
@@ -196,7 +197,7 @@ class Case:
 
 
 KINDS = [name for name in vars(Case) if not name.startswith("_") and name not in ("mark", "turn")]
-# What ends the old session is the same for all kinds: these go through the harder case only.
+# The old session is ended in the same way for all kinds, so these kinds are tested in the harder case only.
 BY_ANOTHER_ONLY = {"block", "unblock", "mute", "unmute", "message_delete", "conversation_read", "report", "leave"}
 numbers = iter(range(1, 10**6))
 
@@ -215,7 +216,7 @@ def test_by_the_same_service(service, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_by_another_service(service, other, kind):
-    """Nothing ends the old session: what it was sent is there when it goes on."""
+    """Nothing ends the old session: it runs what it was sent when it goes on."""
     for _ in range(ROUNDS):
         late, later = getattr(Case(service, next(numbers)), kind)(service)
         stopped, backends = given_up(service, late, other.backends)
@@ -228,7 +229,7 @@ def test_by_another_service(service, other, kind):
 
 @pytest.mark.parametrize("kind", ["create", "reply"])
 def test_nothing_comes_after_it(service, kind):
-    """What is new cannot be contradicted, so nothing else would hide it."""
+    """No later request contradicts a new row, so the attempt must have no effect by itself."""
     late, _ = getattr(Case(service, next(numbers)), kind)(service)
     before = state(service)
     stopped, backends = given_up(service, late)
@@ -239,7 +240,7 @@ def test_nothing_comes_after_it(service, kind):
 
 @pytest.mark.parametrize("what", ["like", "repost", "follow"])
 def test_what_waits_for_another_sees_what_that_wrote(cluster, service, other, what):
-    """Two that are under way at once: the first has the lock, and the second takes back what it finds then."""
+    """Two requests run at once: the first holds the lock, and the second undoes what the first has written."""
     post = service.create_as("londo", "held")["uuid"]
     target = f"/api/activities/{post}/{what}" if what != "follow" else "/api/users/@altbrown/follow"
     if what == "follow":

@@ -12,7 +12,7 @@ from waiting import eventually
 TARGET = "/api/profile"
 OTHERS = ["andrewbrown", "bayko", "altbrown"]
 BATCH = 50
-# What names the user "leaver", by table.
+# The condition that finds a user's rows, by table.
 NAMED = {
     "users": "uuid = %(user)s",
     "activities": "user_uuid = %(user)s",
@@ -40,7 +40,7 @@ def tokens(cluster):
 
 @pytest.fixture
 def service(tokens):
-    """With a user "leaver", the token's of "mock-leaver", and without what earlier tests left."""
+    """With a user "leaver", whose token has the subject "mock-leaver", and without the rows of earlier tests."""
     tokens.database.sql("truncate activities, follows, blocks, mutes, reports, message_groups, notification_reads, departures cascade")
     tokens.database.sql("delete from users where handle not in ('londo', 'andrewbrown', 'bayko', 'altbrown')")
     enrol(tokens)
@@ -48,7 +48,7 @@ def service(tokens):
 
 
 def enrol(service, handle="leaver"):
-    """As the hook does."""
+    """Adds a user as the hook does."""
     service.database.sql(
         "insert into users (handle, display_name, email, cognito_user_id) values (%s, 'Leaver', %s, %s)",
         handle, f"{handle}@example.com", f"mock-{handle}",
@@ -70,7 +70,7 @@ def left(service, user="leaver"):
 
 
 def purge(service, batch=BATCH):
-    """All that is due, and what will be within a minute; how much each step did."""
+    """Purges all that is due now or within a minute. Returns the result of each step."""
     steps = []
     while not steps or steps[-1]:
         service.database.sql("update departures set due_at = now() where due_at < now() + interval '1 minute'")
@@ -85,7 +85,7 @@ def traces(service, user):
 
 
 def fill(service):
-    """The leaver has some of everything; the posts of andrewbrown and of the leaver, and a reply of bayko's to the latter."""
+    """Gives the leaver some of everything. Returns the posts of andrewbrown and of the leaver, and bayko's reply to the leaver's."""
     elsewhere = service.create_as("andrewbrown", "hello @leaver")["uuid"]
     own = service.create_as("leaver", "hello @bayko")["uuid"]
     reply = service.reply_as("bayko", own, "to the leaver").json["uuid"]
@@ -214,7 +214,7 @@ def test_strangers(service):
 
 
 def test_the_same_again(service):
-    """Sent again it is answered alike, until an hour after the user's rows have gone; with another handle it is not."""
+    """The same request gets the same answer until an hour after the user's rows are gone. With another handle it is refused."""
     user = left(service)
     assert left(service) == user
     purge(service)
@@ -227,7 +227,7 @@ def test_the_same_again(service):
 
 
 def test_two_at_once(service):
-    """The second one waits for the first, and finds nothing to do."""
+    """The second request waits for the first, and finds nothing to do."""
     user = uuid_of(service)
     with service.database.held(f"select from users where uuid = '{user}' for update") as cursor:
         asked = [Asking(leave, service) for _ in range(2)]
@@ -266,7 +266,7 @@ def test_a_suspended_user_may_leave(service):
 
 
 def test_a_post_that_is_on_its_way(service):
-    """What a request that has begun before writes behind the end is purged like the rest."""
+    """A row that is written after the account's end, by a request that began before it, is purged like the rest."""
     user = left(service)
     service.database.sql("insert into activities (uuid, user_uuid, message) values (%s, %s, 'late')", str(uuid.uuid4()), user)
     purge(service)
@@ -294,7 +294,7 @@ def test_many_of_everything_go_in_small_steps(service):
     )
     left(service)
     steps = purge(service)
-    # Of each of some tables a batch, and of those that mention the user in two columns twice as much.
+    # A step takes a batch from each of some tables, and two from a table that names users in two columns.
     assert max(steps) <= 6 * BATCH
     assert len(steps) > 10
     assert traces(service, user) == []
@@ -302,7 +302,7 @@ def test_many_of_everything_go_in_small_steps(service):
 
 
 def test_what_is_visible_goes_first(service):
-    """One step of a batch for the posts, whatever else there is."""
+    """The first step takes the user's posts, whatever other rows there are."""
     fill(service)
     left(service)
     service.database.sql("select purge_step(%s)", BATCH)
@@ -310,7 +310,7 @@ def test_what_is_visible_goes_first(service):
 
 
 def test_a_post_that_was_deleted_before(service):
-    """It stays its day, without a name, and the user's row with it."""
+    """The post's row stays for its day, without a name, and so does the user's row."""
     post = service.create_as("leaver")["uuid"]
     assert service.ask_as("leaver", "DELETE", f"/api/activities/{post}").status == 200
     user = left(service)
@@ -324,7 +324,7 @@ def test_a_post_that_was_deleted_before(service):
 
 
 def test_a_post_that_waits_for_the_purge(service):
-    """It may be gone within seconds."""
+    """The next step for a user whose post waits for the purge is due within seconds."""
     service.create_as("leaver")
     left(service)
     while service.database.sql("select purge_departures(%s)", BATCH) != [(0,)]:
@@ -333,7 +333,7 @@ def test_a_post_that_waits_for_the_purge(service):
 
 
 def test_the_handle_that_stands_for_the_user_is_no_other_user_s(service):
-    """It is random: no other user can have it before."""
+    """The new handle is random, so that no other user can have taken it before."""
     user = left(service)
     ((handle, subject, email),) = service.database.sql("select handle, cognito_user_id, email from users where uuid = %s", user)
     assert user.replace("-", "") not in handle and user not in subject and user not in email
@@ -341,7 +341,7 @@ def test_the_handle_that_stands_for_the_user_is_no_other_user_s(service):
 
 
 def test_the_service_s_own_purge(cluster):
-    """Within seconds, without a script."""
+    """The service removes the user's rows within seconds, without a script."""
     with TokenService(cluster, purge_interval=1) as service:
         enrol(service)
         service.create_as("leaver")
@@ -350,7 +350,7 @@ def test_the_service_s_own_purge(cluster):
 
 
 def test_handle_mode(start):
-    """The body names the user, and the default user is not meant by a body without one."""
+    """The body names the user. A body without a handle does not mean the default user."""
     service = start(default_handle="bayko")
     reply = service.ask("DELETE", TARGET, b"{}")
     assert (reply.status, reply.json) == (422, ["user_handle_blank"])
@@ -370,7 +370,7 @@ def test_methods(service):
 
 @pytest.mark.parametrize("kind", ["like", "repost"])
 def test_the_top_of_a_thread_is_locked_first(service, kind):
-    """As deletes, keeps and replies do, so that no two wait for each other in a circle."""
+    """Deletes, keeps and replies take the locks in the same order, so that no deadlock is possible."""
     top = "ffffffff-ffff-4fff-bfff-ffffffffffff"
     reply = "00000000-0000-4000-8000-000000000001"
     service.database.sql(
@@ -390,7 +390,7 @@ def test_the_top_of_a_thread_is_locked_first(service, kind):
 
 
 def test_the_lock_of_growth_comes_before_those_of_activities(service):
-    """As in a step of the purge, so that bin/user-delete and the purge do not wait for each other in a circle."""
+    """A step of the purge takes the locks in the same order, so that bin/user-delete and the purge cannot deadlock."""
     post = service.create_as("bayko", "liked")["uuid"]
     marked(service, "leaver", "like", post)
     with service.database.held("select pg_advisory_xact_lock(1668445540, 1)"):

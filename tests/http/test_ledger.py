@@ -1,6 +1,6 @@
 """Failovers under writes of every kind: the primary is killed, its synchronous standby takes over, and the ledgers are right.
 
-CRUDDUR_FAILOVERS=30 pytest test_ledger.py makes so many in a row, each to a new standby of the last primary.
+CRUDDUR_FAILOVERS=30 pytest test_ledger.py makes that many in a row, each to a new standby of the last primary.
 """
 
 import contextlib

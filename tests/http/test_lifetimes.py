@@ -1,4 +1,4 @@
-"""Lists of what hasn't expired, page by page, among far more that has: of every lifetime, between them, and for ever."""
+"""Lists page by page, with few unexpired posts among many expired ones: posts of every lifetime, of others, and without an end."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from service import Service
 HOUR_AGO = "now() - interval '61 minutes' - n * interval '1 millisecond'"
 LIFETIMES = (
     "1 hour", "3 hours", "12 hours", "1 day", "3 days", "7 days", "30 days",  # the choices
-    "59 minutes", "90 minutes", "5 days", "30 days 1 microsecond", "400 days",  # not made here, but maybe migrated
+    "59 minutes", "90 minutes", "5 days", "30 days 1 microsecond", "400 days",  # not made by the service, but perhaps by a migration
 )  # fmt: skip
 UNEXPIRED = """
     select uuid::text
@@ -26,9 +26,9 @@ def is_purged(request):
 
 @pytest.fixture(scope="module")
 def service(cluster, is_purged):
-    """Over 3000 expired activities on top, and then every lifetime through the months, some of it left."""
+    """3000 expired activities are the newest. Below them are activities of every lifetime, over months; some have not expired."""
     with Service(cluster) as service:
-        service.database.feed_bound = 0  # the feed is asked for when all is there
+        service.database.feed_bound = 0  # home is first read when all rows are there
         add = service.database.add_activities
         add(3000, created_at=HOUR_AGO, expires_at=f"{HOUR_AGO} + interval '1 hour'")
         for number, lifetime in enumerate(LIFETIMES):
@@ -59,7 +59,7 @@ def test_home(service, limit):
     expected = [uuid for (uuid,) in service.database.sql(UNEXPIRED, None, None)]
     uuids, lengths = walk(service, f"/api/activities/home?limit={limit}")
     assert uuids == expected
-    assert set(lengths[:-1]) <= {limit}  # none is short but the last
+    assert set(lengths[:-1]) <= {limit}  # only the last page may be short
 
 
 @pytest.mark.parametrize("handle", ["londo", "bayko", "altbrown"])
@@ -69,7 +69,7 @@ def test_of_a_user(service, handle, limit, is_purged):
     uuids, lengths = walk(service, f"/api/activities/@{handle}?limit={limit}")
     assert uuids == expected
     assert max(lengths) <= limit
-    assert set(lengths[:-1]) <= {limit} or (handle == "londo" and not is_purged)  # none else is short but the last
+    assert set(lengths[:-1]) <= {limit} or (handle == "londo" and not is_purged)  # no other page may be short
     ((count,),) = service.database.sql(
         """select count(*) filter (where coalesce(expires_at > now(), true))
            from (
@@ -90,7 +90,7 @@ EXPIRED_FIRST = {"created_at": "now() - interval '2 hours' - n * interval '1 s'"
 
 @pytest.mark.parametrize("target, walked", [("home", 5000), ("@altbrown", 1000), ("@altbrown?with=replies,reposts", 1000)])
 def test_a_page_ends_where_its_walk_does(start, target, walked):
-    """Where the purge was not, nothing is left out: a page without rows has a link to the next one."""
+    """Before a purge a page may have no rows. It then has a link to the next page, so that no row is left out."""
     service = start()
     service.database.sql("truncate activities cascade")
     service.database.add_activities(walked, handle="altbrown", **EXPIRED_FIRST)

@@ -1,4 +1,4 @@
-"""PUT and DELETE /api/activities/{uuid}/like and /repost: marks that somebody makes on an activity, once."""
+"""PUT and DELETE /api/activities/{uuid}/like and /repost: a user marks an activity once."""
 
 import concurrent.futures
 import uuid
@@ -95,7 +95,7 @@ def test_strangers(service, what, method, post):
 
 @parametrize_marks
 def test_they_go_with_the_activity(service, what, post):
-    """Nobody sees them any more at once; their rows go with its own, a day later."""
+    """The marks are invisible at once. Their rows are purged with the activity's row, a day later."""
     table = MARKS[what][0]
     reply = service.reply_as("bayko", post).json["uuid"]
     for activity in (post, reply):
@@ -111,7 +111,7 @@ def test_they_go_with_the_activity(service, what, post):
 
 
 def reads(service, handle, activity):
-    """The activity in every answer that tells who asks what it did."""
+    """The activity in each answer that has the caller's marks."""
     target = f"/api/activities/{activity}"
     yield shown(service, handle, activity)
     yield service.ask_as(handle, "GET", f"/api/activities/@londo/status/{activity}").json["activity"]
@@ -153,7 +153,7 @@ def test_home_is_the_same_for_all(service, post):
 
 
 def test_a_create_that_comes_again(service):
-    """Its answer is what is so then."""
+    """The repeated create returns the present state of the activity."""
     headers = {"Idempotency-Key": "liked-meanwhile"}
     row = service.create_as("londo", **headers)
     assert (row["liked"], row["reposted"]) == (False, False)
@@ -190,7 +190,7 @@ def test_several_at_once(service, what, post):
 
 
 def test_by_handle(cluster):
-    """There is no body to name somebody in: it is the default handle's."""
+    """These requests have no body that could name a user, so the default user makes the mark."""
     with TokenService(cluster, identity="handle", default_handle="bayko") as service:
         for what, (_, _, mine) in MARKS.items():
             post = service.create_as("londo")["uuid"]

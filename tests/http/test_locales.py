@@ -32,7 +32,7 @@ def service(request, cluster):
 
 
 def confirm(service, handle, sub):
-    """What becomes of a sign-up, as the hook has it."""
+    """The outcome of a sign-up, as the hook gets it."""
     event = {
         "triggerSource": "PostConfirmation_ConfirmSignUp",
         "request": {"userAttributes": {"sub": sub, "preferred_username": handle, "name": "N", "email": f"{sub}@example.com"}},
@@ -58,7 +58,7 @@ def quote(text):
 
 
 def test_dotless_ones_are_others(service):
-    """By Unicode's rule, which is not Turkish: ı is another letter."""
+    """By Unicode's rule, unlike the Turkish one, ı is another letter than i."""
     assert confirm(service, "kiz", "sub-kiz") == "ok"
     assert confirm(service, "kız", "sub-kız") == "ok"
     assert confirm(service, "KIZ", "another-kiz") == "handle_taken"
@@ -106,7 +106,7 @@ def test_names_that_show_nothing(service, name):
 
 
 class TurkishCluster(Cluster):
-    """A server whose own locale is that."""
+    """A server whose own locale is Turkish."""
 
     locale = ("--locale=C", "--locale-provider=icu", "--icu-locale=tr")
 

@@ -1,4 +1,4 @@
-"""What the daemon says about its requests, and what it never says."""
+"""What the daemon logs about its requests, and what it never logs."""
 
 import datetime
 import re
@@ -78,7 +78,7 @@ def test_a_failure_of_the_database_shows_its_sqlstate(start):
 
 
 def cancelled(service, ask, *arguments):
-    """The answer to a request that waits for a lock, its statement being ended as one that waits too long is."""
+    """The answer to a request whose statement waits for a lock and is cancelled, as after a time-out."""
     asking = Asking(ask, *arguments)
     ((backend, _),) = service.database.wait_for_waiting()
     service.database.run("select pg_cancel_backend(%s)", backend)
@@ -193,7 +193,7 @@ def test_the_password_is_in_no_log(start):
         service.daemon.signal(signal.SIGHUP)
         service.database.terminate_sessions()
         eventually(lambda: service.get("/readyz").status == 503, what="the loss of the database")
-        service.daemon.wait_for_message("no connection", number)  # once of each worker, and HUP brings another one
+        service.daemon.wait_for_message("no connection", number)  # each worker logs it once; HUP starts another one
     assert "canary-password" not in service.log.text
 
 

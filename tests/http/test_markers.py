@@ -22,7 +22,7 @@ def tokens(cluster):
         yield service
 
 
-# Marks of the same moment, too: two each.
+# Two users each have marked at the same time.
 CROWD = """
     insert into users (display_name, handle, email, cognito_user_id)
     select 'Crowd', 'crowd' || n, 'crowd' || n || '@example.com', 'crowd-' || n from generate_series(1, 25) n;

@@ -1,4 +1,4 @@
-"""Messages that end: by their sender, or by their time; and which of them are unread."""
+"""Messages that end: their sender deletes them, or they expire; and which of them are unread."""
 
 import uuid
 
@@ -117,7 +117,7 @@ def test_deletes_at_once(service):
 
 
 def test_a_key_brings_nothing_back(service):
-    """Within an hour by the row itself, and for a week by the key."""
+    """A repeated key finds the deleted row for an hour, and the stored key for a week."""
     headers = {"Idempotency-Key": str(uuid.uuid4())}
 
     def again(field="handle", value="bayko"):
@@ -261,8 +261,8 @@ def test_up_to_a_message(service):
     group = sent[0]["message_group_uuid"]
     assert read(service, "bayko", group, until=sent[1]["created_at"]) == sent[1]["created_at"]
     assert unread(service) == {"londo": 2}
-    assert read(service, "bayko", group, until=sent[0]["created_at"]) == sent[1]["created_at"]  # never back
-    assert read(service, "bayko", group, until="9999-01-01T00:00:00Z") == sent[3]["created_at"]  # nor ahead
+    assert read(service, "bayko", group, until=sent[0]["created_at"]) == sent[1]["created_at"]  # the mark never moves back
+    assert read(service, "bayko", group, until="9999-01-01T00:00:00Z") == sent[3]["created_at"]  # nor beyond the newest message
     send(service)
     assert unread(service) == {"londo": 1}
 
@@ -296,7 +296,7 @@ def test_deleted_messages_are_not_unread(service):
 
 
 def test_a_message_that_becomes_visible_later_is_unread(service):
-    """One that was under way when the other marked all as read."""
+    """The message's transaction was open when the other user marked all messages as read."""
     group = begin(service)
     insert = f"insert into messages (message_group_uuid, user_uuid, message) select '{group}', uuid, 'late' from users where handle = 'londo'"
     with service.database.held(insert) as cursor:

@@ -87,7 +87,7 @@ def test_a_pair_has_one_conversation(service):
 
 
 def test_both_fields(service):
-    """The conversation counts, then `handle`."""
+    """The conversation takes precedence, then `handle`."""
     group = begin(service, "londo", "bayko")
     reply = service.message_as("londo", message_group_uuid=group, handle="altbrown")
     assert reply.json["message_group_uuid"] == group
@@ -215,7 +215,7 @@ def test_no_email_anywhere(service):
 
 
 def test_handle_mode(start):
-    """The week-4 frontend names nobody: it writes as the default handle."""
+    """The week-4 frontend names no user, so it writes as the default user."""
     service = start(default_handle="andrewbrown")
     sent = service.post("/api/messages", {"message": "hi", "user_receiver_handle": "bayko"}).json
     assert sent["handle"] == "andrewbrown"

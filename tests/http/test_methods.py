@@ -51,7 +51,8 @@ def stable(headers):
 
 @pytest.mark.parametrize("target", [*ENDING, "/api/activities/home?limit=0", "/api/nothing", "/nothing"])
 def test_head_is_get_without_its_body(service, target):
-    """Between two equal answers: the purge notes its end once a minute, and then the home page has another ETag."""
+    """HEAD is compared with two equal GETs around it, because the purge notes its end once a minute, and then
+    home has another ETag."""
     with service.connect() as connection:
 
         def ask():

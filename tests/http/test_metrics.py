@@ -1,5 +1,4 @@
-"""GET /metrics: what the pool did, whichever worker is asked and whatever became of the others; the dashboard and the alerts that
-are made of it."""
+"""GET /metrics: what the pool did, whichever worker answers and even if workers have ended; the dashboard and the alerts that use it."""
 
 import collections
 import concurrent.futures
@@ -61,7 +60,7 @@ class Metrics:
         return found
 
     def buckets(self, route):
-        """Of one (method, route), in their order."""
+        """The buckets of one (method, route), in their order."""
         return [
             (float(dict(labels)["le"].replace("+Inf", "inf")), count)
             for labels, count in self.samples["cruddur_request_seconds_bucket"].items()
@@ -70,7 +69,7 @@ class Metrics:
 
 
 def test_every_request_is_counted_once(service):
-    """By four workers at once; the one that is asked doesn't matter."""
+    """Four workers count at once; each of them reports the same counts."""
     service.wait_for_workers(4)
 
     def ask(number):
@@ -122,7 +121,7 @@ def test_histograms(service):
 
 
 def test_nothing_counted_is_lost_with_a_worker(service):
-    """Each is killed; those that come in their place count on."""
+    """Each worker is killed; the worker that replaces it continues its counts."""
     service.wait_for_workers(4)
     with concurrent.futures.ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: service.home(), range(200)))
@@ -144,7 +143,7 @@ def is_complete(metrics, count=4):
 
 
 def test_reloads(service):
-    """Their workers leave in order: none of that is a restart, and what they counted stays."""
+    """A worker that a reload replaces is no restart, and its counts stay."""
     for _ in range(20):
         service.home()
     service.daemon.reload()
@@ -153,7 +152,7 @@ def test_reloads(service):
     assert metrics.value("cruddur_reloads_total", result="refused") == 0
     assert metrics.value("cruddur_worker_restarts_total") == 0
     assert metrics.requests() == {(*HOME, 200): 20}
-    os.chmod(service.url_file, 0o644)  # which is refused
+    os.chmod(service.url_file, 0o644)  # a mode that is refused
     service.daemon.signal(signal.SIGHUP)
     eventually(lambda: Metrics(service).value("cruddur_reloads_total", result="refused"), what="a refused reload")
     os.chmod(service.url_file, 0o600)
@@ -221,7 +220,7 @@ def test_the_purge(service):
 
 
 def test_a_client_that_leaves(cluster):
-    """Before its statement was sent: there are others in front of it."""
+    """The client leaves while its statement still waits behind another one."""
     with Service(cluster, workers=1) as service:
         with service.database.locked_user():
             asking = Asking(service.create)
@@ -229,7 +228,7 @@ def test_a_client_that_leaves(cluster):
             with service.peer() as peer:
                 body = json.dumps({"message": "hi", "ttl": "1-day", "user_handle": "londo"}).encode()
                 peer.send(request("POST", "/api/activities", body))
-                with service.peer() as last:  # the worker has read the other's when it answers this one
+                with service.peer() as last:  # the worker has read the other request when it answers this one
                     assert last.ask().status == 200
             eventually(lambda: Metrics(service).requests().get((*CREATE, 499)), what="its line")
         assert asking.reply().status == 200
@@ -246,14 +245,14 @@ def test_others_are_not_told(service):
 
 
 def test_without_a_pool(cluster, service):
-    """As a CGI program: what the database knows."""
+    """The CGI program reports only what the database knows."""
     run = run_once("--sql-dir", SQL, environment={"REQUEST_METHOD": "GET", "REQUEST_URI": "/metrics", "CONNECTION_URL": service.database.url()})
     assert "cruddur_database_up 1\n" in run.stdout
     assert "cruddur_purged_posts_total 0\n" in run.stdout
     assert "cruddur_workers" not in run.stdout
 
 
-# --- what is made of them ---
+# --- dashboard and alerts ---
 
 NAMES = re.compile(r"\b(?:cruddur|process)_[a-z_]+")
 
@@ -263,7 +262,7 @@ def dashboard():
 
 
 def queries():
-    """The dashboard's, as Grafana would send them."""
+    """The dashboard's queries, as Grafana would send them."""
     found = [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
     found += [annotation["expr"] for annotation in dashboard()["annotations"]["list"]]
     return [query.replace("$__rate_interval", "10s").replace("$instance", ".*") for query in found]
@@ -271,7 +270,7 @@ def queries():
 
 @pytest.fixture(scope="module")
 def used(cluster):
-    """A service whose metrics are all there."""
+    """A service that has all metrics."""
     with Service(cluster, workers=4, log_level="info") as service:
         service.home()
         service.create()
@@ -315,7 +314,7 @@ def test_panels_do_not_overlap():
 
 
 class Prometheus:
-    """With the configuration of infra/, but more often and another target."""
+    """Prometheus with the configuration of infra/, but with shorter intervals and another target."""
 
     def __init__(self, target):
         self.folder = Folder()
@@ -357,7 +356,7 @@ class Prometheus:
 
 
 def test_a_real_prometheus(used):
-    """It takes what is offered, every query of the dashboard has an answer, and no alert comes of nothing."""
+    """Prometheus accepts the metrics, each query of the dashboard has an answer, and no alert fires without a cause."""
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is missing")
     with Prometheus(used.port) as prometheus:
@@ -368,5 +367,5 @@ def test_a_real_prometheus(used):
             # A rate needs two scrapes within ten seconds.
             eventually(lambda: prometheus.query(query) or is_rare and prometheus.ask("query", query=query), what=query)  # noqa: B023
         eventually(lambda: prometheus.rules() == ["ok"] * 11, what="eleven rules that were looked at")
-        # One for a late scrape goes again; and it is true of a slow machine that it is slow.
+        # An alert about a late scrape ends again. CruddurSlow may be right on a slow machine.
         eventually(lambda: set(prometheus.alerts()) <= {"CruddurSlow"}, what="no alert")

@@ -1,6 +1,6 @@
-"""Random sequences of what people do, against a plain model of it: after each step every list, count and notification agrees.
+"""Random sequences of users' actions, compared with a simple model: after each step every list, count and notification agrees.
 
-TESTS_SEQUENCES says how many; thousands for a thorough run.
+TESTS_SEQUENCES is the number of sequences; thousands for a thorough run.
 """
 
 import itertools
@@ -17,9 +17,9 @@ from model import Model  # noqa: E402
 
 SEQUENCES = int(os.environ.get("TESTS_SEQUENCES", "12"))
 STEPS = 24
-LIMITS = (200, 3, 200, 7, 200, 1)  # of pages, mostly of one that has everything
+LIMITS = (200, 3, 200, 7, 200, 1)  # of pages; 200 mostly, which holds everything
 HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
-# Word → who is mentioned by it.
+# Word → the user that it mentions.
 WORDS = {"hello": None, "@londo": "londo", "@BAYKO,": "bayko", "(@altbrown)": "altbrown", "x@andrewbrown.example": None, "@andrewbrown's": "andrewbrown"}
 EXPIRE = "update activities set expires_at = created_at + interval '1 microsecond' where uuid::text = any(%s)"
 LEFT = "update departures set due_at = now() where due_at < now() + interval '1 minute'"
@@ -28,7 +28,7 @@ PURGE = "select purge_expired(3)"  # a batch of bin/db-purge: the next one goes 
 
 
 class Player:
-    """Does each step to the service and to the model, and compares them."""
+    """Applies each step to the service and to the model, and compares them."""
 
     def __init__(self, service):
         self.service = service
@@ -51,7 +51,7 @@ class Player:
         return answer[1]
 
     def chosen(self, number):
-        """One of all posts, those that are gone too; None when there is none."""
+        """One of all posts, also of those that are gone; None if there is none."""
         return self.model.posts[number % len(self.model.posts)] if self.model.posts else None
 
     # --- steps ---
@@ -119,7 +119,7 @@ class Player:
             return
         target = f"/api/activities/{post.uuid}"
         if post.is_deleted and self.model.is_below_expired(post):
-            return  # it is known until a purge comes
+            return  # whether it is still known depends on the purge
         if not (post.is_there or post.is_deleted):
             self.expect(handle, "DELETE", target, None, 404, ["not_found"])
         elif post.author != handle:
@@ -176,7 +176,7 @@ class Player:
             self.model.read_up(handle, group["handle"])
 
     def expire(self, _, __, number):
-        """A post with all that hangs on it, as replies expire with what they reply to."""
+        """Expires a post and all replies below it, as replies expire with their post."""
         posts = [post for post in self.model.there() if post.is_top]
         if not posts:
             return
@@ -185,7 +185,7 @@ class Player:
         self.service.database.sql(EXPIRE, [post.uuid for post in before - set(self.model.there())])
 
     def leave(self, handle, _, number):
-        """And another one has the handle; of some the purge does only a part before that."""
+        """A user leaves, and a new user takes the handle: before the purge if number is odd, after it if number is even."""
         sql = self.service.database.sql
         self.expect(handle, "DELETE", "/api/profile", {"handle": HANDLES[HANDLES.index(handle) - 1]}, 422, ["user_handle_mismatch"])
         self.expect(handle, "DELETE", "/api/profile", {"handle": handle})
@@ -201,7 +201,7 @@ class Player:
     def purge(self, *_):
         self.service.database.sql(PURGE)
 
-    # --- what there is to see ---
+    # --- what the service shows ---
 
     def check(self):
         step = next(self.steps)
@@ -224,7 +224,7 @@ class Player:
         assert (row["liked"], row["reposted"]) == (handle in post.likes, handle in post.reposts)
 
     def listed(self, handle, target, limit):
-        """All rows, by pages of so many."""
+        """All rows, read in pages of limit rows."""
         rows, target = [], f"{target}?limit={limit}"
         while target:
             reply = self.service.ask_kept(handle, "GET", target)
@@ -282,7 +282,7 @@ class Player:
 
 
 class KeptService(TokenService):
-    """With one connection for everybody."""
+    """A service with one HTTP connection for all users."""
 
     def open(self):
         super().open()
@@ -309,7 +309,7 @@ def service(cluster):
         yield service
 
 
-# What makes something comes more often than what ends it.
+# Steps that create something come more often than steps that end it.
 KINDS = ["post"] * 4 + ["reply"] * 5 + ["like"] * 4 + ["repost"] * 4 + ["follow"] * 4 + ["say"] * 4
 KINDS += ["unlike", "unrepost", "unfollow", "delete", "delete", "keep", "know", "expire", "purge", "unsay", "unsay", "read_up", "leave"]
 STEP = strategies.tuples(

@@ -1,4 +1,4 @@
-"""What nginx answers itself has the service's form, headers and request id."""
+"""nginx's own errors have the service's form, headers and request id."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_an_array_of_codes(service, case):
     check_headers(reply)
 
 
-# Where the request line is refused already, no header is looked at.
+# If nginx refuses the request line, it looks at no header.
 HEADERS_ARE_READ = CASES.keys() - {"no HTTP at all", "no host", "lower-case method", "line too long", "future version"}
 
 
@@ -70,13 +70,13 @@ def test_a_method_that_nginx_refuses_names_those_allowed(service):
 
 @pytest.fixture(scope="module")
 def hasty(cluster):
-    """With time-outs of a second in nginx, all of them."""
+    """A service whose nginx has time-outs of one second only."""
     with Service(cluster, workers=1, front_timeout=TIMEOUT) as service:
         yield service
 
 
 def test_a_pool_that_does_not_answer(hasty):
-    """The one 504 of nginx: every worker is stopped."""
+    """Every worker is stopped: the only 504 of nginx, which it answers with 503."""
     (worker,) = hasty.wait_for_workers(1)
     with frozen(hasty.daemon.pid), frozen(worker), Stopwatch() as watch:
         reply = hasty.create("never answered")

@@ -17,7 +17,7 @@ OTHERS = ("bayko", "altbrown", "andrewbrown")
 
 @pytest.fixture
 def service(tokens):
-    """Where nobody did anything."""
+    """A service in which no user has done anything yet."""
     tokens.database.sql("truncate activities, follows, notification_reads cascade")
     return tokens
 
@@ -25,7 +25,7 @@ def service(tokens):
 @pytest.fixture(scope="module")
 def tokens(cluster):
     with TokenService(cluster) as service:
-        service.database.feed_bound = 0  # the kept feed isn't looked at here
+        service.database.feed_bound = 0  # these tests do not read the cached home page
         yield service
 
 
@@ -37,7 +37,7 @@ def notifications(service, handle, query=""):
 
 
 def seen(service, handle):
-    """What kind, by whom, about what."""
+    """The notifications: kind, by which user, about which activity."""
     return [(row["kind"], row["handle"], row["activity_uuid"]) for row in notifications(service, handle)]
 
 
@@ -92,7 +92,7 @@ def test_a_reply_as_it_is_elsewhere(service):
 
 
 def test_replies_to_my_replies(service):
-    """They are mine as well; the thread's beginner hears nothing of them."""
+    """A reply to londo's reply notifies londo, and not the author of the post."""
     post = service.create_as("bayko")["uuid"]
     mine = replied(service, "londo", post)
     answer = replied(service, "altbrown", mine)
@@ -158,7 +158,7 @@ def test_what_mentions_nobody(service, message):
 
 
 def test_a_handle_with_signs_in_it(service):
-    """The longest that is one; some of them are older than the rule for new handles."""
+    """A mention takes the longest handle that exists. Some handles are older than the rule for new ones."""
     service.database.sql("alter table users disable trigger users_folded_handle")
     insert = "insert into users (display_name, handle, email, cognito_user_id, folded_handle) values (%s, %s, %s, %s, fold_text(%s))"
     for handle in ("j.d", "j.d.", "o'neill", "ünal"):
@@ -178,7 +178,7 @@ def test_several_are_mentioned(service):
 
 
 def test_ten_at_the_most(service):
-    """Those whom there are: other names do not count."""
+    """At most ten existing users are notified; other names do not count."""
     service.database.sql(
         """insert into users (display_name, handle, email, cognito_user_id)
            select 'N', 'tenth' || n, 'tenth' || n || '@example.com', 'tenth-' || n from generate_series(1, 9) n"""
@@ -211,7 +211,7 @@ def test_a_create_that_comes_again_mentions_once(service):
     assert len(seen(service, "londo")) == 1
 
 
-# --- what is none ---
+# --- what is no notification ---
 
 
 def test_never_my_own(service):
@@ -227,7 +227,7 @@ def test_never_my_own(service):
 
 
 def test_never_what_has_expired(service):
-    """Not with its parent, as is the rule, and not alone."""
+    """An expired reply is not shown, whether it expired with its parent, as is the rule, or alone."""
     post = service.create_as("londo")["uuid"]
     first, second = (replied(service, "bayko", post) for _ in range(2))
     mention = service.create_as("bayko", "@londo")["uuid"]
@@ -255,7 +255,7 @@ def test_never_what_is_gone(service):
     nothing_for(service, "londo")
 
 
-# --- what is known ---
+# --- read and unread ---
 
 
 def test_unread_and_read(service):
@@ -272,7 +272,7 @@ def test_unread_and_read(service):
 
 
 def test_read_up_to_what_was_seen(service):
-    """What came while it was read is not known with it."""
+    """A mark up to a shown notification leaves later ones unread."""
     post = service.create_as("londo")["uuid"]
     for handle in OTHERS:
         marked(service, handle, "like", post)
@@ -280,7 +280,7 @@ def test_read_up_to_what_was_seen(service):
     read_at = moment(read(service, "londo", until=rows[1]["created_at"]))
     assert datetime.timedelta(0) <= read_at - moment(rows[1]["created_at"]) < datetime.timedelta(milliseconds=1)
     assert (unread(service, "londo"), [row["read"] for row in notifications(service, "londo")]) == (1, [False, True, True])
-    read(service, "londo", until=rows[2]["created_at"])  # no way back
+    read(service, "londo", until=rows[2]["created_at"])  # the mark never moves back
     assert unread(service, "londo") == 1
     assert moment(read(service, "londo", until="9999-12-31T23:59:59Z")) <= datetime.datetime.now(datetime.timezone.utc)
     assert unread(service, "londo") == 0
@@ -334,7 +334,7 @@ def test_unread_has_an_end(service, count):
 
 
 def everything(service):
-    """Of every kind, on many posts, much of it at one and the same time."""
+    """Notifications of every kind, on many posts, many of them at the same time."""
     service.database.sql(
         """insert into activities (user_uuid, message, created_at)
            select uuid, 'mine ' || n, '2025-12-31' from users, generate_series(1, 12) n where handle = 'londo';
@@ -381,7 +381,7 @@ def test_strangers(service):
 
 
 def test_by_handle(cluster):
-    """Where callers are believed the request names nobody, so it is the default user's, or the token's."""
+    """In handle mode the request names no user, so it is for the default user, or for the token's user."""
     with TokenService(cluster, identity="handle", default_handle="londo") as service:
         row = replied(service, "bayko", service.create_as("londo")["uuid"])
         assert seen(service, None) == [("reply", "bayko", row)]

@@ -1,5 +1,5 @@
-"""doc/openapi.yaml against the service: every operation, each of its statuses and codes provoked, what comes of it as the document
-says, and nothing beside it. The cases come from the document: a code without a recipe here fails."""
+"""doc/openapi.yaml against the service: each operation, status and code is provoked, each answer is as documented, and nothing is
+undocumented. The cases come from the document: a code without a recipe here fails."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ ORIGIN = DOCUMENT.operation("optionsHome").examples("header")["Origin"]
 
 
 class WalkedService(TokenService):
-    """In handle mode, where tokens count as well: all codes can be reached."""
+    """A service in handle mode, where tokens count as well, so that all codes can be reached."""
 
     def __init__(self, cluster, with_hooks=True, **settings):
         super().__init__(cluster, **{"identity": "handle", "cognito_pool": POOL, "frontend_url": ORIGIN} | settings)
@@ -51,7 +51,7 @@ class WalkedService(TokenService):
 
 
 def add_rows(database):
-    """What the document's examples name, and enough for every list to have a second page."""
+    """Adds the rows that the document's examples name, and enough rows for a second page of every list."""
     group = DOCUMENT.operation("listMessages").examples("path")["uuid"]
     activity = DOCUMENT.operation("showActivity").examples("path")["uuid"]
     database.sql(
@@ -97,14 +97,14 @@ def service(cluster):
 
 @pytest.fixture(scope="module")
 def impatient(cluster):
-    """A whole request must be there in half a second."""
+    """A service that waits half a second for a whole request."""
     with WalkedService(cluster, request_timeout=500) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def full(cluster):
-    """One post, one message and one report an hour are as many as one may make, and the caller has made more."""
+    """A service with a limit of one post, one message and one report per hour. The caller has reached all limits."""
     with WalkedService(cluster, posts_per_hour=1, messages_per_hour=1, reports_per_hour=1) as service:
         add_rows(service.database)
         service.message_as(CALLER, handle=OTHER)
@@ -118,7 +118,7 @@ def full(cluster):
 
 @pytest.fixture(scope="module")
 def strange(cluster):
-    """Whoever names nobody is nobody; and nobody can sign anything."""
+    """A service whose default handle no user has, and which has no secret for signatures."""
     with WalkedService(cluster, default_handle="nobody", with_hooks=False) as service:
         yield service
 
@@ -131,7 +131,7 @@ def keyless(cluster):
 
 @pytest.fixture(scope="module")
 def lost(cluster):
-    """Its database is nowhere."""
+    """A service whose URL leads to no database."""
     with WalkedService(cluster, feed_watch=0, statement_timeout=300, deadline=500) as service:
         service.write_url(service.database.url(hosts=[service.path]))
         service.settings["hook_connection_url_file"].write_text(service.database.url("cruddur_hook", HOOK_PASSWORD, hosts=[service.path]))
@@ -141,7 +141,7 @@ def lost(cluster):
 
 @pytest.fixture(scope="module")
 def locked(cluster):
-    """Its statements wait for ever."""
+    """A service whose statements wait for a lock for ever."""
     with WalkedService(cluster, feed_watch=0, workers=1) as service:
         assert service.home().status == service.create().status == 200  # both sessions are there now, everything prepared
         with service.database.held("lock table users, activities, message_groups, messages"):
@@ -169,7 +169,7 @@ def poolless():
 
 
 class LimitedFront(Front):
-    """With the production site's limit of requests, but less patient."""
+    """nginx with the request limit of the production site, but at a lower rate."""
 
     def configuration(self, port):
         site = (TOP / "nginx/site.conf").read_text()
@@ -192,7 +192,7 @@ def limited():
 
 
 class Call:
-    """A request of an operation: a good one, made of the document's examples. Recipes spoil it."""
+    """A good request of an operation, made from the document's examples. Recipes spoil it."""
 
     def __init__(self, operation, service, accept=None):
         self.operation = operation
@@ -200,7 +200,7 @@ class Call:
         self.query = operation.examples("query", is_required=True)
         self.headers = {"Accept": accept}
         self.document = copy.deepcopy(operation.body_example())
-        self.raw = None  # bytes instead of the document
+        self.raw = None  # bytes to send instead of the document
         if operation.method == "OPTIONS":
             self.headers |= operation.examples("header") | {"X-Request-Id": None, "traceparent": None}
         if operation.wants_token:
@@ -228,18 +228,18 @@ class Call:
         return client.ask(self.operation.method, self.target, self.body, self.finished_headers())
 
     def send_changed(self, client, old, new):
-        """With other bytes in the place of some."""
+        """Sends the request with old replaced by new."""
         sent = self.bytes()
         assert old in sent
         return client.send_raw(sent.replace(old, new, 1), self.operation.method)
 
     def cgi_parameters(self):
-        """As nginx would make them of the headers."""
+        """The headers as nginx would pass them."""
         headers = {name: value for name, value in self.finished_headers().items() if value is not None}
         return {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
 
     def spoil(self, **members):
-        """Members of the body; None takes one out."""
+        """Sets members of the body; None removes one."""
         self.document = {name: value for name, value in (self.document | members).items() if value is not None}
         return self
 
@@ -257,7 +257,7 @@ RECIPES = {}
 
 
 def recipe(code, on="service"):
-    """The decorated gets the call to spoil and what `on` names, a service or an nginx; it gives the answer."""
+    """The decorated function gets the call to spoil and what `on` names, a service or an nginx. It returns the answer."""
 
     def keep(function):
         RECIPES[code] = (on, function)
@@ -267,7 +267,7 @@ def recipe(code, on="service"):
 
 
 def simple(code, on="service", **members):
-    """Only other members of the body."""
+    """A recipe that only sets members of the body."""
     RECIPES[code] = (on, lambda call, service: call.spoil(**members).send(service))
 
 
@@ -322,7 +322,7 @@ def _(call, front):
 
 @recipe("too_many_requests", on="limited")
 def _(call, front):
-    """One that it allows may have come up meanwhile; the next one isn't."""
+    """nginx may allow one more request by now; it refuses the one after that."""
     reply = call.send(front)
     return reply if reply.status == 429 else call.send(front)
 
@@ -334,7 +334,7 @@ def _(call, late):
 
 @pytest.fixture(scope="module")
 def late(impatient):
-    """A connection for each operation and form of an error, over which a request came all but for its end."""
+    """A connection for each operation and form of an error, over which a request has arrived except for its end."""
     with contextlib.ExitStack() as stack:
         peers = {}
         for operation in OPERATIONS:
@@ -354,7 +354,7 @@ def _(call, service):
 
 @recipe("body_truncated")
 def _(call, service):
-    """nginx never hands on less than was announced."""
+    """Sent past nginx, which never passes on less than the announced length."""
     values = {"CONTENT_LENGTH": str(len(call.body) + 1)} | call.cgi_parameters()
     with service.peer() as peer:
         return peer.ask(call.operation.method, call.target, call.body, **values)
@@ -391,7 +391,7 @@ def _(call, service):
 
 
 def sent(sender, receiver, service):
-    """The UUID of a message, in the conversation that the document names."""
+    """Sends a message in the conversation that the document names. Returns its UUID."""
     return service.message_as(sender, handle=receiver).json["uuid"]
 
 
@@ -527,7 +527,7 @@ def _(call, full):
 
 
 def add_user(service):
-    """The handle of a new user, of whom the token's subject is "mock-" with it."""
+    """Adds a user. Returns its handle; the token's subject is "mock-" and the handle."""
     name = f"leaving{uuid.uuid4().hex}"
     service.database.run(
         "insert into users (handle, display_name, email, cognito_user_id) values (%s, %s, %s, %s)",
@@ -538,7 +538,7 @@ def add_user(service):
 
 @recipe("value_refused")
 def _(call, service):
-    """The author is deleted while the statement waits for just that."""
+    """The author is deleted while the statement waits for the author's row."""
     name = add_user(service)
     call.headers |= bearer(service.token(name))
     with service.database.held(f"delete from users where handle = '{name}'") as cursor:
@@ -638,7 +638,7 @@ def _(call, service):
 
 @recipe("conflict")
 def _(call, service):
-    """Somebody else makes the user again and again, as it seems to the statement."""
+    """A trigger makes the statement fail as if others created the user again and again."""
     service.database.sql(
         """create function contest() returns trigger language plpgsql as $$ begin raise unique_violation; end $$;
            create trigger contest before insert on users for each row when (new.handle = 'contested') execute function contest()"""
@@ -678,7 +678,7 @@ def _(call, service):
 
 @recipe("database_timeout", on="locked")
 def _(call, service):
-    """The statement is ended as one that waits too long is."""
+    """The statement is cancelled, as after a time-out."""
     asking = Asking(call.send, service)
     ((backend, _),) = service.database.wait_for_waiting()
     service.database.run("select pg_cancel_backend(%s)", backend)
@@ -686,7 +686,7 @@ def _(call, service):
 
 
 def frozen_timeout(call, service):
-    """Of an operation that waits for no lock."""
+    """The time-out of an operation that waits for no lock."""
     eventually(lambda: call.send(service).status == 200, what="a session")
     with contextlib.ExitStack() as stack:
         for pid in service.database.backends():
@@ -694,7 +694,7 @@ def frozen_timeout(call, service):
         return call.send(service)
 
 
-# Where a code is to be had another way than elsewhere.
+# Codes that an operation gives in another way than the other operations.
 SPECIAL = {
     ("showMetrics", "generic_403"): ("service", lambda call, service: call.send(Client(service.port, source="127.0.0.2"))),
     ("checkReadiness", "database_timeout"): ("freezing", frozen_timeout),
@@ -722,7 +722,7 @@ def test_failures(request, service, operation, status, code):
     for accept in (None,) if code in ARRAY_ONLY else (None, PROBLEM):
         call = Call(operation, where if isinstance(where, TokenService) else service, accept)
         is_first = str(DOCUMENT.statuses[code]) == status or status == "default"
-        if not is_first:  # it only comes behind another one, which decides the status
+        if not is_first:  # the code only comes after another one, which decides the status
             assert status == "422" and "message_blank" in operation.codes(status)
             call.spoil(message="")
         reply = make(call, where)
@@ -734,7 +734,7 @@ def test_failures(request, service, operation, status, code):
 
 
 def succeed(operation, call, service):
-    """A status that is no failure, from a good request."""
+    """Sends a good request, after adding what the operation needs to succeed."""
     if operation.id == "deleteActivity":
         call.places["uuid"] = service.create_as(CALLER)["uuid"]
     if operation.id == "deleteMessage":
@@ -753,7 +753,7 @@ SUCCESSES = [
 
 @pytest.mark.parametrize("operation, status", SUCCESSES, ids=name_of)
 def test_successes(service, operation, status):
-    call = Call(operation, service, PROBLEM)  # which is for errors only
+    call = Call(operation, service, PROBLEM)  # this media type is for errors only
     if status == "304":
         call.headers["If-None-Match"] = "*"
     reply = succeed(operation, call, service)
@@ -767,7 +767,7 @@ def test_every_parameter_as_in_its_example(service, operation):
     call = Call(operation, service)
     call.query = operation.examples("query")
     call.headers |= operation.examples("header")
-    if "since" in call.query:  # an example is of another server
+    if "since" in call.query:  # the example's cursor is from another server
         call.query["since"] = Call(operation, service).send(service).headers["Cruddur-Since"]
     reply = succeed(operation, call, service)
     status = "204" if operation.method == "OPTIONS" else "200"
@@ -794,7 +794,7 @@ TEXTS = {"message", "display_name", "bio", "reason"}
 
 
 def limits(operation):
-    """The members that have one, and how many code points it is."""
+    """The members that have a limit, and the limit in code points."""
     schema = DOCUMENT.follow(operation.media_type["schema"])
     return [(name, each["maxLength"]) for name, each in schema["properties"].items() if name in TEXTS & schema["properties"].keys()]
 
@@ -816,7 +816,7 @@ LISTS = [operation for operation in OPERATIONS if "Link" in operation.responses.
 
 @pytest.mark.parametrize("operation", LISTS, ids=name_of)
 def test_lists_go_on(service, operation):
-    """Behind the first page there is another one; a page that isn't full is the last."""
+    """The first page has a link to the next one; a page that is not full is the last."""
     call = Call(operation, service)
     call.query = {"limit": 1}
     first = call.send(service)
@@ -844,7 +844,8 @@ def test_a_feed_out_of_date(start, cluster):
         service.database.terminate_sessions()
 
         def stale():
-            """The watcher, which began to connect with the first request, may still get a session by the URL that was good."""
+            """The answer if it is a stale page. The watcher began to connect with the first request and may still get a session by the
+            old URL, so its session is ended."""
             service.database.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cruddurd watcher'")
             reply = service.home()
             return reply.headers["Cache-Status"] and reply
@@ -864,11 +865,11 @@ def test_the_shape_of_week_4(cluster, service):
         DOCUMENT.check(array, reply.json)
 
 
-# --- nothing beside it ---
+# --- nothing undocumented ---
 
 
 def tables():
-    """What cruddurd says of itself: its routes, and all codes with their statuses. Of each line a dictionary by the header's names."""
+    """The tables that cruddurd prints: its routes, and all codes with their statuses. Each line is a dictionary by the header's names."""
     for part in run_once("--routes").stdout.split("\n\n"):
         header, *lines = (line.split() for line in part.splitlines())
         yield [dict(zip(header, line, strict=True)) for line in lines]
@@ -882,7 +883,7 @@ def test_the_routes_are_these():
     assert documented == {(route["METHOD"], route["PATH"]) for route in ROUTES}
 
 
-# What a route brings with it, besides the codes of its own.
+# Codes that a route's properties imply, besides the route's own codes.
 # fmt: off
 IMPLIED = {
     ("ACCESS", "caller"): {"generic_401", "keys_unavailable"},
@@ -898,7 +899,7 @@ IMPLIED = {
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route['METHOD']} {route['PATH']}")
 def test_no_outcome_of_a_route_is_missing(route):
     codes = set(route["CODES"].split(",")) - {"-"}
-    if codes:  # of a statement
+    if codes:  # the route runs a statement
         codes |= {"database_unavailable", "database_timeout"}
     codes = codes.union(*(implied for (column, word), implied in IMPLIED.items() if word in route[column].split(",")))
     (operation,) = [each for each in OPERATIONS if (each.method, each.path) == (route["METHOD"], route["PATH"])]
@@ -951,7 +952,7 @@ def test_paths_that_are_not_there(service, path):
 
 
 def test_the_codes_are_these():
-    """Those of the service, with their statuses; beside them only some that nginx has."""
+    """The document has all codes of the service, with their statuses; the others are codes of nginx."""
     of_service = {row["CODE"]: int(row["STATUS"]) for row in CODES if row["CODE"] != "ok"}
     of_nginx = {
         code: int(status)

@@ -1,4 +1,4 @@
-"""PostgreSQL as a whole frozen, killed or out of reach for longer than every patience, under load."""
+"""PostgreSQL as a whole frozen, killed or out of reach for longer than every time limit, under load."""
 
 import contextlib
 import shutil
@@ -21,13 +21,13 @@ IMPATIENT = {"statement_timeout": 1000, "deadline": 1500}
 
 
 def is_normal(service):
-    """Whether what waits for the database is answered well again, and what came before it was back, too."""
+    """Whether several reads and creates, which start at once and may wait for the database, all succeed."""
     askings = [Asking(service.get, SHORT) for _ in range(4)] + [Asking(service.create, "after it") for _ in range(4)]
     return {asking.reply().status for asking in askings} == {200}
 
 
 def check_home(home, began, ended, stale):
-    """Served for as long as --feed-stale says and no longer, and marked when the database was not asked."""
+    """Home is served for as long as --feed-stale says and no longer, and is marked if the database was not asked."""
     before_end = [answer for answer in home.answers if answer.came < ended]
     during = [answer for answer in before_end if answer.asked > began + FEED_BOUND]
     for _, _, reply in during:
@@ -42,7 +42,7 @@ def check_home(home, began, ended, stale):
 
 
 def check_outage(service, fault, stale):
-    """The service's only worker has a page of home, that it may serve while the database is away."""
+    """The service's only worker has a cached page of home, which it may serve while the database is away."""
     eventually(lambda: is_normal(service))
     eventually(lambda: service.get(HOME).status == 200)
     with contextlib.ExitStack() as stack:
@@ -82,13 +82,14 @@ def wire():
 
 @pytest.fixture(scope="module")
 def far_cluster(wire):
-    """At the far end of the cable."""
+    """A server at the far end of the cable."""
     with Cluster(address=wire.far_address) as cluster:
         yield cluster
 
 
 def far_service(cluster, **settings):
-    """With a database that goes with the cluster: to drop one waits for clients that were cut off while they logged in, up to 60 s."""
+    """A service whose database is removed with the cluster: dropping one waits up to 60 s for clients that were cut off during the
+    login."""
     return Service(cluster, Database(cluster), workers=1, **IMPATIENT, **settings)
 
 
@@ -100,33 +101,33 @@ def test_a_cable_that_is_cut(wire, far_cluster, end, stale):
 
 
 class Names:
-    """Files of the resolver for one process: a name for PostgreSQL at first, then a name server that is out of reach."""
+    """The resolver's files for one process: they have PostgreSQL's name at first, then only a name server that is out of reach."""
 
     NAME = "database.test"
 
     def __init__(self, wire, folder):
         self.hosts, self.resolver = folder / "hosts", folder / "resolv.conf"
         self.resolver.write_text(f"nameserver {wire.far_address}\nsearch one.test two.test\noptions timeout:30 attempts:1\n")
-        self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n".encode()  # nothing is at the first one
+        self.known = f"127.0.0.1 {self.NAME}\n{wire.far_address} {self.NAME}\n".encode()  # no server has the first address
         self.unknown = b"#" * len(self.known)
         self.wire = wire
-        self.wire.keep_far_neighbour()  # else a question that waits for an address is sent when the cable is whole again
+        self.wire.keep_far_neighbour()  # else a query that waits for a link address is sent when the cable is whole again
         self.hosts.write_bytes(self.known)
 
     def tell(self, content):
-        """By one write without a truncation: no look-up sees an empty file."""
+        """Replaces the content by one write without a truncation, so that no look-up sees an empty file."""
         with self.hosts.open("r+b", buffering=0) as file:
             file.write(content)
 
     def command(self, *program):
-        """Runs the program with these files."""
+        """The command that runs the program with these files."""
         binds = f"mount --bind {self.hosts} /etc/hosts && mount --bind {self.resolver} /etc/resolv.conf"
-        variable = "RES_OPTIONS='timeout:30 attempts:1'"  # cruddurd sets another one where there is none
+        variable = "RES_OPTIONS='timeout:30 attempts:1'"  # cruddurd sets its own if there is none
         return self.wire.inside("unshare", "--mount", "sh", "-c", f'{binds} && {variable} exec "$@"', "sh", *program)
 
     @contextlib.contextmanager
     def cut(self):
-        """While the cable is whole the name is known: the far end would say at once that it has no name server."""
+        """Hides the name only while the cable is cut: over a whole cable the far end would say at once that it has no name server."""
         with self.wire.cut("far"):
             self.tell(self.unknown)
             try:
@@ -137,7 +138,7 @@ class Names:
 
 @needs_root
 def test_a_name_server_out_of_reach_too(wire, far_cluster, tmp_path):
-    """A look-up takes 30 s then. No attempt to connect waits for that: else its reason would be the look-up's failure."""
+    """A look-up then takes 30 s. No attempt to connect waits for its end; otherwise the logged reason would be the failed look-up."""
     names = Names(wire, tmp_path)
     with far_service(far_cluster, feed_stale=FOR_EVER, launcher=lambda _: names.command(CRUDDURD)) as service:
         service.write_url(service.database.url(hosts=[names.NAME]))

@@ -1,4 +1,4 @@
-"""What belongs to one is nobody else's: every object, everything that can be done to it, every other caller."""
+"""No user can touch what belongs to another one: every object, every action, every other caller."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def by_handle(cluster):
 
 
 def objects(service):
-    """OWNER's, but for the post that the reply is to. What OWNER did to others is there to be taken back by nobody else."""
+    """OWNER's objects, and the post that the reply is to. Also makes OWNER's marks on others, which no other user may take back."""
     post = service.create_as(OWNER, "mine")["uuid"]
     elsewhere = service.create_as(OTHERS[0], "somebody's")["uuid"]
     reply = service.reply_as(OWNER, elsewhere, "my reply").json["uuid"]
@@ -53,7 +53,7 @@ def everything(service):
     return {table: service.database.sql(f"select * from {table} order by {table}::text") for table in TABLES}
 
 
-# What is done: method, path, body. {post}, {reply}, {group} and {message} are the objects, {owner} and {partner} the two users.
+# The actions: method, path, body. {post}, {reply}, {group} and {message} are the objects, {owner} and {partner} the two users.
 DELETE_POST = ("DELETE", "/api/activities/{post}", None)
 DELETE_REPLY = ("DELETE", "/api/activities/{reply}", None)
 DELETE_NAMING = ("DELETE", "/api/activities/{post}", {"handle": "{owner}", "user_handle": "{owner}"})
@@ -93,10 +93,10 @@ NAMING = [
     for field in fields
 ]
 
-# PARTNER is in the conversation.
+# Actions that have another answer for PARTNER, who is in the conversation.
 PARTNERS_TOO = (READ, READ_PAGE, READ_HEAD, WRITE, WRITE_NAMING, READ_UP, DELETE_MESSAGE, DELETE_MESSAGE_NAMING)
 
-# What others are told; the owner gets 200.
+# The answers to other users; the owner gets 200.
 TABLE = [
     (DELETE_POST, 403, "not_yours"),
     (DELETE_REPLY, 403, "not_yours"),
@@ -174,7 +174,7 @@ def test_nobody_and_strangers(service, action):
 
 
 def test_somebody_elses_idempotency_key(service):
-    """Nobody gets at a row by the key that its owner made it with."""
+    """A user cannot get at a row by the idempotency key of the row's owner."""
     headers = {"Idempotency-Key": "the-owners"}
     body = {"message": "mine too", "ttl": "1-day"}
     owners = service.ask_as(OWNER, "POST", "/api/activities", body, headers).json
@@ -187,7 +187,7 @@ def test_somebody_elses_idempotency_key(service):
 @pytest.mark.parametrize("handle", HANDLES)
 @pytest.mark.parametrize("more", ["user_handle", "handle", "uuid", "cognito_user_uuid", "cognito_user_id", "sub"])
 def test_profiles(service, handle, more):
-    """A handle that isn't the caller's is refused; whatever else the body names, it is the caller's own profile that changes."""
+    """A handle that isn't the caller's is refused; whatever else the body names, the caller's own profile changes."""
     for victim in HANDLES:
         if victim == handle:
             continue
@@ -204,7 +204,7 @@ def test_profiles(service, handle, more):
 @pytest.mark.parametrize("handle", HANDLES)
 @pytest.mark.parametrize("field", ["user_handle", "user_sender_handle"])
 def test_senders(service, handle, field):
-    """Nobody writes in another's name."""
+    """No user can send a message in another user's name."""
     for victim in [other for other in HANDLES if other != handle]:
         receiver = next(other for other in HANDLES if other not in (handle, victim))
         reply = service.message_as(handle, message=f"{handle} {field}", **{"handle": receiver, field: victim})
@@ -214,7 +214,7 @@ def test_senders(service, handle, field):
 
 @pytest.mark.parametrize("handle", HANDLES)
 def test_ones_own_handle_may_be_named(service, handle):
-    """In whatever case, as handles have none."""
+    """In upper or lower case, as handles are case-insensitive."""
     named = handle.upper()
     receiver = next(other for other in HANDLES if other != handle)
     for method, path, body in (
@@ -228,7 +228,7 @@ def test_ones_own_handle_may_be_named(service, handle):
         assert (reply.status, reply.json["handle"]) == (200, handle)
 
 
-# What each may do for oneself, and whose row that touches: nobody else's.
+# Marks that each user may set. They change only that user's rows.
 @pytest.mark.parametrize("handle", [*OTHERS, PARTNER])
 @pytest.mark.parametrize(
     "table, path, column",
@@ -241,7 +241,7 @@ def test_ones_own_handle_may_be_named(service, handle):
     ],
 )
 def test_marks(service, handle, table, path, column):
-    """Whatever the others put or take away, and whoever the body names, OWNER's own stays."""
+    """OWNER's marks stay, whatever others set or remove and whichever user the body names."""
     own = f"select * from {table} where {column} = (select uuid from users where handle = %s) order by {table}::text"
     before = service.database.sql(own, OWNER)
     assert before
@@ -254,7 +254,7 @@ def test_marks(service, handle, table, path, column):
 
 @pytest.mark.parametrize("handle", HANDLES)
 def test_feeds_hold_ones_own(service, handle):
-    """What one follows, and what concerns one."""
+    """Following has only users that the caller follows; notifications have only what others did."""
     follows = "select f.handle from follows join users f on f.uuid = followed_uuid join users u on u.uuid = follower_uuid where u.handle = %s"
     mine = {name for (name,) in service.database.sql(follows, handle)}
     for row in service.ask_as(handle, "GET", "/api/activities/following?limit=200").json:
@@ -265,7 +265,7 @@ def test_feeds_hold_ones_own(service, handle):
 
 @pytest.mark.parametrize("handle", HANDLES)
 def test_lists_hold_ones_own(service, handle):
-    """Every conversation in the list is one of the caller's, and what is read with a user's name is one's own with them."""
+    """Every conversation in the list is the caller's, and one that is read by a user's name is the caller's with that user."""
     member = """select g.uuid::text from message_groups g join users u on u.uuid in (g.first_user_uuid, g.second_user_uuid)
                 where handle = %s"""
     mine = {uuid for (uuid,) in service.database.sql(member, handle)}
@@ -279,7 +279,7 @@ def test_lists_hold_ones_own(service, handle):
 
 @pytest.mark.parametrize("action", [DELETE_MESSAGE, DELETE_MESSAGE_NAMING], ids=name)
 def test_the_partner_s_messages(service, action):
-    """Who takes part in a conversation deletes no message of the other one."""
+    """A member of a conversation cannot delete the other member's messages."""
     before = everything(service)
     reply = do(service, PARTNER, action)
     assert (reply.status, reply.json) == (403, ["not_yours"])
@@ -288,7 +288,7 @@ def test_the_partner_s_messages(service, action):
 
 @pytest.mark.parametrize("action", [DELETE_POST, DELETE_REPLY, DELETE_MESSAGE, READ_UP, READ, READ_PAGE, READ_HEAD, WRITE], ids=name)
 def test_by_handle(by_handle, action):
-    """Where callers are believed, the one that is nobody in particular is still not everybody."""
+    """In handle mode a request that names no user is the default user's, who has no access to others' objects."""
     before = everything(by_handle)
     ((status, code),) = [(status, code) for row, status, code in TABLE if row == action]
     reply = do(by_handle, None, action)
@@ -311,7 +311,7 @@ def test_a_token_outdoes_a_handle(by_handle, handle):
 
 @pytest.mark.parametrize("handle", OTHERS)
 def test_named_handles(by_handle, handle):
-    """A handle in the body is who one is, so it opens nothing of others."""
+    """A handle in the body makes the caller that user, who has no access to others' objects."""
     before = everything(by_handle)
     for field in ("user_handle", "user_sender_handle"):
         body = {"message": "let me in", "message_group_uuid": by_handle.objects["group"], field: handle}
@@ -321,7 +321,7 @@ def test_named_handles(by_handle, handle):
 
 
 def test_the_owner_may(service):
-    """Last, as the objects are gone then: the table's actions are all right for whom they belong to."""
+    """The owner may do all actions of the table. This test is the last one, because it deletes the objects."""
     assert do(service, PARTNER, READ).status == do(service, PARTNER, WRITE).status == 200
     assert do(service, OWNER, KEEP_REPLY).json == ["reply_expires_with_parent"]
     order = [row[0] for row in TABLE if row[0][0] != "DELETE" and row[0] != KEEP_REPLY] + [DELETE_REPLY, DELETE_POST, DELETE_MESSAGE, LEAVE_AS, LEAVE_AS_TOO]

@@ -47,7 +47,7 @@ def rows(service, query="", handle=None):
 
 @pytest.fixture
 def events(service):
-    """londo posts, replies and reposts in turn: the rows of the page with all of that, newest first."""
+    """londo posts, replies and reposts in turn. Returns the rows of the page with all of these, newest first."""
     other = service.create_as("bayko", "of bayko")["uuid"]
     another = service.create_as("altbrown", "of altbrown")["uuid"]
     service.create_as("londo", "post 1")
@@ -104,7 +104,7 @@ def test_never_what_has_ended_or_ones_own_twice(service):
 
 
 def test_below_many_that_have_ended(service):
-    """The walk along replies ends after a thousand; following the links shows everything."""
+    """The walk along replies ends after a thousand rows; following the links shows everything."""
     other = service.create_as("bayko", "of bayko")["uuid"]
     service.database.sql(
         """insert into activities (user_uuid, message, reply_to_activity_uuid, created_at, expires_at)
@@ -133,7 +133,7 @@ def test_what_is_none(service, query):
 
 
 def nested(row):
-    """Messages of a row and, in order, of what is in its replies."""
+    """The message of a row and, in order, those of its replies."""
     return [row["message"], *[nested(reply) for reply in row["replies"]]]
 
 
@@ -162,7 +162,7 @@ def size(row):
 
 
 def test_many_replies(week4):
-    """The newest, and not more than fifty in all."""
+    """The feed has the newest replies, and not more than fifty in all."""
     post = week4.create_as("londo", "a post")["uuid"]
     week4.database.sql(
         """insert into activities (user_uuid, message, reply_to_activity_uuid, created_at)

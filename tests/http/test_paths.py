@@ -96,7 +96,7 @@ def test_long_paths(service, length, status):
 
 
 def test_a_handle_with_everything(service):
-    """It is older than the rule for new handles."""
+    """The handle is older than the rule for new handles."""
     service.database.sql("alter table users disable trigger users_folded_handle")
     service.database.sql(
         """insert into users (display_name, handle, folded_handle, email, cognito_user_id)

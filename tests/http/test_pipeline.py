@@ -27,12 +27,12 @@ def service(cluster):
 
 
 def warm(service):
-    """Until its only worker has both its sessions."""
+    """Waits until the only worker has both its sessions."""
     eventually(lambda: (service.create("warm").status, service.home().status) == (200, 200))
 
 
 def function_that(database, name, body, create_trigger):
-    """A trigger on activities, until the block ends."""
+    """Creates a trigger on activities, which is removed at the end of the block."""
 
     @contextlib.contextmanager
     def there():
@@ -46,7 +46,7 @@ def function_that(database, name, body, create_trigger):
 
 
 def refuse(database, condition, when, sqlstate="P0001"):
-    """A trigger that fails such rows: at the insert, or not before the commit."""
+    """A trigger that fails the rows of the condition: at the insert, or only at the commit."""
     kind = {"insert": "create trigger refuse after insert", "commit": "create constraint trigger refuse after insert"}[when]
     deferred = "deferrable initially deferred" if when == "commit" else ""
     body = f"if {condition} then raise exception 'injected' using errcode = '{sqlstate}'; end if;"
@@ -54,7 +54,7 @@ def refuse(database, condition, when, sqlstate="P0001"):
 
 
 def end_sessions_that_insert(database, condition):
-    """A trigger that ends the session of such rows, as a crash of the server would."""
+    """A trigger that ends the session that inserts such rows, as a crash of the server would."""
     body = f"if {condition} then perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(1); end if;"
     trigger = "create trigger end_session after insert on activities for each row execute function end_session()"
     return function_that(database, "end_session", body, trigger)
@@ -62,7 +62,7 @@ def end_sessions_that_insert(database, condition):
 
 @contextlib.contextmanager
 def creates_held(service, handle="londo"):
-    """The worker's creates gather behind one that waits."""
+    """Holds up one create; the worker's other creates gather behind it."""
     with service.database.locked_user(handle):
         first = Asking(lambda: service.create("the first", user_handle=handle))
         service.database.wait_for_waiting()
@@ -71,7 +71,7 @@ def creates_held(service, handle="londo"):
 
 
 def start_all(count, ask):
-    """ask(n) for each n at once; their replies, when called."""
+    """Calls ask(n) for each n at once. Returns a function that waits for the replies."""
     threads = [Asking(ask, number) for number in range(count)]
     return lambda: [thread.reply() for thread in threads]
 
@@ -82,7 +82,7 @@ def create_request(message, user_handle="andrewbrown"):
 
 @contextlib.contextmanager
 def peers_of(service, count):
-    """So many connections past nginx that the worker has taken already."""
+    """As many connections past nginx, which the worker has accepted already."""
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(service.peer()) for _ in range(count)]
         for peer in peers:
@@ -91,7 +91,7 @@ def peers_of(service, count):
 
 
 def send_at_once(service, peers, requests):
-    """The worker sees them all when it looks for the first time, and has taken them when this returns. One peer is left over."""
+    """The worker finds all requests at one poll, and has read them when this returns. The last peer is used to know this."""
     (worker,) = service.wait_for_workers(1)
     assert len(peers) == len(requests) + 1
     with frozen(worker):
@@ -101,7 +101,7 @@ def send_at_once(service, peers, requests):
 
 
 def create_together(service, messages, meanwhile=lambda: None):
-    """The creates' replies. All wait behind another one that is held; what is to be done meanwhile is done before that ends."""
+    """Sends creates that all wait behind another one, which is held, and calls meanwhile() before that one ends. Returns their replies."""
     with peers_of(service, len(messages) + 1) as peers:
         with creates_held(service):
             send_at_once(service, peers, [create_request(message) for message in messages])
@@ -110,14 +110,14 @@ def create_together(service, messages, meanwhile=lambda: None):
 
 
 def named(count, special, where):
-    """Messages of this test alone, those where that is true with another name."""
+    """Messages that only this test writes. Those for which where() is true begin with special, the others with "good"."""
     number = next(ROUNDS)
     return [f"{special if where(at) else 'good'} {number}.{at}" for at in range(count)]
 
 
 @pytest.mark.parametrize("when", ["insert", "commit"])
 def test_no_answer_before_the_commit(service, when):
-    """A statement's rows come before the error that undoes it."""
+    """PostgreSQL sends a statement's rows before the error that undoes it."""
     with refuse(service.database, "new.message like 'bad%'", when):
         for bad, good in zip(named(3, "bad", lambda _: True), named(3, "bad", lambda _: False)):
             assert service.create(bad).status == 500
@@ -130,7 +130,7 @@ def test_no_answer_before_the_commit(service, when):
 @pytest.mark.parametrize("when", ["insert", "commit"])
 @pytest.mark.parametrize("sqlstate, status", [("P0001", 500), ("23514", 422), ("53100", 503)])
 def test_one_bad_create_among_many(service, when, sqlstate, status):
-    """They share a commit, which fails; each gets its own answer all the same."""
+    """The creates share a commit, which fails; each still gets its own answer."""
     names = named(20, "bad", lambda at: at % 7 == 3)
     with refuse(service.database, "new.message like 'bad%'", when, sqlstate):
         replies = create_together(service, names)
@@ -144,7 +144,7 @@ def test_one_bad_create_among_many(service, when, sqlstate, status):
 
 
 def test_creates_that_wait_share_a_commit(service):
-    """That is one transaction, and so one now()."""
+    """They run in one transaction, and so have the same now()."""
     replies = create_together(service, named(12, "", lambda _: False))
     assert len({reply.json["created_at"] for reply in replies}) == 1
 
@@ -156,7 +156,7 @@ def established(service):
 
 
 def test_each_gets_its_own(service):
-    """Reads of different things, all under way at once behind one that waits."""
+    """Reads of different activities, all in flight at once behind one that waits."""
     uuids = service.database.add_activities(40)
     with service.database.locked("activities"):
         replies = start_all(len(uuids), lambda number: service.get(f"/api/activities/{uuids[number]}"))
@@ -195,7 +195,7 @@ def test_a_session_lost_before_a_shared_commit(service):
 
 
 def test_one_create_that_ends_its_session_among_many(service):
-    """The others that shared the commit with it are not to blame."""
+    """The other creates that shared the commit succeed."""
     names = named(12, "poison", lambda at: at == 5)
     with end_sessions_that_insert(service.database, "new.message like 'poison%'"):
         replies = create_together(service, names)
@@ -205,7 +205,7 @@ def test_one_create_that_ends_its_session_among_many(service):
 
 
 def test_a_server_that_crashes_for_a_moment(service):
-    """It takes new sessions and ends them again: a statement's few attempts are not all made in that moment."""
+    """The server accepts new sessions and ends them again. A statement has few attempts, so they must not all be made in that moment."""
     service.database.sql("create sequence crash_ends; grant usage, select, update on sequence crash_ends to cruddur_app")
     now = "(extract(epoch from clock_timestamp()) * 1000)::bigint"
     crash = f"""(select case when is_called then last_value else setval('crash_ends', {now} + 30) end from crash_ends) > {now}"""
@@ -216,7 +216,8 @@ def test_a_server_that_crashes_for_a_moment(service):
 
 
 def test_one_create_that_takes_too_long_among_many(service):
-    """Those that shared the commit with it are done without it. The server ends a statement for its time as it does when asked to."""
+    """The other creates that shared the commit succeed. The test cancels the statement, which the server does in the same way for a
+    time-out."""
     users = ["bayko" if at == 3 else "andrewbrown" for at in range(8)]
     with service.database.locked_user("bayko"), peers_of(service, len(users) + 1) as peers:
         send_at_once(service, peers, [create_request(f"by {user}", user) for user in users])
@@ -228,7 +229,7 @@ def test_one_create_that_takes_too_long_among_many(service):
 
 @pytest.fixture(scope="module")
 def impatient(cluster):
-    """Where a read of an activity can be made to wait, without keeping a new session from its preparations. See held_read()."""
+    """A service in which reads of one activity can be held up while new sessions still prepare their statements. See held_read()."""
     with Service(cluster, workers=1, statement_timeout=900, deadline=1000, feed_watch=0) as service:
         service.database.sql(
             """create table held_reads (activity uuid primary key, lock bigint, meets_a_conflict boolean);
@@ -255,8 +256,8 @@ def impatient(cluster):
 
 
 def held_read(service, lock, meets_a_conflict=False):
-    """An activity. A statement that reads it waits while another session has that advisory lock. The first one may meet a conflict
-    then."""
+    """An activity. A statement that reads it waits while another session holds the advisory lock. With meets_a_conflict the first such
+    statement then fails with a conflict."""
     (uuid,) = service.database.add_activities(1)
     service.database.sql("insert into held_reads values (%s, %s, %s)", uuid, lock, meets_a_conflict)
     return uuid
@@ -264,7 +265,7 @@ def held_read(service, lock, meets_a_conflict=False):
 
 @contextlib.contextmanager
 def advisory_locks(service, *locks):
-    """A cursor whose session has them."""
+    """A cursor whose session holds the locks."""
     with contextlib.closing(service.database.connect()) as connection, connection.cursor() as cursor:
         for lock in locks:
             cursor.execute("select pg_advisory_lock(%s)", (lock,))
@@ -272,27 +273,26 @@ def advisory_locks(service, *locks):
 
 
 def answered(service, *request_ids):
-    """Those of the requests that the log has, in order; the lines come behind the answers."""
+    """The ids of these requests that the log has, in its order. A request's line may come after its answer."""
     return [entry["request_id"] for entry in service.log.requests() if entry["request_id"] in request_ids]
 
 
 def test_one_that_runs_again_is_late_all_the_same(impatient):
-    """A read that met a conflict is sent once more, behind a younger one that never ends. Its time doesn't grow: it is the first
-    to be given up."""
+    """A read that met a conflict is sent again, behind a younger one that never ends. It gets no new deadline, so it is given up first."""
     service = impatient
     again, endless = held_read(service, 1, meets_a_conflict=True), held_read(service, 2)
     eventually(lambda: service.get("/api/users/@bayko/short").status == 200)
     with peers_of(service, 3) as peers, advisory_locks(service, 1, 2) as cursor:
 
         def waiting_for(lock, peer):
-            """Its session, or none if it is given up before that was seen."""
+            """The session that waits for the lock, or an empty row if the request was answered before."""
             cursor.execute("select pid from pg_locks where locktype = 'advisory' and objid = %s and not granted", (lock,))
             return cursor.fetchall() or peer.has_answer() and [()]
 
         peers[0].send(request("GET", f"/api/activities/{again}", HTTP_X_REQUEST_ID="again"))
         eventually(lambda: waiting_for(1, peers[0]))
         peers[1].send(request("GET", f"/api/activities/{endless}", HTTP_X_REQUEST_ID="endless"))
-        assert peers[2].ask().status == 200  # by then the worker has taken that
+        assert peers[2].ask().status == 200  # the worker has read that request when it answers this one
         cursor.execute("select pg_advisory_unlock(1)")
         (backend,) = eventually(lambda: waiting_for(2, peers[1]))
         with contextlib.ExitStack() as stack:
@@ -305,7 +305,8 @@ def test_one_that_runs_again_is_late_all_the_same(impatient):
 
 
 def test_the_wait_in_the_queue_counts(impatient):
-    """Behind statements that hang no request waits longer than the deadline; else PostgreSQL would end all of them, one by one."""
+    """Behind statements that hang no request waits longer than the deadline; otherwise each statement in turn would wait for
+    PostgreSQL's time-out."""
     service = impatient
     uuid = held_read(service, 3)
     eventually(lambda: service.get("/api/users/@bayko/short").status == 200)
@@ -319,7 +320,7 @@ def test_the_wait_in_the_queue_counts(impatient):
 
 
 def test_what_is_not_sent_yet_is_not_sent_for_clients_that_left(service):
-    """Clients that leave while their creates are queued."""
+    """Creates that are still queued are dropped if their clients leave."""
     names = named(10, "", lambda _: False)
     before = len(established(service))
     with peers_of(service, len(names) + 2) as peers:
@@ -340,7 +341,7 @@ def test_reads_wait_for_no_write(service):
 
 
 def test_only_what_asks_the_database_waits_for_it(service):
-    """One worker, whose both sessions hang: whatever needs none is answered meanwhile."""
+    """Both sessions of the only worker hang. Requests that need no session are answered meanwhile."""
     with service.database.locked("activities"):
         waiting = [Asking(service.get, f"{HOME}?limit=7"), Asking(service.create, "waits")]
         service.database.wait_for_waiting(2)
@@ -353,7 +354,7 @@ def test_only_what_asks_the_database_waits_for_it(service):
 
 
 def test_the_queue_has_an_end(service):
-    """One more than it holds is refused at once, not made to wait."""
+    """A request beyond the size of the queue is refused at once."""
     count = IN_FLIGHT + QUEUE_MAX
     (uuid,) = service.database.add_activities(1)
     with contextlib.ExitStack() as stack:
@@ -375,7 +376,7 @@ def answer_larger_than_a_socket(service):
 
 
 def test_a_peer_that_reads_late_gets_all_of_it(service):
-    """Its answer goes out as it reads; the others don't wait."""
+    """The worker sends the answer as the peer reads it; other requests do not wait."""
     whole = answer_larger_than_a_socket(service)
 
     def has_got_all():
@@ -386,7 +387,7 @@ def test_a_peer_that_reads_late_gets_all_of_it(service):
             try:
                 late = peer.read_reply()
             except ConnectionError:
-                return False  # that was later than the worker waits
+                return False  # the peer was too late: the worker has closed the connection
             assert late.body == whole.body
             return peer.ask("GET", "/livez").status == 200
 
@@ -394,7 +395,7 @@ def test_a_peer_that_reads_late_gets_all_of_it(service):
 
 
 def test_a_peer_that_never_reads_is_hung_up_on(service):
-    """And holds up no other request before that."""
+    """Until then it holds up no other request."""
     answer_larger_than_a_socket(service)
     before = len(established(service))
 
@@ -413,7 +414,7 @@ def test_a_peer_that_never_reads_is_hung_up_on(service):
 
 
 def test_what_left_while_it_waited_costs_nothing(service):
-    """Clients that are gone before their statement is done."""
+    """Clients leave before their statement is done: their connections are closed, and later requests are answered."""
     count = 20
     before = len(established(service))
     with peers_of(service, count + 1) as peers:

@@ -1,4 +1,4 @@
-"""No statement's cost grows with the tables: counted in what it reads, with 200,000 activities, most of which have expired."""
+"""No statement's cost grows with the tables. The cost is what the statement reads, with 200,000 activities, most of which have expired."""
 
 import collections
 import os
@@ -13,28 +13,29 @@ from plans import Explainer, cases, load, statements, table
 
 DOC = (TOP / "doc/sql.md").read_text()
 
-# A page of 200 looks at up to 1000 rows, and up the authors of 200 in an index of three levels.
+# A page of 200 reads up to 1000 rows, and 200 authors by an index of three levels.
 MOST_BUFFERS = 2500
 MOST_ROWS = 2000
-# With a thousand people to follow each of them is looked up where the newest posts are others', or nobody's any more as here,
-# where nothing expired was ever purged: the newest five posts and reposts.
+# For up to a thousand followed users each one's newest five posts and reposts are looked up, if the newest posts of all are others' or have
+# expired, as here, where nothing expired was ever purged.
 MOST_FOLLOWING = (40_000, 12_000)
-# A search for what is there often but rarely so among the newest looks at some thousand; growth counts what came in the last hour,
-# the activities in two indexes, and here the users, who all did; and it sums up a row for each quarter of an hour of 400 days, once for
-# all and once for the days. (PostgreSQL 18 counts a few rows more.)
-# A delete, and a keep for longer, take 200 replies along, each of which is written to all indexes of activities. A step of the
-# purge takes 200 activities out of them.
-# These read the rows of all users since an answer, to find those of the followed users. Home walks along up to 5000 rows.
+# A search for a word that is frequent, but rare among the newest posts, reads some thousand rows. Growth counts what came in the last hour:
+# the activities by two indexes, and the users, all of whom are that new here. It also sums up a row for each quarter of an hour of 400
+# days, once for the total and once for the days. (PostgreSQL 18 counts a few rows more.)
+# A delete, and a keep for longer, change up to 50 replies, too, each of which is written to all indexes of activities. A step of the purge
+# removes 200 activities.
+# social/following_since reads the rows of all users since an answer, to find those of the followed users. Home reads up to 5000 rows.
 TIMES = {
     "activities/home": 3,
     "activities/search": 3, "metrics/growth": 36, "activities/delete": 5, "activities/keep": 5, "metrics/step": 8, "social/following_since": 2
 }
-# How far they go depends on which of their bounds is reached first, and so on how many rows there are.
+# These statements stop at the first of several bounds; which one it is depends on the number of rows.
 BOUNDED = {"social/following", "activities/search", "users/timeline"}
 SMALL = {"growth_closed", "purge_progress", "visibility", "unsettled_threads", "pg_authid", "pg_database", "applied_migrations"}  # of a few rows
 
 
-# Whenever in the next hours the last page is asked for, the last ten minutes, there is something in it: of the rest there may be nothing.
+# Posts that expire over the next hours, so that the page of the last ten minutes before expiry is never empty. The other rows may leave it
+# empty.
 ENDING = """
 insert into activities (user_uuid, message, created_at, expires_at)
 select md5('user 1')::uuid, 'Ending', at, at + interval '30 days'
@@ -61,7 +62,8 @@ def test_every_statement_is_tried(database, prepared):
 
 
 def test_what_is_read(database, prepared):
-    """By one session, as a worker's: with the plan that serves any parameters. It has no call of a function that is a part of statements."""
+    """Explains each statement in one session, as a worker's, with the plan for any parameters. No plan may call a function that is a
+    part of statements."""
     parts = {
         name
         for name, in database.sql(
@@ -84,14 +86,14 @@ def test_what_is_read(database, prepared):
 
 
 def test_plans_are_made_once(database):
-    """Plans for each set of values may be better or worse than these, and cost time."""
+    """Plans for each set of values could be better or worse than these, and planning costs time."""
     with Explainer(database) as explainer:
         explainer.cursor.execute("show plan_cache_mode")
         assert explainer.cursor.fetchone() == ("force_generic_plan",)
 
 
 def indexes(path):
-    """Those of a line such as "activities_home_idx 58, users_pkey 1 × 50"; a line may have none."""
+    """The indexes in a line such as "activities_home_idx 58, users_pkey 1 × 50"; a line may have none."""
     return set(re.findall(r"\w+_(?:idx|key|pkey)\b", path))
 
 
@@ -115,7 +117,7 @@ def test_the_doc_s_table_is_that_of_the_templates():
 
 
 def test_the_doc_s_commands(tmp_path):
-    """Over fewer rows than there, and each case once."""
+    """The commands run, here over fewer rows and with each case once."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", DOC, re.M | re.S)
     assert blocks
     for block in blocks:

@@ -43,7 +43,7 @@ def since_of(reply):
 
 
 def cut_to_milliseconds(text):
-    """As clients do whose times have no more."""
+    """The time as a client has it that stores milliseconds only."""
     return datetime.datetime.fromisoformat(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -153,7 +153,7 @@ def test_a_reader_that_polls_and_marks_has_seen_what_is_read(service):
 
 @pytest.mark.parametrize("document", [{}, {"until": "9999-12-31T23:59:59Z"}, {"until": None}])
 def test_what_is_committed_behind_a_mark_is_unread(service, document):
-    """Whatever the mark says, and also where it is the first notification."""
+    """This holds for any value of the mark, and also for the first notification."""
     add_users(service.database)
     for number in range(2):
         with transaction(service.database) as cursor:
@@ -165,7 +165,7 @@ def test_what_is_committed_behind_a_mark_is_unread(service, document):
 
 
 def test_a_notification_of_a_transaction_that_was_long_open(service):
-    """It has a millisecond of its own, too: a client whose times are cut to milliseconds marks only what it was shown."""
+    """The notification has a millisecond of its own, too: a client whose times are cut to milliseconds marks only what it was shown."""
     add_users(service.database)
     post = service.create_as("londo")["uuid"]
     with transaction(service.database) as cursor:
@@ -180,7 +180,7 @@ def test_a_notification_of_a_transaction_that_was_long_open(service):
 
 
 def test_an_open_transaction_blocks_no_other_writer(service):
-    """It is told of when it is committed, behind what was told of meanwhile."""
+    """Its notifications appear when it is committed, above those that appeared meanwhile."""
     add_users(service.database)
     post = service.create_as("londo")["uuid"]
     with transaction(service.database) as cursor:
@@ -198,7 +198,7 @@ def test_an_open_transaction_blocks_no_other_writer(service):
 
 
 def test_many_who_are_mentioned_in_any_order(service):
-    """Creates that are committed together notify in one order: none is a deadlock's victim."""
+    """Creates that are committed together write their notifications in one order, so that none of them is a deadlock's victim."""
     add_users(service.database)
     handles = [*OTHERS, "londo"] + [f"writer{n}" for n in range(WRITERS)]
 
@@ -213,7 +213,7 @@ def test_many_who_are_mentioned_in_any_order(service):
 
 
 def test_notifications_since(service):
-    """Each once, in the order in which they stand in the list."""
+    """Each notification is returned once, in the order of the list."""
     add_users(service.database)
     with overlapping(service.database, lambda cursor, writer, number: cursor.execute(MENTION, [number, writer])) as are_at_work:
         since, found, goes_on = "", [], True
@@ -254,7 +254,7 @@ def home_since(service, value, query=""):
 
 
 def test_home_since_has_what_was_committed_late(service):
-    """Its transaction began before posts that the client knows already."""
+    """The late post's transaction began before posts that the client already has."""
     add_users(service.database)
     with transaction(service.database) as cursor:
         cursor.execute(POST, ["late", 0])
@@ -324,7 +324,7 @@ FOLLOWING = "/api/activities/following"
 
 @pytest.mark.parametrize("followers", ["few", "many"])
 def test_following_since_under_overlapping_writers(service, followers):
-    """Posts and reposts of those followed, each event once; an activity is once on a page."""
+    """Each post and repost of a followed user is returned once; an activity is on a page only once."""
     add_users(service.database)
     if followers == "many":
         add_users(service.database, 150)
@@ -361,7 +361,7 @@ def test_following_since_under_overlapping_writers(service, followers):
 
 
 def test_what_is_reposted_while_one_pages(service):
-    """It moves to the top, and is on the page where it was."""
+    """A post that is reposted moves to the top, and is still on the page where it was."""
     for handle in OTHERS:
         followed(service, "londo", handle)
     posts = [service.create_as("bayko", f"post {number}")["uuid"] for number in range(6)][::-1]
@@ -408,7 +408,7 @@ MESSAGE = "insert into messages (message_group_uuid, user_uuid, message) select 
 
 
 def test_messages_since(service):
-    """Both of the two write, in transactions that overlap."""
+    """Both users of the conversation write, in transactions that overlap."""
     group = sent(service, "londo", handle="bayko")["message_group_uuid"]
 
     def write(cursor, writer, number):
@@ -426,7 +426,7 @@ def test_messages_since(service):
 
 
 def test_a_message_of_a_transaction_that_was_long_open(service):
-    """As with notifications."""
+    """The message stays unread, although its transaction began before the message that the mark names."""
     group = sent(service, "bayko", handle="londo")["message_group_uuid"]
     with transaction(service.database) as cursor:
         cursor.execute("select pg_sleep(1.1)")
@@ -439,7 +439,7 @@ def test_a_message_of_a_transaction_that_was_long_open(service):
 
 @pytest.fixture
 def talks(service):
-    """londo's conversations, the handles of the others, the newest first."""
+    """The handles of londo's conversations, the newest first."""
     add_users(service.database)
     for number in range(WRITERS):
         sent(service, "londo", handle=f"writer{number}")
@@ -447,7 +447,7 @@ def talks(service):
 
 
 def pages_of_groups(service, between, limit=2):
-    """The handles of all pages; between(page number) runs before each page behind the first."""
+    """The handles of all pages; between(page number) runs before each page after the first."""
     target, handles = f"{GROUPS}?limit={limit}", []
     while target:
         reply = ask(service, "londo", target)
@@ -460,7 +460,7 @@ def pages_of_groups(service, between, limit=2):
 
 @pytest.mark.parametrize("sender", ["londo", "writer"])
 def test_a_conversation_that_moves_while_one_pages(service, talks, sender):
-    """It was on none of the pages before: it is where it was."""
+    """A conversation that moves to the top before its page is read is still on that page."""
 
     def between(page):
         for handle in (talks[-1], talks[0], talks[2 * page % len(talks)]):

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode between the service and PostgreSQL: no session is the service's own."""
+"""PgBouncer in transaction mode between the service and PostgreSQL: no session belongs to the service."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def pooler(cluster):
 
 
 class ServiceBehind(Service):
-    """With its database behind the pooler."""
+    """A service whose database is behind the pooler."""
 
     def __init__(self, cluster, pooler, **settings):
         super().__init__(cluster, prepare=0, **settings)
@@ -45,7 +45,7 @@ def service(cluster, pooler):
 
 @pytest.fixture(scope="module")
 def lone(cluster, pooler):
-    """With one worker."""
+    """A service with one worker."""
     with ServiceBehind(cluster, pooler, workers=1) as service:
         yield service
 
@@ -76,7 +76,8 @@ def test_one_bad_create_among_many(lone):
 
 
 def test_statements_arrive_whole(service, cluster):
-    """PgBouncer before 1.21 gives the rest of a statement to another server, if it takes it for that of another client."""
+    """PgBouncer before 1.21 may send the rest of a statement to another server connection, as if it belonged to another
+    client."""
     before = cluster.log.read_text().count(GARBAGE)
     with Load(service) as load:
         load.wait_for_each(50)
@@ -96,7 +97,7 @@ def test_check_names_a_template_that_does_not_fit(lone, tmp_path):
 
 
 def test_a_restart_of_the_pooler(service, pooler):
-    """Nobody notices but by the wait."""
+    """Requests wait for the pooler, and none fails."""
     with Load(service) as load:
         for _ in range(3):
             load.wait_for_each(10)

@@ -1,4 +1,4 @@
-"""The processes themselves: what they may, what they know, what they leave, and what becomes of them when a file is full."""
+"""The processes: their rights, their environment, what they leave behind, and what happens when the log cannot grow."""
 
 import contextlib
 import http.client
@@ -27,7 +27,7 @@ def status_of(pid):
 
 
 def environment_of(pid):
-    """What the kernel shows of it; nothing of a process that has ended."""
+    """The environment as the kernel shows it; empty for a process that has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
     return b""
@@ -43,7 +43,7 @@ def family(pool):
 
 
 def is_dumpable(pid):
-    """Whether another process of its user may look into it (ptrace(2), access mode)."""
+    """Whether another process of the same user may look into it (ptrace(2), access mode)."""
     look = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", f"/proc/{pid}/environ"],
                           capture_output=True)  # fmt: skip
     return look.returncode == 0
@@ -51,12 +51,12 @@ def is_dumpable(pid):
 
 @pytest.fixture
 def privileges(database, start_pool):
-    """Run as somebody else than root, as in production."""
+    """Starts a pool as another user than root, as in production."""
     return lambda **settings: start_pool(database, launcher=as_nobody, **settings)
 
 
 def as_nobody(pool):
-    """The program in its folder, with all that it reads and writes, as a user without rights."""
+    """The command that runs the program as a user without rights, who owns the files that it needs."""
     os.chown(pool.url_file, 65534, 65534)
     os.chown(pool.path / "run/web", 65534, 65534)
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CRUDDURD]
@@ -75,7 +75,7 @@ def test_no_process_wins_rights_or_leaves_a_core(start_pool, database):
 
 
 def test_a_core_may_be_asked_for(start_pool):
-    sanitizer = {"ASAN_OPTIONS": "disable_coredump=0"}  # which has an opinion too
+    sanitizer = {"ASAN_OPTIONS": "disable_coredump=0"}  # the sanitizer sets this limit, too
     pool = start_pool(workers=1, core_dumps=1, environment=sanitizer, launcher=lambda _: ["prlimit", "--core=1000000", CRUDDURD])
     assert {core_limit(pid)[0] for pid in family(pool)} == {1000000}
 
@@ -90,7 +90,7 @@ def test_no_process_of_the_same_user_looks_into_it(privileges, core_dumps, is_op
 
 @pytest.mark.parametrize("name", ["CONNECTION_URL", "PGPASSWORD"])
 def test_secrets_are_out_of_sight(start_pool, database, name):
-    """Used by a worker that is started later as well, and by settings that are read again."""
+    """No environment shows the secrets; a worker that starts later and a reload still have them."""
     url, password = database.url(), database.url().split(":")[2].split("@")[0]
     values = {"CONNECTION_URL": url} if name == "CONNECTION_URL" else {
         "CONNECTION_URL": url.replace(f":{password}@", "@"), "PGPASSWORD": password}  # fmt: skip
@@ -108,7 +108,7 @@ def pool_answers(pool):
 
 
 def test_the_fetcher_gets_no_secret(start_pool, database, tmp_path):
-    """It parses what the network sends. What it needs of the environment it has."""
+    """The fetcher parses what the network sends. It gets only the variables that it needs."""
     pool = start_pool(
         workers=1, environment={"CONNECTION_URL": database.url(), "AWS_SECRET_ACCESS_KEY": SECRET, "TZ": "UTC"},
         issuer="https://127.0.0.1:1", jwks_url="https://127.0.0.1:1/keys", jwks_file=tmp_path / "keys", cognito_client=CLIENT,
@@ -149,7 +149,7 @@ def test_root_is_warned(start_pool, privileges):
 
 
 def test_another_server_s_socket_stays(start_pool):
-    """Of two servers at one path the older one goes: the newer one's file is not its."""
+    """An older server that ends does not remove the socket file of a newer server at the same path."""
     old = start_pool(workers=1)
     os.unlink(old.socket)
     new = start_pool(workers=1, listen=f"unix:{old.socket}")
@@ -178,7 +178,7 @@ LAUNCHERS = {
 
 @contextlib.contextmanager
 def started(command, **more):
-    """cruddurd by that command, which may give up at once."""
+    """cruddurd, started by the command; it may end at once."""
     folder = Folder()
     daemon = Daemon(folder.path, command, **more)
     try:
@@ -194,7 +194,7 @@ ARGUMENTS = ["--identity", "handle", "--workers", "1", "--sql-dir", str(SQL)]
 @pytest.mark.parametrize("way", LAUNCHERS)
 @pytest.mark.parametrize("address", FAMILIES)
 def test_handle_mode_by_a_socket_that_is_handed_over(address, way):
-    """The address is that of the socket there is, whoever opened it. Only the start is looked at."""
+    """The address of the inherited socket counts, whichever program opened it. The test looks at the start only."""
     with listening(address, FAMILIES[address]) as server:
         command = [*LAUNCHERS[way], CRUDDURD, *ARGUMENTS]
         with started(command, pass_fds=(server.fileno(),), environment={"FD": str(server.fileno())}) as daemon:
@@ -209,7 +209,8 @@ def test_handle_mode_by_a_socket_that_is_handed_over(address, way):
 @needs_root
 @pytest.mark.parametrize("address, is_served", [("0.0.0.0", False), ("127.3.3.3", True)])
 def test_handle_mode_by_a_name(tmp_path, address, is_served):
-    """What counts is what the name means, not how it looks. In a mount namespace of its own /etc/hosts says that."""
+    """The address that the name stands for counts, not the name. /etc/hosts in a mount namespace of its own defines the
+    address."""
     (tmp_path / "hosts").write_text(f"{address} 127.x.example\n")
     inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', tmp_path / "hosts"]
     with started([*inside, CRUDDURD, *ARGUMENTS, "--listen", f"tcp:127.x.example:{free_port()}"]) as daemon:
@@ -222,7 +223,7 @@ def test_handle_mode_by_a_name(tmp_path, address, is_served):
 
 
 def test_handle_mode_is_not_switched_on_beyond_loopback(tmp_path):
-    """By settings that are read again: the old ones stay."""
+    """A reload with such settings is refused; the old settings stay."""
     settings = tmp_path / "settings"
     settings.write_text("CRUDDUR_IDENTITY=token\n")
     settings.chmod(0o600)
@@ -251,7 +252,7 @@ def ask_until(pool, condition):
 
 
 def test_a_log_that_may_not_grow_ends_no_process(start_pool):
-    """SIGXFSZ would."""
+    """By default SIGXFSZ would end the process."""
     limit = 30000
     pool = start_pool(workers=1, launcher=lambda _: ["prlimit", f"--fsize={limit}", CRUDDURD])
     before = pool.wait_for_workers(1)
@@ -267,7 +268,7 @@ def test_a_log_that_may_not_grow_ends_no_process(start_pool):
 @needs_root
 @pytest.mark.parametrize("way", [">>", ">"])
 def test_a_disk_that_was_full_leaves_no_torn_line(start_pool, tmp_path, way):
-    """Every line of the log is whole, before and after; how many were lost is said."""
+    """Every line of the log is whole, before and after; the log says how many lines were lost."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
     try:
         filler, log = tmp_path / "filler", tmp_path / "log"

@@ -42,7 +42,7 @@ def test_the_name_is_the_one_in_the_feed(service):
 
 @pytest.mark.parametrize("more, bio", [({"bio": None}, "something"), ({"bio": ""}, ""), ({}, "something")])
 def test_no_bio(service, more, bio):
-    """What isn't told stays as it is."""
+    """A missing bio, or null, leaves the bio as it is."""
     update(service, display_name="Londo", bio="something")
     assert update(service, display_name="Londo", **more).json["bio"] == bio
     assert profile(service)["bio"] == bio

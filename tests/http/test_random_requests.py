@@ -24,7 +24,7 @@ from test_openapi import WalkedService, add_rows  # noqa: E402
 REQUESTS = int(os.environ.get("TESTS_REQUESTS", "500"))
 HANDLES = ["andrewbrown", "bayko", "altbrown", "londo"]
 IDENTITIES = [*HANDLES, "a stranger", "a bad token", "no token"]
-POSTS_MAX = 40  # of those that were created, the newest are asked for
+POSTS_MAX = 40  # how many of the newest posts are asked for
 NO_POST = "00000000-0000-4000-8000-000000000000"
 
 DOCUMENT = Document.shared()
@@ -40,7 +40,7 @@ class Walker(WalkedService):
         self.kept = LastingConnection(self.port)
         self.identities = {handle: bearer(self.token(handle)) for handle in HANDLES}
         self.identities |= {"a stranger": bearer(self.key.token("mock-stranger")), "a bad token": bearer("x.y.z"), "no token": {}}
-        self.messages = {}  # by uuid, of the posts that are there
+        self.messages = {}  # by uuid, of the posts that exist
         self.ended = []  # uuids of those that were deleted
 
     def remove(self):
@@ -49,12 +49,12 @@ class Walker(WalkedService):
         super().remove()
 
     def post(self, number):
-        """The uuid of one of the newest; every fourth of one that was deleted."""
+        """The uuid of one of the newest posts; for every fourth number that of a deleted post."""
         posts = self.ended if number % 4 == 0 else list(self.messages)
         return posts[-1 - number % min(len(posts), POSTS_MAX)] if posts else NO_POST
 
     def remember(self, request, operation, uuid, reply, document):
-        """What the answer says of the posts, and what they say of it."""
+        """Checks the answer against the known posts, and remembers what the request changed."""
         if operation.id in ("createActivity", "createReply") and reply.status == 200:
             assert reply.json["message"] == document["message"]
             self.messages[reply.json["uuid"]] = reply.json["message"]
@@ -75,7 +75,7 @@ class Walker(WalkedService):
         ) == [(True,)]
 
     def welcome(self, left):
-        """A user that left, whose posts go now or with the purge, is there again, as another user of the same name."""
+        """Forgets the posts of a user that left, which end now or with the purge, and adds another user of the same name."""
         for (post,) in self.database.run("select uuid::text from activities where user_uuid = %s", left):
             for one in self.thread(post):
                 self.messages.pop(one, None)
@@ -110,12 +110,13 @@ def pattern_of(path):
     return re.compile("".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"({\w+})", path)))
 
 
-# Of the paths that fit, the one with most characters of its own counts.
+# If several paths fit, the one with the most literal characters counts.
 PATTERNS = [(pattern_of(path), path) for path in sorted(DOCUMENT.paths, key=lambda path: -len(re.sub(r"{\w+}", "", path)))]
 
 
 def operation_at(method, path):
-    """The operation that answers there; None if that path has no such method. It need not be the one that was meant: @self, home."""
+    """The operation that answers there; None if that path has no such method. It may be another one than intended, as with @self or
+    home."""
     found = next(template for pattern, template in PATTERNS if pattern.fullmatch(path))
     return next((one for one in DOCUMENT.operations if (one.method, one.path) == (method, found)), None)
 
@@ -128,7 +129,7 @@ def service(cluster):
 
 # --- what is asked ---
 
-# Any code point but surrogates, which no UTF-8 has; and what is special somewhere.
+# Any code point but surrogates, which UTF-8 does not have, and texts that are special somewhere.
 SPECIAL = ["", " ", "\u3000", "\u200b", "\u202e", "#tag", "#東京", "@bayko", "＠londo", "-", "-" * 33, '"', "a or b", "%", "\\", "'", "null", "0", "é" * 1025]
 TEXT = strategies.one_of(strategies.text(max_size=40), strategies.sampled_from(SPECIAL))
 JSON_VALUE = strategies.one_of(
@@ -136,13 +137,13 @@ JSON_VALUE = strategies.one_of(
     strategies.lists(TEXT, max_size=2), strategies.dictionaries(TEXT, TEXT, max_size=2),
 )  # fmt: skip
 IN_PATH = TEXT.filter(lambda text: text not in ("", ".", "..") and not set(text) & {"/", "\0"})
-# Most values are good: else nothing would come further than to the first check.
+# Most values are good; otherwise no request would pass the first check.
 OFTEN_GOOD = strategies.integers(0, 9).map(lambda number: number < 8)
 
 
 @strategies.composite
 def value_in_path(draw, parameter):
-    """A number stands for one of the newest posts: what there is must not change what is drawn."""
+    """A number stands for one of the newest posts, so that the drawn values do not depend on which posts exist."""
     if not draw(OFTEN_GOOD):
         return draw(IN_PATH)
     if parameter["name"] == "handle":
@@ -185,7 +186,7 @@ def body(draw, operation):
 
 @strategies.composite
 def headers(draw, operation):
-    """And whether the request is signed."""
+    """The headers, and whether the request is signed."""
     found = {}
     if draw(strategies.integers(0, 4)) == 0:
         found["Idempotency-Key"] = draw(strategies.sampled_from(["a-key", "another-key", "a key with blanks", "k" * 300]))

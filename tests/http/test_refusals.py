@@ -1,4 +1,4 @@
-"""Refused tokens: each is counted by its reason, and logged without what it said."""
+"""Refused tokens: each is counted by its reason, and logged without its content."""
 
 import functools
 import hashlib
@@ -20,12 +20,13 @@ VIEWERS = "/api/users/suggested"
 
 @functools.lru_cache
 def forger(kid, bits):
-    """Another key of that name, one for all cases: making one takes as long as starting a service."""
+    """Another key with this kid, one for all cases, because making one takes as long as starting a service."""
     return Key(kid, bits)
 
 
 def reasons(key):
-    """{reason: [Authorization headers]}, each wrong in one thing. The subjects differ, so that each refusal has its line."""
+    """{reason: [Authorization headers]}, each wrong in one thing. The subjects differ, so that each refusal has its own line
+    in the log."""
     now = int(time.time())
     header = {"alg": "RS256", "kid": key.kid}
     head, payload, signature = key.token("of-the-parts").split(".")
@@ -58,7 +59,7 @@ def service(cluster):
 
 
 def counts(service):
-    """{reason: count} of all reasons that there are."""
+    """{reason: count} of all reasons."""
     prefix = 'cruddur_tokens_refused_total{reason="'
     lines = [line[len(prefix) :] for line in service.get("/metrics").body.decode().splitlines() if line.startswith(prefix)]
     return {reason: int(count) for reason, count in (line.split('"} ') for line in lines)}
@@ -109,7 +110,7 @@ def test_a_good_token_and_none_are_no_refusals(service):
 
 
 def test_where_a_token_makes_a_difference_only(service):
-    """A forged one counts as none there, but it is one."""
+    """Where a token is optional, a forged one is treated as none, but it is counted and logged."""
     refuse(service, f"Bearer {Key(service.key.kid).token('viewer')}", VIEWERS, status=200)
     assert counts(service)["bad_signature"] == 1
     assert [line["subject"] for line in refusals(service)] == [pseudonym("viewer")]
@@ -143,7 +144,7 @@ def test_what_names_no_subject(service, authorization):
 
 
 def test_repeated_refusals_are_counted_and_logged_once(service):
-    """Within a minute, and one line for all subjects beyond the eighth."""
+    """Within a minute each of eight subjects has one line, and all further subjects share one."""
     for _ in range(20):
         refuse(service, f"Bearer {service.token('again', exp=1)}")
     assert counts(service)["expired"] == 20

@@ -8,7 +8,7 @@ from issuer import TokenService
 
 @pytest.fixture(scope="module")
 def service(cluster):
-    """Its watcher looks rarely, and a page serves without a look for five times as long."""
+    """A service whose watcher polls rarely, and which serves a cached page without a poll for five times as long."""
     with TokenService(cluster, workers=2, feed_watch=1000) as service:
         yield service
 
@@ -31,7 +31,7 @@ WRITES = {
 
 
 def test_the_next_request_sees_it(service):
-    """One post through all of them."""
+    """All writes concern one post, one after the other."""
     post = service.create_as("londo", "renewed", ttl="1-day")["uuid"]
     (watcher,) = service.daemon.watchers()
 

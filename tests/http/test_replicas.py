@@ -1,4 +1,4 @@
-"""Reads on a replica: none is older than what this service has acknowledged, and the primary runs them where the replica is of no use."""
+"""Reads on a replica: none lacks what this service has acknowledged, and the primary runs the reads that the replica cannot."""
 
 import contextlib
 import os
@@ -21,13 +21,13 @@ from waiting import eventually
 NEWEST = "/api/activities/@londo?limit=1"
 ACKNOWLEDGED_MAX = 64  # as in shared/replicas.h
 PROBER_IDLE = 1  # s, as in helper/prober.h
-BOUND = 60000  # ms; for tests that no machine is to be too slow for
+BOUND = 60000  # ms; more than any machine needs
 
 
 @pytest.fixture(scope="module")
 def primary():
     with Cluster() as cluster:
-        # A copy of it ends a piece of its log; a standby that is away meanwhile needs that later.
+        # Making a standby ends a segment of the primary's log; a standby that is away meanwhile needs that segment later.
         cluster.sql("alter system set wal_keep_size = '512MB'")
         cluster.sql("select pg_reload_conf()")
         yield cluster
@@ -60,14 +60,15 @@ class Reader(Replicated, TokenService):
         return self.get(f"/api/activities/{post}").status
 
     def newest(self):
-        """The user's latest post. An earlier one is an answer as good as that: the primary is not asked, as it is for what is missing."""
+        """The user's latest post. If the replica had an older one, the service would not notice: it asks the primary only for what is
+        missing."""
         return newest_of(self.get(NEWEST))
 
     def message(self, post):
         return self.get(f"/api/activities/{post}").json["activity"]["message"]
 
     def wait_for_replica(self, post):
-        """Until it runs reads."""
+        """Waits until the replica runs reads."""
 
         def runs():
             before = self.counts()["replica"]
@@ -102,7 +103,7 @@ NO_READS = ("/readyz", "/api/activities/following", "/api/message_groups")
 
 
 def test_reads_go_there(service):
-    """Those that may; the others go to the primary as they did. None fails."""
+    """READS run on the replica, NO_READS on the primary, and none fails."""
     post = service.post()
     service.wait_for_replica(post)
     for path, _ in READS:
@@ -113,7 +114,7 @@ def test_reads_go_there(service):
 
 
 def run_there(service, path):
-    """Whether the replica did."""
+    """Whether the replica ran the read."""
     before = service.counts()["replica"]
     reply = service.ask_as("bayko", "GET", path)
     assert reply.status == 200, (path, reply)
@@ -162,7 +163,7 @@ def test_what_the_replica_does_not_have_yet_is_found(primary, standby, service):
 
 
 def test_the_primary_takes_over(primary, standby):
-    """The replica stops, freezes, and comes back; no read fails, and what was sent to it is run again."""
+    """The replica stops, freezes, and comes back; no read fails, and the primary runs what was sent to the replica."""
     with Reader(primary, standby, workers=2, is_patient=False) as service:
         post = service.post()
         service.wait_for_replica(post)
@@ -177,13 +178,13 @@ def test_the_primary_takes_over(primary, standby):
 
 
 def assert_wait_is_known(service):
-    """The time for which a request waited for the database has what it waited for the replica."""
+    """The time for which a request waited for the database includes its wait for the replica."""
     slowest = max(service.log.entries("request"), key=lambda line: line["ms"])
     assert slowest["db_ms"] > slowest["ms"] / 2
 
 
 def test_what_a_session_loses_is_not_sent_to_another_replica(primary, standby):
-    """The other one is behind. The primary runs the read again."""
+    """The other replica is behind, so the primary runs the read again."""
     lost = Standby(primary)
     try:
         with Reader(primary, lost, standby, workers=1) as service, standby.behind():
@@ -212,7 +213,8 @@ def test_check_looks_at_it(primary, standby, service):
 
 
 def test_a_replica_that_is_promoted_gets_no_reads(primary, standby):
-    """Nor is it taken for the primary, which goes on. After a while its session is given up for one with the next replica."""
+    """The promoted replica is not taken for the primary either, which goes on. After a while a session with the next replica takes the
+    place of its session."""
     promoted = Standby(primary)
     try:
         with Reader(primary, promoted, standby, workers=1) as service:
@@ -231,7 +233,7 @@ def test_a_replica_that_is_promoted_gets_no_reads(primary, standby):
 
 
 def test_new_settings_are_taken_while_the_primary_is_away(primary, standby, service):
-    """The sessions with the replica do not say that the primary is there."""
+    """The sessions with the replica do not count as a sign that the primary is there."""
     service.wait_for_replica(service.post())
     with primary.away():
         service.daemon.reload()
@@ -242,14 +244,14 @@ IMPATIENT = {"is_patient": False, "statement_timeout": 1000, "deadline": 1500, "
 
 
 def stale_read(service, post):
-    """The answer of a replica in place of the primary, or None."""
+    """The answer if a replica gave it in place of the primary, or None."""
     reply = service.get(f"/api/activities/{post}")
     assert reply.status in (200, 503, 504)
     return reply.headers["Cache-Status"] and reply
 
 
 def wait_for_questions(standby, count=4):
-    """Until the prober has asked the standby so many times more, beginning and answers included."""
+    """Waits until the prober has run count more statements on the standby, including those that begin a session."""
 
     def asked():
         return standby.sql("select query_start from pg_stat_activity where application_name = 'cruddurd prober' and state = 'idle'")
@@ -265,7 +267,8 @@ def wait_for_stale_read(service, post):
 
 @pytest.mark.parametrize("fault", ["frozen", "away"])
 def test_reads_go_on_without_the_primary(primary, standby, fault):
-    """They say how old they may be. What has a result has all that was acknowledged; what is not found is not said to be missing."""
+    """Such answers say how old they may be, and have all acknowledged writes. A row that the replica does not have is not reported as
+    missing."""
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         post = service.post()
         service.wait_for_replica(post)
@@ -287,7 +290,7 @@ def test_reads_go_on_without_the_primary(primary, standby, fault):
             assert (wrong.status, wrong.headers["Cache-Status"]) == (422, None)
             assert {service.get(path).status for path in ("/api/activities/00000000-0000-4000-8000-000000000000", "/api/activities/@nobody")} <= {503, 504}
             assert service.ask_as("londo", "POST", "/api/activities", {"message": "in vain", "ttl": "1-day"}).status in (503, 504)
-            assert stale_read(service, post)  # that write has no acknowledgement
+            assert stale_read(service, post)  # the write that failed was not acknowledged
             assert {service.ask_as("bayko", "GET", path).status for path in NO_READS} <= {503, 504}
         eventually(lambda: service.get("/readyz").status == 200, what="the primary")
         assert service.counts()["stale"] > len(READS)
@@ -296,7 +299,7 @@ def test_reads_go_on_without_the_primary(primary, standby, fault):
 
 
 def test_a_read_that_has_waited_for_the_primary(primary, standby):
-    """It goes to the replica when its deadline is over, and is answered."""
+    """A read that waits for the primary goes to the replica when its deadline is over, and is answered."""
     patience = {"is_patient": False, "statement_timeout": 3000, "deadline": 4000, "stuck_timeout": 60000}
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, feed_watch=0, **patience) as service:
         post = service.post()
@@ -319,7 +322,7 @@ def test_reads_without_the_primary_have_what_was_acknowledged(primary, standby):
 
 
 def write_everything(service, post):
-    """Something of each kind. Returns a post of these."""
+    """Makes a write of each kind. Returns a post that it made."""
     mine = service.post()
     sent = service.message_as("londo", user_receiver_handle="bayko").json
     activities, group = "/api/activities", sent["message_group_uuid"]
@@ -344,7 +347,7 @@ def write_everything(service, post):
 
 
 def test_reads_without_the_primary_after_the_last_question_to_it(primary, standby):
-    """Of each kind of write the replica is asked whether it has the transaction."""
+    """After each kind of write the replica is asked whether it has the transaction."""
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         post = service.post()
         service.wait_for_replica(post)
@@ -371,7 +374,7 @@ class HookReader(Replicated, HookService):
 
 @pytest.mark.parametrize("trigger", ["PostConfirmation_ConfirmSignUp", "PostConfirmation_ConfirmForgotPassword"])
 def test_reads_without_the_primary_after_an_event(primary, standby, trigger):
-    """One that makes a user, and one that the database is not asked about."""
+    """An event that makes a user, and an event for which no statement runs."""
     with HookReader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         target = "/api/activities/@londo"
         eventually(lambda: service.get(target).status == 200 and service.counts()["replica"] > 0, what="a read on the replica")
@@ -386,7 +389,7 @@ def test_reads_without_the_primary_after_an_event(primary, standby, trigger):
 
 @pytest.mark.parametrize("count", [ACKNOWLEDGED_MAX, ACKNOWLEDGED_MAX + 1])
 def test_reads_without_the_primary_after_many_writes(primary, standby, count):
-    """So many transactions are kept, and no more."""
+    """The pool remembers ACKNOWLEDGED_MAX transactions and no more."""
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         post = service.post()
         service.wait_for_replica(post)
@@ -405,7 +408,7 @@ def test_reads_without_the_primary_after_many_writes(primary, standby, count):
 
 
 def test_reads_without_the_primary_outlive_a_reload(primary, standby):
-    """And the end of the prober."""
+    """They also outlive the end of the prober."""
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=3600, **IMPATIENT) as service:
         post = service.post()
         service.wait_for_replica(post)
@@ -423,7 +426,7 @@ def test_reads_without_the_primary_outlive_a_reload(primary, standby):
 
 @pytest.mark.parametrize("seconds", [0, 8])
 def test_reads_without_the_primary_end(primary, standby, seconds):
-    """When the replica has known of no later time for --replica-stale."""
+    """They end when the replica has learned of no later time for --replica-stale."""
     with Reader(primary, standby, workers=1, replica_lag=300, replica_stale=seconds, **IMPATIENT) as service:
         post = service.post()
         service.wait_for_replica(post)

@@ -148,7 +148,7 @@ def test_handle_mode(start):
 
 
 def test_a_default_handle(start):
-    """For the frontend of week 4, which names nobody."""
+    """The frontend of week 4 names no user, so the default user posts and replies."""
     service = start(default_handle="bayko")
     created = service.post("/api/activities", {"message": "hi", "ttl": "1-day"})
     assert (created.status, created.json["handle"]) == (200, "bayko")
@@ -157,7 +157,7 @@ def test_a_default_handle(start):
 
 
 def test_a_post_has_so_many_replies_at_most(service):
-    """One more is refused; one that is there already is told again."""
+    """One more reply is refused; a repeated request for an existing one gets the same answer."""
     parent = service.create_as("londo")["uuid"]
     key = {"Idempotency-Key": "the-last-one"}
     service.database.sql("update activities set replies_count = 9999 where uuid = %s", parent)

@@ -36,7 +36,7 @@ def rows(service):
 
 
 def suspend(service, handle):
-    """As bin/user-suspend does, whose own tests are tests/bin/users.bats."""
+    """Suspends the user as bin/user-suspend does, which tests/bin/users.bats tests."""
     service.database.sql("update users set suspended_at = now() where handle = %s", handle)
     service.database.sql("select hide_activities(uuid, 100) from users where handle = %s", handle)
 
@@ -115,7 +115,7 @@ def test_so_many_within_an_hour(service):
     reply = report(service, "bayko", posts[MOST])
     assert (reply.status, reply.json) == (429, ["reports_exceed_hourly_max"])
     assert 3590 <= int(reply.headers["Retry-After"]) <= 3600
-    assert report(service, "bayko", posts[0]).status == 200  # it is there already
+    assert report(service, "bayko", posts[0]).status == 200  # this report exists already
     assert report(service, "altbrown", posts[MOST]).status == 200
     service.database.sql("update reports set created_at = now() - interval '61 minutes' where activity_uuid = %s", posts[0])
     assert report(service, "bayko", posts[MOST]).status == 200
@@ -133,7 +133,7 @@ def test_a_copy_outlives_the_post(service):
 
 
 def writes(service):
-    """All that a user writes: method, path, body."""
+    """All writes of a user: method, path, body."""
     mine, other = service.create_as("londo")["uuid"], service.create_as("bayko")["uuid"]
     sent = service.message_as("londo", handle="bayko").json
     return [
@@ -168,7 +168,8 @@ def test_what_a_suspended_user_writes_is_refused(service):
 
 
 def test_no_route_that_writes_is_forgotten(service):
-    """Every statement that looks for a writer is of one of those routes. The others mark as read, and let a suspended user leave."""
+    """Every statement that writes checks for a suspended user by public.writer(), except those that mark as read and the one that lets a
+    user leave."""
     names = {path.parent.name + "/" + path.stem for path in (TOP / "sql").glob("*/*.sql") if "not_after" in path.read_text() and path.parent.name != "migrations"}
     without = {name for name in names if "public.writer(" not in (TOP / "sql" / f"{name}.sql").read_text()}
     assert {name for name in without if "%(sub)s" in (TOP / "sql" / f"{name}.sql").read_text()} == {"social/read", "messages/read", "users/delete"}
@@ -231,7 +232,7 @@ def test_a_suspended_user_is_not_suggested(service):
 
 
 def test_a_hidden_reply_follows_what_it_replies_to(service):
-    """Kept for longer, it is hidden for longer; deleted, it is deleted."""
+    """A keep of the post extends the hidden reply's life, too, and a delete deletes the reply."""
     top = service.create_as("bayko", "top", "1-day")["uuid"]
     reply = service.reply_as("londo", top, "hidden").json["uuid"]
     below = service.reply_as("altbrown", reply, "below").json["uuid"]

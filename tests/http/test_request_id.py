@@ -52,7 +52,7 @@ def test_one_that_nginx_makes_is_logged(service):
 
 
 def test_an_error_page_has_the_id_that_the_worker_was_told(start):
-    """Though nginx makes a second request of it, at another time."""
+    """nginx makes a second request for the error page, at a later time, and the id stays."""
     service = start()
     service.daemon.stop()
     with socket.socket(socket.AF_UNIX) as listener:

@@ -1,5 +1,5 @@
-"""A packet filter that answers for the database: each packet of the way there, or of the way back, is thrown away and its sender
-gets a reset. Every request is answered, none of them well, and all is well again afterwards."""
+"""A packet filter answers for the database: each packet to it, or each packet from it, is dropped, and the sender gets a reset.
+Every request that needs the database gets an error, and all is well again afterwards."""
 
 import contextlib
 import shutil
@@ -57,7 +57,7 @@ def resets(wire, way):
 
 
 class Answers:
-    """What became of requests, in the order in which they were answered."""
+    """The outcomes of requests, in the order of their answers."""
 
     def __init__(self, service):
         self.service = service
@@ -87,8 +87,8 @@ def is_well(service):
 
 @pytest.mark.parametrize("way", RULES)
 def test_resets(wire, far_cluster, way, report):
-    """With the limits as shipped."""
-    database = Database(far_cluster)  # which goes with its cluster
+    """With the default time limits."""
+    database = Database(far_cluster)  # removed with its cluster
     with TokenService(far_cluster, database=database, workers=1, is_patient=False, launcher=lambda _: wire.inside(CRUDDURD)) as service:
         eventually(lambda: is_well(service))
         with resets(wire, way):

@@ -1,5 +1,5 @@
-"""A pool that nobody asks anything sends the database no statements, but one a minute of the purge; the first request after that misses
-nothing."""
+"""A pool without requests sends the database no statements, except one a minute of the purge; the first request after that misses no
+change."""
 
 import datetime
 import itertools
@@ -11,11 +11,11 @@ from service import Service
 from waiting import eventually
 
 HOME = "/api/activities/home"
-PAUSE = 1.5  # s between two looks at what the pool has sent; an active watcher sends some fifty statements in it
+PAUSE = 1.5  # s between two checks of what the pool has sent; an active watcher sends some fifty statements in it
 
 
 def sent(service):
-    """Changes with every statement of the pool."""
+    """A value that changes with every statement of the pool."""
     return service.database.sql(
         """select application_name, pid, state_change from pg_stat_activity
            where datname = current_database() and application_name like 'cruddurd%' order by 1, 2"""
@@ -33,7 +33,7 @@ def templates(service):
 
 
 def is_kept(service):
-    """Whether the page comes from memory."""
+    """Whether the page comes from the cache."""
     before = len(templates(service))
     assert service.get(HOME).status == 200
     return len(templates(service)) == before
@@ -71,14 +71,14 @@ def test_it_does_not_rest_while_pages_are_asked_for(start):
 
 # --- the purger ---
 
-IDLE = 60  # s, between two looks of a purger that foresees nothing
+IDLE = 60  # s, between two polls of a purger that knows of nothing that will end
 BEFORE_THAT = IDLE - 15  # s; a purger that rests for so long comes too late
-OFTEN = {"workers": 1, "purge_interval": 1}  # it would look every second if it did not rest
+OFTEN = {"workers": 1, "purge_interval": 1}  # it would poll every second if it did not rest
 
 
 @pytest.fixture(scope="module", autouse=True)
 def idle(cluster):
-    """It rests while the other tests run."""
+    """A service that rests while the other tests run."""
     with Service(cluster, **OFTEN) as service:
         yield service
 
@@ -103,7 +103,7 @@ def test_a_purger_looks_when_the_pool_has_written(start):
 
 
 def test_a_purger_looks_when_something_ends(start, database):
-    """What expires, and what was deleted a day ago."""
+    """The purger polls when a post expires, and when a post has been deleted for a day."""
     database.add_activities(2, created_at="now() - interval '2 days'", expires_at="now() + interval '12 seconds'", message="'row ' || n")
     database.sql("update activities set expires_at = '-infinity', deleted_at = now() - interval '1 day' + interval '12 seconds' where message = 'row 2'")
     service = start(database=database, **OFTEN)

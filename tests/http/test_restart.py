@@ -28,7 +28,7 @@ def service(cluster):
 
 
 def kill_worker(service, pid):
-    """Returns when another one is in its place."""
+    """Kills the worker. Returns when another one is in its place."""
     os.kill(pid, signal.SIGKILL)
     service.wait_for_workers(WORKERS, other_than=[pid])
 
@@ -93,13 +93,13 @@ POLICIES = {"--rr": (os.SCHED_RR, "1"), "--idle": (os.SCHED_IDLE, "0")}
 
 
 def a_policy():
-    """One that the tester may choose, as chrt's option."""
+    """A scheduling policy that the tests' user may choose, as chrt's option."""
     is_allowed = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVNULL).returncode == 0
     return "--rr" if is_allowed else "--idle"
 
 
 def policy_of_its_worker(pool):
-    """Of the only one, which has answered: so it has set what it wants to."""
+    """The policy of the only worker, which has set it before its first answer."""
     with pool.peer() as peer:
         assert peer.ask().status == 200
     (worker,) = pool.wait_for_workers(1)
@@ -126,7 +126,7 @@ class Killer:
         self.killed = set()
 
     def strike(self):
-        """How many it has killed."""
+        """Kills the new workers. Returns how many it has killed in all."""
         for pid in set(self.pool.daemon.workers()) - self.spared - self.killed:
             os.kill(pid, signal.SIGKILL)
             self.killed.add(pid)
@@ -154,7 +154,7 @@ def test_no_fork_storm_at_a_reload(start_pool, database):
     with database.locked(), Stopwatch() as watch:  # a new worker waits for that before it takes an old one's place
 
         def is_over():
-            # One that got away from the killer until it had a place is replaced like any other.
+            # A worker that survived until it had its place is replaced like any other.
             is_storm = killer.strike() > 2 * (BURST + 2) + watch.elapsed()
             return is_storm or re.search("the old set stays|all workers replaced", pool.log.text)
 
@@ -166,7 +166,7 @@ def test_no_fork_storm_at_a_reload(start_pool, database):
 
 
 def stop_busy_worker(service, worker, cursor):
-    """How the request was answered that it had under way; None if its time was up before that was seen."""
+    """Stops the worker while it has a request. Returns the reply, or None if the request's time was up before."""
     asking = Asking(service.create)
 
     def is_busy():
@@ -174,7 +174,7 @@ def stop_busy_worker(service, worker, cursor):
         return cursor.fetchall() or not asking.is_alive()
 
     eventually(is_busy)
-    with contextlib.suppress(ProcessLookupError):  # on a slow machine it may count as stuck without that
+    with contextlib.suppress(ProcessLookupError):  # on a slow machine it may have been killed as stuck already
         os.kill(worker, signal.SIGSTOP)
     reply = asking.reply()
     if reply.json == ["service_unavailable"]:
@@ -193,7 +193,7 @@ def test_a_stuck_worker_is_replaced(start):
 
 
 def test_the_default_limit_for_stuck_workers_lies_below_that_of_nginx():
-    """Otherwise nginx gives up first, and no log says on what."""
+    """Otherwise nginx gives up first, and no log says in which route the worker was stuck."""
     default = int(re.search(r"CRUDDUR_STUCK_TIMEOUT\s+\[(\d+)\]", run_once("--help").stdout)[1])
     nginx = int(re.search(r"fastcgi_read_timeout (\d+)s", (TOP / "nginx/cruddur.conf").read_text())[1])
     assert default < nginx * 1000
@@ -217,7 +217,7 @@ def test_descriptors_run_out(start):
 
 
 def test_workers_do_not_outlive_the_master(start):
-    """Nor does a request under way hold them up: the lock that it waits for is held until all have ended."""
+    """A running request does not delay their end: the lock that it waits for is held until all have ended."""
     service = start(workers=4)
     workers = service.wait_for_workers(4)
     with service.database.locked_user():
@@ -233,7 +233,7 @@ def test_workers_do_not_outlive_the_master(start):
 
 def test_a_master_that_was_killed_can_be_started_again(start):
     service = start()
-    with service.connect() as connection:  # and nginx keeps one to a worker
+    with service.connect() as connection:  # nginx keeps a connection to a worker, too
         assert connection.ask("GET", "/livez").status == 200
         service.daemon.signal(signal.SIGKILL)
         service.daemon.wait()

@@ -29,7 +29,7 @@ pg_stat_statements.track = all
 
 @pytest.fixture
 def server():
-    """One of its own, that logs all that it can."""
+    """A server of its own, which logs all that it can."""
     cluster = Cluster(settings=CHATTY)
     cluster.make()
     cluster.start()
@@ -112,7 +112,7 @@ def test_after_the_load_too(server):
     make_roles(server, **PASSWORDS)
     assert catalog(server) == EXPECTED
     run = run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": server.url("cruddur", "x", "cruddur"), "PGPASSWORD": ODD})
-    assert "password" in run.stderr  # the URL's counts
+    assert "password" in run.stderr  # the password in the URL takes precedence
     url = f"postgresql://cruddur@/cruddur?host={server.sockets}"
     run = run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": url, "PGPASSWORD": ODD})
     assert (run.returncode, run.stderr) == (0, "")
@@ -137,7 +137,7 @@ def test_no_password_in_the_log(server):
 
 
 def test_an_administrator_without_superuser_rights(server):
-    """As on RDS: it makes the roles, the owner makes and loads the database, and the administrator can still connect."""
+    """As on RDS: the administrator makes the roles, the owner makes and loads the database, and the administrator can still connect."""
     server.sql("create role master login createrole createdb password 'm'")
     make_roles(server, user="master", password="m", **PASSWORDS)
     owner = ("cruddur_owner", PASSWORDS["CRUDDUR_OWNER_PASSWORD"])
@@ -153,7 +153,7 @@ def test_an_administrator_without_superuser_rights(server):
 
 
 def test_rights_after_a_load_without_the_roles(server):
-    """Loaded by a role that may not create roles; then the command of doc/security.md grants the rights."""
+    """A role that may not create roles loads the database; then the command of doc/security.md grants the rights."""
     server.sql("create role loader login createdb password 'l'")
     for name in ("db-create", "db-schema-load", "db-seed"):
         assert script(server, name, "loader", "l").returncode == 0
@@ -170,7 +170,7 @@ def test_rights_after_a_load_without_the_roles(server):
 
 @pytest.mark.parametrize("name", PASSWORDS)
 def test_their_variables_do_not_stop_the_daemon(database, name):
-    """An operator may have exported them for sql/roles.sql."""
+    """An operator may have exported these variables for sql/roles.sql."""
     run = run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": database.url(), name: "x"})
     assert (run.returncode, run.stderr) == (0, "")
     run = run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": database.url(), f"{name}X": "x"})
@@ -178,7 +178,7 @@ def test_their_variables_do_not_stop_the_daemon(database, name):
 
 
 def test_no_process_shows_them(start_pool, database):
-    """No environment of the daemon's processes contains one."""
+    """No environment of the daemon's processes contains a password."""
     secrets = {name: f"canary-{name}" for name in (*PASSWORDS, "PROD_CONNECTION_URL")}
     pool = start_pool(database, environment=secrets)
     pool.wait_for_workers()

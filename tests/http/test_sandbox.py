@@ -19,7 +19,7 @@ on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="knows the re
 
 @pytest.fixture
 def sandboxed(start):
-    """core_dumps: so that the test may look into the worker."""
+    """core_dumps is set so that the test may look into the worker."""
     return lambda **settings: start(workers=1, core_dumps=1, **{"sandbox": "on", **settings})
 
 
@@ -30,7 +30,7 @@ def worker_of(service):
 
 
 def ended_for(service, call):
-    """Until the log says so of the first worker."""
+    """Waits until the log says that the first worker was ended for this call. Returns the messages."""
     text = f"was ended by its sandbox for the system call {call} "
     return eventually(lambda: [m for m in service.log.messages("supervisor") if text in m], what=text)
 
@@ -88,7 +88,7 @@ def test_other_files_are_not_read(sandboxed, tmp_path):
 @on_x86
 @pytest.mark.parametrize("word", ["system", ""])
 def test_a_word_in_the_place_of_a_file_opens_no_folder(sandboxed, word):
-    """Such as PGSSLROOTCERT=system of libpq 16, whose folder would be the one that the service was started in."""
+    """As a path, PGSSLROOTCERT=system of libpq 16 would open the folder in which the service was started."""
     service = sandboxed(environment={"PGSSLROOTCERT": word})
     here = pathlib.Path(__file__)
     assert pathlib.Path.cwd() in here.parents

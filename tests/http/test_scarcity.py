@@ -1,4 +1,4 @@
-"""Processes and descriptors that run out: what is there serves on, and the log isn't flooded."""
+"""Processes and descriptors run out: the existing processes go on serving, and the log isn't flooded."""
 
 import os
 import resource
@@ -13,7 +13,7 @@ from places import CRUDDURD, IS_ROOT
 from waiting import eventually
 
 USER = 54321  # that has no other process, as processes are counted by user
-LOG_LINES = 3  # of one kind in a minute, and of the next one where the minute ends
+LOG_LINES = 3  # of one kind in a minute, and of the next minute
 
 
 AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
@@ -24,12 +24,12 @@ def limit_descriptors(pid, count):
 
 
 def limit_processes(pool, count):
-    """Those of its user, which asks for it itself."""
+    """Limits the processes of the pool's user; this user sets the limit itself."""
     subprocess.run([*AS_USER, "prlimit", f"--pid={pool.daemon.pid}", f"--nproc={count}:"], check=True)
 
 
 def run_as_user(pool):
-    """Root has no limit of processes."""
+    """The command that runs the pool as USER, because root has no limit of processes."""
     for path in (pool.path, pool.path / "run/web", pool.url_file):
         os.chown(path, USER, USER)
     return [*AS_USER, CRUDDURD]
@@ -48,7 +48,7 @@ def answered(pool):
 
 
 def test_a_reload_without_a_process_to_be_had(poor):
-    """It is given up, and the next one is taken."""
+    """The reload is given up, and a later one succeeds."""
     before = poor.wait_for_workers()
     limit_processes(poor, 1)
     for count in (1, 2, 3):
@@ -63,11 +63,11 @@ def test_a_reload_without_a_process_to_be_had(poor):
 
 
 def test_a_worker_that_cannot_be_replaced_at_once(poor):
-    """It is tried again until there is a process for it, without a line each time."""
+    """The master tries again until there is a process for it, without a line for each attempt."""
     victim, other = poor.wait_for_workers()
     limit_processes(poor, 1)
     os.kill(victim, signal.SIGKILL)
-    poor.daemon.wait_for_message("workers end too fast")  # the tries at once are used up
+    poor.daemon.wait_for_message("workers end too fast")  # the immediate attempts are used up
     assert poor.daemon.workers() == [other]
     assert answered(poor) == 200
     assert poor.log.text.count("Resource temporarily unavailable") <= LOG_LINES
@@ -77,7 +77,8 @@ def test_a_worker_that_cannot_be_replaced_at_once(poor):
 
 @pytest.mark.parametrize("is_warm", [False, True])
 def test_descriptors_for_the_database(database, start_pool, is_warm):
-    """A flood of connections takes no descriptor that its sessions need: those that are served get their answers."""
+    """A flood of connections leaves the descriptors that the worker's sessions need, so that accepted requests
+    are answered."""
     pool = start_pool(database, workers=1, feed_watch=0)
     (worker,) = pool.wait_for_workers(1)
     if is_warm:
@@ -96,7 +97,7 @@ def test_descriptors_for_the_database(database, start_pool, is_warm):
 
 
 def test_the_first_session_after_a_flood(database, start_pool):
-    """Idle connections that stay: the worker connects to its database all the same."""
+    """The worker can connect to its database while idle connections stay."""
     pool = start_pool(database, workers=1, feed_watch=0)
     (worker,) = pool.wait_for_workers(1)
     limit_descriptors(worker, len(os.listdir(f"/proc/{worker}/fd")) + 16)

@@ -1,4 +1,4 @@
-"""GET /api/activities/search: words, starts of words, tags, authors, and what none of that is."""
+"""GET /api/activities/search: words, starts of words, tags, authors, and terms that are none of these."""
 
 import urllib.parse
 
@@ -11,7 +11,7 @@ from test_home import FIELDS
 @pytest.fixture(scope="module")
 def service(cluster):
     with Service(cluster) as service:
-        service.database.feed_bound = 0  # the kept feed isn't looked at here
+        service.database.feed_bound = 0  # these tests do not read the cached home page
         yield service
 
 
@@ -56,13 +56,13 @@ def test_a_row_has_the_fields_of_the_feed(service, post):
     "term, fits",
     [
         ("cats", {"Cats like boxes", "dogs like CATS"}),
-        ("cat", {"Cats like boxes", "dogs like CATS", "concatenate two catalogues"}),  # starts
+        ("cat", {"Cats like boxes", "dogs like CATS", "concatenate two catalogues"}),  # starts of words
         ("c", {"Cats like boxes", "dogs like CATS", "concatenate two catalogues", "C for beginners", "it's 100% o'clock"}),
         ("Cats dogs", {"dogs like CATS"}),
         ("dogs ca", {"dogs like CATS"}),
-        ("ca dogs", set()),  # only the last one may be a start
+        ("ca dogs", set()),  # only the last word may be a start
         ("boxes OR beginners", {"Cats like boxes", "C for beginners"}),
-        ("box or begin", set()),  # but not where it isn't told apart
+        ("box or begin", set()),  # but not behind "or"
         ("like -dogs", {"Cats like boxes"}),
         ("-like", {"concatenate two catalogues", "C for beginners", "¡Ñandú! naïve 東京タワー Zürich", "it's 100% o'clock"}),
         ('"like boxes"', {"Cats like boxes"}),
@@ -96,7 +96,7 @@ def test_words(service, post, term, fits):
         ("rus", {"I like #Rust.", "#rust #go", "rust and #rusty", "a#rust"}),
         ("#rusty", {"rust and #rusty"}),
         ("#日本", {"in #日本"}),
-        ("#1", {"we are #1"}),  # no tag, so it is looked for as it is
+        ("#1", {"we are #1"}),  # no tag: the text itself is looked for
         ("#", {"I like #Rust.", "#rust #go", "rust and #rusty", "a#rust", "in #日本", "we are #1"}),
         ("@lon #rust", {"I like #Rust."}),
     ],
@@ -123,7 +123,7 @@ def test_tags(service, post, term, fits):
         ("@_ndrewbrown", set()),
         ("@\U0010ffff", set()),
         ("@bayko @londo", {"by bayko 2"}),  # the second one is a word
-        ("@", {"by bayko 2"}),  # looked for as it is
+        ("@", {"by bayko 2"}),  # the text itself is looked for
         ("@bayko @", {"by bayko 2"}),
     ],
 )
@@ -161,7 +161,7 @@ def test_no_term_is_too_much(service, post, term):
 
 @pytest.mark.parametrize("blank", ["%09", "%0A", "%0d%0a", "%0B", "%0c", "%20%0a%09"])
 def test_pasted_blanks(service, blank):
-    """Tabs and line ends are blanks, wherever they stand; other control characters are no text."""
+    """Tabs and line ends are blanks, wherever they stand."""
     uuid = service.create("pastedword and anotherword").json["uuid"]
     for term in (f"pastedword{blank}anotherword", f"{blank}pastedword", f"anotherword{blank}", f'"pastedword{blank}and"'):
         reply = service.get(f"/api/activities/search?term={term}")
@@ -187,7 +187,7 @@ def test_what_else_is_refused(service):
     cursor = "MTYwMDAwMDAwMDAwMDAwMC9iNGExYzlkMi02ZjBlLTRhNTctOWMzYi0xZDVlOGY3YTJiNjA"
     reply = search(service, "a", f"&cursor={cursor}")
     assert (reply.status, reply.codes) == (422, ["cursor_invalid"])
-    assert service.get("/api/activities/home?cursor=" + cursor).status == 200  # it is one
+    assert service.get("/api/activities/home?cursor=" + cursor).status == 200  # the cursor is valid there
 
 
 def test_expired_ones_are_not_found(service, post):
@@ -222,7 +222,8 @@ def test_the_newer_one_comes_first_among_equals(service, post):
 
 
 def test_how_new_it_is_counts_for_no_more_than_half(service, post):
-    """A year lies between them, but one has both words side by side and thrice, the other a start of one."""
+    """A year lies between the two posts, but the old one has both words side by side, three times, and the new one has only a start
+    of one."""
     post("red cat, red cat, red cat", age="360 days")
     post("red catalogue", age="1 second")
     assert found(service, "red cat")[0] == "red cat, red cat, red cat"
@@ -237,7 +238,7 @@ def test_limit(service):
 
 @pytest.mark.parametrize("share", [2, 40, 500, 3000])
 def test_one_in_so_many_is_found_wherever_it_is(service, share):
-    """In the newest thousand, a bit behind them, by the index for a time, by the index for all."""
+    """The posts are found in the newest thousand, a bit below them, by the index for a time, or by the index for all."""
     service.database.add_activities(
         8000,
         created_at="now() - n * interval '3 minutes'",
@@ -251,7 +252,7 @@ def test_one_in_so_many_is_found_wherever_it_is(service, share):
 
 @pytest.mark.parametrize("term", ["cat", "ca", "-dog", "😀", "cat -dog"])
 def test_what_is_found_behind_many_that_have_expired(service, post, term):
-    """Nothing was purged, and nobody wrote for an hour."""
+    """No expired post was purged, and no post is newer than an hour."""
     for n in range(70):
         post(f"cat 😀 {n}", age=f"{n + 1} days", expires_at="now() + interval '1 day'")
     service.database.add_activities(
@@ -261,7 +262,7 @@ def test_what_is_found_behind_many_that_have_expired(service, post, term):
 
 
 def test_what_has_not_been_there_lately_is_found_by_the_index_for_all(service):
-    """The newest thousand say 'often', the index for the time then nothing more."""
+    """By the newest thousand posts the word seems frequent, but the index for a time then finds nothing more."""
     service.database.add_activities(
         6000,
         created_at="now() - n * interval '10 seconds' - case when n > 1000 then interval '40 days' else interval '0' end",
@@ -271,7 +272,7 @@ def test_what_has_not_been_there_lately_is_found_by_the_index_for_all(service):
 
 
 def test_no_table_is_read_to_its_end(service):
-    """Whatever is asked for: with the table grown to 30,000 rows the plans have no sequential scan of it."""
+    """No term causes a sequential scan of activities, when the table has grown to 30,000 rows."""
     service.database.add_activities(
         30000, created_at="now() - n * interval '1 minute'", message="'straw ' || n || case when n % 700 = 0 then ' needle' else '' end"
     )
@@ -283,7 +284,8 @@ def test_no_table_is_read_to_its_end(service):
 
 
 def scans(service):
-    """How often a statement has read all of the table; the workers' sessions tell that once a second at most."""
+    """The number of sequential scans of the table. The workers' sessions are ended because an open session reports it once a second
+    at most."""
     service.database.sql("select pg_stat_force_next_flush()")
     service.database.terminate_sessions()
     ((count,),) = service.database.sql("select seq_scan from pg_stat_user_tables where relname = 'activities'")

@@ -1,4 +1,4 @@
-"""Sessions: what beginning one costs, how they are shared out, and settings with which there are none."""
+"""Sessions: the cost of a new one, how the workers share them, and settings with which none can be opened."""
 
 import contextlib
 import signal
@@ -33,7 +33,7 @@ def warm(service):
     ],
 )
 def test_a_reload_that_the_database_refuses(cluster, start, role, password, parameters, sqlstate):
-    """The reason is in the log, and requests don't notice: whether the workers have sessions or not."""
+    """The reason is in the log, and no request fails, whether the workers have sessions or not."""
     service = start(workers=2)
     good = service.url_file.read_text()
     with contextlib.ExitStack() as stack:
@@ -74,7 +74,7 @@ def test_a_reload_for_a_server_that_is_not_there(start):
 
 
 def test_a_reload_while_the_database_is_away(cluster, start):
-    """For all: that says nothing against the settings."""
+    """The database is away for all workers, so nothing is wrong with the settings."""
     service = start(workers=2, statement_timeout=1000, deadline=2000)
     warm(service)
     with cluster.away():
@@ -84,7 +84,8 @@ def test_a_reload_while_the_database_is_away(cluster, start):
 
 
 def test_a_new_worker_has_its_sessions(cluster, start):
-    """The server lets nobody in for a while, but answers those that are in: a worker without sessions replaces none that has them."""
+    """The server accepts no new session for a while, but answers on the open ones: a worker without sessions replaces none that
+    has them."""
     service = start(workers=2, feed_watch=0)
     warm(service)
     with Load(service, connections=4, pause=0.04) as load:
@@ -104,7 +105,7 @@ def test_a_new_worker_has_its_sessions(cluster, start):
 
 
 def parses(cluster, since):
-    """What PostgreSQL's log has of statements that were prepared, from that place on."""
+    """The lines of PostgreSQL's log about prepared statements, from the offset since."""
     text = cluster.log.read_text()[since:]
     return [line for line in text.splitlines() if " parse " in line]
 
@@ -124,7 +125,8 @@ def test_a_session_prepares_what_it_runs(cluster, start):
 
 
 def test_a_statement_that_does_not_fit_fails_alone(start):
-    """It is 503 with file and line in the log, once; it works as soon as the schema fits again. The others don't notice."""
+    """It is answered with 503, and the log has its file and line once. It works as soon as the schema fits again. Other statements
+    are not affected."""
     service = start(workers=1, feed_watch=0)
     service.database.sql("alter table users rename column bio to about")
     for _ in range(3):
@@ -140,7 +142,8 @@ def test_a_statement_that_does_not_fit_fails_alone(start):
 
 
 def test_fewer_sessions_than_wanted_are_shared(start):
-    """Of three sessions each of two workers has one, so every request is answered; a worker tells that one is missing once."""
+    """There are three sessions and each of two workers has one, so every request is answered. A worker logs once that a session is
+    missing."""
     service = start(workers=2, feed_watch=0)
     with Load(service) as load:
         service.wait_for_sessions(2)
@@ -158,7 +161,8 @@ def test_fewer_sessions_than_wanted_are_shared(start):
 
 
 def test_everything_by_one_session(start):
-    """Also the cached home and what waits for its turn, when it has long been known that there is no other session."""
+    """This includes the cached home page and statements that wait for their turn, also long after the worker has found that there
+    is no other session."""
     service = start(workers=1, statement_timeout=1000, deadline=1500, feed_watch=20)
     assert service.create("the only one").status == 200
     service.database.sql(f"alter database {service.database.name} connection limit 1")

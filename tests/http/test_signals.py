@@ -30,7 +30,7 @@ def folder():
 
 @pytest.fixture(scope="module")
 def service(cluster, folder):
-    """Its templates may be edited; each test leaves it as it was."""
+    """A service whose templates a test may edit; each test leaves them as they were."""
     shutil.copytree(SQL, folder / "sql")
     with Service(cluster, workers=WORKERS, sql_dir=folder / "sql") as service:
         yield service
@@ -38,7 +38,7 @@ def service(cluster, folder):
 
 @pytest.fixture
 def home(folder):
-    """The template of the home feed. What a test has made of it is undone."""
+    """The template of the home feed. A test's changes are undone."""
     template = folder / "sql/activities/home.sql"
     before = template.read_text()
     yield template
@@ -52,7 +52,7 @@ def edit(template, old, new):
 
 
 def try_to_reload(service, outcome):
-    """HUP, up to that message about it."""
+    """Sends HUP and waits for that message about it."""
     before = service.log.text.count(outcome)
     service.daemon.signal(signal.SIGHUP)
     service.daemon.wait_for_message(outcome, before + 1)
@@ -102,7 +102,7 @@ def peer_is_served(pool):
 
 
 def test_term_serves_the_queue(start_pool):
-    """Connections that nobody has accepted yet when the signal comes."""
+    """Connections in the accept queue are served after the signal."""
     pool = start_pool(workers=1)
     assert peer_is_served(pool)
     (worker,) = pool.wait_for_workers(1)
@@ -117,7 +117,8 @@ def test_term_serves_the_queue(start_pool):
 
 
 def test_term_does_not_wait_for_ever(start_pool):
-    """Half a request is hung up on, long before its own time would be up: that would be told by a 408."""
+    """A connection with half a request is closed long before the request's own time limit, which would be answered
+    with 408."""
     pool = start_pool(workers=1, drain_timeout=300)
     with pool.peer() as peer:
         peer.send(request("GET", "/livez")[:-4])
@@ -145,7 +146,7 @@ def test_int_is_term(start_pool):
 
 
 def test_quit_ends_at_once(start):
-    """The lock that a request waits for is held until all is over."""
+    """The pool does not wait for the request: the lock that the request waits for is held until all is over."""
     service = start()
     with service.database.locked_user():
         asking = Asking(service.create)
@@ -158,7 +159,7 @@ def test_quit_ends_at_once(start):
 
 
 def test_quit_cuts_a_drain_short(start_pool):
-    """Half a request is hung up on, as when the drain's time is up."""
+    """A connection with half a request is closed, as at the end of the drain's time."""
     pool = start_pool(workers=1)
     with pool.peer() as peer:
         peer.send(request("GET", "/livez")[:-4])
@@ -174,7 +175,7 @@ def test_quit_cuts_a_drain_short(start_pool):
 
 
 def test_hup_under_load_fails_nothing(start):
-    """Nor are there ever fewer workers than wanted."""
+    """There are never fewer workers than wanted."""
     service = start(workers=4)
     with Load(service, connections=12) as load:
         for _ in range(3):
@@ -190,7 +191,7 @@ def test_hup_under_load_fails_nothing(start):
 
 
 def worker_counts(log):
-    """How many there were after each that came or went."""
+    """The number of workers after each start and each end of one."""
     counts = [0]
     for text in log.messages("supervisor"):
         if text.startswith("worker "):
@@ -203,7 +204,7 @@ def reloads_done(service):
 
 
 def test_hup_replaces_one_by_one(service):
-    """The first of the old ones is there as long as the first of the new ones is not ready, however long that takes."""
+    """The old workers stay as long as the first new one is not ready, however long that takes."""
 
     def is_seen():
         before, done = set(service.wait_for_workers(WORKERS)), reloads_done(service)
@@ -211,7 +212,7 @@ def test_hup_replaces_one_by_one(service):
             service.daemon.signal(signal.SIGHUP)
             (new,) = eventually(lambda: set(service.daemon.workers()) - before, what="a new worker")
             with frozen(new):
-                is_in_time = watch.elapsed() < FIT_SECONDS  # else it may have been ready before
+                is_in_time = watch.elapsed() < FIT_SECONDS  # otherwise it may have been ready before
                 if is_in_time:
                     assert all(service.get("/livez").status == 200 for _ in range(10))
                     assert set(service.daemon.workers()) == before | {new}
@@ -222,7 +223,7 @@ def test_hup_replaces_one_by_one(service):
 
 
 def test_hup_keeps_connections(service):
-    """One that was open before is served behind it by a new worker, idle or with half a request."""
+    """A connection that was open before HUP, idle or with half a request, is served afterwards by a new worker."""
     data = request("GET", "/livez")
     peers = [service.peer() for _ in range(6)]
     for number, peer in enumerate(peers):
@@ -247,13 +248,14 @@ HANDLE, IN_CAPITALS = "u.display_name, u.handle)", "u.display_name, upper(u.hand
 
 
 def is_in_capitals(service):
-    """What the home feed says by the template that is in force."""
+    """Whether home comes from the template with capitals."""
     handle = service.home().json[0]["handle"]
     return handle == handle.upper()
 
 
 def replace_workers(service):
-    """HUP, up to the end of the old workers: one that was told to leave answers what it has begun to read."""
+    """Reloads and waits for the end of the old workers, because a worker that is leaving answers what it has begun
+    to read."""
     before = service.daemon.workers()
     service.daemon.reload()
     service.wait_for_workers(WORKERS, other_than=before)
@@ -290,7 +292,7 @@ def test_hup_with_a_broken_template_keeps_the_old_set(service, home, old, new):
 
 
 def named(service, template):
-    """How often the log says what is wrong with it."""
+    """How often the log names the template."""
     return sum(template in message for message in service.log.messages("template"))
 
 
@@ -384,7 +386,7 @@ def test_hup_then_term(start_pool):
 
 
 def test_nothing_is_kept_open_over_many_hups(service):
-    service.daemon.reload()  # by its end the master has all that it opens at its start
+    service.daemon.reload()  # after it the master has all that it opens once
     before = sockets_of(service.daemon.pid)
     for _ in range(5):
         service.daemon.reload()

@@ -1,4 +1,4 @@
-"""What the two nginx sites promise to a crowd and to one client among rude ones: nginx/site.conf and quickstart.conf.in."""
+"""How the two nginx sites serve a crowd, and one client among rude ones: nginx/site.conf and quickstart.conf.in."""
 
 import collections
 import contextlib
@@ -21,7 +21,7 @@ SITE_NAME = {"Host": "cruddur.example"}
 
 @pytest.fixture(scope="module", autouse=True)
 def descriptors():
-    """As many as the system lets us have, for both ends of a crowd."""
+    """As many descriptors as the system allows, for both ends of all connections of a crowd."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -29,8 +29,8 @@ def descriptors():
 
 
 class Site(Front):
-    """nginx/site.conf without TLS, which is no part of this; the paths are this folder's. It has the connections that it says it
-    needs, or fewer."""
+    """nginx/site.conf without TLS and with the paths of the test's folder. It has the number of connections that its comment
+    asks for, or fewer."""
 
     connections = None
 
@@ -58,7 +58,7 @@ class Site(Front):
 
 
 class Unforgiving(Site):
-    """A limit that is reached stays so for as long as a test takes."""
+    """A site whose limit, once reached, stays reached for the whole test."""
 
     def replaced(self):
         return {"rate=20r/s": "rate=1r/m"}
@@ -98,8 +98,8 @@ def balanced(database):
 
 
 def ask_in_a_crowd(client, target, headers=None):
-    """A request on each of many connections before the first answer is read; how often each status came. Each is answered in the
-    service's form."""
+    """Sends a request on each of many connections before it reads the first answer. Returns how often each status came. Each
+    refusal is in the service's form."""
     connections = [client.connect() for _ in range(CROWD)]
     for connection in connections:
         connection.send(request_bytes("GET", target, headers=headers))
@@ -123,14 +123,14 @@ def test_quickstart_answers_a_crowd(start):
 
 
 def test_the_site_answers_a_crowd(site):
-    """All from one address: beyond the burst they are told so."""
+    """All requests come from one address. Those beyond the burst get 429."""
     statuses = ask_in_a_crowd(site, "/api/activities/home", SITE_NAME)
     assert statuses.total() == CROWD
     assert statuses.keys() == {200, 429}
 
 
 def test_no_room_in_the_pool(database):
-    """What is more than max_conns is told so at once, while the others wait."""
+    """Requests beyond max_conns are refused at once, while the others wait."""
 
     class Narrow(Front):
         def configuration(self, port):
@@ -149,7 +149,7 @@ def test_no_room_in_the_pool(database):
 
 
 def test_streams_of_one_client_have_a_limit_of_their_own(site):
-    """Which leaves its requests theirs."""
+    """The client's streams leave the limit of its requests unused."""
     limits = {name: int(re.search(rf"limit_conn {name} (\d+);", (TOP / "nginx" / file).read_text())[1])
               for name, file in (("cruddur_streams", "events.conf"), ("cruddur_connections", "site.conf"))}  # fmt: skip
     with contextlib.ExitStack() as stack:
@@ -177,7 +177,7 @@ def test_probes_take_no_other_method(site, method, target):
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}])
 def test_probes_take_no_body(site, headers):
-    """Refused before any of it has come."""
+    """The probe is refused before any of its body has come."""
     reply = site.ask("GET", "/readyz", headers=SITE_NAME | headers)
     assert (reply.status, reply.json) == (413, ["body_too_large"])
     assert site.ask("GET", "/readyz", headers=SITE_NAME | {"Content-Length": "0"}).status == 200
@@ -234,7 +234,8 @@ def test_behind_a_balancer_each_client_has_its_own_limit(balanced):
 
 
 def test_an_ipv6_client_is_its_network(balanced):
-    """A client with one address has 2^64 of them. Bytes of an address may be anything, a line feed and a NUL too."""
+    """A client with one network has 2^64 addresses. The bytes of an address may have any value, also that of a line feed or a
+    NUL."""
     asked = {}
     for network in ("2001:db8:0:1", "2001:db8:a0a:a0a"):
         assert flood(balanced, f"{network}::1") == {200, 429}
@@ -253,7 +254,7 @@ def test_a_client_that_is_no_balancer_is_not_believed(database):
 
 
 def test_no_log_has_what_was_asked_for(site):
-    """Not when it limits either."""
+    """This holds for requests beyond a limit, too."""
     secret = "whatonesearches"
     target = f"/api/activities/search?term={secret}"
     assert pipelined(site, target, 200).keys() == {200, 429}
@@ -279,7 +280,7 @@ def test_no_log_has_what_was_asked_of_no_pool(front_class):
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.2", "127.0.0.1.evil.example", "[::1]", "x"])
 @pytest.mark.parametrize("target", ["/api/activities/home", "/livez", "/metrics", "/", "/.error/generic_500"])
 def test_quickstart_is_for_its_own_names(service, host, target):
-    """A page from elsewhere whose name is made to mean 127.0.0.1 would be of the same origin."""
+    """A foreign page whose name resolves to 127.0.0.1 would have the same origin."""
     reply = service.ask("GET", target, headers={"Host": host})
     assert (reply.status, reply.json) == (404, ["not_found"]) if "error" in target else (421, ["misdirected_request"])
 

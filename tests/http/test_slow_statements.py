@@ -1,5 +1,5 @@
-"""What one subject may have the database do: how many others one follows, how far a page of theirs looks, and that searches,
-such pages and growth take turns and hold up nobody else."""
+"""What one requester may have the database do: how many users one may follow, how far a page of followed users looks, and that searches,
+such pages and growth take turns and hold up no other request."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def service(tokens):
 
 
 def follow_many(database, count, handle="bayko"):
-    """So many users of the database's own, and that the user follows all of them."""
+    """Adds that many users, all of whom the user follows."""
     database.load(
         f"""insert into users (display_name, handle, folded_handle, email, cognito_user_id)
             select n, 'many' || n, 'many' || n, n || '@many.example', 'mock-many' || n from generate_series(1, {count}) n;
@@ -56,13 +56,13 @@ def test_as_many_as_one_may_follow(service):
     ((count,),) = service.database.sql("select count(*) from follows")
     assert count == FOLLOWS_MAX
     assert followed(service, "bayko", "londo")["followed"] is True  # the same again
-    assert followed(service, "altbrown", "londo")["followed"] is True  # another one's
+    assert followed(service, "altbrown", "londo")["followed"] is True  # another user's
     assert followed(service, "bayko", "many7", "DELETE")["followed"] is False
     assert followed(service, "bayko", "altbrown")["followed"] is True
 
 
 def test_as_many_at_once_as_one_may_follow(cluster):
-    """Several wait for the same lock, in sessions of several workers, where there is room for one."""
+    """Several follows wait for the same lock, in sessions of several workers, and there is room for one."""
     with TokenService(cluster, workers=WORKERS) as service:
         follow_many(service.database, FOLLOWS_MAX + 11)
         service.database.sql("delete from follows using users where uuid = followed_uuid and handle ~ '^many[1-6]$|^many1[0-5]$'")
@@ -88,7 +88,7 @@ def test_who_follows_more_already_loses_nobody(service):
 
 # --- how far a page looks ---
 
-# Posts and reposts by each one followed, a long time ago, and what others wrote and reposted since. At most one in a microsecond.
+# Old posts and reposts by each followed user, and newer ones by others. At most one in a microsecond.
 SILENT = """
     insert into activities (user_uuid, message, search, created_at)
     select uuid, 'by ' || handle, '', now() - interval '2 days' + substr(handle, 5)::integer * interval '1 second'
@@ -107,7 +107,7 @@ SILENT = """
 @pytest.mark.parametrize("limit", [20, 200])
 @pytest.mark.parametrize("count", [150, 1500])
 def test_pages_that_end_early_miss_nothing(service, count, limit):
-    """For 150 each one's newest is looked up; for 1500 only what is newest of all, some of it at a time."""
+    """With 150 followed users the newest posts of each are looked up; with 1500 only the newest of all, in parts."""
     follow_many(service.database, count)
     service.database.load(SILENT)
     rows, sizes = listed(service, "bayko", f"{TARGET}?limit={limit}")
@@ -135,7 +135,8 @@ BURIED = """
 
 
 def test_below_more_than_are_looked_up(service):
-    """What has expired and was not purged lies on top of everyone's; 400 are more than are looked at below that."""
+    """The newest posts of each followed user have expired and were not purged. With 400 users there are more of them than a page looks
+    at."""
     follow_many(service.database, 400)
     service.database.load(BURIED)
     rows, _ = listed(service, "bayko", f"{TARGET}?limit=50")
@@ -170,7 +171,7 @@ def loaded(cluster):
 
 @pytest.mark.parametrize("limit", [50, 200])
 def test_what_a_page_reads_does_not_grow_with_the_follows(loaded, limit):
-    """Those above the cap from before it was there; counted in pages of 8 kB and in rows."""
+    """The cost is counted in pages of 8 kB and in rows. A user with more follows than the cap has them from before the cap."""
     statement = statements(loaded)["social/following"]
     plans = {}
     for follows in (1000, 1001, 5000, 20000):
@@ -197,7 +198,7 @@ def post_many(database, count, age):
 
 
 def test_growth_where_the_purge_has_not_run(service):
-    """So much is counted when it is asked for; more is refused until the purge has closed its time."""
+    """Up to 50,000 posts are counted for a request. With more the request is refused until the purge has closed their time."""
     database = service.database
     database.sql("update growth_closed set until = now() - interval '1 day'")
     ((before,),) = database.sql("select count(*) from activities where created_at > (select until from growth_closed)")
@@ -235,7 +236,7 @@ class Crowd:
             peer.close()
 
     def is_refused(self):
-        """Sends one more."""
+        """Sends one more request. Returns whether one has been refused."""
         peer = self.service.peer()
         peer.send(request(self.method, self.target, **self.parameters))
         self.peers.append(peer)
@@ -249,7 +250,7 @@ class Crowd:
 
 
 def warm(service):
-    """All sessions are there: one that begins prepares its statements, for which it waits where a table is locked."""
+    """Opens all sessions, because a new session prepares its statements and would wait for a locked table."""
     assert service.get("/api/users/@londo/short").status == 200
     assert service.ask_as("bayko", "GET", TARGET).status == 200
     assert followed(service, "andrewbrown", "londo", "DELETE")["followed"] is False
@@ -260,7 +261,7 @@ def token_of(service, handle):
 
 
 def test_others_are_answered_meanwhile(service):
-    """A read of another kind waits for no slow one, whoever asks."""
+    """A read of another kind does not wait for a slow one, whichever user asks."""
     with service.database.locked("follows"):
         slow = Asking(service.ask_as, "bayko", "GET", TARGET)
         service.database.wait_for_waiting()
@@ -271,7 +272,7 @@ def test_others_are_answered_meanwhile(service):
 
 
 def test_one_at_a_time_and_so_many_waiting(service):
-    """The next one is refused at once, and nobody else is."""
+    """One more request is refused at once, and no other requester's."""
     with contextlib.ExitStack() as stack:
         with service.database.locked("follows"):
             crowd = stack.enter_context(Crowd(service, **token_of(service, "bayko")))
@@ -295,7 +296,7 @@ def test_one_at_a_time_and_so_many_waiting(service):
     ],
 )
 def test_strangers_take_turns_by_their_address(service, one, same, another):
-    """IPv6 by the network that one customer has."""
+    """IPv6 addresses count as one if they are in the same /64 network."""
     search = "/api/activities/search?term=hello"
     with contextlib.ExitStack() as stack:
         with service.database.locked("activities"):
@@ -326,7 +327,7 @@ WRITES_WAITING_MAX = 32
 
 
 def test_deletes_of_one_account_let_others_write_between_them(service):
-    """The first holds the writing session up. What others write meanwhile runs before the second."""
+    """The first delete holds up the write session. Other users' writes run before the second delete."""
     uuid = service.ask_as("bayko", "POST", "/api/activities", {"message": "mine", "ttl": "1-day"}).json["uuid"]
     target = f"/api/activities/{uuid}"
     before = len(service.log.entries("statement"))
@@ -350,13 +351,13 @@ def test_deletes_of_one_account_let_others_write_between_them(service):
 
 
 def waiting_sessions(database):
-    """Those of workers that wait for a lock, by process id."""
+    """The process ids of the workers' sessions that wait for a lock."""
     return {pid for pid, name in database.wait_for_waiting()}
 
 
 @contextlib.contextmanager
 def held_read(service):
-    """The request of a slow statement that waits meanwhile."""
+    """Holds up a slow read; yields its method and target."""
     with service.database.locked("follows"):
         yield "GET", TARGET
 
@@ -370,7 +371,7 @@ def held_delete(service):
 
 @pytest.mark.parametrize("held", [held_read, held_delete])
 def test_one_at_a_time_in_the_whole_pool(cluster, held):
-    """Several workers have requests of one account, and one of them sends one to the database."""
+    """Several workers have requests of one account, and only one of them sends a statement to the database."""
     with TokenService(cluster, workers=WORKERS) as service:
         for _ in range(8):
             warm(service)
@@ -389,7 +390,7 @@ def test_one_at_a_time_in_the_whole_pool(cluster, held):
 
 @pytest.mark.parametrize("held", [held_read, held_delete])
 def test_a_worker_that_is_killed_leaves_no_turn_behind(cluster, held):
-    """nginx sends its request again, and another worker runs it."""
+    """nginx sends the killed worker's request again, and another worker runs it."""
     with TokenService(cluster, workers=2) as service:
         for _ in range(4):
             warm(service)

@@ -9,7 +9,7 @@ from cluster import Standby
 
 
 def test_a_standby_that_cannot_be_made_leaves_nothing(cluster, monkeypatch):
-    """Its primary is away, so that it cannot be copied."""
+    """The primary is away, so that it cannot be copied."""
     made = []
     own = Standby.own
     monkeypatch.setattr(Standby, "own", lambda standby, path=None: (made.append(standby), own(standby, path))[1])

@@ -25,7 +25,7 @@ IMPATIENT = {"CRUDDUR_STATEMENT_TIMEOUT": "100", "CRUDDUR_DEADLINE": "200"}
 
 @pytest.fixture(scope="module")
 def shared_database(cluster):
-    """For tests that leave its schema as it is."""
+    """A database for tests that leave its schema unchanged."""
     database = Database(cluster)
     yield database
     database.remove()
@@ -158,13 +158,13 @@ def test_spawn_fcgi(start_pool, shared_database):
 
 @pytest.fixture
 def systemd(folder):
-    """Listens as systemd would, and hears what cruddurd says to it."""
+    """Listens as systemd would, and receives what cruddurd sends it."""
     with Systemd(folder) as systemd:
         yield systemd
 
 
 class Systemd:
-    """Its side of sd_listen_fds(3) and sd_notify(3)."""
+    """systemd's side of sd_listen_fds(3) and sd_notify(3)."""
 
     def __init__(self, folder):
         self.path = folder / "socket"
@@ -184,7 +184,7 @@ class Systemd:
         self.ear.close()
 
     def launcher(self, count=1):
-        """A program that passes the socket as fd 3 on and becomes cruddurd."""
+        """A program that passes the socket on as fd 3 and becomes cruddurd."""
         fd = self.listener.fileno()
         script = f'exec 3<&{fd}; LISTEN_FDS={count} LISTEN_PID=$$ LISTEN_FDNAMES=cruddurd exec "$0" "$@"'
         return ["bash", "-c", script, CRUDDURD]
@@ -193,7 +193,7 @@ class Systemd:
         return self.ear.recv(100).decode()
 
     def hears_in_time(self):
-        """Whether between two signs of life there is no more time than the watchdog allows; on a slow machine that's once in a while."""
+        """Whether two watchdog messages come within the watchdog's time. On a slow machine they sometimes do not."""
         assert self.hear() == "WATCHDOG=1"
         with Stopwatch() as watch:
             assert self.hear() == "WATCHDOG=1"
@@ -327,7 +327,7 @@ def test_check_names_every_template_that_does_not_fit(database):
     ],
 )
 def test_check_looks_at_the_helpers_statements(database, function, template, unwanted):
-    """Those of the purger and the watcher, where there are such."""
+    """The statements of the purger and of the watcher are checked, unless the settings turn these off."""
     everyone = "public" if function.startswith("pg_") else "cruddur_app"
     database.sql(f"revoke execute on function {function} from {everyone}")
     failed = check(database)
@@ -361,7 +361,7 @@ def test_help():
 
 
 def test_the_settings_that_it_prints(tmp_path):
-    """A file that sets nothing as it is; with its comment signs off, each default is what it is anyway."""
+    """The printed file sets nothing. Without its comment signs it sets each default, which is accepted."""
     printed = run_once("--print-settings")
     assert (printed.returncode, printed.stderr) == (0, "")
     wanted = set(re.findall(r"^  (?:--\S+ \S+   )?([A-Z_]{6,})\b", run_once("--help").stdout, re.M)) - {"CRUDDUR_SETTINGS_FILE"}
@@ -377,7 +377,7 @@ def test_the_settings_that_it_prints(tmp_path):
 
 
 def manual_entry(block):
-    """What man/cruddur.conf.5 has of a setting, from its lines of --print-settings."""
+    """The entry of man/cruddur.conf.5 for a setting, made from its lines of --print-settings."""
     *told, values, setting = block.strip().split("\n")
     name, default = setting[1:].split("=", 1)
     told = [line[2:] for line in told]
@@ -389,7 +389,7 @@ def manual_entry(block):
 
 
 def test_the_manual_of_the_settings():
-    """Exactly those of the table, in its order, each with its form, bounds and default."""
+    """The manual has exactly the settings of the table, in its order, each with its form, bounds and default."""
     entries = [manual_entry(block) for block in run_once("--print-settings").stdout.split("\n\n")[1:]]
     manual = (TOP / "man/cruddur.conf.5").read_text()
     assert manual.split(".Sh SETTINGS\n.Bl -tag -width Ds\n")[1].split("\n.El\n")[0] == "\n".join(entries)

@@ -1,4 +1,4 @@
-"""A primary that has a successor and does not know: it goes on, as one that was frozen does, or one whose Patroni has ended."""
+"""A primary that goes on after a successor was promoted, because it was frozen or because its Patroni has ended."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def standby(primary):
 
 
 def sessions(server, service):
-    """The names of the workers' sessions there."""
+    """The names of the workers' sessions on that server."""
     return {name for (name,) in server.sql("select application_name from pg_stat_activity where datname = %s and application_name like 'cruddurd worker%%'", service.database.name)}
 
 
@@ -43,7 +43,7 @@ def test_no_read_comes_from_it_once_the_pool_knows(primary, standby):
 
 
 def test_the_pool_gets_to_know_without_a_session_of_its_own(primary, standby):
-    """All its sessions are with the old primary, and none ends; another host writes to the new one."""
+    """All sessions of the pool are with the old primary, and none ends; another host writes to the new one."""
     with Service(primary, workers=1, feed_watch=0) as service:
         name = service.database.name
         service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
@@ -58,7 +58,7 @@ def test_the_pool_gets_to_know_without_a_session_of_its_own(primary, standby):
 
 
 def check_new_workers(primary, standby, service, post):
-    """They try the old one first, as the URL has it."""
+    """The new workers try the old primary first, because it is first in the URL."""
     workers = service.daemon.workers()
     service.daemon.reload()
     service.wait_for_workers(1, other_than=workers)

@@ -16,13 +16,13 @@ from places import SQL, TOP
 from service import Service
 from test_locales import LOCALES, confirm
 
-# What each has: script, text, source (where the fact is from), and if there are any: tags, mentions (handles), found_by and
-# not_found_by (terms of a search), blank.
+# Each text has script, text and source (where the fact is from). It may have tags, mentions (handles), found_by and not_found_by (terms of
+# a search), and blank.
 TEXTS = json.loads((pathlib.Path(__file__).parent / "texts.json").read_text())
 PEOPLE = ["user_name", "12345", "ivan", "ivan.i", "東京", "андрей", "민수"]
 
 
-# A million each: made when they are needed, since each of pytest's workers imports all files of tests.
+# Lists of a million: made when they are needed, since each of pytest's workers imports all files of tests.
 def code_points():
     return [code_point for code_point in range(1, sys.maxunicode + 1) if not 0xD800 <= code_point <= 0xDFFF]
 
@@ -48,7 +48,7 @@ def database(request, cluster):
 @pytest.fixture(scope="module")
 def service(cluster):
     with Service(cluster, workers=1) as service:
-        service.database.feed_bound = 0  # the kept feed isn't looked at here
+        service.database.feed_bound = 0  # these tests do not read the cached home page
         yield service
 
 
@@ -57,7 +57,8 @@ UNICODE_14 = (153, 112)  # as ICU's root collation has it for its versions 70 an
 
 @pytest.fixture(scope="module")
 def recent_unicode(cluster):
-    """The texts' sources and python go by Unicode 14, and letters of later versions than the server's are none to it."""
+    """The texts' sources and Python follow Unicode 14. A server with an older version does not know later letters, so the test is
+    skipped."""
     ((version,),) = cluster.sql("select collversion from pg_collation where collname = 'und-x-icu'")
     if tuple(map(int, version.split(".")[:2])) < UNICODE_14:
         pytest.skip(f"the server's ICU ({version}) is older than Unicode 14")
@@ -78,7 +79,7 @@ def test_the_corpus():
 
 
 def test_texts(recent_unicode, database):
-    """What the functions return that the triggers and the search use."""
+    """The functions that the triggers and the search use return what texts.json says."""
     corpus = json.dumps([{"terms": text.get("found_by", []) + text.get("not_found_by", [])} | text for text in TEXTS])
     rows = database.sql(
         """select
@@ -119,7 +120,7 @@ def test_texts(recent_unicode, database):
 
 
 def test_texts_over_http(service):
-    """One of each script: stored and returned byte for byte, and found by a word and by a tag."""
+    """One text of each script is stored and returned byte for byte, and is found by a word and by a tag."""
     by_script = {text["script"]: text for text in TEXTS if text.get("found_by") and len(text["text"]) <= 280}
     assert len(by_script) >= 30
     for text in by_script.values():
@@ -159,14 +160,15 @@ def is_invisible(character):
 
 
 def test_invisible_code_points():
-    """Against the data that Debian's perl has."""
+    """INVISIBLE agrees with the data of Debian's perl."""
     (file,) = pathlib.Path("/usr/share/perl").glob("5.*.*/unicore/lib/DI/Y.pl") or pytest.skip("there is no perl with Unicode's data")
     ends = [int(number) for number in re.search(r"<<'END';\nV\d+\n(.*?)\nEND", file.read_text(), re.S)[1].split()]
     assert INVISIBLE == {code_point for first, end in zip(ends[::2], ends[1::2]) for code_point in range(first, end)}
 
 
 def test_fold_text(recent_unicode, service):
-    """Of a text with each in a line. Cherokee is folded to lower case, where Unicode's folding has upper case: the same are the same."""
+    """Folds a text with each code point on a line. Cherokee is folded to lower case, where Unicode folds to upper case; the same letters
+    stay equal."""
     characters = [chr(code_point) for code_point in assigned() if code_point != ord("\n")]
     ((found, again),) = service.database.sql("select fold_text(%s), fold_text(fold_text(%s))", *["\n".join(characters)] * 2)
     assert again == found
@@ -181,13 +183,14 @@ def test_fold_text(recent_unicode, service):
 
 
 def composing():
-    """The code points that may become one with a character before them."""
+    """The code points that may be composed with a character before them."""
     decompositions = (unicodedata.decomposition(chr(code_point)).split() for code_point in code_points())
     return {int(parts[1], 16) for parts in decompositions if len(parts) == 2 and parts[0][0] != "<"} | {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
 
 
 def test_plain_characters(service):
-    """Those of fold_text's short way: each alone, at a word's end with a variation selector behind it, and many in any order."""
+    """The characters that fold_text handles in its short way: each alone, at a word's end with a variation selector behind it, and many
+    in any order."""
     rows = service.database.sql(
         """select n, fold_text(chr(n)), fold_text('É' || chr(n) || U&'\\FE0F.')
            from generate_series(1, %s) n
@@ -208,7 +211,7 @@ def test_plain_characters(service):
     assert [text for text, in found] == [folded(text) for text in texts]
 
 
-# Letters of scripts without blanks, by their names.
+# Letters of scripts without blanks between words, by their names.
 UNSPACED = re.compile(
     r"CJK (UNIFIED|COMPATIBILITY) IDEOGRAPH|IDEOGRAPHIC (ITERATION|CLOSING|NUMBER|[A-Z]+ TONE)|VERTICAL (KANA|IDEOGRAPHIC) |MASU|"
     r"(HALFWIDTH |COMBINING )?(KATAKANA|HIRAGANA)|BOPOMOFO|THAI|LAO|KHMER|MYANMAR|TIBETAN|YI SYLLABLE|TAI (LE|THAM|VIET)|NEW TAI LUE|"
@@ -217,7 +220,8 @@ UNSPACED = re.compile(
 
 
 def words_of(character):
-    """Those of it between two letters: letters, marks, letter numbers and digits are in words, as in XID_Continue of UAX #31."""
+    """The words of the character between two letters: letters, marks, letter numbers and digits are in words, as in XID_Continue of UAX
+    #31."""
     category = unicodedata.category(character)
     if category[0] == "L" or category in ("Mn", "Mc", "Nl"):
         # Python has no names of Tangut's ideographs.
@@ -239,7 +243,7 @@ def test_words_of_all_code_points(recent_unicode, service):
 
 
 def test_blanks(service):
-    """In SQL, in C, and by Unicode's data."""
+    """SQL and C agree with Unicode's data."""
     expected = {
         code_point for code_point in code_points()
         if code_point in WHITE_SPACE or code_point in INVISIBLE or code_point == 0x2800 or unicodedata.category(chr(code_point)) == "Cc"
@@ -291,7 +295,7 @@ def test_handles(database):
 
 
 def test_handles_over_http(service):
-    """Whatever spelling one asks by, it is the same user, whose handle is as it was given."""
+    """Every spelling of a handle finds the same user, whose handle is returned as it was given."""
     add_user(service.database, "Straße.Café")
     for handle in ("Straße.Café", "STRASSE.CAFE\u0301", "ｓｔｒａｓｓｅ.café", "stra\u00adsse.café"):
         reply = service.get(f"/api/users/@{urllib.parse.quote(handle)}/short")
@@ -315,7 +319,7 @@ def test_names_are_one_line(service, name):
 
 
 def test_blank_messages(service):
-    """Replies and messages to somebody, too; and rows that psql writes."""
+    """Blank posts, replies and messages are refused, and blank rows that psql writes, too."""
     parent = service.create("a parent").json["uuid"]
     for blank in ("\u3000", "\u200b\u200d", "\u2800", "\u3164", "\n\n"):
         for path, body in {
@@ -333,7 +337,7 @@ def test_blank_messages(service):
                 service.database.run(f"insert into {table} ({columns}, %s from users where handle = 'londo'", blank)
 
 
-# No term is too much: pending negations, operators and quotes in any number and order, in every script.
+# Terms with pending negations, operators and quotes in any number and order, in every script.
 
 TERMS = [
     *("-" * n for n in (1, 31, 32, 33, 34, 64, 300)), "- " * 150, "-a " * 100, "-" * 299 + "a", "#a" + "-" * 290, "a " + "-" * 290,
@@ -351,7 +355,7 @@ def test_no_term_is_too_much(service):
 
 
 def test_the_first_32_words_count(service):
-    """The last of them is a prefix only if it is the last of the term."""
+    """The last word that counts is a prefix only if it is the last word of the term."""
     for count, sign in ((31, ":*"), (32, ":*"), (33, "")):
         words = [f"w{number:02}" for number in range(1, count + 1)]
         expected = " & ".join(f"'{word}'" for word in words[:32]) + sign
@@ -360,7 +364,7 @@ def test_the_first_32_words_count(service):
 
 
 def test_pasted_blanks(service):
-    """Those outside ASCII; test_search.py has the others."""
+    """Blanks outside ASCII; test_search.py has the others."""
     service.create("pasted on two lines")
     for term in ("pasted%e3%80%80on", "%c2%85pasted%c2%a0on", "pasted%e2%80%a8on"):
         reply = service.get(f"/api/activities/search?term={term}")

@@ -1,4 +1,4 @@
-"""Threads page from both ends, and lead from a reply to the top."""
+"""Threads are paged from both ends, and a reply leads to the top."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from social import EXPIRE, marked
 @pytest.fixture(scope="module")
 def service(cluster):
     with TokenService(cluster) as service:
-        service.database.feed_bound = 0  # home isn't looked at here
+        service.database.feed_bound = 0  # these tests do not read home
         yield service
 
 
 @pytest.fixture
 def thread(service):
-    """An activity with 250 replies, some at the same time; their uuids, the oldest first."""
+    """An activity with 250 replies, some at the same time. The value has its uuid, and those of the replies, the oldest first."""
     top = service.create_as("londo", "top")["uuid"]
     rows = service.database.sql(
         """insert into activities (user_uuid, message, reply_to_activity_uuid, created_at, expires_at)
@@ -68,7 +68,7 @@ def test_a_new_reply_is_the_newest(service, thread):
 
 
 def test_replies_that_come_and_go_while_one_pages(service, thread):
-    """None of the others is skipped or shown twice."""
+    """No other reply is skipped or shown twice."""
     top, replies = thread
     for order in ("oldest", "newest"):
         target, found = f"/api/activities/{top}?order={order}&limit=40", []
@@ -93,7 +93,7 @@ def test_pages_that_are_none(service, thread, query, code):
 
 
 def chain(service, depth, handles=("londo", "bayko")):
-    """An activity, a reply to it, one to that, …: their uuids."""
+    """The uuids of an activity, a reply to it, a reply to that, and so on."""
     uuids = [service.create_as(handles[0], "0")["uuid"]]
     for number in range(1, depth):
         uuids.append(service.reply_as(handles[number % len(handles)], uuids[-1], str(number)).json["uuid"])
@@ -114,7 +114,7 @@ def test_the_way_to_the_top(service):
 
 
 def test_a_way_of_many_steps(service):
-    """The nearest hundred; the first of them leads on."""
+    """A reply has its nearest hundred ancestors; the first of them leads on."""
     top = service.create_as("londo", "top")["uuid"]
     uuids = [top]
     for _ in range(130):

@@ -1,4 +1,4 @@
-"""A post with thousands of replies by others: what its author does with it costs no more, and the purge does the rest."""
+"""A post with thousands of replies by others: a delete or a keep by its author changes few rows, and the purge does the rest."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def service(cluster):
 
 
 def thread(service, replies=REPLIES, nested=False):
-    """A post of londo's with so many replies of bayko's, or with a chain of them, each to the one before."""
+    """A post of londo's with that many replies of bayko's, or with a chain of them, each to the one before."""
     top = service.create_as("londo", "the top", ttl="1-hour")["uuid"]
     with service.database.connect() as connection, connection.cursor() as cursor:
         cursor.execute("set session_replication_role = replica; alter table activities enable always trigger activities_search")
@@ -41,7 +41,7 @@ def thread(service, replies=REPLIES, nested=False):
 
 
 def rows_changed(service, ask):
-    """By what is asked; by the versions of rows, which no time plays a part in."""
+    """How many rows the request changes, counted by the versions of rows, so that time plays no part."""
     ((before,),) = service.database.sql("select txid_snapshot_xmax(txid_current_snapshot())")
     reply = ask()
     assert reply.status == 200, reply
@@ -62,7 +62,7 @@ def expiries(service, top):
 
 
 def settle(service):
-    """As the purge does."""
+    """Settles threads as the purge does. Returns the number of steps."""
     steps = 0
     while service.database.sql("select settle_threads(%s)", STEP) != [(0,)]:
         steps += 1
@@ -129,7 +129,7 @@ def test_the_service_purges_by_itself(start, database):
 
 
 def test_two_services_purge_one_database(start, database):
-    """Each in its turn: every post counts once."""
+    """The services purge in turns, and every post is counted once."""
     database.add_activities(2000, created_at="now() - interval '2 days'", expires_at="now() - interval '1 day'", message="'expired'")
     services = [start(workers=1, purge_interval=1, database=database) for _ in range(2)]
     eventually(lambda: rows_of(services[0], "expired") == 0, what="the purge")
@@ -186,7 +186,7 @@ def purged(service, batch):
 
 @pytest.mark.parametrize("nested", [False, True], ids=["side by side", "each to the other"])
 def test_no_step_takes_more_than_its_batch(service, nested):
-    """A reply was deleted, with the many below it, and what it replies to expires before they have been deleted for a day."""
+    """A reply was deleted, with the many below it, and the post above expires before they have been deleted for a day."""
     service.database.sql("truncate activities cascade")
     below = thread(service, 300, nested)
     above = service.create_as("bayko", "above", ttl="1-hour")["uuid"]
@@ -220,7 +220,7 @@ def test_what_is_being_kept_loses_no_reply(service):
 
 
 def test_a_keep_that_waited_for_too_long_keeps_nothing(service):
-    """It was asked for before the end, and had the lock behind it."""
+    """The keep was sent before the post's end, and got the lock after it."""
     top = service.create_as("londo", "too late", ttl="1-hour")["uuid"]
     with service.database.held(f"select from activities where uuid = '{top}' for no key update") as cursor:
         keeping = Asking(keep, service, top)

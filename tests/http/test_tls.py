@@ -1,4 +1,4 @@
-"""TLS between the service and PostgreSQL. What libpq has taken of a record and not used yet shows in no socket."""
+"""TLS between the service and PostgreSQL. The socket is not readable for bytes that libpq has received and not used yet."""
 
 import pytest
 
@@ -16,10 +16,11 @@ def tls_cluster():
         yield cluster
 
 
-# Behind a short record a long one does not fit into what is left of libpq's buffer, which has 16 KiB at first: OpenSSL keeps the rest.
+# Behind a short record a long one does not fit into the rest of libpq's buffer, which has 16 KiB at first. OpenSSL keeps what does not
+# fit.
 @pytest.fixture(params=[0, 5000])
 def filled_records(cluster, tmp_path, request):
-    """A function that gives the URL of a database, by way of a relay."""
+    """A function that returns the URL of a database, by way of a relay."""
     certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
     make_certificate(certificate, key)
     with TlsRelay(loopback_address(), cluster.sockets, certificate, key, request.param) as relay:
@@ -33,8 +34,8 @@ def start_over(service, url):
 
 
 def check_answers_of_all_sizes(service):
-    """One after the other, as libpq's buffer grows with them, and several at once on one session. An answer whose rest is not
-    looked for would be an error in the end: a time-out."""
+    """The answers come one after the other, as libpq's buffer grows with them, and several at once on one session. If the worker
+    did not read the rest of an answer, the request would time out."""
     service.database.add_activities(ROWS, message="repeat('\U0001f4a9', 280)")
     rows = {limit: service.home(f"?limit={limit}").json for limit in [*range(1, 40), *range(40, ROWS, 7), ROWS]}
     whole = rows[ROWS]

@@ -1,4 +1,4 @@
-"""Callers in token mode: who is taken for whom, what forged tokens get, and what none costs."""
+"""Callers in token mode: which user a token stands for, how forged tokens are answered, and what a request without a token may do."""
 
 import hashlib
 import hmac
@@ -163,7 +163,7 @@ def test_forged_tokens_store_nothing(service, forgeries):
 
 @pytest.mark.parametrize("seconds", [-5, -25, 3600])
 def test_clocks_may_differ(service, seconds):
-    """Each token is judged within the seconds that are left to it, by as many attempts as that takes."""
+    """Each attempt makes a new token. Attempts are repeated until one is judged while the token has seconds left."""
     eventually(lambda: create(service, bearer(service.token("londo", exp=int(time.time()) + seconds))).status == 200)
     eventually(lambda: create(service, bearer(service.token("londo", nbf=int(time.time()) - seconds))).status == 200)
 
@@ -287,7 +287,7 @@ def test_without_an_issuer_no_token_is_good(start):
 
 
 def test_tokens_in_handle_mode(cluster):
-    """A token counts there too, and before what the body says."""
+    """A token counts in handle mode, too: a body that names another user is refused."""
     with TokenService(cluster, identity="handle") as service:
         assert create(service, bearer(service.token("bayko"))).json["handle"] == "bayko"
         assert create(service, bearer(service.token("bayko")), user_handle="londo").json == ["generic_403"]

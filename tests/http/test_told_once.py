@@ -1,4 +1,4 @@
-"""What is taken back and done again is told once; and a notification leads to its activity."""
+"""A mark that is taken back and set again notifies once; and a notification leads to its activity."""
 
 import uuid
 
@@ -39,7 +39,7 @@ def read(service, **document):
 
 @pytest.fixture(params=["like", "repost", "follow"])
 def turn(request, service):
-    """turn(handle, "PUT") or "DELETE": does it to londo, or takes it back."""
+    """turn(handle, method): "PUT" makes the mark for londo, "DELETE" takes it back."""
     post = service.create_as("londo")["uuid"]
 
     def turn(handle, method):
@@ -106,7 +106,7 @@ def test_while_it_is_taken_back_it_is_not_there(service, turn):
 
 
 def test_what_was_never_shown_is_not_read(service, turn):
-    """It was taken back while its place was marked."""
+    """The notification was withdrawn while the list was marked as read."""
     turn("bayko", "PUT")
     turn("altbrown", "PUT")
     turn("bayko", "DELETE")
@@ -133,7 +133,7 @@ def test_nothing_is_left_of_what_has_ended(service):
 
 
 def show(service, target):
-    """As the finished frontend asks, which sends no token."""
+    """Asks as the finished frontend does, without a token."""
     return service.get(target, Content_Type="application/json")
 
 
@@ -180,7 +180,7 @@ def test_a_notification_of_what_has_ended_leads_nowhere(service):
 
 
 def test_who_likes_what_is_not_to_be_guessed(service):
-    """A notification's uuid is not made of who did it and what."""
+    """A notification's uuid cannot be computed from the user and the activity."""
     post = service.create_as("londo")["uuid"]
     marked(service, "bayko", "like", post)
     ((guess,),) = service.database.sql("select event_uuid('like', uuid, %s) from users where handle = 'bayko'", post)

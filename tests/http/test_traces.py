@@ -1,6 +1,6 @@
 """Traces: a span of each request and statement, with the right parents, sent to a collector that may be away, slow or refusing.
 
-TESTS_SPANS says how many requests the count is made of; ten thousand for a thorough run."""
+TESTS_SPANS is the number of requests that are counted; ten thousand for a thorough run."""
 
 import concurrent.futures
 import contextlib
@@ -27,7 +27,7 @@ REQUESTS = int(os.environ.get("TESTS_SPANS", "1000"))
 THREADS = 8
 RING = 2048  # spans that a worker keeps for the exporter
 BATCH = 512
-OWN = 1  # of the statement of /metrics, which is dropped before its answer says how many were
+OWN = 1  # the span of the statement of /metrics, which is dropped before the answer says how many were dropped
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 AMAZON_ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 AMAZON_TRACE = "5759e988bd862e3fe1be46a994272793"
@@ -53,7 +53,7 @@ def collector():
 
 @pytest.fixture(scope="module")
 def traced(cluster):
-    """A service whose spans go to a collector, for the tests that leave it as it is."""
+    """A service that sends its spans to a collector, for the tests that do not change it."""
     with Collector() as collector:
         with Service(cluster, otlp_endpoint=collector.url, exporter=EXPORTER, log_level="info") as service:
             service.collector = collector
@@ -70,7 +70,7 @@ def counts(service):
 
 
 def span_of(service, reply):
-    """The request's, once it has come."""
+    """The span of the reply's request; waits for it."""
     line = service.line_of(reply)
 
     def found():
@@ -165,7 +165,7 @@ def test_a_statement_that_fails(cluster, collector):
 
 
 def test_a_cached_page_has_no_statement(traced):
-    """Until a write comes: then one of the requests has one, and it is in the trace of that request."""
+    """A cached page has no statement until a write. Then a request has one, in the trace of that request."""
 
     def ask():
         span = span_of(traced, traced.home())
@@ -195,7 +195,7 @@ def test_a_stream_is_one_span(traced):
 
 
 def test_a_client_that_leaves(cluster, collector):
-    """Before its statement was sent: there are others in front of it."""
+    """The client leaves while its statement still waits behind another one."""
     with Service(cluster, workers=1, otlp_endpoint=collector.url, exporter=EXPORTER) as service:
         with service.database.locked_user():
             asking = Asking(service.create)
@@ -203,7 +203,7 @@ def test_a_client_that_leaves(cluster, collector):
             with service.peer() as peer:
                 body = json.dumps({"message": "hi", "ttl": "1-day", "user_handle": "londo"}).encode()
                 peer.send(request("POST", "/api/activities", body))
-                with service.peer() as last:  # the worker has read the other's when it answers this one
+                with service.peer() as last:  # the worker has read the other request when it answers this one
                     assert last.ask().status == 200
         assert asking.reply().status == 200
 
@@ -232,7 +232,7 @@ def test_the_decision_of_the_caller_counts(cluster, collector):
             assert is_recorded(service, {"traceparent": "nonsense"}) == (sample == 100)
 
 
-PARENTS = [  # headers, trace, parent; without a trace it is a new one
+PARENTS = [  # headers, trace, parent; None is a new trace
     ({"X-Amzn-Trace-Id": f"Root={AMAZON_ROOT};Parent=53995c3f42cd8ad8;Sampled=1"}, AMAZON_TRACE, "53995c3f42cd8ad8"),
     ({"X-Amzn-Trace-Id": f"Self=1-67891234-12456789abcdef0123456789;Root={AMAZON_ROOT}"}, AMAZON_TRACE, None),
     ({"X-Amzn-Trace-Id": f"Root={AMAZON_ROOT};Parent=53995c3f42cd8ad8;Sampled=1"} | SAMPLED, TRACE, PARENT),
@@ -293,7 +293,7 @@ def test_the_last_spans_are_sent_at_the_end(cluster, collector):
 
 
 def test_a_reload_loses_none(cluster, collector):
-    """Whether the exporter that the reload ends has been replaced or not when the pool ends."""
+    """No span is lost, whether or not the reload has already replaced the exporter when the pool ends."""
     with Service(cluster, workers=2, otlp_endpoint=collector.url, exporter=EXPORTER, log_level="info") as service:
         for _ in range(10):
             service.home()
@@ -309,8 +309,8 @@ def test_a_reload_loses_none(cluster, collector):
 
 
 def test_a_killed_worker_and_a_killed_exporter(cluster, collector):
-    """What is in the rings waits for the next exporter, and the next worker goes on in the ring of the last. A worker that is killed
-    may have sent an answer whose span it had not written yet."""
+    """Spans in the rings wait for the next exporter, and the next worker continues the ring of the last. A worker that is killed may
+    have sent an answer whose span it had not written yet."""
     with Service(cluster, workers=2, otlp_endpoint=collector.url, exporter=EXPORTER, log_level="info") as service:
         for kill in (service.daemon.workers, lambda: exporters(service)) * 2:
             for _ in range(10):
@@ -328,7 +328,7 @@ def test_a_killed_worker_and_a_killed_exporter(cluster, collector):
 
 
 def ask_many(service, count):
-    """All are answered."""
+    """Sends count requests; all are answered."""
     with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
         assert set(threads.map(lambda _: service.get("/livez").status, range(count))) == {200}
 
@@ -344,7 +344,7 @@ def test_a_dead_collector(cluster):
 
 
 def test_a_slow_collector(cluster, collector):
-    """Spans are dropped while it does not answer, and those that were kept come when it does."""
+    """Spans are dropped while the collector does not answer; those that were kept arrive when it does."""
     with Service(cluster, workers=1, otlp_endpoint=collector.url, exporter=EXPORTER, log_level="warning") as service:
         collector.gate.clear()
         ask_many(service, RING + 200)
@@ -355,7 +355,7 @@ def test_a_slow_collector(cluster, collector):
 
 
 def test_a_collector_that_refuses(cluster, collector):
-    """They are counted as failed and not sent again; the log says it once, without what the headers file has."""
+    """The spans are counted as failed and not sent again. The log says so once, without the content of the headers file."""
     collector.set_answer(401, b"no")
     with Service(cluster, otlp_endpoint=collector.url, exporter=EXPORTER, log_level="warning") as service:
         ask_many(service, 50)
@@ -369,7 +369,7 @@ def test_a_collector_that_refuses(cluster, collector):
 
 @pytest.mark.parametrize("status, retry_after, seconds", [(429, "3", 3), (502, None, 1), (503, "Thu, 01 Jan 1970 00:00:00 GMT", 1), (504, "0", 1)])
 def test_a_collector_that_is_busy(cluster, collector, status, retry_after, seconds):
-    """It gets the same spans again, no sooner than it asked for."""
+    """The collector gets the same spans again, no sooner than it asked for."""
     collector.set_answer(status, b"", **({"Retry_After": retry_after} if retry_after else {}))
     with Pool(otlp_endpoint=collector.url, exporter=EXPORTER, log_level="warning") as pool:
         with pool.peer() as peer:
@@ -427,7 +427,7 @@ def test_headers_of_a_file(cluster, collector):
 
 
 def test_the_exporter_has_little(cluster, collector):
-    """No listening socket, nothing of the database, and of the environment only where things are."""
+    """The exporter has no listening socket, nothing of the database, and only a few variables of the environment, such as paths."""
     environment = {"PGPASSWORD": "not-for-the-exporter", "CRUDDUR_APP_PASSWORD": "nor-this"}
     with Service(cluster, otlp_endpoint=collector.url, exporter=EXPORTER, environment=environment) as service:
         (exporter,) = eventually(lambda: exporters(service), what="an exporter")

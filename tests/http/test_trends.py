@@ -15,7 +15,7 @@ def service(cluster):
 
 @pytest.fixture
 def sql(service):
-    """Without waiting for the kept feed, which isn't what is looked at here."""
+    """Runs SQL without waiting for the cached home page, which these tests do not read."""
     return service.database.run
 
 
@@ -56,7 +56,7 @@ def test_nothing_is_a_trend(service, post):
 
 
 def test_what_most_people_use_comes_first(service, post):
-    """One who says it again and again is one."""
+    """A user who repeats a tag counts as one user."""
     for _ in range(5):
         post("#Mine")
     post("#ours", handle="bayko")
@@ -175,7 +175,7 @@ def test_whom_the_followed_follow_comes_first(service, post, follow, add_users):
 
 
 def test_by_the_default_handle(cluster):
-    """In handle mode, where nobody needs to say who asks."""
+    """In handle mode a request need not name the user."""
     with TokenService(cluster, identity="handle", default_handle="londo") as service:
         assert "londo" not in [row["handle"] for row in service.get("/api/users/suggested").json]
 

@@ -1,4 +1,4 @@
-"""Members of a body that are no text, and null for what stays as it is."""
+"""Members of a body that are no strings, and null for a member that stays as it is."""
 
 import datetime
 
@@ -11,7 +11,7 @@ WRONG = [5, 0, 1.5, True, False, [], ["x"], {}, {"x": "y"}]
 NOTIFICATIONS = "/api/activities/notifications"
 MARK, PROFILE, MESSAGES = NOTIFICATIONS + "/read", "/api/profile/update", "/api/messages"
 
-# A good body of each operation, and the code for each of its members that is no text.
+# A good body of each operation, and the code for each of its members that is no string.
 BODIES = {
     "create": ({"message": "hello", "ttl": "1-day"}, {"message": "message_blank", "ttl": "ttl_blank"}),
     "reply": ({"message": "hello"}, {"message": "message_blank"}),
@@ -145,7 +145,7 @@ def test_times(cluster_reads, until, marked):
 
 @pytest.fixture(scope="module")
 def cluster_reads(service):
-    """Where londo has a notification that is newer than all those times."""
+    """A service in which londo has a notification that is newer than all those times."""
     followed(service, "altbrown", "londo")
     return service
 
@@ -169,7 +169,7 @@ def test_times_that_are_none(service, until):
 
 
 def test_a_second_save_keeps_the_bio(service):
-    """It sends null for a bio that was not edited."""
+    """The frontend sends null for a bio that was not edited."""
     assert ask(service, "profile", {"display_name": "Londo", "bio": "Ambassador"}).json["bio"] == "Ambassador"
     for document in ({"bio": None}, {}):
         assert ask(service, "profile", {"display_name": "Mollari"} | document).json["bio"] == "Ambassador"

@@ -43,12 +43,12 @@ def service(cluster, folder):
 
 
 def program_of(pid):
-    """The file that a process executes; its name may be another file's by now."""
+    """The inode of the file that a process executes; the file's name may belong to another file by now."""
     return os.stat(f"/proc/{pid}/exe").st_ino
 
 
 def test_upgrades_under_load_fail_nothing(service):
-    """The master stays the same process, and all that run in the end are of the last program."""
+    """The master stays the same process, and in the end all processes run the last program."""
     pid = service.daemon.pid
     with Load(service, connections=12) as load:
         for _ in range(UPGRADES):
@@ -68,7 +68,7 @@ def test_without_another_program_the_old_one_stays(service):
 
 
 def test_no_span_is_lost(cluster, folder):
-    """Those of the old workers are sent by the old exporter, which ends with the pool at the latest."""
+    """The old exporter sends the spans of the old workers, and ends with the pool at the latest."""
     with Collector() as collector:
         with Installed(cluster, folder, otlp_endpoint=collector.url, exporter=EXPORTER) as service:
             for _ in range(2):
@@ -81,7 +81,7 @@ def test_no_span_is_lost(cluster, folder):
 
 
 def test_a_kept_connection_outlives_the_program(service):
-    """Idle, or with half a request."""
+    """A connection, idle or with half a request, is served by the new program's workers."""
     data = request("GET", "/livez")
     peers = [service.peer() for _ in range(6)]
     for number, peer in enumerate(peers):
@@ -104,7 +104,7 @@ def test_a_request_that_runs_is_answered(service):
 
 
 def test_a_write_is_seen_at_once_by_old_and_new_workers(service):
-    """Both serve beside each other for as long as the new program's reload is refused."""
+    """Old and new workers serve at the same time while the new program's reload is refused."""
     before = service.wait_for_workers(WORKERS)
     install(service.program)
     service.write_url(service.database.url(password="wrong"))
@@ -142,7 +142,7 @@ def test_a_bad_program_leaves_the_old_one_serving(service, kind):
 
 
 def stand_trial(*numbers):
-    """What the program answers on its standard output, as the trial of a program that passes on a format."""
+    """Runs the program as the trial of a running program that passes on a format. Returns the result with its output."""
     return subprocess.run(
         [CRUDDURD, "--identity", "handle", "--listen", "tcp:127.0.0.1:0", "--sql-dir", SQL],
         env={"_CRUDDURD_TRIAL": " ".join(map(str, (1, *numbers))), "CONNECTION_URL": "postgresql:///none"}, capture_output=True, encoding="utf-8",
@@ -157,7 +157,7 @@ def test_the_format_that_the_program_reads_passes_the_trial():
 
 @pytest.mark.parametrize("numbers", [(), (FORMAT - 1,), (FORMAT + 1,), ("x",)])
 def test_any_other_format_fails_the_trial(numbers):
-    """No number: of a program that does not compare formats."""
+    """Without a number: the running program does not compare formats."""
     trial = stand_trial(*numbers)
     assert (trial.returncode, trial.stdout) == (1, "")
     assert f"{UNKNOWN}: the running program's inheritance does not have the format {FORMAT}" in trial.stderr
@@ -207,7 +207,7 @@ def test_a_program_that_refuses_its_settings(service):
 
 
 def test_a_program_that_the_database_refuses(service):
-    """It has taken over, but its workers cannot run: those of the old program serve on, until there is a better one."""
+    """The new program has taken over, but its workers cannot run. The old program's workers go on serving until a reload succeeds."""
     before = service.wait_for_workers(WORKERS)
     with Load(service) as load:
         service.wait_for_sessions(WORKERS)  # which the old workers keep
@@ -224,7 +224,7 @@ def test_a_program_that_the_database_refuses(service):
 
 
 def test_hup_during_a_trial_counts(service):
-    """The program of a trial that takes its time is replaced by a good one, which the second HUP finds."""
+    """While a trial runs, the program is replaced by a good one, which the second HUP finds."""
     install_script(service.program, "#!/bin/sh\nread line <$0.go\nexit 0\n")
     os.mkfifo(f"{service.program}.go")
     service.daemon.signal(signal.SIGHUP)
@@ -251,7 +251,7 @@ def test_the_socket_goes_with_the_last_program(service):
 
 
 def test_a_link_to_the_program_is_followed_anew(cluster, folder):
-    """As where each version has a folder and a link says which one counts."""
+    """The link chooses between folders with a version each."""
     for version in ("one", "two"):
         (folder / version).mkdir()
         install(folder / version / "cruddurd")
@@ -266,7 +266,7 @@ def test_a_link_to_the_program_is_followed_anew(cluster, folder):
 
 
 def test_templates_of_the_new_program(cluster, folder):
-    """A missing one refuses the program."""
+    """If a template of the new program is missing, the program is refused."""
     sql = shutil.copytree(SQL, folder / "sql")
     with Installed(cluster, folder, sql_dir=sql) as service:
         (sql / "users/short.sql").unlink()

@@ -10,7 +10,7 @@ PROFILE = {"uuid", "cognito_user_uuid", "handle", "display_name", "bio", "cruds_
 ACTIVITY = {
     "uuid", "display_name", "handle", "message", "replies_count", "reposts_count", "likes_count", "expires_at", "created_at",
 }  # fmt: skip
-NOBODYS = {"liked": None, "reposted": None}  # for whoever asks without a token
+NOBODYS = {"liked": None, "reposted": None}  # for a caller without a token
 
 
 @pytest.fixture(scope="module")

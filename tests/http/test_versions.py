@@ -1,6 +1,6 @@
 """A server that is older than the schema needs is refused in a sentence, by --check, by the pool and by the scripts.
 
-The server is the real one; on the wire its version, which is all that a client knows of it, is another one.
+The server is the real one. A relay changes the version that it reports, which is all that a client knows of it.
 """
 
 import re
@@ -18,7 +18,7 @@ OLD = [13, 14]
 
 
 class OldServer(Relay):
-    """Says that the server is of that version."""
+    """A relay that reports this version as the server's."""
 
     def __init__(self, folder, cluster, version):
         super().__init__(folder, cluster.sockets)
@@ -79,6 +79,6 @@ def test_scripts(cluster, database, folder, version, script):
 
 
 def test_the_version_that_is_there(cluster, database):
-    """The other side."""
+    """A supported version is accepted."""
     run = run_once("--check", "--sql-dir", SQL, environment={"CONNECTION_URL": database.url("cruddur", APP_PASSWORD)})
     assert (run.returncode, run.stderr) == (0, "")

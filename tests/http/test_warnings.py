@@ -1,4 +1,4 @@
-"""What PostgreSQL warns of: logged now and then, and no answer is another one for it, but where a commit is in doubt."""
+"""PostgreSQL's warnings are logged at a limited rate. They change no answer, except where a commit is in doubt."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def warnings(service, text):
 
 @pytest.mark.parametrize("when", ["before insert", "at commit"])
 def test_a_warning_of_a_trigger(service, when):
-    """Before the row is there, or where the server commits."""
+    """The trigger warns before the row exists, or when the server commits."""
     deferred = "constraint trigger warn after insert on activities deferrable initially deferred"
     kind = deferred if when == "at commit" else "trigger warn before insert on activities"
     service.database.sql(
@@ -41,7 +41,7 @@ def test_a_warning_of_a_trigger(service, when):
 
 
 def test_a_server_that_explains_its_plans_as_warnings(service):
-    """Every statement has one, reads too."""
+    """Every statement has such a warning, also reads."""
     name = service.database.name
     service.database.sql(f"alter database {name} set session_preload_libraries = 'auto_explain'")
     service.database.sql(f"alter database {name} set auto_explain.log_min_duration = 0")
@@ -59,7 +59,7 @@ def test_a_server_that_explains_its_plans_as_warnings(service):
 
 
 def test_a_commit_in_doubt_is_no_success(cluster, service):
-    """The wait for the standby is cut short: the row is there, and it isn't acknowledged."""
+    """The wait for the standby is cut short: the row exists, but it isn't acknowledged."""
     cluster.sql("alter system set synchronous_standby_names = 'absent'")
     cluster.sql("select pg_reload_conf()")
     try:

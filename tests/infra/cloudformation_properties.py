@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Prints tests/infra/cloudformation_properties.json from the resource schemas that cfn-lint and aws-sam-translator bring, for the types
+"""Prints tests/infra/cloudformation_properties.json from the resource schemas of cfn-lint and aws-sam-translator, for the types
 and properties that infra/sam/template.yaml uses. Run it when a new type is used, with a Python that has both:
 
     python3 -m pip install cfn-lint && tests/infra/cloudformation_properties.py >tests/infra/cloudformation_properties.json"""
@@ -17,7 +17,7 @@ import cloudformation  # noqa: E402 # below tests/lint
 
 
 def resolve(schema, root):
-    """Without $ref, and of several forms the one that is an object or a list."""
+    """The schema without $ref; if it has several forms, the one that is an object or a list."""
     while True:
         if "$ref" in schema:
             target = root
@@ -32,7 +32,8 @@ def resolve(schema, root):
 
 
 def describe(schema, root, values):
-    """What an object may have: its properties, null where nothing below is used or anything may be. values: those in the template."""
+    """The properties that an object may have; null for a property that the template does not use or that may have any value. values: the
+    values in the template."""
     schema = resolve(schema, root)
     if "items" in schema:
         return describe(schema["items"], root, [item for value in values if isinstance(value, list) for item in value])

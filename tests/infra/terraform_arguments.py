@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Prints tests/infra/terraform_arguments.json: terraform_arguments.py FOLDER, the unpacked npm package @cdktf/provider-aws, whose
-declarations are made from the schema of the provider. For each type that infra/terraform uses it has the arguments with their types,
-which of them are required, and what can be read; of nested blocks only those that are used. Run it when a new type is used, or for
-a newer provider:
+"""terraform_arguments.py FOLDER: prints tests/infra/terraform_arguments.json. FOLDER is the unpacked npm package @cdktf/provider-aws, whose
+declarations are made from the schema of the provider. For each type that infra/terraform uses the list has the arguments with their types,
+which of them are required, and the attributes that can be read. It has only those nested blocks that are used. Run this when a new type is
+used, or for a newer provider:
 
     npm pack @cdktf/provider-aws && tar xzf cdktf-provider-aws-*.tgz
     tests/infra/terraform_arguments.py package >tests/infra/terraform_arguments.json"""
@@ -48,7 +48,7 @@ def describe(source, interface, used):
 
 
 def nested(block):
-    """The blocks in a block, a dynamic one as what it makes."""
+    """The blocks in a block; a dynamic block counts as the block that it makes."""
     for inner in block.blocks:
         if inner.kind == "dynamic":
             yield inner.labels[0], next(content for content in inner.blocks if content.kind == "content")
@@ -57,7 +57,7 @@ def nested(block):
 
 
 def readable(source, name):
-    """What can be read of a resource besides its arguments, and the members of what only AWS fills."""
+    """The attributes of a resource that can be read besides its arguments, with the members of those that only AWS sets."""
     found = {}
     body = re.search(rf"export declare class {name} extends cdktf\.Terraform(?:Resource|DataSource) \{{\n(.*?)\n\}}", source, re.DOTALL)[1]
     for getter, kind in re.findall(r"get (\w+)\(\): (\w+)", body):

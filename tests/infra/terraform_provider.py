@@ -1,6 +1,6 @@
-"""A provider that Terraform can validate with and nothing else: terraform_provider.py ARGUMENTS SOCKET. Its schema is made from
-terraform_arguments.json, in the messages of plugin protocol 6 (tfplugin6.proto); to every question but the one for the schema it
-answers that all is well. What can be read and is not in the list with its type has any type."""
+"""terraform_provider.py ARGUMENTS SOCKET: a provider that is only good for `terraform validate`. Its schema is made from
+terraform_arguments.json, in the messages of plugin protocol 6 (tfplugin6.proto). It answers every other request with success. A readable
+attribute whose type is not in the list has any type."""
 
 import concurrent.futures
 import json
@@ -30,7 +30,7 @@ def field(number, value):
 
 
 def argument(name, kind, required):
-    """Schema.Attribute. What is not required is optional, and computed where it is not given."""
+    """Schema.Attribute. An argument that is not required is optional, and computed where it is not given."""
     return field(1, name) + field(2, TYPES[kind]) + (field(4, 1) if required else field(5, 1) + field(6, 1))
 
 

@@ -1,6 +1,6 @@
 // node decode.mjs NODE_MODULES: reads OTLP/HTTP requests in JSON, one a line, and prints each as OpenTelemetry's own definitions of
-// its protobuf messages read it. It fails if they do not read all that a request says: a field that they do not know, or a value of another
-// type, is not there when the message is written again.
+// its protobuf messages read it. It fails if they do not read all of a request: an unknown field, or a value of another type, is missing
+// when the message is written again.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";

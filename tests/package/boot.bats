@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# A machine that was set up by doc/production.md, as a Debian 12 with its cloud kernel, is booted under qemu, without help of the processor
-# (TCG). In it pytest runs booted.py as a service, tells the second serial port about it, and powers the machine off. Each test here is one
-# of booted.py's, or about how the machine began and ended. As root, for amd64, with control groups of version 2 and with a Debian archive
+# A machine that was set up by doc/production.md, a Debian 12 with its cloud kernel, is booted under qemu, which emulates the processor
+# (TCG). In it a service runs booted.py with pytest, writes the report to the second serial port, and powers the machine off. Each test
+# here is a test of booted.py, or about the machine's start and end. Needs root, amd64, control groups of version 2, and a Debian archive
 # within reach; bin/check boot runs it.
 
 bats_require_minimum_version 1.5.0
 
 load room
 
-PATIENCE=540 # s, for one step of a machine that is slow; bin/check gives up after ten minutes without any
+PATIENCE=540 # s, for one step of a slow machine; bin/check gives up after ten minutes without a step
 
 setup_file() {
   export TOP ROOM PLACE=bookworm
@@ -30,13 +30,13 @@ teardown_file() {
   rm -rf "$ROOM"
 }
 
-# copy_tests: what booted.py needs of the checkout.
+# copy_tests: copies the files of the checkout that booted.py needs.
 copy_tests() {
   mkdir "$ROOM/$PLACE/root/checkout"
   copy_checkout "$ROOM/$PLACE/root/checkout" sql tests/http tests/package
 }
 
-# write_service: that of the tests. It is no oneshot, since the boot is complete only when these have ended.
+# write_service: writes the unit of the tests. Its type is not oneshot: the boot would be complete only when the tests have ended.
 write_service() {
   cat >"$ROOM/$PLACE/etc/systemd/system/tests.service" <<'UNIT'
 [Unit]
@@ -57,8 +57,9 @@ UNIT
   ln -s ../tests.service "$ROOM/$PLACE/etc/systemd/system/multi-user.target.wants/tests.service"
 }
 
-# write_settings: beside those of follow.sh, as the page has it of a purge by the timer. With sandbox on a worker starts only with all of
-# its sandbox. The shipped limits of time are for faster machines: before a new worker of a reload takes over it tries each statement.
+# write_settings: adds settings to those of follow.sh: PURGE_INTERVAL is 0, as the page says for a purge by the timer. With SANDBOX=on a
+# worker starts only with all of its sandbox. The shipped time-outs are for faster machines: a reload tries each statement before a new
+# worker takes over.
 write_settings() {
   printf 'CRUDDUR_%s\n' WORKERS=2 PURGE_INTERVAL=0 SANDBOX=on {STATEMENT,SLOW}_TIMEOUT=50000 {DEADLINE,REQUEST_TIMEOUT}=60000 \
     STUCK_TIMEOUT=600000 DRAIN_TIMEOUT=25000 >>"$ROOM/$PLACE/etc/cruddur/cruddur.conf"
@@ -67,14 +68,14 @@ write_settings() {
   sed -Ei 's/^fastcgi_(connect|send|read)_timeout .*/fastcgi_\1_timeout 120s;/' "$ROOM/$PLACE/usr/share/cruddur/nginx/cruddur.conf"
 }
 
-# make_disk: of the Debian, with a gigabyte to spare.
+# make_disk: makes a disk with the Debian, and a gigabyte of free space.
 make_disk() {
   local size
   size=$(du --summarize --block-size=1M "$ROOM/$PLACE" | cut -f 1)
   /sbin/mke2fs -q -t ext4 -d "$ROOM/$PLACE" "$ROOM/disk" "$((size + 1024))M"
 }
 
-# start_machine: its first serial port is the console, the second has what pytest says. The file `ended` gets qemu's exit status.
+# start_machine: its first serial port is the console, the second has pytest's output. The file `ended` gets qemu's exit status.
 start_machine() {
   (
     qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -smp 2 -m 1280 -nic none -display none -no-reboot -pidfile "$ROOM/qemu.pid" \
@@ -85,7 +86,7 @@ start_machine() {
   ) >"$ROOM/qemu.log" 2>&1 3>&- &
 }
 
-# machine_until COMMAND…: waits until it succeeds, as long as the machine runs.
+# machine_until COMMAND…: waits until the command succeeds, as long as the machine runs.
 machine_until() {
   local end=$((SECONDS + PATIENCE))
   until "$@"; do
@@ -97,10 +98,10 @@ machine_until() {
 
 has_ended() { [[ -e $ROOM/ended ]]; }
 
-# outcome NAME: of a test of booted.py, which is pytest's word for it.
+# outcome NAME: prints pytest's word for the result of a test of booted.py.
 outcome() { sed -nE "s/^booted\.py::$1 ([A-Z]+) .*/\1/p" "$ROOM/report" | grep .; }
 
-# passed NAME: waits for the test. What pytest has to say of one that failed comes at the end of all.
+# passed NAME: waits for the test, and checks that it passed. pytest reports the reason of a failure only after all tests.
 passed() {
   machine_until outcome "$1"
   [[ $(outcome "$1") == PASSED ]] || {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # boot.sh FOLDER: boots the Debian in FOLDER by its own systemd, as a container whose only network is the loopback interface; /sys and
-# the kernel's variables are read-only there. Runs as root, until the container is shut down or its first process killed.
+# the kernel's variables are read-only there. Runs as root, until the container is shut down or its first process is killed.
 set -euo pipefail
 
 readonly FOLDER=$1 STAGE=${2:-}
 readonly DEVICES='null zero full random urandom tty'
 
-# start: the container's control groups are below one of its own, which is gone afterwards.
+# start: the container's control groups are below a group of its own, which is removed at the end.
 start() {
   local groups group
   groups=$(mktemp -d /tmp/cruddur-groups.XXXXXX)
@@ -49,7 +49,7 @@ boot() {
   ip link set lo up
   pivot_root . mnt
   umount --lazy mnt
-  mount --make-rshared / # by which the credentials of a unit get to its namespace
+  mount --make-rshared / # so that the credentials of a unit reach its namespace
   exec env -i container=cruddur PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /lib/systemd/systemd </dev/null
 }
 

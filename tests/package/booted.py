@@ -1,5 +1,5 @@
-"""The machine that boot.bats boots, asked from within, in this order. The service is set up and has run, and the machine has been
-powered off, before the boot. What is waited for may take long: the processor is emulated."""
+"""Tests that run within the machine that boot.bats boots, in this order. Before the boot the service was set up and has run, and the
+machine was powered off. Waits may be long: the processor is emulated."""
 
 import os
 import pathlib
@@ -16,14 +16,14 @@ SERVICE, SOCKET = "cruddurd.service", "cruddurd.socket"
 EXPOSURE_MAX = 15  # tenths
 WORKERS = 2
 RELOADS = 2
-CONNECTIONS, PAUSE, MORE = 4, 0.4, 20  # of a load: s between two requests of a connection; answers
-LOOK = 0.5  # s, between two looks at what is waited for
+CONNECTIONS, PAUSE, MORE = 4, 0.4, 20  # of a load; PAUSE in s between two requests of a connection, MORE in answers
+LOOK = 0.5  # s, between two polls of a condition
 LINES = 60  # of the journal
 
 
 @pytest.fixture(autouse=True)
 def journal():
-    """pytest shows what a failed test has printed."""
+    """Prints the test's lines of the journal, which pytest shows if the test has failed."""
     cursor = inside("journalctl", "--lines=0", "--show-cursor").partition("cursor: ")[2].strip()
     yield
     lines = inside("journalctl", "--after-cursor", cursor, "--no-pager", "--output=short-monotonic").splitlines()
@@ -31,7 +31,7 @@ def journal():
 
 
 def in_time(condition, what):
-    """Waits as eventually does, and leaves the processor to what is waited for."""
+    """Waits as eventually does, with pauses that leave the processor to the service."""
 
     def later():
         time.sleep(LOOK)
@@ -51,7 +51,7 @@ def status_of(pid):
 
 
 def answers():
-    """Over TLS, through nginx."""
+    """Whether the service answers over TLS, through nginx."""
     with TlsConnection(OWN) as connection:
         return connection.ask("GET", "/readyz").status == 200
 
@@ -95,7 +95,7 @@ def test_socket():
 
 
 def test_start():
-    """No connection was made since the boot: the service would pass it on to its successor, by the socket."""
+    """The tests before must make no connection: the service would pass it on to its successor, by the socket."""
     inside("systemctl", "stop", SERVICE)
     assert property_of(SERVICE, "ActiveState") == "inactive"
     assert property_of(SOCKET, "SubState") == "listening"
@@ -172,7 +172,7 @@ def test_reload(service):
 
 
 def test_stop():
-    """As doc/production.md has it: no request starts it again."""
+    """Stopped as doc/production.md says, so that no request starts the service again."""
     inside("systemctl", "stop", SOCKET, SERVICE)
     assert not answers()
     assert (property_of(SOCKET, "ActiveState"), property_of(SERVICE, "ActiveState")) == ("inactive", "inactive")

@@ -1,4 +1,4 @@
-"""The tests here ask a service that is there already; PYTHONPATH has tests/http, of which they are a part."""
+"""The tests here use a service that runs already. They import modules of tests/http, which PYTHONPATH names."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""A service that was set up by doc/production.md, asked over TLS through its nginx. follow.sh has made it.
+"""A service that follow.sh has set up by doc/production.md; the tests use it over TLS through its nginx.
 
-PLACE in the environment is the folder of its Debian, INIT the process id of that one's systemd. The tests run in its network, where
-every address of the loopback interface reaches nginx; and nginx limits each address by itself, so each request has another one."""
+PLACE in the environment is the folder of its Debian, INIT the process id of this Debian's systemd. The tests run in its network, where
+every address of the loopback interface reaches nginx. nginx limits the requests of each address, so each request has another one."""
 
 import contextlib
 import itertools
@@ -25,40 +25,40 @@ INIT = os.environ["INIT"]
 NAME, PORT = "cruddur.example", 443
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_example"
 OWN = "127.0.0.1"  # the address that may ask for /metrics
-PAUSE = 0.06  # s, between two requests of an address: fewer than nginx/site.conf lets it send
+PAUSE = 0.06  # s, between two requests of an address: slower than the limit in nginx/site.conf
 
 
 def addresses():
-    """Of the loopback interface, for ever; never OWN."""
+    """Addresses of the loopback interface, without end; never OWN."""
     return (f"127.1.{number // 250 % 250}.{number % 250 + 1}" for number in itertools.count())
 
 
 def inside(*command):
-    """Runs it in the Debian, as root; its output."""
+    """Runs the command in the Debian, as root; returns its output."""
     enter = ["nsenter", "--target", INIT, "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root", "--wd"]
     clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"]
     return subprocess.run([*enter, *clean, *command], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8").stdout
 
 
 def property_of(unit, name):
-    """In systemctl's words."""
+    """The property's value as systemctl prints it."""
     return inside("systemctl", "show", f"--property={name}", "--value", unit).strip()
 
 
 def master():
-    """The process id of the service's; 0 if it does not run."""
+    """The process id of the service's master; 0 if it does not run."""
     return int(property_of("cruddurd.service", "MainPID"))
 
 
 def complaints():
-    """The service's lines in the journal, besides those of statements that the tests provoke, and of the keys, for which there is no issuer."""
+    """The service's warnings and errors in the journal, except those of statements, which the tests provoke, and of keys: there is no issuer."""
     lines = inside("journalctl", "--unit=cruddurd", "--output=cat", "--no-pager").splitlines()
     complaints = [line for line in lines if re.search('"level":"(warning|error)"', line)]
     return [line for line in complaints if not re.search('"event":"(keys|database)"', line)]
 
 
 class TlsConnection(Connection):
-    """To the site by its name, whose certificate is verified. headers are those of all requests, unless they have their own."""
+    """A connection to the site by its name; its certificate is verified. Each request has these headers, unless it sets them itself."""
 
     context = ssl.create_default_context(cafile=PLACE / "root/ca/ca.pem")
 
@@ -72,7 +72,7 @@ class TlsConnection(Connection):
 
 
 class DeployedDatabase(Database):
-    """Seen by a superuser of its own, which the service does not know."""
+    """The database as a separate superuser sees it, which the service does not know."""
 
     def __init__(self):
         self.feed_bound = FEED_BOUND
@@ -95,7 +95,7 @@ class DeployedDatabase(Database):
 
 
 class DeployedService(TokenService):
-    """The service, once for all tests; nothing of it is started or stopped here."""
+    """The service, one for all tests; this class does not start or stop it."""
 
     def __init__(self):
         self.key = service_key()
@@ -111,7 +111,7 @@ class DeployedService(TokenService):
         pass
 
     def show_keys(self):
-        """As if an earlier run had fetched them: there is no way to the issuer here."""
+        """Writes the keys as if an earlier run had fetched them: the issuer cannot be reached here."""
         file = PLACE / "var/cache/cruddur/jwks.json"
         file.write_bytes(key_set(self.key))
         os.chown(file, file.parent.stat().st_uid, file.parent.stat().st_gid)
@@ -129,7 +129,7 @@ class DeployedService(TokenService):
             return connection.ask(method, target, body, headers)
 
     def version(self):
-        """That of the program that answers."""
+        """The version of the program that answers."""
         reply = self.ask("GET", "/metrics")
         assert reply.status == 200, reply
         lines = reply.body.decode().splitlines()
@@ -137,7 +137,7 @@ class DeployedService(TokenService):
 
 
 class Londo:
-    """The author of a load's writes. Each connection is from an address of its own."""
+    """The service as Londo, the author of a load's writes. Each connection is from an address of its own."""
 
     def __init__(self, service):
         self.service = service
@@ -148,7 +148,7 @@ class Londo:
 
 @contextlib.contextmanager
 def loaded(service, connections, pause, more):
-    """A load, with so many answers before what happens meanwhile and after it. What must be true of it is checked at its end."""
+    """A load, with `more` answers before the body of the `with` and after it. Failures and lost writes are checked at its end."""
     with Load(Londo(service), connections, pause=pause) as load:
         load.wait_for_more(more)
         yield load

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # In a Debian that boot.sh has booted: `follow.sh prepare` makes a PostgreSQL with TLS whose master user is no superuser, and
-# `follow.sh follow` follows /root/production.md word by word. The package is in /root/deb. Every command of the page is run; what the
-# page says in words is done by this script.
+# `follow.sh follow` follows /root/production.md word by word. The package is in /root/deb. It runs every command of the page; the steps
+# that the page describes in words are in this script.
 set -euo pipefail
 
 new_password() { od -An -N 12 -t x1 /dev/urandom | tr -d ' \n'; }
 
-# new_key FILE OPTION…: of openssl-req.
+# new_key FILE OPTION…: makes a key, with further options for openssl-req.
 new_key() {
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$@" 2>/dev/null
 }
 
-# certificate FOLDER NAME: a key and a certificate of the authority in /root/ca.
+# certificate FOLDER NAME: makes a key and a certificate, signed by the authority in /root/ca.
 certificate() {
   new_key "$1/privkey.pem" -subj "/CN=$2" -out /root/ca/request
   openssl x509 -req -in /root/ca/request -CA /root/ca/ca.pem -CAkey /root/ca/ca.key -CAcreateserial -days 2 \
@@ -28,13 +28,13 @@ make_certificates() {
   echo '127.0.0.1 localhost db.example cruddur.example' >/etc/hosts
 }
 
-# start_postgresql: with the master, and a superuser by which the tests look into the database.
+# start_postgresql: with the master user, and a superuser with which the tests read the database.
 start_postgresql() {
   local version folder master inspector
   master=$(new_password) inspector=$(new_password)
   version=$(cd /etc/postgresql && printf '%s\n' [0-9]*)
   folder=/etc/postgresql/$version/main
-  # The port: pg_createcluster took another one if this one was in use where the package was installed.
+  # The port is set because pg_createcluster chose another one if this one was in use when the package was installed.
   cat >>"$folder/postgresql.conf" <<'CONF'
 port = 5432
 ssl = on
@@ -53,7 +53,7 @@ SQL
   echo "postgresql://master:$master@db.example/postgres?sslmode=verify-full&sslrootcert=/etc/ssl/cruddur/db.pem" >/root/master-url
 }
 
-# write_editor: what the administrator writes into the settings. The limits of an hour are off: the tests write more.
+# write_editor: makes an editor that writes the administrator's settings. The limits per hour are off: the tests write more.
 write_editor() {
   cat >/usr/local/bin/editor <<'SCRIPT'
 #!/bin/sh
@@ -74,7 +74,7 @@ SCRIPT
   chmod 755 /usr/local/bin/editor
 }
 
-# edit_unit: the lines of the comment in the unit, as `systemctl edit cruddurd` would write them from a terminal.
+# edit_unit: writes the lines of the unit's comment, as an administrator does with `systemctl edit cruddurd` on a terminal.
 edit_unit() {
   local unit
   unit=$(systemctl show --property FragmentPath --value cruddurd.service)
@@ -94,10 +94,10 @@ set_nginx_up() {
   curl --silent --show-error --fail --cacert /root/ca/ca.pem https://cruddur.example/web/config.json | grep -q client-of-the-tests
 }
 
-# blocks: the page's indented commands as one script, since its reader has one shell; before each block its number. readme.bats runs
-# the fenced ones, which are of quickstart.
-#   make deb           and what it takes were run before: there is no compiler here
-#   systemctl edit     wants a terminal
+# blocks: prints the page's indented commands as one script, since its reader has one shell, and a command before each block that prints
+# its number. readme.bats runs the fenced blocks, which are for quickstart. These commands are changed:
+#   make deb           was run before, with what it needs: there is no compiler here
+#   systemctl edit     needs a terminal
 #   openssl rand       the tests have to know the hook's secret
 #   prometheus         is not installed
 #   db-doctor          warns of what a fresh server lacks, a standby for instance: 1 is a warning

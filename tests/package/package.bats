@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# The Debian package: built twice, looked at by lintian, and installed, upgraded and purged in a fresh Debian below a folder. Then
-# doc/production.md is followed word by word on a Debian 12 and 13 that their own systemd runs (boot.sh), the tests of this folder ask
-# what came of it, and upgrade it under load. As root, with control groups of version 2 and with a Debian archive within reach;
+# The Debian package: built twice, checked by lintian, and installed, upgraded and purged in a fresh Debian below a folder. Then
+# doc/production.md is followed word by word on a Debian 12 and 13 that their own systemd runs (boot.sh); the tests of this folder check
+# the resulting service, and upgrade it under load. Needs root, control groups of version 2, and a Debian archive within reach;
 # bin/check package runs it.
 
 bats_require_minimum_version 1.5.0
@@ -18,20 +18,20 @@ setup_file() {
 
 teardown_file() { rm -rf "$ROOM"; }
 
-# build_next: the same with a later version, once.
+# build_next: builds the same package with a later version, once.
 build_next() {
   [[ -d $ROOM/next ]] \
     || build_package next -e '1s/^cruddur ([^)]*)/cruddur (99.0.0)/; s/^AC_INIT(\[cruddur\], \[[^]]*\])/AC_INIT([cruddur], [99.0.0])/' debian/changelog configure.ac
 }
 
-# install_package NAME: with what it needs, as an administrator would.
+# install_package NAME: installs it with its dependencies, as an administrator would.
 install_package() {
   cp "$ROOM/$1"/build/deb/cruddur_*.deb "$ROOM/root/tmp/cruddur.deb"
   inside apt-get install -qq -y --no-install-recommends /tmp/cruddur.deb
 }
 
-# files: all of the Debian that a package could have made; not what apt, dpkg, systemd and the programs for users keep of every package,
-# nor what belongs to its root and to PostgreSQL.
+# files: prints all files of the Debian that a package could have made, except those that apt, dpkg, systemd and the programs for users
+# keep about every package, and those of root and of PostgreSQL.
 files() {
   (cd "$ROOM/${PLACE:-root}" && find . -xdev '(' -path ./proc -o -path ./tmp -o -path ./root -o -path ./var/lib/postgresql -o -path ./var/cache/apt -o -path ./var/cache/debconf -o -path ./var/lib/apt \
     -o -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/lib/systemd -o -path "./etc/*-" ')' -prune -o -print | sort)
@@ -52,7 +52,7 @@ files() {
 
 @test "it installs on a fresh Debian and touches no database" {
   inside apt-get -qq update
-  # What it needs is there before, so that the list of files shows what is its own.
+  # Its dependencies are installed before, so that the lists of files differ only by the package's own files.
   local libraries
   mapfile -t libraries < <(libraries)
   inside apt-get install -qq -y --no-install-recommends postgresql-client procps systemd-standalone-sysusers "${libraries[@]}"
@@ -94,7 +94,7 @@ files() {
 
 teardown() { kill_place; }
 
-# ask_deployed: tests/package's tests of what the page has set up, in the network of PLACE.
+# ask_deployed: runs the tests of tests/package, in the network of PLACE, against the service that was set up by the page.
 ask_deployed() {
   [[ -d $ROOM/program ]] || dpkg-deb --extract "$ROOM"/first/build/deb/cruddur_*.deb "$ROOM/program"
   nsenter --target "$INIT" --net --wd="$TOP/tests/package" \
@@ -102,7 +102,7 @@ ask_deployed() {
     /usr/bin/python3 -m pytest -q -p no:cacheprovider --capture=no .
 }
 
-# The page says what a purge leaves. Beside that there is what its reader has made for nginx and the page, and the hook's drop-in.
+# The files that a purge leaves: those that the page names, those that its reader has made for nginx and the web page, and the hook's drop-in.
 LEFT='./etc/cruddur
 ./etc/cruddur/backup-url
 ./etc/cruddur/connection-url
@@ -117,7 +117,7 @@ LEFT='./etc/cruddur
 ./var/lib/cruddur-backups
 ./var/lib/private/cruddur-backups'
 
-# follow SUITE: the page in a Debian of that suite, the tests of what came of it, and the purge.
+# follow SUITE: follows the page in a Debian of that suite, tests the resulting service, and purges the package.
 follow() {
   PLACE=$1
   build_next

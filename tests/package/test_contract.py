@@ -1,13 +1,13 @@
-"""doc/openapi.yaml against the deployed service: test_openapi.py, without what needs a service of its own or one that takes a user's
-handle for a proof."""
+"""doc/openapi.yaml against the deployed service: the tests of test_openapi.py, except those that need a service of their own or one with
+--identity handle."""
 
 import pytest
 
 import test_openapi
 
-# Of a request without a token these come in handle mode only; else it is 401.
+# A request without a token gets these codes in handle mode only; otherwise it gets 401.
 HANDLE_MODE = {"user_handle_blank", "user_not_found"}
-# For the first test_openapi.py goes past nginx; the second takes longer than the shipped time-outs on a slow machine.
+# For the first code test_openapi.py bypasses nginx; the second takes longer than the shipped time-outs on a slow machine.
 ELSEWHERE = {"body_truncated", "growth_behind"}
 
 
@@ -37,7 +37,7 @@ def test_metrics_are_for_the_own_machine(service):
     assert (reply.status, reply.codes) == (403, ["generic_403"])
 
 
-# --- as they are, after the failures, which expect the users of the seed only ---
+# --- tests of test_openapi.py unchanged, after the failures, which expect only the users of the seed ---
 
 test_every_body_as_in_its_examples = test_openapi.test_every_body_as_in_its_examples
 test_every_parameter_as_in_its_example = test_openapi.test_every_parameter_as_in_its_example

@@ -1,5 +1,5 @@
-"""Packages that are installed, and a password that is changed, while clients read and write: no request fails, and no write is lost or
-there twice."""
+"""A package is installed, or a password is changed, while clients read and write: no request fails, and no write is lost or occurs
+twice."""
 
 import time
 
@@ -10,7 +10,7 @@ from waiting import eventually
 
 CONNECTIONS = 12
 MORE = 300  # answers
-ASKED = 20  # times, until each of the workers has told its version
+ASKED = 20  # times, so that each of the workers has answered with its version
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def load(service):
 
 
 def versions(service):
-    """Of the programs that answer, asked no faster than the site lets one address ask."""
+    """The versions of the programs that answer. The requests are no faster than the site allows for one address."""
     found = set()
     for _ in range(ASKED):
         time.sleep(PAUSE)
@@ -29,7 +29,7 @@ def versions(service):
 
 
 def install(service, folder, *options):
-    """The package in the folder, which then serves, as the same process."""
+    """Installs the package in the folder. Its program then serves, in the same process."""
     before = master()
     inside("sh", "-c", f'apt-get install --yes --quiet=2 "$@" {folder}/cruddur_*.deb', "sh", *options)
     version = inside("cruddurd", "--version").split()[1]
@@ -45,7 +45,7 @@ def test_an_upgrade_and_the_way_back(service, load):
 
 
 def test_another_password(service, load):
-    """In the page's words: remove its file, db-roles, the new URL, a restart."""
+    """As the page says: remove the password's file, run db-roles, write the new URL, restart."""
     before = master()
     inside(
         "bash", "-euo", "pipefail", "-c",
@@ -59,5 +59,5 @@ def test_another_password(service, load):
 
 
 def test_the_journal_has_no_complaint():
-    """Of the sandbox, the socket or anything else."""
+    """It has none about the sandbox, the socket or anything else."""
     assert complaints() == []

@@ -16,7 +16,7 @@ void capture_start(void)
     int pair[2];
 
     fflush(stderr);
-    /* A socket that keeps messages apart: one write stays one. */
+    /* A socket that keeps the bounds of messages, so that each write is received by itself. */
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     original = dup(STDERR_FILENO);
     assert_true(original >= 0);

@@ -1,4 +1,4 @@
-/* What goes to stderr meanwhile, write by write. */
+/* Captures what is written to stderr between capture_start() and capture_stop(). */
 #ifndef CRUDDUR_TESTS_CAPTURE_H
 #define CRUDDUR_TESTS_CAPTURE_H
 
@@ -6,10 +6,10 @@
 
 #include "base/buf.h"
 
-/* Nothing in between may fail: cmocka's own words would be captured as well. */
+/* No assertion may fail before capture_stop(): cmocka's message would be captured as well. */
 void capture_start(void);
 
-/* Appends to text all that was written; the number of writes. */
+/* Appends all that was written to text. Returns the number of writes. */
 size_t capture_stop(struct buf *text);
 
 #endif

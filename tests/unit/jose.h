@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 
-/* New key pairs, which a failure to make ends the test. Free with EVP_PKEY_free. */
+/* Makes a new key pair; a failure ends the test. Free with EVP_PKEY_free. */
 EVP_PKEY *jose_rsa_key(unsigned bits);
 EVP_PKEY *jose_ec_key(void);
 
@@ -19,17 +19,17 @@ const char *jose_jwk(struct arena *arena, const char *kid, const EVP_PKEY *pkey,
 
 const char *jose_base64url(struct arena *arena, const void *bytes, size_t length);
 
-/* A public key as PEM, which an HS256 forger takes for the secret. */
+/* A public key as PEM. A forger uses this text as the secret of an HS256 signature. */
 const char *jose_public_pem(struct arena *arena, EVP_PKEY *pkey);
 
 /* HEADER.PAYLOAD, both encoded. */
 const char *jose_unsigned(struct arena *arena, const char *header, const char *payload);
 
-/* The same with a signature of this algorithm: RS256, RS384, RS512, PS256 or ES256. */
+/* text with a signature of this algorithm: RS256, RS384, RS512, PS256 or ES256. */
 const char *jose_signed(struct arena *arena, const char *algorithm, const char *text,
                         EVP_PKEY *pkey);
 
-/* The same with an HS256 "signature". */
+/* text with an HS256 "signature". */
 const char *jose_hmac(struct arena *arena, const char *text, const char *secret);
 
 #endif

@@ -1,4 +1,5 @@
-/* New connections, shared out between workers: two or three workers in this process, which take turns as the test says. */
+/* How workers share out new connections. The two or three workers are in this process, and the test
+ * chooses which of them runs next. */
 #include "worker/acceptor.h"
 
 #include <sys/epoll.h>
@@ -47,7 +48,7 @@ static int set_up(void **state)
     (void)state;
     scoreboard = scoreboard_new();
     scoreboard->slots_used = WORKERS;
-    address_size = sizeof address.sun_family; /* the kernel chooses a name that is no file's */
+    address_size = sizeof address.sun_family; /* the kernel chooses an abstract name */
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     status = bind(listener, (const struct sockaddr *)&address, address_size);
     address_size = sizeof address;
@@ -76,7 +77,7 @@ static int tear_down(void **state)
     return close(listener);
 }
 
-/* As if the worker had so many more. */
+/* Pretends that the worker has `count` connections. */
 static void have(int worker, int count)
 {
     atomic_store(&sides[worker].setup.score->open_connections, count);
@@ -102,7 +103,7 @@ static void connect_one(void)
     peers[peer_count++] = fd;
 }
 
-/* The worker's loop comes round once. */
+/* Runs one round of the worker's loop. */
 static void turn(int worker)
 {
     struct epoll_event events[8];
@@ -155,7 +156,7 @@ static void test_it_ends_at_the_one_with_fewest(void **state)
     expect_connections("taken", 2 * MANY, MANY, 1);
 }
 
-/* Those that have not begun or that leave take none, few as they have. */
+/* Starting and draining workers take no connections, although they have the fewest. */
 static void test_others_that_take_none_do_not_count(void **state)
 {
     (void)state;
@@ -176,7 +177,7 @@ static void test_what_others_do_not_take_is_taken_back(void **state)
     connect_one();
     turn(0);
     expect_connections("passed on", MANY, 0, 0);
-    assert_true(acceptor_wait_ms(&sides[0].acceptor) >= 0); /* it comes round without an event */
+    assert_true(acceptor_wait_ms(&sides[0].acceptor) >= 0); /* the loop wakes up without an event */
     while (connections_of(0) == MANY) {
         assert_true(clock_ms() < began_ms + GIVE_UP_MS);
         turn(0);
@@ -187,7 +188,8 @@ static void test_what_others_do_not_take_is_taken_back(void **state)
                 began_ms + ACCEPTOR_PATIENCE_MS + ACCEPTOR_KEEP_MS);
 }
 
-/* Until when it keeps all is set here, so that it doesn't depend on this machine when that is over. */
+/* The test itself sets how long the worker keeps all, so that the result does not depend on the
+ * speed of this machine. */
 static void test_then_it_keeps_all_for_a_while(void **state)
 {
     (void)state;
@@ -203,7 +205,7 @@ static void test_then_it_keeps_all_for_a_while(void **state)
     expect_connections("passed on again", MANY + 1, 1, 0);
 }
 
-/* However many follow: one that waits is taken back in between. */
+/* A connection in the handover queue is taken back however many new ones arrive. */
 static void test_more_that_come_do_not_keep_it_waiting(void **state)
 {
     int64_t began_ms = clock_ms();
@@ -223,7 +225,7 @@ static void test_more_that_come_do_not_keep_it_waiting(void **state)
     expect_connections("none waits", MANY + peer_count, 0, 0);
 }
 
-/* As if the worker had so many connections with a stream, and so many others. */
+/* Pretends that the worker has `streams` connections with a stream, and `others` without one. */
 static void have_streams(int worker, int streams, int others)
 {
     have(worker, streams + others);
@@ -244,7 +246,8 @@ static void test_streams_are_shared_out(void **state)
     expect_connections("passed on", ACCEPTOR_STREAMS_AHEAD_MAX + 1, 1, 0);
 }
 
-/* It would get all requests until it had as many streams as the others. */
+/* Otherwise the worker with few streams would get all requests until it had as many streams as the
+ * others. */
 static void test_few_streams_draw_no_connections(void **state)
 {
     (void)state;

@@ -87,7 +87,7 @@ static void test_one_capture(void **state)
     expect_capture(users_short, &USERS_SHORT, "handle");
 }
 
-/* Posts a body, which is gone when the statement is looked at. */
+/* Handles a POST of this body. The body is freed before the test reads the statement. */
 static void create(struct handled *handled, const char *text)
 {
     struct json *body = json_parse(text, strlen(text));
@@ -243,7 +243,7 @@ static void test_health(void **state)
     done(&handled);
 }
 
-/* What is done and what takes it back are one statement, told apart by "on". */
+/* An action and its reversal are one statement; the parameter "on" distinguishes them. */
 static void test_marks(void **state)
 {
     static const struct {
@@ -298,7 +298,7 @@ static void test_whose_mark_nobody_says(void **state)
     }
 }
 
-/* Who reads isn't the handle of the path. */
+/* The reader is not the user whose handle is in the path. */
 static void test_who_reads(void **state)
 {
     struct handled handled;

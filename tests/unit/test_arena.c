@@ -23,7 +23,7 @@ static void test_aligned_and_apart(void **state)
     assert_null(arena.chunk);
 }
 
-/* Every chunk to its last byte: one more would spoil malloc's own. */
+/* Fills every chunk to its last byte. One byte more would overwrite malloc's own data. */
 static void test_chunks_filled_up(void **state)
 {
     struct arena arena = {0};

@@ -1,4 +1,4 @@
-/* The body gate: its order, and each way not to pass it. */
+/* The body gate: the order of its checks, and each reason to refuse a body. */
 #include "http/body.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static enum status gate(const struct request *request)
 
 static void test_order(void **state)
 {
-    /* Each row mends the first fault of the one before. */
+    /* Each row corrects the first fault of the row before. */
     static const struct {
         const char *body;
         long long announced;
@@ -48,7 +48,7 @@ static void test_order(void **state)
     }
 }
 
-/* An object of exactly so many bytes, of which so many are announced. */
+/* Checks an object of `length` bytes, with `announced` as its content length. */
 static enum status gate_of_length(size_t length, size_t announced)
 {
     struct incoming incoming;

@@ -48,7 +48,7 @@ static void test_integers(void **state)
     }
 }
 
-/* Whatever room there happens to be. */
+/* The text is complete whatever room the buffer has left. */
 static void test_formats_of_every_length(void **state)
 {
     struct buf buf = {0};

@@ -17,7 +17,7 @@ enum { ASKED_MAX = 8, WATCH_MS = 1000 };
 static struct {
     statement_done *done;
     void *context;
-    int64_t since_us; /* its deadline counts from then; 0: from when it was asked */
+    int64_t since_us; /* when its deadline begins; 0: when it is submitted */
 } asked[ASKED_MAX];
 static int asked_count;
 static char told[32]; /* the answer to the last request; "" while it waits */
@@ -99,7 +99,7 @@ static void assert_miss(void)
     assert_int_equal(asked_count, before + 1);
 }
 
-/* The watcher looks. */
+/* The watcher polls, and sees this. */
 static void see(int64_t server, uint64_t xmax)
 {
     const struct snapshot latest = {.server = server, .xmin = xmax, .xmax = xmax};
@@ -108,7 +108,7 @@ static void see(int64_t server, uint64_t xmax)
     atomic_store(&mark.polled_us, clock_us());
 }
 
-/* The watcher has seen the transactions below 740 of server 1; nothing is kept yet. */
+/* The watcher has seen the transactions below 740 of server 1; no page is cached yet. */
 static int begin(void **state)
 {
     static struct cache_counts counts;
@@ -144,7 +144,7 @@ static void test_it_is_asked_for_once(void **state)
 {
     (void)state;
     assert_miss();
-    ask(); /* shares what comes */
+    ask(); /* coalesced */
     assert_int_equal(asked_count, 1);
     answer(0, "page", "1/740:740:");
     assert_string_equal(told, "page");
@@ -178,7 +178,7 @@ static void test_another_server(void **state)
     (void)state;
     keep("page", "1/900:900:");
     see(2, 740);
-    keep("page", "1/900:900:"); /* the watcher is there already, this session isn't */
+    keep("page", "1/900:900:"); /* this session is still with the old server */
     assert_miss();
     answer(asked_count - 1, "page", "2/740:740:");
     assert_hit("page");
@@ -192,7 +192,8 @@ static void test_what_comes_without_a_snapshot(void **state)
     assert_miss();
 }
 
-/* It does not replace the cached page either. */
+/* A page without a snapshot does not replace the cached page. If the next fill fails, the cached
+ * page is served as stale. */
 static void test_what_is_stale(void **state)
 {
     (void)state;
@@ -206,7 +207,7 @@ static void test_what_is_stale(void **state)
     assert_int_equal(told_stale_s, 1);
 }
 
-/* A caller may have waited for something else before. */
+/* A request may have waited for something else before it is submitted to the cache. */
 static void test_the_deadline_is_that_of_the_request(void **state)
 {
     (void)state;
@@ -228,7 +229,7 @@ static void test_no_watcher(void **state)
     assert_miss();
 }
 
-/* A write from elsewhere may be unseen for so long: a request does not join a fill that is older. */
+/* For this long a write from elsewhere may be unseen: a request does not join an older fill. */
 static void test_no_watcher_while_it_is_filled(void **state)
 {
     const struct timespec pause = {.tv_nsec = (CACHE_POLLS_MISSED + 5) * 1000000};
@@ -267,14 +268,14 @@ static void test_an_older_answer_comes_later(void **state)
     assert_hit("newest");
 }
 
-/* What is read meanwhile belongs to no look, or to the next one. */
+/* While the watcher publishes a change, no cached page is fresh. */
 static void test_a_change_that_is_being_noted(void **state)
 {
     (void)state;
     keep("page", "1/745:745:");
     atomic_store(&mark.sequence, atomic_load(&mark.sequence) + 1);
     assert_miss();
-    see(1, 741); /* its watcher died in there: this is the next one */
+    see(1, 741); /* the watcher was killed while it published; this is the next one */
     assert_int_equal(atomic_load(&mark.sequence) % 2, 0);
     assert_hit("page");
 }
@@ -286,7 +287,7 @@ static bool is_current(void)
     return cache_look(cache, "20", &look) && look.is_current;
 }
 
-/* A stream looks at the page, and has it filled. */
+/* A stream looks at the cached page, and requests a fill of it. */
 static void test_streams(void **state)
 {
     struct cache_look look;
@@ -294,7 +295,7 @@ static void test_streams(void **state)
     (void)state;
     assert_false(cache_look(cache, "20", &look));
     assert_true(cache_refresh(cache, "20", take, NULL));
-    assert_true(cache_refresh(cache, "20", take, NULL)); /* waits for the same */
+    assert_true(cache_refresh(cache, "20", take, NULL)); /* waits for the same fill */
     assert_int_equal(asked_count, 1);
     answer(0, "page", "1/740:740:");
     assert_true(cache_look(cache, "20", &look) && look.is_current);
@@ -302,7 +303,7 @@ static void test_streams(void **state)
     assert_int_equal(look.body_length, strlen("page"));
     assert_memory_equal(look.body, "page", look.body_length);
     assert_string_equal(told, "page");
-    assert_true(atomic_load(&mark.requested_us) == 0); /* that was no request */
+    assert_true(atomic_load(&mark.requested_us) == 0); /* this was no request */
     assert_hit("page");
     mark_add_write(&mark);
     assert_false(is_current());
@@ -313,7 +314,7 @@ static void test_streams(void **state)
     assert_false(is_current());
 }
 
-/* The watcher looks less often while there are only streams. */
+/* The watcher polls less often while there are only streams. */
 static void test_streams_need_no_recent_look(void **state)
 {
     (void)state;

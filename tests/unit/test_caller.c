@@ -1,4 +1,4 @@
-/* Who is calling. */
+/* The caller of a request. */
 #include "identity/caller.h"
 
 #include "unit.h"
@@ -24,7 +24,7 @@ static void test_who(void **state)
         {IDENTITY_HANDLE, NULL, "", CALLER_ANONYMOUS},
         {IDENTITY_HANDLE, NULL, "unix:/x", CALLER_ANONYMOUS},
         {IDENTITY_HANDLE, NULL, NULL, CALLER_ANONYMOUS},
-        /* Whoever sends the header is not believed for a handle. */
+        /* A caller that sends the header is not accepted by its handle. */
         {IDENTITY_HANDLE, "Bearer x", "127.0.0.1", CALLER_REFUSED},
         {IDENTITY_HANDLE, "", NULL, CALLER_REFUSED},
         {IDENTITY_TOKEN, NULL, "127.0.0.1", CALLER_ANONYMOUS},

@@ -41,7 +41,7 @@ static const char *file_of(const struct statement_def *def)
     return name;
 }
 
-/* The shipped templates in a folder of the test's own. */
+/* Copies the shipped templates into a folder of the test's own. */
 static int copy_shipped(void **state)
 {
     (void)state;
@@ -103,7 +103,7 @@ static void test_from_another_folder(void **state)
     catalog_free(NULL);
 }
 
-/* Loading fails and says all of these. */
+/* Loading fails and logs one line with each of these texts. */
 static void expect_refused(const char *const *wanted, size_t lines)
 {
     struct buf said = {0};
@@ -153,8 +153,8 @@ static void test_no_folder(void **state)
     buf_release(&said);
 }
 
-/* The position that PostgreSQL would give for the first place of `word` in sql: characters, from
- * 1. */
+/* The position that PostgreSQL would report for the first occurrence of `word` in sql: in
+ * characters, from 1. */
 static int position_of(const char *sql, const char *word)
 {
     const char *place = strstr(sql, word);
@@ -195,7 +195,7 @@ static void test_places(void **state)
     expect_place(catalog, &USERS_SHORT, position_of(sql, "    wrong"), 3);
     expect_place(catalog, &USERS_SHORT, position_of(sql, "\nfrom"), 3);
     expect_place(catalog, &USERS_SHORT, position_of(sql, "from nowhere"), 4);
-    /* None, one in the wrapping before it, one beyond the end. */
+    /* No position, one in the wrapping before the template, one beyond the end. */
     expect_place(catalog, &USERS_SHORT, 0, 1);
     expect_place(catalog, &USERS_SHORT, 1, 1);
     expect_place(catalog, &USERS_SHORT, 100000, 5);

@@ -39,7 +39,7 @@ static void test_a_worker_that_has_ended(void **state)
     assert_false(claims_take(&claims, "altbrown", 0));
 }
 
-/* So many that many lead to the same place: none is kept from its turn by another one. */
+/* More requesters than places, so that some hash to the same place: each still gets its turn. */
 static void test_others_hold_up_no_requester(void **state)
 {
     char requester[32];

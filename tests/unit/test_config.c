@@ -42,7 +42,8 @@ struct reading {
     char *errors;
 };
 
-/* Reads settings from variables and options, each a list up to a NULL (or none). */
+/* Reads settings from variables and options. Each list ends with NULL; NULL instead of a list:
+ * none. */
 static void read_settings(struct reading *reading, const char *const *environment,
                           const char *const *options)
 {
@@ -75,7 +76,7 @@ static void forget(struct reading *reading)
     free(reading->errors);
 }
 
-/* Refused with these words, or taken without any. */
+/* The settings are refused with this error; NULL: they are accepted without an error. */
 static void expect_reading(const char *const *environment, const char *const *options,
                            const char *error)
 {
@@ -92,7 +93,7 @@ static void expect_reading(const char *const *environment, const char *const *op
     forget(&reading);
 }
 
-/* One setting, as a variable, which may be empty, and as an option in both forms. */
+/* One setting, as a variable and as an option in both forms. A variable may also be empty. */
 static void expect_setting(const char *variable, const char *option, const char *value, bool good)
 {
     char pair[256], joined[256];
@@ -260,7 +261,7 @@ static void test_option_over_variable_over_file(void **state)
     expect_workers(NULL, (const char *const[]){"--workers", "5", "--workers=6", NULL}, 6);
 }
 
-/* On this processor and, where there are more, on all that this process may use. */
+/* With all processors that this process may use, and with one of them. */
 static void test_workers_by_processors(void **state)
 {
     cpu_set_t all, one;
@@ -306,7 +307,8 @@ static void test_settings_file(void **state)
     expect_reading(NULL, (const char *const[]){"--settings-file", open, NULL}, "chmod 600");
 }
 
-/* As Docker Compose writes a variable that was not given: VARIABLE=. Of a file's lines likewise. */
+/* Docker Compose writes a variable that was not given as VARIABLE=. Such a line of the settings
+ * file is unset too. */
 static void test_empty_is_unset(void **state)
 {
     static const char *const variables[] = {"FRONTEND_URL=",
@@ -416,7 +418,7 @@ static void test_contradictions(void **state)
         {{"--issuer=https://i", "--cognito-client=c"}, "--jwks-file"},
         {{"--jwks-file=/k"}, "issuer"},
         {{"--jwks-url=https://i/k"}, "issuer"},
-        {{"--aws-region=eu-west-1"}, NULL}, /* of use to other programs too */
+        {{"--aws-region=eu-west-1"}, NULL}, /* other programs read this variable too */
         {{"--aws-region=eu-west-1", "--cognito-pool=p", "--cognito-client=c", "--jwks-file=/k"},
          NULL},
         {{"--aws-region=eu-west-1", "--cognito-pool=p", "--cognito-client=c"}, "--jwks-file"},
@@ -462,7 +464,7 @@ static void test_contradictions(void **state)
         {{"--identity=handle", "--listen=tcp:[::ffff:127.0.0.1]:9000"}, NULL},
         {{"--identity=handle", "--listen=tcp:[::ffff:10.0.0.1]:9000"}, "loopback"},
         {{"--identity=handle", "--listen=tcp:localhost.example.org:9000"},
-         NULL}, /* by its address */
+         NULL}, /* checked by its address, later */
         {{"--identity=token", "--listen=tcp:0.0.0.0:9000"}, NULL},
     };
 
@@ -498,7 +500,7 @@ static void test_url_file(void **state)
     expect_reading(NULL, (const char *const[]){"--connection-url-file", path, NULL}, "chmod 600");
 }
 
-/* Nothing that is said about these settings has the password in it. */
+/* These settings are refused, and no error has the password in it. */
 static void expect_kept(const char *variable, const char *option, const char *settings)
 {
     const char *path = scratch_text(&scratch, "settings", settings != NULL ? settings : "");
@@ -624,7 +626,7 @@ static void test_actions(void **state)
         expect_integer(rows[i].option, reading.config.action, rows[i].action);
         forget(&reading);
     }
-    /* Help is given whatever else is contradictory, a check isn't. */
+    /* --help works although other settings contradict each other, --check does not. */
     expect_reading(NULL, (const char *const[]){"--help", "--log-params=1", NULL}, NULL);
     expect_reading(NULL, (const char *const[]){"--check", "--log-params=1", NULL}, "--log-params");
 }
@@ -663,7 +665,7 @@ static void test_connection_settings(void **state)
     forget(&reading);
 }
 
-/* To be freed. */
+/* The caller frees the text. */
 static char *help_text(void)
 {
     char *help;
@@ -676,7 +678,7 @@ static char *help_text(void)
     return help;
 }
 
-/* So that a new setting comes with its row above. */
+/* Fails for a new setting that has no row here. */
 static void test_help_lists_every_setting(void **state)
 {
     static const char *const settings[] = {
@@ -750,7 +752,7 @@ static void test_help_lists_every_setting(void **state)
     free(help);
 }
 
-/* One setting's section of the manual page: its heading, and its default if it has one. */
+/* Checks one setting's section of the manual page: its heading, and its default if it has one. */
 static void expect_in_manual(const char *manual, const char *option, const char *variable,
                              const char *initial)
 {

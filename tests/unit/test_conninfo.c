@@ -7,7 +7,7 @@
 
 enum { KEYWORDS_MAX = 12 };
 
-/* The value of a keyword; NULL when it isn't set. Also that none is there twice. */
+/* The value of a keyword; NULL if it is not set. Also checks that it is not there twice. */
 static const char *value_of(const struct conninfo *conninfo, const char *keyword)
 {
     const char *value = NULL;

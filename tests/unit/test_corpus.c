@@ -1,5 +1,5 @@
-/* The inputs that the fuzz targets of tests/fuzz have found of interest, each run once. A claim that does not hold, or an input that takes
- * for ever, ends the process; the last line then says where the input is. */
+/* Runs each stored input of the fuzz targets in tests/fuzz once. A claim that does not hold, or an
+ * input that does not end, ends the process; the last line then says where the input is. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void run_line(int (*target)(const uint8_t *data, size_t size), const char
     unsigned char *text = malloc(BASE64URL_DECODED_MAX(length));
 
     assert_true(text != NULL && base64url_decode(line, length, text, &length));
-    uint8_t *exact = malloc(length > 0 ? length : 1); /* what lies behind it is for ASan */
+    uint8_t *exact = malloc(length > 0 ? length : 1); /* exact, so that ASan finds a read beyond */
     assert_non_null(exact);
     memcpy(exact, text, length);
     free(text);
@@ -56,7 +56,7 @@ static void run_line(int (*target)(const uint8_t *data, size_t size), const char
     free(exact);
 }
 
-/* stderr is for the logs of the code that is tested. */
+/* The logs of the tested code go to stderr, which is /dev/null meanwhile. */
 static void run_all(const char *name, int (*target)(const uint8_t *data, size_t size))
 {
     char path[512], *line = NULL;

@@ -1,4 +1,4 @@
-/* Which origins may read answers, and what their preflight requests are told. */
+/* Which origins may read answers, and the answers to their preflight requests. */
 #include "http/cors.h"
 
 #include <stdio.h>

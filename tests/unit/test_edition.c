@@ -1,4 +1,4 @@
-/* Which posts of a page an earlier one did not have. */
+/* Which posts of a page an earlier page did not have. */
 #include "home/edition.h"
 
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void test_what_is_no_id(void **state)
 
 static void test_news(void **state)
 {
-    /* The posts of both pages, and how many are new. 50 are a full page. */
+    /* The first and last post of both pages, and how many posts are new. 50 are a full page. */
     static const struct {
         const char *label;
         int then_first, then_last, now_first, now_last, news;

@@ -58,7 +58,7 @@ static void test_outcomes(void **state)
         {"user_not_found", NULL, 422, "[\"user_not_found\"]", 0},
         {"user_not_found", "{\"a\":1}", 422, "[\"user_not_found\"]", 0},
         {"generic_403", NULL, 403, "[\"generic_403\"]", 0},
-        /* Words that this endpoint doesn't have, or nobody: a bug, said in the log. */
+        /* Outcomes that this endpoint does not have, or no endpoint has: a bug, which is logged. */
         {"not_found", NULL, 500, "[\"generic_500\"]", 1},
         {"database_unavailable", NULL, 500, "[\"generic_500\"]", 1},
         {"nonsense", NULL, 500, "[\"generic_500\"]", 1},
@@ -102,7 +102,7 @@ static void test_failures_of_the_database(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        /* Even with a row: a result that isn't OK is none. */
+        /* The row of a result that is not OK is ignored. */
         const struct result result = {
             .status = rows[i].status, .outcome = "ok", .body = "{}", .body_length = 2};
         const char *label = status_code(rows[i].status);
@@ -133,7 +133,7 @@ static void test_list(void **state)
     expect_text("empty", finished.response.body, "[]");
     assert_int_equal(finished.response.headers.length, 0);
     done(&finished);
-    /* A key means nothing where there is no list. */
+    /* The key is ignored if the endpoint has no list. */
     finish(&finished, &OBJECT, &full);
     assert_int_equal(finished.response.headers.length, 0);
     done(&finished);

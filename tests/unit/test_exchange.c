@@ -30,7 +30,7 @@ static struct config config = {.body_max = BODY_MAX, .identity = IDENTITY_HANDLE
 static struct service service;
 static const struct service_links links = {.epoll_fd = -1};
 static struct exchange exchange;
-static bool over_no_network; /* how requests come */
+static bool over_no_network; /* whether requests arrive from this host */
 
 static int set_up(void **state)
 {
@@ -188,7 +188,7 @@ static void test_asks_the_database(void **state)
         {{"GET", "/api/activities/home?limit=200", NULL, {NULL}},
          &ACTIVITIES_HOME,
          "/api/activities/home"},
-        /* A bad token counts as none where anyone may ask. */
+        /* A bad token counts as no token on a route that needs none. */
         {{"HEAD", "/api/activities/home", NULL, {"HTTP_AUTHORIZATION=Bearer null"}},
          &ACTIVITIES_HOME,
          "/api/activities/home"},
@@ -199,7 +199,7 @@ static void test_asks_the_database(void **state)
          &USERS_SHORT,
          "/api/users/@{handle}/short"},
         {{"POST", "/api/activities", POST, {LOCAL, JSON}}, &ACTIVITIES_CREATE, "/api/activities"},
-        /* A body that nobody asked for is passed over. */
+        /* A body is ignored on a route that takes none. */
         {{"GET", "/readyz", "\xff", {NULL}}, &HEALTH_READY, "/readyz"},
     };
 
@@ -264,7 +264,8 @@ static void test_body_limit(void **state)
     expect_answer("one more", "Status: 413 ", "", "[\"body_too_large\"]");
 }
 
-/* Signed a thousand years from now: so the code tells a good MAC from a wrong one. */
+/* The signature is dated a thousand years from now, so a good MAC gets another code than a wrong
+ * one. */
 static void test_hook(void **state)
 {
 #define HOOK "/api/hooks/cognito/post-confirmation"
@@ -284,7 +285,7 @@ static void test_hook(void **state)
         {{"POST", HOOK, "{} ", {JSON, EXPIRED}},
          "Status: 401 Unauthorized\r\n",
          "[\"signature_invalid\"]"},
-        /* The signature comes before all that the body gate looks at. */
+        /* The signature is checked before everything that the body gate checks. */
         {{"POST", HOOK, "\xff", {"CONTENT_TYPE=text/plain", SIGNATURE "t=1,v1=2"}},
          "Status: 401 Unauthorized\r\n",
          "[\"signature_invalid\"]"},
@@ -395,7 +396,7 @@ static void test_log_line(void **state)
     json_free(line);
 }
 
-/* Reports the exchange, whose span is the ring's next one if there is one. */
+/* Reports the exchange. Returns its span, or NULL if none was written to the ring. */
 static const struct span *reported(struct span_ring *ring)
 {
     size_t before = span_ring_waiting(ring);
@@ -443,7 +444,7 @@ static void test_span(void **state)
     assert_memory_equal(statement->parent_id, request->id, SPAN_ID_SIZE);
     expect_integer("ns", statement->end_ns - statement->start_ns, 7000);
     expect_integer("begin", statement->start_ns, request->start_ns);
-    /* Others are not recorded: 0 percent. */
+    /* At 0 percent, a request without a sampled traceparent is not recorded. */
     begin_as(&(struct asked){"GET", "/livez", NULL, {NULL}}, STATUS_OK);
     assert_null(reported(ring));
     tracer_free(service.tracer);

@@ -23,7 +23,7 @@ static int close_scratch(void **state)
     return 0;
 }
 
-/* Reads it; wanted is its text, or NULL and why it cannot be read. */
+/* Reads the file. wanted is its text; NULL: it cannot be read, for the reason wanted_why. */
 static void expect_file(bool (*reads)(const char *, struct buf *, struct error *), const char *path,
                         const char *wanted, const char *wanted_why)
 {

@@ -1,4 +1,4 @@
-/* FastCGI records in a socket, looked at from outside. */
+/* The parser of FastCGI records. */
 #include "http/framing.h"
 
 #include <fastcgi.h>
@@ -69,8 +69,8 @@ struct view {
     size_t length;            /* bytes of records of the request */
 };
 
-/* Steps over the records up to the first one that is no mere part of the request; from memory that ends where the
- * bytes end, so that a step beyond shows. */
+/* Steps over the records up to the first step that is not FRAMING_PART. The bytes are copied into
+ * memory that ends with them, so that ASan finds a read beyond. */
 static enum framing_kind scan(const char *bytes, size_t length, struct view *view)
 {
     unsigned char *exact = malloc(length > 0 ? length : 1);
@@ -90,7 +90,7 @@ static enum framing_kind scan(const char *bytes, size_t length, struct view *vie
     return kind;
 }
 
-/* Every prefix is incomplete, the whole complete, and bytes behind it change nothing. */
+/* Every prefix is incomplete, the whole request is complete, and bytes behind it change nothing. */
 static void expect_complete(struct buf *request, size_t stdin_length)
 {
     struct view view;
@@ -194,7 +194,7 @@ static void test_when_params_are_complete(void **state)
     buf_release(&request);
 }
 
-/* A record at some place of a request is refused, and as soon as its header is there. */
+/* After the records in before, a record is refused as soon as its header has arrived. */
 static void expect_invalid(const char *label, const struct buf *before, struct header header)
 {
     struct buf request = {0};
@@ -276,7 +276,8 @@ static void test_violations_in_the_body(void **state)
     buf_release(&started);
 }
 
-/* The record behind what came before, whole, is put aside, and answered with such a record or with none. */
+/* After the records in before, a complete record is put aside. It is answered with a record of this
+ * type and id; type 0: it is not answered. */
 static void expect_aside(const char *label, const struct buf *before, const struct buf *record,
                          unsigned type, unsigned id)
 {
@@ -369,7 +370,7 @@ static void test_abort(void **state)
     buf_release(&request);
 }
 
-/* Pairs that end with the parameters, and some that don't or can't. */
+/* Pairs that end exactly where the parameters end, and pairs that do not or cannot. */
 static void test_pairs(void **state)
 {
     static const struct {

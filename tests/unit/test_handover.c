@@ -1,4 +1,4 @@
-/* Open connections that change hands between workers. */
+/* Open connections that a worker passes on to another one. */
 #include "shared/handover.h"
 
 #include <errno.h>
@@ -59,12 +59,12 @@ static void test_passes_with_its_unread_bytes(void **state)
     assert_int_equal(write(taken, "answer", 6), 6);
     expect_bytes(pair[0], "answer");
     close(taken);
-    /* Nobody else holds it: the peer sees the end. */
+    /* No other descriptor is open for it: the peer sees the end. */
     assert_int_equal(recv(pair[0], &(char){0}, 1, MSG_DONTWAIT), 0);
     close(pair[0]);
 }
 
-/* As much as a request may have, or less. */
+/* The bytes that the giver has read are passed on too, up to the size of a request. */
 static void test_passes_what_was_taken(void **state)
 {
     static const size_t lengths[] = {1, 4096, FASTCGI_REQUEST_MAX - 1};
@@ -144,7 +144,7 @@ static void test_full_queue(void **state)
         given--;
         close(taken);
     }
-    assert_int_equal(given, 0); /* what was given is there, what was refused isn't */
+    assert_int_equal(given, 0); /* all that was given was taken, and nothing that was refused */
     close(pair[0]);
     close(pair[1]);
 }
@@ -172,7 +172,7 @@ static void test_between_processes(void **state)
 
 /* --- left in the queue of a listening socket --- */
 
-/* A listening socket of no path. */
+/* A listening socket without a path. */
 static int listen_somewhere(int family, int backlog)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

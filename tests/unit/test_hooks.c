@@ -26,7 +26,7 @@ static void handle(struct handled *handled, const char *text, const char *pool)
     incoming_post(&handled->incoming, "/", text);
     struct call call = {
         .request = &handled->incoming.request, .caller = &nobody, .body = body, .user_pool = pool};
-    handled->incoming.request.signature = "t=1700000000,v1=00"; /* as signature_verify took it */
+    handled->incoming.request.signature = "t=1700000000,v1=00"; /* accepted by signature_verify() */
     handled->response = (struct response){0};
     handled->decision = hooks_post_confirmation(&call, &handled->response, &handled->statement);
     json_free(body);
@@ -52,7 +52,7 @@ static const char *bound(const struct handled *handled, const char *parameter)
 
 static void test_asks(void **state)
 {
-    /* What is no trigger's is for the statement to refuse. */
+    /* The statement, not the handler, refuses a body that is not the trigger's. */
     static const char *const bodies[] = {
         "{" SIGN_UP "}",
         " {\"a\" : [1.50, \"\\u00e9\"], " SIGN_UP " }\n",

@@ -8,7 +8,7 @@
 #include "base/json_grammar.h"
 #include "unit.h"
 
-/* From memory that ends where the text ends, so that a step beyond shows. */
+/* Parses a copy in memory that ends with the text, so that ASan finds a read beyond. */
 static struct json *parse(const char *text, size_t length)
 {
     char *exact = malloc(length > 0 ? length : 1);
@@ -35,7 +35,7 @@ static bool is_value(const char *text)
     return json_grammar(text, strlen(text), JSON_DEPTH_MAX, &members);
 }
 
-/* Each stands alone, and in an array and an object. */
+/* Tests each row alone, in an array and in an object. */
 static void expect_values(const char *const *rows, size_t count, bool wanted)
 {
     for (size_t i = 0; i < count; i++) {
@@ -68,8 +68,8 @@ static void test_values_accepted(void **state)
         "1e5",
         "1E-5",
         "1.5e+300",
-        "1e400",                          /* no double, but a number */
-        "123456789012345678901234567890", /* no integer of 64 bits either */
+        "1e400",                          /* too large for a double */
+        "123456789012345678901234567890", /* too large for 64 bits */
         "-9223372036854775809",
         "0.1000000000000000055511151231257827021181583404541015625",
         "\"\"",
@@ -240,7 +240,7 @@ static void test_values_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        /* Some of them are two things in a list, so each stands alone here. */
+        /* In an array some rows would be two elements, so each is tested alone here. */
         expect(rows[i], !is_value(rows[i]));
     }
 }
@@ -278,7 +278,7 @@ static void test_utf8(void **state)
     }
 }
 
-/* Between a quoted backslash and what looks like another pair behind one. */
+/* Tests a pair between an escaped backslash and another one that is followed by half a pair. */
 static void expect_pair(uint32_t point)
 {
     uint32_t bits = point - 0x10000;
@@ -297,7 +297,7 @@ static void expect_pair(uint32_t point)
     json_free(document);
 }
 
-/* The first and the last of each 1024: json-c decides by those bits. */
+/* The first and the last code point of each 1024: json-c decides by those bits. */
 static void test_surrogate_pairs(void **state)
 {
     (void)state;
@@ -325,7 +325,7 @@ static void test_duplicate_names(void **state)
         {"{\"a\":{\"x\":1},\"a\":{\"x\":1,\"y\":2}}", false},
         {"{\"a\":{},\"a\":{\"x\":1}}", false},
         {"{\"a\":1,\"A\":2}", true},
-        {"{\"\xc3\xbc\":1,\"u\xcc\x88\":2}", true}, /* alike to the eye only */
+        {"{\"\xc3\xbc\":1,\"u\xcc\x88\":2}", true}, /* these look the same, but differ */
     };
 
     (void)state;
@@ -334,7 +334,7 @@ static void test_duplicate_names(void **state)
     }
 }
 
-/* {"a":{"a":…{}…}} or {"a":[[…]]} of a depth. */
+/* {"a":{"a":…{}…}} or {"a":[[…]]} of this depth. */
 static void nested(struct buf *text, unsigned depth, const char *opening, char closing)
 {
     buf_clear(text);

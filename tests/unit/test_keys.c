@@ -176,7 +176,7 @@ static void test_what_is_no_set(void **state)
     keys_free(NULL);
 }
 
-/* An odd number of so many bits, in base64url: enough of a modulus to be taken. */
+/* A random odd number of this many bits in base64url, which is accepted as a modulus. */
 static const char *modulus_of(int bits)
 {
     BIGNUM *number = BN_new();
@@ -213,7 +213,7 @@ static void test_sizes(void **state)
         expect(label, keys_have(keys, "one") == rows[i].is_usable);
         keys_free(keys);
     }
-    /* Zeros in front make no key larger. */
+    /* Leading zeros do not make a key larger. */
     const char *padded = arena_printf(
         &arena, "{\"kty\":\"RSA\",\"kid\":\"one\",\"n\":\"AAAA%s\",\"e\":\"AQAB\"}", n_small);
     assert_null(parse(alone(padded)));
@@ -258,7 +258,7 @@ static void test_signature_lengths(void **state)
     keys_free(keys);
 }
 
-/* A kid that stands twice names neither key: not even one that is twice the same. */
+/* A kid that occurs twice names no key, not even if both keys are the same. */
 static void test_twins(void **state)
 {
     const char *one = jose_jwk(&arena, "one", key_one, "");
@@ -290,7 +290,7 @@ static void test_twins(void **state)
     }
 }
 
-/* KEYS_MAX keys "kid 0", "kid 1", …, then what is told. */
+/* KEYS_MAX keys "kid 0", "kid 1", …, then last. */
 static const char *full_set(const char *last)
 {
     const char *set = "{\"keys\":[";
@@ -317,7 +317,7 @@ static void test_many(void **state)
     keys_free(keys);
     keys = parse(full_set(jose_jwk(&arena, "kid 3", key_one, "")));
     assert_true(keys_have(keys, "kid 2"));
-    assert_false(keys_have(keys, "kid 3")); /* twice, if only behind the last that is kept */
+    assert_false(keys_have(keys, "kid 3")); /* twice, although the second is not stored */
     keys_free(keys);
 }
 

@@ -24,7 +24,7 @@ static char address[128]; /* unix:/…/socket */
 static const char *path;
 static int standard_input;
 
-/* fd 0 is /dev/null meanwhile: whoever runs the tests may have given them a socket. */
+/* fd 0 is /dev/null during a test: the tests may have been started with a socket there. */
 static int set_up(void **state)
 {
     (void)state;
@@ -52,7 +52,7 @@ static struct config config_for(const char *listen)
     return (struct config){.listen = (char *)(uintptr_t)listen, .listen_mode = 0660, .backlog = 4};
 }
 
-/* A connection to the socket at path, or -1. flags are the socket's. */
+/* A connection to the socket at path, or -1. flags: further flags for socket(2). */
 static int connect_with(int flags)
 {
     struct sockaddr_un peer = {.sun_family = AF_UNIX};
@@ -168,7 +168,7 @@ static void test_living_socket_is_not(void **state)
     listen_close(&first);
 }
 
-/* A server that lives but is too busy to accept: to connect to it would block. */
+/* A server that runs but is too busy to accept: a connect(2) would block. */
 static void test_full_socket_is_not(void **state)
 {
     struct config config = config_for(address);
@@ -308,7 +308,7 @@ static void test_standard_input(void **state)
     assert_true(peer >= 0);
     close(peer);
     listen_close(&listener);
-    assert_int_equal(access(path, F_OK), 0); /* whoever made it removes it */
+    assert_int_equal(access(path, F_OK), 0); /* the process that made it removes it */
 }
 
 static void pretend_systemd(const char *count, long pid)

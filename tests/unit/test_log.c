@@ -22,7 +22,7 @@ static void write_line(const char *value)
     log_end(&line);
 }
 
-/* What a line in a format looks like, with any value; also that it is one write. */
+/* Writes a line with this value in this format, compares it, and checks that it is one write. */
 static void expect_line(enum log_format format, const char *value, const char *wanted)
 {
     struct buf text = {0};
@@ -137,7 +137,7 @@ static void test_messages(void **state)
     buf_release(&text);
 }
 
-/* A pipe on stderr that nobody reads from, full to the brim. [2] is stderr as it was. */
+/* Makes stderr a full pipe that no process reads. [2] becomes the original stderr. */
 static void fill_stderr(int pipe_and_stderr[3])
 {
     static const char filler[512];

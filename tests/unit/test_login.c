@@ -6,7 +6,7 @@
 #include "db/conninfo.h"
 #include "unit.h"
 
-/* Writes the string and reads it again. */
+/* Writes the connection string, parses it, and compares the values. */
 static void expect_login(const char *url, const char *secret, const char *host, const char *port,
                          const char *user, const char *password)
 {
@@ -43,7 +43,7 @@ static void test_a_secret(void **state)
     expect_login(NULL, "postgresql://u:p@h/d", "h", NULL, "u", "p");
 }
 
-/* Login and password are the secret's, the place is the URL's. */
+/* Login and password come from the secret; host and port from the URL, if it has them. */
 static void test_both(void **state)
 {
     static const char *const secret =

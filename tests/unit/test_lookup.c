@@ -21,7 +21,7 @@ static struct lookup *looked_up(const char *hosts, const char *addresses, const 
     return lookup;
 }
 
-/* Those for which no name server is asked. */
+/* Hosts for which no name server is asked. */
 static void test_lists(void **state)
 {
     static const struct {
@@ -57,7 +57,7 @@ static void test_lists(void **state)
          true},
         {"no..name,127.0.0.2", NULL, "1,2", {{"127.0.0.2", "127.0.0.2", "2"}}, false},
         {"no..name,b", ",10.0.0.2", "1", {{"b", "10.0.0.2", "1"}}, false},
-        /* which libpq is to refuse */
+        /* lists of unequal length, which libpq refuses */
         {"a,b", NULL, "1,2,3", {{"a,b", "a,b", "1,2,3"}}, true},
         {"a,b", "10.0.0.1", "1", {{"a,b", "10.0.0.1", "1"}}, true},
     };
@@ -102,7 +102,7 @@ static void test_given_up(void **state)
         lookup_free(lookup_start("localhost,127.0.0.1", NULL, NULL));
     }
     lookup_free(
-        looked_up("localhost", NULL, NULL)); /* the threads of those before have had their time */
+        looked_up("localhost", NULL, NULL)); /* meanwhile the threads of the others could end */
     lookup_free(NULL);
 }
 

@@ -1,4 +1,4 @@
-/* Of many warnings few are logged. */
+/* Only a few of many warnings are logged. */
 #include "db/notices.h"
 
 #include <stdio.h>

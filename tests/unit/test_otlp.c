@@ -138,7 +138,7 @@ static void test_errors_of_statements(void **state)
     expect_span(&span, "\"status\":{\"code\":2}");
 }
 
-/* Of memory that a worker has filled with anything the result is still one JSON text. */
+/* The result is one JSON text, whatever bytes a worker has written into the span. */
 static void test_garbage(void **state)
 {
     struct span span;

@@ -125,7 +125,7 @@ static void test_cursor_round_trip(void **state)
     }
 }
 
-/* A cursor that the list's view goes along in. */
+/* A cursor that also has the list's view. */
 static void test_cursor_with_a_view(void **state)
 {
     static const char key[] = KEY "/1795281438586276/740:745:740,743";
@@ -175,7 +175,7 @@ static void test_since(void **state)
     }
 }
 
-/* The first page says what it has seen, a later one doesn't. */
+/* The first page has a header that says what it has seen; a later page has none. */
 static void test_what_was_seen(void **state)
 {
     const struct page first = {.limit = "50"}, later = {.limit = "50", .after_us = "1"};

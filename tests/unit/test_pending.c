@@ -1,11 +1,11 @@
-/* Rows of submitted statements. */
+/* Lists of submitted statements. */
 #include "db/pipeline.h"
 
 #include "unit.h"
 
 enum { COUNT = 5 };
 
-/* Number i was asked for at i. */
+/* Statement i was submitted at i. */
 static void make(struct pending pendings[static COUNT])
 {
     for (int i = 0; i < COUNT; i++) {
@@ -13,7 +13,7 @@ static void make(struct pending pendings[static COUNT])
     }
 }
 
-/* The numbers in list, in their order, as digits; takes them out. */
+/* Takes all statements out of the list. Returns their numbers as digits, in their order. */
 static const char *numbers(struct pending_list *list)
 {
     static char text[COUNT + 1];

@@ -1,4 +1,4 @@
-/* Up to which time a replica has what the primary had. */
+/* Which moment of the primary a replica covers. */
 #include "helper/positions.h"
 
 #include "db/server.h"

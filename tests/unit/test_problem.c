@@ -122,7 +122,7 @@ static void test_there_is_room_later(void **state)
     }
 }
 
-/* The weights of both forms are compared; the array is what a client gets that names neither. */
+/* The weights of both forms are compared; a client that names neither gets the array. */
 static void test_the_form_by_weight(void **state)
 {
     static const struct {

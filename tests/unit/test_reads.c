@@ -1,9 +1,9 @@
-/* How long a read may take that a replica runs in place of the primary. */
+/* The deadline of a read that a replica runs in place of the primary. */
 #include "worker/reads.h"
 
 #include "unit.h"
 
-/* The replica has 1500 ms for it, and it ends within 4500 ms of its request. */
+/* The replica has 1500 ms for a read, which ends within 4500 ms of its request. */
 static const struct reads reads = {.end_us = 4500000, .replica_us = 1500000};
 
 static void test_it_has_all_of_the_replicas_time(void **state)

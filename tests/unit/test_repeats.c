@@ -1,4 +1,4 @@
-/* One line in an interval for each key. */
+/* One line per interval for each key. */
 #include "base/repeats.h"
 
 #include <stdio.h>

@@ -45,7 +45,8 @@ static void test_it_is_not_too_old(void **state)
     assert_int_equal(replicas_judge(replicas, RUN, 6000001, BOUND_US), REPLICA_LATE);
 }
 
-/* A write without a result is waited for, but not by reads that the primary cannot run. */
+/* A replica that lacks a write without a result is behind. Its age is still known for reads that
+ * the primary cannot run, until a missing write is acknowledged. */
 static void test_how_old_it_is(void **state)
 {
     struct replicas *replicas = *state;
@@ -71,7 +72,7 @@ static void test_whether_another_is_better(void **state)
     replicas_publish(replicas, 0, RUN, (struct moment){5000000, 1}, 10);
     replicas_publish(replicas, 1, RUN + 1, (struct moment){5500000, 2}, 10);
     assert_true(replicas_have_better(replicas, RUN, 6500000, BOUND_US));
-    assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US)); /* the primary is away */
+    assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US)); /* none is recent */
     replicas_note_acknowledged(replicas, 700);
     assert_false(replicas_have_better(replicas, RUN, 6500001, BOUND_US));
     replicas_note_acknowledged(replicas, 701);
@@ -87,7 +88,7 @@ static void test_the_last_transactions(void **state)
     uint64_t xids[ACKNOWLEDGED_MAX];
 
     assert_int_equal(replicas_transactions(replicas, 0, 0, xids), 0);
-    assert_int_equal(replicas_transactions(replicas, 0, 1, xids), -1); /* it is being noted */
+    assert_int_equal(replicas_transactions(replicas, 0, 1, xids), -1); /* it is not noted yet */
     for (uint64_t xid = 701; xid <= 700 + ACKNOWLEDGED_MAX; xid++) {
         replicas_note_acknowledged(replicas, xid);
     }
@@ -98,7 +99,7 @@ static void test_the_last_transactions(void **state)
     assert_int_equal(xids[ACKNOWLEDGED_MAX - 1], 700 + ACKNOWLEDGED_MAX);
     replicas_note_acknowledged(replicas, 800);
     assert_int_equal(replicas_transactions(replicas, 0, ACKNOWLEDGED_MAX + 1, xids), -1);
-    assert_int_equal(replicas_transactions(replicas, 0, 1, xids), -1); /* its place is another's */
+    assert_int_equal(replicas_transactions(replicas, 0, 1, xids), -1); /* its place was reused */
     assert_int_equal(replicas_transactions(replicas, 1, ACKNOWLEDGED_MAX + 1, xids),
                      ACKNOWLEDGED_MAX);
     assert_int_equal(xids[ACKNOWLEDGED_MAX - 1], 800);
@@ -113,7 +114,7 @@ static void test_a_transaction_that_is_not_known(void **state)
     assert_int_equal(replicas_transactions(replicas, 0, 1, xids), 1);
     replicas_note_acknowledged(replicas, 0);
     assert_int_equal(replicas_transactions(replicas, 0, 2, xids), -1);
-    replicas_note_acknowledged(replicas, UINT64_C(1) << 48); /* has no room */
+    replicas_note_acknowledged(replicas, UINT64_C(1) << 48); /* too large for its place */
     assert_int_equal(replicas_transactions(replicas, 2, 3, xids), -1);
 }
 
@@ -125,15 +126,14 @@ static void test_it_is_the_one_that_was_asked(void **state)
     assert_int_equal(replicas_judge(replicas, 0, 1, BOUND_US), REPLICA_UNKNOWN);
     replicas_publish(replicas, 0, RUN, (struct moment){5000000, 0}, 10);
     assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_UNKNOWN);
-    replicas_publish(replicas, 0, RUN + 1, (struct moment){5000000, 0},
-                     10); /* it was started anew */
+    replicas_publish(replicas, 0, RUN + 1, (struct moment){5000000, 0}, 10); /* it was restarted */
     assert_int_equal(replicas_judge(replicas, RUN, 5000001, BOUND_US), REPLICA_UNKNOWN);
     assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_GOOD);
     replicas_invalidate(replicas);
     assert_int_equal(replicas_judge(replicas, RUN + 1, 5000001, BOUND_US), REPLICA_UNKNOWN);
 }
 
-/* 1 if the prober is to wake, which makes it 0. */
+/* Returns 1 if the prober was woken since the last call, else 0. */
 static int wakes(const struct replicas *replicas)
 {
     uint64_t count;

@@ -1,4 +1,4 @@
-/* CGI parameters, looked at once. */
+/* The CGI parameters of a request. */
 #include "http/request.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "incoming.h"
 #include "unit.h"
 
-/* A GET with this one parameter more. */
+/* A GET with this additional parameter. */
 static enum status open_with(struct incoming *incoming, const char *parameter)
 {
     const char *const more[] = {parameter, NULL};
@@ -92,7 +92,7 @@ static void test_paths(void **state)
         {"/a+b", 1, {"a+b"}, ""},   /* a plus is a plus in a path */
         {"/%C3%BC/\xc3\xbc", 2, {"\xc3\xbc", "\xc3\xbc"}, ""},
         {"/../.", 2, {"..", "."}, ""},
-        {"/a?%zz%00", 1, {"a"}, "%zz%00"}, /* the query is looked at when it is asked for */
+        {"/a?%zz%00", 1, {"a"}, "%zz%00"}, /* the query is checked when it is read */
     };
 
     (void)state;
@@ -151,7 +151,7 @@ static void test_malformed_uris(void **state)
 
         expect_integer(rows[i] != NULL ? rows[i] : "none",
                        incoming_open(&incoming, "GET", rows[i], NULL), STATUS_MALFORMED_REQUEST);
-        /* It can be answered all the same. */
+        /* The request can be answered nevertheless. */
         assert_true(request_id_is_valid(incoming.request.id));
         assert_non_null(incoming.request.query);
         incoming_close(&incoming);
@@ -189,7 +189,7 @@ static void test_percent_decode(void **state)
             percent_decode(&arena, rows[i].text, strlen(rows[i].text), rows[i].plus_is_space),
             rows[i].decoded);
     }
-    /* No step beyond the length, even into an escape. */
+    /* Reads nothing beyond the length, even within an escape. */
     assert_null(percent_decode(&arena, "a%41", 2, false));
     assert_null(percent_decode(&arena, "a%41", 3, false));
     expect_text("all of it", percent_decode(&arena, "a%41b", 4, false), "aA");
@@ -375,7 +375,7 @@ static void test_weights(void **state)
         {"c/d;x=\"a/b\", a/b;q=0.3", 300},
         {"c/d;q=0.1,a/b;q=0.3", 300},
         {"a/b;q=0.3, a/b;q=0.6", 600},
-        {"a/b;q=2", 1000}, /* no weight */
+        {"a/b;q=2", 1000}, /* not a valid weight */
         {"a/b;q=0,5", 0},
         {"a/b;q=x", 1000},
         {"a/b;x=\"open, a/b", 1000},

@@ -1,4 +1,4 @@
-/* How many workers may start in how short a time. */
+/* How many workers may start within a time. */
 #include "master/respawn.h"
 
 #include "unit.h"

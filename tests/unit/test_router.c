@@ -14,7 +14,7 @@ static int make_router(void **state)
 {
     (void)state;
     router = router_new();
-    /* The captures stand before the literals, so that it isn't the order that decides. */
+    /* Patterns with captures are added before literal ones, so that the order cannot decide. */
     router_add(router, METHOD_GET, "/api/activities/{uuid}", "show");
     router_add(router, METHOD_DELETE, "/api/activities/{uuid}", "remove");
     router_add(router, METHOD_GET, "/api/activities/@{handle}", "profile");

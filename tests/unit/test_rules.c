@@ -1,4 +1,4 @@
-/* The rules for what people send. */
+/* The rules for the texts that users send. */
 #include "api/rules.h"
 
 #include "api/status.h"
@@ -43,7 +43,7 @@ static void test_lengths(void **state)
         rule *check;
         size_t limit;
         enum status exceeded;
-        enum status blank; /* STATUS_OK: it may be */
+        enum status blank; /* STATUS_OK: it may be blank */
     } rows[] = {
         {rule_message, 280, STATUS_MESSAGE_EXCEED_MAX_CHARS, STATUS_MESSAGE_BLANK},
         {rule_long_message, 1024, STATUS_MESSAGE_EXCEED_MAX_CHARS_1024, STATUS_MESSAGE_BLANK},
@@ -108,7 +108,7 @@ static void test_ttl(void **state)
 {
     static const struct {
         const char *word;
-        const char *interval; /* NULL: no such word */
+        const char *interval; /* NULL: refused */
     } rows[] = {
         {"30-days", "30 days"},
         {"7-days", "7 days"},

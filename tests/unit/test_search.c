@@ -44,7 +44,8 @@ static void expect_bound(const struct handled *handled, const char *query, const
     }
 }
 
-/* The term goes to its statement as it came: sql/schema.sql says what it asks for. */
+/* The statement gets the term itself, with control characters as spaces; sql/schema.sql describes
+ * its syntax. */
 static void test_terms(void **state)
 {
     static const struct {

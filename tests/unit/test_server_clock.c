@@ -1,4 +1,4 @@
-/* What is known of another clock. */
+/* A lower bound of the database server's clock. */
 #include "db/server_clock.h"
 
 #include "unit.h"
@@ -14,7 +14,8 @@ static void test_nothing_is_known_at_first(void **state)
     assert_false(server_clock_is_recent(&clock, 0));
 }
 
-/* Whenever between the two the server looked: it is no earlier there than so. */
+/* The server read its clock between the two times. The bound assumes that it was at the later one.
+ * */
 static void test_a_lower_bound(void **state)
 {
     struct server_clock clock = {0};
@@ -32,14 +33,14 @@ static void test_the_better_sample_counts(void **state)
     (void)state;
     server_clock_take(&clock, 10 * S, 10 * S + 100, SERVER);
     int64_t exact = server_clock_at_least(&clock, 20 * S);
-    server_clock_take(&clock, 11 * S, 14 * S, SERVER + 1 * S + 50); /* it took its time */
+    server_clock_take(&clock, 11 * S, 14 * S, SERVER + 1 * S + 50); /* a slow answer */
     assert_in_range(exact - server_clock_at_least(&clock, 20 * S) + 10000, 0, 20000);
     assert_true(server_clock_is_recent(&clock, 14 * S));
     server_clock_take(&clock, 15 * S, 15 * S + 10, SERVER + 5 * S);
     assert_true(server_clock_at_least(&clock, 20 * S) > exact);
 }
 
-/* Then the latest sample counts, however exact. */
+/* If the server's clock was set, the latest sample counts, however inexact it is. */
 static void test_a_clock_that_was_set(void **state)
 {
     struct server_clock clock = {0};

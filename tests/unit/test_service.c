@@ -8,7 +8,7 @@
 #include "home/mark.h"
 #include "unit.h"
 
-/* What the counter of writes was when the result came. */
+/* The counter of writes at the time of the result. */
 struct taken {
     const struct mark *mark;
     uint64_t writes;
@@ -23,7 +23,8 @@ static void take(void *context, const struct result *result, const struct cache_
     taken->writes = atomic_load(&taken->mark->writes);
 }
 
-/* No database is there, but a write might have reached one. */
+/* Submits a statement, and returns the counter of writes. There is no database, but for the service
+ * a write may have reached one. */
 static uint64_t writes_after(struct service *service, const struct statement_def *def)
 {
     const struct statement statement = statement_of(def);
@@ -36,8 +37,8 @@ static uint64_t writes_after(struct service *service, const struct statement_def
     return taken.writes;
 }
 
-/* A worker that has a cache counts the writes for the others; so does one that has none any more, beside
- * older ones that leave. */
+/* A worker with a cache counts its writes for the other workers. A worker without one counts them
+ * too: workers of an older generation may still have a cache. */
 static void test_writes_are_counted_before_their_result(void **state)
 {
     static const char *const watches[] = {"20", "0"};

@@ -54,7 +54,7 @@ static void test_secrets_and_bodies(void **state)
     }
 }
 
-/* The window is closed at both ends; what is outside is told apart from a wrong MAC. */
+/* Both ends belong to the window. A time outside of it has another verdict than a wrong MAC. */
 static void test_window(void **state)
 {
     static const struct {
@@ -141,7 +141,7 @@ static void test_malformed(void **state)
         "t=1700000000.0,v1=" GOOD,
         "t=1700000000,v1=05f2539e3ae1c49aec5f8cfdad75ef6b06480b133973ffbb7ec9e18827af177",
         "t=1700000000,v1=g05f2539e3ae1c49aec5f8cfdad75ef6b06480b133973ffbb7ec9e18827af177",
-        /* Signed as they are, but no times. */
+        /* The MACs are right, but the times are not valid. */
         "t=,v1=986022a4d5f14f28ec45925707cfebf0c470e357ae57675813e02340f21b8d67",
         "t=0001700000000,v1=59581f15e00e9b3ff78a75d136512097996bca7f18f3d2ada342840b0d7d5c13",
     };
@@ -158,7 +158,7 @@ static void test_malformed(void **state)
                    SIGNATURE_GOOD);
 }
 
-/* Any bit of the MAC or of the body that is another makes it a wrong one. */
+/* A change of any bit of the MAC or of the body makes the MAC wrong. */
 static void test_every_bit_counts(void **state)
 {
     static const char digits[] = "0123456789abcdef";

@@ -1,4 +1,4 @@
-/* Whose view of the database is the newer one. */
+/* Whether a snapshot has seen all that another one has seen. */
 #include "home/snapshot.h"
 
 #include "unit.h"
@@ -46,11 +46,11 @@ static void test_who_covers_whom(void **state)
         {"1/740:740:", "1/740:740:", true},
         {"1/741:741:", "1/740:740:", true},
         {"1/740:740:", "1/741:741:", false},
-        /* 740 was still under way and may have ended since: what is above it doesn't count. */
+        /* 740 was still under way and may have ended since, so only transactions below it count. */
         {"1/740:750:740", "1/740:741:740", false},
         {"1/740:750:740", "1/740:740:", true},
         {"1/741:750:741", "1/740:741:740", true},
-        /* Another server, or the same one started again, counts by itself. */
+        /* Numbers of another server, or of another run of a server, cannot be compared. */
         {"2/900:900:", "1/740:740:", false},
         {"1/740:740:", "2/740:740:", false},
     };

@@ -32,7 +32,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Writes a span whose rows are that number. False: it was dropped. */
+/* Writes a span with this number in `rows`. False: the span was dropped. */
 static bool put(struct span_ring *ring, uint32_t number)
 {
     struct span *span = span_ring_reserve(ring);
@@ -81,7 +81,7 @@ static void test_a_full_ring(void **state)
     assert_int_equal(span_ring_at(ring, SPANS_PER_RING - 1)->rows, 77);
 }
 
-/* What was reserved by a worker that was killed does not count, and is written anew. */
+/* A span that was reserved by a killed worker does not count, and is reserved again. */
 static void test_a_span_that_was_not_finished(void **state)
 {
     struct span_ring *ring = &spans->rings[0];
@@ -95,8 +95,8 @@ static void test_a_span_that_was_not_finished(void **state)
     assert_int_equal(span_ring_waiting(ring), 1);
 }
 
-/* A worker that was taken over by an attacker can write any position; the exporter reads no memory
- * but the ring's. */
+/* A worker that an attacker controls can write any position; the exporter reads no memory but the
+ * ring's. */
 static void test_a_position_that_cannot_be(void **state)
 {
     struct span_ring *ring = &spans->rings[0];
@@ -109,7 +109,7 @@ static void test_a_position_that_cannot_be(void **state)
     assert_int_equal(span_ring_waiting(ring), SPANS_PER_RING);
 }
 
-/* Another process writes while this one reads: it gets all, in their order. */
+/* Another process writes while this one reads: this process gets all spans, in their order. */
 static void test_two_processes(void **state)
 {
     enum { COUNT = 200000 };
@@ -153,7 +153,7 @@ static void test_attach(void **state)
     assert_null(spans_attach(-1));
 }
 
-/* No process can shorten it under the others. */
+/* No process can shorten the memory that it shares with the others. */
 static void test_a_length_that_is_another(void **state)
 {
     int shorter = memfd_create("shorter", MFD_CLOEXEC);
@@ -181,11 +181,11 @@ static void test_a_batch_of_several_rings(void **state)
     put(&spans->rings[0], 1);
     put(&spans->rings[5], 2);
     put(&spans->rings[5], 3);
-    put(&spans->rings[6], 4); /* it has no worker */
+    put(&spans->rings[6], 4); /* no worker uses this ring */
     batch_collect(batch, spans);
     assert_int_equal(batch->count, 3);
     assert_int_equal(batch->spans[0]->rows + batch->spans[1]->rows + batch->spans[2]->rows, 6);
-    batch_collect(batch, spans); /* the same */
+    batch_collect(batch, spans); /* the same spans again */
     assert_int_equal(batch->count, 3);
     put(&spans->rings[0], 9);
     batch_release(batch, spans);
@@ -195,7 +195,7 @@ static void test_a_batch_of_several_rings(void **state)
     free(batch);
 }
 
-/* A busy ring does not keep the others waiting for ever. */
+/* A busy ring does not keep the spans of other rings waiting for ever. */
 static void test_a_full_batch(void **state)
 {
     struct batch *batch = calloc(1, sizeof *batch);
@@ -218,7 +218,7 @@ static void test_a_full_batch(void **state)
     free(batch);
 }
 
-/* No name is cut. */
+/* No name is too long for its field in a span. */
 static void test_names_fit(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The table of everything that can come of a request. */
+/* The table of all results that a request can have. */
 #include "api/status.h"
 
 #include "http/response.h"
@@ -12,7 +12,7 @@ static void test_every_status_has_its_row(void **state)
         const char *code = status_code(status);
 
         assert_non_null(code);
-        expect_integer(code, status_from_code(code), status); /* so no code is there twice */
+        expect_integer(code, status_from_code(code), status); /* so no code occurs twice */
         assert_string_not_equal(response_reason(status_http(status)), "Unknown");
         assert_int_equal(strspn(code, "abcdefghijklmnopqrstuvwxyz_0123456789"), strlen(code));
     }

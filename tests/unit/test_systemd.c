@@ -1,4 +1,4 @@
-/* Word to systemd. */
+/* Notifications to systemd. */
 #include "master/systemd.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SQL templates: what is a parameter and what isn't. */
+/* SQL templates: what is a parameter and what is not. */
 #include "db/template.h"
 
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static void test_where_nothing_is_a_parameter(void **state)
         {"select 'a\nb', %(a)s", "select 'a\nb', $1"},
         {"select '\"', %(a)s, '\"'", "select '\"', $1, '\"'"},
         {"select '$$', %(a)s, '$$'", "select '$$', $1, '$$'"},
-        /* Those with escapes. */
+        /* String literals with escapes. */
         {"select E'\\'%(x)s', %(a)s", "select E'\\'%(x)s', $1"},
         {"select e'\\'%(x)s', %(a)s", "select e'\\'%(x)s', $1"},
         {"select E'\\\\', %(a)s", "select E'\\\\', $1"},
@@ -104,7 +104,7 @@ static void test_where_nothing_is_a_parameter(void **state)
         {"select b'01', x'1f', n'\\', %(a)s", "select b'01', x'1f', n'\\', $1"},
         {"select U&'\\0041', %(a)s", "select U&'\\0041', $1"},
         {"select e, '\\', %(a)s", "select e, '\\', $1"},
-        {"select e '\\', %(a)s", "select e '\\', $1"}, /* and so does an E that stands apart */
+        {"select e '\\', %(a)s", "select e '\\', $1"}, /* an E that stands apart is a name too */
         /* Quoted identifiers. */
         {"select \"%(x)s\", %(a)s", "select \"%(x)s\", $1"},
         {"select \"a\"\"%(x)s\", %(a)s", "select \"a\"\"%(x)s\", $1"},
@@ -140,8 +140,8 @@ static void test_where_nothing_is_a_parameter(void **state)
 
 static void test_continued_escape_string(void **state)
 {
-    /* PostgreSQL goes on with a string literal behind space with a newline in it, in the same
-     * mode: its manual, 4.1.2.1. */
+    /* PostgreSQL continues a string literal behind white space with a newline in it, in the same
+     * mode: see its manual, 4.1.2.1. */
     static const struct good rows[] = {
         {"select 'x'\n  '\\', %(a)s", "select 'x'\n  '\\', $1"},
         {"select E'x'\n  'y\\'%(x)s', %(a)s", "select E'x'\n  'y\\'%(x)s', $1"},

@@ -71,7 +71,7 @@ static void expect_verdict(const char *label, const char *token, enum token_verd
     }
 }
 
-/* Any reason but a key that is not there. */
+/* The token is refused for any reason but an unknown key. */
 static void expect_refused(const char *label, const char *token)
 {
     const char *subject;
@@ -303,7 +303,7 @@ static void test_signatures(void **state)
     expect_verdict("good after all that", good, TOKEN_GOOD);
 }
 
-/* "alg":"none" and HS256 under the public key, the two classics. */
+/* "alg":"none" and HS256 under the public key, the two classic attacks. */
 static void test_confusions(void **state)
 {
     static const char *const nones[] = {"none", "None", "NONE", "nOnE", ""};
@@ -326,7 +326,7 @@ static void test_confusions(void **state)
     expect_refused("HS256 under the name of RS256", jose_hmac(&arena, text, pem));
 }
 
-/* Keys that a token brings along are not looked at. */
+/* Keys within a token are ignored. */
 static void test_brought_keys(void **state)
 {
     EVP_PKEY *forger = jose_rsa_key(2048);
@@ -363,14 +363,14 @@ static void test_unknown_keys(void **state)
         const char *header = arena_printf(&arena, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", kids[i]);
 
         expect_verdict(kids[i], issued(header, PAYLOAD), TOKEN_UNKNOWN_KEY);
-        /* Nothing of the payload counts before the signature. */
+        /* The payload is not checked before the signature. */
         expect_verdict(kids[i], issued(header, "no JSON"), TOKEN_UNKNOWN_KEY);
         expect_verdict(kids[i], issued(header, "{\"exp\":1}"), TOKEN_UNKNOWN_KEY);
     }
     expect_integer("no keys at all",
                    token_verify(issued(HEADER, PAYLOAD), NULL, &RULES, NOW, &arena, &subject),
                    TOKEN_UNKNOWN_KEY);
-    /* Only a kid is worth asking the issuer for. */
+    /* Only a well-formed token with a kid is a reason to fetch the issuer's keys. */
     expect_integer(
         "no keys, no kid",
         token_verify(issued("{\"alg\":\"RS256\"}", PAYLOAD), NULL, &RULES, NOW, &arena, &subject),
@@ -382,7 +382,7 @@ static void test_unknown_keys(void **state)
         TOKEN_MALFORMED);
 }
 
-/* A good token with its payload padded to be so long in all. */
+/* A good token of `wanted` bytes, made by padding its payload. */
 static const char *token_of_length(size_t wanted)
 {
     for (size_t filler = wanted * 3 / 4 - 500; filler < wanted; filler++) {
@@ -454,12 +454,12 @@ static void test_forms(void **state)
     expect_verdict("good", good, TOKEN_GOOD);
 }
 
-/* The classic alphabet's two other characters, and bits that nothing reads. */
+/* The two characters that differ in base64's classic alphabet, and unused bits. */
 static void test_encoding(void **state)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     char *token = arena_printf(&arena, "%s", issued(HEADER, PAYLOAD));
-    size_t last = strlen(token) - 1; /* 256 bytes leave four bits of it unused */
+    size_t last = strlen(token) - 1; /* 256 bytes leave four of its bits unused */
     size_t value = (size_t)(strchr(digits, token[last]) - digits);
 
     (void)state;
@@ -468,7 +468,7 @@ static void test_encoding(void **state)
         token[last] = digits[value | stray];
         expect_refused("stray bits of the signature", token);
     }
-    /* 28 bytes: the same in the header, under a signature that covers it. */
+    /* A header of 28 bytes has unused bits too; here the signature covers them. */
     char *text = arena_printf(&arena, "%s", jose_unsigned(&arena, HEADER " ", PAYLOAD));
     char *end = strchr(text, '.') - 1;
     *end = digits[(size_t)(strchr(digits, *end) - digits) | 1];
@@ -492,7 +492,8 @@ static void test_encoding(void **state)
     expect_refused("a part of one character", arena_printf(&arena, "%s.A", text));
 }
 
-/* What is counted and logged of a refusal: the first fault in the order of the checks. */
+/* The reason that is counted and logged for a refusal: the first fault in the order of the checks.
+ * */
 static void test_reasons(void **state)
 {
     static const struct {
@@ -536,7 +537,7 @@ static void test_each_reason_has_a_name_of_its_own(void **state)
     }
 }
 
-/* It is the sender's word: nothing but its form is looked at. */
+/* The claimed subject is not verified: only its form is checked. */
 static void test_the_claimed_subject(void **state)
 {
     static const struct {
@@ -559,7 +560,7 @@ static void test_the_claimed_subject(void **state)
     expect_text("dots", token_claimed_subject("..", &arena), NULL);
 }
 
-/* No bit of a token may be another one. */
+/* A token with any one bit changed is refused. */
 static void test_flipped_bits(void **state)
 {
     const char *good = issued(HEADER, PAYLOAD);

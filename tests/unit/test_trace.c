@@ -1,4 +1,4 @@
-/* What traceparent and X-Amzn-Trace-Id say, and the ids of our own. */
+/* The contents of traceparent and X-Amzn-Trace-Id, and ids that are generated here. */
 #include "base/trace.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 struct row {
     const char *text;
-    const char *trace; /* NULL: it is no such header */
+    const char *trace; /* NULL: it is not valid */
     const char *parent;
     enum trace_decision decision;
 };
@@ -40,7 +40,7 @@ static void test_w3c(void **state)
          "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", TRACE_SAMPLED},
         {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
          "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", TRACE_NOT_SAMPLED},
-        /* Further flags say nothing of this. */
+        /* Other flags do not affect the sampling. */
         {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03",
          "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", TRACE_SAMPLED},
         {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-fe",
@@ -67,7 +67,7 @@ static void test_amazon(void **state)
         {"Root=" ROOT ";", TRACE, NONE, TRACE_UNDECIDED},
         {"Root=" ROOT ";Sampled=1", TRACE, NONE, TRACE_SAMPLED},
         {"Sampled=1; Parent=" PARENT "; Root=" ROOT, TRACE, PARENT, TRACE_SAMPLED},
-        /* As a load balancer writes it, and as others add to it. */
+        /* As a load balancer writes it, and as others extend it. */
         {"Self=1-67891234-12456789abcdef0123456789;Root=" ROOT, TRACE, NONE, TRACE_UNDECIDED},
         {"Root=" ROOT ";Lineage=a87bd80c:1|68fd508a:5;CalledFrom=app", TRACE, NONE,
          TRACE_UNDECIDED},
@@ -104,7 +104,7 @@ static void test_amazon(void **state)
     check(rows, COUNT_OF(rows), trace_read_amazon);
 }
 
-/* No reader looks behind the end of a text that is cut off. */
+/* No parser reads beyond the end of a text that is cut off. */
 static void test_every_prefix(void **state)
 {
     static const char whole[] = "Root=" ROOT ";Parent=" PARENT ";Sampled=1";
@@ -155,7 +155,7 @@ static void test_zero(void **state)
     assert_false(trace_id_is_zero(last, sizeof last));
 }
 
-/* By the last seven bytes, which are random in a W3C id. */
+/* The last seven bytes decide, which are random in a W3C id. */
 static void test_choice(void **state)
 {
     static const unsigned char low[TRACE_ID_SIZE] = {0xff, 0xff, 0xff, 0xff, 0xff,

@@ -1,5 +1,5 @@
-/* Two workers whose statements take turns, over a runner that the test finishes by hand. The clock is the test's: time passes when the
- * test says so. */
+/* Two workers whose statements take turns. The runners of this file only store the statements, and
+ * the test ends each of them. Time passes only when the test says so. */
 #include "worker/turns.h"
 
 #include <time.h>
@@ -18,7 +18,7 @@ enum {
 
 static const int NOT_YET = -1;
 
-/* What a worker has sent, in its order, and what was answered. */
+/* A statement that a worker has sent. */
 struct sent {
     statement_done *done;
     void *context;
@@ -35,11 +35,11 @@ struct worker {
 static struct claims claims;
 static struct worker workers[2];
 static const struct statement statement;
-static int answered[STATEMENTS_MAX]; /* the status, by the number of the request; NOT_YET */
+static int answered[STATEMENTS_MAX]; /* the status by the request's number, or NOT_YET */
 static int numbers[STATEMENTS_MAX];
 static int64_t now_us = 1000000;
 
-/* The linker puts it in the place of clock_gettime(2). */
+/* The linker replaces clock_gettime(2) by this function. */
 int __wrap_clock_gettime(clockid_t clock, struct timespec *at);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *at)
@@ -113,7 +113,7 @@ static void ask(struct worker *worker, int number, const char *requester)
     turns_submit(worker->turns, &statement, requester, note_answer, &numbers[number]);
 }
 
-/* Ends the statement that the worker sent as its nth, from 0. */
+/* Ends the nth statement that the worker sent, from 0. */
 static void finish(struct worker *worker, int nth)
 {
     struct sent *sent = &worker->sent[nth];
@@ -124,7 +124,7 @@ static void finish(struct worker *worker, int nth)
     sent->done(sent->context, &result);
 }
 
-/* Lets the worker go on until it has sent so many; how long that took, in ms. */
+/* Lets the worker run until it has sent `count` statements. Returns how long that took, in ms. */
 static int64_t wait_for_sent(struct worker *worker, int count)
 {
     int64_t begun_ms = clock_ms();
@@ -158,7 +158,7 @@ static void test_one_requester_has_one_turn_in_the_pool(void **state)
     }
 }
 
-/* As long as the one before took, in which the claim stays. */
+/* The pause is as long as the previous statement took; the claim stays meanwhile. */
 static void test_a_pause_before_the_next_one(void **state)
 {
     (void)state;
@@ -171,10 +171,10 @@ static void test_a_pause_before_the_next_one(void **state)
     assert_false(claims_take(&claims, "londo", 1));
     assert_int_equal(wait_for_sent(&workers[0], 2), 10);
     finish(&workers[0], 1);
-    assert_true(claims_take(&claims, "londo", 1)); /* no other waits */
+    assert_true(claims_take(&claims, "londo", 1)); /* no other statement waits */
 }
 
-/* wait_for_sent() checks that no wait is longer. */
+/* wait_for_sent() checks that no wait is longer than PAUSE_MAX_MS. */
 static void test_a_pause_is_short(void **state)
 {
     (void)state;

@@ -177,7 +177,7 @@ static void test_blank(void **state)
         {"\u2065\u2070", false, false},
         {"\U000e1000", false, false},
         {"\U0010ffff", false, false},
-        {"\u0301", false, false}, /* a mark without its letter shows */
+        {"\u0301", false, false}, /* a mark is visible without its letter */
     };
 
     (void)state;

@@ -1,4 +1,4 @@
-/* To whom the cached home page is served. The test answers in place of the database. */
+/* Which callers get the cached home page. The test answers in place of the database. */
 #include "home/viewers.h"
 
 #include <stdio.h>
@@ -127,7 +127,8 @@ static int end(void **state)
     return 0;
 }
 
-/* The page is there, and the caller is known to hide nobody at that number. */
+/* Fills the page, and answers whether the subject hides users, both at this number of visibility.
+ * */
 static void fill_and_learn(const char *subject, int64_t visibility, const char *has_hidden)
 {
     ask_as(subject);
@@ -234,7 +235,7 @@ static void test_questions_end(void **state)
     answer("shared", 7);
     for (int i = 0; i < VIEWERS_QUESTIONS_MAX; i++) {
         expect_question();
-        answer("false", 100 + i); /* never the page's number */
+        answer("false", 100 + i); /* never the number of the page */
     }
     expect_own();
     answer("own", 7);

@@ -1,5 +1,5 @@
-/* What every unit test includes: cmocka with what it needs, and comparisons that name the row of a
- * table which fails. */
+/* For every unit test: cmocka with the headers that it needs, and comparisons that name the failing
+ * row of a table. */
 #ifndef CRUDDUR_TESTS_UNIT_H
 #define CRUDDUR_TESTS_UNIT_H
 
@@ -14,7 +14,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-/* Each ends the test unless it holds. The label is the row, or what is compared. */
+/* Each function ends the test if its comparison fails. The label names the row, or what is
+ * compared. */
 void expect(const char *label, bool condition);
 void expect_integer(const char *label, long long got, long long wanted);
 void expect_text(const char *label, const char *got, const char *wanted); /* NULL is a value too */

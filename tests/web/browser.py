@@ -1,5 +1,5 @@
-"""Chromium, and people who use it. Each has a window and an origin of their own, and so a storage of their own: 127.0.0.1 and
-localhost are the same site to quickstart."""
+"""Chromium, and people who use it. Each person has a window and an origin, and so a separate storage: quickstart serves the same site as
+127.0.0.1 and as localhost."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ DRIVER = "/usr/bin/chromedriver"
 
 
 class ModestService(Service):
-    """Root's Chromium would run at a higher priority than the other tests."""
+    """Runs chromedriver without the right to raise priorities: root's Chromium would run at a higher priority than the other tests."""
 
     def command_line_args(self):
         return ["--bounding-set=-sys_nice", "--inh-caps=-sys_nice", DRIVER, *super().command_line_args()]
@@ -77,7 +77,7 @@ class Person:
         self.wait("#main h1")
 
     def watch(self):
-        """Notes violations of the policy and errors that no code has caught."""
+        """Records violations of the content security policy, and errors that no code has caught."""
         self.here().execute_script(
             "if (!window.complaints) { window.complaints = [];"
             "addEventListener('securitypolicyviolation', event => complaints.push(`${event.violatedDirective} ${event.blockedURI}`));"
@@ -90,7 +90,7 @@ class Person:
             self.noted += self.here().execute_script("const found = window.complaints ?? []; window.complaints = []; return found")
 
     def complaints(self):
-        """What the pages have violated since the last call. Chromium writes violations that come before watch() into its log."""
+        """The violations and errors since the last call. Chromium's log has the violations that came before watch()."""
         self.note()
         found, self.noted = self.noted, []
         return found + [entry["message"] for entry in self.here().get_log("browser") if "Content Security Policy" in entry["message"] or "TrustedHTML" in entry["message"]]
@@ -105,7 +105,7 @@ class Person:
         return self.here().find_elements(By.CSS_SELECTOR, selector)
 
     def find(self, selector, text=""):
-        """The first one that is shown and has the text, or None."""
+        """The first element that is shown and has the text, or None."""
         for element in self.all(selector):
             with contextlib.suppress(StaleElementReferenceException, NoSuchElementException):
                 if element.is_displayed() and text in element.text:
@@ -149,7 +149,7 @@ class Person:
     # --- what people do ---
 
     def sign_in(self, handle):
-        """As a user of the seed, in two clicks."""
+        """Signs in as a user of the seed, in two clicks."""
         if self.handle == handle:
             self.open("/")
             self.wait(".own")
@@ -164,11 +164,11 @@ class Person:
         self.handle = handle
 
     def wait_list(self):
-        """The list has its first rows: what is posted from now on is new to it."""
+        """Waits until the list has its first rows, so that what is posted from now on is new to it."""
         eventually(lambda: self.script("return document.querySelector('#main .rows[aria-busy=false]') !== null"), what="the list")
 
     def watch_anew(self):
-        """The window has come back from the issuer."""
+        """Waits until the window has come back from the issuer, and watches the page again."""
         self.wait("#account .own")
         self.watch()
 
@@ -184,7 +184,7 @@ class Person:
         return self.wait("#main article", message)
 
     def part(self, message, name):
-        """A part of the post's, a button or so."""
+        """A part of the post, such as a button."""
 
         def found():
             with contextlib.suppress(StaleElementReferenceException, NoSuchElementException):
@@ -202,7 +202,7 @@ class Person:
         eventually(is_pressed, what=f"the {name} of {message!r}")
 
     def choose(self, message, item):
-        """An item of the post's menu."""
+        """Clicks an item of the post's menu."""
         self.press_part(message, "menu")
         self.click("#main article details[open] button", item)
 

@@ -13,7 +13,7 @@ from running import Quickstart  # noqa: E402
 
 
 def pytest_configure():
-    """The end of the tests is the end of the servers too."""
+    """SIGTERM ends the tests as an interrupt does, so that the servers are stopped, too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -38,7 +38,8 @@ def browser(quickstart):
 
 @pytest.fixture
 def people(browser):
-    """Two people, signed in, each in a window of its own: andrewbrown and bayko. At the end the pages have violated no policy."""
+    """Two people, signed in, each in a window of its own: andrewbrown and bayko. At the end the pages must have violated no
+    policy."""
     andrew, bayko = browser.people()
     andrew.sign_in("andrewbrown")
     bayko.sign_in("bayko")

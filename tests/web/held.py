@@ -30,8 +30,8 @@ if (!window.held) {
 
 
 def hold(person, path, method="GET", answer=None):
-    """Requests with this text in their path do not go out until release(); with an answer they get it at once instead: a body, and what
-    Response takes."""
+    """Holds requests with this text in their path until release(). With an answer they get it at once instead: a body, and the
+    options of Response."""
     person.script(PATCH, path, method, answer)
 
 
@@ -44,5 +44,5 @@ def release(person):
 
 
 def end_limits(person):
-    """The time of all requests that are under way is over."""
+    """Ends the time limits of all requests that are under way."""
     person.script("window.endLimits()")

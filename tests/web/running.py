@@ -14,7 +14,7 @@ from waiting import PATIENCE, eventually
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.5
-# No machine is too slow for these.
+# More than any machine needs.
 SETTINGS = {
     "CRUDDUR_STATEMENT_TIMEOUT": "50000",
     "CRUDDUR_DEADLINE": "60000",
@@ -33,7 +33,8 @@ class Quickstart:
         self.take_build()
 
     def take_build(self):
-        """A finished build, if CHECK_BUILD names one whose sources are in ../src: quickstart's make finds nothing to do."""
+        """Copies the build that CHECK_BUILD names, if it is set, and its sources in ../src, so that quickstart's make finds nothing to
+        do."""
         build = os.environ.get("CHECK_BUILD")
         if build:
             self.data.mkdir()
@@ -48,7 +49,7 @@ class Quickstart:
         return done.stdout.decode()
 
     def start(self, **environment):
-        """Starts it, and has the page ask for news twice a second."""
+        """Starts it, and makes the page poll twice a second."""
         said = self.run("--detach", **environment)
         file = self.data / "nginx/web.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"poll_seconds": POLL_SECONDS}))
@@ -70,7 +71,7 @@ class Quickstart:
         return [supervisor, *map(int, children)]
 
     def freeze(self):
-        """The pool takes connections and answers none."""
+        """Stops the pool's processes, so that connections get no answer."""
         for pid in self.pids():
             os.kill(pid, signal.SIGSTOP)
 
@@ -79,7 +80,7 @@ class Quickstart:
             os.kill(pid, signal.SIGCONT)
 
     def end_pool(self):
-        """The pool alone ends: nginx answers 503."""
+        """Ends the pool alone; nginx then answers 503."""
         supervisor = self.pids()[0]
         os.kill(supervisor, signal.SIGTERM)
         eventually(lambda: not pathlib.Path(f"/proc/{supervisor}").exists(), what="the end of the pool")
@@ -98,7 +99,7 @@ class Quickstart:
         return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode().strip()
 
     def ask(self, method, path, handle=None, body=None):
-        """A request to the API by a user, beside the page."""
+        """Sends a request to the API as a user, without the page."""
         headers = {"Content-Type": "application/json"}
         if handle:
             headers["Authorization"] = f"Bearer {self.token(handle)}"

@@ -33,7 +33,7 @@ def looks(people):
 
 @pytest.fixture(scope="module")
 def content(quickstart):
-    """Something in every view."""
+    """Adds content for every view."""
     post = quickstart.ask("POST", "/api/activities", "bayko", {"message": "Of shapes and #colours, for @andrewbrown", "ttl": "1-hour"})
     for handle in ("andrewbrown", "londo"):
         quickstart.ask("PUT", f"/api/activities/{post['uuid']}/like", handle)
@@ -46,7 +46,7 @@ def content(quickstart):
 
 
 def settled(person):
-    """The view has what it shows."""
+    """Waits until the view has loaded."""
     person.wait("#main h1, #main h2")
     eventually(lambda: not person.script("return [...document.querySelectorAll('#main .note')].some(note => !note.hidden && note.textContent === 'Loading…')"), what="the view")
 
@@ -77,7 +77,7 @@ def test_axe_finds_nothing(andrew, looks, content, scheme, width):
 
 
 def test_axe_finds_nothing_in_lists_without_rows(andrew, quickstart):
-    """A feed without an article is none to a screen reader."""
+    """A list without rows must not have the role feed, which requires an article."""
     post = quickstart.ask("POST", "/api/activities", "bayko", {"message": "No reply to this", "ttl": "1-hour"})
     for path in (f"/@bayko/status/{post['uuid']}", "/search?q=thatisnowhere"):
         andrew.open(path)
@@ -124,7 +124,7 @@ def test_the_keyboard_alone_posts_replies_and_signs_out(people, quickstart):
     andrew.wait_list()
 
     def tab_to(selector, text=""):
-        """Within one round through the page."""
+        """Presses Tab until the element has the focus, for one round through the page."""
         stops = andrew.script("return document.querySelectorAll('a, button, input, select, textarea, summary, [tabindex]').length")
         for _ in range(stops + 2):
             if andrew.script("return document.activeElement.matches(arguments[0])", selector) and text in andrew.focused().text:
@@ -212,13 +212,13 @@ $block$
 
 
 def load_all(person):
-    """Scrolls to the end of the list; how many posts are there."""
+    """Scrolls to the end of the list. Returns the number of posts when all are loaded, and 0 before."""
     person.script("scrollTo(0, document.documentElement.scrollHeight)")
     return person.script("return document.querySelector('.more').hidden ? document.querySelectorAll('#main article').length : 0")
 
 
 def test_hostile_texts_execute_nothing_and_break_no_layout(people, looks, quickstart):
-    """As message, name and bio of users of their own, then as tag and search term, and as handle in a path."""
+    """The texts are messages, names and bios of separate users, then terms of a search, and handles in a path."""
     andrew, _ = people
     texts = hostile()
     quickstart.sql(INSERT.replace("{texts}", json.dumps([{"text": text, "index": index} for index, text in enumerate(texts)])))
@@ -253,7 +253,7 @@ def is_within(person):
 
 
 def test_the_pictures(people, looks, quickstart, content):
-    """Writes doc/screenshots, if WEB_SCREENSHOTS is that folder; the pages have to be there in any case."""
+    """Writes doc/screenshots, if WEB_SCREENSHOTS is that folder; the pages must load in any case."""
     andrew, _ = people
     quickstart.sql("delete from users where handle like 'hostile%'; delete from activities; delete from follows")
     for minutes, message, handle, ttl, fans in (

@@ -32,7 +32,7 @@ def test_a_draft_survives_a_sign_in(people, quickstart):
 
 
 def test_a_pool_that_is_away_loses_no_draft_and_no_post(people, quickstart):
-    """It is away when the post is sent, and the page is loaded again before it is back."""
+    """The pool is away when the post is sent, and the page is loaded again before the pool is back."""
     andrew, bayko = people
     bayko.fill("#new-post textarea", "A second one, which waits")
     quickstart.end_pool()
@@ -96,7 +96,7 @@ def test_a_composer_that_is_made_while_its_draft_is_sent_waits_too(people, quick
 
 
 def test_a_send_ends_no_other_draft_than_its_own(people):
-    """Another tab has begun one meanwhile."""
+    """Another tab has begun a draft meanwhile."""
     andrew, _ = people
     andrew.open("/")
     hold(andrew, "/api/activities", "POST")

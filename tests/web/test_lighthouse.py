@@ -1,5 +1,5 @@
-"""Lighthouse over the page of a visitor that has not signed in, as a phone has it. Accessibility and best practices have to be perfect.
-Performance goes by the clock, so it is a figure in the log of bin/check and no verdict."""
+"""Lighthouse over the page of a visitor that has not signed in, as on a phone. Accessibility and best practices must be perfect.
+Performance depends on the machine's speed, so it is a figure in the log of bin/check and fails no test."""
 
 import json
 import os

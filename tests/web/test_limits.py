@@ -1,4 +1,4 @@
-"""Requests that are not answered in time, and those that the service wants to have later."""
+"""Requests that are not answered in time, and those that the service asks to repeat later."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from waiting import eventually
 
 @pytest.mark.parametrize("method, path", [("GET", "/api/activities/notifications"), ("POST", "/cruddur-issuer/token")])
 def test_a_request_that_is_not_answered_is_sent_again(people, method, path):
-    """Of the API, and of the issuer for a token."""
+    """This holds for requests to the API, and for the request for a token to the issuer."""
     andrew, _ = people
     source = f"window.holdAll = [{path!r}, {method!r}, null]; (function () {{ {PATCH} }})(...window.holdAll)"
     script = andrew.here().execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})

@@ -10,7 +10,7 @@ from waiting import eventually
 
 @pytest.fixture(autouse=True, scope="module")
 def others_find_theirs(quickstart):
-    """What is posted here is more than a page: it goes, as later tests look for posts of theirs on the first page."""
+    """Removes the posts of this file, which are more than a page, because later tests look for their own posts on the first page."""
     quickstart.sql("create schema lists; create table lists.before as select uuid from public.activities")
     yield
     quickstart.sql("delete from public.activities where uuid not in (table lists.before); drop schema lists cascade")
@@ -22,7 +22,7 @@ def open_thread(person, message):
 
 
 def go_back(person):
-    """To the list, which was kept."""
+    """Goes back to the list, which the page has kept."""
     person.script("history.back()")
     eventually(lambda: not person.all("article.is-main"), what="the list")
 
@@ -79,7 +79,7 @@ def follower(quickstart):
 
 @contextlib.contextmanager
 def thread_among_followed(people, quickstart, message):
-    """bayko posts it, and andrew opens it from the list of those he follows."""
+    """bayko posts the message, and andrew opens its thread from the list of those he follows."""
     andrew, bayko = people
     bayko.post(message)
     with follower(quickstart):
@@ -97,7 +97,7 @@ def test_a_list_that_was_kept_shows_the_marks_that_are_known(people, quickstart)
         eventually(lambda: is_pressed(andrew, "Read among those one follows", "repost"), what="the mark")
 
 
-# What has this part in its path waits for release().
+# Requests with this part in their path wait for release().
 HOLD = """
 const plain = fetch, held = new Promise(resolve => window.release = resolve), [part] = arguments;
 window.fetch = async (path, ...rest) => {
@@ -108,7 +108,7 @@ window.fetch = async (path, ...rest) => {
 
 
 def wait_for_answer(person, part):
-    """Until one more has come for a path with that part."""
+    """Waits for one more answer for a path with that part."""
 
     def count():
         return person.script("return performance.getEntriesByType('resource').filter(entry => entry.name.includes(arguments[0])).length", part)
@@ -134,7 +134,7 @@ def test_a_list_that_was_kept_shows_the_marks_that_have_no_answer_yet(people, qu
     with thread_among_followed(people, quickstart, "Reposted in a hurry") as andrew:
         andrew.here().execute_script(HOLD, "/repost")
         andrew.press_part("Reposted in a hurry", "repost")
-        wait_for_answer(andrew, uuid_of(quickstart, "Reposted in a hurry"))  # that has the mark as it was
+        wait_for_answer(andrew, uuid_of(quickstart, "Reposted in a hurry"))  # the answer has the mark as it was
         go_back(andrew)
         eventually(lambda: is_pressed(andrew, "Reposted in a hurry", "repost"), what="the mark")
         andrew.here().execute_script("release()")
@@ -156,7 +156,7 @@ def test_a_post_that_waits_is_shown_with_the_mark_that_it_has_got_meanwhile(peop
         eventually(lambda: is_pressed(andrew, "Liked before it is shown here", "like"), what="the mark")
 
 
-# In the place of the browser's own function: answers for the paths that have a part of them, asked of a page that is loaded anew.
+# Replaces the browser's fetch in pages that are loaded from now on: requests with a given part in their path get the given answer.
 INSTEAD = """
 const plainFetch = fetch;
 window.asked = [];
@@ -170,7 +170,7 @@ window.fetch = (path, ...rest) => {
 
 @contextlib.contextmanager
 def instead(person, *answers):
-    """Each: a part of the path, the status, the body, for how many requests, headers."""
+    """Each answer: a part of the path, the status, the body, the number of requests that get it, headers."""
     driver = person.here()
     script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": INSTEAD.replace("ANSWERS", json.dumps(answers))})
     try:
@@ -189,7 +189,7 @@ MANY = 1_000_000
 
 
 def test_a_further_page_that_fails_is_asked_for_again_by_the_button_alone(andrew):
-    """No row is shown, so that the list would load the next page by itself."""
+    """The list shows no row, so it would load the next page by itself; after a failure only the button does."""
     link = {"Link": '</api/activities/home?cursor=next>; rel="next"', "ETag": '"x"'}
     with instead(andrew, ["/home/events", 503, "[]", MANY], ["cursor=next", 500, '["internal_error"]', MANY], ["/api/activities/home", 200, "[]", MANY, link]):
         andrew.open("/")
@@ -202,7 +202,7 @@ def test_a_further_page_that_fails_is_asked_for_again_by_the_button_alone(andrew
 
 
 def insert_posts(quickstart, number, text, handle="bayko"):
-    """As many at once, a millisecond from one to the next, the last one now."""
+    """Inserts that many posts at once, a millisecond from one to the next, the last one now."""
     quickstart.sql(
         "insert into activities (user_uuid, message, created_at, expires_at)"
         f" select uuid, '{text}, number ' || n, now() - ({number} - n) * interval '1 ms', now() + interval '1 day' from users, generate_series(1, {number}) n where handle = '{handle}'"
@@ -211,7 +211,7 @@ def insert_posts(quickstart, number, text, handle="bayko"):
 
 @contextlib.contextmanager
 def many(quickstart, text):
-    """What is inserted with this text is gone afterwards."""
+    """Deletes the posts that begin with this text at the end of the block."""
     try:
         yield text
     finally:
@@ -219,12 +219,12 @@ def many(quickstart, text):
 
 
 def texts(person):
-    """Of the rows, from the top."""
+    """The texts of the rows, from the top."""
     return person.script("return [...document.querySelectorAll('#main .rows article .text')].map(text => text.textContent)")
 
 
 def numbers(person, text):
-    """Of the posts with this text that are shown, from the top."""
+    """The numbers of the shown posts with this text, from the top."""
     return [int(line.rpartition(" ")[2]) for line in texts(person) if line.startswith(text)]
 
 
@@ -234,7 +234,7 @@ def scroll_down(person):
 
 
 def test_more_than_a_page_has_come(andrew, quickstart):
-    """As after a sleep. What the visitor writes before the first look is no reason to miss the rest."""
+    """More than a page has come, as after a sleep. A post that the visitor writes before these are shown causes none to be missed."""
     andrew.open("/")
     andrew.wait_list()
     with many(quickstart, "After a sleep"):
@@ -317,7 +317,7 @@ def test_muting_from_a_post_takes_all_posts_of_its_author_and_the_undo_brings_th
     bayko.post("The second one of two")
     andrew.open("/")
     andrew.row("The first one of two")
-    # The notice stays until the test is at its button.
+    # The notice stays until the test has clicked its button.
     andrew.script("const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)")
     with follower(quickstart):
         andrew.go("/following")

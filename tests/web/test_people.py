@@ -1,4 +1,4 @@
-"""Two people at once in two windows: what one does the other one sees, without a reload. Every view, every action."""
+"""Two people at once in two windows: each one sees what the other one does, without a reload. Every view, every action."""
 
 import pathlib
 import subprocess
@@ -155,7 +155,7 @@ def test_conversations_say_what_is_unread(people):
 
 
 def quickstart_send(person, text, ttl=""):
-    """From the conversation with bayko."""
+    """Sends a message in the conversation with bayko."""
     if not person.script("return location.pathname").endswith("/messages/@bayko"):
         person.open("/messages/@bayko")
         person.wait("main form textarea")
@@ -289,7 +289,8 @@ def test_the_way_back_is_where_one_left(people):
 
 
 def test_an_account_is_deleted_by_its_handle(andrew):
-    """Another handle is refused, none does nothing. The page's own request is looked at, so that the user stays for other tests."""
+    """Another handle is refused, and a dismissed prompt does nothing. The page's request is intercepted, so that the user stays for
+    other tests."""
     andrew.open("/settings")
     for typed, told in (("bayko", "This is not your handle."), (None, None)):
         andrew.click("#leave", "Delete my account")

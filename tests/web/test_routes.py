@@ -20,7 +20,7 @@ def test_the_skip_link_stays_on_the_page(people):
 
 
 def test_a_view_that_has_been_left_neither_renames_nor_scrolls_the_page(people, quickstart):
-    """It goes on loading, so that the way back shows it."""
+    """The view goes on loading, so that it is shown when the user goes back."""
     andrew, _ = people
     quickstart.ask("POST", "/api/messages", "bayko", {"message": "For later", "handle": "andrewbrown"})
     andrew.open("/")

@@ -53,7 +53,7 @@ def test_the_access_token_is_in_memory_alone_and_renewed_silently(people, quicks
     andrew.open("/notifications")
     andrew.wait(".own", "andrewbrown")
     andrew.wait("#main .note, #main .notification")
-    # The issuer starts anew with tokens that are over at once: each request but the first of a token takes a renewal.
+    # The issuer starts anew with tokens that expire at once: each request needs a renewal, except the first one with a token.
     quickstart.stop()
     quickstart.start(QUICKSTART_TOKEN_SECONDS="1")
     andrew.open("/")

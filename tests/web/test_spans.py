@@ -1,6 +1,6 @@
 """What the exporter of traces sends, decoded by OpenTelemetry's own definitions (npm's @opentelemetry/otlp-transformer).
 
-TESTS_SPANS says of how many requests; ten thousand for a thorough run."""
+TESTS_SPANS is the number of requests; ten thousand for a thorough run."""
 
 import concurrent.futures
 import os
@@ -22,7 +22,7 @@ MODULES = pathlib.Path(os.environ.get("OTLP_MODULES") or TOP / "tests/otlp/node_
 
 
 def ask(quickstart, number):
-    """A request with a trace of its own; its status."""
+    """Sends a request with a trace of its own. Returns its status."""
     headers = {"traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01"}
     request = urllib.request.Request(quickstart.url + TARGETS[number % len(TARGETS)], headers=headers)
     try:
@@ -34,7 +34,7 @@ def ask(quickstart, number):
 
 @pytest.fixture(scope="module")
 def bodies():
-    """All that a collector has got of the requests."""
+    """All bodies that a collector got for the requests."""
     with Collector() as collector:
         quickstart = Quickstart()
         try:

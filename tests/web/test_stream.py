@@ -10,7 +10,7 @@ from waiting import eventually
 HOME = "/api/activities/home"
 QUIET = 2  # s; the timer asks four times in it
 
-# In the place of the browser's own function, for the stream alone.
+# Answers in place of the browser's fetch, for the stream alone.
 ANSWERS = {
     "refused": "Promise.resolve(new Response('[\"streams_exceed_max\"]', {status: 503}))",
     "held back": "new Promise(() => {})",

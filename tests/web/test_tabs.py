@@ -49,7 +49,7 @@ def is_signed_in(person):
 
 
 def renewed(person):
-    """How the renewal has ended that RENEW has begun: whether there is a token, or "failed"."""
+    """The result of the renewal that RENEW has begun: whether there is a token, or "failed"."""
     return person.here().execute_async_script("window.renewal.then(arguments[0])")
 
 
@@ -59,13 +59,14 @@ def begin_renewal(person, answer=None):
 
 
 def test_a_renewal_in_another_tab_changes_nothing_here(tabs):
-    """This tab keeps its token and its view, and so does not renew in its turn."""
+    """This tab keeps its token and its view, and so does not renew its token in turn."""
     andrew, tab = tabs
     andrew.script("document.querySelector('#main .view').dataset.mark = ''; window.told = 0; addEventListener('storage', event => window.told += event.key === 'cruddur:session')")
     before = renewals(andrew)
 
     def is_told():
-        """Of tokens of one second, which are the same, the browser tells nothing."""
+        """Whether the browser has reported the renewal to the other tab. It reports none if both tokens are of one second and so are
+        equal."""
         tab.script(RENEW)
         assert renewed(tab) is True
         return andrew.script("return window.told")

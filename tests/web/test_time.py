@@ -18,7 +18,7 @@ def test_a_post_that_expires_is_gone_in_both_windows(people, quickstart):
 
 
 def test_the_page_itself_takes_it_away(people, quickstart):
-    """No request is answered while it ends."""
+    """The pool answers no request while the post ends."""
     andrew, _ = people
     andrew.post("Over by itself")
     for seconds in (10, 30, 120):

@@ -1,4 +1,4 @@
-"""A notice with a button stays as long as somebody is at it."""
+"""A notice with a button stays while it has the focus or the pointer."""
 
 from selenium.webdriver.common.action_chains import ActionChains
 

@@ -1,15 +1,15 @@
-# A finished build for those tests whose subject isn't the build.
+# A finished build, for tests that do not test the build itself.
 
 load helpers/shared
 
-# take_build FOLDER: as a --dir in which bin/quickstart has built before: its make finds nothing to do.
+# take_build FOLDER: makes it a --dir in which bin/quickstart has built before, so that its make finds nothing to do.
 take_build() {
   take_shared build make_build "$1"
   touch "$1/.cruddur-quickstart"
 }
 
-# make_build FOLDER: by quickstart's own build. CHECK_BUILD, if bin/check has set it, is a finished build folder to begin with
-# whose sources are in ../src.
+# make_build FOLDER: builds with quickstart's own function. If bin/check has set CHECK_BUILD, the build begins with a copy of this
+# finished build folder, whose sources are in ../src.
 make_build() {
   mkdir -p "$1/log"
   if [[ -n ${CHECK_BUILD:-} ]]; then

@@ -1,5 +1,5 @@
-# A private PostgreSQL server for one test file: a socket folder and a loopback port of its own, gone at the end.
-# Over the socket no password is needed, over TCP one is.
+# A private PostgreSQL server for one test file, with a socket folder and a loopback port of its own; it is removed at the end.
+# A session over the socket needs no password, one over TCP does.
 
 load helpers/ports
 load helpers/shared
@@ -20,7 +20,7 @@ cluster_start() {
   return 1
 }
 
-# make_cluster FOLDER: the server's user may not be able to enter the folder around it.
+# make_cluster FOLDER: initdb runs in CLUSTER, since the server's user may be unable to enter the folder around FOLDER.
 make_cluster() {
   local room=$CLUSTER/initdb
   mkdir "$room"
@@ -32,7 +32,7 @@ make_cluster() {
   rm -r "$room"
 }
 
-# start_postgres: returns when it takes connections; fails when it has ended instead.
+# start_postgres: returns when the server takes connections; fails if the server has ended.
 start_postgres() {
   (exec_server postgres -D "$CLUSTER/data" -k "$CLUSTER" -p "$PORT" -c listen_addresses=127.0.0.1 -c fsync=off) \
     </dev/null >>"$CLUSTER/log" 2>&1 3>&- &
@@ -41,7 +41,7 @@ start_postgres() {
   kill -0 "$SERVER" 2>/dev/null
 }
 
-# is_settled: PostgreSQL writes into its pid file when it is ready.
+# is_settled: the server has ended, or is ready, which PostgreSQL writes into its pid file.
 is_settled() {
   ! kill -0 "$SERVER" 2>/dev/null || grep -qs '^ready' "$CLUSTER/data/postmaster.pid"
 }
@@ -58,8 +58,8 @@ has_ended() {
   ! kill -0 "$1" 2>/dev/null
 }
 
-# exec_server PROGRAM ARGUMENT…: becomes one of PostgreSQL's programs, which refuse to be run by root. The array before_server may have a
-# command that runs it elsewhere, such as nsenter's, and server_environment variables (NAME=VALUE).
+# exec_server PROGRAM ARGUMENT…: executes one of PostgreSQL's programs, which refuse to be run by root. The array before_server may have
+# a command that runs the program elsewhere, such as nsenter, and server_environment its variables (NAME=VALUE).
 before_server=()
 server_environment=()
 
@@ -80,7 +80,7 @@ needs() {
   fi
 }
 
-# sql DATABASE STATEMENT: as the superuser, over the socket; rows without decoration.
+# sql DATABASE STATEMENT: runs it as the superuser, over the socket; prints rows without decoration.
 sql() {
   PGOPTIONS='-c client_min_messages=warning' "$PROGRAMS/psql" --no-psqlrc --quiet --tuples-only --no-align \
     --set ON_ERROR_STOP=1 --host "$CLUSTER" --port "$PORT" --username postgres --dbname "$1" <<<"$2"

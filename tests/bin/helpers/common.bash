@@ -1,11 +1,11 @@
-# What every test of a script starts from: the scripts' folder, a clean environment, and waiting with a deadline.
+# For every test of a script: the scripts' folder, a clean environment, and waiting with a deadline.
 
 BIN=${BATS_TEST_DIRNAME%/tests/bin}/bin
-PATIENCE=300 # s; on the slowest machine too, only what never happens takes so long
+PATIENCE=300 # s; longer than anything takes on the slowest machine
 bats_require_minimum_version 1.5.0
 
-# clean_environment: PGBIN, the PostgreSQL to test with, is the tester's. No other setting of the machine's may reach a script. A script's own 5 seconds for a connection may be too few for
-# a slow machine.
+# clean_environment: only PGBIN, the PostgreSQL to test with, is taken from the tester's environment; no other setting of this machine may
+# reach a script. PGCONNECT_TIMEOUT is set because the scripts' own 5 seconds may be too few for a slow machine.
 clean_environment() {
   local programs=${PGBIN:-}
   unset "${!PG@}" "${!AWS_@}" "${!DB_SG_@}" "${!CONNECTION_URL@}" "${!PROD_CONNECTION_URL@}" "${!READ_CONNECTION_URL@}" \
@@ -14,12 +14,12 @@ clean_environment() {
   [[ -z $programs ]] || export PGBIN=$programs
 }
 
-# skip_wrappers: PostgreSQL's own programs come first in PATH: Debian's wrapper around psql is a Perl script.
+# skip_wrappers: puts PostgreSQL's own programs first in PATH, since Debian's wrapper around psql is a Perl script.
 skip_wrappers() {
   export PATH=$PROGRAMS:$PATH
 }
 
-# encode TEXT: every byte as %XX.
+# encode TEXT: prints every byte as %XX.
 encode() {
   local LC_ALL=C at
   for ((at = 0; at < ${#1}; at++)); do

@@ -1,11 +1,11 @@
-# What the tests of migrations share: databases in every state to begin with, and a look at what has become of them.
+# What the tests of migrations share: databases in every state to begin with, and functions that read their later state.
 
 load helpers/common
 load helpers/cluster
 
-# start_databases: the cluster with `loaded`, which sql/schema.sql has made, `seeded`, the same with rows, and `old`, the tables
-# of the original's week 4 with the seeds' rows. A test takes a copy of one. Leaves in LAST the number of migrations, in ALL
-# their numbers.
+# start_databases: starts the cluster with the databases `loaded`, which sql/schema.sql has made, `seeded`, the same with rows, and
+# `old`, the tables of the original's week 4 with the seeds' rows. A test copies one of them. Leaves in LAST the number of
+# migrations, in ALL their numbers.
 start_databases() {
   local number files=("$BIN"/../sql/migrations/*.up.sql)
   cluster_start
@@ -35,11 +35,11 @@ begin_with() {
   sql postgres "create database $NAME template ${1/empty/template1} strategy file_copy"
 }
 
-# here STATEMENT: in this test's database.
+# here STATEMENT: runs it in this test's database.
 here() { sql "$NAME" "$1"; }
 
-# dump DATABASE [OPTION…]: what pg_dump says, without the database's name, blank lines, and the key that is new every time. PostgreSQL 18
-# gives NOT NULL a name, which depends on what the column was called when it was made; no statement uses it.
+# dump DATABASE [OPTION…]: prints pg_dump's output without the database's name, blank lines, and the key that is new every time. Names of
+# NOT NULL are left out too: PostgreSQL 18 makes them from the column's name at that time, and no statement uses them.
 dump() {
   pg_dump --host "$CLUSTER" --port "$PORT" --username postgres "${@:2}" "$1" \
     | sed "/^$/d; /^[\\]\(un\)\?restrict /d; s/\b$1\b/NAME/g; s/ CONSTRAINT [a-z_]*_not_null[0-9]* NOT NULL/ NOT NULL/"
@@ -49,19 +49,19 @@ schema() { dump "$1" --schema-only --create "${@:2}"; }
 
 everything() { dump "$NAME" --inserts "$@"; }
 
-# loaded_schema [PG_DUMP-OPTION…]: leaves in REPLY the name of a file that has it.
+# loaded_schema [PG_DUMP-OPTION…]: leaves in REPLY the name of a file with the schema of `loaded`.
 loaded_schema() {
   REPLY=$BATS_FILE_TMPDIR/loaded$*
   [[ -e $REPLY ]] || schema loaded "$@" >"$REPLY"
 }
 
-# ends_like_schema [PG_DUMP-OPTION…]: the tables with their rights, triggers and comments, and the database's settings.
+# ends_like_schema [PG_DUMP-OPTION…]: this test's database is like `loaded`: tables with rights, triggers and comments, and settings.
 ends_like_schema() {
   loaded_schema "$@"
   diff "$REPLY" <(schema "$NAME" "$@")
 }
 
-# refused TEXT: 0002 fails with that text, and nothing has changed.
+# refused TEXT: migration 0002 fails with that text, and changes nothing.
 # shellcheck disable=SC2154 # run sets output
 refused() {
   local before
@@ -92,7 +92,7 @@ WEEK_4="create extension if not exists \"uuid-ossp\";
     ('b0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000003', repeat('😀', 280), null,
       '2023-11-05 05:59:59.999999');"
 
-# applied: the numbers in the bookkeeping, on one line.
+# applied: prints the numbers of the applied migrations, on one line.
 applied() {
   here "select string_agg(number::text, ' ' order by number) from applied_migrations"
 }

@@ -1,5 +1,5 @@
-# free_ports COUNT: of the loopback interface, a line for each: above those that the system gives to clients, while
-# tests/http/ports.py takes those below, and none twice in a run of bin/check.
+# free_ports COUNT: prints free ports of the loopback interface, one a line, and none twice in a run of bin/check. They are above the
+# ports that the system gives to clients; tests/http/ports.py takes those below.
 free_ports() {
   local count=$1 from=10000 to=20000 last port lock file=${CHECK_SHARED:-$BATS_RUN_TMPDIR}/ports
   read -r _ last </proc/sys/net/ipv4/ip_local_port_range

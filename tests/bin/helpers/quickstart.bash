@@ -1,13 +1,13 @@
-# A copy of the checkout as a fresh clone would have it, with a folder for bin/quickstart and a port.
+# A copy of the checkout that is like a fresh clone, with a folder for bin/quickstart and a port.
 
 load helpers/common
 load helpers/ports
 load helpers/processes
 
-# Time-outs of the service that no machine is too slow for.
+# Time-outs of the service that are long enough for a slow machine.
 export CRUDDUR_STATEMENT_TIMEOUT=50000 CRUDDUR_DEADLINE=60000 CRUDDUR_STUCK_TIMEOUT=600000 CRUDDUR_REQUEST_TIMEOUT=60000
 
-# make_room: leaves ROOM, and in it CLONE and DATA, which isn't there yet, and PORT.
+# make_room: leaves PORT and the folder ROOM, and in it CLONE and the path DATA, which does not exist yet.
 make_room() {
   ROOM=$(mktemp -d "${CHECK_FOLDER:-/tmp}/cruddur-quickstart.XXXXXX")
   CLONE=$ROOM/clone
@@ -27,7 +27,7 @@ remove_room() {
   rm -rf "$ROOM"
 }
 
-# clone: what `git clone` would give after a commit of everything, so nothing that is ignored. nginx's time-outs are as long
+# clone: makes what `git clone` would make after a commit of all files, so without ignored files. nginx's time-outs are as long
 # as the service's.
 clone() {
   local top=${BIN%/bin} file
@@ -43,7 +43,7 @@ quickstart() {
   "$CLONE/bin/quickstart" --no-install --dir "$DATA" --port "$PORT" "$@" 3>&-
 }
 
-# start_quickstart: in the foreground of a process group of its own; returns when it answers.
+# start_quickstart: starts it in the foreground of a process group of its own; returns when the service answers.
 start_quickstart() {
   start_in_background env --default-signal=INT "$CLONE/bin/quickstart" --no-install --dir "$DATA" --port "$PORT"
   eventually has_answered_or_ended

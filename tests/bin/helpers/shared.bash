@@ -1,14 +1,14 @@
-# What the test files of one run share: folders that the first file makes, and that each copies for itself. Files may run at
-# the same time. CHECK_SHARED names the run's folder for them; a bats that was started by hand has one of its own.
+# What the test files of one run share: folders that the first file makes, and that each file copies. Files may run at the same time.
+# CHECK_SHARED names the run's folder for these folders; a bats that was started by hand uses its own.
 
-# shared NAME FUNCTION: leaves in SHARED the folder NAME, which FUNCTION FOLDER makes if there is none yet.
+# shared NAME FUNCTION: leaves in SHARED the path of the folder NAME; calls FUNCTION with a path to make it, if it does not exist yet.
 shared() {
   local lock
   SHARED=${CHECK_SHARED:-$BATS_RUN_TMPDIR}/$1
   exec {lock}>"$SHARED.lock"
   flock "$lock"
   if [[ ! -e $SHARED ]]; then
-    rm -rf "$SHARED.new" # what a file left that was killed
+    rm -rf "$SHARED.new" # left by a test file that was killed
     "$2" "$SHARED.new"
     mv "$SHARED.new" "$SHARED"
   fi
