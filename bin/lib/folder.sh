@@ -10,8 +10,8 @@ refuse_foreign_folder() {
   [[ -O $dir ]] || die "$dir belongs to $(stat -L --format=%U "$dir"); give another --dir"
 }
 
-# prepare_folder: makes $dir. If root runs the script, the servers run as users who cannot enter a folder such as /root: then the folder
-# is made in /var/lib, and DIR is a link to it.
+# prepare_folder: makes $dir. If root runs the script, the servers run under other accounts, which have no access to a folder such as
+# /root: then the folder is made in /var/lib, and DIR is a link to it.
 prepare_folder() {
   local as
   mkdir -p "$dir" || die "cannot make $dir; give another --dir"

@@ -37,7 +37,7 @@ issuer_keys() {
 }
 
 # issuer_token KEY-FILE URL SUBJECT SECONDS: prints an access token of the issuer with this URL, valid for SECONDS from now. The scope is
-# the one that a user pool writes into it; without it Amplify, in a page, does not look for the user who has signed in.
+# the one that a user pool writes; without that scope Amplify, in a page, does not look up the signed-in user.
 issuer_token() {
   local now subject claims unsigned
   now=$(date +%s)
