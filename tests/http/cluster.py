@@ -26,10 +26,12 @@ OWNER_PASSWORD = "owner's secret"
 APP_PASSWORD = "app-secret-5f1d"
 HOOK_PASSWORD = "hook-secret-91ce"
 
+# By mmap dynamic shared memory is in files of the data folder, so a server that was killed leaves nothing in /dev/shm.
 SETTINGS = """\
 listen_addresses = '{address}'
 unix_socket_directories = '{sockets}'
 fsync = off
+dynamic_shared_memory_type = mmap
 max_connections = 200
 log_line_prefix = '%m [%p] %a '
 """

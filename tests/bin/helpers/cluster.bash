@@ -32,9 +32,10 @@ make_cluster() {
   rm -r "$room"
 }
 
-# start_postgres: returns when the server takes connections; fails if the server has ended.
+# start_postgres: returns when the server takes connections; fails if the server has ended. By mmap dynamic shared memory is in files of the
+# data folder, so a server that was killed leaves nothing in /dev/shm.
 start_postgres() {
-  (exec_server postgres -D "$CLUSTER/data" -k "$CLUSTER" -p "$PORT" -c listen_addresses=127.0.0.1 -c fsync=off) \
+  (exec_server postgres -D "$CLUSTER/data" -k "$CLUSTER" -p "$PORT" -c listen_addresses=127.0.0.1 -c fsync=off -c dynamic_shared_memory_type=mmap) \
     </dev/null >>"$CLUSTER/log" 2>&1 3>&- &
   SERVER=$!
   eventually is_settled
