@@ -13,7 +13,14 @@
 #include "fuzz.h"
 #include "http/request.h"
 
-enum { BODY_MAX = 1024, REQUESTS_MAX = 64, LARGE = 150000, HAND_OVER = 8, MODES = 8 };
+enum {
+    BODY_MAX = 1024,
+    REQUESTS_MAX = 64,
+    SEND_BUFFER = 24000, /* bytes, of the kernel; a large answer is sent in parts */
+    LARGE = 70000,       /* bytes, more than a record has */
+    HAND_OVER = 8,
+    MODES = 8
+};
 
 static const char HEAD[] = "Status: 200\r\n\r\n";
 static int peer;
@@ -152,7 +159,9 @@ FUZZ_TARGET(fastcgi)
     if (size < 2) {
         return 0;
     }
+    const int buffer = SEND_BUFFER;
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+    MUST(setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) == 0);
     struct fastcgi *connection = fastcgi_open(sockets[0], &(struct buf){0});
     peer = sockets[1];
     mode = data[1];

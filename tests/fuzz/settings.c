@@ -1,5 +1,6 @@
-/* The input's lines as variables, as options and as a settings file: a value that is taken is
- * within its bounds, and there is an error text if and only if a value is refused. */
+/* The input's lines as variables, as options, as a settings file, or as all of them, which the
+ * first byte says: a value that is taken is within its bounds, and there is an error text if and
+ * only if a value is refused. */
 #include "config/settings.h"
 
 #include <sys/mman.h>
@@ -12,6 +13,8 @@
 #include "shared/scoreboard.h"
 
 enum { LINES_MAX = 64, FILE_PATH_SIZE = 32 };
+
+enum way { WAY_ENVIRONMENT, WAY_OPTIONS, WAY_FILE, WAY_ALL, WAYS };
 
 static size_t split(char *text, char **lines)
 {
@@ -49,8 +52,8 @@ static bool take_all(struct config *config, char **lines, int count, FILE *error
     return config_read(config, lines + 1, count + 1, lines, errors);
 }
 
-/* Takes the lines in one of the ways. The error text is empty if and only if that succeeds. */
-static void take(int way, const char *path, char **lines, int count)
+/* The error text is empty if and only if the lines are taken. */
+static void take(enum way way, const char *path, char **lines, int count)
 {
     struct config config = {0};
     char *said = NULL;
@@ -59,10 +62,10 @@ static void take(int way, const char *path, char **lines, int count)
 
     MUST(errors != NULL);
     settings_take_defaults(&config);
-    bool good = way == 0   ? settings_take_environment(&config, lines + 1, errors)
-                : way == 1 ? settings_take_options(&config, count + 1, lines, errors)
-                : way == 2 ? settings_take_file(&config, path, errors)
-                           : take_all(&config, lines, count, errors);
+    bool good = way == WAY_ENVIRONMENT ? settings_take_environment(&config, lines + 1, errors)
+                : way == WAY_OPTIONS   ? settings_take_options(&config, count + 1, lines, errors)
+                : way == WAY_FILE      ? settings_take_file(&config, path, errors)
+                                       : take_all(&config, lines, count, errors);
     fclose(errors);
     MUST(good == (length == 0));
     if (good) {
@@ -86,11 +89,15 @@ FUZZ_TARGET(settings)
     if (path[0] == '\0') {
         fd = make_file(path);
     }
-    int count = (int)split(arena_copy(&arena, (const char *)data, size), lines + 1);
-    write_file(fd, data, size);
-    for (int way = 0; way < 4; way++) {
-        take(way, path, lines, count);
+    if (size == 0) {
+        return 0;
     }
+    enum way way = data[0] % WAYS;
+    int count = (int)split(arena_copy(&arena, (const char *)data + 1, size - 1), lines + 1);
+    if (way == WAY_FILE) {
+        write_file(fd, data + 1, size - 1);
+    }
+    take(way, path, lines, count);
     arena_release(&arena);
     return 0;
 }
