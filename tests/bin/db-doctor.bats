@@ -255,6 +255,8 @@ set_clock() {
   finds_only problem pool 'the service wants up to 160 sessions' --workers 25 --machines 2
   CONNECTION_URL="postgresql://cruddur@/well?host=$CLUSTER,$CLUSTER&port=$PORT" finds_only problem pool 'wants up to 84 sessions' --workers 26
   READ_CONNECTION_URL=$CONNECTION_URL finds problem pool 'wants up to 85 sessions' --workers 26
+  CRUDDUR_HOOK_SECRET_FILE=/secret finds_only problem pool 'wants up to 110 sessions' --workers 26
+  CRUDDUR_HOOK_SECRET_FILE=/secret CRUDDUR_HOOK_CONNECTION_URL_FILE=/url finds_only problem pool 'wants up to 83 sessions' --workers 26
 }
 
 is_idle() { [[ $(sql well "select count(*) from pg_stat_activity where state = 'idle in transaction'") == 1 ]]; }
