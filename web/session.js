@@ -15,8 +15,8 @@ import { toast } from "./toast.js";
 /** @typedef {{refresh_token?: string, id_token: string}} Kept */
 
 const LOCK = "cruddur-session";
-const DISCOVERY_ATTEMPTS = 3;
-const DISCOVERY_PAUSE_MS = 1000;
+const ATTEMPTS = 3;
+const PAUSE_MS = 1000;
 const EARLY_MS = 30_000; // a token is renewed so long before its end, or in the last fifth of its time if that is shorter
 
 /** @type {Config} */
@@ -88,7 +88,7 @@ export function isOwn(handle) {
 
 /** Reads the configuration, and finishes a sign-in that has come back from the issuer. Returns the path to show. */
 export async function startSession() {
-  const answer = await fetch("/web/config.json", { cache: "no-cache", signal: limited() });
+  const answer = await ask("/web/config.json", "no-cache");
   if (!answer.ok) {
     throw new Error("/web/config.json is missing");
   }
@@ -110,21 +110,25 @@ function discover() {
   return discovery;
 }
 
-/** @returns {Promise<Response>} */
-async function askForDiscovery() {
-  const url = `${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  for (let attempt = 1; attempt < DISCOVERY_ATTEMPTS; attempt++) {
-    const answer = await fetch(url, { signal: limited() }).catch(() => null);
+/**
+ * Asks again if the server is away for a moment.
+ * @param {string} url
+ * @param {RequestCache} [cache]
+ * @returns {Promise<Response>}
+ */
+async function ask(url, cache) {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const answer = await fetch(url, { cache, signal: limited() }).catch(() => null);
     if (answer !== null && answer.status < 500) {
       return answer;
     }
-    await new Promise((resolve) => setTimeout(resolve, DISCOVERY_PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-  return fetch(url, { signal: limited() });
+  return fetch(url, { cache, signal: limited() });
 }
 
 async function fetchDiscovery() {
-  const answer = await askForDiscovery();
+  const answer = await ask(`${config.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
   const found = /** @type {Discovery} */ (await answer.json());
   if (!answer.ok || found.issuer !== config.issuer) {
     throw new Error("the issuer is another one than configured");

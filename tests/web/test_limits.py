@@ -29,6 +29,38 @@ def test_a_request_that_is_not_answered_is_sent_again(people, method, path):
     andrew.wait_gone("#away")
 
 
+CONFIG_FAILS = """
+    let count = 0;
+    const plainFetch = window.fetch.bind(window);
+    window.fetch = (path, options) => {
+        if (path !== '/web/config.json' || count === %d) {
+            return plainFetch(path, options);
+        }
+        count++;
+        return count === 1 ? Promise.reject(new TypeError('no network')) : Promise.resolve(new Response('', {status: 502}));
+    };
+"""
+
+
+def open_with_failures(person, count):
+    """Opens home; the first requests for the page's configuration fail, without an answer or with 502."""
+    script = person.here().execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": CONFIG_FAILS % count})
+    try:
+        person.open("/")
+    finally:
+        person.here().execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
+def test_the_page_starts_although_its_configuration_fails_twice(people):
+    andrew, _ = people
+    open_with_failures(andrew, 2)
+    andrew.wait("#account .own")
+    andrew.wait_list()
+    open_with_failures(andrew, 3)
+    andrew.wait("#main h1", "Cruddur does not start")
+    andrew.open("/")
+
+
 def test_a_view_waits_where_the_service_is_asked_too_often(people):
     andrew, _ = people
     andrew.open("/")
