@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "confirmation/confirmation.h"
 #include "db/catalog.h"
+#include "db/conninfo.h"
 #include "db/statement.h"
 #include "fuzz.h"
 
@@ -63,13 +64,46 @@ static struct catalog *catalog;
 static int64_t ahead_us;                 /* added to the clock */
 static size_t allocation_max = SIZE_MAX; /* ALLOCATION_MAX while an input is played */
 
-/* The linker redirects calls of clock_us to __wrap_clock_us (--wrap). */
+/* The linker redirects calls of clock_us to __wrap_clock_us, and so on (--wrap). */
 int64_t __real_clock_us(void);
 int64_t __wrap_clock_us(void);
 
 int64_t __wrap_clock_us(void)
 {
     return __real_clock_us() + ahead_us;
+}
+
+bool __real_conninfo_parse(const char *text, const char *application_name,
+                           struct conninfo *conninfo, struct error *error);
+bool __wrap_conninfo_parse(const char *text, const char *application_name,
+                           struct conninfo *conninfo, struct error *error);
+void __real_conninfo_complete(struct conninfo *conninfo);
+void __wrap_conninfo_complete(struct conninfo *conninfo);
+
+/* The URL of this target is parsed and completed once, because that takes as long as a
+ * connection. */
+bool __wrap_conninfo_parse(const char *text, const char *application_name,
+                           struct conninfo *conninfo, struct error *error)
+{
+    static struct conninfo parsed;
+
+    if (strcmp(text, url) != 0) { /* of another target, in the unit test */
+        return __real_conninfo_parse(text, application_name, conninfo, error);
+    }
+    if (parsed.keywords[0] == NULL) {
+        MUST(__real_conninfo_parse(text, application_name, &parsed, error));
+        __real_conninfo_complete(&parsed);
+    }
+    *conninfo = (struct conninfo){0};
+    for (size_t i = 0; parsed.keywords[i] != NULL; i++) {
+        conninfo_set(conninfo, parsed.keywords[i], parsed.values[i]);
+    }
+    return true;
+}
+
+void __wrap_conninfo_complete(struct conninfo *conninfo)
+{
+    (void)conninfo;
 }
 
 /* The socket is an abstract one, so that a process leaves no file behind however it ends. */
