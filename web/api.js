@@ -1,6 +1,5 @@
 /*
- * The API as functions of JavaScript: tokens, codes as sentences, keys of repeated requests, patience with a service that is away, and
- * pages of a list.
+ * Requests to the API: access tokens, idempotency keys, repetition while the service is away, sentences for error codes, links to next pages.
  */
 
 import { learnTime } from "./clock.js";
@@ -65,7 +64,7 @@ const SENTENCES = {
 
 const AWAY_STATUSES = [502, 503, 504];
 const TOO_MANY = 429;
-const PAUSE_MAX = 60; // s, whatever the service asks for
+const PAUSE_MAX = 60; // s, also if Retry-After is longer
 
 /** What the bar at the top says while requests wait. */
 const AWAY = "Cruddur does not answer at the moment. What you write is kept; the page tries again by itself.";
@@ -92,12 +91,12 @@ export class ApiError extends Error {
  * @property {unknown} [body]
  * @property {string} [key] the Idempotency-Key of a POST
  * @property {string} [etag]
- * @property {number} [patience] how long to go on asking a service that is away, in ms
+ * @property {number} [patience] how long the request may be repeated, in ms
  * @property {AbortSignal} [signal]
  * @property {boolean} [keepalive] the request outlives the page
  */
 
-/** How many requests wait for a service that is away. */
+/** The number of requests that wait to be sent again. */
 let waiting = 0;
 
 /**
@@ -108,7 +107,7 @@ function wait(change, reason) {
   waiting += change;
   byId("away").hidden = waiting === 0;
   if (reason && byId("away").textContent !== reason) {
-    byId("away").textContent = reason; // screen readers read it out each time
+    byId("away").textContent = reason; // screen readers read it out each time it is set
   }
 }
 
@@ -124,8 +123,8 @@ function sleep(ms, signal) {
 }
 
 /**
- * One request, sent again while the service is away and the patience lasts, and once with a new token where the old one is refused. A
- * POST is only sent with a key, so that no repetition makes a second object.
+ * Sends a request. Repeats it, within its patience, while the service is away or refuses a GET with 429, and once with a new token after a
+ * 401. A POST needs a key, so that no repetition makes a second object.
  * @param {string} method
  * @param {string} path
  * @param {Options} [options]
@@ -187,11 +186,11 @@ async function attempt(method, path, options, refused) {
 }
 
 /**
- * How long the service wants to be left alone, in ms.
+ * The time in ms until the request is sent again.
  * @param {Response} answer
  */
 function pauseOf(answer) {
-  const seconds = Number(answer.headers.get("Retry-After")) || 1; // a date, or none
+  const seconds = Number(answer.headers.get("Retry-After")) || 1; // 1 s for a date, or without the header
   return Math.min(Math.max(seconds, 1), PAUSE_MAX) * 1000;
 }
 
@@ -233,7 +232,7 @@ export function nextPage(headers) {
 const WRITE_PATIENCE = 120_000;
 
 /**
- * For what a view shows: it waits for that as long as it is shown.
+ * For a view's content: waits for the service until the signal is aborted.
  * @param {string} path
  * @param {AbortSignal} signal
  */
@@ -242,7 +241,7 @@ export function get(path, signal) {
 }
 
 /**
- * For what is polled: the next poll is its repetition.
+ * For polls: a failed request is not repeated, because the next poll follows.
  * @param {string} path
  * @param {AbortSignal} signal
  * @param {string} [etag]
@@ -279,7 +278,7 @@ export function apiUser(handle) {
 }
 
 /**
- * The path of a user as others see it, "short", or of what the visitor does to a user: follow, block, mute.
+ * The path of a user's short form, "short", or of an action on a user: "follow", "block", "mute".
  * @param {string} handle
  * @param {string} what
  */
@@ -297,7 +296,7 @@ export function sentenceFor(code) {
 }
 
 /**
- * Whether what was asked for is not there, or no longer.
+ * Whether the requested object does not exist, or no longer.
  * @param {unknown} error
  */
 export function isGone(error) {

@@ -50,7 +50,6 @@ function showNavigation() {
   );
 }
 
-/** Marks the link of the path that is shown. */
 function markCurrent() {
   for (const link of document.querySelectorAll("header a")) {
     if (link instanceof HTMLAnchorElement) {

@@ -1,4 +1,4 @@
-/* What is going on: the tags of the last day, and people to look at. */
+/* Lists of the last day's tags and of suggested users. */
 
 import { avatar } from "./avatar.js";
 import { poll } from "./api.js";

@@ -1,12 +1,12 @@
-/* A picture for each handle, always the same one: five by five fields, the right half the left one's mirror image, in two colours of
- * one hue. The two lightnesses are fixed, so that the contrast is the same for each hue. */
+/* Makes the picture of a handle, always the same one: five by five fields in two colours, the right half a mirror image of the left.
+ * The lightness of both colours is fixed, so that the contrast is the same for each hue. */
 
 import { svg } from "./dom.js";
 
 const SIDE = 5;
 
 /**
- * FNV-1a over UTF-16 units, stirred so that handles that differ in their last character differ in all bits.
+ * FNV-1a over code points. The last steps spread a difference in the last character over all bits.
  * @param {string} text
  */
 function hash(text) {
@@ -18,9 +18,7 @@ function hash(text) {
   return (value ^ (value >>> 13)) >>> 0;
 }
 
-/**
- * @param {string | null} handle null for a deleted user
- */
+/** @param {string | null} handle null for a deleted user */
 export function avatar(handle) {
   const bits = hash((handle ?? "").normalize("NFKC").toLowerCase());
   const hue = bits % 360;

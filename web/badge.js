@@ -1,4 +1,4 @@
-/* How many notifications are new, beside the link to them and in the page's title. */
+/* Shows the number of unread notifications, beside their link and in the page's title. */
 
 import { follow } from "./live.js";
 import { poll } from "./api.js";

@@ -1,4 +1,4 @@
-/* Time as the server has it, and all that changes with it: relative times, how long a post still lives, and its end. */
+/* The server's time, and what depends on it: relative times, the time that a post has left, and its expiry. */
 
 import { h } from "./dom.js";
 
@@ -11,14 +11,14 @@ const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
 
 /*
- * The server's clock is ahead of this machine's by something between these, in ms. An answer's Date is cut to the second: the server's
- * time was at least that when the answer was made, and less than a second more.
+ * The server's clock is ahead of this machine's by aheadMin to aheadMax ms. An answer's Date is rounded down to the second: when the
+ * answer was made, the server's time was at least Date and less than Date + 1 s.
  */
 let aheadMin = -Infinity;
 let aheadMax = Infinity;
 
 /**
- * Takes the Date of an answer.
+ * Narrows both limits by the Date of an answer.
  * @param {string | null} date
  * @param {number} sent when the request was sent, in ms of this machine's clock
  */
@@ -36,7 +36,7 @@ export function learnTime(date, sent) {
   }
 }
 
-/** The server's time in ms. Clocks that may agree are taken to agree. */
+/** The server's time in ms. If the clocks may agree, it is this machine's. */
 export function now() {
   return Date.now() + Math.min(Math.max(0, aheadMin), aheadMax);
 }
@@ -63,7 +63,7 @@ export function ago(time) {
 }
 
 /**
- * What is left, in words: "6 d left", "59:07 left".
+ * "6 d left", "59:07 left".
  * @param {number} expiresAt
  */
 export function left(expiresAt) {
@@ -78,15 +78,13 @@ export function left(expiresAt) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} left`;
 }
 
-/**
- * @param {string | null} time
- */
+/** @param {string | null} time */
 export function exactTime(time) {
   return time === null ? "never" : exact.format(new Date(time));
 }
 
 /**
- * A relative time with the exact one behind it.
+ * A relative time, with the exact one as its title.
  * @param {string} time
  */
 export function timeElement(time) {
@@ -95,7 +93,7 @@ export function timeElement(time) {
   return element;
 }
 
-/** Renews each second all that depends on the time. The elements of one page are few: a view shows some hundred at most. */
+/** Each second, updates all elements that depend on the time. A view has a few hundred at most. */
 export function startClock() {
   for (const element of document.querySelectorAll("time[datetime]")) {
     write(element, ago(Date.parse(element.getAttribute("datetime") ?? "")));
@@ -108,7 +106,7 @@ export function startClock() {
 }
 
 /**
- * Tells what an element is in that its content is gone.
+ * Fires an "expired" event at an element whose content is gone.
  * @param {HTMLElement} element
  */
 export function expire(element) {
@@ -116,7 +114,7 @@ export function expire(element) {
 }
 
 /**
- * From now on an element shows how long its content still lives, and expires with it. data-expires and data-created are in ms.
+ * Makes an element show the time that its content has left, and expire with it. data-expires and data-created are in ms.
  * @param {HTMLElement} element
  * @param {{created_at: string, expires_at: string | null}} row
  */

@@ -1,9 +1,9 @@
 /*
- * Where a person writes: posts, replies, messages. What is written is kept by the browser as a draft until the service has it, through
- * a reload, a sign-in and an outage.
+ * The form for posts, replies and messages. The browser keeps the text as a draft until the service has it, through a reload, a sign-in
+ * and an outage.
  *
- * States: writing; sending (the text cannot be changed, the request has a key that the draft keeps too); refused (the sentence is
- * below, the draft is kept). A text that is sent again unchanged has the same key, so that the service makes one object of both.
+ * States: writing; sending (the text cannot be changed, and the draft has the request's key); refused (the error is shown below, the
+ * draft is kept). A text that is sent again unchanged has the same key, so that the service makes one object of both requests.
  */
 
 import { newKey, sentenceOf } from "./api.js";
@@ -16,7 +16,7 @@ import { announce } from "./toast.js";
 /** The service's names of lifetimes, and how they are shown. */
 const LIFETIMES = ["1-hour", "3-hours", "12-hours", "1-day", "3-days", "7-days", "30-days"].map((name) => [name, name.replace("-", " ")]);
 
-/** So many characters before the limit the counter is announced. */
+/** The counter is announced when this many characters are left, and at 0. */
 const NEAR = 20;
 
 /** @typedef {{text: string, ttl?: string, key?: string, sent?: string}} Draft */
@@ -28,7 +28,7 @@ const NEAR = 20;
  * @property {string} button
  * @property {number} max code points
  * @property {boolean} [hasLifetime]
- * @property {boolean} [mayStay] there is a lifetime "", without an end, which is the usual one
+ * @property {boolean} [mayStay] there is also the lifetime "", without an end, as the default
  * @property {(text: string, key: string, ttl: string) => Promise<any>} send
  * @property {(made: any) => void} onSent
  */
@@ -36,7 +36,7 @@ const NEAR = 20;
 let number = 0;
 
 /**
- * What is being sent, by the draft's name, so that a composer that is made meanwhile waits for it too.
+ * The drafts that are being sent, by name: a composer that is made meanwhile waits for its draft too.
  * @type {Map<string, {draft: Draft, made: Promise<any>}>}
  */
 const running = new Map();
@@ -44,7 +44,7 @@ const running = new Map();
 onSession(() => running.clear());
 
 /**
- * Sends a draft. What is stored ends with it, unless it is another one by now: another tab may have begun one.
+ * Registers a draft that is being sent. On success the stored draft is removed, unless another tab has begun another one.
  * @param {string} name
  * @param {Draft} draft
  * @param {Promise<any>} answer
@@ -69,7 +69,6 @@ function run(name, draft, answer) {
   return sent.made;
 }
 
-/** The lifetime that a new post has unless another one is chosen. */
 export function usualLifetime() {
   const usual = load("lifetime");
   return LIFETIMES.some(([value]) => value === usual) ? usual : "7-days";

@@ -5,8 +5,8 @@ const SVG = "http://www.w3.org/2000/svg";
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
 /**
- * An element. Attributes that are null, undefined or false are left out, true is an empty one; a function is a listener, its
- * name the event's behind "on".
+ * Makes an element. An attribute that is null, undefined or false is left out; true makes it empty. A function is a listener: the
+ * attribute's name is "on" and the event's.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, any>} [attributes]
@@ -41,7 +41,6 @@ export function append(parent, ...children) {
 }
 
 /**
- * An element of SVG.
  * @param {string} tag
  * @param {Record<string, string | number>} attributes
  * @param {...Element} children
@@ -57,7 +56,7 @@ export function svg(tag, attributes, ...children) {
 }
 
 /**
- * An icon of index.html's symbols. It has no name of its own: what it is in has one.
+ * An icon of index.html's symbols. Screen readers skip it: the element around it has a name.
  * @param {string} name
  */
 export function icon(name) {
@@ -97,8 +96,8 @@ export function byId(id) {
 }
 
 /**
- * Scrolls to the end of a view, unless another one is shown meanwhile.
- * @param {HTMLElement} element the view's
+ * Scrolls to the end of a view, unless another view is shown meanwhile.
+ * @param {HTMLElement} element of the view
  */
 export function scrollToEnd(element) {
   if (element.isConnected) {
@@ -107,7 +106,7 @@ export function scrollToEnd(element) {
 }
 
 /**
- * Before an element goes: the focus in it moves on to a neighbour that stays, or to the heading.
+ * Before an element is removed, moves the focus from it to a neighbour that stays, or to the heading.
  * @param {HTMLElement} element
  */
 export function passFocus(element) {

@@ -1,4 +1,4 @@
-/* Commands of single keys, which a setting turns off (WCAG 2.1.4). */
+/* Single-key commands, which a setting turns off (WCAG 2.1.4). */
 
 import { byId } from "./dom.js";
 import { navigate } from "./router.js";

@@ -1,8 +1,8 @@
 const LIMIT_MS = 15_000;
 
 /**
- * The signal of a request: a lost one is not waited for for ever.
- * @param {AbortSignal} [signal] of the view that asks
+ * The signal of a request, with a time limit: an answer may never come.
+ * @param {AbortSignal} [signal] of the view
  */
 export function limited(signal) {
   const limit = AbortSignal.timeout(LIMIT_MS);

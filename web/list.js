@@ -1,9 +1,9 @@
 /*
- * A list that is kept up to date: home, those one follows, a user's posts, notifications.
+ * A list that is kept up to date: home, Following, a user's posts, notifications.
  *
- * The first page, or what has come since, is asked for again from time to time, or when a stream tells of a change. New rows wait behind
- * a button, so that nothing moves while one reads; rows that are shown are renewed in their place. A row that is missing between others, or
- * that has expired, is taken away. Where more than a page has come, it takes the place of all rows once the new ones are asked for.
+ * The list polls its first page, or the changes since the last answer, at intervals or when a stream reports a change. New rows wait behind
+ * a button, so that nothing moves while the visitor reads; shown rows are updated in place. A row that has expired, or that the first page
+ * should have but lacks, is removed. If the first page no longer reaches down to the known rows, the button replaces the rows by that page.
  */
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
@@ -18,19 +18,19 @@ import { announce } from "./toast.js";
  * @typedef {object} Kind
  * @property {string} path of the first page
  * @property {string} label of the list, for screen readers
- * @property {string} empty what is there where nothing is
- * @property {[string, string]} words one new row, many new rows
+ * @property {string} empty the text of an empty list
+ * @property {[string, string]} words for one new row, for several
  * @property {(row: Row) => HTMLElement} make
  * @property {(element: HTMLElement, row: Row) => void} [renew]
- * @property {(row: Row) => void} [learn] the row has come with an answer
+ * @property {(row: Row) => void} [learn] called for each row of an answer
  * @property {(body: any) => Row[]} [rowsOf]
  * @property {(row: Row) => string} [timeOf] by which the list is ordered
- * @property {boolean} [isSince] asked by ?since= instead of the first page
- * @property {boolean} [isOnce] not asked again when it is there
- * @property {string} [events] the path of the stream that tells of another ETag of the first page
+ * @property {boolean} [isSince] polls ?since= instead of the first page
+ * @property {boolean} [isOnce] not polled once it is loaded
+ * @property {string} [events] the path of the stream that reports the first page's ETag
  * @property {(element: HTMLElement, row: Row) => void} [onSeen] the row is on the screen
- * @property {() => string} [onGone] there is no such list: what is said in its place
- * @property {(body: any) => void} [onPage] called with the first page, each time that it has come
+ * @property {() => string} [onGone] the text to show if there is no such list
+ * @property {(body: any) => void} [onPage] called with the first page, each time it is received
  */
 
 /** @template {{uuid: string, created_at: string}} Row */
@@ -46,20 +46,20 @@ export class List {
     this.shown = new Map();
     /** @type {Map<string, Row>} */
     this.waiting = new Map();
-    /** A later first page that does not reach down to the rows that are known. @type {{rows: Row[], next: string | null} | null} */
+    /** A later first page that does not reach down to the known rows. @type {{rows: Row[], next: string | null} | null} */
     this.fresh = null;
-    /** Rows that the visitor has made, until a page has them: others may lie between them and the rest. @type {Set<string>} */
+    /** Rows that the visitor has made, until a page has them: unknown rows may lie between them and the rest. @type {Set<string>} */
     this.own = new Set();
     /** @type {string | null} */
     this.next = null;
     this.etag = "";
     this.since = "";
     this.isLoaded = false;
-    /** There is nothing to be loaded, now or later. */
+    /** The list cannot be loaded, now or later. */
     this.isOver = false;
     this.load = oneAtATime(() => this.loadFirst());
     this.isLoadingMore = false;
-    /** What kept the next page from being loaded: then it is loaded by the button alone. */
+    /** The error at loading the next page, or "". After an error only the button loads it. */
     this.trouble = "";
     /** @type {(() => void) | null} */
     this.stop = null;
@@ -151,7 +151,7 @@ export class List {
     this.settle();
   }
 
-  /** Asks what has changed, or for the first page as long as there is none to compare with. */
+  /** Polls for changes, or loads the first page if it is not loaded yet. */
   async ask() {
     if (this.isOver || (this.isLoaded && this.kind.isOnce)) {
       return;
@@ -199,7 +199,7 @@ export class List {
     const present = new Set(rows.map((row) => row.uuid));
     const last = rows.at(-1);
     if (next !== null && !last) {
-      return; // it says nothing of any row
+      return; // an empty page before others says nothing about any row
     }
     const end = next !== null && last ? this.timeOf(last) : "";
     for (const [uuid, { row, element }] of this.shown) {
@@ -226,7 +226,7 @@ export class List {
   }
 
   /**
-   * Whether all rows between this one and the ones that are shown are known.
+   * Whether all rows between this one and the shown ones are known.
    * @param {string} uuid
    */
   isJoined(uuid) {
@@ -242,7 +242,7 @@ export class List {
     return newest;
   }
 
-  /** Shows the fresh page in the place of the rows before it, which are pages away from it. What the visitor has made since stays. */
+  /** Replaces the shown rows by the fresh page, because unknown rows lie in between. Rows that the visitor has made since stay. */
   replace() {
     const { rows, next } = this.fresh ?? { rows: [], next: this.next };
     const newest = rows[0] ? this.timeOf(rows[0]) : "";
@@ -261,7 +261,7 @@ export class List {
   }
 
   /**
-   * A row of an answer: one that is shown is renewed, a new one waits.
+   * Takes a row of an answer: a shown row is updated, a new one waits.
    * @param {Row} row
    * @param {boolean} isNew
    */
@@ -297,7 +297,7 @@ export class List {
   /** @param {Row} row one that the visitor has just made */
   addOwn(row) {
     this.own.add(row.uuid);
-    this.etag = ""; // the page with that tag does not have it: once it is deleted, it would not be missed
+    this.etag = ""; // that of a page without this row: after a deletion a 304 would leave the row shown
     this.add(row, true);
     this.settle();
   }
@@ -362,7 +362,7 @@ export class List {
 }
 
 /**
- * Takes an element off the page, with the focus going to what follows it.
+ * Removes an element from the page, and moves the focus from it to a neighbour.
  * @param {HTMLElement} element
  */
 export function leave(element) {

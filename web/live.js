@@ -1,6 +1,6 @@
 /*
- * Asks again while the page is seen: from time to time, or, where a stream of events passes, when that says that there is something.
- * Views know follow(), followed() and nudge(); others are about how to ask, and whether again.
+ * Polls while the page is visible: at intervals or, while a stream of events is alive, when an event reports a change. follow(),
+ * followed() and nudge() start polls; the other functions help to send one, and to decide whether to repeat it.
  */
 
 import { ApiError, nextPage, poll } from "./api.js";
@@ -9,7 +9,7 @@ import { Stream } from "./stream.js";
 
 const SECONDS = 5;
 
-/** @typedef {{path: string, isNews: (data: any) => boolean}} Events a stream, and which of its events are a reason to ask */
+/** @typedef {{path: string, isNews: (data: any) => boolean}} Events a stream, and which of its events cause a poll */
 /** @typedef {{ask: () => Promise<void>, every: number, isBusy: boolean, isDue: boolean, asked: number, turn: number, stream: Stream | null}} Follower */
 
 /** @type {Set<Follower>} */
@@ -19,7 +19,7 @@ const followers = new Set();
  * @param {() => Promise<void>} ask may fail: the next turn repeats it
  * @param {number} [every] in turns
  * @param {Events} [events]
- * @returns {() => void} ends it
+ * @returns {() => void} ends the polls
  */
 export function follow(ask, every = 1, events) {
   /** @type {Follower} */
@@ -36,7 +36,7 @@ export function follow(ask, every = 1, events) {
 }
 
 /**
- * What a view does that loads its content and then asks again as long as it is shown.
+ * resume() and pause() of a view that loads its content, and then polls while it is shown.
  * @param {() => void} load
  * @param {() => Promise<void>} ask
  */
@@ -56,7 +56,7 @@ export function followed(load, ask) {
 }
 
 /**
- * A function that runs once at a time: a call during a run gets the end of that run.
+ * A function that runs once at a time: a call during a run returns that run's promise.
  * @param {() => Promise<void>} act
  */
 export function oneAtATime(act) {
@@ -66,7 +66,7 @@ export function oneAtATime(act) {
 }
 
 /**
- * Whether the same question may have an answer later.
+ * Whether the same request may succeed later.
  * @param {unknown} error
  */
 export function isPassing(error) {
@@ -74,7 +74,7 @@ export function isPassing(error) {
 }
 
 /**
- * Asks for a page and all further ones: what has come since the last question may be more than a page.
+ * Polls a page and all further ones: the changes since the last poll may be more than a page.
  * @param {string} path
  * @param {AbortSignal} signal
  * @returns {Promise<{pages: any[], headers: Headers}>} the bodies, and the headers of the first answer
@@ -90,7 +90,7 @@ export async function pollPages(path, signal) {
   return { pages, headers };
 }
 
-/** Asks at once. */
+/** Polls for all followers at once. */
 export function nudge() {
   followers.forEach((follower) => {
     follower.turn = 0;
@@ -106,13 +106,13 @@ function isSeen() {
   return document.visibilityState === "visible";
 }
 
-/** A browser has few connections for a site, so a page that is not seen has no stream. */
+/** A browser has few connections for a site, so a page that is not visible has no stream. */
 function setStreams() {
   followers.forEach(({ stream }) => (isSeen() ? stream?.start() : stream?.stop()));
 }
 
 /**
- * There is something to ask for. Events may come quickly one after the other: it is asked as often as the timer would, at most.
+ * Handles an event that reports a change. Events may come quickly: they do not poll more often than the timer would.
  * @param {Follower} follower
  */
 function tell(follower) {
@@ -133,7 +133,7 @@ async function askFor(follower) {
   try {
     await follower.ask();
   } catch {
-    // The service is away, or the view is: the next turn shows it.
+    // The service is away, or the view was left: the next turn polls again.
     follower.isDue = true;
   } finally {
     follower.isBusy = false;

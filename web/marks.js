@@ -1,6 +1,6 @@
 /*
- * What the visitor has liked and reposted. Home and search do not say it of their posts, so it is kept here from the answers that do. A post
- * that nobody has liked or reposted needs no question; for others each is asked about once, when it is seen.
+ * What the visitor has liked and reposted. Home and search give posts without these marks, so the marks of other answers are kept here. A
+ * post without likes and reposts needs no request; for others the marks are requested once, when the post is seen.
  */
 
 import { isSignedIn, onSession } from "./session.js";
@@ -14,10 +14,10 @@ const AT_A_TIME = 2;
 /** @type {Map<string, Marks>} */
 const known = new Map();
 
-/** What the visitor has set, until it is answered. @type {Map<string, Partial<Marks>>} */
+/** Marks that the visitor has set, until the answer comes. @type {Map<string, Partial<Marks>>} */
 const pending = new Map();
 
-/** Posts to ask about, with what to call with the answer. @type {Map<string, (activity: Activity) => void>} */
+/** Posts whose marks to request, with the function that takes the answer. @type {Map<string, (activity: Activity) => void>} */
 const wanted = new Map();
 let asking = 0;
 const never = new AbortController().signal;
@@ -29,7 +29,7 @@ onSession(() => {
 });
 
 /**
- * Takes the marks out of what an answer says of a post: a list keeps its rows, and old marks in one would be taken for new ones later.
+ * Moves the marks of an answer's post to `known`: a list keeps its rows, and old marks in a row would be taken for new ones later.
  * @param {Activity} activity
  */
 export function learnMarks(activity) {
@@ -43,7 +43,7 @@ export function learnMarks(activity) {
 
 /**
  * @param {string} uuid
- * @param {Partial<Marks>} marks undefined ones have their answer
+ * @param {Partial<Marks>} marks undefined: the answer has come
  */
 export function setMarks(uuid, marks) {
   pending.set(uuid, { ...pending.get(uuid), ...marks });
@@ -59,7 +59,7 @@ export function marksOf({ uuid }) {
 }
 
 /**
- * Asks for the marks of a post unless they are known.
+ * Requests the marks of a post unless they are known.
  * @param {Activity} activity
  * @param {(activity: Activity) => void} onAnswer
  */
@@ -83,7 +83,7 @@ async function ask() {
     learnMarks(body.activity);
     onAnswer(body.activity);
   } catch {
-    // It has expired, or the service is away: what is shown stays.
+    // The post has expired, or the service is away: the shown marks stay.
   } finally {
     asking -= 1;
     ask();

@@ -1,4 +1,4 @@
-/* A post or a reply on the page, and what can be done with it. */
+/* A post or a reply on the page, and its actions. */
 
 import { announce, toast, toastWithUndo } from "./toast.js";
 import { append, h, icon, isolated, part, passFocus, stamp } from "./dom.js";
@@ -15,7 +15,7 @@ import { counted, postPath, richText, userPath } from "./text.js";
 /** @typedef {{replyTo?: boolean, onReply?: (post: Activity) => void, isMain?: boolean}} Shape */
 
 /**
- * Posts that are being deleted. An answer that still has one does not bring it back.
+ * Posts that are being deleted. An answer that still has one does not show it again.
  * @type {Set<string>}
  */
 const leaving = new Set();
@@ -26,7 +26,7 @@ export function isLeaving(uuid) {
 }
 
 /**
- * Whether this element may come back by an undo. Others of the same post, in lists that are kept, go when an answer lacks it.
+ * Whether an undo may show this element again. Other elements of the post, in kept lists, are removed when an answer lacks it.
  * @param {HTMLElement} element
  */
 export function isHeld(element) {
@@ -60,7 +60,7 @@ export function postElement(activity, shape = {}) {
 }
 
 /**
- * Above the post: by which repost it came here, or that it is a reply.
+ * Shows above the post who reposted it, or that it is a reply.
  * @param {HTMLElement} element
  * @param {Activity} activity
  * @param {Shape} shape
@@ -79,7 +79,7 @@ function showContext(element, activity, shape) {
 }
 
 /**
- * What changes in a post while it is shown: counts, marks and its end.
+ * Updates what changes in a post while it is shown: counts, marks and expiry.
  * @param {HTMLElement} element
  * @param {Activity} activity
  */
@@ -141,7 +141,7 @@ function wire(element, activity, shape) {
 }
 
 /**
- * Likes or reposts, or takes that back. Shown at once; an answer or a failure corrects it.
+ * Likes or reposts, or takes that back. The change is shown at once; the answer or a failure corrects it.
  * @param {HTMLElement} element
  * @param {Activity} activity
  * @param {"like" | "repost"} kind
@@ -219,7 +219,7 @@ function fillMenu(menu, element, activity) {
 }
 
 /**
- * Mutes or blocks the author, whose posts then leave every list; by the undo they are there again.
+ * A button that mutes or blocks the author, whose posts then leave every list; the undo brings them back.
  * @param {Activity} activity
  * @param {"mute" | "block"} what
  * @param {string} verb
@@ -301,11 +301,11 @@ function deletePost(element, activity) {
 }
 
 /**
- * Takes an element away, and a little later deletes what it shows, unless the visitor takes that back.
+ * Hides an element, and a little later deletes its content, unless the visitor undoes that.
  * @param {HTMLElement} element
  * @param {string} what
  * @param {string} path
- * @param {() => void} [onBack] it is there again
+ * @param {() => void} [onBack] the element is shown again
  */
 export function deleteWithUndo(element, what, path, onBack) {
   passFocus(element);

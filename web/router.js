@@ -1,6 +1,6 @@
 /*
- * Paths and views. A view is made when its path is opened and stopped when it is left; the last ones are kept, so that the way back
- * shows them as they were, at the place where they were left.
+ * Paths and views. A view is made when its path is opened and paused when it is left; the last views are kept, so that going back
+ * shows them as they were, at the same scroll position.
  */
 
 import { byId, h } from "./dom.js";
@@ -9,8 +9,8 @@ import { byId, h } from "./dom.js";
  * @typedef {object} View
  * @property {string} title
  * @property {HTMLElement} element
- * @property {() => void} [resume] the view is shown, also when it is shown again
- * @property {() => void} [pause] it is shown no longer
+ * @property {() => void} [resume] called each time the view is shown
+ * @property {() => void} [pause] called when the view is left
  */
 /** @typedef {{params: string[], query: URLSearchParams, signal: AbortSignal}} Context */
 /** @typedef {(context: Context) => View} MakeView */
@@ -80,7 +80,7 @@ export function navigate(path) {
   return open();
 }
 
-/** Shows the path anew: somebody has signed in or out. */
+/** Makes the view again and drops the kept ones, for example after a sign-in or sign-out. */
 export function reload() {
   leave();
   keptViews.forEach((shown) => shown.controller.abort());
@@ -109,7 +109,7 @@ async function open(shown) {
   const opened = entry;
   shown ??= await make().catch(unloaded);
   if (opened !== entry || current) {
-    return; // the visitor has gone on meanwhile
+    return; // the visitor has opened another path meanwhile
   }
   current = shown;
   byId("main").replaceChildren(shown.view.element);
@@ -135,7 +135,7 @@ async function make() {
 }
 
 /**
- * What is shown in the place of a view that cannot be loaded: the browser has no connection, or a file is missing.
+ * The view in place of one that cannot be loaded, because the browser has no connection or a file is missing.
  * @param {unknown} error
  * @returns {Shown}
  */
@@ -161,8 +161,8 @@ function decoded(text) {
 }
 
 /**
- * Gives a view another title. One that has been left meanwhile shows it when the visitor comes back.
- * @param {HTMLElement} element the view's
+ * Gives a view another title. A view that was left shows it when the visitor comes back.
+ * @param {HTMLElement} element of the view
  * @param {string} title
  */
 export function rename(element, title) {

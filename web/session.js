@@ -1,9 +1,9 @@
 /*
- * The session of the visitor: OpenID Connect, the authorization code flow with PKCE (RFC 7636), by discovery.
+ * The session of the visitor: OpenID Connect, the authorization code flow with PKCE (RFC 7636), with discovery.
  *
- * The access token is kept in memory. The refresh token and the ID token are kept by the browser, so that a reload and another tab
- * stay signed in. States: signed out; signed in without an access token (after a reload, until the first request); signed in.
- * Tabs take turns at a refresh: an issuer that rotates refresh tokens takes each one once.
+ * The access token is in memory. The refresh token and the ID token are in localStorage, so that the visitor stays signed in after a reload
+ * and in another tab. States: signed out; signed in without an access token (after a reload, until the first request); signed in.
+ * One tab at a time renews the tokens, because an issuer that rotates refresh tokens accepts each one once.
  */
 
 import { limited } from "./limit.js";
@@ -17,7 +17,7 @@ import { toast } from "./toast.js";
 const LOCK = "cruddur-session";
 const ATTEMPTS = 3;
 const PAUSE_MS = 1000;
-const EARLY_MS = 30_000; // a token is renewed so long before its end, or in the last fifth of its time if that is shorter
+const EARLY_MS = 30_000; // a token is renewed this long before its end, or in the last fifth of its time if that is shorter
 
 /** @type {Config} */
 export let config = { issuer: "", client_id: "" };
@@ -31,7 +31,7 @@ let access = null;
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
-/** @param {() => void} listener called when somebody has signed in or out */
+/** @param {() => void} listener called after a sign-in or sign-out */
 export function onSession(listener) {
   listeners.add(listener);
 }
@@ -50,7 +50,7 @@ export function isSignedIn() {
 }
 
 /**
- * What the ID token says, by the field's names.
+ * The claims of the ID token, by name.
  * @returns {Record<string, any> | null}
  */
 function claims() {
@@ -65,7 +65,7 @@ function payload(token) {
 }
 
 /**
- * Whose session a value of the storage is. A renewal leaves that as it is.
+ * The subject of a stored session. A renewal does not change it.
  * @param {string | null} value
  * @returns {string | null}
  */
@@ -74,7 +74,6 @@ function subjectOf(value) {
   return session && payload(session.id_token).sub;
 }
 
-/** The handle of the user that has signed in, or null. */
 export function ownHandle() {
   const own = claims();
   return own === null ? null : String(own.preferred_username ?? own["cognito:username"] ?? own.sub);
@@ -86,7 +85,7 @@ export function isOwn(handle) {
   return own !== null && handle !== null && own.toLowerCase() === handle.toLowerCase();
 }
 
-/** Reads the configuration, and finishes a sign-in that has come back from the issuer. Returns the path to show. */
+/** Reads the configuration, and finishes a sign-in after the issuer's redirect. Returns the path to show. */
 export async function startSession() {
   const answer = await ask("/web/config.json", "no-cache");
   if (!answer.ok) {
@@ -111,7 +110,7 @@ function discover() {
 }
 
 /**
- * Asks again if the server is away for a moment.
+ * Fetches a URL; tries again if the server is away for a moment.
  * @param {string} url
  * @param {RequestCache} [cache]
  * @returns {Promise<Response>}
@@ -145,7 +144,7 @@ function randomText() {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
-/** The path that is shown, to come back to; that a sign-in before has failed is over then. */
+/** The path that is shown, to come back to, without the parameter of a failed sign-in. */
 function begunPath() {
   const url = new URL(location.href);
   url.searchParams.delete("sign-in");
@@ -154,7 +153,7 @@ function begunPath() {
 
 const redirectUri = () => `${location.origin}/signed-in`;
 
-/** Leaves for the issuer's page, which comes back to the path that is shown now. An issuer that does not answer is told of. */
+/** Opens the issuer's page, which comes back to the path that is shown now. If the issuer does not answer, a notice says so. */
 export async function signIn() {
   try {
     await leaveForIssuer();
@@ -202,7 +201,7 @@ async function finishSignIn() {
     code_verifier: begun.verifier,
   }).catch(() => null);
   const own = answer && payload(answer.id_token);
-  // The token came from the issuer itself, so that its signature needs no look (OpenID Connect Core 3.1.3.7).
+  // The token came from the issuer itself, so its signature needs no check (OpenID Connect Core 3.1.3.7).
   if (!own || own.iss !== config.issuer || ![own.aud].flat().includes(config.client_id) || own.nonce !== begun.nonce) {
     save("session", null);
     access = null;
@@ -212,8 +211,8 @@ async function finishSignIn() {
 }
 
 /**
- * Asks the token endpoint and keeps what it gives. Null if it refuses the grant, or if the session that is renewed has ended; any other
- * answer (too many requests, a proxy's own) says nothing of the session.
+ * Requests tokens and keeps them. Null if the issuer refuses the grant, or if the renewed session has ended. Throws at any other answer
+ * (too many requests, a proxy's own), which says nothing about the session.
  * @param {Record<string, string>} form
  * @returns {Promise<{id_token: string} | null>}
  */
@@ -239,7 +238,7 @@ async function askForTokens(form) {
 }
 
 /**
- * An access token, a renewed one if need be. Null if nobody has signed in, or no longer.
+ * The access token, renewed if necessary. Null if the visitor is signed out, or the session has ended.
  * @param {string} [refused] a token that the service has refused
  * @returns {Promise<string | null>}
  */
@@ -281,7 +280,7 @@ function forget() {
   tellListeners();
 }
 
-/** Signs out here and at the issuer. A renewal that is under way ends first, so that its tokens are not kept after that. */
+/** Signs out here and at the issuer. A renewal in progress ends first, so that its tokens are not kept. */
 export async function signOut() {
   removeAll("draft:");
   const token = await oneAtATime(async () => {

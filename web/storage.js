@@ -1,4 +1,4 @@
-/* What this browser keeps for the page. A browser that keeps nothing (private windows, a full disk) costs comfort, no function. */
+/* What this browser keeps for the page. If it keeps nothing (private windows, a full disk), the page works, but without a sign-in. */
 
 /**
  * @param {string} name
@@ -33,7 +33,7 @@ export function applyTheme() {
   document.documentElement.dataset.theme = load("theme") ?? "auto";
 }
 
-/** Removes all whose names begin with a prefix. @param {string} prefix */
+/** @param {string} prefix */
 export function removeAll(prefix) {
   try {
     for (const key of Object.keys(localStorage)) {

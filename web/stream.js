@@ -1,11 +1,11 @@
 /*
- * A stream of Server-Sent Events, read by fetch: EventSource shows no comments, by which a stream that is quiet is told from one that a
+ * A stream of Server-Sent Events, read by fetch: EventSource does not report comments, which distinguish a quiet stream from one that a
  * proxy holds back or a sleeping laptop has lost.
  */
 
 const SILENCE = 40_000; // ms without a byte: the service sends a comment every 15 s
-const REFUSED = 60_000; // ms before a stream that was refused, or did not pass, is tried again
-const RETRY = 3_000; // ms, until the stream says another time
+const REFUSED = 60_000; // ms before a failed stream is tried again
+const RETRY = 3_000; // ms before an ended stream is tried again, unless it sets another time
 
 export class Stream {
   /**
@@ -15,7 +15,7 @@ export class Stream {
   constructor(path, onEvent) {
     this.path = path;
     this.onEvent = onEvent;
-    /** Whether it passes at the moment. */
+    /** Whether events or comments arrive. */
     this.isAlive = false;
     this.id = "";
     this.retry = RETRY;
@@ -51,7 +51,7 @@ export class Stream {
   }
 
   /**
-   * One connection, to its end. It fails if it was refused, or silent for too long.
+   * Reads one connection to its end. Fails if it was refused, or silent for too long.
    * @param {AbortSignal} signal
    */
   async read(signal) {

@@ -1,4 +1,4 @@
-/* What the service counts and refuses, and how a message is shown. */
+/* The service's rules for texts, the paths of views, and how a message is shown. */
 
 import { h } from "./dom.js";
 
@@ -8,14 +8,14 @@ export const MESSAGE_MAX = 1024;
 export const NAME_MAX = 255;
 export const BIO_MAX = 1024;
 
-/* The service counts code points and calls a text blank that has only these (doc/sql.md). */
+/* The service counts code points. A text that has only these is blank (doc/sql.md). */
 const BLANK = /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
 
-/* URLs, tags and mentions. A tag or a mention does not begin directly behind a letter, a digit or "_". */
+/* URLs, tags and mentions. A tag or a mention does not begin directly after a letter, a mark, a digit or one of "_/@.". */
 const LINK = /(?<url>https?:\/\/[^\s<>"]+[^\s<>"'.,:;!?)\]}])|(?<![\p{L}\p{N}\p{M}_/@.])(?:#(?<tag>[\p{L}\p{N}\p{M}_·\u200c\u200d]{1,64})|@(?<handle>[\p{L}\p{N}\p{M}_](?:[\p{L}\p{N}\p{M}_.-]*[\p{L}\p{N}\p{M}_])?))/gu;
 
 /**
- * A text as it is sent: a lone surrogate is no character and would be refused.
+ * A text as it is sent, without lone surrogates, which the service refuses.
  * @param {string} text
  */
 export function wellFormed(text) {
@@ -56,7 +56,7 @@ export function searchPath(term) {
 }
 
 /**
- * A message with links: to addresses, tags and users.
+ * A message with its URLs, tags and mentions as links.
  * @param {string} text
  */
 export function richText(text) {

@@ -5,11 +5,11 @@ import { byId, h } from "./dom.js";
 const SECONDS = 7;
 
 /**
- * A notice that goes after a while. It stays as long as the pointer is over it or the focus in it (WCAG 2.2.1).
+ * A notice that disappears after a while, but not while the pointer is over it or the focus in it (WCAG 2.2.1).
  * @param {string} text
  * @param {{label: string, act: () => void} | null} [action] a button beside the text
  * @param {() => void} [onEnd] its time is over
- * @returns {() => void} takes the notice away
+ * @returns {() => void} removes the notice
  */
 export function toast(text, action = null, onEnd = () => {}) {
   let timer = 0;
@@ -17,7 +17,7 @@ export function toast(text, action = null, onEnd = () => {}) {
     clearTimeout(timer);
     notice.remove();
   };
-  /** What keeps it: the pointer, the focus. @type {Set<string>} */
+  /** What keeps the notice: the pointer, the focus. @type {Set<string>} */
   const holds = new Set();
   const start = () => {
     clearTimeout(timer);
@@ -39,7 +39,7 @@ export function toast(text, action = null, onEnd = () => {}) {
 }
 
 /**
- * Does something a little later, unless the visitor takes it back meanwhile. What waits is done at once when the page is left.
+ * Calls act a little later, unless the visitor undoes it meanwhile. When the page is left, act is called at once.
  * @param {string} text
  * @param {() => void} act
  * @param {() => void} undo
@@ -61,7 +61,7 @@ export function toastWithUndo(text, act, undo) {
 }
 
 /**
- * Something for screen readers alone.
+ * Shows a text to screen readers only.
  * @param {string} text
  */
 export function announce(text) {

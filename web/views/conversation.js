@@ -53,7 +53,7 @@ export function show({ params: [other], signal }) {
   let isOver = false;
   let readUntil = "";
 
-  /** Tells the service that the newest message of the other user has been shown. */
+  /** Marks the newest shown message of the other user as read. */
   const markRead = (/** @type {Message[]} */ rows) => {
     const newest = rows.findLast((row) => !isOwn(row.handle));
     if (newest && newest.created_at > readUntil) {
@@ -117,7 +117,7 @@ export function show({ params: [other], signal }) {
     } else if (isLoaded) {
       const isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
       const { pages, headers } = await pollPages(`${path}?since=${encodeURIComponent(since)}`, signal);
-      /** @type {Message[]} a page is from old to new, and the first one has the newest */
+      /** @type {Message[]} each page is from old to new, but the first page has the newest messages */
       const rows = pages.reverse().flat();
       since = headers.get("Cruddur-Since") ?? since;
       const before = known.size;

@@ -1,4 +1,4 @@
-/* What the views of posts have in common. */
+/* What several views have in common. */
 
 import { avatar } from "../avatar.js";
 import { timeElement } from "../clock.js";
@@ -11,7 +11,7 @@ import { isSignedIn, signIn } from "../session.js";
 /** @typedef {import("../router.js").View} View */
 
 /**
- * The members of a list's kind for posts.
+ * The members of Kind that all lists of posts share.
  * @param {import("../post.js").Shape} [shape]
  */
 export function postKind(shape) {
@@ -51,7 +51,7 @@ export function heading(text) {
 }
 
 /**
- * A view that is a heading, something above the list, and the list.
+ * A view with a heading, elements above the list, and the list.
  * @param {string} title
  * @param {{element: HTMLElement, resume(): void, pause(): void}} list
  * @param {...import("../dom.js").Child} above
@@ -63,7 +63,7 @@ export function feedPage(title, list, ...above) {
 }
 
 /**
- * The view in the place of one that needs somebody who has signed in; null if there is.
+ * The view in place of one that needs a sign-in; null if the visitor is signed in.
  * @param {string} title
  * @param {string} text
  * @returns {View | null}

@@ -1,4 +1,4 @@
-/* How Cruddur grows: the four numbers, a chart of each day's new users and new posts, and the same figures as a table and as CSV. */
+/* Growth: four numbers, charts of each day's new users and posts, and the same figures as a table and as CSV. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
@@ -17,7 +17,7 @@ const shortDay = new Intl.DateTimeFormat("en", { day: "numeric", month: "short",
 /** @type {Promise<any> | null} */
 let library = null;
 
-/** The chart library, which only this view loads. Its address is the one thing that the page's policy for scripts lets through. */
+/** Loads the chart library, which only this view uses. The Trusted Types policy returns only its address. */
 function loadLibrary() {
   library ??= new Promise((resolve, reject) => {
     const { trustedTypes } = /** @type {any} */ (window);
@@ -189,7 +189,7 @@ function drawChart(plot, box, days, member, variable) {
 }
 
 /**
- * Which days have their date below them: as many as have room, today among them.
+ * The indexes of the days whose date is shown: as many as there is room for, always with today.
  * @param {number} count
  * @param {number} width
  */
@@ -203,7 +203,7 @@ function splits(count, width) {
 }
 
 /**
- * A variable of the style sheet as a colour that a canvas knows.
+ * A variable of the style sheet as a colour that a canvas accepts.
  * @param {HTMLElement} box
  * @param {string} variable
  */

@@ -1,4 +1,4 @@
-/* The newest posts of all users, with a place to write one; and those by the users that the visitor follows. */
+/* Two views: the newest posts of all users, with a form for a new one; and the posts by users that the visitor follows. */
 
 import { feedPage, postKind, signInPage } from "./feed.js";
 import { h } from "../dom.js";

@@ -24,7 +24,7 @@ function unreadBadge(count) {
 }
 
 /**
- * What of a conversation is shown.
+ * The shown content of a conversation, to compare.
  * @param {Conversation} group
  */
 function contentOf(group) {
@@ -60,7 +60,7 @@ export function show({ signal }) {
 }
 
 /**
- * The conversations of the first page, each as it is now and in their order: the list is one of the present, and short.
+ * Shows the first page's conversations as they are now and in its order. None waits behind a button, because the list is short.
  * The focus stays with its conversation.
  * @param {List<Conversation>} list
  * @param {Conversation[]} rows

@@ -1,4 +1,4 @@
-/* The view of a path that is none. */
+/* The view for an unknown path. */
 
 import { h } from "../dom.js";
 import { heading } from "./feed.js";

@@ -1,4 +1,4 @@
-/* What others did that concerns the visitor. What has been shown is marked as read. */
+/* Other users' actions that concern the visitor. Shown ones are marked as read. */
 
 import { put } from "../api.js";
 import { avatar } from "../avatar.js";

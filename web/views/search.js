@@ -1,4 +1,4 @@
-/* Search by words, tags and people; without a term, what is going on. */
+/* Search for words, tags and people; without a term, trends and suggested users. */
 
 import { poll, userDeed } from "../api.js";
 import { userRow, trendList, suggestions } from "../aside.js";
@@ -43,7 +43,7 @@ export function show({ query, signal }) {
 }
 
 /**
- * The user whose handle the term is, and for a term that begins as a handle the authors of what was found.
+ * If the term begins with "@", shows the user with that handle, if there is one, and the authors of the found posts.
  * @param {HTMLElement} place
  * @param {string} term
  * @param {Activity[]} rows

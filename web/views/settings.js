@@ -34,7 +34,7 @@ export function show({ signal }) {
   return { title: "Settings", element };
 }
 
-/** The account, with all posts; nothing brings it back. */
+/** Deletes the account and all posts, which cannot be undone. */
 async function leave() {
   const handle = prompt("This deletes your account and all your posts for ever. Type your handle to go on:");
   if (handle) {

@@ -26,7 +26,7 @@ export function show({ params: [handle, uuid], query, signal }) {
   const element = h("div", { class: "view" }, title, above, main, replies, more, note);
   /** @type {Map<string, {element: HTMLElement, activity: Activity}>} */
   const shown = new Map();
-  /** The page of replies that was loaded last, which tells whether there are more. */
+  /** The path of the last loaded page of replies, whose answer says whether there are more. */
   let last = path;
   /** @type {string | null} */
   let next = null;
@@ -78,7 +78,7 @@ export function show({ params: [handle, uuid], query, signal }) {
 
   /**
    * @param {Page} page
-   * @param {boolean} isWhole whether it has all the replies that there are
+   * @param {boolean} isWhole whether it has all replies
    */
   const compare = (page, isWhole) => {
     const present = new Set([page.activity, ...(page.ancestors ?? []), ...page.replies].map((activity) => activity.uuid));

@@ -74,7 +74,7 @@ function showProfile(head, profile) {
 }
 
 /**
- * By what a control of the profile is known again when the profile is made anew.
+ * Identifies a control of the profile, to focus it again when the profile is made anew.
  * @param {Element | null} control
  */
 function nameOf(control) {
@@ -94,7 +94,7 @@ function actions(profile) {
 }
 
 /**
- * A button that does something to the user, or takes it back.
+ * A button that follows, mutes or blocks the user, or undoes that.
  * @param {Profile} profile
  * @param {"followed" | "muted" | "blocked"} member
  * @param {string} what
