@@ -367,8 +367,8 @@ int strcmp(const char *one, const char *other)
     return (unsigned char)*one - (unsigned char)*other;
 }
 
-/* The server may claim that a message has a gigabyte, or a row 65535 columns. libpq allocates as much
- * at once, and ASan takes longer for that than for all else. */
+/* The server may claim that a message has a gigabyte, or a row 65535 columns. libpq allocates as
+ * much at once, and ASan takes longer for that than for all else. */
 void *__interceptor_malloc(size_t size);
 void *__interceptor_realloc(void *memory, size_t size);
 
