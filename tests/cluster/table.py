@@ -117,6 +117,7 @@ def text(rows):
     if homes:
         said.append(f"The other host's home had a new post after {max(homes):.2f} s at most (p50 of the trials' longest {percentile(homes, 0.5):.2f} s).")
     said += availability(rows)
+    said += [f"About the {row['fault']} at {row['time']}: {row['remark']}." for row in rows if "remark" in row]
     first, last = min(row["time"] for row in trials), max(row["time"] for row in trials)
     said.append(f"From {first} to {last}. The rows are in ha.jsonl.")
     return HEAD.format(bound=int(BACK_BOUND * 1000)) + "\n".join(lines) + "\n\n" + "\n".join(said) + "\n"

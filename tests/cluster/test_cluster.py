@@ -11,6 +11,7 @@ from faults import FAULTS
 from hosts import WORKERS
 from visitors import RATE, Visitors
 from witness import end_of_outage
+from writers import is_reached
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,14 @@ def test_a_database_is_back_when_it_stays_so():
     assert end_of_outage(commits, 1, 10) == 9.0  # the longest one
     assert end_of_outage([1.0, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 5.0], 1, 10) == 3.0
     assert end_of_outage([1.0], 1, 10) == 1
+
+
+def test_a_post_may_be_off_home_s_first_page_when_it_is_acknowledged():
+    page = {str(number): f"2026-11-30T06:49:{number:02}.000000Z" for number in range(10, 60)}
+    for second, is_expected in ((9, False), (10, True), (59, True)):
+        assert is_reached(page, f"2026-11-30T06:49:{second:02}.000000Z") == is_expected
+    del page["10"]
+    assert is_reached(page, "2026-11-30T06:49:09.000000Z")
 
 
 def test_a_soak_goes_on_within_a_pause_and_with_the_faults_that_are_rare():

@@ -13,7 +13,14 @@ HOME_PATIENCE = 3  # s in which the other host's home must have a post; --feed-w
 REPLICA_LAG = 1  # s, as --replica-lag: a read may miss a write that another host acknowledged for so long
 HOME_EVERY = 5  # one of so many posts is looked for in both homes
 PAGE = 200  # posts of an author
+HOME_ROWS = 50  # posts of home's first page
 WAITING_MAX = 16  # reads in the queue, which would grow without limit while a host does not answer
+
+
+def is_reached(page, created_at):
+    """Whether home's first page reaches down to a post of this time. Posts that wait for a standby's confirmation are acknowledged together,
+    so there may be a whole page of newer ones at once."""
+    return len(page) < HOME_ROWS or created_at >= min(page.values())
 
 
 class Reader(threading.Thread):
@@ -93,15 +100,15 @@ class Reader(threading.Thread):
                 return
             time.sleep(0.05)
 
-    def expect_at_home(self, uuid, host, other, written):
+    def expect_at_home(self, uuid, created_at, host, other, written):
         """The post is in the very next home of the host that acknowledged it, and soon in the other one's."""
         if time.monotonic() > written + HOME_PATIENCE:
-            return  # newer posts may have moved it off the first page
+            return  # it has waited in the queue: the time until the other home had the post would not be known
         page = self.home(host)
-        if page is not None and uuid not in self.deleting:
+        if page is not None and uuid not in self.deleting and is_reached(page, created_at):
             self.note(f"home {uuid}", host, True, uuid in page)
         begun = time.monotonic()
-        while uuid not in self.deleting and (page := self.home(other)) is not None:
+        while uuid not in self.deleting and (page := self.home(other)) is not None and is_reached(page, created_at):
             if uuid in page:
                 self.home_waits.append(time.monotonic() - written)
                 return
@@ -110,11 +117,11 @@ class Reader(threading.Thread):
                 return
 
     def home(self, host):
-        """The posts of the host's home; None if there is no answer, or one that is marked as stale."""
+        """The posts of the host's home, each with its created_at; None if there is no answer, or one that is marked as stale."""
         reply = self.read("/api/activities/home", host)
         if reply is None or is_stale(reply):
             return None
-        return {activity["uuid"] for activity in reply.json}
+        return {activity["uuid"]: activity["created_at"] for activity in reply.json}
 
 
 class ClusterWriter(Writer):
@@ -132,7 +139,7 @@ class ClusterWriter(Writer):
         self.reader.end()
 
     def create(self):
-        super().create()
+        made = super().create()
         text, uuid = self.posts[-1]
         host = self.service.host_of()
         other = self.service.other_than(host)
@@ -140,7 +147,7 @@ class ClusterWriter(Writer):
         self.reader.ask(self.reader.expect_listed, uuid, host, self.created)
         self.reader.ask(self.reader.expect_post, uuid, text, other)
         if self.created % HOME_EVERY == 0:
-            self.reader.ask(self.reader.expect_at_home, uuid, host, other, time.monotonic())
+            self.reader.ask(self.reader.expect_at_home, uuid, made["created_at"], host, other, time.monotonic())
 
     def delete(self):
         before = list(self.posts)

@@ -105,6 +105,7 @@ class Writer(threading.Thread):
         made = self.settle("POST", "/api/activities", {"message": text, "ttl": "1-day"}, **self.key(text))
         self.note_made(text, made)
         self.posts.append((text, made["uuid"]))
+        return made
 
     def reply(self):
         text = next(self.texts)
