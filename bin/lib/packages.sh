@@ -10,6 +10,7 @@ declare -rA PACKAGES=(
     nftables nodejs npm openapi-specification pgbouncer procps prometheus python3 python3-cryptography python3-hypothesis
     python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist shellcheck shfmt spawn-fcgi strace xz-utils'
   [web]='chromium chromium-driver fonts-noto-core python3-selenium'
+  [fuzz]='clang libclang-rt-14-dev llvm-14'
   [containers]='buildah crun debootstrap docker-compose'
   [package]='debhelper debootstrap dpkg-dev fakeroot lintian'
   [boot]='debhelper debootstrap dpkg-dev e2fsprogs fakeroot qemu-system-x86'

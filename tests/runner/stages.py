@@ -29,7 +29,7 @@ TOP = HERE.parents[1]
 ALL = ("lint", "analyzer", "unit", "http", "scripts", "distcheck")
 VERSIONS = ("15", "16", "17", "18")  # of PostgreSQL, with a server in tests/postgresql/package.json
 ON_VERSIONS = {"postgresql": VERSIONS} | {f"postgresql-{version}": (version,) for version in VERSIONS}
-ON_REQUEST = ("web", "valgrind", "package", "boot", "containers", "cluster", *ON_VERSIONS)
+ON_REQUEST = ("web", "valgrind", "package", "boot", "containers", "cluster", "fuzz", *ON_VERSIONS)
 PROCESSORS = len(os.sched_getaffinity(0))
 PYTEST_WORKERS = PROCESSORS * 2 + 1  # they wait for servers two thirds of the time
 # Each pool has slots of its own, so that none of its jobs waits for those of another. Batch jobs only compute and no other job waits
@@ -138,7 +138,7 @@ class Stages:
                 ("promtool",),
             ),
         }
-        scripts = "scripts=$(find autogen.sh .ci bin infra/containers/prepare infra/containers/setup tests/lint tests/bin tests/containers/containers.bats tests/fuzz/run tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
+        scripts = "scripts=$(find autogen.sh .ci bin infra/containers/prepare infra/containers/setup tests/lint tests/bin tests/containers/containers.bats tests/fuzz/run tests/fuzz/fuzz.bats tests/package tests/postgresql/lay-out tests/runner/bats_stream bench/*.sh bench/peers/kore/kore-bench -type f ! -name '*.py' ! -name '*.sql' ! -name '*.txt' ! -name '*.json' ! -name '.*')\n"
         jobs = [
             self.shell("lint", f"lint/{name}", scripts + command, seconds=seconds, tools=tools, pool="batch")
             for name, (seconds, command, tools) in tools.items()
@@ -298,6 +298,10 @@ class Stages:
     def containers(self):
         tools = ("buildah", "debootstrap", "docker-compose", "ip", "npm")
         return [self.whole_bats("containers", "tests/containers/containers.bats", 400, tools, modules=("jsonschema", "yaml"))]
+
+    def fuzz(self):
+        tools = ("clang", "llvm-cov-14", "llvm-profdata-14", "pkg-config")
+        return [self.whole_bats("fuzz", "tests/fuzz/fuzz.bats", 90, tools)]
 
     def whole_bats(self, stage, file, seconds, tools, **more):
         """A stage that is one file of bats', which builds what it needs."""
