@@ -60,7 +60,7 @@ export function postElement(activity, shape = {}) {
 }
 
 /**
- * Shows above the post who reposted it, or that it is a reply.
+ * Shows above the post which user reposted it, or that it is a reply.
  * @param {HTMLElement} element
  * @param {Activity} activity
  * @param {Shape} shape

@@ -13,7 +13,7 @@ HOME_PATIENCE = 3  # s in which the other host's home must have a post; --feed-w
 REPLICA_LAG = 1  # s, as --replica-lag: a read may miss a write that another host acknowledged for so long
 HOME_EVERY = 5  # one of so many posts is looked for in both homes
 PAGE = 200  # posts of an author
-HOME_ROWS = 50  # posts of home's first page
+HOME_ROWS = 50  # posts of home's first page, as PAGE_LIMIT_DEFAULT
 WAITING_MAX = 16  # reads in the queue, which would grow without limit while a host does not answer
 
 

@@ -6,8 +6,8 @@
  * and the text. The first byte of the input also has settings. The target controls the clock: it
  * moves it on instead of waiting.
  *
- * Most of the time is libpq's, to begin a connection. So the first byte also says how many of them
- * the server accepts; with the last one the input ends. */
+ * libpq needs most of the time to begin connections. So the first byte also limits how many of them
+ * the server accepts; the input ends with the last one. */
 #include "db/connection.h"
 
 #include <errno.h>

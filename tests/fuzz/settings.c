@@ -1,6 +1,6 @@
-/* The input's lines as variables, as options, as a settings file, or as all of them, which the
- * first byte says: a value that is taken is within its bounds, and there is an error text if and
- * only if a value is refused. */
+/* The input's first byte chooses whether its lines are environment variables, options, a settings
+ * file, or options and variables together. A value that is taken is within its bounds, and there is
+ * an error text if and only if a value is refused. */
 #include "config/settings.h"
 
 #include <sys/mman.h>

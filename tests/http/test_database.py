@@ -204,7 +204,7 @@ def test_frozen_backends(start):
         for reply in [one.reply() for one in asking]:
             assert (reply.status, reply.json) == (504, ["database_timeout"])
             line = service.line_of(reply)
-            assert "sqlstate" not in line and line["ms"] >= IMPATIENT["deadline"]
+            assert "sqlstate" not in line and line["ms"] >= IMPATIENT["deadline"] and line["db_ms"] > IMPATIENT["deadline"] / 4
         wait_for_answers(service)
         meanwhile = create_eventually(service, "meanwhile")
     eventually(lambda: not {reading, writing} & set(service.database.backends()), what="the end of the old sessions")
