@@ -52,6 +52,7 @@ void connection_free(struct connection *connection)
     }
     introduction_withdraw(&connection->introduction, &connection->pipeline.sent);
     pipeline_abandon(&connection->pipeline, &connection->queue);
+    pending_put_back(&connection->queue, &connection->spent);
     while ((pending = pending_take(&connection->queue)) != NULL) {
         memory_free(pending);
     }
@@ -61,10 +62,11 @@ void connection_free(struct connection *connection)
 
 /* --- deadlines --- */
 
-/* No statement is queued or sent. A session may still be connecting. */
+/* No statement waits for its result. A session may still be connecting. */
 static bool is_idle(const struct connection *connection)
 {
-    return connection->queue.first == NULL && connection->pipeline.sent.first == NULL;
+    return connection->queue.first == NULL && connection->pipeline.sent.first == NULL &&
+           connection->spent.first == NULL;
 }
 
 /* The statement with the earliest deadline; NULL if the list is empty. It need not be the first of
@@ -99,13 +101,13 @@ static void expire_sent(struct connection *connection, int64_t now_us)
     connection_fail(connection, late, STATUS_DATABASE_TIMEOUT);
 }
 
-static void expire_queued(struct connection *connection, int64_t now_us)
+/* list: of statements that are not under way. */
+static void expire_waiting(struct connection *connection, struct pending_list *list, int64_t now_us)
 {
     struct pending *late;
 
-    while ((late = oldest_of(&connection->queue)) != NULL &&
-           connection_deadline_us(connection, late) <= now_us) {
-        pending_remove(&connection->queue, late);
+    while ((late = oldest_of(list)) != NULL && connection_deadline_us(connection, late) <= now_us) {
+        pending_remove(list, late);
         connection_give_up(connection, late);
     }
 }
@@ -121,7 +123,8 @@ static void expire(struct connection *connection)
         int64_t now_us = clock_us();
 
         expire_sent(connection, now_us);
-        expire_queued(connection, now_us);
+        expire_waiting(connection, &connection->queue, now_us);
+        expire_waiting(connection, &connection->spent, now_us);
     }
 }
 
@@ -162,7 +165,7 @@ bool connection_cancel(struct connection *connection, const void *context)
 {
     for (struct pending *pending = connection->queue.first; pending != NULL;
          pending = pending->next) {
-        if (pending->context == context) {
+        if (pending->context == context && !pending->may_be_done) {
             pending_remove(&connection->queue, pending);
             memory_free(pending);
             return true;
@@ -283,16 +286,18 @@ static int64_t sooner(int64_t first_us, const struct connection *connection,
 }
 
 /* What ends a wait besides the socket: the next attempt or the end of the present one, and the
- * deadlines of the oldest statement in the queue and of the oldest that was sent. */
+ * deadlines of the oldest statements in the queue, under way and spent. */
 int connection_wait_ms(const struct connection *connection)
 {
     bool is_connecting = connection->link.session != NULL && !connection->link.is_ready;
+    bool needs_link = connection->link.session != NULL || connection->queue.first != NULL;
 
     if (is_idle(connection) && !is_connecting) {
         return -1;
     }
-    int64_t first_us = link_next_us(&connection->link);
+    int64_t first_us = needs_link ? link_next_us(&connection->link) : INT64_MAX;
     first_us = sooner(first_us, connection, oldest_of(&connection->queue));
+    first_us = sooner(first_us, connection, oldest_of(&connection->spent));
     first_us = sooner(first_us, connection, oldest_of(&connection->pipeline.sent));
     int64_t left_us = first_us - clock_us();
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;

@@ -73,8 +73,8 @@ MUST_CHECK bool connection_fits(struct connection *connection,
 void connection_submit(struct connection *connection, const struct statement *statement,
                        statement_done *done, void *context);
 
-/* Removes the statement with this context from the queue, without calling done. Returns false if
- * the queue does not have it: the statement was sent, and done will be called. */
+/* Removes the statement with this context from the queue, without calling done. Returns false, and
+ * done will be called, if the statement is under way, or is a write that may be done. */
 bool connection_cancel(struct connection *connection, const void *context);
 
 /* A connection, or an object that passes statements on to one. The functions do what

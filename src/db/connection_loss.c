@@ -88,6 +88,6 @@ void connection_lose_session(struct connection *connection)
     connection_drop_session(connection, true);
     if (is_given_up) {
         pending_remove(&connection->queue, running);
-        connection_fail(connection, running, STATUS_DATABASE_UNAVAILABLE);
+        connection_give_up(connection, running);
     }
 }

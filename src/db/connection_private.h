@@ -26,6 +26,7 @@ struct connection {
     const struct catalog *catalog;
     struct pending_list queue; /* to be sent, in the order of submission */
     struct pipeline pipeline;  /* what was sent on the link's session */
+    struct pending_list spent; /* writes that may be done and are not sent again */
     bool is_wanted;            /* a session is wanted, though nothing is queued */
     bool is_to_leave;          /* the session is to be closed, see connection_renew() */
     struct link link;
@@ -45,11 +46,14 @@ void connection_complete(struct connection *connection, struct pending *pending,
 /* As connection_complete(), without a result of the server. */
 void connection_fail(struct connection *connection, struct pending *pending, enum status status);
 
-/* Ends a statement that cannot be done in time, with the error for that: STATUS_DATABASE_TIMEOUT
- * for a write that was sent, else STATUS_DATABASE_UNAVAILABLE. */
+/* Ends a statement that is not sent again and is on no list, with the error for that:
+ * STATUS_DATABASE_TIMEOUT for a write that was sent, else STATUS_DATABASE_UNAVAILABLE. A write that
+ * may be done becomes spent and ends at its deadline: until then the backend of a lost session may still do it, and who got the error could
+ * have a contrary write acknowledged before. */
 void connection_give_up(struct connection *connection, struct pending *pending);
 
-/* Fails the statements that are queued now, but not those that their callbacks submit. */
+/* Fails the statements that are queued now, but not those that their callbacks submit. Writes that
+ * may be done stay queued until their deadlines. */
 void connection_fail_queue(struct connection *connection);
 
 /* Queues a statement again, by the time of its submission, so that a retry does not go behind

@@ -54,13 +54,17 @@ void connection_fail(struct connection *connection, struct pending *pending, enu
     connection_complete(connection, pending, &result);
 }
 
-/* A write that was sent may have been committed, even if its session was lost. */
 void connection_give_up(struct connection *connection, struct pending *pending)
 {
-    bool may_be_done = pending->sent_us != 0 && pending_expires(pending);
+    if (pending->may_be_done && connection_deadline_us(connection, pending) > clock_us()) {
+        pipeline_forget(pending);
+        pending_append(&connection->spent, pending);
+        return;
+    }
+    bool was_sent = pending->sent_us != 0 && pending_expires(pending);
 
     connection_fail(connection, pending,
-                    may_be_done ? STATUS_DATABASE_TIMEOUT : STATUS_DATABASE_UNAVAILABLE);
+                    was_sent ? STATUS_DATABASE_TIMEOUT : STATUS_DATABASE_UNAVAILABLE);
 }
 
 void connection_fail_queue(struct connection *connection)
@@ -70,7 +74,11 @@ void connection_fail_queue(struct connection *connection)
 
     connection->queue = (struct pending_list){0};
     while ((pending = pending_take(&failing)) != NULL) {
-        connection_give_up(connection, pending);
+        if (pending->may_be_done) {
+            pending_insert(&connection->queue, pending);
+        } else {
+            connection_give_up(connection, pending);
+        }
     }
 }
 

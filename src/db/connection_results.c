@@ -14,9 +14,9 @@ enum {
     LATE_REPEATS_MAX = 3
 };
 
-/* The lost session's backend may still run the statements that it was sent. Only one of two runs
- * could be answered, so such a statement fails and is not sent again. Creates (may_share) are sent
- * again: the row that they make is the same whichever run is the later. */
+/* The lost session's backend may still run the writes that it was sent. Only one of two runs could
+ * be answered, so such a write fails and is not sent again. Creates (may_share) are sent again: the
+ * row that they make is the same whichever run is the later. */
 static void fail_what_may_run(struct connection *connection)
 {
     struct pending_list queued = connection->queue;
@@ -24,8 +24,8 @@ static void fail_what_may_run(struct connection *connection)
 
     connection->queue = (struct pending_list){0};
     while ((pending = pending_take(&queued)) != NULL) {
-        if (pending->sent_us != 0 && !pending->statement->def->may_share) {
-            connection_fail(connection, pending, STATUS_DATABASE_TIMEOUT);
+        if (pending->may_be_done && !pending->statement->def->may_share) {
+            connection_give_up(connection, pending);
         } else {
             pending_append(&connection->queue, pending);
         }
@@ -56,7 +56,7 @@ static void statement_was_late(struct connection *connection, struct pending *pe
         connection_deadline_us(connection, pending) > clock_us()) {
         connection_put_back(connection, pending);
     } else {
-        connection_fail(connection, pending, STATUS_DATABASE_TIMEOUT);
+        connection_give_up(connection, pending);
     }
 }
 
@@ -88,6 +88,18 @@ static void unit_done(struct connection *connection, struct pending_list *unit, 
     }
 }
 
+/* The error says nothing about an earlier attempt, whose session was lost and which may have been
+ * committed. */
+static void complete_failed(struct connection *connection, struct pending *pending,
+                            struct result *result)
+{
+    if (pending->may_be_done) {
+        connection_give_up(connection, pending);
+    } else {
+        connection_complete(connection, pending, result);
+    }
+}
+
 /* Handles the error of a statement that was alone in its unit, or that ran into its time limit.
  * The statement is sent again if that can help, up to a limit, or is done with the error. */
 static void statement_failed(struct connection *connection, struct pending *pending)
@@ -114,13 +126,24 @@ static void statement_failed(struct connection *connection, struct pending *pend
     case REMEDY_NONE:
         break;
     }
-    connection_complete(connection, pending, &result);
+    complete_failed(connection, pending, &result);
+}
+
+static struct pending *first_write(const struct connection *connection)
+{
+    struct pending *pending = connection->queue.first;
+
+    while (pending != NULL && !pending_expires(pending)) {
+        pending = pending->next;
+    }
+    return pending;
 }
 
 /* The write that waits for the introduction gets the same error, or waits for the next attempt. */
 static void introduction_failed(struct connection *connection)
 {
     struct introduction *introduction = &connection->introduction;
+    struct pending *write = first_write(connection);
     struct result result;
 
     pipeline_result(connection->link.session, &introduction->pending, &result);
@@ -132,8 +155,9 @@ static void introduction_failed(struct connection *connection)
         connection_drop_session(connection, true);
         break;
     case REMEDY_NONE:
-        if (connection->queue.first != NULL) {
-            connection_complete(connection, pending_take(&connection->queue), &result);
+        if (write != NULL) {
+            pending_remove(&connection->queue, write);
+            complete_failed(connection, write, &result);
         }
         break;
     }

@@ -1,6 +1,6 @@
 /* Lists of pending statements. A statement is on one list at a time, and a list owns nothing: a
  * function that takes a statement out frees it or puts it into the next list (queue -> unit ->
- * sent -> queue again or done). Within the queue statements are ordered by the time of their
+ * sent -> queue again, spent or done). Within the queue statements are ordered by the time of their
  * submission, also those that come back to it. */
 #include "db/pending.h"
 

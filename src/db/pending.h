@@ -34,6 +34,7 @@ struct pending {
     bool has_prelude; /* a message sent right before it is not answered yet */
     bool is_prepared; /* … that message prepares it; else it sets the transaction up */
     bool is_unfit;    /* the schema doesn't fit it */
+    bool may_be_done; /* a write whose session was lost before its answer, and may have done it */
 };
 
 /* A list of them. Zeroed it is empty. */

@@ -339,6 +339,7 @@ void pipeline_abandon(struct pipeline *pipeline, struct pending_list *unanswered
 {
     for (struct pending *pending = pipeline->sent.first; pending != NULL; pending = pending->next) {
         pipeline_forget(pending);
+        pending->may_be_done = pending->may_be_done || pending_expires(pending);
     }
     pending_put_back(unanswered, &pipeline->sent);
     *pipeline = (struct pipeline){0};

@@ -11,7 +11,8 @@ BLOCK = 65536
 
 
 class Relay:
-    """Listens on the socket of a libpq host, and forwards to a cluster. While it is silent, no bytes pass and no connection closes."""
+    """Listens on the socket of a libpq host, and forwards to a cluster. While it is silent, no bytes pass and no connection closes. It can
+    lose what the server says to a statement with certain words, and its connection."""
 
     def __init__(self, folder, target):
         self.target = str(target / ".s.PGSQL.5432")
@@ -22,6 +23,8 @@ class Relay:
         self.is_silent = False
         self.is_over = False
         self.partners = {}
+        self.words, self.losses_left, self.on_loss = None, 0, None
+        self.asking = set()  # the servers' ends of the connections on which the words were sent
         self.thread = threading.Thread(target=self.run)
 
     def __enter__(self):
@@ -33,6 +36,14 @@ class Relay:
         self.thread.join()
         for end in [self.listener, *self.partners]:
             end.close()
+
+    @contextlib.contextmanager
+    def losing(self, words, times, on_loss=lambda: None):
+        """The server's next answers to the words are lost, so many times. on_loss is called before the connection ends."""
+        self.on_loss, self.losses_left, self.words = on_loss, times, words.encode()
+        yield
+        self.words = None
+        assert self.losses_left == 0
 
     @contextlib.contextmanager
     def silent(self):
@@ -58,12 +69,22 @@ class Relay:
     def forward(self, end):
         with contextlib.suppress(ConnectionError):
             data = end.recv(BLOCK)
+            if end in self.asking:
+                self.lose(end)
+                data = b""
             if data:
+                if self.words and self.words in data and self.losses_left > 0:
+                    self.asking.add(self.partners[end])
                 self.partners[end].sendall(data)
                 return
         for closed in (self.partners.pop(end), end):
             self.partners.pop(closed, None)
             closed.close()
+
+    def lose(self, end):
+        self.asking.discard(end)
+        self.losses_left -= 1
+        self.on_loss()
 
 
 class TlsRelay(threading.Thread):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pathlib
 import re
 import signal
 
@@ -231,6 +232,52 @@ def test_a_network_that_swallows_everything(start, relay):
         assert [service.home().status for _ in range(3)] == [504, 503, 503]
         assert service.get("/livez").status == 200
     wait_for_answers(service)
+
+
+@pytest.fixture
+def relayed(start, relay):
+    service = start(workers=1, feed_watch=0, statement_timeout=1000, deadline=2000)
+    service.write_url(service.database.url(hosts=[relay.host]))
+    service.daemon.reload()
+    create_eventually(service, "the session has written")
+    return service
+
+
+def test_a_write_whose_answer_is_lost_is_sent_again(relayed, relay):
+    with relay.losing("unheard", 2):
+        assert relayed.create("unheard").status == 200
+    assert relayed.database.messages()["unheard"] == 1
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_write_whose_answers_are_all_lost_is_in_doubt(relayed, relay):
+    """The error comes when no backend can do it any more: at the deadline. The worker sleeps until then."""
+    (worker,) = relayed.wait_for_workers(1)
+    before = processor_seconds(worker)
+    with relay.losing("unheard", 3):
+        reply = relayed.create("unheard")
+    assert processor_seconds(worker) - before < 1
+    assert (reply.status, reply.json) == (504, ["database_timeout"])
+    assert relayed.line_of(reply)["ms"] >= 2000
+    assert relayed.database.messages()["unheard"] == 1
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "25006", "P0001"])
+def test_an_error_after_a_lost_answer_does_not_say_that_nothing_was_done(relayed, relay, sqlstate):
+    raising = Raising(relayed.database, sqlstate, 9)
+    try:
+        with relay.losing("unheard", 1, on_loss=raising.__enter__):
+            reply = relayed.create("unheard")
+        assert (reply.status, reply.json) == (504, ["database_timeout"])
+        assert raising.attempts() >= 1
+    finally:
+        raising.__exit__()
+    assert relayed.database.messages()["unheard"] == 1
+    assert relayed.create("afterwards").status == 200
 
 
 # --- refusals ---
