@@ -190,7 +190,8 @@ static bool is_fresh(const struct cache *cache, const struct cached_page *page,
 static bool is_joinable(const struct cache *cache, const struct fill *fill,
                         const struct mark_view *view, int64_t now_us)
 {
-    return (is_recent(cache, view->polled_us, now_us) ||
+    return !view->is_divided &&
+           (is_recent(cache, view->polled_us, now_us) ||
             is_recent(cache, fill->asked_us, now_us)) &&
            fill->version.writes == view->writes && fill->version.sequence == view->sequence;
 }

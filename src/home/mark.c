@@ -17,7 +17,10 @@
 
 /* Between two updates of requested_us. With a store for each request the workers would take the
  * cache line from each other. */
-enum { REQUEST_RESOLUTION_US = 100000 };
+enum {
+    REQUEST_RESOLUTION_US = 100000,
+    REST_S = 1 /* until a resting watcher looks whether it was woken */
+};
 
 struct mark *mark_new(void)
 {
@@ -48,9 +51,18 @@ void mark_set_polled(struct mark *mark, int64_t began_us)
     atomic_store(&mark->polled_us, began_us);
 }
 
-void mark_invalidate(struct mark *mark)
+void mark_divide(struct mark *mark)
 {
+    atomic_store(&mark->is_divided, true);
     atomic_store(&mark->polled_us, 0);
+}
+
+void mark_unite(struct mark *mark)
+{
+    if (atomic_load(&mark->is_divided)) {
+        mark_add_write(mark); /* for all that were counted elsewhere: no earlier fill is joined */
+        atomic_store(&mark->is_divided, false);
+    }
 }
 
 struct mark_view mark_read(const struct mark *mark)
@@ -59,6 +71,7 @@ struct mark_view mark_read(const struct mark *mark)
 
     /* The order of the loads matters, and the order within an initialiser is not defined. */
     view.polled_us = atomic_load(&mark->polled_us);
+    view.is_divided = atomic_load(&mark->is_divided);
     view.writes = atomic_load(&mark->writes);
     view.sequence = atomic_load(&mark->sequence);
     view.server = atomic_load(&mark->server);
@@ -117,11 +130,15 @@ bool mark_is_idle(const struct mark *mark)
     return is_long_ago(&mark->requested_us) && is_long_ago(&mark->streamed_us);
 }
 
+/* A worker may be killed after it has stored MARK_AWAKE and before it wakes the watcher. No later
+ * one would do that, so the watcher also looks by itself. */
 void mark_rest(struct mark *mark)
 {
+    const struct timespec longest = {.tv_sec = REST_S};
+
     atomic_store(&mark->sleep, MARK_RESTING);
     while (atomic_load(&mark->sleep) == MARK_RESTING && mark_is_idle(mark)) {
-        syscall(SYS_futex, &mark->sleep, FUTEX_WAIT, MARK_RESTING, NULL, NULL, 0);
+        syscall(SYS_futex, &mark->sleep, FUTEX_WAIT, MARK_RESTING, &longest, NULL, 0);
     }
     atomic_store(&mark->sleep, MARK_AWAKE);
 }

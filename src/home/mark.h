@@ -37,6 +37,7 @@ struct mark {
     _Atomic int64_t requested_us; /* when a page was last requested, to 100 ms; monotonic */
     _Atomic int64_t streamed_us;  /* when a stream was last open, likewise */
     _Atomic uint32_t sleep;       /* enum mark_sleep; a futex (futex(2)) */
+    _Atomic bool is_divided;      /* workers of another program count their writes elsewhere */
 };
 
 /* One reading of the mark. */
@@ -47,6 +48,7 @@ struct mark_view {
     int64_t server;
     uint64_t xmax;
     bool is_consistent; /* false: server and xmax may be of different moments */
+    bool is_divided;    /* writes lacks some of this pool */
 };
 
 /* Shared with all children forked after this. NULL: no memory. */
@@ -58,7 +60,8 @@ struct mark *mark_new(void);
  * response is sent. */
 void mark_add_write(struct mark *mark);
 
-/* Reads polled_us first, because the watcher publishes what a poll saw before its time. */
+/* Reads polled_us before what a poll saw, because the watcher publishes them in the other order;
+ * and is_divided before writes, likewise. */
 struct mark_view mark_read(const struct mark *mark);
 
 /* Call this when a page is requested: keeps the watcher awake, or wakes it. */
@@ -91,7 +94,12 @@ void mark_pause(struct mark *mark, int ms);
 
 /* --- for the master --- */
 
-/* Makes all cached pages stale until the watcher polls again. The watcher must have ended. */
-void mark_invalidate(struct mark *mark);
+/* Call this when a program takes over from another one, whose workers count their writes in other
+ * memory, in either program: from now on no cached page is fresh and no request joins a fill. The
+ * watcher must have ended, and must not run before mark_unite(). */
+void mark_divide(struct mark *mark);
+
+/* All workers count their writes here. Without effect if the mark is not divided. */
+void mark_unite(struct mark *mark);
 
 #endif

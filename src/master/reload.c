@@ -131,8 +131,8 @@ static void try_program(struct supervisor *supervisor)
 }
 
 /* The workers of the old program and of the new one count writes in different memory. So no cached
- * page of an old worker may be fresh any more, and the new workers get no watcher while there are
- * old ones (ensure_helpers). */
+ * page of any of them may be fresh, and the new workers get no watcher while there are old ones
+ * (ensure_helpers). */
 static void execute_program(struct supervisor *supervisor)
 {
     helper_end(&supervisor->old_fetcher); /* of an earlier program, whose workers leave */
@@ -140,7 +140,7 @@ static void execute_program(struct supervisor *supervisor)
     helper_end(&supervisor->purger.helper);
     helper_end(&supervisor->prober.helper);
     span_exporter_leave(&supervisor->exporter, &supervisor->current->config);
-    mark_invalidate(supervisor->watcher.mark);
+    mark_divide(supervisor->watcher.mark);
     replicas_invalidate(supervisor->prober.replicas);
     upgrade_execute(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
                     &supervisor->pool, supervisor->fetcher.helper.pid);

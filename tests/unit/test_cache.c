@@ -254,6 +254,21 @@ static void test_no_coalescing_across_a_write(void **state)
     assert_int_equal(asked_count, 3);
 }
 
+/* During an upgrade of the program the writes of the other program's workers are not counted. */
+static void test_no_coalescing_without_the_counts_of_all(void **state)
+{
+    (void)state;
+    mark_divide(&mark);
+    assert_miss();
+    assert_miss();
+    mark_unite(&mark);
+    assert_miss();
+    see(1, 741);
+    mark_unite(&mark);
+    ask();
+    assert_int_equal(asked_count, 4);
+}
+
 static void test_an_older_answer_comes_later(void **state)
 {
     (void)state;
@@ -337,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_watcher, begin, end),
         cmocka_unit_test_setup_teardown(test_no_watcher_while_it_is_filled, begin, end),
         cmocka_unit_test_setup_teardown(test_no_coalescing_across_a_write, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_coalescing_without_the_counts_of_all, begin, end),
         cmocka_unit_test_setup_teardown(test_an_older_answer_comes_later, begin, end),
         cmocka_unit_test_setup_teardown(test_a_change_that_is_being_noted, begin, end),
         cmocka_unit_test_setup_teardown(test_streams, begin, end),
