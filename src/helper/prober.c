@@ -67,8 +67,7 @@ _Static_assert((int)PROBER_HOSTS_MAX <= (int)REPLICAS_MAX, "each replica has an 
 
 static bool are_reads_wanted(const struct probes *probes, int64_t now_us)
 {
-    return config_has_replicas(probes->prober->config) &&
-           replicas_are_wanted(probes->prober->replicas, now_us);
+    return probes->prober->asks_replicas && replicas_are_wanted(probes->prober->replicas, now_us);
 }
 
 static int64_t shorter(int64_t one_us, int64_t other_us)
@@ -84,7 +83,7 @@ static int64_t interval_us(const struct probe *probe, bool is_wanted)
                            ? config->primary_watch * INT64_C(1000)
                            : PROBER_IDLE_MS * INT64_C(1000);
 
-    if (!config_has_replicas(config)) {
+    if (!probe->probes->prober->asks_replicas) {
         return watch_us;
     }
     return shorter(watch_us, is_wanted && probe->is_primary ? config->replica_lag * INT64_C(250)
@@ -393,7 +392,7 @@ static void run(void *context)
 
         add_probes(&probes, &probes.hosts);
         ask(&probes.hosts, false, is_wanted);
-        if (config_has_replicas(probes.prober->config)) {
+        if (probes.prober->asks_replicas) {
             add_probes(&probes, &probes.replicas);
             ask(&probes.replicas, true, is_wanted);
         }
@@ -417,18 +416,28 @@ void prober_note_settings(struct prober *prober, const struct config *config)
     }
 }
 
+static bool watches_hosts(const struct config *config)
+{
+    return config->prepare && config->primary_watch > 0 && config->has_hosts;
+}
+
 bool prober_is_wanted(const struct config *config)
 {
-    return config->prepare &&
-           ((config->primary_watch > 0 && config->has_hosts) || config_has_replicas(config));
+    return watches_hosts(config) || (config->prepare && config_has_replicas(config));
 }
 
 void prober_ensure(struct prober *prober, const struct config *config,
-                   const struct catalog *catalog)
+                   const struct catalog *catalog, bool knows_writes)
 {
-    if (prober_is_wanted(config)) {
+    bool asks_replicas = knows_writes && config->prepare && config_has_replicas(config);
+
+    if (asks_replicas != prober->asks_replicas) {
+        helper_stop(&prober->helper);
+    }
+    if (prober->helper.pid == 0 && (asks_replicas || watches_hosts(config))) {
         prober->config = config;
         prober->catalog = catalog;
+        prober->asks_replicas = asks_replicas;
         helper_ensure(&prober->helper, "cruddur-probe", run, prober);
     }
 }

@@ -42,6 +42,7 @@ struct prober {
     struct replicas *replicas;
     const struct config *config; /* this and catalog: as given at its last start */
     const struct catalog *catalog;
+    bool asks_replicas; /* likewise */
 };
 
 /* Call this before the workers are forked. False: errno says why. */
@@ -54,8 +55,10 @@ void prober_note_settings(struct prober *prober, const struct config *config);
 /* Whether the settings want it. */
 bool prober_is_wanted(const struct config *config);
 
-/* Starts it if it is wanted and does not run. */
+/* Starts it if it is wanted and does not run. knows_writes: all workers note their writes in this
+ * prober's memory. While workers of an earlier program do not, it asks the hosts of CONNECTION_URL
+ * only, and no replica becomes known. */
 void prober_ensure(struct prober *prober, const struct config *config,
-                   const struct catalog *catalog);
+                   const struct catalog *catalog, bool knows_writes);
 
 #endif

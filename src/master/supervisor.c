@@ -21,6 +21,7 @@
 #include "helper/purger.h"
 #include "helper/span_exporter.h"
 #include "helper/watcher.h"
+#include "home/mark.h"
 #include "identity/caller.h"
 #include "identity/keys.h"
 #include "master/listen.h"
@@ -191,9 +192,11 @@ static void ensure_helpers(struct supervisor *supervisor)
     if (!pool_has_adopted(&supervisor->pool)) {
         helper_stop(&supervisor->old_fetcher);
         atomic_store(&supervisor->pool.scoreboard->has_old_sessions, false);
+        mark_unite(supervisor->watcher.mark);
         watcher_ensure(&supervisor->watcher, &current->config, current->catalog);
-        prober_ensure(&supervisor->prober, &current->config, current->catalog);
     }
+    prober_ensure(&supervisor->prober, &current->config, current->catalog,
+                  !pool_has_adopted(&supervisor->pool));
     purger_ensure(&supervisor->purger, &current->config, current->catalog);
     span_exporter_ensure(&supervisor->exporter, &current->config);
 }
@@ -309,6 +312,7 @@ static void run_pool(struct supervisor *supervisor, const sigset_t *signals)
     }
     if (pool_has_adopted(&supervisor->pool)) {
         log_message(LOG_INFO, "supervisor", "HUP: cruddurd %s has taken over", PACKAGE_VERSION);
+        mark_divide(supervisor->watcher.mark);
         reload_begin(supervisor);
     } else {
         start_all(supervisor);

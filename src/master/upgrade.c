@@ -6,7 +6,9 @@
  * fetcher's pid, whether the workers have sessions, and for each worker its pid, number and state.
  * It has only numbers, so it needs no quoting. The trial gets the same format number; a program
  * that reads another format fails the trial. The shared memory is not inherited, because its layout
- * differs from version to version: a new scoreboard starts from zero. */
+ * differs from version to version: a new scoreboard starts from zero. Only the timelines are passed
+ * on, in a variable of their own, which a program that does not know it ignores: without them the
+ * new workers would use a superseded primary that still answers. */
 #include "master/upgrade.h"
 
 #include <errno.h>
@@ -25,9 +27,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/catalog.h"
+#include "db/server.h"
+#include "db/timelines.h"
 #include "shared/scoreboard.h"
 
 static const char INHERITANCE[] = "_CRUDDURD_INHERITANCE", TRIAL[] = "_CRUDDURD_TRIAL";
+static const char TIMELINES[] = "_CRUDDURD_TIMELINES"; /* each system with its latest timeline */
 static const char ANSWER[] = "cruddurd can run\n";
 
 enum {
@@ -166,22 +171,38 @@ static void write_inheritance(struct buf *text, const int fds[static INHERITED_F
     }
 }
 
+static void write_timelines(struct buf *text, const struct timelines *timelines)
+{
+    buf_text(text, "");
+    for (size_t i = 0; i < TIMELINES_MAX; i++) {
+        const struct timeline *entry = &timelines->systems[i];
+
+        if (atomic_load(&entry->latest) != 0) {
+            buf_printf(text, "%" PRIu64 " %" PRIu32 " ", atomic_load(&entry->system),
+                       atomic_load(&entry->latest));
+        }
+    }
+}
+
 void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
                      const struct pool *pool, pid_t fetcher)
 {
     const int fds[INHERITED_FDS] = {listener->fd, pool->setup.handover.give,
                                     pool->setup.handover.take, pool->setup.life_fd, pool->life_fd};
-    struct buf text = {0};
+    struct buf text = {0}, latest = {0};
 
     write_inheritance(&text, fds, listener, pool, fetcher);
+    write_timelines(&latest, &pool->scoreboard->timelines);
     set_inherited(fds, true);
-    if (setenv(INHERITANCE, text.bytes, 1) == 0) {
+    if (setenv(INHERITANCE, text.bytes, 1) == 0 && setenv(TIMELINES, latest.bytes, 1) == 0) {
         execve(upgrade->program, argv, environ);
     }
     int failure = errno;
     unsetenv(INHERITANCE);
+    unsetenv(TIMELINES);
     set_inherited(fds, false);
     buf_release(&text);
+    buf_release(&latest);
     errno = failure;
 }
 
@@ -256,6 +277,18 @@ static bool inherit_listener(const char **text, struct listener *listener, pid_t
     return has_file == 0 || listen_note_path(listener);
 }
 
+/* A program that did not know the variable leaves none. */
+static void inherit_timelines(struct timelines *timelines)
+{
+    const char *text = getenv(TIMELINES);
+    uint64_t system, latest;
+
+    while (text != NULL && next_number(&text, &system) && next_number(&text, &latest)) {
+        timelines_note(timelines, &(struct server){.system = system, .timeline = (uint32_t)latest});
+    }
+    unsetenv(TIMELINES);
+}
+
 bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,
                      pid_t *fetcher)
 {
@@ -273,6 +306,7 @@ bool upgrade_inherit(struct listener *listener, struct pool *pool, struct genera
         !pool_take_over(pool, &handover, fds[3], fds[4])) {
         return false;
     }
+    inherit_timelines(&pool->scoreboard->timelines);
     atomic_store(&pool->scoreboard->has_old_sessions, has_sessions != 0);
     while (next_number(&text, &pid) && next_number(&text, &number) &&
            next_number(&text, &is_leaving)) {

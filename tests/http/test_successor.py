@@ -3,6 +3,8 @@
 import pytest
 
 from cluster import Cluster, Standby
+from installed import Installed
+from places import Folder
 from service import Service
 from waiting import eventually
 
@@ -55,6 +57,24 @@ def test_the_pool_gets_to_know_without_a_session_of_its_own(primary, standby):
         eventually(lambda: [post["message"] for post in service.home().json] == ["after"] * len(service.home().json), what="the successor's row")
         assert sessions(primary, service) == set()
         service.owns_database = False
+
+
+def test_another_program_takes_over_what_the_pool_knows(primary, standby):
+    """The new workers try the old primary first, and nothing asks the successor which timeline it has."""
+    folder = Folder()
+    with Installed(primary, folder.path, workers=1, is_patient=False, primary_watch=0) as service:
+        service.write_url(service.database.url(hosts=[primary.sockets, standby.sockets]) + "&target_session_attrs=read-write")
+        service.daemon.reload()
+        service.create("before")
+        standby.catch_up(primary)
+        standby.promote()
+        primary.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cruddurd worker 1 writing'")
+        post = service.create("after").json["uuid"]
+        service.upgrade()
+        assert service.get(f"/api/activities/{post}").status == 200
+        assert sessions(primary, service) == set()
+        service.owns_database = False
+    folder.remove()
 
 
 def check_new_workers(primary, standby, service, post):
