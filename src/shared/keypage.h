@@ -13,7 +13,7 @@
 enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, however many are asked for */ };
 
 struct keypage {
-    _Atomic uint32_t version;  /* grows when the keys' file has new text */
+    _Atomic uint32_t version;  /* grows with each fetch that has written the keys' file */
     _Atomic int64_t fetched_s; /* when the keys were last fetched, s since 1970; 0: never */
     /* Monotonic time in ms before which the fetcher is not woken again, and in bit 0 whether a
      * requested fetch is pending. Both are in one word because they change together: with two, a

@@ -230,13 +230,18 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 const char *exchange_requester(struct exchange *exchange)
 {
     const char *address = exchange->request.remote_addr;
-    unsigned char bytes[sizeof(struct in6_addr)];
+    struct in6_addr parsed;
+    const uint8_t *bytes = parsed.s6_addr;
 
     if (exchange->caller.kind == CALLER_BY_TOKEN) {
         return exchange->caller.subject;
     }
-    if (address == NULL || inet_pton(AF_INET6, address, bytes) != 1) {
+    if (address == NULL || inet_pton(AF_INET6, address, &parsed) != 1) {
         return address != NULL ? address : "";
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&parsed)) { /* a socket for both protocols has accepted IPv4 */
+        return arena_printf(&exchange->arena, "%d.%d.%d.%d", bytes[12], bytes[13], bytes[14],
+                            bytes[15]);
     }
     return arena_printf(&exchange->arena, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", bytes[0],
                         bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);

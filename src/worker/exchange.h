@@ -64,7 +64,7 @@ enum decision exchange_begin(struct exchange *exchange, const struct service *se
 enum decision exchange_resume(struct exchange *exchange, bool may_wait);
 
 /* The requester, for the limits per user: the token's subject; else the client's address, or for
- * IPv6 its /64 network. */
+ * IPv6 its /64 network. An IPv4-mapped address counts as the IPv4 address. */
 const char *exchange_requester(struct exchange *exchange);
 
 /* Makes the response from the statement's result; info as in cache_done. The body may point into

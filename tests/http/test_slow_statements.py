@@ -293,10 +293,11 @@ def test_one_at_a_time_and_so_many_waiting(service):
     [
         ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
         ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
     ],
 )
 def test_strangers_take_turns_by_their_address(service, one, same, another):
-    """IPv6 addresses count as one if they are in the same /64 network."""
+    """IPv6 addresses count as one if they are in the same /64 network; one that has an IPv4 address in it counts as that."""
     search = "/api/activities/search?term=hello"
     with contextlib.ExitStack() as stack:
         with service.database.locked("activities"):
