@@ -3,23 +3,9 @@
  */
 
 import { learnTime } from "./clock.js";
-import { accessToken } from "./session.js";
+import { accessToken, limited } from "./session.js";
 import { byId } from "./dom.js";
-import { limited } from "./limit.js";
 import { userPath } from "./text.js";
-
-/** @typedef {{uuid: string, display_name: string, handle: string, message: string, replies_count: number, reposts_count: number,
- *   likes_count: number, reply_to_activity_uuid: string | null, expires_at: string | null, created_at: string, liked?: boolean | null,
- *   reposted?: boolean | null, reposted_by?: {handle: string, display_name: string} | null, reposted_at?: string | null,
- *   reposters?: {handle: string, display_name: string}[]}} Activity */
-/** @typedef {Activity & {kind: "reply" | "mention" | "like" | "repost" | "follow", activity_uuid: string | null, read: boolean}} Notification */
-/** @typedef {{uuid: string, handle: string, display_name: string}} User */
-/** @typedef {User & {bio: string, cruds_count: number, followed: boolean | null, blocked: boolean | null, muted: boolean | null}} Profile */
-/** @typedef {{uuid: string, display_name: string, handle: string | null, message: string, created_at: string, unread: number}} Conversation */
-/** @typedef {{message_group_uuid: string, uuid: string, display_name: string, handle: string | null, message: string, created_at: string,
- *   expires_at: string | null}} Message */
-/** @typedef {{date: string, users: number, posts: number, replies: number}} GrowthDay */
-/** @typedef {{time_zone: string, users: number, posts: number, replies: number, days: GrowthDay[]}} Growth */
 
 /** @type {Record<string, string>} */
 const SENTENCES = {
@@ -170,7 +156,7 @@ async function attempt(method, path, options, refused) {
   try {
     token = await accessToken(refused);
     const sent = Date.now();
-    const answer = await fetch(path, { method, headers: headersOf(options, token), body: bodyOf(options), signal: limited(options.signal), keepalive: options.keepalive, cache: "no-store" });
+    const answer = await fetch(path, { method, headers: headersOf(options, token), body: JSON.stringify(options.body), signal: limited(options.signal), keepalive: options.keepalive, cache: "no-store" });
     learnTime(answer.headers.get("Date"), sent);
     const body = answer.status === 304 ? null : await answer.json();
     if (answer.ok || answer.status === 304) {
@@ -216,11 +202,6 @@ function headersOf(options, token) {
   return headers;
 }
 
-/** @param {Options} options */
-function bodyOf(options) {
-  return options.body === undefined ? undefined : JSON.stringify(options.body);
-}
-
 /**
  * The target of the Link to the next page, or null.
  * @param {Headers} headers
@@ -243,7 +224,7 @@ export function get(path, signal) {
 /**
  * For polls: a failed request is not repeated, because the next poll follows.
  * @param {string} path
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal]
  * @param {string} [etag]
  */
 export function poll(path, signal, etag) {
@@ -287,7 +268,7 @@ export function userDeed(handle, what) {
 }
 
 export function newKey() {
-  return crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("");
+  return crypto.randomUUID();
 }
 
 /** @param {string} code */

@@ -22,9 +22,7 @@ const ROUTES = [
   [/^\/growth$/, () => import("./views/growth.js")],
   [/^\/settings$/, () => import("./views/settings.js")],
   [/^\/@([^/]+)$/, () => import("./views/user.js")],
-  [/^\/@([^/]+)\/status\/([0-9A-Fa-f-]{36})$/, () => import("./views/thread.js")],
-  [/^\/@([^/]+)\/status\/([0-9A-Fa-f-]{36})\/(likes|reposts)$/, () => import("./views/markers.js")],
-  [/^/, () => import("./views/missing.js")],
+  [/^\/@([^/]+)\/status\/([0-9A-Fa-f-]{36})(?:\/(likes|reposts))?$/, () => import("./views/thread.js")],
 ];
 
 const LINKS = [
@@ -53,19 +51,14 @@ function showNavigation() {
 function markCurrent() {
   for (const link of document.querySelectorAll("header a")) {
     if (link instanceof HTMLAnchorElement) {
-      const isCurrent = link.pathname === location.pathname;
-      link.toggleAttribute("aria-current", isCurrent);
-      if (isCurrent) {
-        link.setAttribute("aria-current", "page");
-      }
+      link.ariaCurrent = link.pathname === location.pathname ? "page" : null;
     }
   }
 }
 
 function showAside() {
-  const { signal } = new AbortController();
-  byId("trends").replaceChildren(trendList(signal));
-  byId("suggestions").replaceChildren(suggestions(signal));
+  byId("trends").replaceChildren(trendList());
+  byId("suggestions").replaceChildren(suggestions());
 }
 
 async function start() {

@@ -5,9 +5,8 @@ import { poll } from "./api.js";
 import { h, isolated } from "./dom.js";
 import { counted, searchPath, userPath } from "./text.js";
 
-/** @typedef {import("./api.js").User} User */
 
-/** @param {AbortSignal} signal */
+/** @param {AbortSignal} [signal] */
 export function trendList(signal) {
   const list = h("ol", { class: "trends" });
   fill(list, "/api/trends", signal, "No tags today.", (/** @type {{hashtag: string, count: number}} */ trend) =>
@@ -16,14 +15,14 @@ export function trendList(signal) {
   return list;
 }
 
-/** @param {AbortSignal} signal */
+/** @param {AbortSignal} [signal] */
 export function suggestions(signal) {
   const list = h("ul", { class: "people" });
-  fill(list, "/api/users/suggested", signal, "You follow everybody.", (/** @type {User} */ user) => h("li", {}, userRow(user)));
+  fill(list, "/api/users/suggested", signal, "You follow everybody.", (/** @type {Api.User} */ user) => h("li", {}, userRow(user)));
   return list;
 }
 
-/** @param {User} user */
+/** @param {Api.User} user */
 export function userRow(user) {
   return h(
     "a",
@@ -36,7 +35,7 @@ export function userRow(user) {
 /**
  * @param {HTMLElement} list
  * @param {string} path
- * @param {AbortSignal} signal
+ * @param {AbortSignal | undefined} signal
  * @param {string} empty
  * @param {(row: any) => HTMLElement} make
  */

@@ -4,7 +4,6 @@ import { follow } from "./live.js";
 import { poll } from "./api.js";
 import { isSignedIn, onSession } from "./session.js";
 
-const never = new AbortController().signal;
 let shown = 0;
 let title = "";
 
@@ -24,7 +23,7 @@ export function showTitle(text) {
 }
 
 async function ask() {
-  showUnread(isSignedIn() ? (await poll("/api/activities/notifications/unread", never)).body.unread : 0);
+  showUnread(isSignedIn() ? (await poll("/api/activities/notifications/unread")).body.unread : 0);
 }
 
 export function startBadge() {

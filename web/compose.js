@@ -10,7 +10,7 @@ import { newKey, sentenceOf } from "./api.js";
 import { h } from "./dom.js";
 import { isSignedIn, onSession, signIn } from "./session.js";
 import { load, save } from "./storage.js";
-import { codePoints, isBlank, wellFormed } from "./text.js";
+import { codePoints, isBlank } from "./text.js";
 import { announce } from "./toast.js";
 
 /** The service's names of lifetimes, and how they are shown. */
@@ -108,12 +108,12 @@ export function composer(kind) {
     save(draftName, field.value === "" ? null : draft);
   };
   const renew = () => {
-    const used = codePoints(wellFormed(field.value));
+    const used = codePoints(field.value.toWellFormed());
     count.textContent = `${kind.max - used}`;
-    count.setAttribute("aria-label", used > kind.max ? `${used - kind.max} characters too many` : `${kind.max - used} characters left`);
+    count.ariaLabel = used > kind.max ? `${used - kind.max} characters too many` : `${kind.max - used} characters left`;
     count.classList.toggle("is-over", used > kind.max);
     button.textContent = !isSignedIn() ? `Sign in to ${kind.button.toLowerCase()}` : isSending ? "Sending…" : kind.button;
-    button.setAttribute("aria-disabled", String(isSignedIn() && (isSending || used > kind.max || isBlank(field.value))));
+    button.ariaDisabled = String(isSignedIn() && (isSending || used > kind.max || isBlank(field.value)));
     field.readOnly = isSending;
     grow(field);
   };
@@ -133,10 +133,10 @@ export function composer(kind) {
       await signIn();
       return;
     }
-    if (button.getAttribute("aria-disabled") === "true") {
+    if (button.ariaDisabled === "true") {
       return;
     }
-    const text = wellFormed(field.value);
+    const text = field.value.toWellFormed(); // the service refuses lone surrogates
     const content = JSON.stringify([text, kind.hasLifetime ? lifetime.value : ""]);
     draft = { ...draft, key: draft.sent === content && draft.key ? draft.key : newKey(), sent: content };
     keep();

@@ -94,7 +94,7 @@ export class List {
       this.rowsOf(answer.body).forEach((row) => this.add(row));
       this.next = nextPage(answer.headers);
       this.isLoaded = true;
-      this.rows.setAttribute("aria-busy", "false");
+      this.rows.ariaBusy = "false";
       this.settle();
     } catch (error) {
       if (!this.signal.aborted) {

@@ -6,7 +6,6 @@
 import { isSignedIn, onSession } from "./session.js";
 import { poll } from "./api.js";
 
-/** @typedef {import("./api.js").Activity} Activity */
 /** @typedef {{liked: boolean, reposted: boolean}} Marks */
 
 const AT_A_TIME = 2;
@@ -17,10 +16,9 @@ const known = new Map();
 /** Marks that the visitor has set, until the answer comes. @type {Map<string, Partial<Marks>>} */
 const pending = new Map();
 
-/** Posts whose marks to request, with the function that takes the answer. @type {Map<string, (activity: Activity) => void>} */
+/** Posts whose marks to request, with the function that takes the answer. @type {Map<string, (activity: Api.Activity) => void>} */
 const wanted = new Map();
 let asking = 0;
-const never = new AbortController().signal;
 
 onSession(() => {
   known.clear();
@@ -30,7 +28,7 @@ onSession(() => {
 
 /**
  * Moves the marks of an answer's post to `known`: a list keeps its rows, and old marks in a row would be taken for new ones later.
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  */
 export function learnMarks(activity) {
   const { liked, reposted } = activity;
@@ -50,7 +48,7 @@ export function setMarks(uuid, marks) {
 }
 
 /**
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @returns {Marks}
  */
 export function marksOf({ uuid }) {
@@ -60,8 +58,8 @@ export function marksOf({ uuid }) {
 
 /**
  * Requests the marks of a post unless they are known.
- * @param {Activity} activity
- * @param {(activity: Activity) => void} onAnswer
+ * @param {Api.Activity} activity
+ * @param {(activity: Api.Activity) => void} onAnswer
  */
 export function wantMarks(activity, onAnswer) {
   if (isSignedIn() && !known.has(activity.uuid) && activity.likes_count + activity.reposts_count > 0) {
@@ -79,7 +77,7 @@ async function ask() {
   wanted.delete(uuid);
   asking += 1;
   try {
-    const { body } = await poll(`/api/activities/${uuid}?limit=1`, never);
+    const { body } = await poll(`/api/activities/${uuid}?limit=1`);
     learnMarks(body.activity);
     onAnswer(body.activity);
   } catch {

@@ -11,8 +11,7 @@ import { learnMarks, marksOf, setMarks } from "./marks.js";
 import { reload } from "./router.js";
 import { counted, postPath, richText, userPath } from "./text.js";
 
-/** @typedef {import("./api.js").Activity} Activity */
-/** @typedef {{replyTo?: boolean, onReply?: (post: Activity) => void, isMain?: boolean}} Shape */
+/** @typedef {{replyTo?: boolean, onReply?: (post: Api.Activity) => void, isMain?: boolean}} Shape */
 
 /**
  * Posts that are being deleted. An answer that still has one does not show it again.
@@ -34,7 +33,7 @@ export function isHeld(element) {
 }
 
 /**
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {Shape} [shape]
  */
 export function postElement(activity, shape = {}) {
@@ -52,7 +51,7 @@ export function postElement(activity, shape = {}) {
   when.append(timeElement(activity.created_at));
   part(element, "text").append(richText(activity.message));
   part(element, "reply").setAttribute("href", `${postPath(activity)}?reply`);
-  element.setAttribute("aria-label", `${activity.display_name}: ${activity.message.slice(0, 100)}`);
+  element.ariaLabel = `${activity.display_name}: ${activity.message.slice(0, 100)}`;
   showContext(element, activity, shape);
   wire(element, activity, shape);
   renewPost(element, activity);
@@ -62,7 +61,7 @@ export function postElement(activity, shape = {}) {
 /**
  * Shows above the post which user reposted it, or that it is a reply.
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {Shape} shape
  */
 function showContext(element, activity, shape) {
@@ -81,7 +80,7 @@ function showContext(element, activity, shape) {
 /**
  * Updates what changes in a post while it is shown: counts, marks and expiry.
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  */
 export function renewPost(element, activity) {
   learnMarks(activity);
@@ -93,7 +92,7 @@ export function renewPost(element, activity) {
 
 /**
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  */
 function showCounts(element, activity) {
   const marks = marksOf(activity);
@@ -112,15 +111,15 @@ function showCounts(element, activity) {
  */
 function showCount(control, count, verb, one, many, isPressed) {
   part(control, "count").textContent = count > 0 ? count.toLocaleString("en") : "";
-  control.setAttribute("aria-label", `${verb}, ${counted(count, one, many)}`);
+  control.ariaLabel = `${verb}, ${counted(count, one, many)}`;
   if (isPressed !== undefined) {
-    control.setAttribute("aria-pressed", String(isPressed === true));
+    control.ariaPressed = String(isPressed === true);
   }
 }
 
 /**
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {Shape} shape
  */
 function wire(element, activity, shape) {
@@ -143,7 +142,7 @@ function wire(element, activity, shape) {
 /**
  * Likes or reposts, or takes that back. The change is shown at once; the answer or a failure corrects it.
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {"like" | "repost"} kind
  */
 async function mark(element, activity, kind) {
@@ -185,7 +184,7 @@ function failed(element, error) {
 /**
  * @param {HTMLDetailsElement} menu
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  */
 function fillMenu(menu, element, activity) {
   const close = () => (menu.open = false);
@@ -220,7 +219,7 @@ function fillMenu(menu, element, activity) {
 
 /**
  * A button that mutes or blocks the author, whose posts then leave every list; the undo brings them back.
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {"mute" | "block"} what
  * @param {string} verb
  * @param {() => void} close
@@ -250,7 +249,7 @@ function hideButton(activity, what, verb, close) {
 
 /**
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {() => void} close
  */
 function reportForm(element, activity, close) {
@@ -270,7 +269,7 @@ function reportForm(element, activity, close) {
 
 /**
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  * @param {() => void} close
  */
 function keepForm(element, activity, close) {
@@ -293,7 +292,7 @@ function keepForm(element, activity, close) {
 
 /**
  * @param {HTMLElement} element
- * @param {Activity} activity
+ * @param {Api.Activity} activity
  */
 function deletePost(element, activity) {
   leaving.add(activity.uuid);

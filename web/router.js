@@ -131,24 +131,29 @@ async function make() {
       return { view: show({ params, query: url.searchParams, signal: controller.signal }), controller, scroll: 0 };
     }
   }
-  throw new Error("the last route takes every path");
+  return plain("Nothing is here", "There is no such page. ", h("a", { href: "/" }, "Go home"));
 }
 
 /**
  * The view in place of one that cannot be loaded, because the browser has no connection or a file is missing.
  * @param {unknown} error
- * @returns {Shown}
  */
 function unloaded(error) {
   console.error(error);
-  const element = h(
-    "div",
-    { class: "view" },
-    h("h1", { tabindex: -1 }, "This page did not load"),
-    h("p", {}, "Cruddur does not answer, or you are offline."),
-    h("button", { type: "button", class: "main", onclick: () => location.reload() }, "Try again"),
-  );
-  return { view: { title: "This page did not load", element }, controller: new AbortController(), scroll: 0 };
+  const retry = h("button", { type: "button", class: "main", onclick: () => location.reload() }, "Try again");
+  return plain("This page did not load", "Cruddur does not answer, or you are offline. ", retry);
+}
+
+/**
+ * A view with a heading, a sentence, and a way on.
+ * @param {string} title
+ * @param {string} text
+ * @param {HTMLElement} way
+ * @returns {Shown}
+ */
+function plain(title, text, way) {
+  const element = h("div", { class: "view" }, h("h1", { tabindex: -1 }, title), h("p", {}, text, way));
+  return { view: { title, element }, controller: new AbortController(), scroll: 0 };
 }
 
 /** @param {string | undefined} text */

@@ -6,7 +6,6 @@
  * One tab at a time renews the tokens, because an issuer that rotates refresh tokens accepts each one once.
  */
 
-import { limited } from "./limit.js";
 import { load, removeAll, save } from "./storage.js";
 import { toast } from "./toast.js";
 
@@ -17,6 +16,7 @@ import { toast } from "./toast.js";
 const LOCK = "cruddur-session";
 const ATTEMPTS = 3;
 const PAUSE_MS = 1000;
+const LIMIT_MS = 15_000;
 const EARLY_MS = 30_000; // a token is renewed this long before its end, or in the last fifth of its time if that is shorter
 
 /** @type {Config} */
@@ -30,6 +30,15 @@ let access = null;
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
+
+/**
+ * The signal of a request, with a time limit: an answer may never come.
+ * @param {AbortSignal} [signal] of the view
+ */
+export function limited(signal) {
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  return signal ? AbortSignal.any([signal, limit]) : limit;
+}
 
 /** @param {() => void} listener called after a sign-in or sign-out */
 export function onSession(listener) {
@@ -248,22 +257,13 @@ export async function accessToken(refused) {
   }
   if (access === null || access.renewAt <= Date.now() || access.token === refused) {
     const before = access;
-    await oneAtATime(async () => {
+    await navigator.locks.request(LOCK, async () => {
       if (access === before) {
         await renew();
       }
     });
   }
   return access?.token ?? null;
-}
-
-/**
- * @template T
- * @param {() => Promise<T>} act
- * @returns {Promise<T>}
- */
-async function oneAtATime(act) {
-  return navigator.locks ? navigator.locks.request(LOCK, act) : act();
 }
 
 async function renew() {
@@ -283,7 +283,7 @@ function forget() {
 /** Signs out here and at the issuer. A renewal in progress ends first, so that its tokens are not kept. */
 export async function signOut() {
   removeAll("draft:");
-  const token = await oneAtATime(async () => {
+  const token = await navigator.locks.request(LOCK, async () => {
     const last = kept()?.id_token;
     forget();
     return last;

@@ -55,23 +55,19 @@ export class Stream {
    * @param {AbortSignal} signal
    */
   async read(signal) {
-    const given = new AbortController();
-    const giveUp = () => given.abort();
-    /** @type {Promise<never>} */
-    const givenUp = new Promise((_, reject) => given.signal.addEventListener("abort", () => reject(new Error("given up"))));
-    givenUp.catch(() => undefined);
+    const silence = new AbortController();
+    const giveUp = () => silence.abort();
     let timer = setTimeout(giveUp, SILENCE);
-    signal.addEventListener("abort", giveUp);
     try {
       const headers = this.id ? { "Last-Event-ID": this.id } : undefined;
-      const answer = await Promise.race([fetch(this.path, { headers, cache: "no-store", signal: given.signal }), givenUp]);
+      const answer = await fetch(this.path, { headers, cache: "no-store", signal: AbortSignal.any([signal, silence.signal]) });
       if (answer.status !== 200 || answer.body === null) {
         throw new Error(`${answer.status}`);
       }
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
       for (;;) {
-        const { done, value } = await Promise.race([reader.read(), givenUp]);
+        const { done, value } = await reader.read();
         if (done) {
           return;
         }
@@ -83,8 +79,7 @@ export class Stream {
       }
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener("abort", giveUp);
-      given.abort();
+      giveUp();
     }
   }
 

@@ -15,14 +15,6 @@ const BLANK = /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]*$/
 const LINK = /(?<url>https?:\/\/[^\s<>"]+[^\s<>"'.,:;!?)\]}])|(?<![\p{L}\p{N}\p{M}_/@.])(?:#(?<tag>[\p{L}\p{N}\p{M}_·\u200c\u200d]{1,64})|@(?<handle>[\p{L}\p{N}\p{M}_](?:[\p{L}\p{N}\p{M}_.-]*[\p{L}\p{N}\p{M}_])?))/gu;
 
 /**
- * A text as it is sent, without lone surrogates, which the service refuses.
- * @param {string} text
- */
-export function wellFormed(text) {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
-}
-
-/**
  * @param {string} text
  * @returns {number} its code points
  */

@@ -10,12 +10,13 @@ from waiting import eventually
 HOME = "/api/activities/home"
 QUIET = 2  # s; the timer asks four times in it
 
-# Answers in place of the browser's fetch, for the stream alone.
+# Answers in place of the browser's fetch, for the stream alone. They end when the request is aborted, as the browser's do.
 ANSWERS = {
     "refused": "Promise.resolve(new Response('[\"streams_exceed_max\"]', {status: 503}))",
-    "held back": "new Promise(() => {})",
+    "held back": "new Promise((_, reject) => rest[0].signal.addEventListener('abort', () => reject(rest[0].signal.reason)))",
     "lost": """Promise.resolve(new Response(new ReadableStream({start(controller) {
         controller.enqueue(new TextEncoder().encode('retry: 100\\n\\nid: x\\nevent: home\\ndata: {"etag":"x","new":null}\\n\\n'));
+        rest[0].signal.addEventListener('abort', () => controller.error(rest[0].signal.reason));
     }})))""",
 }
 PATCH = """

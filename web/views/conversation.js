@@ -14,9 +14,8 @@ import { MESSAGE_MAX, richText, userPath } from "../text.js";
 import { announce, toast } from "../toast.js";
 import { heading, signInPage } from "./feed.js";
 
-/** @typedef {import("../api.js").Message} Message */
 
-/** @param {Message} message */
+/** @param {Api.Message} message */
 function make(message) {
   const element = h(
     "li",
@@ -54,7 +53,7 @@ export function show({ params: [other], signal }) {
   let readUntil = "";
 
   /** Marks the newest shown message of the other user as read. */
-  const markRead = (/** @type {Message[]} */ rows) => {
+  const markRead = (/** @type {Api.Message[]} */ rows) => {
     const newest = rows.findLast((row) => !isOwn(row.handle));
     if (newest && newest.created_at > readUntil) {
       readUntil = newest.created_at;
@@ -62,7 +61,7 @@ export function show({ params: [other], signal }) {
     }
   };
 
-  const add = (/** @type {Message} */ message) => {
+  const add = (/** @type {Api.Message} */ message) => {
     if (!known.has(message.uuid)) {
       known.add(message.uuid);
       messages.append(make(message));
@@ -117,7 +116,7 @@ export function show({ params: [other], signal }) {
     } else if (isLoaded) {
       const isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
       const { pages, headers } = await pollPages(`${path}?since=${encodeURIComponent(since)}`, signal);
-      /** @type {Message[]} each page is from old to new, but the first page has the newest messages */
+      /** @type {Api.Message[]} each page is from old to new, but the first page has the newest messages */
       const rows = pages.reverse().flat();
       since = headers.get("Cruddur-Since") ?? since;
       const before = known.size;
@@ -138,8 +137,8 @@ export function show({ params: [other], signal }) {
       const answer = await get(next, signal);
       next = nextPage(answer.headers);
       const height = document.documentElement.scrollHeight;
-      messages.prepend(...answer.body.filter((/** @type {Message} */ message) => !known.has(message.uuid)).map(make));
-      answer.body.forEach((/** @type {Message} */ message) => known.add(message.uuid));
+      messages.prepend(...answer.body.filter((/** @type {Api.Message} */ message) => !known.has(message.uuid)).map(make));
+      answer.body.forEach((/** @type {Api.Message} */ message) => known.add(message.uuid));
       scrollBy(0, document.documentElement.scrollHeight - height);
       older.hidden = next === null;
     } catch (error) {

@@ -7,7 +7,6 @@ import { postElement, renewPost } from "../post.js";
 import { learnMarks, wantMarks } from "../marks.js";
 import { isSignedIn, signIn } from "../session.js";
 
-/** @typedef {import("../api.js").Activity} Activity */
 /** @typedef {import("../router.js").View} View */
 
 /**
@@ -17,10 +16,10 @@ import { isSignedIn, signIn } from "../session.js";
 export function postKind(shape) {
   return {
     words: /** @type {[string, string]} */ (["new post", "new posts"]),
-    make: (/** @type {Activity} */ activity) => postElement(activity, shape),
+    make: (/** @type {Api.Activity} */ activity) => postElement(activity, shape),
     renew: renewPost,
     learn: learnMarks,
-    onSeen: (/** @type {HTMLElement} */ element, /** @type {Activity} */ activity) =>
+    onSeen: (/** @type {HTMLElement} */ element, /** @type {Api.Activity} */ activity) =>
       wantMarks(activity, (answer) => {
         Object.assign(activity, answer);
         renewPost(element, activity);

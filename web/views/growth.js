@@ -5,8 +5,6 @@ import { h } from "../dom.js";
 import { counted } from "../text.js";
 import { heading } from "./feed.js";
 
-/** @typedef {import("../api.js").Growth} Growth */
-/** @typedef {import("../api.js").GrowthDay} GrowthDay */
 
 const PERIODS = [7, 30, 90, 365];
 const SCRIPT = "/web/vendor/uPlot.iife.min.js";
@@ -40,9 +38,9 @@ export function show({ query, signal }) {
   const redraw = () => draw?.();
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const load = async () => {
-    const growth = /** @type {Growth} */ ((await get(`/api/metrics/growth?tz=${encodeURIComponent(zone)}&days=${wanted}`, signal)).body);
+    const growth = /** @type {Api.Growth} */ ((await get(`/api/metrics/growth?tz=${encodeURIComponent(zone)}&days=${wanted}`, signal)).body);
     const charts = h("div", { class: "charts" });
-    body.setAttribute("aria-busy", "false");
+    body.ariaBusy = "false";
     body.replaceChildren(...parts(growth, charts));
     const plot = await loadLibrary();
     draw = () => drawCharts(plot, charts, growth);
@@ -66,7 +64,7 @@ export function show({ query, signal }) {
 }
 
 /**
- * @param {Growth} growth
+ * @param {Api.Growth} growth
  * @param {HTMLElement} charts
  */
 function parts(growth, charts) {
@@ -104,7 +102,7 @@ function number(value, label) {
 }
 
 /**
- * @param {GrowthDay[]} days
+ * @param {Api.GrowthDay[]} days
  * @param {"users" | "posts" | "replies"} member
  */
 function sum(days, member) {
@@ -117,9 +115,9 @@ function periods(days) {
   return h("nav", { class: "tabs", "aria-label": "Days" }, h("span", { class: "soft" }, "Days"), ...links);
 }
 
-/** @param {Growth} growth */
+/** @param {Api.Growth} growth */
 function table(growth) {
-  const row = (/** @type {GrowthDay} */ day) =>
+  const row = (/** @type {Api.GrowthDay} */ day) =>
     h("tr", {}, h("th", { scope: "row" }, day.date), ...[day.users, day.posts, day.replies].map((value) => h("td", {}, value.toLocaleString("en"))));
   return h(
     "table",
@@ -131,7 +129,7 @@ function table(growth) {
   );
 }
 
-/** @param {Growth} growth */
+/** @param {Api.Growth} growth */
 function csvAddress(growth) {
   const lines = [["date", "users", "posts", "replies"], ...growth.days.map((day) => [day.date, day.users, day.posts, day.replies])];
   return `data:text/csv;charset=utf-8,${encodeURIComponent(lines.map((line) => `${line.join(",")}\r\n`).join(""))}`;
@@ -140,7 +138,7 @@ function csvAddress(growth) {
 /**
  * @param {any} plot uPlot
  * @param {HTMLElement} charts
- * @param {Growth} growth
+ * @param {Api.Growth} growth
  */
 function drawCharts(plot, charts, growth) {
   const boxes = [
@@ -158,7 +156,7 @@ function drawCharts(plot, charts, growth) {
 /**
  * @param {any} plot
  * @param {HTMLElement} box
- * @param {GrowthDay[]} days
+ * @param {Api.GrowthDay[]} days
  * @param {"users" | "posts"} member
  * @param {string} variable
  */

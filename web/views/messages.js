@@ -6,9 +6,8 @@ import { navigate } from "../router.js";
 import { conversationPath } from "../text.js";
 import { feedPage, personRow, signInPage } from "./feed.js";
 
-/** @typedef {import("../api.js").Conversation} Conversation */
 
-/** @param {Conversation} group */
+/** @param {Api.Conversation} group */
 function make(group) {
   const target = group.handle === null ? `/messages/${group.uuid}` : conversationPath(group.handle);
   const message = h("p", { class: "text one-line", dir: "auto" }, group.message);
@@ -25,7 +24,7 @@ function unreadBadge(count) {
 
 /**
  * The shown content of a conversation, to compare.
- * @param {Conversation} group
+ * @param {Api.Conversation} group
  */
 function contentOf(group) {
   return JSON.stringify([group.created_at, group.unread, group.message]);
@@ -37,7 +36,7 @@ export function show({ signal }) {
   if (page) {
     return page;
   }
-  /** @type {List<Conversation>} */
+  /** @type {List<Api.Conversation>} */
   const list = new List(
     { path: "/api/message_groups", label: "Conversations", empty: "No conversations yet. Write to somebody by their handle.", words: ["new message", "new messages"], make },
     signal,
@@ -62,8 +61,8 @@ export function show({ signal }) {
 /**
  * Shows the first page's conversations as they are now and in its order. None waits behind a button, because the list is short.
  * The focus stays with its conversation.
- * @param {List<Conversation>} list
- * @param {Conversation[]} rows
+ * @param {List<Api.Conversation>} list
+ * @param {Api.Conversation[]} rows
  */
 function sort(list, rows) {
   const focused = list.rows.contains(document.activeElement) ? document.activeElement : null;

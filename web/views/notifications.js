@@ -9,9 +9,8 @@ import { List } from "../list.js";
 import { postPath, richText, userPath } from "../text.js";
 import { feedPage, signInPage } from "./feed.js";
 
-/** @typedef {import("../api.js").Notification} Notification */
 
-/** @type {Record<Notification["kind"], [string, string]>} the icon, and what was done */
+/** @type {Record<Api.Notification["kind"], [string, string]>} the icon, and what was done */
 const KINDS = {
   reply: ["reply", "replied to you"],
   mention: ["at", "mentioned you"],
@@ -20,7 +19,7 @@ const KINDS = {
   follow: ["user", "follows you"],
 };
 
-/** @param {Notification} row */
+/** @param {Api.Notification} row */
 function make(row) {
   const [name, words] = KINDS[row.kind];
   const target = row.kind === "follow" ? userPath(row.handle) : postPath(row);
@@ -47,14 +46,14 @@ export function show({ signal }) {
     return page;
   }
   let known = "";
-  const markRead = async (/** @type {Notification[]} */ rows) => {
+  const markRead = async (/** @type {Api.Notification[]} */ rows) => {
     const newest = rows.find((row) => !row.read)?.created_at ?? "";
     if (newest > known) {
       known = newest;
       await put("/api/activities/notifications/read", { until: newest }).then(() => showUnread(0), () => {});
     }
   };
-  /** @type {List<Notification>} */
+  /** @type {List<Api.Notification>} */
   const list = new List(
     {
       path: "/api/activities/notifications",

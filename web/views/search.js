@@ -8,8 +8,6 @@ import { navigate } from "../router.js";
 import { searchPath } from "../text.js";
 import { heading, postKind } from "./feed.js";
 
-/** @typedef {import("../api.js").Activity} Activity */
-/** @typedef {import("../api.js").User} User */
 
 /** @type {import("../router.js").MakeView} */
 export function show({ query, signal }) {
@@ -26,7 +24,7 @@ export function show({ query, signal }) {
     return { title: "Explore", element };
   }
   const people = h("div", { class: "people" });
-  /** @type {List<Activity>} */
+  /** @type {List<Api.Activity>} */
   const list = new List(
     {
       ...postKind(),
@@ -46,12 +44,12 @@ export function show({ query, signal }) {
  * If the term begins with "@", shows the user with that handle, if there is one, and the authors of the found posts.
  * @param {HTMLElement} place
  * @param {string} term
- * @param {Activity[]} rows
+ * @param {Api.Activity[]} rows
  * @param {AbortSignal} signal
  */
 async function showPeople(place, term, rows, signal) {
   const word = term.replace(/^@/, "");
-  /** @type {Map<string, User>} */
+  /** @type {Map<string, Api.User>} */
   const found = new Map();
   if (/^@[^\s#"]{1,64}$/.test(term)) {
     try {

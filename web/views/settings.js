@@ -5,7 +5,7 @@ import { lifetimeSelect, usualLifetime } from "../compose.js";
 import { h } from "../dom.js";
 import { isSignedIn, ownHandle, signIn, signOut } from "../session.js";
 import { applyTheme, load, save } from "../storage.js";
-import { BIO_MAX, NAME_MAX, codePoints, isBlank, userPath, wellFormed } from "../text.js";
+import { BIO_MAX, NAME_MAX, codePoints, isBlank, userPath } from "../text.js";
 import { toast } from "../toast.js";
 import { heading } from "./feed.js";
 
@@ -63,7 +63,7 @@ function profileForm(signal) {
     if (error.textContent === "") {
       button.disabled = true;
       try {
-        await put("/api/profile/update", { display_name: wellFormed(name.value), bio: wellFormed(bio.value) });
+        await put("/api/profile/update", { display_name: name.value.toWellFormed(), bio: bio.value.toWellFormed() });
         toast("Your profile is saved.");
       } catch (failure) {
         error.textContent = sentenceOf(failure);

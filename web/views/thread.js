@@ -1,21 +1,55 @@
-/* A post with its thread: what it replies to above it, its replies below. */
+/* Two views: a post with its thread, what it replies to above it, its replies below; and the users that like or reposted a post. */
 
 import { apiUser, get, isGone, nextPage, poll, post, sentenceOf } from "../api.js";
 import { composer } from "../compose.js";
-import { h } from "../dom.js";
-import { leave } from "../list.js";
+import { h, isolated } from "../dom.js";
+import { List, leave } from "../list.js";
 import { followed, isPassing, nudge, oneAtATime } from "../live.js";
 import { isHeld, isLeaving, postElement, renewPost } from "../post.js";
 import { rename } from "../router.js";
-import { REPLY_MAX } from "../text.js";
+import { REPLY_MAX, postPath, userPath } from "../text.js";
 import { toast } from "../toast.js";
-import { heading } from "./feed.js";
+import { feedPage, heading, personRow } from "./feed.js";
 
-/** @typedef {import("../api.js").Activity} Activity */
-/** @typedef {{activity: Activity, ancestors?: Activity[], replies: Activity[]}} Page */
+/** @typedef {{activity: Api.Activity, ancestors?: Api.Activity[], replies: Api.Activity[]}} Page */
+/** @typedef {Api.User & {liked_at?: string, reposted_at?: string}} Marker */
 
 /** @type {import("../router.js").MakeView} */
-export function show({ params: [handle, uuid], query, signal }) {
+export function show({ params: [handle, uuid, kind], query, signal }) {
+  return kind ? markers(handle, uuid, kind, signal) : thread(handle, uuid, query, signal);
+}
+
+/**
+ * @param {string} handle
+ * @param {string} uuid
+ * @param {string} kind "likes" or "reposts"
+ * @param {AbortSignal} signal
+ */
+function markers(handle, uuid, kind, signal) {
+  const title = kind === "likes" ? "Likes" : "Reposts";
+  /** @type {List<Api.User & {created_at: string}>} */
+  const list = new List(
+    {
+      path: `/api/activities/${uuid}/${kind}`,
+      label: title,
+      empty: "Nobody yet.",
+      words: ["new one", "new ones"],
+      make: (user) => personRow(user, userPath(user.handle), h("p", { class: "soft" }, isolated(`@${user.handle}`))),
+      rowsOf: (rows) => rows.map((/** @type {Marker} */ row) => ({ ...row, created_at: row.liked_at ?? row.reposted_at ?? "" })),
+      isOnce: true,
+    },
+    signal,
+  );
+  return feedPage(title, list, h("p", {}, h("a", { href: postPath({ handle, uuid }) }, "Back to the post")));
+}
+
+/**
+ * @param {string} handle
+ * @param {string} uuid
+ * @param {URLSearchParams} query
+ * @param {AbortSignal} signal
+ */
+function thread(handle, uuid, query, signal) {
   const path = `${apiUser(handle)}/status/${uuid}`;
   const title = heading("Thread");
   const above = h("div", { class: "ancestors" });
@@ -24,7 +58,7 @@ export function show({ params: [handle, uuid], query, signal }) {
   const more = h("button", { type: "button", class: "more", hidden: true }, "Show more replies");
   const note = h("p", { class: "note", role: "status" }, "Loading…");
   const element = h("div", { class: "view" }, title, above, main, replies, more, note);
-  /** @type {Map<string, {element: HTMLElement, activity: Activity}>} */
+  /** @type {Map<string, {element: HTMLElement, activity: Api.Activity}>} */
   const shown = new Map();
   /** The path of the last loaded page of replies, whose answer says whether there are more. */
   let last = path;
@@ -48,7 +82,7 @@ export function show({ params: [handle, uuid], query, signal }) {
   };
 
   /**
-   * @param {Activity} activity
+   * @param {Api.Activity} activity
    * @param {HTMLElement} place
    * @param {import("../post.js").Shape} shape
    */

@@ -10,7 +10,6 @@ import { toast } from "../toast.js";
 import { feedPage, postKind } from "./feed.js";
 import { reload, rename } from "../router.js";
 
-/** @typedef {import("../api.js").Profile} Profile */
 
 /** @type {import("../router.js").MakeView} */
 export function show({ params: [handle], query, signal }) {
@@ -54,7 +53,7 @@ export function show({ params: [handle], query, signal }) {
 
 /**
  * @param {HTMLElement} head
- * @param {Profile} profile
+ * @param {Api.Profile} profile
  */
 function showProfile(head, profile) {
   if (head.dataset.shown !== JSON.stringify(profile)) {
@@ -81,7 +80,7 @@ function nameOf(control) {
   return control?.getAttribute("data-deed") ?? control?.getAttribute("href") ?? "";
 }
 
-/** @param {Profile} profile */
+/** @param {Api.Profile} profile */
 function actions(profile) {
   if (isOwn(profile.handle)) {
     return [h("a", { class: "button", href: "/settings" }, "Edit profile")];
@@ -95,7 +94,7 @@ function actions(profile) {
 
 /**
  * A button that follows, mutes or blocks the user, or undoes that.
- * @param {Profile} profile
+ * @param {Api.Profile} profile
  * @param {"followed" | "muted" | "blocked"} member
  * @param {string} what
  * @param {[string, string]} labels when it is off, when it is on
@@ -105,7 +104,7 @@ function toggle(profile, member, what, labels) {
   const renew = () => {
     button.textContent = labels[profile[member] ? 1 : 0];
     button.className = member === "followed" && !profile.followed ? "main" : "";
-    button.setAttribute("aria-pressed", String(profile[member] === true));
+    button.ariaPressed = String(profile[member] === true);
   };
   button.addEventListener("click", async () => {
     if (!isSignedIn()) {
