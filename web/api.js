@@ -3,7 +3,7 @@
  */
 
 import { learnTime } from "./clock.js";
-import { accessToken, limited } from "./session.js";
+import { accessToken, limited, ownHandle } from "./session.js";
 import { byId } from "./dom.js";
 import { userPath } from "./text.js";
 
@@ -110,7 +110,8 @@ function sleep(ms, signal) {
 
 /**
  * Sends a request. Repeats it, within its patience, while the service is away or refuses a GET with 429, and once with a new token after a
- * 401. A POST needs a key, so that no repetition makes a second object.
+ * 401. A POST needs a key, so that no repetition makes a second object. A request is sent with no other visitor's token: another one may
+ * sign in in another tab meanwhile.
  * @param {string} method
  * @param {string} path
  * @param {Options} [options]
@@ -118,11 +119,12 @@ function sleep(ms, signal) {
  */
 export async function call(method, path, options = {}) {
   const end = Date.now() + (options.patience ?? 0);
+  const visitor = ownHandle();
   let refused;
   let isWaiting = false;
   try {
     for (;;) {
-      const { answer, token, error, pause } = await attempt(method, path, options, refused);
+      const { answer, token, error, pause } = await attempt(method, path, options, visitor, refused);
       if (answer) {
         return answer;
       }
@@ -149,12 +151,16 @@ export async function call(method, path, options = {}) {
  * @param {string} method
  * @param {string} path
  * @param {Options} options
+ * @param {string | null} visitor
  * @param {string | undefined} refused
  */
-async function attempt(method, path, options, refused) {
+async function attempt(method, path, options, visitor, refused) {
   let token = null;
   try {
     token = await accessToken(refused);
+    if (token && ownHandle() !== visitor) {
+      return { answer: null, token: null, error: new ApiError(401, ["generic_401"]), pause: 0 };
+    }
     const sent = Date.now();
     const answer = await fetch(path, { method, headers: headersOf(options, token), body: JSON.stringify(options.body), signal: limited(options.signal), keepalive: options.keepalive, cache: "no-store" });
     learnTime(answer.headers.get("Date"), sent);

@@ -8,7 +8,7 @@
 
 import { newKey, sentenceOf } from "./api.js";
 import { h } from "./dom.js";
-import { isSignedIn, onSession, signIn } from "./session.js";
+import { isOwn, isSignedIn, onSession, ownHandle, signIn } from "./session.js";
 import { load, save } from "./storage.js";
 import { codePoints, isBlank } from "./text.js";
 import { announce } from "./toast.js";
@@ -19,7 +19,7 @@ const LIFETIMES = ["1-hour", "3-hours", "12-hours", "1-day", "3-days", "7-days",
 /** The counter is announced when this many characters are left, and at 0. */
 const NEAR = 20;
 
-/** @typedef {{text: string, ttl?: string, key?: string, sent?: string}} Draft */
+/** @typedef {{text: string, ttl?: string, key?: string, sent?: string, by?: string | null}} Draft by: the visitor, unless signed out */
 /**
  * @typedef {object} Kind
  * @property {string} name of the draft
@@ -93,6 +93,9 @@ export function composer(kind) {
   const draftName = `draft:${kind.name}`;
   /** @type {Draft} */
   let draft = running.get(draftName)?.draft ?? load(draftName) ?? { text: "" };
+  if (isSignedIn() && draft.by && !isOwn(draft.by)) {
+    draft = { text: "" }; // of another visitor, whose session has ended by itself
+  }
   const field = h("textarea", { id, placeholder: kind.placeholder, rows: kind.hasLifetime && !kind.mayStay ? 3 : 2, dir: "auto", "aria-describedby": `${id}-count ${id}-error` });
   const count = h("span", { class: "count", id: `${id}-count` });
   const attributes = { id: `${id}-ttl`, onchange: () => keep() };
@@ -104,7 +107,7 @@ export function composer(kind) {
   let isSending = false;
 
   const keep = () => {
-    draft = { ...draft, text: field.value, ttl: lifetime.value };
+    draft = { ...draft, text: field.value, ttl: lifetime.value, by: ownHandle() ?? (field.value && draft.by) };
     save(draftName, field.value === "" ? null : draft);
   };
   const renew = () => {

@@ -282,6 +282,7 @@ function forget() {
 
 /** Signs out here and at the issuer. A renewal in progress ends first, so that its tokens are not kept. */
 export async function signOut() {
+  dispatchEvent(new Event("pagehide")); // deletions that wait for an undo are sent while there is a token
   removeAll("draft:");
   const token = await navigator.locks.request(LOCK, async () => {
     const last = kept()?.id_token;

@@ -1,5 +1,7 @@
 """Requests of a page that a test holds back, and the page's own time limits, which end when the test says so."""
 
+import contextlib
+
 PATCH = """
 if (!window.held) {
     window.held = [];
@@ -33,6 +35,17 @@ def hold(person, path, method="GET", answer=None):
     """Holds requests with this text in their path until release(). With an answer they get it at once instead: a body, and the
     options of Response."""
     person.script(PATCH, path, method, answer)
+
+
+@contextlib.contextmanager
+def hold_from_start(person, path, method="GET"):
+    """As hold(), for a page that is loaded within the block, from its first request on."""
+    source = f"window.holdAll = [{path!r}, {method!r}, null]; (function () {{ {PATCH} }})(...window.holdAll)"
+    script = person.here().execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    try:
+        yield
+    finally:
+        person.here().execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 def is_held(person):

@@ -110,3 +110,29 @@ def test_a_send_ends_no_other_draft_than_its_own(people):
     andrew.open("/")
     assert andrew.wait("#new-post textarea").get_attribute("value") == "The second of two"
     andrew.fill("#new-post textarea", "")
+
+
+def test_a_draft_is_shown_to_no_other_visitor(people):
+    """The session of the draft's visitor has ended by itself."""
+    andrew, bayko = people
+    other = bayko.script("return localStorage['cruddur:session']")
+    own = andrew.script("return localStorage['cruddur:session']")
+
+    def draft(session):
+        """The draft that is shown with this session."""
+        andrew.script("if (arguments[0]) localStorage['cruddur:session'] = arguments[0]; else localStorage.removeItem('cruddur:session')", session)
+        andrew.open("/")
+        return andrew.wait("#new-post textarea").get_attribute("value")
+
+    try:
+        andrew.fill("#new-post textarea", "Not for the next one")
+        assert draft(None) == "Not for the next one"
+        assert draft(other) == ""
+        assert draft(own) == "Not for the next one"
+        draft(None)
+        andrew.fill("#new-post textarea", "")
+        andrew.fill("#new-post textarea", "Of whoever signs in")
+        assert draft(other) == "Of whoever signs in"
+        andrew.fill("#new-post textarea", "")
+    finally:
+        draft(own)

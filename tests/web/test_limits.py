@@ -2,7 +2,7 @@
 
 import pytest
 
-from held import PATCH, end_limits, hold, is_held, release
+from held import end_limits, hold, hold_from_start, is_held, release
 from waiting import eventually
 
 
@@ -10,12 +10,8 @@ from waiting import eventually
 def test_a_request_that_is_not_answered_is_sent_again(people, method, path):
     """This holds for requests to the API, and for the request for a token to the issuer."""
     andrew, _ = people
-    source = f"window.holdAll = [{path!r}, {method!r}, null]; (function () {{ {PATCH} }})(...window.holdAll)"
-    script = andrew.here().execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
-    try:
+    with hold_from_start(andrew, path, method):
         andrew.open("/notifications")
-    finally:
-        andrew.here().execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
     eventually(lambda: is_held(andrew), what="the request")
 
     def is_away():

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from browser import Person
-from held import hold, is_held, release
+from held import hold, hold_from_start, is_held, release
 from waiting import eventually
 
 TOKEN = "/cruddur-issuer/token"
@@ -119,3 +119,40 @@ def test_a_sign_out_waits_for_a_renewal_and_ends_its_session_too(tabs):
     andrew.wait("#account .main", "Sign in")
     tab.wait("#account .main", "Sign in")
     assert not is_signed_in(andrew)
+
+
+SESSION = "return localStorage['cruddur:session']"
+
+
+def test_a_request_is_not_repeated_for_another_visitor(people, tabs, quickstart):
+    """The other visitor signs in in another tab, while the request waits for the service."""
+    other = people[1].script(SESSION)
+    andrew, tab = tabs
+    tab.click("#navigation a", "Home")
+    hold(tab, "/api/activities", "POST", ["[]", {"status": 503}])
+    tab.fill("#new-post textarea", "Repeated for nobody else")
+    tab.click("#new-post button", "Post")
+    tab.wait("#away", "does not answer")
+    andrew.script("localStorage['cruddur:session'] = arguments[0]", other)
+    tab.wait("#account .own", "bayko")
+    release(tab)
+    tab.wait_gone("#away")
+    assert quickstart.posts("Repeated for nobody else") == 0
+    andrew.script("localStorage.removeItem('cruddur:draft:post')")
+
+
+def test_a_request_that_waits_for_a_token_does_not_get_another_visitor_s(people, tabs, quickstart):
+    other = people[1].script(SESSION)
+    andrew, tab = tabs
+    with hold_from_start(tab, TOKEN, "POST"):
+        tab.open("/")
+    eventually(lambda: is_held(tab), what="the renewal")
+    tab.fill("#new-post textarea", "Written before a token came")
+    tab.click("#new-post button", "Post")
+    andrew.script("localStorage['cruddur:session'] = arguments[0]", other)
+    tab.wait("#account .own", "bayko")
+    release(tab)
+    tab.wait_list()
+    tab.post("Written by the second visitor")
+    assert quickstart.posts("Written before a token came") == 0
+    andrew.script("localStorage.removeItem('cruddur:draft:post')")

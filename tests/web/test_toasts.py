@@ -39,3 +39,18 @@ def test_undo_waits_for_focus_and_pointer(people, quickstart):
     andrew.wait_gone(".toast")
     eventually(lambda: quickstart.posts("Deleted at leisure") == 0, what="the end of the post")
     andrew.open("/")
+
+
+def test_a_sign_out_sends_the_deletion_that_waits(people, quickstart):
+    andrew, _ = people
+    andrew.open("/")
+    andrew.wait_list()
+    andrew.post("Deleted before the sign-out")
+    andrew.script(PATCH)
+    andrew.choose("Deleted before the sign-out", "Delete")
+    andrew.wait(".toast button", "Undo")
+    andrew.go("/settings")
+    andrew.click("#sign-out")
+    andrew.handle = None
+    andrew.wait("#account .main", "Sign in")
+    eventually(lambda: quickstart.posts("Deleted before the sign-out") == 0, what="the end of the post")
