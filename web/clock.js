@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const YOUNG = 5_000;
 
 const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
@@ -39,6 +40,14 @@ export function learnTime(date, sent) {
 /** The server's time in ms. If the clocks may agree, it is this machine's. */
 export function now() {
   return Date.now() + Math.min(Math.max(0, aheadMin), aheadMax);
+}
+
+/**
+ * Whether something is so new that another host may not have it yet.
+ * @param {string} time
+ */
+export function isYoung(time) {
+  return now() - Date.parse(time) < YOUNG;
 }
 
 /**

@@ -118,6 +118,19 @@ export function passFocus(element) {
 }
 
 /**
+ * Shows or hides a button that loads more rows. If it is hidden under the focus, the first new row is focused.
+ * @param {HTMLElement} button
+ * @param {boolean} isMore whether there are more rows
+ * @param {Element} [row]
+ */
+export function showMore(button, isMore, row) {
+  if (!isMore && document.activeElement === button) {
+    /** @type {HTMLElement | undefined} */ (row)?.focus({ preventScroll: true });
+  }
+  button.hidden = !isMore;
+}
+
+/**
  * A name that keeps its own direction and does not change the order of the text around it.
  * @param {string} text
  */

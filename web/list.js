@@ -8,7 +8,8 @@
 
 import { ApiError, get, isGone, nextPage, poll, sentenceFor, sentenceOf } from "./api.js";
 import { follow, isPassing, oneAtATime, pollPages } from "./live.js";
-import { h, passFocus } from "./dom.js";
+import { h, passFocus, showMore } from "./dom.js";
+import { isYoung } from "./clock.js";
 import { counted } from "./text.js";
 import { isHeld, isLeaving } from "./post.js";
 import { announce } from "./toast.js";
@@ -33,6 +34,9 @@ import { announce } from "./toast.js";
  * @property {(body: any) => void} [onPage] called with the first page, each time it is received
  */
 
+/** How often a poll of a list with ?since= is for its whole first page: the changes have neither deletions nor counts. */
+export const WHOLE_EVERY = 12;
+
 /** @template {{uuid: string, created_at: string}} Row */
 export class List {
   /**
@@ -54,6 +58,7 @@ export class List {
     this.next = null;
     this.etag = "";
     this.since = "";
+    this.turn = 0;
     this.isLoaded = false;
     /** The list cannot be loaded, now or later. */
     this.isOver = false;
@@ -77,7 +82,13 @@ export class List {
     if (!this.isLoaded && !this.isOver) {
       this.load();
     }
-    this.shown.forEach(({ row, element }) => this.kind.renew?.(element, row));
+    for (const [uuid, { row, element }] of this.shown) {
+      if (isLeaving(uuid) && !element.hidden) {
+        this.drop(element);
+      } else {
+        this.kind.renew?.(element, row);
+      }
+    }
     const path = this.kind.events;
     this.stop ??= follow(() => this.ask(), 1, path ? { path, isNews: ({ etag }) => etag !== this.etag } : undefined);
   }
@@ -99,9 +110,14 @@ export class List {
     } catch (error) {
       if (!this.signal.aborted) {
         this.isOver = !isPassing(error);
-        this.note.textContent = (isGone(error) && this.kind.onGone?.()) || sentenceOf(error);
+        this.note.textContent = this.reasonOf(error);
       }
     }
+  }
+
+  /** @param {unknown} error */
+  reasonOf(error) {
+    return (isGone(error) && this.kind.onGone?.()) || sentenceOf(error);
   }
 
   /** @param {any} body */
@@ -134,8 +150,10 @@ export class List {
     try {
       const answer = await get(next, this.signal);
       if (this.next === next) {
+        const count = this.rows.childElementCount;
         this.rowsOf(answer.body).forEach((row) => this.add(row));
         this.next = nextPage(answer.headers);
+        showMore(this.more, this.next !== null, this.rows.children[count]);
       }
     } catch (error) {
       if (this.signal.aborted) {
@@ -163,15 +181,36 @@ export class List {
       }
       return;
     }
-    if (this.kind.isSince && this.since) {
-      await this.askSince();
-      return;
+    this.turn += 1;
+    try {
+      await (this.kind.isSince && this.since && this.turn % WHOLE_EVERY > 0 ? this.askSince() : this.askWhole());
+    } catch (error) {
+      if (!isGone(error)) {
+        throw error;
+      }
+      this.end(error);
     }
+  }
+
+  async askWhole() {
     const answer = await poll(this.kind.path, this.signal, this.etag);
     if (answer.status === 200) {
       this.take(answer);
       this.compare(this.rowsOf(answer.body), nextPage(answer.headers));
     }
+  }
+
+  /**
+   * Ends the list: the user's account was deleted, or that user has blocked the visitor.
+   * @param {unknown} error
+   */
+  end(error) {
+    this.isOver = true;
+    this.next = this.fresh = null;
+    this.trouble = this.reasonOf(error);
+    this.waiting.clear();
+    this.shown.forEach(({ element }) => this.drop(element));
+    this.settle();
   }
 
   async askSince() {
@@ -184,9 +223,8 @@ export class List {
       if (!(error instanceof ApiError) || error.status !== 410) {
         throw error;
       }
-      const answer = await poll(this.kind.path, this.signal);
-      this.take(answer);
-      this.compare(this.rowsOf(answer.body), nextPage(answer.headers));
+      this.etag = ""; // a 304 has no new Cruddur-Since
+      await this.askWhole();
     }
     this.settle();
   }
@@ -204,7 +242,11 @@ export class List {
     const end = next !== null && last ? this.timeOf(last) : "";
     for (const [uuid, { row, element }] of this.shown) {
       if (!present.has(uuid) && this.timeOf(row) > end && !isHeld(element)) {
-        this.drop(element);
+        if (this.own.has(uuid) && isYoung(row.created_at)) {
+          this.etag = ""; // the page is of another host, whose copy is a little older
+        } else {
+          this.drop(element);
+        }
       }
     }
     for (const [uuid, row] of this.waiting) {
@@ -253,7 +295,6 @@ export class List {
         element.remove();
       }
     }
-    this.waiting.clear();
     rows.forEach((row) => (this.own.delete(row.uuid), this.add(row)));
     this.fresh = null;
     this.next = next;

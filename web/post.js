@@ -187,7 +187,12 @@ function failed(element, error) {
  * @param {Api.Activity} activity
  */
 function fillMenu(menu, element, activity) {
-  const close = () => (menu.open = false);
+  const close = () => {
+    if (menu.contains(document.activeElement)) {
+      menu.querySelector("summary")?.focus();
+    }
+    menu.open = false;
+  };
   const outside = (/** @type {Event} */ event) => {
     if (!menu.contains(/** @type {Node} */ (event.target))) {
       close();
@@ -296,7 +301,12 @@ function keepForm(element, activity, close) {
  */
 function deletePost(element, activity) {
   leaving.add(activity.uuid);
-  deleteWithUndo(element, "post", `/api/activities/${activity.uuid}`, () => leaving.delete(activity.uuid));
+  deleteWithUndo(element, "post", `/api/activities/${activity.uuid}`, () => {
+    leaving.delete(activity.uuid);
+    if (!element.isConnected) {
+      reload(); // the shown list has dropped the post
+    }
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from held import hold, is_held, release
 from waiting import eventually
 
 
@@ -34,6 +35,22 @@ def test_a_post_that_was_deleted_in_its_thread_leaves_the_list_too(andrew, quick
     eventually(lambda: quickstart.posts("Deleted where it is read") == 0, what="the end of the post")
     go_back(andrew)
     andrew.wait_gone("#main article", "Deleted where it is read")
+
+
+# The notices' timers never end, so that an undo is possible at any time.
+KEEP_NOTICES = "const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)"
+
+
+def test_a_post_that_is_being_deleted_is_not_in_the_list_until_that_is_undone(andrew, quickstart):
+    andrew.post("Deleted for a moment")
+    open_thread(andrew, "Deleted for a moment")
+    andrew.script(KEEP_NOTICES)
+    andrew.choose("Deleted for a moment", "Delete")
+    go_back(andrew)
+    andrew.wait_gone("#main article", "Deleted for a moment")
+    assert quickstart.posts("Deleted for a moment") == 1
+    andrew.click(".toast button", "Undo")
+    andrew.row("Deleted for a moment")
 
 
 def is_pressed(person, message, name):
@@ -283,11 +300,62 @@ def test_more_than_a_page_of_messages_has_come(andrew, quickstart):
         " from messages first, generate_series(1, 120) n where first.message = 'The first of many' order by n"
     )
     try:
-        lines = "return [...document.querySelectorAll('.message .text')].map(text => text.textContent.split(': ')[1])"
         expected = ["The first of many", *(f"Of many, number {number}" for number in range(1, 121))]
-        eventually(lambda: andrew.script(lines)[-121:] == expected, what="all the messages")
+        eventually(lambda: andrew.script(LINES)[-121:] == expected, what="all the messages")
+        andrew.open("/messages/@bayko")
+        andrew.wait(".message", "Of many, number 120")
+        assert len(andrew.script(LINES)) < 121
+
+        def is_whole():
+            button = andrew.find("#main .more")
+            if button:
+                button.click()
+            return button is None
+
+        eventually(is_whole, what="the oldest message")
+        assert andrew.script(LINES)[-121:] == expected
+        assert andrew.script("return document.activeElement === document.querySelector('.message')")
     finally:
         quickstart.sql("delete from messages where message like 'Of many, number%'")
+
+
+def test_a_list_of_changes_learns_of_counts_and_deletions(people, quickstart):
+    andrew, bayko = people
+    bayko.post("Liked from elsewhere")
+    bayko.post("Deleted elsewhere")
+    with follower(quickstart):
+        andrew.open("/following")
+        andrew.row("Deleted elsewhere")
+        quickstart.ask("PUT", f"/api/activities/{uuid_of(quickstart, 'Liked from elsewhere')}/like", "londo")
+        quickstart.ask("DELETE", f"/api/activities/{uuid_of(quickstart, 'Deleted elsewhere')}", "bayko")
+        andrew.wait_gone("#main article", "Deleted elsewhere")
+        andrew.wait_label("Liked from elsewhere", "like", "Like, 1 like")
+
+
+LINES = "return [...document.querySelectorAll('.message .text')].map(text => text.textContent.split(': ')[1])"
+LISTEN = """
+window.said = [];
+const place = document.querySelector('#announcements');
+new MutationObserver(() => said.push(place.textContent)).observe(place, {childList: true});
+"""
+
+
+def test_messages_are_in_the_order_of_their_times(andrew, quickstart):
+    """A message of the other user, which comes later than a message of one's own, was sent earlier."""
+    quickstart.ask("POST", "/api/messages", "bayko", {"message": "The first", "handle": "andrewbrown"})
+    andrew.open("/messages/@bayko")
+    andrew.wait(".message", "The first")
+    andrew.script(LISTEN)
+    hold(andrew, "/api/messages/@bayko")
+    eventually(lambda: is_held(andrew), what="the poll")
+    quickstart.ask("POST", "/api/messages", "bayko", {"message": "A little earlier", "handle": "andrewbrown"})
+    andrew.fill("main textarea", "A little later")
+    andrew.click("main form button", "Send")
+    andrew.wait(".message.is-own", "A little later")
+    release(andrew)
+    andrew.wait(".message:not(.is-own)", "A little earlier")
+    assert andrew.script(LINES)[-3:] == ["The first", "A little earlier", "A little later"]
+    assert [text for text in andrew.script("return said") if text.startswith("New message")] == ["New message: A little earlier"]
 
 
 def insert_replies(quickstart, number, text, message):
@@ -306,6 +374,7 @@ def test_a_reply_beyond_the_first_page_of_a_thread_is_reached(andrew, quickstart
     andrew.click("#main .more", "Show more replies")
     eventually(lambda: texts(andrew)[-1] == "Late, number 3", what="the further replies")
     andrew.wait_gone("#main .more")
+    assert "Late, number" in focused_text(andrew)
     insert_replies(quickstart, 1, "Last", "Much discussed")
     eventually(lambda: texts(andrew)[-1] == "Last, number 1", what="the last reply")
     quickstart.sql("delete from activities where message = 'Much discussed'")
@@ -318,7 +387,7 @@ def test_muting_from_a_post_takes_all_posts_of_its_author_and_the_undo_brings_th
     andrew.open("/")
     andrew.row("The first one of two")
     # The notice stays until the test has clicked its button.
-    andrew.script("const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)")
+    andrew.script(KEEP_NOTICES)
     with follower(quickstart):
         andrew.go("/following")
         andrew.row("The first one of two")
@@ -374,7 +443,7 @@ def focused_text(person):
 def test_the_focus_of_a_post_that_is_deleted_goes_to_its_neighbour_and_comes_back(andrew):
     andrew.post("Below the one that goes")
     andrew.post("The one that goes")
-    andrew.script("const plainTimeout = setTimeout; window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms >= 6000 ? 1e8 : ms, ...rest)")
+    andrew.script(KEEP_NOTICES)
     andrew.choose("The one that goes", "Delete")
     andrew.wait_gone("#main article", "The one that goes")
     assert "Below the one that goes" in focused_text(andrew)
@@ -382,6 +451,13 @@ def test_the_focus_of_a_post_that_is_deleted_goes_to_its_neighbour_and_comes_bac
     andrew.click(".toast button", "Undo")
     andrew.row("The one that goes")
     assert "The one that goes" in focused_text(andrew)
+
+
+def test_the_focus_of_a_menu_goes_back_to_its_button(andrew):
+    andrew.post("With a menu")
+    andrew.choose("With a menu", "Copy link")
+    andrew.wait(".toast", "copied")
+    assert andrew.script("return document.activeElement.matches('.menu summary')")
 
 
 def test_the_focus_stays_on_the_button_of_a_profile_that_changes(andrew, quickstart):

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import urllib.request
 
+from held import hold, release
 from waiting import eventually
 
 ASKED_FOR = (".js", ".css", ".html", ".svg")  # by the page; the licence of the library lies beside it
@@ -78,6 +79,23 @@ def test_notifications_have_a_badge_until_they_are_read(people, quickstart):
     assert quickstart.ask("GET", "/api/activities/notifications/unread", "bayko") == {"unread": 0}
     bayko.click(".notification a", "mentioned you")
     bayko.wait("article.is-main", "Tell @bayko of it")
+
+
+def test_a_notification_of_a_like_that_is_taken_back(people, quickstart):
+    """It opens the post that was liked, and then leaves the list."""
+    andrew, _ = people
+    uuid = quickstart.ask("POST", "/api/activities", "andrewbrown", {"message": "Liked for a moment", "ttl": "1-hour"})["uuid"]
+    quickstart.ask("PUT", f"/api/activities/{uuid}/like", "londo")
+    andrew.open("/notifications")
+    andrew.wait(".notification", "Liked for a moment")
+    hold(andrew, "/api/activities/notifications")
+    quickstart.ask("DELETE", f"/api/activities/{uuid}/like", "londo")
+    andrew.click(".notification a", "likes your post")
+    andrew.wait("article.is-main", "Liked for a moment")
+    andrew.script("history.back()")
+    andrew.wait(".notification", "Liked for a moment")
+    release(andrew)
+    andrew.wait_gone(".notification", "Liked for a moment")
 
 
 def test_deleting_can_be_undone_and_is_seen(people, quickstart):
@@ -176,9 +194,7 @@ def test_a_message_of_one_s_own_is_deleted(people, quickstart):
     andrew.wait(".toast", "deleted")
     andrew.wait_gone(".message", "A slip of the pen")
     eventually(lambda: quickstart.sql("select count(*) from messages where message = 'A slip of the pen' and deleted_at is null") == "0", what="the end of the message")
-    bayko.open("/messages/@andrewbrown")
-    bayko.wait(".messages")
-    assert bayko.find(".message", "A slip of the pen") is None
+    bayko.wait_gone(".message", "A slip of the pen")
 
 
 def test_a_message_for_an_hour(people, quickstart):
@@ -204,6 +220,11 @@ def test_who_likes_a_post_and_a_report(people, quickstart):
     bayko.wait("#main article.conversation", "Andrew Bayko")
 
 
+def answers(person, part):
+    """How many answers the page has got for a path with this part."""
+    return person.script("return performance.getEntriesByType('resource').filter(entry => entry.name.includes(arguments[0])).length", part)
+
+
 def test_a_user_is_muted_from_a_post_and_blocked_on_the_page(people, quickstart):
     andrew, bayko = people
     try:
@@ -217,11 +238,16 @@ def test_a_user_is_muted_from_a_post_and_blocked_on_the_page(people, quickstart)
         andrew.row("Not for everyone")
         andrew.click(".profile-actions button", "Unmute")
         andrew.wait(".profile-actions button", "Mute")
+        bayko.open("/@andrewbrown")
+        bayko.wait(".profile h2", "Andrew Brown")
         andrew.click(".profile-actions button", "Block")
         andrew.wait(".profile-actions button", "Unblock")
         andrew.wait_gone("#main article", "Not for everyone")
-        bayko.open("/@andrewbrown")
         bayko.wait("#main .note", "not here")
+        assert bayko.find(".profile") is None and bayko.find("#main article") is None
+        bayko.script("performance.clearResourceTimings()")
+        eventually(lambda: answers(bayko, "/unread") >= 2, what="two further polls")
+        assert answers(bayko, "@andrewbrown") == 0
         andrew.click(".profile-actions button", "Unblock")
         andrew.wait(".profile-actions button", "Follow")
         andrew.row("Not for everyone")

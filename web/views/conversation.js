@@ -1,11 +1,11 @@
 /* One conversation: messages from old to new, and a place to write the next one. */
 
-import { get, isGone, nextPage, post, put, sentenceOf, userDeed } from "../api.js";
+import { get, isGone, nextPage, poll, post, put, sentenceOf, userDeed } from "../api.js";
 import { avatar } from "../avatar.js";
-import { exactTime, setLife, timeElement } from "../clock.js";
+import { exactTime, isYoung, setLife, timeElement } from "../clock.js";
 import { composer } from "../compose.js";
-import { h, isolated, scrollToEnd } from "../dom.js";
-import { leave } from "../list.js";
+import { h, isolated, scrollToEnd, showMore } from "../dom.js";
+import { WHOLE_EVERY, leave } from "../list.js";
 import { followed, isPassing, oneAtATime, pollPages } from "../live.js";
 import { deleteWithUndo } from "../post.js";
 import { rename } from "../router.js";
@@ -30,6 +30,11 @@ function make(message) {
   return element;
 }
 
+/** @param {Element} item */
+function timeOf(item) {
+  return item.querySelector("time")?.dateTime ?? "";
+}
+
 /** @type {import("../router.js").MakeView} */
 export function show({ params: [other], signal }) {
   const page = signInPage("Messages", "Sign in to read and write messages.");
@@ -46,6 +51,7 @@ export function show({ params: [other], signal }) {
   const element = h("div", { class: "view" }, title, head, older, messages, note);
   const known = new Set();
   let since = "";
+  let turn = 0;
   /** @type {string | null} */
   let next = null;
   let isLoaded = false;
@@ -61,10 +67,12 @@ export function show({ params: [other], signal }) {
     }
   };
 
+  /** Adds a message at the position of its time: an answer may have messages that are older than one that was just sent. */
   const add = (/** @type {Api.Message} */ message) => {
     if (!known.has(message.uuid)) {
       known.add(message.uuid);
-      messages.append(make(message));
+      const before = [...messages.children].findLast((item) => timeOf(item) <= message.created_at);
+      messages.insertBefore(make(message), before ? before.nextSibling : messages.firstChild);
       note.hidden = true;
     }
   };
@@ -110,6 +118,15 @@ export function show({ params: [other], signal }) {
     }
   });
 
+  /** Removes the shown messages that the first page should have but lacks: the changes do not tell of deletions. */
+  const compare = async () => {
+    const shown = /** @type {HTMLElement[]} */ ([...messages.children]);
+    const { body, headers } = await poll(path, signal);
+    const present = new Set(body.map((/** @type {Api.Message} */ message) => message.uuid));
+    const end = nextPage(headers) === null ? "" : body[0].created_at;
+    shown.filter((item) => !present.has(item.dataset.uuid) && timeOf(item) > end && !isYoung(timeOf(item))).forEach(leave);
+  };
+
   const ask = async () => {
     if (!isLoaded && !isOver) {
       await load();
@@ -119,13 +136,18 @@ export function show({ params: [other], signal }) {
       /** @type {Api.Message[]} each page is from old to new, but the first page has the newest messages */
       const rows = pages.reverse().flat();
       since = headers.get("Cruddur-Since") ?? since;
-      const before = known.size;
+      const news = rows.filter((row) => !known.has(row.uuid));
       rows.forEach(add);
       markRead(rows);
-      if (known.size > before && isAtEnd) {
+      if (news.length > 0 && isAtEnd) {
         scrollToEnd(element);
       }
-      announce(known.size > before ? `New message: ${rows.at(-1)?.message ?? ""}` : "");
+      const newest = news.findLast((row) => !isOwn(row.handle));
+      announce(newest ? `New message: ${newest.message}` : "");
+      turn += 1;
+      if (turn % WHOLE_EVERY === 0) {
+        await compare();
+      }
     }
   };
 
@@ -137,10 +159,9 @@ export function show({ params: [other], signal }) {
       const answer = await get(next, signal);
       next = nextPage(answer.headers);
       const height = document.documentElement.scrollHeight;
-      messages.prepend(...answer.body.filter((/** @type {Api.Message} */ message) => !known.has(message.uuid)).map(make));
-      answer.body.forEach((/** @type {Api.Message} */ message) => known.add(message.uuid));
+      answer.body.forEach(add);
+      showMore(older, next !== null, messages.children[0]);
       scrollBy(0, document.documentElement.scrollHeight - height);
-      older.hidden = next === null;
     } catch (error) {
       if (!signal.aborted) {
         toast(sentenceOf(error));

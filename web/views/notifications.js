@@ -6,6 +6,7 @@ import { showUnread } from "../badge.js";
 import { setLife, timeElement } from "../clock.js";
 import { h, icon, isolated } from "../dom.js";
 import { List } from "../list.js";
+import { ownHandle } from "../session.js";
 import { postPath, richText, userPath } from "../text.js";
 import { feedPage, signInPage } from "./feed.js";
 
@@ -22,7 +23,8 @@ const KINDS = {
 /** @param {Api.Notification} row */
 function make(row) {
   const [name, words] = KINDS[row.kind];
-  const target = row.kind === "follow" ? userPath(row.handle) : postPath(row);
+  const isOfOwn = row.kind === "like" || row.kind === "repost"; // the row ends when it is taken back, the post does not
+  const target = row.kind === "follow" ? userPath(row.handle) : postPath(isOfOwn ? { handle: ownHandle() ?? "", uuid: row.activity_uuid ?? "" } : row);
   const message = row.message.replace(/^(likes|reposted): /, "");
   const element = h(
     "article",

@@ -2,7 +2,7 @@
 
 import { apiUser, get, isGone, nextPage, poll, post, sentenceOf } from "../api.js";
 import { composer } from "../compose.js";
-import { h, isolated } from "../dom.js";
+import { h, isolated, showMore } from "../dom.js";
 import { List, leave } from "../list.js";
 import { followed, isPassing, nudge, oneAtATime } from "../live.js";
 import { isHeld, isLeaving, postElement, renewPost } from "../post.js";
@@ -130,10 +130,13 @@ function thread(handle, uuid, query, signal) {
     note.textContent = "No replies yet.";
   };
 
-  /** @param {Headers} headers of the last page */
-  const takeLink = (headers) => {
+  /**
+   * @param {Headers} headers of the last page
+   * @param {Element} [row] the first one of the page, if it is new
+   */
+  const takeLink = (headers, row) => {
     next = nextPage(headers);
-    more.hidden = next === null;
+    showMore(more, next !== null, row);
   };
 
   const write = composer({
@@ -205,8 +208,9 @@ function thread(handle, uuid, query, signal) {
     try {
       const answer = await get(asked, signal);
       last = asked;
+      const count = replies.childElementCount;
       addReplies(answer.body);
-      takeLink(answer.headers);
+      takeLink(answer.headers, replies.children[count]);
     } catch (error) {
       if (!signal.aborted) {
         toast(sentenceOf(error));
