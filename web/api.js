@@ -68,7 +68,7 @@ export class ApiError extends Error {
   }
 
   get isAway() {
-    return this.status === 0 || AWAY_STATUSES.includes(this.status);
+    return this.status === 0 || (AWAY_STATUSES.includes(this.status) && !this.codes.includes("growth_behind"));
   }
 }
 

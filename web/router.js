@@ -52,6 +52,7 @@ export function startRouter(table, path, listener) {
     }
     leave();
     entry = Number(event.state.entry ?? 0);
+    lastEntry = Math.max(lastEntry, entry);
     open(keptViews.get(entry));
   });
   document.addEventListener("click", clicked);

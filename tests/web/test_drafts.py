@@ -136,3 +136,17 @@ def test_a_draft_is_shown_to_no_other_visitor(people):
         andrew.fill("#new-post textarea", "")
     finally:
         draft(own)
+
+
+def test_a_profile_cannot_be_edited_before_it_is_there(andrew):
+    andrew.open("/")
+    hold(andrew, "/api/activities/@andrewbrown")
+    andrew.go("/settings")
+    name = andrew.wait("#display-name")
+    assert name.get_attribute("readonly") and andrew.wait("#bio").get_attribute("readonly")
+    release(andrew)
+    eventually(lambda: name.get_attribute("value") == "Andrew Brown", what="the profile")
+    assert not name.get_attribute("readonly")
+    andrew.click("form button", "Save profile")
+    andrew.wait(".toast", "saved")
+    assert andrew.focused().text == "Save profile"

@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.parse
 
+from held import hold
 from running import TOP
 from waiting import eventually
 
@@ -53,3 +54,29 @@ def test_a_month_is_chosen(andrew):
     andrew.click(".growth-bar .tabs a", "30")
     eventually(lambda: len(andrew.all("tbody tr")) == 30, what="thirty days")
     assert andrew.find('.growth-bar .tabs a[aria-current="page"]').text == "30"
+
+
+def test_figures_that_are_being_counted(andrew):
+    andrew.open("/")
+    hold(andrew, "/api/metrics/growth", answer=['["growth_behind"]', {"status": 503, "headers": {"Retry-After": "60"}}])
+    andrew.go("/growth")
+    andrew.wait('#main [role="alert"]', "The figures are being counted.")
+    assert andrew.find("#away") is None
+
+
+def test_figures_without_the_library_of_the_charts(andrew):
+    andrew.open("/")
+    driver = andrew.here()
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/uPlot*"]})
+    try:
+        andrew.go("/growth")
+        andrew.wait("table")
+        eventually(lambda: andrew.script("return performance.getEntriesByType('resource').some(entry => entry.name.includes('uPlot'))"), what="the failure")
+    finally:
+        driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    andrew.wait("table")
+    andrew.go("/settings")
+    andrew.wait("#main h1", "Settings")
+    andrew.script("history.back()")
+    eventually(lambda: len(andrew.all(".uplot canvas")) == 2, what="two charts")

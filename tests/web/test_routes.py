@@ -53,3 +53,21 @@ def test_a_view_that_cannot_be_loaded_says_so(people):
     assert andrew.complaints() == []
     andrew.click("#main button", "Try again")
     andrew.wait("#main h1", "Growth")
+
+
+def test_the_way_back_after_a_reload_and_the_way_forward(people):
+    andrew, _ = people
+    andrew.open("/growth")
+    andrew.go("/settings")
+    andrew.wait("#main h1", "Settings")
+    andrew.script("history.back()")
+    andrew.wait("#main h1", "Growth")
+    andrew.here().refresh()
+    andrew.wait("#main h1", "Growth")
+    andrew.watch()
+    andrew.script("history.forward()")
+    andrew.wait("#main h1", "Settings")
+    andrew.go("/search")
+    andrew.wait("#main h1", "Explore")
+    andrew.script("history.back()")
+    andrew.wait("#main h1", "Settings")

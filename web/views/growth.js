@@ -15,12 +15,16 @@ const shortDay = new Intl.DateTimeFormat("en", { day: "numeric", month: "short",
 /** @type {Promise<any> | null} */
 let library = null;
 
-/** Loads the chart library, which only this view uses. The Trusted Types policy returns only its address. */
+/** Loads the chart library, which only this view uses; null if it cannot be loaded now. The Trusted Types policy returns only its address. */
 function loadLibrary() {
-  library ??= new Promise((resolve, reject) => {
+  library ??= new Promise((resolve) => {
     const { trustedTypes } = /** @type {any} */ (window);
     const policy = trustedTypes?.createPolicy("charts", { createScriptURL: () => SCRIPT });
-    const script = h("script", { onload: () => resolve(/** @type {any} */ (window).uPlot), onerror: () => reject(new Error(SCRIPT)) });
+    const failed = () => {
+      library = null;
+      resolve(null);
+    };
+    const script = h("script", { onload: () => resolve(/** @type {any} */ (window).uPlot), onerror: failed });
     script.src = policy ? policy.createScriptURL("") : SCRIPT;
     document.head.append(script);
   });
@@ -43,8 +47,8 @@ export function show({ query, signal }) {
     body.ariaBusy = "false";
     body.replaceChildren(...parts(growth, charts));
     const plot = await loadLibrary();
-    draw = () => drawCharts(plot, charts, growth);
-    draw();
+    draw = plot && (() => drawCharts(plot, charts, growth));
+    redraw();
   };
   return {
     title: "Growth",

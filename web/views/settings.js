@@ -49,33 +49,37 @@ async function leave() {
 
 /** @param {AbortSignal} signal */
 function profileForm(signal) {
-  const name = h("input", { id: "display-name", required: true, autocomplete: "nickname", "aria-describedby": "profile-error" });
-  const bio = h("textarea", { id: "bio", rows: 4, dir: "auto", "aria-describedby": "profile-error bio-count" });
+  const name = h("input", { id: "display-name", required: true, readOnly: true, autocomplete: "nickname", "aria-describedby": "profile-error" });
+  const bio = h("textarea", { id: "bio", readOnly: true, rows: 4, dir: "auto", "aria-describedby": "profile-error bio-count" });
   const count = h("span", { class: "count", id: "bio-count" });
   const error = h("p", { class: "error", id: "profile-error", role: "alert" });
-  const button = h("button", { type: "submit", class: "main", disabled: true }, "Save profile");
+  const button = h("button", { type: "submit", class: "main", "aria-disabled": "true" }, "Save profile");
   const renew = () => {
     count.textContent = `${BIO_MAX - codePoints(bio.value)} left`;
   };
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (button.ariaDisabled === "true") {
+      return;
+    }
     error.textContent = isBlank(name.value) ? sentenceFor("display_name_blank") : codePoints(name.value) > NAME_MAX ? sentenceFor("display_name_exceed_max_chars") : "";
     if (error.textContent === "") {
-      button.disabled = true;
+      button.ariaDisabled = "true";
       try {
         await put("/api/profile/update", { display_name: name.value.toWellFormed(), bio: bio.value.toWellFormed() });
         toast("Your profile is saved.");
       } catch (failure) {
         error.textContent = sentenceOf(failure);
       }
-      button.disabled = false;
+      button.ariaDisabled = "false";
     }
   };
   const fill = async () => {
     const { body } = await get(`${apiUser(ownHandle() ?? "")}?limit=1`, signal);
     name.value = body.profile.display_name;
     bio.value = body.profile.bio;
-    button.disabled = false;
+    name.readOnly = bio.readOnly = false;
+    button.ariaDisabled = "false";
     renew();
   };
   bio.addEventListener("input", renew);
