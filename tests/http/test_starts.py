@@ -395,6 +395,15 @@ def test_the_manual_of_the_settings():
     assert manual.split(".Sh SETTINGS\n.Bl -tag -width Ds\n")[1].split("\n.El\n")[0] == "\n".join(entries)
 
 
+def test_the_example_in_the_manual_of_the_settings(shared_database, tmp_path):
+    manual = (TOP / "man/cruddur.conf.5").read_text()
+    file = tmp_path / "settings"
+    file.write_text(manual.split(".Sh EXAMPLES\n")[1].split(".Bd -literal -offset indent\n")[1].split(".Ed\n")[0])
+    file.chmod(0o600)
+    checked = run_once("--settings-file", file, "--check", "--sql-dir", SQL, environment={"CONNECTION_URL": shared_database.url()} | PATIENT)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_version():
     told = run_once("--version")
     assert (told.returncode, told.stderr) == (0, "")
