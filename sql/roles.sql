@@ -8,7 +8,8 @@
 -- characters are allowed. The passwords are sent as COPY data and stored as SCRAM verifiers, so that no statement, and so no log of
 -- the server, contains a password.
 -- --set app_connections=N and hook_connections=N set how many sessions cruddur and cruddur_hook may have: four for each worker of
--- every host, twice that during a reload, and a few more (new roles may have 80 and 20). cruddur_reader may have 5.
+-- every host, and a few more (new roles may have 80 and 20). A reload usually needs those of one worker more on each host, and up to
+-- twice as many while old workers finish long requests. cruddur_reader may have 5.
 \set ON_ERROR_STOP on
 \if :{?app_connections}
 \else

@@ -1,4 +1,4 @@
--- needed: the sessions of all workers and helpers, with the additional worker of a reload.
+-- needed: the sessions of all workers and helpers, with the one additional worker that a reload usually has.
 with room as (
     select
         current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
