@@ -2486,12 +2486,32 @@ create table purge_progress (
 
 insert into purge_progress default values;
 
+-- The activities above a reply, from the top of its thread down to the reply's parent; of more than 100 the nearest 100.
+create function thread_above(id uuid) returns uuid[]
+    language plpgsql
+    stable
+as $$
+declare
+    above uuid[] := '{}';
+begin
+    for height in 1 .. 100 loop
+        select reply_to_activity_uuid into id from public.activities where uuid = id;
+        exit when id is null;
+        above := id || above;
+    end loop;
+    return above;
+end
+$$;
+revoke all on function thread_above(uuid) from public;
+
 -- Deletes expired activities, and activities that were marked as deleted a day ago: at most "batch" of them, with at most 20 * batch likes
 -- and 20 * batch reposts (and as many notifications). Returns how many it deleted, or -1 if it only deleted that many likes and reposts of
 -- one activity that has more. It takes locks only where it need not wait for them. Replies are deleted before their parents, so that no
--- cascade makes a batch larger than that (unless a reply was made by hand to outlive its parent). Replies that are to be kept with their
--- parent stay (unsettled_threads). The replies_count of a parent that stays is reduced. The service's sessions have incremental sort off
--- (sql/session/begin.sql); here it is on, because without it the oldest activities are found by sorting all that have expired.
+-- cascade makes a batch larger than that (unless a reply was made by hand to outlive its parent). A reply stays while any activity above it is
+-- in unsettled_threads, or the top of its thread is locked, because the reply may be going to be kept with it. In a thread of more than 100
+-- levels the top is not looked for; there a reply stays while any thread is unsettled. The replies_count of a parent that stays is
+-- reduced. The service's sessions have incremental sort off (sql/session/begin.sql); here it is on, because without it the oldest
+-- activities are found by sorting all that have expired.
 create function purge_expired(batch integer) returns integer
     language plpgsql
     security definer
@@ -2534,11 +2554,15 @@ begin
         exit when below = '{}';
         doomed := (below || doomed)[:batch];
     end loop;
-    -- One that is locked may be being kept, and its replies with it.
+    -- A post that is locked may be being kept, and its whole thread with it. Nobody can keep one that is locked here.
     parents := array(
         select p.uuid
         from public.activities p
-        where p.uuid in (select reply_to_activity_uuid from public.activities where uuid = any (doomed))
+        where p.uuid in (
+            select reply_to_activity_uuid from public.activities where uuid = any (doomed)
+            union all
+            select (public.thread_above(uuid))[1] from public.activities where uuid = any (doomed) and deleted_at is null
+        )
         order by p.created_at, p.uuid
         for no key update skip locked
     );
@@ -2548,7 +2572,18 @@ begin
         where a.uuid = any (doomed)
             and a.expires_at <= now() -- still: it may be kept for longer now
             and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
-            and not exists (select from public.unsettled_threads where activity_uuid = a.reply_to_activity_uuid and a.deleted_at is null)
+            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+            and (
+                a.reply_to_activity_uuid is null
+                or a.deleted_at is not null
+                or (
+                    select
+                        above[1] = any (parents)
+                        and not exists (select from public.unsettled_threads where activity_uuid = any (above))
+                        and (cardinality(above) < 100 or not exists (select from public.unsettled_threads))
+                    from public.thread_above(a.uuid) above
+                )
+            )
         for update skip locked
     );
     select uuid into popular
@@ -2682,7 +2717,8 @@ begin
     -- What a user that leaves has written goes first, and away in the same step, so that the user's index stays short.
     done := public.release_hidden(batch);
     if done = 0 then
-        done := abs(public.purge_expired(batch)) + public.purge_departures(batch);
+        -- In this order: departures wait for locks, and purge_expired, which never waits, keeps those that it takes.
+        done := public.purge_departures(batch) + abs(public.purge_expired(batch));
     end if;
     if done = 0 then
         done := public.renew_activities(batch);
@@ -3458,8 +3494,8 @@ insert into applied_migrations (number, name, checksum) values
     (26, 'plans', '6e65a04fcbe894231a318fc7b92e101bccd46bd9e2edaa1278f9897e0adee4c2'),
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
-    (29, 'cost', 'f43739e70283193097552a0b93adc467542d804e54613a1c0314eea9a76e77d0'),
-    (30, 'hidden_and_locks', 'a2e3377cdfc593394354319e1d104c44372e5ff5cea2134a2fe37e5b6f846024');
+    (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
+    (30, 'hidden_and_locks', 'fe31402cb8b0ab600210af99621b844a4ef57e1f97b67265a7a2d1cf9219e3fb');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

@@ -27,6 +27,44 @@ $$;
 comment on function search_step(tsquery, tsquery, integer, integer) is null;
 drop function search_step(tsquery, tsquery, integer, integer, uuid, boolean);
 
+create or replace function purge_step(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    done integer := public.settle_threads(batch);
+begin
+    if done <> 0 then
+        return abs(done);
+    elsif public.close_growth() then
+        return 1;
+    end if;
+    -- What a user that leaves has written goes first, and away in the same step, so that the user's index stays short.
+    done := public.release_hidden(batch);
+    if done = 0 then
+        done := abs(public.purge_expired(batch)) + public.purge_departures(batch);
+    end if;
+    if done = 0 then
+        done := public.renew_activities(batch);
+    end if;
+    if done = 0 then
+        done := public.purge_used_keys(batch);
+    end if;
+    if done = 0 then
+        done := public.purge_messages(batch);
+    end if;
+    if done <> 0 then
+        return abs(done);
+    end if;
+    -- Once a minute is enough, as every write makes the cached pages old.
+    if exists (select from public.purge_progress where coalesce(finished_at < now() - interval '1 minute', true)) then
+        perform public.note_purge_end();
+    end if;
+    return 0;
+end
+$$;
+
 create or replace function purge_departures(batch integer) returns integer
     language plpgsql
     security definer
@@ -264,4 +302,8 @@ begin
 end
 $$;
 
-drop function is_suspended_now(uuid);
+drop function is_suspended_now(uuid), thread_above(uuid);
+
+alter table activities
+    drop constraint activities_counts_check,
+    add constraint activities_counts_check check (least(replies_count, reposts_count, likes_count) >= 0) not valid;

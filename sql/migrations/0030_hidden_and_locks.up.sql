@@ -1,6 +1,9 @@
--- What a viewer's lists leave out no longer takes the place of what a search finds. A purge deletes no more at a time than it says, and nothing that is being kept. Functions that lock several activities lock the older
--- ones first, as the statements do, so that they cannot wait for each other in a circle. A user that is suspended while a reply of the
--- user's waits for a lock makes no reply.
+-- What a viewer's lists leave out no longer takes the place of what a search finds. A purge deletes no more at a time than it says, and
+-- nothing of a thread that is being kept. Functions that lock several activities lock the older ones first, as the statements do, and
+-- a step of the purge waits for locks before it keeps any, so that they cannot wait for each other in a circle. A user that is suspended
+-- while a reply of the user's waits for a lock makes no reply. A check of the migration before this one is validated.
+alter table activities validate constraint activities_counts_check;
+
 create function is_suspended_now(one uuid) returns boolean
     language plpgsql
 as $$
@@ -36,6 +39,23 @@ begin
     );
 end
 $$;
+
+create function thread_above(id uuid) returns uuid[]
+    language plpgsql
+    stable
+as $$
+declare
+    above uuid[] := '{}';
+begin
+    for height in 1 .. 100 loop
+        select reply_to_activity_uuid into id from public.activities where uuid = id;
+        exit when id is null;
+        above := id || above;
+    end loop;
+    return above;
+end
+$$;
+revoke all on function thread_above(uuid) from public;
 
 create or replace function purge_expired(batch integer) returns integer
     language plpgsql
@@ -79,11 +99,15 @@ begin
         exit when below = '{}';
         doomed := (below || doomed)[:batch];
     end loop;
-    -- One that is locked may be being kept, and its replies with it.
+    -- A post that is locked may be being kept, and its whole thread with it. Nobody can keep one that is locked here.
     parents := array(
         select p.uuid
         from public.activities p
-        where p.uuid in (select reply_to_activity_uuid from public.activities where uuid = any (doomed))
+        where p.uuid in (
+            select reply_to_activity_uuid from public.activities where uuid = any (doomed)
+            union all
+            select (public.thread_above(uuid))[1] from public.activities where uuid = any (doomed) and deleted_at is null
+        )
         order by p.created_at, p.uuid
         for no key update skip locked
     );
@@ -93,7 +117,18 @@ begin
         where a.uuid = any (doomed)
             and a.expires_at <= now() -- still: it may be kept for longer now
             and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
-            and not exists (select from public.unsettled_threads where activity_uuid = a.reply_to_activity_uuid and a.deleted_at is null)
+            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+            and (
+                a.reply_to_activity_uuid is null
+                or a.deleted_at is not null
+                or (
+                    select
+                        above[1] = any (parents)
+                        and not exists (select from public.unsettled_threads where activity_uuid = any (above))
+                        and (cardinality(above) < 100 or not exists (select from public.unsettled_threads))
+                    from public.thread_above(a.uuid) above
+                )
+            )
         for update skip locked
     );
     select uuid into popular
@@ -254,6 +289,45 @@ begin
         where user_uuid = leaving;
     end if;
     return done;
+end
+$$;
+
+create or replace function purge_step(batch integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    done integer := public.settle_threads(batch);
+begin
+    if done <> 0 then
+        return abs(done);
+    elsif public.close_growth() then
+        return 1;
+    end if;
+    -- What a user that leaves has written goes first, and away in the same step, so that the user's index stays short.
+    done := public.release_hidden(batch);
+    if done = 0 then
+        -- In this order: departures wait for locks, and purge_expired, which never waits, keeps those that it takes.
+        done := public.purge_departures(batch) + abs(public.purge_expired(batch));
+    end if;
+    if done = 0 then
+        done := public.renew_activities(batch);
+    end if;
+    if done = 0 then
+        done := public.purge_used_keys(batch);
+    end if;
+    if done = 0 then
+        done := public.purge_messages(batch);
+    end if;
+    if done <> 0 then
+        return abs(done);
+    end if;
+    -- Once a minute is enough, as every write makes the cached pages old.
+    if exists (select from public.purge_progress where coalesce(finished_at < now() - interval '1 minute', true)) then
+        perform public.note_purge_end();
+    end if;
+    return 0;
 end
 $$;
 

@@ -69,6 +69,25 @@ left() { here 'select count(*) from activities'; }
   [[ $(left) == 5 ]]
 }
 
+@test "a thread that is kept while it runs stays, down to the replies to replies" {
+  posts 1 "'old'" "now() - interval '1 hour'"
+  posts 1 "'kept'" "now() - interval '1 minute'" 'uuid, replies_count' "'00000000-0000-4000-8000-000000000001', 60"
+  posts 60 "'reply'" "now() - interval '1 minute'" 'replies_count, reply_to_activity_uuid' "1, '00000000-0000-4000-8000-000000000001'"
+  # The post is kept when the first batch is deleted.
+  here "insert into activities (user_uuid, message, expires_at, created_at, reply_to_activity_uuid)
+      select user_uuid, 'below', expires_at, created_at + interval '1 minute', uuid from activities where message = 'reply';
+    create function keep() returns trigger language plpgsql security definer as \$\$
+      begin
+        update public.activities set expires_at = now() + interval '7 days' where message = 'kept';
+        insert into public.unsettled_threads select uuid from public.activities where message = 'kept';
+        return null;
+      end \$\$;
+    create trigger keep after delete on activities for each row when (old.message = 'old') execute function keep()"
+  run -0 "$BIN/db-purge" --batch 1 --pause-ms 0
+  [[ $output == "== 1 posts deleted "*", 0 expired ones left" ]]
+  [[ $(here 'select count(*), count(distinct expires_at) from activities') == '121|1' ]]
+}
+
 @test "no transaction deletes more than a batch, replies included, and --limit is the end" {
   here "create table deleted (transaction bigint);
     create function note() returns trigger language plpgsql security definer as \$\$

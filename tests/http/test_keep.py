@@ -42,6 +42,50 @@ def expiries(service, *activities):
     return {str(row[0]) for row in service.database.sql("select expires_at from activities where uuid::text = any(%s)", list(activities))}
 
 
+def long_thread(service, replies=60):
+    """A post with more replies than a keep changes at once, each of which has a reply."""
+    top = service.create_as("londo", ttl="1-hour")["uuid"]
+    for above in ("= %s", "in (select uuid from activities where reply_to_activity_uuid = %s)"):
+        service.database.sql(
+            f"""insert into activities (user_uuid, message, created_at, expires_at, reply_to_activity_uuid)
+                select user_uuid, 'reply', created_at + n * interval '1 microsecond', expires_at, uuid
+                from activities, generate_series(1, %s) n
+                where uuid {above}""",
+            replies if above == "= %s" else 1, top,
+        )  # fmt: skip
+    service.database.sql("update activities set replies_count = %s where uuid = %s", replies, top)
+    service.database.sql("update activities set replies_count = 1 where reply_to_activity_uuid = %s", top)
+    return top
+
+
+THREAD = """
+    with recursive thread as (
+        select uuid from activities where uuid = %s
+        union all
+        select a.uuid from activities a join thread on a.reply_to_activity_uuid = thread.uuid
+    )
+"""
+
+
+def sizes(service, top):
+    """How many activities of the thread have each expiry."""
+    return [count for (count,) in service.database.sql(f"{THREAD} select count(*) from thread join activities using (uuid) group by expires_at", top)]
+
+
+def end_thread(service, top, condition="true"):
+    """The thread's earlier end is over."""
+    service.database.sql(
+        f"""{THREAD} update activities set created_at = now() - interval '2 hours', expires_at = now() - interval '1 second'
+            where uuid in (table thread) and {condition}""",
+        top,
+    )
+
+
+def purge(service):
+    while service.database.sql("select purge_step(200)") != [(0,)]:
+        pass
+
+
 @pytest.mark.parametrize(
     "ttl, lifetime",
     [("3-hours", 3 * HOUR), ("12-hours", 12 * HOUR), ("1-day", DAY), ("3-days", 3 * DAY), ("7-days", 7 * DAY), ("30-days", 30 * DAY)],
@@ -131,6 +175,56 @@ def test_replies_that_come_meanwhile(service):
         uuids = [reply.result().json["uuid"] for reply in replies]
         assert left(keeping.result()) > 6 * DAY
         assert len(expiries(service, post, *uuids)) == 1
+
+
+def test_a_purge_while_the_kept_post_is_locked(service):
+    """The purger cannot settle the thread then, and must not delete what is below the replies."""
+    top = long_thread(service)
+    kept(service, "londo", top)
+    end_thread(service, top, f"uuid <> '{top}'")
+    with service.database.held(f"select from activities where uuid = '{top}' for no key update"):
+        purge(service)
+        assert sorted(sizes(service, top)) == [1, 120]
+    purge(service)
+    assert sizes(service, top) == [121]
+    assert left(service.get(f"/api/activities/{top}").json["activity"]) > 6 * DAY
+
+
+def test_a_purge_before_the_keep_has_committed(service):
+    """A keep that began before the post's end commits after it."""
+    top = long_thread(service)
+    end_thread(service, top)
+    with service.database.held(f"update activities set expires_at = now() + interval '7 days' where uuid = '{top}'") as cursor:
+        cursor.execute("select settle(%s, 60)", (top,))
+        purge(service)
+        assert sizes(service, top) == [121]
+        cursor.connection.commit()
+    purge(service)
+    assert sizes(service, top) == [121]
+    end_thread(service, top)
+    purge(service)
+    assert sizes(service, top) == []
+
+
+def test_a_purge_while_a_deep_thread_is_kept(service):
+    """Its replies are more levels below its top than are looked at."""
+    top = service.create_as("londo", ttl="1-hour")["uuid"]
+    service.database.sql(
+        """with numbered as (select uuid, user_uuid, created_at, expires_at, n from activities, generate_series(1, 300) n where uuid = %s)
+           insert into activities (uuid, user_uuid, message, created_at, expires_at, reply_to_activity_uuid, replies_count)
+           select md5(uuid::text || n)::uuid, user_uuid, 'reply', created_at + n * interval '1 microsecond', expires_at,
+               case when n = 1 then uuid else md5(uuid::text || n - 1)::uuid end, (n < 300)::integer
+           from numbered""",
+        top,
+    )  # fmt: skip
+    service.database.sql("update activities set replies_count = 1 where uuid = %s", top)
+    kept(service, "londo", top)
+    end_thread(service, top, "expires_at < now() + interval '1 day'")
+    with service.database.held("select from activities where uuid in (table unsettled_threads) for no key update"):
+        purge(service)
+        assert sorted(sizes(service, top)) == [51, 250]
+    purge(service)
+    assert sizes(service, top) == [301]
 
 
 def test_by_handle(cluster):

@@ -398,3 +398,24 @@ def test_the_lock_of_growth_comes_before_those_of_activities(service):
         eventually(lambda: service.database.sql("select true from pg_locks where not granted"), what="a wait for the lock")
         service.database.sql(f"select from activities where uuid = '{post}' for no key update nowait")
     assert taking.reply() == [(1,)]
+
+
+def test_a_step_of_the_purge_waits_for_locks_before_it_keeps_any(service):
+    """Departures wait for locks of posts. So they come before the part that keeps those of the parents of what it deletes."""
+    post = service.create_as("andrewbrown", "liked")["uuid"]
+    reply = service.reply_as("bayko", post).json["uuid"]
+    below = service.reply_as("londo", reply).json["uuid"]
+    marked(service, "leaver", "like", post)
+    assert service.ask_as("londo", "DELETE", f"/api/activities/{below}").status == 200
+    purge(service)
+    service.database.sql("update activities set created_at = now() - interval '26 hours', deleted_at = now() - interval '25 hours' where uuid = %s", below)
+    while service.database.sql("select close_growth()") != [(False,)]:
+        pass
+    left(service)
+    with service.database.held(f"select from activities where uuid = '{post}' for no key update") as cursor:  # as hide_activities begins
+        purging = Asking(service.database.sql, "select purge_step(200)")
+        eventually(lambda: service.database.sql("select true from pg_locks where not granted"), what="a wait for the post")
+        cursor.execute("select hide_activities(%s, 10)", (uuid_of(service, "bayko"),))
+        cursor.connection.commit()
+    assert purging.reply() == [(2,)]
+    assert service.database.sql("select from activities where uuid = %s", below) == []
