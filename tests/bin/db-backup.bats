@@ -347,7 +347,8 @@ no_psql() { [[ -z $(processes "dbname=$(encode fresh)") ]]; }
 
 @test "the timer's unit keeps fourteen days, and removes nothing but backups" {
   local unit=$BIN/../systemd/cruddur-backup.service folder=$BATS_TEST_TMPDIR/kept command
-  mkdir "$folder"
+  mkdir "$folder-private"
+  ln -s "$folder-private" "$folder" # as systemd makes it for a dynamic user
   touch --date '14 days ago' "$folder"/old.dump{,.sha256} "$folder/old.txt"
   touch --date '12 days ago' "$folder"/recent.dump{,.sha256}
   for command in ExecStart ExecStartPost; do
@@ -355,6 +356,7 @@ no_psql() { [[ -z $(processes "dbname=$(encode fresh)") ]]; }
     run -0 "${words[@]}"
   done
   (cd "$folder" && sha256sum --check --quiet whole-*.dump.sha256)
+  [[ -d $folder ]]
   [[ $(cd "$folder" && find . -type f ! -name 'whole-*' | sort) == $'./old.txt\n./recent.dump\n./recent.dump.sha256' ]]
   grep -q '^LoadCredential=backup-url:/etc/cruddur/backup-url$' "$unit"
   grep -q '^Environment=CONNECTION_URL_FILE=%d/backup-url$' "$unit"

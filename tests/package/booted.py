@@ -211,8 +211,11 @@ def test_purge_timer(service):
 
 def test_backup_timer():
     folder = PLACE / "var/lib/private/cruddur-backups"
+    old = folder / "old.dump"
+    inside("touch", "--date=15 days ago", str(old))
     before = set(folder.iterdir())
     fire("cruddur-backup")
+    assert not old.exists()
     made = set(folder.iterdir()) - before
     checksums = [path.name for path in made if path.suffix == ".sha256"]
     assert checksums, made
