@@ -79,6 +79,46 @@ copy_backup() { cp "$CLUSTER/whole.dump" "$CLUSTER/whole.dump.sha256" .; }
   [[ $(sql fresh 'select count(*) from likes') == 804 ]]
 }
 
+# numbered: how many rows of each table have the number of the transaction that wrote them.
+numbered() {
+  sql fresh 'select count(written_by) from activities union all select count(written_by) from reposts
+    union all select count(written_by) from messages union all select count(moved_by) from message_groups'
+}
+
+@test "on a server that has assigned fewer transactions, rows do not count as new once it comes to theirs" {
+  local rows="select uuid, message, search, tags, created_at, likes_count from activities order by uuid"
+  sql postgres 'create database fresh owner cruddur_owner template whole; grant connect on database fresh to cruddur_readonly;
+    alter database fresh set search_path = public'
+  sql fresh "set session_replication_role = replica;
+    insert into message_groups (first_user_uuid, second_user_uuid)
+      select least(a.uuid, b.uuid), greatest(a.uuid, b.uuid) from users a, users b where a.handle = 'londo' and b.handle = 'bayko';
+    insert into messages (message_group_uuid, user_uuid, message) select uuid, first_user_uuid, 'hello' from message_groups;
+    insert into reposts (user_uuid, activity_uuid) select u.uuid, a.uuid from users u, activities a where a.message like 'post 1 %';
+    update activities set search = '' where message like 'post 1 %'"
+  CONNECTION_URL=$(owner_url fresh) "$BIN/db-backup" here.dump
+  sql fresh "set session_replication_role = replica;
+    update activities set written_by = (written_by::text::bigint + 1000000)::text::xid8 where message like 'post 1 %';
+    update reposts set written_by = (written_by::text::bigint + 1000000)::text::xid8;
+    update messages set written_by = (written_by::text::bigint + 1000000)::text::xid8;
+    update message_groups set moved_by = (moved_by::text::bigint + 1000000)::text::xid8"
+  CONNECTION_URL=$(owner_url fresh) "$BIN/db-backup" elsewhere.dump
+  local all before structure
+  mapfile -t all < <(numbered)
+  before=$(sql fresh "$rows")
+  structure=$(schema fresh)
+  sql postgres 'drop database fresh'
+  make_fresh
+  run -0 "$BIN/db-restore" here.dump
+  [[ $(numbered) == $(printf '%s\n' "${all[@]}") ]]
+  sql postgres 'drop database fresh'
+  make_fresh
+  run -0 "$BIN/db-restore" elsewhere.dump
+  [[ $(numbered) == $((all[0] - all[1] / 4))$'\n0\n0\n0' ]]
+  [[ $(sql fresh "select count(written_by) from activities where message like 'post 1 %'") == 0 ]]
+  diff <(echo "$before") <(sql fresh "$rows") # no trigger has changed them
+  diff <(echo "$structure") <(schema fresh)
+}
+
 @test "the files are private, sha256sum reads them, and the manifest has the rows of one moment" {
   run -0 "$BIN/db-backup"
   file=$(echo whole-20*Z.dump)
