@@ -24,14 +24,33 @@ take_one() {
   [[ -n $taken ]] || usage_error "which $what?"
 }
 
-# suspend_user HANDLE: suspends the user, whose writes are then refused, and hides the user's posts; prints `ok` or `missing`. The lock on
+# find_user HANDLE: leaves the user's UUID in `user_uuid` and the handle in `user_handle`; stops if there is no such user. Two handles from
+# before migration 11 can be equal by fold_text, which finds only the older user: the one with exactly this handle goes first.
+find_user() {
+  local found
+  found=$(
+    run_psql "$DATABASE" --tuples-only --no-align --field-separator ' ' --set handle="$1" <<'SQL'
+select uuid, handle
+from public.users
+where handle = :'handle'
+    or folded_handle = public.fold_text(:'handle')
+order by (handle = :'handle') desc
+limit 1;
+SQL
+  ) || exit 1
+  [[ -n $found ]] || die "there is no user $1 on $(place)"
+  # shellcheck disable=SC2034 # for the scripts
+  read -r user_uuid user_handle <<<"$found"
+}
+
+# suspend_user UUID: suspends the user, whose writes are then refused, and hides the user's posts; prints `ok` or `missing`. The lock on
 # the user's row waits for posts that are being written; the second pass hides those that were still being written in the first.
 suspend_user() {
-  run_psql "$DATABASE" --tuples-only --no-align --set handle="$1" <<'SQL'
+  run_psql "$DATABASE" --tuples-only --no-align --set uuid="$1" <<'SQL'
 \o /dev/null
 set client_min_messages = warning;
 set statement_timeout = 0;
-select set_config('suspended.user', coalesce((select uuid::text from public.users where folded_handle = public.fold_text(:'handle')), ''), false);
+select set_config('suspended.user', coalesce((select uuid::text from public.users where uuid = :'uuid'), ''), false);
 do $$
 declare
     suspended constant uuid := nullif(current_setting('suspended.user'), '');
@@ -52,13 +71,13 @@ select case when current_setting('suspended.user') = '' then 'missing' else 'ok'
 SQL
 }
 
-# restore_user HANDLE: takes the suspension back. Posts that would have expired meanwhile stay invisible.
+# restore_user UUID: takes the suspension back. Posts that would have expired meanwhile stay invisible.
 restore_user() {
-  run_psql "$DATABASE" --tuples-only --no-align --set handle="$1" <<'SQL'
+  run_psql "$DATABASE" --tuples-only --no-align --set uuid="$1" <<'SQL'
 \o /dev/null
 set client_min_messages = warning;
 set statement_timeout = 0;
-select set_config('suspended.user', coalesce((select uuid::text from public.users where folded_handle = public.fold_text(:'handle')), ''), false);
+select set_config('suspended.user', coalesce((select uuid::text from public.users where uuid = :'uuid'), ''), false);
 do $$
 declare
     restored constant uuid := nullif(current_setting('suspended.user'), '');

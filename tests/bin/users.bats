@@ -51,7 +51,7 @@ counts_are_right() {
 @test "a user goes with all that is the user's, and the others' counts are right" {
   counts_are_right
   run -0 "$BIN/user-delete" LONDO
-  [[ $output == "== LONDO deleted from $NAME on "* ]]
+  [[ $output == "== londo deleted from $NAME on "* ]]
   [[ $(rows_of londo) == '0|0|0|0' ]]
   counts_are_right
   [[ $(here "select count(*), min(likes_count), max(replies_count) from activities where message like 'post of %'") == '3|3|3' ]]
@@ -130,7 +130,7 @@ visible() { here "select count(*) from activities join users u on u.uuid = user_
   everything='select * from activities order by uuid'
   before=$(here "$everything")
   run -0 "$BIN/user-suspend" LONDO
-  [[ $output == "== LONDO suspended on $NAME on "* ]]
+  [[ $output == "== londo suspended on $NAME on "* ]]
   counts_are_right
   [[ $(visible londo) == 0 && $(visible bayko) == 5 ]]
   [[ $(here "select min(replies_count), max(replies_count) from activities where message like 'post of %'") == '3|3' ]]
@@ -221,6 +221,27 @@ report() {
   [[ $output == *'"reason":"wrong"'* && $output != *spam* ]]
   run -0 "$BIN/user-delete" londo
   [[ $(here 'select string_agg(reason, $$ $$) from reports') == stays ]]
+}
+
+@test "of two users whose handles are equal but for their letters' forms, the one with exactly that handle" {
+  # As migration 11 left such users: the second one is not found by the folded handle.
+  here "set session_replication_role = replica;
+    insert into users (uuid, display_name, handle, email, cognito_user_id, folded_handle) values
+      ('00000000-0000-4000-8000-000000000001', 'First', 'strasse', 'first@example.com', 'first', 'strasse'),
+      ('00000000-0000-4000-8000-000000000002', 'Second', 'Straße', 'second@example.com', 'second', 'strasse 00000000-0000-4000-8000-000000000002');
+    set session_replication_role = origin;
+    insert into activities (user_uuid, message) select uuid, 'post of ' || handle from users where folded_handle like 'strasse%'"
+  report bayko Straße "'spam'"
+  run -0 "$BIN/reports" --suspend "$(here "select uuid from activities where message = 'post of Straße'")"
+  [[ $output == *'== Straße suspended on '* && $(visible strasse) == 1 && $(visible Straße) == 0 ]]
+  run -0 "$BIN/user-suspend" --undo Straße
+  [[ $output == *'== Straße no longer suspended on '* && $(visible Straße) == 1 ]]
+  run -0 "$BIN/user-suspend" STRASSE
+  [[ $output == *'== strasse suspended on '* && $(visible strasse) == 0 && $(visible Straße) == 1 ]]
+  run -0 --separate-stderr "$BIN/user-export" Straße
+  [[ $output == *'"handle":"Straße"'*'post of Straße'* ]]
+  run -0 "$BIN/user-delete" Straße
+  [[ $output == *'== Straße deleted from '* && $(here "select count(*) from users where handle = 'strasse'") == 1 ]]
 }
 
 @test "a handle that is a statement is a handle" {
