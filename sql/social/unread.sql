@@ -1,6 +1,7 @@
 -- Summary: how many of the notifications are new
--- Cost: the count ends at 100, and what of them expired since the last purge
--- How many rows of notifications.sql the caller has not marked as read; 100 stands for more, too.
+-- Cost: the count ends at 100, and after 1000 notifications
+-- How many rows of notifications.sql the caller has not marked as read; 100 stands for more, too. Only the oldest unread notifications are
+-- counted (user_walk_rows in schema.sql), because a hidden user may have caused any number of them.
 -- %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 with me as materialized (
@@ -15,13 +16,17 @@ unread as (
     from me
     cross join lateral (
         select
-        from public.notifications told
+        from (
+            select actor_uuid, activity_uuid
+            from public.notifications
+            where user_uuid <= me.uuid
+                and (user_uuid, created_at) > (me.uuid, me.read_at)
+            order by user_uuid, created_at, uuid
+            limit public.user_walk_rows()
+        ) told
         left join lateral public.activity(told.activity_uuid) a on true
-        where told.user_uuid <= me.uuid
-            and (told.user_uuid, told.created_at) > (me.uuid, me.read_at)
-            and public.is_live(a.expires_at)
+        where public.is_live(a.expires_at)
             and not public.hides(me.uuid, me.has_hidden, told.actor_uuid)
-        order by told.user_uuid, told.created_at, told.uuid
         limit (select 100)
     ) event
 )

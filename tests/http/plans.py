@@ -127,6 +127,11 @@ insert into reports (activity_uuid, reporter_uuid, author_uuid, message, reason)
 select md5('reported ' || n)::uuid, md5('user ' || n)::uuid, md5('user 5')::uuid, 'x', 'spam' from generate_series(1, {users}) n;
 insert into blocks (user_uuid, blocked_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(20, {users}, 2) n;
 insert into mutes (user_uuid, muted_uuid) select md5('user 11')::uuid, md5('user ' || n)::uuid from generate_series(21, {users}, 4) n;
+-- user13 mutes the user that caused all of user13's notifications.
+insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+select md5('user 13')::uuid, now() - n * interval '1 second', md5('muted ' || n)::uuid, 'mention', md5('user 14')::uuid, md5('popular')::uuid
+from generate_series(1, 20000) n;
+insert into mutes (user_uuid, muted_uuid) select md5('user 13')::uuid, md5('user 14')::uuid;
 -- As many users as there are have left within the last hour.
 insert into departures (user_uuid, cognito_user_id, folded_handle, due_at)
 select md5('left ' || n)::uuid, 'left-' || n, 'left' || n, now() + interval '1 hour' from generate_series(1, {users}) n;
@@ -490,6 +495,8 @@ def cases(database):
         ("social/hidden", "of a user with many hidden ones", {"sub": "sub-11"}),
         ("activities/home", "50 rows, to a user with many hidden ones", {"limit": 50, "sub": "sub-11"} | behind("2 hours")),
         ("social/notifications", "of a user with many hidden ones", {"sub": "sub-11", "limit": 50}),
+        ("social/notifications", "all caused by one that is muted", {"sub": "sub-13", "limit": 50}),
+        ("social/unread", "all caused by one that is muted", {"sub": "sub-13"}),
         ("social/follow", "a user", {"followed": "user5", "on": "t", "sub": "sub-9"}),
         ("social/follow", "no longer a user", {"followed": "user5", "on": "f", "sub": "sub-6"}),
         ("social/following", "the thousand with the most posts", {"sub": "sub-6", "limit": 50}),

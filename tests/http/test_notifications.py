@@ -368,6 +368,50 @@ def test_pages(service, limit):
         assert rows[:200] == notifications(service, "londo", "?limit=200")
 
 
+# A walk of the statement ends after so many notifications, shown or not: user_walk_rows in schema.sql.
+WALK = 1000
+
+
+@pytest.mark.parametrize("hidden", [2 * WALK + 500, WALK, WALK - 1, WALK - 2])
+@pytest.mark.parametrize("limit", [1, 3, 200])
+def test_a_long_run_of_hidden_ones(service, limit, hidden):
+    """A user that is muted has caused so many notifications; older and newer ones are by others. Each of these is on one page."""
+    post = service.create_as("londo")["uuid"]
+    service.database.sql(
+        """insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+           select londo.uuid, now() - n * interval '1 second', gen_random_uuid(), 'like', other.uuid, %s
+           from users londo, generate_series(1, %s) n, users other
+           where londo.handle = 'londo' and other.handle = case when n between 5 and %s then 'bayko' else 'altbrown' end""",
+        post, hidden + 11, hidden + 4,
+    )  # fmt: skip
+    shown, _ = listed(service, "londo", f"{TARGET}?limit=200")
+    assert len(shown) == hidden + 11
+    assert service.ask_as("londo", "PUT", "/api/users/@bayko/mute").status == 200
+    rows, sizes = listed(service, "londo", f"{TARGET}?limit={limit}")
+    assert rows == [row for row in shown if row["handle"] == "altbrown"] and len(rows) == 11
+    assert len(sizes) <= 11 // limit + hidden // WALK + 2
+    assert unread(service, "londo") == 7  # the newer ones are behind the walk
+    assert service.ask_as("londo", "DELETE", "/api/users/@bayko/mute").status == 200
+
+
+def test_a_long_run_of_hidden_ones_since(service):
+    post = service.create_as("londo")["uuid"]
+    marked(service, "altbrown", "like", post)
+    since = service.ask_as("londo", "GET", TARGET).headers["Cruddur-Since"]
+    marked(service, "andrewbrown", "like", post)
+    service.database.sql(
+        """insert into notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
+           select londo.uuid, now() + n * interval '1 microsecond', gen_random_uuid(), 'like', bayko.uuid, %s
+           from users londo, users bayko, generate_series(1, %s) n
+           where londo.handle = 'londo' and bayko.handle = 'bayko'""",
+        post, 2 * WALK,
+    )  # fmt: skip
+    assert service.ask_as("londo", "PUT", "/api/users/@bayko/mute").status == 200
+    rows, sizes = listed(service, "londo", f"{TARGET}?since={since}")
+    assert [row["handle"] for row in rows] == ["andrewbrown"] and sizes == [0, 0, 1]
+    assert service.ask_as("londo", "DELETE", "/api/users/@bayko/mute").status == 200
+
+
 @pytest.mark.parametrize("query, code", [("?limit=0", "limit_invalid"), ("?limit=x", "limit_invalid"), ("?cursor=x", "cursor_invalid")])
 def test_pages_that_are_none(service, query, code):
     reply = service.ask_as("londo", "GET", TARGET + query)

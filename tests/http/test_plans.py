@@ -24,10 +24,12 @@ MOST_FOLLOWING = (40_000, 12_000)
 # days, once for the total and once for the days. (PostgreSQL 18 counts a few rows more.)
 # A delete, and a keep for longer, change up to 50 replies, too, each of which is written to all indexes of activities. A step of the purge
 # removes 200 activities.
+# Behind a walk over 1000 notifications by a hidden user each of them has been looked up.
 # social/following_since reads the rows of all users since an answer, to find those of the followed users. Home reads up to 5000 rows.
 TIMES = {
     "activities/home": 3,
-    "activities/search": 3, "metrics/growth": 36, "activities/delete": 5, "activities/keep": 5, "metrics/step": 8, "social/following_since": 2
+    "activities/search": 3, "metrics/growth": 36, "activities/delete": 5, "activities/keep": 5, "metrics/step": 8, "social/following_since": 2,
+    "social/notifications": 4, "social/unread": 4,
 }
 # These statements stop at the first of several bounds; which one it is depends on the number of rows.
 BOUNDED = {"social/following", "activities/search", "users/timeline"}
