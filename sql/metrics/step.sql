@@ -11,6 +11,22 @@ step as materialized (
     select public.purge_step(200) as done
     from lock
     where is_mine
+),
+-- 'infinity' is the end of a hidden post that does not expire.
+next as materialized (
+    select least(
+        (
+            select min(expires_at)
+            from public.activities
+            where expires_at > '-infinity'
+                and expires_at < 'infinity'
+        ),
+        (select min(hidden_expires_at) from public.activities where hidden_expires_at is not null),
+        (select min(deleted_at) + interval '1 day' from public.activities where deleted_at is not null),
+        (select min(expires_at) from public.messages where expires_at is not null),
+        (select min(deleted_at) + interval '1 hour' from public.messages where deleted_at is not null),
+        (select min(due_at) from public.departures)
+    ) as at
 )
 select
     case when exists (select from step) then 'ok' else 'busy' end as outcome,
@@ -28,23 +44,4 @@ select
         0
     ) as body,
     null as next_key,
-    (
-        extract(
-            epoch from greatest(
-                least(
-                    (
-                        select min(expires_at)
-                        from public.activities
-                        where expires_at > '-infinity'
-                            and expires_at < 'infinity'
-                    ),
-                    (select min(hidden_expires_at) from public.activities where hidden_expires_at is not null),
-                    (select min(deleted_at) + interval '1 day' from public.activities where deleted_at is not null),
-                    (select min(expires_at) from public.messages where expires_at is not null),
-                    (select min(deleted_at) + interval '1 hour' from public.messages where deleted_at is not null),
-                    (select min(due_at) from public.departures)
-                ) - now(),
-                interval '0'
-            )
-        ) * 1000000
-    )::bigint as lives_us
+    (select (extract(epoch from greatest(at - now(), interval '0')) * 1000000)::bigint from next where at < 'infinity') as lives_us

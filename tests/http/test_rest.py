@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from places import SQL
 from service import Service
 from waiting import eventually
 
@@ -109,6 +110,25 @@ def test_a_purger_looks_when_something_ends(start, database):
     service = start(database=database, **OFTEN)
     eventually(lambda: not {"row 1", "row 2"} & set(database.messages()), BEFORE_THAT, what="the purge")
     assert steps(service) <= 6  # and not every second
+
+
+# Of the posts that there are, one is hidden and without an end.
+HIDDEN = "update activities set hidden_expires_at = 'infinity', expires_at = '-infinity' where uuid = %s"
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_a_step_foresees(database, ends, is_hidden):
+    """Without anything to come a step gives no time, and not zero, which means now."""
+    database.sql("truncate activities cascade")
+    if is_hidden:
+        (post,) = database.add_activities(1)
+        database.sql(HIDDEN, post)
+    if ends:
+        database.add_activities(1, expires_at="now() + interval '1 hour'")
+    ((outcome, _, _, lives_us),) = database.sql((SQL / "metrics/step.sql").read_text())
+    assert outcome == "ok"
+    assert 3500_000_000 < lives_us < 3600_000_000 if ends else lives_us is None
 
 
 def test_an_idle_purger_rests(idle):
