@@ -10,6 +10,8 @@
 -- 2. heads, if the page is not full or there are fewer followed users: the newest event of each of them, if they are at most 1000. The
 --    limit-th of these is the oldest event that the page can have, so only users with newer events are read further (stepped).
 -- Each of the two has all events that are newer than its edge. The page ends at the older of the edges, however few rows it then has.
+-- Up to 32 posts or reposts share a commit (CONNECTION_BATCH_MAX in src/db/connection.h), and so a created_at. Therefore walked goes on until
+-- it has met 32 more than fit on the page: then as many as fit are newer than the edge.
 with me as materialized (
     select caller.uuid, public.has_hidden(caller.uuid) as has_hidden from public.caller(%(sub)s, %(handle)s) caller
 ),
@@ -31,11 +33,11 @@ met as materialized (
     where (is_repost or public.is_live(expires_at))
         and (select true from public.follows where follower_uuid = (select uuid from me) and followed_uuid = walked.user_uuid)
         and (not is_repost or (select public.is_live(expires_at) from public.activity(walked.activity_uuid)))
-    limit %(limit)s::integer + 1
+    limit %(limit)s::integer + 32
 ),
 walk as materialized (
     select coalesce(
-        (select at from met offset %(limit)s::integer),
+        (select at from met offset %(limit)s::integer + 31),
         (select at from walked offset greatest(walk_rows - 1, 0)),
         case when walk_rows > 0 or head_rows = 0 then '-infinity'::timestamptz else 'infinity' end
     ) as edge

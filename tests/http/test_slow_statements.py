@@ -118,6 +118,23 @@ def test_pages_that_end_early_miss_nothing(service, count, limit):
     assert max(sizes) <= limit
 
 
+@pytest.mark.parametrize("together", [5, 32])
+@pytest.mark.parametrize("limit", [1, 2, 30])
+@pytest.mark.parametrize("count", [150, 1001])
+def test_posts_of_one_moment_are_all_reached(service, count, limit, together):
+    """Writes that share a commit have the same time, and there are more of them than fit on a page."""
+    follow_many(service.database, count)
+    service.database.load(
+        f"""insert into activities (user_uuid, message, search, created_at)
+            select uuid, 'by ' || handle, '', now() - interval '1 hour' * moment
+            from users, generate_series(1, 3) moment where handle ~ '^many' and substr(handle, 5)::integer <= {together}"""
+    )
+    rows, _ = listed(service, "bayko", f"{TARGET}?limit={limit}")
+    order = [(row["created_at"], row["uuid"]) for row in rows]
+    assert order == sorted(order, reverse=True)
+    assert (len(order), len(set(order))) == (3 * together, 3 * together)
+
+
 BURIED = """
     insert into activities (user_uuid, message, search, created_at, expires_at)
     select uuid, 'expired', '', now() - interval '2 hours' + n * interval '1 second', now() - interval '1 hour' + n * interval '1 second'
