@@ -2508,10 +2508,10 @@ revoke all on function thread_above(uuid) from public;
 -- and 20 * batch reposts (and as many notifications). Returns how many it deleted, or -1 if it only deleted that many likes and reposts of
 -- one activity that has more. It takes locks only where it need not wait for them. Replies are deleted before their parents, so that no
 -- cascade makes a batch larger than that (unless a reply was made by hand to outlive its parent). A reply stays while any activity above it is
--- in unsettled_threads, or the top of its thread is locked, because the reply may be going to be kept with it. In a thread of more than 100
--- levels the top is not looked for; there a reply stays while any thread is unsettled. The replies_count of a parent that stays is
--- reduced. The service's sessions have incremental sort off (sql/session/begin.sql); here it is on, because without it the oldest
--- activities are found by sorting all that have expired.
+-- in unsettled_threads, or the top of its thread is locked, because the reply may be going to be kept with it. If the top is more than 100
+-- levels above all that is to be deleted, it is not looked for: such replies stay while any thread is unsettled. The replies_count of a parent
+-- that stays is reduced. The service's sessions have incremental sort off (sql/session/begin.sql); here it is on, because without it the
+-- oldest activities are found by sorting all that have expired.
 create function purge_expired(batch integer) returns integer
     language plpgsql
     security definer
@@ -2523,6 +2523,7 @@ declare
     doomed  uuid[];
     below   uuid[];
     parents uuid[];
+    spared  uuid[];
     popular uuid;
 begin
     doomed := array(
@@ -2561,29 +2562,54 @@ begin
         where p.uuid in (
             select reply_to_activity_uuid from public.activities where uuid = any (doomed)
             union all
-            select (public.thread_above(uuid))[1] from public.activities where uuid = any (doomed) and deleted_at is null
+            select (public.thread_above(uuid))[1]
+            from public.activities
+            where uuid = any (doomed)
+                and deleted_at is null
+                and reply_to_activity_uuid <> all (doomed)
         )
         order by p.created_at, p.uuid
         for no key update skip locked
+    );
+    spared := array(
+        with recursive spared as (
+            select a.uuid
+            from public.activities a
+            where a.uuid = any (doomed)
+                and (
+                    exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+                    or (
+                        a.deleted_at is null
+                        and case
+                            when a.reply_to_activity_uuid is null then false
+                            when not a.reply_to_activity_uuid = any (parents) then true
+                            when a.reply_to_activity_uuid = any (doomed) then false -- what is above it decides
+                            else (
+                                select
+                                    not above[1] = any (parents)
+                                    or exists (select from public.unsettled_threads where activity_uuid = any (above))
+                                    or (cardinality(above) = 100 and exists (select from public.unsettled_threads))
+                                from public.thread_above(a.uuid) above
+                            )
+                        end
+                    )
+                )
+            union
+            select a.uuid
+            from spared
+            join public.activities a on a.reply_to_activity_uuid = spared.uuid
+            where a.uuid = any (doomed)
+                and a.deleted_at is null
+        )
+        select uuid from spared
     );
     doomed := array(
         select a.uuid
         from public.activities a
         where a.uuid = any (doomed)
+            and a.uuid <> all (spared)
             and a.expires_at <= now() -- still: it may be kept for longer now
             and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
-            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
-            and (
-                a.reply_to_activity_uuid is null
-                or a.deleted_at is not null
-                or (
-                    select
-                        above[1] = any (parents)
-                        and not exists (select from public.unsettled_threads where activity_uuid = any (above))
-                        and (cardinality(above) < 100 or not exists (select from public.unsettled_threads))
-                    from public.thread_above(a.uuid) above
-                )
-            )
         for update skip locked
     );
     select uuid into popular
@@ -3495,7 +3521,7 @@ insert into applied_migrations (number, name, checksum) values
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
-    (30, 'hidden_and_locks', 'fe31402cb8b0ab600210af99621b844a4ef57e1f97b67265a7a2d1cf9219e3fb');
+    (30, 'hidden_and_locks', '63db2401c557d03cc2745056b6a9cfb6b1129a641ed0a9b0dd99a51069004d28');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

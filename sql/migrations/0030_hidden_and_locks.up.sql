@@ -68,6 +68,7 @@ declare
     doomed  uuid[];
     below   uuid[];
     parents uuid[];
+    spared  uuid[];
     popular uuid;
 begin
     doomed := array(
@@ -106,29 +107,54 @@ begin
         where p.uuid in (
             select reply_to_activity_uuid from public.activities where uuid = any (doomed)
             union all
-            select (public.thread_above(uuid))[1] from public.activities where uuid = any (doomed) and deleted_at is null
+            select (public.thread_above(uuid))[1]
+            from public.activities
+            where uuid = any (doomed)
+                and deleted_at is null
+                and reply_to_activity_uuid <> all (doomed)
         )
         order by p.created_at, p.uuid
         for no key update skip locked
+    );
+    spared := array(
+        with recursive spared as (
+            select a.uuid
+            from public.activities a
+            where a.uuid = any (doomed)
+                and (
+                    exists (select from public.unsettled_threads where activity_uuid = a.uuid)
+                    or (
+                        a.deleted_at is null
+                        and case
+                            when a.reply_to_activity_uuid is null then false
+                            when not a.reply_to_activity_uuid = any (parents) then true
+                            when a.reply_to_activity_uuid = any (doomed) then false -- what is above it decides
+                            else (
+                                select
+                                    not above[1] = any (parents)
+                                    or exists (select from public.unsettled_threads where activity_uuid = any (above))
+                                    or (cardinality(above) = 100 and exists (select from public.unsettled_threads))
+                                from public.thread_above(a.uuid) above
+                            )
+                        end
+                    )
+                )
+            union
+            select a.uuid
+            from spared
+            join public.activities a on a.reply_to_activity_uuid = spared.uuid
+            where a.uuid = any (doomed)
+                and a.deleted_at is null
+        )
+        select uuid from spared
     );
     doomed := array(
         select a.uuid
         from public.activities a
         where a.uuid = any (doomed)
+            and a.uuid <> all (spared)
             and a.expires_at <= now() -- still: it may be kept for longer now
             and (a.reply_to_activity_uuid is null or a.reply_to_activity_uuid = any (parents))
-            and not exists (select from public.unsettled_threads where activity_uuid = a.uuid)
-            and (
-                a.reply_to_activity_uuid is null
-                or a.deleted_at is not null
-                or (
-                    select
-                        above[1] = any (parents)
-                        and not exists (select from public.unsettled_threads where activity_uuid = any (above))
-                        and (cardinality(above) < 100 or not exists (select from public.unsettled_threads))
-                    from public.thread_above(a.uuid) above
-                )
-            )
         for update skip locked
     );
     select uuid into popular

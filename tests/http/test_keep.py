@@ -81,8 +81,8 @@ def end_thread(service, top, condition="true"):
     )
 
 
-def purge(service):
-    while service.database.sql("select purge_step(200)") != [(0,)]:
+def purge(service, batch=200):
+    while service.database.sql("select purge_step(%s)", batch) != [(0,)]:
         pass
 
 
@@ -177,36 +177,43 @@ def test_replies_that_come_meanwhile(service):
         assert len(expiries(service, post, *uuids)) == 1
 
 
-def test_a_purge_while_the_kept_post_is_locked(service):
+# A batch with the whole thread, and one with a part of it.
+BATCHES = pytest.mark.parametrize("batch", [400, 7])
+
+
+@BATCHES
+def test_a_purge_while_the_kept_post_is_locked(service, batch):
     """The purger cannot settle the thread then, and must not delete what is below the replies."""
     top = long_thread(service)
     kept(service, "londo", top)
     end_thread(service, top, f"uuid <> '{top}'")
     with service.database.held(f"select from activities where uuid = '{top}' for no key update"):
-        purge(service)
+        purge(service, batch)
         assert sorted(sizes(service, top)) == [1, 120]
-    purge(service)
+    purge(service, batch)
     assert sizes(service, top) == [121]
     assert left(service.get(f"/api/activities/{top}").json["activity"]) > 6 * DAY
 
 
-def test_a_purge_before_the_keep_has_committed(service):
+@BATCHES
+def test_a_purge_before_the_keep_has_committed(service, batch):
     """A keep that began before the post's end commits after it."""
     top = long_thread(service)
     end_thread(service, top)
     with service.database.held(f"update activities set expires_at = now() + interval '7 days' where uuid = '{top}'") as cursor:
         cursor.execute("select settle(%s, 60)", (top,))
-        purge(service)
+        purge(service, batch)
         assert sizes(service, top) == [121]
         cursor.connection.commit()
-    purge(service)
+    purge(service, batch)
     assert sizes(service, top) == [121]
     end_thread(service, top)
-    purge(service)
+    purge(service, batch)
     assert sizes(service, top) == []
 
 
-def test_a_purge_while_a_deep_thread_is_kept(service):
+@BATCHES
+def test_a_purge_while_a_deep_thread_is_kept(service, batch):
     """Its replies are more levels below its top than are looked at."""
     top = service.create_as("londo", ttl="1-hour")["uuid"]
     service.database.sql(
@@ -221,9 +228,9 @@ def test_a_purge_while_a_deep_thread_is_kept(service):
     kept(service, "londo", top)
     end_thread(service, top, "expires_at < now() + interval '1 day'")
     with service.database.held("select from activities where uuid in (table unsettled_threads) for no key update"):
-        purge(service)
+        purge(service, batch)
         assert sorted(sizes(service, top)) == [51, 250]
-    purge(service)
+    purge(service, batch)
     assert sizes(service, top) == [301]
 
 
