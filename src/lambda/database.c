@@ -253,12 +253,21 @@ static bool renew_login(struct database *database, struct run *run)
     return true;
 }
 
+/* Forgets what was submitted. */
+static void restart_connection(struct database *database)
+{
+    connection_free(database->connection);
+    begin_connection(database);
+}
+
+/* A refused login ends the wait. The statement may have been sent on an earlier session, and be
+ * done; the user pool's next event repeats it. */
 static void wait_for_result(struct database *database, struct run *run)
 {
     proceed_until(database, run->end_us, false);
     while (!run->is_done) {
-        if (was_refused(database, run) && !renew_login(database, run) &&
-            connection_cancel(database->connection, run)) {
+        if (was_refused(database, run) && !renew_login(database, run)) {
+            restart_connection(database);
             return;
         }
         step(database, run->end_us);
@@ -283,8 +292,7 @@ void database_run(struct database *database, const struct statement *statement, 
     if (!connection_is_ready(database->connection)) {
         /* The failed attempts were for an earlier event, maybe long ago. A new connection has the
          * whole patience for this event. */
-        connection_free(database->connection);
-        begin_connection(database);
+        restart_connection(database);
     }
     database->settings.deadline_ms = time_ms;
     connection_submit(database->connection, statement, take_conclusion, &run);
