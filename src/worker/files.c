@@ -88,13 +88,19 @@ static void allow(int ruleset, const char *path)
     close(rule.parent_fd);
 }
 
+/* Allows the folder of the path as it is written, and that of the file if the path is a symbolic
+ * link: the kernel judges by the file. */
 static void allow_folder_of(int ruleset, const char *path)
 {
     if (path != NULL) {
-        char *copy = memory_copy(path);
+        char *copy = memory_copy(path), *file = realpath(path, NULL);
 
         allow(ruleset, dirname(copy));
+        if (file != NULL) {
+            allow(ruleset, dirname(file));
+        }
         memory_free(copy);
+        free(file);
     }
 }
 

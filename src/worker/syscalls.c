@@ -173,14 +173,16 @@ static const int ALLOWED[] = {
         (number), SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY                      \
     }
 
-/* fcntl(2) for a descriptor's flags and copies, and locks of files. */
+/* fcntl(2) for a descriptor's flags and copies, and locks of files, also as Kerberos locks its. */
 #define DESCRIPTOR_CONTROL(call)                                                                   \
     {(call), EXACTLY(1, F_DUPFD)}, {(call), EXACTLY(1, F_DUPFD_CLOEXEC)},                          \
         {(call), EXACTLY(1, F_GETFD)}, {(call), EXACTLY(1, F_SETFD)},                              \
         {(call), EXACTLY(1, F_GETFL)}, {(call), EXACTLY(1, F_SETFL)},                              \
         {(call), EXACTLY(1, F_GETLK)}, {(call), EXACTLY(1, F_SETLK)},                              \
+        {(call), EXACTLY(1, F_SETLKW)}, {(call), EXACTLY(1, F_OFD_GETLK)},                         \
+        {(call), EXACTLY(1, F_OFD_SETLK)},                                                         \
     {                                                                                              \
-        (call), EXACTLY(1, F_SETLKW)                                                               \
+        (call), EXACTLY(1, F_OFD_SETLKW)                                                           \
     }
 
 /* Calls that are allowed with certain values of one argument. A filter cannot see the arguments of

@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import resource
+import shutil
 
 import pytest
 
@@ -66,6 +67,28 @@ def test_a_call_that_it_does_not_need_ends_it(sandboxed, tmp_path, call, number,
     service.wait_for_workers(1, other_than=[worker])
     assert service.create().status == 200
     assert not (tmp_path / "file").exists()
+
+
+@on_x86
+@pytest.mark.parametrize("command", [36, 37, 38])
+def test_kerberos_may_lock_its_files(sandboxed, command):
+    """F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW."""
+    service = sandboxed()
+    worker = worker_of(service)
+    assert system_call(worker, 72, "no lock", 0, command, None) == -errno.EINVAL
+    assert worker_of(service) == worker
+
+
+def test_a_link_to_the_file_with_the_url(sandboxed, tmp_path):
+    """It is read again for each new session."""
+    service = sandboxed()
+    link = pathlib.Path(service.url_file)
+    file = pathlib.Path(shutil.move(link, tmp_path / "url"))
+    link.symlink_to(file)
+    service.daemon.reload()
+    assert service.create().status == 200
+    service.database.terminate_sessions()
+    eventually(lambda: service.create().status == 200, what="a session")
 
 
 @on_x86
