@@ -65,6 +65,16 @@ locals {
       threshold  = 0
       periods    = 1
     }
+    # The balancer's own answers, for example when a machine closes a connection.
+    balancer-errors = {
+      namespace  = "AWS/ApplicationELB"
+      metric     = "HTTPCode_ELB_5XX_Count"
+      dimensions = { LoadBalancer = aws_lb.this.arn_suffix }
+      statistic  = "Sum"
+      above      = true
+      threshold  = 10
+      periods    = 1
+    }
     service-errors = {
       namespace  = "AWS/ApplicationELB"
       metric     = "HTTPCode_Target_5XX_Count"

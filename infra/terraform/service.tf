@@ -157,7 +157,9 @@ resource "aws_lb" "this" {
   subnets                    = aws_subnet.public[*].id
   drop_invalid_header_fields = true
   enable_deletion_protection = true
-  idle_timeout               = 120 # streams of events send something more often
+  # Less than nginx's keepalive_timeout, so that nginx closes no connection on which the next request may be on its way. A stream of events
+  # sends something every 15 seconds.
+  idle_timeout = 50
 }
 
 resource "aws_lb_target_group" "service" {

@@ -105,6 +105,18 @@ VALUES
   (($(wc -c <"$BATS_TEST_TMPDIR/bootstrap") < 16384))
 }
 
+@test "its nginx has as many connections as site.conf says, and the balancer leaves an idle connection before nginx does" {
+  local idle
+  render >"$BATS_TEST_TMPDIR/bootstrap"
+  # shellcheck source=/dev/null
+  (source "$BATS_TEST_TMPDIR/bootstrap" && connections </etc/nginx/nginx.conf) >"$BATS_TEST_TMPDIR/nginx.conf"
+  grep -Eqx '[[:space:]]*worker_connections 8192;' "$BATS_TEST_TMPDIR/nginx.conf"
+  grep -qx 'worker_rlimit_nofile 16384;' "$BATS_TEST_TMPDIR/nginx.conf"
+  grep -Fq 'worker_connections 8192;' "$TOP/nginx/site.conf"
+  idle=$(sed -n 's/^ *idle_timeout *= //p' "$TOP/infra/terraform/service.tf")
+  ((idle > 15 && idle < $(sed -n 's/^keepalive_timeout \([0-9]*\)s;/\1/p' "$TOP/nginx/cruddur.conf")))
+}
+
 @test "its nginx serves behind the balancer: one port without TLS, the balancer's word on address and protocol" {
   local folder=$BATS_TEST_TMPDIR port
   render >"$folder/bootstrap"
