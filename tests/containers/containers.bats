@@ -223,6 +223,7 @@ healthy() {
   [[ $(ask http://127.0.0.1:8080/) == *'<title>'* ]]
   [[ $(ask http://127.0.0.1:8080/web/config.json) == *cruddur-issuer* ]]
   [[ $(ask http://127.0.0.1:8080/cruddur-issuer/.well-known/openid-configuration) == *authorization_endpoint* ]]
+  run ! ask --header 'X-Forwarded-For: 192.0.2.1' http://127.0.0.1:8080/cruddur-issuer/.well-known/openid-configuration
   token=$(bash -c 'source "$1/bin/lib/issuer.sh"; issuer_token "$1/secrets/issuer-key.pem" http://127.0.0.1:8080/cruddur-issuer mock-bayko 600' bash "$ROOM/src")
   [[ $(ask http://127.0.0.1:8080/api/activities -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
     -d '{"message":"From a container.","ttl":"1-hour"}') == *'"handle":"bayko"'* ]]
