@@ -29,7 +29,7 @@ declare -rA PACKAGES=(
 # ensure_packages yes|no GROUP…: installs the missing packages of the groups, or with "no" names them and fails. If none is missing, it
 # needs neither the network nor root.
 ensure_packages() {
-  local install=$1 missing
+  local install=$1 missing as_root=()
   shift
   if ! command -v dpkg-query >/dev/null; then
     note 'this is no Debian: whether the packages are there is not checked'
@@ -39,13 +39,13 @@ ensure_packages() {
   ((${#missing[@]})) || return 0
   [[ $install == yes ]] || die "missing packages: apt-get install ${missing[*]}"
   heading "installing ${missing[*]}"
-  if ((EUID == 0)); then
-    (install_packages "${missing[@]}") || die "the packages could not be installed, for the reason above; by hand: apt-get install ${missing[*]}"
-  else
+  if ((EUID != 0)); then
     command -v sudo >/dev/null || die "no sudo here; as root: apt-get install ${missing[*]}"
-    sudo bash -c "$(declare -f install_packages); install_packages \"\$@\"" bash "${missing[@]}" \
-      || die "the packages could not be installed, for the reason above; by hand: apt-get install ${missing[*]}"
+    as_root=(sudo)
   fi
+  # A new bash, also if this is root: in a function or subshell that stands before || the shell ignores set -e.
+  "${as_root[@]}" bash -c "$(declare -f install_packages); install_packages \"\$@\"" bash "${missing[@]}" \
+    || die "the packages could not be installed, for the reason above; by hand: apt-get install ${missing[*]}"
 }
 
 # missing_packages GROUP…: prints the names of the packages that are neither installed nor provided by another package, as a nodejs from
@@ -70,9 +70,16 @@ missing_packages() {
 # install_packages NAME…: as root, in a shell of its own. The packages of PostgreSQL, nginx, PgBouncer, HAProxy, Prometheus, etcd and
 # Patroni would start servers on their usual ports; during the installation a policy forbids that, and no cluster is made. An
 # nginx, PgBouncer, HAProxy, Prometheus, etcd or Patroni that is newly installed is not started at boot either.
+# One installation at a time: a second one would find the policy of the first, which removes it when it ends. The lock is in /run, where
+# only root can make files. apt-get does not inherit it, since a process that a package starts would keep it.
 install_packages() {
   set -euo pipefail
-  local server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
+  local lock server policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/cruddur.conf
+  exec {lock}>/run/cruddur-packages.lock
+  flock --nonblock "$lock" || {
+    echo 'waiting for another installation of packages' >&2
+    flock "$lock"
+  }
   if [[ ! -e $policy ]]; then
     # shellcheck disable=SC2064 # the path of now
     trap "rm -f $policy $cluster" EXIT
@@ -87,7 +94,7 @@ install_packages() {
 
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || echo 'apt-get update failed, going on with the lists that are here' >&2
-  apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >/dev/null
+  apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" {lock}>&- >/dev/null
   for server in nginx pgbouncer haproxy prometheus etcd-server patroni; do
     if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
       systemctl disable --quiet "${server%-server}" # the unit of etcd-server is etcd
