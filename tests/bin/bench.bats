@@ -5,7 +5,7 @@ load helpers/bench
 
 setup_file() {
   make_room
-  bench --quick --rounds 1 --seconds 0.1 --requests 1000 --rows 2000 --only cruddurd,nginx >"$ROOM/out" 2>&1 \
+  http_proxy=http://127.0.0.1:9 bench --quick --rounds 1 --seconds 0.1 --requests 1000 --rows 2000 --only cruddurd,nginx >"$ROOM/out" 2>&1 \
     || { cat "$ROOM/out" >&2 && return 1; }
 }
 

@@ -40,3 +40,13 @@ load helpers/common
   run -1 setpriv --reuid nobody --clear-groups "$BIN/cluster" status
   [[ $output == *'it takes root: each host of the cluster is a network namespace of its own'* ]]
 }
+
+@test "Patroni and etcd are asked without a proxy" {
+  http_proxy=http://127.0.0.1:9 no_proxy='' PYTHONPATH=$BIN/../tests/cluster:$BIN/../tests/http run -0 --separate-stderr /usr/bin/python3 -B -c '
+import http.server, threading
+import nodes
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.handle_request, daemon=True).start()
+print(nodes.fetch(f"http://127.0.0.1:{server.server_port}/none", seconds=60)[0])'
+  [[ $output == 404 ]]
+}

@@ -70,6 +70,14 @@ signal.pause()' "$PORT"
   [[ $output == *":$PORT" ]]
 }
 
+@test "whether it answers is asked without a proxy" {
+  echo 'proxy = http://127.0.0.1:9' >"$BATS_TEST_TMPDIR/.curlrc"
+  CURL_HOME=$BATS_TEST_TMPDIR run -0 quickstart --status
+  http_proxy=http://127.0.0.1:9 run -0 quickstart --status
+  http_proxy=http://127.0.0.1:9 run -1 quickstart --detach
+  [[ $output == *'it already runs'* ]]
+}
+
 @test "a post comes back and is first on the next page" {
   [[ $(post 'from bats') =~ \"uuid\":\"([0-9a-f-]{36})\" ]]
   [[ $(home) == "[{\"uuid\":\"${BASH_REMATCH[1]}\""* ]]

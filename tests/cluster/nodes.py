@@ -18,6 +18,7 @@ ETCD_SIZE = "300m"
 ANSWER = 2  # s for an answer of Patroni or etcd
 PLACE = re.compile(r"@([A-Z_]+)@")
 SECRET = 0o600
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the environment names
 
 
 def fill(name, values):
@@ -37,7 +38,7 @@ def fetch(url, document=None, seconds=ANSWER):
     body = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as reply:
+        with DIRECT.open(request, timeout=seconds) as reply:
             status, text = reply.status, reply.read()
     except urllib.error.HTTPError as error:
         status, text = error.code, error.read()
