@@ -18,10 +18,11 @@ join pg_namespace n on n.oid = c.relnamespace
 where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')"
 
-# exec_postgres PROGRAM DATABASE [ARGUMENT…]: becomes pg_dump or the like, on that database.
+# exec_postgres PROGRAM DATABASE [ARGUMENT…]: becomes pg_dump or the like, on that database. Its text is UTF-8.
 exec_postgres() {
+  use_utf8
   hide_secrets
-  name_database "$2"
+  name_parameter dbname "$2"
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} PGAPPNAME=${PGAPPNAME:-$PROGRAM}
   exec "$1" --no-password --dbname "$conninfo" "${@:3}"
 }

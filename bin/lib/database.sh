@@ -293,19 +293,32 @@ require_database() {
   [[ -n $DATABASE ]] || usage_error 'the URL names no database (postgresql://…/NAME)'
 }
 
-# name_database NAME: appends it to `conninfo`, where the last name counts.
-name_database() {
-  local name=${1//\\/\\\\}
+# name_parameter KEYWORD VALUE: appends it to `conninfo`, where the last one counts.
+name_parameter() {
+  local value=${2//\\/\\\\}
   case $conninfo in
-    postgresql://* | postgres://*) conninfo+=dbname=$(printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | tr ' ' %) ;;
-    *) conninfo+="dbname='${name//\'/\\\'}'" ;;
+    postgresql://* | postgres://*) conninfo+=$1=$(printf '%s' "$2" | od -An -v -tx1 | tr -d '\n' | tr ' ' %)\& ;;
+    *) conninfo+="$1='${value//\'/\\\'}' " ;;
   esac
 }
 
-# exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or on the URL's own if DATABASE is empty.
+# use_utf8: the files of sql/ are UTF-8, and a name is the same text in each answer and manifest. psql and libpq would take another encoding
+# from the URL, from PGCLIENTENCODING, or from the terminal if PGCLIENTENCODING is unset.
+use_utf8() {
+  export PGCLIENTENCODING=UTF8
+  name_parameter client_encoding UTF8
+}
+
+# exec_psql DATABASE [ARGUMENT…]: becomes psql on that database, or on the URL's own if DATABASE is empty. Its text is UTF-8.
 exec_psql() {
+  use_utf8
+  exec_psql_as_is "$@"
+}
+
+# exec_psql_as_is DATABASE [ARGUMENT…]: as exec_psql, but in the encoding of the user.
+exec_psql_as_is() {
   hide_secrets
-  [[ -z $1 ]] || name_database "$1"
+  [[ -z $1 ]] || name_parameter dbname "$1"
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} PGAPPNAME=${PGAPPNAME:-$PROGRAM}
   exec psql --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$conninfo" "${@:2}"
 }

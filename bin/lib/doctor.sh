@@ -75,15 +75,6 @@ ask_host() {
   return 1
 }
 
-# name_parameter KEYWORD VALUE: appends it to `conninfo`, where the last one counts.
-name_parameter() {
-  local value=${2//\\/\\\\}
-  case $conninfo in
-    postgresql://* | postgres://*) conninfo+=$1=$(printf '%s' "$2" | od -An -v -tx1 | tr -d '\n' | tr ' ' %)\& ;;
-    *) conninfo+="$1='${value//\'/\\\'}' " ;;
-  esac
-}
-
 # check_hosts: checks each host of a URL that has several.
 check_hosts() {
   local names=${connection[host]:-${connection[hostaddr]:-}} list index found=() level=ok

@@ -260,6 +260,26 @@ round_trip() {
   PGPASSWORD=$PASSWORD round_trip "postgresql://postgres@127.0.0.1:$PORT/variables" variables
 }
 
+@test "the functions have the same text, whatever encoding the environment or the URL asks for" {
+  local name
+  functions() {
+    sql "$1" "select md5(string_agg(prosrc, '' order by oid::regprocedure::text)) from pg_proc where pronamespace = 'public'::regnamespace"
+  }
+  for name in plain loaded migrated from_url; do
+    sql postgres "create database $name"
+  done
+  CONNECTION_URL=$(socket_url plain) "$BIN/db-schema-load"
+  CONNECTION_URL=$(socket_url loaded) PGCLIENTENCODING=LATIN1 "$BIN/db-schema-load"
+  CONNECTION_URL=$(socket_url migrated) PGCLIENTENCODING=LATIN1 "$BIN/db-migrate"
+  CONNECTION_URL="$(socket_url from_url)&client_encoding=LATIN1" "$BIN/db-schema-load"
+  for name in loaded migrated from_url; do
+    [[ $(functions "$name") == "$(functions plain)" ]]
+  done
+  # db-connect is the user's own psql.
+  CONNECTION_URL=$(socket_url plain) PGCLIENTENCODING=LATIN1 run -0 "$BIN/db-connect" -- -Atc 'show client_encoding'
+  [[ $output == LATIN1 ]]
+}
+
 @test "CONNECTION_URL_FILE, unless others can read it or CONNECTION_URL is set too" {
   export CONNECTION_URL_FILE=$BATS_TEST_TMPDIR/url
   (umask 077 && socket_url file >"$CONNECTION_URL_FILE" && printf ' \r\n\n' >>"$CONNECTION_URL_FILE")
