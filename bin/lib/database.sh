@@ -30,7 +30,7 @@ usage_environment() {
 The database is CONNECTION_URL, or with the word prod PROD_CONNECTION_URL: any URL or keyword=value string
 that libpq takes. CONNECTION_URL_FILE and PROD_CONNECTION_URL_FILE name a file that holds it and that others
 cannot read. Special characters in a URL's user and password are percent-encoded. PGCONNECT_TIMEOUT is 5 seconds
-unless set.
+unless set. PGHOSTADDR is refused unless the URL has a hostaddr: it would lead to another server than the URL's.
 USAGE
 }
 
@@ -193,6 +193,10 @@ read_connection() {
     *=*) read_keywords "$1" "$url" ;;
     *) usage_error "$1 is neither a postgresql:// URL nor a keyword=value string, such as postgresql://USER:PASSWORD@HOST/DATABASE" ;;
   esac
+
+  # libpq would connect to that address, and only compare the URL's host with a certificate; place() and the guard would not know.
+  [[ -z ${PGHOSTADDR:-} || -v connection[hostaddr] ]] \
+    || usage_error "PGHOSTADDR is set, so libpq would connect to $PGHOSTADDR and not to the host of $1: unset it, or write hostaddr=$PGHOSTADDR into $1"
 }
 
 # refuse_unencoded VARIABLE WHAT: misuse, because libpq would take the text after an unencoded character of the password for a host, a

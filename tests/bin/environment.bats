@@ -56,6 +56,26 @@ refused() {
   PGHOST=$CLUSTER PGPORT=$PORT PGUSER=postgres CONNECTION_URL=postgresql:///$NAME refused
 }
 
+@test "an address in the environment that the URL does not name is refused, and nothing is done" {
+  local before script password
+  before=$(state)
+  password=$(encode "$PASSWORD")
+  export PGHOSTADDR=127.0.0.1
+  for CONNECTION_URL in "postgresql://postgres:$password@localhost:$PORT/$NAME" \
+    "host=dev.example port=$PORT user=postgres dbname=$NAME"; do
+    for script in $DESTRUCTIVE; do
+      run -2 "$BIN/$script" </dev/null
+      [[ $output == *'PGHOSTADDR is set'* ]]
+    done
+  done
+  CONNECTION_URL="postgresql://postgres:$password@dev.example:$PORT/$NAME"
+  PROD_CONNECTION_URL=$CONNECTION_URL run -2 "$BIN/db-drop" prod <<<"$NAME"
+  diff <(echo "$before") <(unset PGHOSTADDR && state)
+  # An address in the URL is the one that libpq takes.
+  CONNECTION_URL+='?hostaddr=127.0.0.1'
+  PGHOSTADDR=192.0.2.1 run -0 "$BIN/db-seed" </dev/null
+}
+
 @test "with CONNECTION_URL alone, and with the word prod on another URL's name" {
   here "insert into environment values ('production')"
   unset PROD_CONNECTION_URL
