@@ -29,6 +29,14 @@ usage_error() {
   exit 2
 }
 
+# forget_libpq: removes libpq's variables from the environment, so that the user's do not change where a URL of quickstart's leads, or
+# how. Only the time that a connection may take stays.
+forget_libpq() {
+  local timeout=${PGCONNECT_TIMEOUT:-}
+  unset "${!PG@}"
+  [[ -z $timeout ]] || export PGCONNECT_TIMEOUT=$timeout
+}
+
 # require_command NAME [PACKAGE]
 require_command() {
   command -v "$1" >/dev/null || die "$1 is missing: apt-get install ${2:-$1}"

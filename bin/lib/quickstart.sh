@@ -211,7 +211,7 @@ write_urls() {
 }
 
 url_of() {
-  printf 'postgresql://%s:%s@/cruddur?host=%s\n' "$1" "$(<"$dir/secrets/$1")" "$sockets/db"
+  printf 'postgresql://%s:%s@/cruddur?host=%s&port=5432\n' "$1" "$(<"$dir/secrets/$1")" "$sockets/db"
 }
 
 # fill_database: makes the roles, then the database as bin/db-setup would make it.

@@ -32,6 +32,15 @@ print(int(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4
   done
 }
 
+@test "the databases of the environment are not asked" {
+  local variables=(CONNECTION_URL=postgresql://x/y PROD_CONNECTION_URL=none PROD_CONNECTION_URL_FILE=/none PGHOSTADDR=127.0.0.1 PGPORT=1
+    PGUSER=x PGSERVICE=none PGOPTIONS=-csearch_path=none)
+  # shellcheck disable=SC2163 # the variables' names come with their values
+  export "${variables[@]}"
+  expires_in 100
+  ((REPLY > 0 && REPLY <= 100))
+}
+
 # The leeway is TOKEN_LEEWAY_S in src/identity/token.h.
 @test "an expired one is older than the leeway by which the service lets clocks differ" {
   for seconds in 0 -0 -1 -10 -29 -30 -08; do

@@ -134,6 +134,13 @@ answer_first_and_eleventh() {
   [[ $output == *'is production: answers are not tried there'* ]]
 }
 
+@test "quickstart's database is meant, whatever libpq's variables say" {
+  ensure_quickstart
+  PGPORT=1 PGUSER=x PGHOSTADDR=127.0.0.1 PGSERVICE=none run -0 "$LEARN" check 10 --answers "$ANSWERS/right"
+  # The owner's URL has everything that names the server.
+  CONNECTION_URL_FILE=$OWNER_URL PGPORT=1 PGUSER=x run -0 "$CLONE/bin/db-sessions"
+}
+
 @test "without a database it says how to get one" {
   run -0 "$CLONE/bin/quickstart" --stop
   run -1 "$LEARN" check 10 --answers "$ANSWERS/right"

@@ -96,7 +96,7 @@ signal.pause()' "$PORT"
   local line
   line=$(sed -n 's/^ *database *//p' "$ROOM/started")
   [[ $line == *psql* ]]
-  run -0 bash -c "$line --no-password -Atc 'select count(*) from users'"
+  PGPORT=1 run -0 bash -c "$line --no-password -Atc 'select count(*) from users'"
   [[ $output == 4 ]]
 }
 
