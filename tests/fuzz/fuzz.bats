@@ -104,6 +104,49 @@ C
   (($(find "$FOLDER/corpus/page" -type f | wc -l) == $(wc -l <"$corpus")))
 }
 
+# stub_page STATEMENT…: puts a script in the place of the program of the target page, and leaves the program in $ROOM/page.
+stub_page() {
+  mv "$FOLDER/sanitized/page" "$ROOM/page"
+  printf '%s\n' '#!/bin/bash' "$@" >"$FOLDER/sanitized/page"
+  chmod +x "$FOLDER/sanitized/page"
+}
+
+@test "a merge that fails, is interrupted or leaves nothing does not touch the packed inputs" {
+  local corpus=$SOURCES/tests/fuzz/corpus/page statement
+  cp "$corpus" "$ROOM/corpus"
+  for statement in 'exit 1' 'exit 72' 'exit 0'; do
+    stub_page "$statement"
+    run -1 fuzz --pack page
+    mv "$ROOM/page" "$FOLDER/sanitized/page"
+    cmp "$corpus" "$ROOM/corpus"
+  done
+  # shellcheck disable=SC2016 # for the stub
+  stub_page 'kill -INT "$PPID"; exit 72'
+  run -130 env --default-signal=INT "$SOURCES/tests/fuzz/run" --folder "$FOLDER" --pack page template
+  mv "$ROOM/page" "$FOLDER/sanitized/page"
+  cmp "$corpus" "$ROOM/corpus"
+  [[ $output != *template* && -z $(find "$SOURCES/tests/fuzz/corpus" -name '.*.new') ]]
+}
+
+@test "an interrupted run is counted, is no broken input, and no other target follows" {
+  local signal before
+  # the program is interrupted alone, and with the script, as by Ctrl-C
+  for signal in 0 INT; do
+    before=$(rows page)
+    stub_page "kill -$signal \"\$PPID\"; echo 'stat::number_of_executed_units: 4711' >&2; exit 72"
+    run -130 env --default-signal=INT "$SOURCES/tests/fuzz/run" --folder "$FOLDER" --seconds 1 page template
+    mv "$ROOM/page" "$FOLDER/sanitized/page"
+    (($(rows page) == before + 1))
+    [[ $(tail -n 1 "$FOLDER/executions.tsv" | cut -f 2,3) == $'page\t4711' ]]
+    [[ $output != *broken* && $output != *template* ]]
+  done
+  # the real program, by a signal to the whole group
+  before=$(rows page)
+  run -124 timeout --signal INT 5 env --default-signal=INT "$SOURCES/tests/fuzz/run" --folder "$FOLDER" --seconds 60 page template
+  (($(rows page) == before + 1))
+  [[ $(tail -n 1 "$FOLDER/executions.tsv" | cut -f 3) -gt 0 && $output != *broken* && $output != *template* ]]
+}
+
 @test "what is no target or no number is refused" {
   local argument
   for argument in nothing --seconds=5; do
