@@ -181,3 +181,48 @@ signal.pause()' "$PORT"
   cmp "$CLONE/src/main.c" "$BATS_TEST_TMPDIR/copy/src/main.c"
   [[ -x $BATS_TEST_TMPDIR/copy/bin/check && ! -e $BATS_TEST_TMPDIR/copy.new ]]
 }
+
+@test "what is no longer in the checkout leaves the copy, and what was made in the copy stays" {
+  local copy=$BATS_TEST_TMPDIR/copy
+  copied() { bash -c "set -o pipefail; source '$CLONE/bin/lib/source.sh'; copy_source '$copy'"; }
+  mkdir "$CLONE/later"
+  touch "$CLONE/later/ä b" "$CLONE/-later"
+  copied
+  touch "$copy/configure" "$copy/src/made"
+  run -0 test -e "$copy/later/ä b" -a -e "$copy/-later"
+  rm -r "$CLONE/later" "$CLONE/-later"
+  touch -d '1 hour ago' "$copy/.cruddur-copied"
+  touch -d '1 minute ago' "$BATS_TEST_TMPDIR/built"
+  copied
+  [[ ! -e $copy/later/ä\ b && ! -e $copy/-later && -e $copy/configure && -e $copy/src/made ]]
+  # is_installed of lib/quickstart.sh compares times: after a removal something is newer than what was installed
+  [[ -n $(find "$copy" -type f -newer "$BATS_TEST_TMPDIR/built" -name .cruddur-copied) ]]
+  # of a copy without the list nobody knows what was copied
+  touch "$copy/stale"
+  rm "$copy/.cruddur-copied"
+  copied
+  [[ ! -e $copy/stale && ! -e $copy/configure && -e $copy/bin/check ]]
+  diff <(find "$copy" -type f -name '*.sql' -printf '%P\n' | sort) <(cd "$CLONE" && find . -type f -name '*.sql' -printf '%P\n' | sort)
+}
+
+@test "a copy that fails half-way is an error, the first one and a later one" {
+  local copy=$BATS_TEST_TMPDIR/copy tar
+  tar=$(command -v tar)
+  copied() { bash -c "set -euo pipefail; source '$CLONE/bin/lib/source.sh'; if ! copy_source '$copy'; then echo failed; fi"; }
+  mkdir "$BATS_TEST_TMPDIR/stub"
+  # shellcheck disable=SC2016 # for the stub
+  printf '#!/bin/sh\n"%s" "$@"\n[ "$1" != "$TAR_FAILS" ] || exit 2\n' "$tar" >"$BATS_TEST_TMPDIR/stub/tar"
+  chmod +x "$BATS_TEST_TMPDIR/stub/tar"
+  for action in --create --extract; do
+    TAR_FAILS=$action PATH=$BATS_TEST_TMPDIR/stub:$PATH run -0 copied
+    [[ $output == *failed && ! -e $copy ]]
+  done
+  run -0 copied
+  [[ -z $output ]]
+  for action in --create --extract; do
+    TAR_FAILS=$action PATH=$BATS_TEST_TMPDIR/stub:$PATH run -0 copied
+    [[ $output == *failed ]]
+  done
+  run -0 copied
+  [[ -z $output ]]
+}
