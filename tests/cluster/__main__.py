@@ -149,7 +149,9 @@ def parse():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cleanup code runs
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)  # so that cleanup code runs
     arguments = parse()
     return globals()[arguments.action](arguments)
 

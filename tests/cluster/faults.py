@@ -134,9 +134,11 @@ def backend_of_service(lab, node):
 def freeze(lab):
     """Every process of the primary's machine is stopped, as when a virtual machine is paused, and goes on when it has a successor."""
     old = primary_of(lab)
-    old.freeze()
-    yield seen(lambda: old.states() == {"T"}, f"{len(old.pids())} processes on {old.name} stopped")
-    old.thaw()
+    try:
+        old.freeze()
+        yield seen(lambda: old.states() == {"T"}, f"{len(old.pids())} processes on {old.name} stopped")
+    finally:
+        old.thaw()
 
 
 @fault("etcd-loss", seconds=10)

@@ -63,8 +63,8 @@ def lap(lab, names, pause, results, until):
     rows = table.rows_of(results)
     wait = pause_left(rows, pause)
     lab.up()
-    lab.wait_until_whole()
     try:
+        lab.wait_until_whole()
         ledgers = trial.Ledgers(lab)
         with Visitors(trial.Site(lab), lab.hosts, ledgers.targets[0]) as visitors:
             try:

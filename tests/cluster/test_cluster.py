@@ -1,6 +1,9 @@
 """The cluster of bin/cluster: the ledgers are right after each kind of quick failover, and nothing is left at the end."""
 
 import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -60,6 +63,69 @@ def test_a_soak_goes_on_within_a_pause_and_with_the_faults_that_are_rare():
     assert soak.in_turn(["split", "freeze", "nothing"], rows) == ["nothing", "freeze", "split"]
     (said,) = table.availability([row | {"time": "2026-11-29T00:00:00+00:00", "lap": "", "processes": {}} for row in rows])
     assert "560 in 0.0 hours, with 3 faults, 30 s apart; 6 of them got" in said and "So 98.929 % were served" in said
+
+
+class Stub:
+    """A cluster, or a node of it, whose functions do nothing but are counted."""
+
+    def __init__(self, **results):
+        self.results, self.called = results, []
+
+    def __getattr__(self, name):
+        def function(*_):
+            self.called.append(name)
+            result = self.results.get(name)
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        return function
+
+
+def test_a_lap_takes_its_cluster_away_when_that_does_not_become_whole(tmp_path):
+    for error in (AssertionError("not whole"), KeyboardInterrupt()):
+        lab = Stub(wait_until_whole=error)
+        with pytest.raises(type(error)):
+            soak.lap(lab, ["nothing"], 0, tmp_path / "results", 0)
+        assert lab.called == ["up", "wait_until_whole", "down"]
+
+
+def test_a_frozen_node_goes_on_after_any_error():
+    """Of the caller, and of the fault itself."""
+    node = Stub(states={"T"}, pids=[])
+    node.name = "pg1"
+    with pytest.raises(KeyboardInterrupt), FAULTS["freeze"].apply(Stub(leader=node)):
+        assert "thaw" not in node.called
+        raise KeyboardInterrupt
+    assert node.called[-1] == "thaw"
+    node = Stub(freeze=OSError("a process could not be stopped"))
+    with pytest.raises(OSError), FAULTS["freeze"].apply(Stub(leader=node)):
+        pass
+    assert node.called == ["freeze", "thaw"]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_command_that_is_ended_by_a_signal_runs_its_cleanup_code(name):
+    """Also if the terminal is gone; but nohup has SIGHUP ignored."""
+    code = """
+import os, runpy, signal, sys
+main = runpy.run_path(sys.argv[1], run_name="commands")["main"]
+number = getattr(signal, sys.argv[2])
+signal.signal(number, getattr(signal, sys.argv[3]))
+def parse():
+    try:
+        os.kill(os.getpid(), number)
+        print("goes on")
+    finally:
+        print("cleaned")
+        os._exit(0)
+main.__globals__["parse"] = parse
+main()
+"""
+    main = pathlib.Path(soak.__file__).with_name("__main__.py")
+    for before, said in (("SIG_DFL", "cleaned\n"), ("SIG_IGN", "goes on\ncleaned\n")):
+        made = subprocess.run([sys.executable, "-B", "-u", "-c", code, main, name, before], stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert made.stdout == said
 
 
 def test_visitors_are_served_while_one_host_is_away(lab, ledgers):
