@@ -203,6 +203,40 @@ counter_waits() { [[ $(sql whole "select count(*) from pg_locks where relation =
 
 part_is_there() { [[ -n $(find . -name '.backup*' -size +0) ]]; }
 
+@test "ended by TERM between the two names: both files are there or none" {
+  local when
+  mkdir stub
+  # shellcheck disable=SC2016 # for the stub
+  printf '#!/bin/sh\n[ "$WHEN" != after ] || "%s" "$@"\ncase $* in *"$AT") kill -TERM "$PPID";; esac\n[ "$WHEN" = after ] || exec "%s" "$@"\n' \
+    "$(type -P mv)" "$(type -P mv)" >stub/mv
+  chmod +x stub/mv
+  for when in before after; do
+    WHEN=$when AT=cut.dump.sha256 PATH=$PWD/stub:$PATH run -143 "$BIN/db-backup" cut.dump
+    nothing_written
+  done
+  WHEN=after AT=cut.dump PATH=$PWD/stub:$PATH run -143 "$BIN/db-backup" cut.dump
+  sha256sum --check cut.dump.sha256
+  rm cut.dump*
+  # a file of the name that another program puts there meanwhile stays
+  # shellcheck disable=SC2016 # for the stub
+  printf '#!/bin/sh\necho theirs >cut.dump.sha256\n"%s" "$@"\nkill -TERM "$PPID"\n' "$(type -P mv)" >stub/mv
+  PATH=$PWD/stub:$PATH run -143 "$BIN/db-backup" cut.dump
+  [[ $(<cut.dump.sha256) == theirs ]]
+  rm cut.dump.sha256
+  nothing_written
+}
+
+@test "the snapshot ends with the dump: none is open while its checksum is computed" {
+  local count="select count(*) from pg_stat_activity where datname = 'whole' and backend_xmin is not null and pid <> pg_backend_pid()"
+  mkdir stub
+  # shellcheck disable=SC2016 # for the stub
+  printf '#!/bin/sh\npsql --no-psqlrc --host "%s" --port "%s" --username postgres -Atc "%s" postgres >open\nexec "%s" "$@"\n' \
+    "$CLUSTER" "$PORT" "$count" "$(type -P sha256sum)" >stub/sha256sum
+  chmod +x stub/sha256sum
+  PATH=$PWD/stub:$PATH run -0 "$BIN/db-backup" quick.dump
+  [[ $(<open) == 0 ]]
+}
+
 @test "a full disk: nothing is left, and the reason is said" {
   unshare --mount true 2>/dev/null || skip 'mounting takes root'
   mkdir small
@@ -361,6 +395,18 @@ no_psql() { [[ -z $(processes "dbname=$(encode fresh)") ]]; }
   PATH=$PWD/stub:$PATH run -3 "$BIN/db-restore" "$CLUSTER/whole.dump"
   [[ $output == *"$CONNECTION_URL --check --sql-dir "*'all is restored, but cruddurd --check is not content'* ]]
   [[ $(sql fresh 'select count(*) from likes') == 804 ]]
+}
+
+@test "cruddurd checks the database that was restored, and is told of no other" {
+  mkdir stub
+  printf '#!/bin/sh\nenv\n' >stub/cruddurd
+  chmod +x stub/cruddurd
+  make_fresh
+  echo "$CONNECTION_URL" >url
+  local -x READ_CONNECTION_URL_FILE=$PWD/url CRUDDUR_HOOK_CONNECTION_URL=$CONNECTION_URL CRUDDUR_HOOK_SECRET_FILE=$PWD/url
+  PATH=$PWD/stub:$PATH run -0 "$BIN/db-restore" "$CLUSTER/whole.dump"
+  grep -qx "CONNECTION_URL=$CONNECTION_URL" <<<"$output"
+  run ! grep -E '^(READ_CONNECTION|CRUDDUR_HOOK|PROD_CONNECTION)' <<<"$output"
 }
 
 @test "misuse is status 2" {
