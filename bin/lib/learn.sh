@@ -3,6 +3,7 @@
 # message about the error if it is not. Sourced by bin/learn, never run. `work` is a folder for a check's files.
 
 work=''
+sessions=() # the processes of the sessions that a check began
 
 # wrong TEXT: the answer is not right.
 wrong() {
@@ -16,12 +17,20 @@ answer() {
   [[ -f $REPLY && -s $REPLY ]] || die "there is no answer yet: write it into $REPLY"
 }
 
+# has_transaction SQL: whether it begins or ends a transaction. The end of a CASE may begin a line, too, so `end` counts only where a
+# statement begins, whatever the lines, and comments are left out for that.
+has_transaction() {
+  grep -qiE '(^|;)[[:space:]]*(begin|start[[:space:]]+transaction|commit|rollback|abort)\b' <<<"$1" \
+    || printf '%s\n' "$1" | sed 's:/[*][^*]*[*]/: :g; s/--.*//' | tr '\n' ' ' \
+    | grep -qiE '(^|;)[[:space:]]*end[[:space:]]*(;|$|\b(work|transaction|and)\b)'
+}
+
 # sql_answer NAME: leaves the text of an answer in SQL in REPLY. It runs in a transaction that is rolled back, and must not end that.
 sql_answer() {
   answer "$1"
   local text
   text=$(<"$REPLY")
-  ! grep -qiE '(^|;)[[:space:]]*(begin|start[[:space:]]+transaction|commit|rollback|end|abort)\b' <<<"$text" \
+  ! has_transaction "$text" \
     || die "$1 begins or ends a transaction: leave that to the check"
   ! grep -qE '^[[:space:]]*[\]' <<<"$text" || die "$1 has a command of psql (a line that begins with a backslash): write SQL only"
   REPLY=$text
@@ -163,25 +172,32 @@ check_5() {
   fi
 }
 
-# Sessions and what they do. Two sessions of the check's own are among them.
+# end_sessions: ends the sessions that a check began, if it did. A server does not notice that the client of a statement is gone.
+end_sessions() {
+  ((${#sessions[@]})) || return 0
+  kill "${sessions[@]}" 2>/dev/null || true
+  wait "${sessions[@]}" 2>/dev/null || true
+  sessions=()
+  run_psql '' --set name="learn-6-$$" >/dev/null <<<"select pg_terminate_backend(pid) from pg_stat_activity where application_name = :'name'" || true
+}
+
+# Sessions and what they do. Two sessions of the check's own are among them, with a name that no other check has at the same time.
 check_6() {
-  local query found active idle deadline=$((SECONDS + 30))
+  local query found name=learn-6-$$ deadline=$((SECONDS + 30))
   statement_answer 6.sql
   query=$REPLY
-  (PGAPPNAME=learn-6 exec_psql '' --no-password --quiet) <<<'select pg_sleep(100)' >/dev/null 2>&1 &
-  active=$!
-  (PGAPPNAME=learn-6 exec_psql '' --no-password --quiet) <<<'select 1 \watch 100' >/dev/null 2>&1 &
-  idle=$!
-  until found=$(trial <<<"select string_agg(state, ' ' order by state) from pg_stat_activity where application_name = 'learn-6'") \
+  (PGAPPNAME=$name exec_psql '' --no-password --quiet) <<<'select pg_sleep(100)' >/dev/null 2>&1 &
+  sessions+=("$!")
+  (PGAPPNAME=$name exec_psql '' --no-password --quiet) <<<'select 1 \watch 100' >/dev/null 2>&1 &
+  sessions+=("$!")
+  until found=$(trial --set name="$name" <<<"select string_agg(state, ' ' order by state) from pg_stat_activity where application_name = :'name'") \
     && [[ $found == 'active idle' ]]; do
     ((SECONDS < deadline)) || die 'the sessions of the check did not begin'
     sleep 0.1
   done
-  found=$(trial <<<"$(rows "select * from ($query) sessions where application_name = 'learn-6'")") || true
-  run_psql '' >/dev/null <<<"select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'learn-6'"
-  kill "$active" "$idle" 2>/dev/null || true
-  wait "$active" "$idle" 2>/dev/null || true
-  same '[{"active": 1, "sessions": 2, "application_name": "learn-6"}]' "$found" \
+  found=$(trial --set name="$name" <<<"$(rows "select * from ($query) sessions where application_name = :'name'")") || true
+  end_sessions
+  same "[{\"active\": 1, \"sessions\": 2, \"application_name\": \"$name\"}]" "$found" \
     || wrong 'columns application_name, sessions and active; one row for each application_name of this database'
 }
 

@@ -108,7 +108,8 @@ answer_first_and_eleventh() {
   mkdir "$answers"
   run -1 "$LEARN" check 2 --answers "$answers"
   [[ $output == *"there is no answer yet: write it into $answers/2.sql"* ]]
-  for text in 'select 1; commit' $'delete from users;\nCOMMIT ;' $'\\! touch x' 'begin; select 1' 'rollback'; do
+  for text in 'select 1; commit' $'delete from users;\nCOMMIT ;' $'\\! touch x' 'begin; select 1' 'rollback' \
+    'end' $'select 1;\nEnd ;' $'select 1;end\nwork' $'select 1; -- x\n/* y */ end and chain' $'-- x\nend transaction'; do
     printf '%s\n' "$text" >"$answers/2.sql"
     run -1 "$LEARN" check 2 --answers "$answers"
     [[ $output == *'2.sql begins or ends a transaction'* || $output == *'2.sql has a command of psql'* ]]
@@ -116,6 +117,55 @@ answer_first_and_eleventh() {
   run -1 "$LEARN" check 2 --answers "$BATS_TEST_TMPDIR/nowhere"
   [[ $output == *'there is no folder'* ]]
   [[ $(sql 'select count(*) > 0 from users') == t ]]
+}
+
+@test "the end of a CASE may be the first word of a line" {
+  local answers=$BATS_TEST_TMPDIR/answers text
+  ensure_quickstart
+  mkdir "$answers"
+  for text in end 'end,' 'end and true' 'end -- x'; do
+    printf "select handle, case when true\nthen 1\n%s as posts from users" "$text" >"$answers/2.sql"
+    run -1 "$LEARN" check 2 --answers "$answers"
+    [[ $output != *'begins or ends a transaction'* ]]
+  done
+  cat >"$answers/2.sql" <<'SQL'
+select handle,
+  case
+    when count(a.uuid) > 0
+    then count(a.uuid)
+    else 0
+  end
+  as posts
+from users u
+left join activities a on a.user_uuid = u.uuid and a.reply_to_activity_uuid is null
+group by u.uuid
+order by 2 desc, handle;
+SQL
+  run -0 "$LEARN" check 2 --answers "$answers"
+}
+
+own_sessions() { sql "select count(*) from pg_stat_activity where application_name like 'learn-6%'"; }
+own_sessions_are() { [[ $(own_sessions) == "$1" ]]; }
+
+@test "two checks of sessions at a time are both right, and one that is ended leaves no session" {
+  local answers=$BATS_TEST_TMPDIR/answers first
+  ensure_quickstart
+  mkdir "$answers"
+  # both have begun their sessions before either counts them
+  printf 'with waited as materialized (select pg_sleep(4) as nothing) select s.* from waited cross join lateral (%s) s\n' \
+    "$(sed 's/;$//' "$ANSWERS/right/6.sql" | sed "s/^where .*/& and waited.nothing is not null/")" >"$answers/6.sql"
+  "$LEARN" check 6 --answers "$answers" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+  first=$!
+  run -0 "$LEARN" check 6 --answers "$answers"
+  wait "$first"
+  own_sessions_are 0
+  printf 'select pg_sleep(30)::text as application_name\n' >"$answers/6.sql"
+  "$LEARN" check 6 --answers "$answers" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+  first=$!
+  eventually own_sessions_are 2
+  kill "$first"
+  wait "$first" || true
+  eventually own_sessions_are 0
 }
 
 @test "misuse is status 2; production is left alone" {
