@@ -2555,7 +2555,7 @@ begin
         exit when below = '{}';
         doomed := (below || doomed)[:batch];
     end loop;
-    -- A post that is locked may be being kept, and its whole thread with it. Nobody can keep one that is locked here.
+    -- Another transaction that has locked a post may be keeping it, with its whole thread. A post that is locked here is not kept meanwhile.
     parents := array(
         select p.uuid
         from public.activities p
@@ -3521,7 +3521,7 @@ insert into applied_migrations (number, name, checksum) values
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
-    (30, 'hidden_and_locks', '63db2401c557d03cc2745056b6a9cfb6b1129a641ed0a9b0dd99a51069004d28');
+    (30, 'hidden_and_locks', '08aeceecaa274e2bc96e4fe2254487328725ff5664863c773dbef2a28a1c025a');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

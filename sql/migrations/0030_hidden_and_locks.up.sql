@@ -100,7 +100,7 @@ begin
         exit when below = '{}';
         doomed := (below || doomed)[:batch];
     end loop;
-    -- A post that is locked may be being kept, and its whole thread with it. Nobody can keep one that is locked here.
+    -- Another transaction that has locked a post may be keeping it, with its whole thread. A post that is locked here is not kept meanwhile.
     parents := array(
         select p.uuid
         from public.activities p

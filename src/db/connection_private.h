@@ -48,8 +48,8 @@ void connection_fail(struct connection *connection, struct pending *pending, enu
 
 /* Ends a statement that is not sent again and is on no list, with the error for that:
  * STATUS_DATABASE_TIMEOUT for a write that was sent, else STATUS_DATABASE_UNAVAILABLE. A write that
- * may be done becomes spent and ends at its deadline: until then the backend of a lost session may still do it, and who got the error could
- * have a contrary write acknowledged before. */
+ * may be done becomes spent and ends at its deadline: until then the backend of a lost session may
+ * still do it, and the client that got the error could have a contrary write acknowledged before. */
 void connection_give_up(struct connection *connection, struct pending *pending);
 
 /* Fails the statements that are queued now, but not those that their callbacks submit. Writes that
