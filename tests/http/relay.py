@@ -45,9 +45,12 @@ class Relay:
         self.words = None
         assert self.losses_left == 0
 
+    def fall_silent(self):
+        self.is_silent = True
+
     @contextlib.contextmanager
     def silent(self):
-        self.is_silent = True
+        self.fall_silent()
         yield
         self.is_silent = False
 

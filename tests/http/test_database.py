@@ -1,6 +1,7 @@
 """How the service behaves when PostgreSQL is away, restarted, frozen, locked or full, or when its schema changes."""
 
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import pytest
 from client import PROBLEM, Asking
 from cluster import FROM_SESSIONS, Standby, frozen
 from daemon import run_once
+from fcgi import request
 from load import Load
 from places import SQL, TOP, Folder
 from relay import Relay
@@ -263,6 +265,21 @@ def test_a_write_whose_answers_are_all_lost_is_in_doubt(relayed, relay):
     assert processor_seconds(worker) - before < 1
     assert (reply.status, reply.json) == (504, ["database_timeout"])
     assert relayed.line_of(reply)["ms"] >= 2000
+    assert relayed.database.messages()["unheard"] == 1
+
+
+def test_a_write_that_may_be_done_is_not_cancelled(relayed, relay):
+    """Its peer leaves while it waits for another session. It is sent again."""
+    body = json.dumps({"message": "unheard", "ttl": "1-day", "user_handle": "londo"}).encode()
+    with relay.losing("unheard", 1, on_loss=relay.fall_silent):
+        with relayed.peer() as peer:
+            peer.send(request("POST", "/api/activities", body, HTTP_X_REQUEST_ID="left"))
+            relayed.daemon.wait_for_message("session lost")
+        with relayed.peer() as other:  # the worker knows of the end of the first connection when it answers on this one
+            assert other.ask().status == 200
+    relay.is_silent = False
+    (line,) = eventually(lambda: relayed.log.requests("left"), what="the request's line")
+    assert line["status"] in (200, 504)  # 504 on a slow machine, at the deadline
     assert relayed.database.messages()["unheard"] == 1
 
 
