@@ -27,11 +27,12 @@ select coalesce(string_agg(concat_ws($$ $$, number, name, checksum), chr(10) ord
 from public.applied_migrations \gset
 \endif'
 
+# db-backup holds this lock as a shared one.
 readonly TAKE_LOCK="\\o /dev/null
 select pg_try_advisory_lock(1668445540) as locked \\gset
 \\if :locked
 \\else
-\\warn 'another db-migrate or db-rollback is at work on this database: waiting for its end'
+\\warn 'db-backup, or another db-migrate or db-rollback, is at work on this database: waiting for its end'
 select pg_advisory_lock(1668445540);
 \\endif"
 

@@ -63,6 +63,21 @@ session_is_open() {
   grep 'terminating connection' "$BATS_TEST_TMPDIR/background.out"
 }
 
+@test "db-drop by an owner who may not end the service's sessions says what to stop, and drops nothing" {
+  local url
+  sql postgres "create role dropper login createdb; create role visitor login"
+  url="postgresql://dropper@/$NAME?host=$CLUSTER&port=$PORT"
+  CONNECTION_URL=$url "$BIN/db-create"
+  CONNECTION_URL="postgresql://visitor@/$NAME?host=$CLUSTER&port=$PORT" start_in_background "$BIN/db-connect" -- -c 'select pg_sleep(3600)'
+  eventually session_is_open
+  CONNECTION_URL=$url run -1 "$BIN/db-drop"
+  [[ $output == *'was not dropped: that takes its owner, while no other login has a session there (stop the service), or a superuser' ]]
+  database_exists "$NAME"
+  stop_background
+  sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'visitor'"
+  CONNECTION_URL=$url run -0 "$BIN/db-drop"
+}
+
 @test "db-schema-load works from any folder and only once, and the second time keeps every row" {
   "$BIN/db-create"
   cd /

@@ -241,12 +241,37 @@ at_work() {
   eventually at_work pg_sleep
   "$BIN/db-migrate" >"$BATS_TEST_TMPDIR/second" 2>&1 3>&- &
   second=$!
-  eventually grep 'another db-migrate or db-rollback is at work' "$BATS_TEST_TMPDIR/second"
+  eventually grep 'db-backup, or another db-migrate or db-rollback, is at work' "$BATS_TEST_TMPDIR/second"
   eventually at_work pg_advisory_lock
   stop_background
   here "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"
   wait "$second"
   all_applied
+}
+
+@test "a migration waits for a backup without holding a lock on a table, and a backup for a migration" {
+  local process
+  begin_with loaded
+  start_in_background "$BIN/db-connect" -- -c 'begin; lock table users in access exclusive mode; select pg_sleep(3600)'
+  eventually at_work pg_sleep
+  "$BIN/db-backup" "$BATS_TEST_TMPDIR/during.dump" >"$BATS_TEST_TMPDIR/backup" 2>&1 3>&- &
+  backup=$!
+  eventually at_work 'count\(\*\) from public.users'
+  "$BIN/db-rollback" >"$BATS_TEST_TMPDIR/back" 2>&1 3>&- &
+  back=$!
+  eventually at_work pg_advisory_lock
+  grep 'db-backup, or another db-migrate or db-rollback, is at work' "$BATS_TEST_TMPDIR/back"
+  "$BIN/db-backup" "$BATS_TEST_TMPDIR/after.dump" >"$BATS_TEST_TMPDIR/later" 2>&1 3>&- &
+  later=$!
+  eventually at_work pg_advisory_lock_shared
+  grep 'a migration is at work on this database: waiting for its end' "$BATS_TEST_TMPDIR/later"
+  stop_background
+  here "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"
+  for process in "$backup" "$back" "$later"; do
+    wait "$process"
+  done
+  grep "^# migration $LAST " "$BATS_TEST_TMPDIR/during.dump.sha256"
+  grep "^# migration $((LAST - 1)) " "$BATS_TEST_TMPDIR/after.dump.sha256"
 }
 
 @test "a rollback that waited takes back nothing but what it said" {
