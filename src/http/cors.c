@@ -55,13 +55,13 @@ void cors_apply(const struct cors *cors, const struct request *request, struct r
     }
     response_header(response, "Access-Control-Allow-Origin", origin);
     response_header(response, "Access-Control-Expose-Headers",
-                    "Link, ETag, X-Request-Id, Retry-After, Cruddur-Since");
+                    "Link, ETag, X-Request-Id, Retry-After, Cruddur-Since, Cache-Status");
     if (cors_is_preflight(cors, request)) {
         response_header(response, "Access-Control-Allow-Methods",
                         "GET, HEAD, POST, PUT, DELETE, OPTIONS");
         response_header(response, "Access-Control-Allow-Headers",
-                        "Content-Type, Authorization, Idempotency-Key, If-None-Match, traceparent, "
-                        "X-Request-Id");
+                        "Content-Type, Authorization, Idempotency-Key, If-None-Match, "
+                        "Last-Event-ID, traceparent, X-Request-Id");
         response_header(response, "Access-Control-Max-Age",
                         arena_printf(request->arena, "%d", CORS_MAX_AGE_S));
     }

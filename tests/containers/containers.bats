@@ -156,7 +156,9 @@ start_database() {
   [[ -z $(find "$ROOM/src/secrets" -type f -perm /077 ! -name pgadmin ! -name grafana ! -name web.json ! -name issuer.conf ! -name issuer-keys.json) ]]
   [[ $(stat --format=%a "$ROOM/src/secrets") == 700 && -z $(find "$ROOM/src/secrets" -name '.*' -type f) ]]
   sums=$(cat "$ROOM"/src/secrets/* | sha256sum)
-  run -0 "$ROOM/src/infra/containers/prepare" --port 9999
+  run -0 "$ROOM/src/infra/containers/prepare" --port 8080
+  run -1 "$ROOM/src/infra/containers/prepare" --port 9999
+  [[ $output == *'the port is 8080 already: to change it, remove .env, secrets/web.json and secrets/issuer.conf first'* ]]
   [[ $(cat "$ROOM"/src/secrets/* | sha256sum) == "$sums" ]]
   grep -qx "CRUDDUR_UID=$USER_OF_IMAGES" "$ROOM/src/.env"
 }

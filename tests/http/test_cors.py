@@ -82,7 +82,7 @@ def test_our_origins_read_every_answer(service, method, target, status, origin):
     reply = service.ask(method, target, headers={"Origin": origin})
     assert reply.status == status
     assert reply.headers.get_all("Access-Control-Allow-Origin") == [origin]
-    assert {"link", "etag", "x-request-id", "retry-after"} <= words(reply.headers["Access-Control-Expose-Headers"])
+    assert {"link", "etag", "x-request-id", "retry-after", "cruddur-since", "cache-status"} <= words(reply.headers["Access-Control-Expose-Headers"])
     assert "Access-Control-Allow-Credentials" not in reply.headers
     assert "origin" in words(reply.headers["Vary"])
 
@@ -109,7 +109,7 @@ def test_preflights(service, target, method):
     assert reply.headers["Access-Control-Allow-Origin"] == FRONTEND
     assert method.lower() in words(reply.headers["Access-Control-Allow-Methods"])
     assert words(reply.headers["Access-Control-Allow-Headers"]) >= {
-        "content-type", "authorization", "idempotency-key", "if-none-match", "traceparent",
+        "content-type", "authorization", "idempotency-key", "if-none-match", "last-event-id", "traceparent",
     }  # fmt: skip
     assert 60 <= int(reply.headers["Access-Control-Max-Age"]) <= 86400
     assert "origin" in words(reply.headers["Vary"])

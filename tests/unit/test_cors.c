@@ -10,7 +10,8 @@
 #define FRONTEND "https://cruddur.com"
 #define BACKEND "http://localhost:4567"
 #define EXPOSED                                                                                    \
-    "Access-Control-Expose-Headers: Link, ETag, X-Request-Id, Retry-After, Cruddur-Since"
+    "Access-Control-Expose-Headers: Link, ETag, X-Request-Id, Retry-After, Cruddur-Since, "        \
+    "Cache-Status"
 
 static const struct cors CORS = {.origins = {FRONTEND, BACKEND}};
 
