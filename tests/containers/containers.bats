@@ -18,8 +18,6 @@ setup_file() {
   ip netns add "$NETWORK"
   ip -netns "$NETWORK" link set lo up
   copy_sources
-  make_base
-  build_images
 }
 
 teardown_file() {
@@ -55,18 +53,16 @@ make_base() {
   rm -rf "$ROOM/base"
 }
 
-# build_images: builds the images; $ROOM/root-NAME becomes a link to the root of each.
-build_images() {
-  local image container
-  for image in $IMAGES; do
-    store bud --isolation=chroot --layers --format docker --build-arg BASE=localhost/debian:base --target "$image" --tag "localhost/$image:test" \
-      --ignorefile "$ROOM/src/.dockerignore" --file "$ROOM/src/Containerfile" "$ROOM/src" >"$ROOM/build-$image.log" 2>&1 || {
-      tail -n 30 "$ROOM/build-$image.log" >&2
-      return 1
-    }
-    container=$(store from "localhost/$image:test")
-    ln -s "$(store mount "$container")" "$ROOM/root-$image"
-  done
+# build_image NAME: builds the image; $ROOM/root-NAME becomes a link to its root.
+build_image() {
+  local container
+  store bud --isolation=chroot --layers --format docker --build-arg BASE=localhost/debian:base --target "$1" --tag "localhost/$1:test" \
+    --ignorefile "$ROOM/src/.dockerignore" --file "$ROOM/src/Containerfile" "$ROOM/src" >"$ROOM/build-$1.log" 2>&1 || {
+    tail -n 30 "$ROOM/build-$1.log" >&2
+    return 1
+  }
+  container=$(store from "localhost/$1:test")
+  ln -s "$(store mount "$container")" "$ROOM/root-$1"
 }
 
 # inside IMAGE COMMAND…: runs it as the image's user in its root, which is read-only except for /tmp and the sockets, in the test's network.
@@ -127,6 +123,12 @@ start_database() {
     >"$ROOM/log/postgres" 2>&1 3>&- &
   eventually grep -qs '^ready' "$ROOM/pgdata/postmaster.pid"
 }
+
+# Building takes minutes, so each step is a test of its own. The tests after these use the images.
+@test "debootstrap makes the base" { make_base; }
+@test "the image cruddurd is built" { build_image cruddurd; }
+@test "the image web is built" { build_image web; }
+@test "the image tools is built" { build_image tools; }
 
 @test "each image says which user, which command and how its health is seen" {
   local image
