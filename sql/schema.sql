@@ -519,7 +519,8 @@ create table confirmations (
 -- log. The pool owns the identity (handle, e-mail), so a repeated event writes it again; the display name belongs to the user after
 -- the first event. pool: null accepts any pool.
 -- event_time: when the event was signed; null: the event was made by hand and is always applied. An event that is older than the last
--- one that was applied to its user, or was applied already, changes nothing, so that a captured event writes no old handle back.
+-- one that was applied to its user, or was applied already, changes nothing, so that a captured event writes no old handle back. Nor does an
+-- event that was signed before its user left: it would bring the account back.
 -- Events of one user must be applied one after the other, see sql/hooks/confirm.sql.
 create function confirm_user(new_uuid uuid, event json, pool text, event_time timestamptz default null) returns text
     language plpgsql
@@ -571,6 +572,10 @@ begin
     where u.cognito_user_id = subject
         and c.user_uuid = u.uuid
         and (c.signed_at > event_time or (c.signed_at = event_time and digest = any (c.events)));
+    if found then
+        return 'ok';
+    end if;
+    update public.departures set due_at = due_at where cognito_user_id = subject and left_at >= event_time;
     if found then
         return 'ok';
     end if;
@@ -644,6 +649,9 @@ begin
             table = 'activities',
             schema = 'public';
     end if;
+    if new.deleted_at is not null then
+        new.hidden_expires_at := null; -- else the end of a suspension would bring a deleted activity back
+    end if;
     return new;
 end
 $$;
@@ -685,7 +693,8 @@ create table activities (
 );
 
 -- Each list has one index. uuid breaks ties, so that a keyset cursor neither skips nor repeats a row.
-create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
+create index activities_home_idx on activities (created_at desc, uuid desc)
+    where reply_to_activity_uuid is null and (expires_at is null or expires_at > '-infinity'); -- neither deleted nor hidden
 -- A user's posts and a user's replies are two ranges of this index. Queries write an equality with the second column as
 -- "reply_to_activity_uuid is null" or "(reply_to_activity_uuid is null) is false".
 create index activities_user_idx on activities (user_uuid, (reply_to_activity_uuid is null), created_at, uuid);
@@ -806,6 +815,7 @@ create table follows (
     follower_uuid uuid        not null,
     followed_uuid uuid        not null,
     created_at    timestamptz not null default now(),
+    written_by    xid8 default pg_current_xact_id(), -- as in activities
     constraint follows_pkey primary key (follower_uuid, followed_uuid),
     constraint follows_follower_uuid_fkey foreign key (follower_uuid) references users (uuid) on delete cascade,
     constraint follows_followed_uuid_fkey foreign key (followed_uuid) references users (uuid) on delete cascade,
@@ -850,7 +860,9 @@ alter table blocks alter column user_uuid set (n_distinct = 1000), alter column 
 alter table mutes alter column user_uuid set (n_distinct = 1000);
 
 -- version grows with each transaction that changes blocks or mutes. The cached home page has the version of its snapshot. A worker serves
--- the page to a caller that, at that version, had hidden no user and was hidden by none (src/home/viewers.h).
+-- the page to a caller that, at that version, had hidden no user and was hidden by none (src/home/viewers.h). version is a time in
+-- microseconds since 1970, or one more than the version before, so that a server that has lost the last change, in a failover or by a
+-- restore, does not use its number again.
 create table visibility (
     is_it   boolean not null default true,
     version bigint  not null default 0,
@@ -866,7 +878,7 @@ create function note_visibility() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    update public.visibility set version = version + 1;
+    update public.visibility set version = greatest(version + 1, public.clock_us());
     return null;
 end
 $$;
@@ -1261,7 +1273,8 @@ as $$
     ) shown
 $$;
 
--- The top-level activities behind a position, from new to old, expired ones included.
+-- The top-level activities behind a position, from new to old: expired ones too, but none that are deleted or hidden. Those may be many, and
+-- they stay for a day or longer, so a list that had to pass them could end before it has a row.
 create function posts_before(after_us bigint, after_uuid uuid, most integer) returns setof activities
     language sql
     stable
@@ -1269,6 +1282,7 @@ as $$
     select *
     from public.activities
     where reply_to_activity_uuid is null
+        and (expires_at is null or expires_at > '-infinity')
         and (created_at, uuid) < (public.page_time(after_us), public.page_uuid(after_uuid))
     order by created_at desc, uuid desc
     limit most
@@ -1594,7 +1608,8 @@ as $$
 $$;
 
 -- The reposts of an activity by followed users at or before a position in the order of a list, that is, those on earlier pages. Only
--- reposts that were visible in the list's snapshot count (view is null: all that are visible now), and only the newest 100 are read.
+-- reposts and follows that were visible in the list's snapshot count (view is null: all that are visible now): earlier pages have no repost by
+-- a user that the caller has followed since. Only the newest 100 reposts are read.
 create function earlier_reposts(activity uuid, follower uuid, after_us bigint, after_uuid uuid, view pg_snapshot) returns table (user_uuid uuid)
     language sql
     stable
@@ -1610,7 +1625,12 @@ as $$
     ) earlier
     where (view is null or public.was_seen(earlier.written_by, view))
         and (earlier.created_at, public.event_uuid('repost', earlier.user_uuid, activity)) >= (public.page_time(after_us), public.page_uuid(after_uuid))
-        and (select true from public.follows where follower_uuid = follower and followed_uuid = earlier.user_uuid)
+        and (
+            select view is null or public.was_seen(follows.written_by, view)
+            from public.follows
+            where follower_uuid = follower
+                and followed_uuid = earlier.user_uuid
+        )
         and not public.hides(follower, true, earlier.user_uuid)
 $$;
 
@@ -1900,6 +1920,8 @@ begin
             and not public.is_blocked(recipient.uuid, new.user_uuid)
         order by public.notification_lock(recipient.uuid)
     loop
+        perform from public.users where uuid = told.uuid for key share; -- waits for bin/user-delete, which deletes the row
+        continue when not found;
         insert into public.notifications (user_uuid, created_at, uuid, kind, actor_uuid, activity_uuid)
         values (
             told.uuid, public.next_notification_at(told.uuid, new.created_at), new.uuid, told.kind, new.user_uuid, new.uuid
@@ -2250,7 +2272,8 @@ create trigger activities_search
 -- list as well.
 create index activities_search_idx on activities using gin (search) with (gin_pending_list_limit = 256);
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
-create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
+create index activities_tags_idx on activities (created_at desc, uuid desc)
+    where tags is not null and (expires_at is null or expires_at > '-infinity');
 
 -- How many users, posts and replies were created in each quarter of an hour, which begins at "at" (a day of any time zone begins with a
 -- quarter), or in each day in UTC once that day is 400 days ago. The sum of all rows of a time counts, so no write waits for another one.
@@ -3032,12 +3055,17 @@ create function place_message() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    last_at timestamptz;
+    last_at   timestamptz;
+    first     uuid;
+    second    uuid;
 begin
-    select last_message_at into last_at
+    select last_message_at, first_user_uuid, second_user_uuid into last_at, first, second
     from public.message_groups
     where uuid = new.message_group_uuid
     for no key update;
+    if public.is_blocked_now(first, second) then
+        raise serialization_failure using message = 'a block was made while the message waited for the conversation'; -- so it is sent again
+    end if;
     if not exists (select from public.messages where uuid = new.uuid) then
         if last_at > now() or exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
             new.created_at := greatest(
@@ -3179,11 +3207,13 @@ create table departures (
     cognito_user_id text        not null,
     folded_handle   text        collate "C" not null,
     due_at          timestamptz not null default now(), -- when the purge reads it next
+    left_at         timestamptz not null default now(),
     constraint departures_pkey primary key (user_uuid)
 );
 
 create index departures_handle_idx on departures (folded_handle, cognito_user_id);
 create index departures_due_at_idx on departures (due_at);
+create index departures_subject_idx on departures (cognito_user_id);
 
 -- Notes the departure of a user and replaces the identity by random values, which no other user has. suspended_at keeps the user out of
 -- suggestions. The update waits for a request of the user's that is under way; what that request wrote is purged like the rest.
@@ -3283,14 +3313,36 @@ $$;
 
 -- Deletes the rows that name a user that leaves, except activities, likes and reposts: at most "most" rows for each column that names the
 -- user. Returns the number of rows. Messages and conversations stay for the other user, without the name. A conversation that has no user
--- left is deleted, its messages first.
+-- left is deleted, its messages first. So is one that a block hides from both, before the block: it would come back without it.
 create function forget_user(leaving uuid, most integer) returns integer
     language plpgsql
 as $$
 declare
-    gone integer;
-    done integer := 0;
+    gone   integer;
+    done   integer := 0;
+    others uuid[]  := array(
+        (select blocked_uuid from public.blocks where user_uuid = leaving limit most)
+        union
+        (select user_uuid from public.blocks where blocked_uuid = leaving limit most)
+    );
+    hidden uuid[]  := array(
+        select g.uuid
+        from unnest(others) other
+        join public.message_groups g on g.first_user_uuid = least(leaving, other) and g.second_user_uuid = greatest(leaving, other)
+    );
 begin
+    delete from public.messages
+    where uuid in (select uuid from public.messages where message_group_uuid = any (hidden) limit most);
+    get diagnostics gone = row_count;
+    done := done + gone;
+    if gone < most then
+        delete from public.message_groups where uuid = any (hidden);
+        delete from public.blocks
+        where (user_uuid = leaving and blocked_uuid = any (others))
+            or (blocked_uuid = leaving and user_uuid = any (others));
+        get diagnostics gone = row_count;
+        done := done + gone;
+    end if;
     delete from public.notifications
     where (user_uuid, created_at, uuid) in (
         (select user_uuid, created_at, uuid from public.notifications where user_uuid = leaving limit most)
@@ -3312,14 +3364,6 @@ begin
         (select follower_uuid, followed_uuid from public.follows where follower_uuid = leaving limit most)
         union all
         (select follower_uuid, followed_uuid from public.follows where followed_uuid = leaving limit most)
-    );
-    get diagnostics gone = row_count;
-    done := done + gone;
-    delete from public.blocks
-    where (user_uuid, blocked_uuid) in (
-        (select user_uuid, blocked_uuid from public.blocks where user_uuid = leaving limit most)
-        union all
-        (select user_uuid, blocked_uuid from public.blocks where blocked_uuid = leaving limit most)
     );
     get diagnostics gone = row_count;
     done := done + gone;
@@ -3521,7 +3565,8 @@ insert into applied_migrations (number, name, checksum) values
     (27, 'own_milliseconds', '9445c4c2500074d57e93f9d028d908c42e425f2b414e5a321cb83d3f0bf963fd'),
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
-    (30, 'hidden_and_locks', '08aeceecaa274e2bc96e4fe2254487328725ff5664863c773dbef2a28a1c025a');
+    (30, 'hidden_and_locks', '08aeceecaa274e2bc96e4fe2254487328725ff5664863c773dbef2a28a1c025a'),
+    (31, 'dead_rows', 'c5214deff26139ff06e9b1b41302b5da253eb2643ee7c187e2c40aac969c69eb');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

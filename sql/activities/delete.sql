@@ -29,7 +29,7 @@ parent as (
     for no key update
 ),
 held as (
-    select a.uuid, a.reply_to_activity_uuid, a.deleted_at
+    select a.uuid, a.reply_to_activity_uuid, a.deleted_at, a.hidden_expires_at
     from public.activities a, me, wanted
     where a.uuid = wanted.uuid
         and a.user_uuid = me.uuid
@@ -58,6 +58,7 @@ counted as (
     set replies_count = a.replies_count - 1
     from timely
     where timely.deleted_at is null
+        and timely.hidden_expires_at is null -- not null: a suspension came first, and has subtracted the reply
         and a.uuid = timely.reply_to_activity_uuid
         and a.replies_count > 0
 )

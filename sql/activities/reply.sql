@@ -27,7 +27,7 @@ target as materialized (
     ) as uuid
 ),
 parent as (
-    select uuid, expires_at, replies_count
+    select uuid, user_uuid, expires_at, replies_count
     from public.activities
     where uuid = (select uuid from target)
         and (expires_at is null or expires_at > now())
@@ -38,7 +38,9 @@ timely as (
     select *, replies_count < 10000 or exists (select from public.activities where uuid = %(uuid)s::uuid) as has_room
     from parent
     where public.is_timely(%(not_after)s)
-        and not public.is_suspended_now((select uuid from me)) -- a suspension may have been committed while the statement waited for the lock
+        -- A suspension or a block may have been committed while the statement waited for the lock.
+        and not public.is_suspended_now((select uuid from me))
+        and not public.is_blocked_now((select uuid from me), parent.user_uuid)
 ),
 full_hour as (
     select public.retry_after_s('activities', me.uuid, %(most)s) as retry_after_s

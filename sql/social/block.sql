@@ -26,6 +26,7 @@ timely as (
     from me
     where public.is_timely(%(not_after)s)
         and (select count(*) from held) > 0
+        and not public.is_suspended_now(me.uuid) -- as in follow.sql
 ),
 allowed as (
     select true as is_it

@@ -16,6 +16,7 @@ timely as (
     select *
     from me
     where public.is_timely(%(not_after)s)
+        and not public.is_suspended_now(me.uuid) -- the user may have been suspended, or have left, during the wait for the lock
 ),
 other as (
     select uuid, handle, display_name

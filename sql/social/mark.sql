@@ -24,6 +24,7 @@ timely as (
     select post, (post).uuid
     from wanted
     where public.is_timely(%(not_after)s)
+        and not public.is_blocked_now((select uuid from me), (post).user_uuid) -- a block may have been committed during the wait for the lock
 ),
 liked as (
     insert into public.likes (user_uuid, activity_uuid)

@@ -21,6 +21,7 @@ timely as (
     select me.uuid
     from me
     where public.is_timely(%(not_after)s)
+        and not public.is_suspended_now(me.uuid) -- as in follow.sql
 ),
 allowed as (
     select true as is_it

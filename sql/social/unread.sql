@@ -1,7 +1,7 @@
 -- Summary: how many of the notifications are new
 -- Cost: the count ends at 100, and after 1000 notifications
--- How many rows of notifications.sql the caller has not marked as read; 100 stands for more, too. Only the oldest unread notifications are
--- counted (user_walk_rows in schema.sql), because a hidden user may have caused any number of them.
+-- How many rows of notifications.sql the caller has not marked as read; 100 stands for more, too. Only the newest unread notifications are
+-- looked at (user_walk_rows in schema.sql), because any number of them may be by hidden users or of deleted activities.
 -- %(sub)s, %(handle)s: as in activities/create.sql.
 -- Outcomes: ok, user_not_found, user_not_registered.
 with me as materialized (
@@ -21,7 +21,7 @@ unread as (
             from public.notifications
             where user_uuid <= me.uuid
                 and (user_uuid, created_at) > (me.uuid, me.read_at)
-            order by user_uuid, created_at, uuid
+            order by user_uuid desc, created_at desc, uuid desc
             limit public.user_walk_rows()
         ) told
         left join lateral public.activity(told.activity_uuid) a on true

@@ -16,6 +16,7 @@ timely as (
     select *
     from allowed
     where public.is_timely(%(not_after)s)
+        and not public.is_suspended_now(allowed.uuid) -- the user may have been suspended, or have left, during the wait for the lock
 ),
 changed as (
     update public.users u

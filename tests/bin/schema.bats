@@ -317,7 +317,7 @@ look_at_plans() {
   one="'b4a1c9d2-6f0e-4a57-9c3b-1d5e8f7a2b60'"
   INDICES=() EXPLAIN=$'set enable_incremental_sort = off;\n' # as in session/begin.sql
   uses_index activities_home_idx "select uuid from activities where reply_to_activity_uuid is null
-    and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
+    and (expires_at is null or expires_at > '-infinity') and (created_at, uuid) < (now(), $one) order by created_at desc, uuid desc limit 50"
   uses_index activities_user_idx "select uuid from user_posts($one, null, null, '-infinity', 5)"
   uses_index activities_user_idx "select uuid from user_replies($one, null, null, 5)"
   uses_index activities_replies_idx "select uuid from activities where reply_to_activity_uuid = $one

@@ -87,6 +87,23 @@ counts_are_right() {
   counts_are_right
 }
 
+@test "a user with many followers: no transaction deletes more than 500 rows for a column" {
+  here "insert into users (handle, display_name, email, cognito_user_id) select 'fan' || n, 'Fan', 'fan' || n || '@example.com', 'fan-' || n from generate_series(1, 1200) n;
+    insert into follows select f.uuid, l.uuid from users f, users l where f.handle like 'fan%' and l.handle = 'londo';
+    insert into blocks select l.uuid, f.uuid from users f, users l where f.handle like 'fan%' and l.handle = 'londo';
+    create table steps (xid xid8 default pg_current_xact_id(), rows bigint);
+    create function note_step() returns trigger language plpgsql as
+      'begin insert into public.steps (rows) select count(*) from gone; return null; end';
+    create trigger note_step after delete on follows referencing old table as gone for each statement execute function note_step();
+    create trigger note_step after delete on blocks referencing old table as gone for each statement execute function note_step();
+    create trigger note_step after delete on notifications referencing old table as gone for each statement execute function note_step()"
+  run -0 "$BIN/user-delete" londo
+  [[ $(rows_of londo) == '0|0|0|0' ]]
+  (($(here "select sum(rows) from steps") > 3600))
+  (($(here "select max(rows) from steps") <= 1000))
+  (($(here "select count(distinct xid) from steps where rows > 0") >= 3))
+}
+
 @test "production wants the name typed out" {
   export PROD_CONNECTION_URL=$CONNECTION_URL
   run -1 "$BIN/user-delete" prod londo <<<'something else'

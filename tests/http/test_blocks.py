@@ -315,6 +315,23 @@ def test_a_block_is_seen_by_the_next_request_of_every_worker(start, cluster):
                 assert (posts[BLOCKER] in shown) == (method == "DELETE")
 
 
+def test_a_block_after_a_failover_that_has_lost_one(service):
+    """The new primary's number of the change is not that of the lost one, for which a worker may know that the user hides nobody."""
+    service.create_as(BLOCKED)
+    posts = [row["uuid"] for row in service.home().json]
+    hidden(service, OTHER, BLOCKED)
+    for _ in range(8):
+        assert [row["uuid"] for row in service.ask_as(BLOCKER, "GET", "/api/activities/home").json] == posts
+    service.database.run(
+        """set session_replication_role = replica; delete from blocks;
+           update visibility set version = version - 1;
+           reset session_replication_role"""
+    )
+    hidden(service, BLOCKER, BLOCKED)
+    for _ in range(8):
+        assert service.ask_as(BLOCKER, "GET", "/api/activities/home").json == []
+
+
 def test_no_statement_for_those_who_hid_nobody(service):
     service.create_as(OTHER)
 

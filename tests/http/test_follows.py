@@ -223,6 +223,18 @@ def test_pages(service, count, posts, limit):
     assert max(sizes) <= limit
 
 
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_user_who_is_followed_while_one_pages(service, limit):
+    """Nothing is left out because of a repost that earlier pages would have had."""
+    followed(service, "bayko", "andrewbrown")
+    posts = [service.create_as("andrewbrown", f"post {number}")["uuid"] for number in range(6)]
+    marked(service, "londo", "repost", posts[1])
+    first = service.ask_as("bayko", "GET", f"/api/activities/following?limit={limit}")
+    assert followed(service, "bayko", "londo")
+    rows, _ = listed(service, "bayko", first.next_page)
+    assert [row["uuid"] for row in first.json + rows] == posts[::-1]
+
+
 def test_many_who_are_silent(service):
     """None of the newest posts is by a followed user, so the newest posts of each followed user are looked up."""
     crowd(service, 150, 1)

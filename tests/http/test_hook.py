@@ -321,6 +321,21 @@ def test_an_older_event_replayed(service, seconds):
     assert identities(service, subject) == newest
 
 
+def test_an_event_from_before_the_departure_replayed(service):
+    """It does not bring the account back; a later event makes a new user."""
+    now = int(time.time())
+    body = raw(sign_up("leaving"))
+    headers = {"X-Cruddur-Signature": signed(body, now)}
+    assert service.post(TARGET, body, headers).status == 200
+    (uuid,) = service.database.sql("select uuid from users where handle = 'leaving'")[0]
+    service.database.sql("select depart(%s)", uuid)
+    assert service.post(TARGET, body, headers).status == 200
+    assert service.deliver(sign_up("leaving"), at=now - 60).status == 200
+    assert service.user("sub-of-leaving") is None
+    assert service.deliver(sign_up("leaving"), at=now + 60).status == 200
+    assert service.user("sub-of-leaving") is not None
+
+
 def test_only_the_old_address_or_the_old_handle(service):
     now = int(time.time())
     for number, old in enumerate(({"email": "old-one@example.com"}, {"preferred_username": "old-one"})):

@@ -266,3 +266,79 @@ def test_what_waits_for_another_sees_what_that_wrote(cluster, service, other, wh
     assert service.database.sql(f"select 1 from {what}s join users u on {mine} where u.handle = 'bayko'") == []
     check_counts(service.database)
     check_told(service.database)
+
+
+@pytest.mark.parametrize("what", ["reply", "like", "repost", "message", "first_message"])
+def test_a_block_that_comes_during_the_wait_for_a_lock(service, other, what):
+    """The block is acknowledged while the request waits for the lock of the post or conversation."""
+    post = other.create_as("londo", "to be blocked")["uuid"]
+    group = other.message_as("londo", handle="bayko").json["message_group_uuid"]
+    table, uuid = ("message_groups", group) if "message" in what else ("activities", post)
+    method, target, document = {
+        "reply": ("POST", f"/api/activities/{post}/reply", {"message": "blocked meanwhile"}),
+        "like": ("PUT", f"/api/activities/{post}/like", None),
+        "repost": ("PUT", f"/api/activities/{post}/repost", None),
+        "message": ("POST", "/api/messages", {"message": "blocked meanwhile", "message_group_uuid": group}),
+        "first_message": ("POST", "/api/messages", {"message": "blocked meanwhile", "handle": "londo"}),
+    }[what]
+    before = state(service)
+    try:
+        with service.database.held(f"select from {table} where uuid = '{uuid}' for no key update"):
+            asking = Asking(lambda: ask(other, method, target, document, "bayko"))
+            service.database.wait_for_waiting()
+            service.database.run("insert into blocks (user_uuid, blocked_uuid) select a.uuid, b.uuid from users a, users b where a.handle = 'londo' and b.handle = 'bayko'")
+        reply = asking.reply()
+        assert (reply.status, reply.json) == (404, ["receiver_not_found" if what == "first_message" else "not_found"])
+        assert {name: rows for name, rows in state(service).items() if name != "blocks"} == {name: rows for name, rows in before.items() if name != "blocks"}
+    finally:
+        service.database.run("delete from blocks")
+
+
+@pytest.mark.parametrize("what", ["profile", "follow", "mute", "block"])
+def test_a_departure_that_comes_during_the_wait_for_a_lock(service, other, what):
+    handle = f"departs{next(numbers)}"
+    service.database.sql(
+        "insert into users (display_name, handle, email, cognito_user_id) values (%s, %s, %s, %s)",
+        handle, handle, f"{handle}@example.com", f"mock-{handle}",
+    )  # fmt: skip
+    method, target, document = {
+        "profile": ("PUT", "/api/profile/update", {"display_name": "My real name", "bio": "My address"}),
+        "follow": ("PUT", "/api/users/@altbrown/follow", None),
+        "mute": ("PUT", "/api/users/@altbrown/mute", None),
+        "block": ("PUT", "/api/users/@altbrown/block", None),
+    }[what]
+    with service.database.held(f"select depart(uuid) from users where handle = '{handle}'") as cursor:
+        asking = Asking(lambda: ask(other, method, target, document, handle))
+        service.database.wait_for_waiting()
+        cursor.connection.commit()
+    reply = asking.reply()
+    assert (reply.status, reply.json) == (403, ["user_not_registered"])
+    (row,) = service.database.sql(
+        """select display_name, bio, exists (select from follows where follower_uuid = u.uuid) or exists (select from mutes m where m.user_uuid = u.uuid)
+           or exists (select from blocks b where b.user_uuid = u.uuid)
+           from users u join departures d on d.user_uuid = u.uuid where d.folded_handle = %s""",
+        handle,
+    )
+    assert row == ("Deleted user", "", False)
+
+
+@pytest.mark.parametrize("is_reply", [False, True])
+def test_a_suspension_that_comes_during_the_wait_of_a_delete(service, other, is_reply):
+    """The reply is subtracted once, and does not come back when the suspension is taken back."""
+    parent = other.create_as("londo", "parent")["uuid"]
+    post = other.reply_as("bayko", parent, "a reply").json["uuid"] if is_reply else other.create_as("bayko", "a post")["uuid"]
+    other.reply_as("londo", parent, "another")
+    user = "(select uuid from users where handle = 'bayko')"
+    try:
+        with service.database.held(f"update users set suspended_at = now() where uuid = {user}; select hide_activities({user}, 500)") as cursor:
+            asking = Asking(lambda: ask(other, "DELETE", f"/api/activities/{post}", handle="bayko"))
+            service.database.wait_for_waiting()
+            cursor.connection.commit()
+        assert asking.reply().status == 200
+        assert service.database.sql("select uuid from activities where deleted_at is not null and hidden_expires_at is not null") == []
+        assert service.database.sql("select replies_count from activities where uuid = %s", parent) == [(1,)]
+    finally:
+        service.database.run(f"""update users set suspended_at = null where uuid = {user};
+            select show_activities(array(select uuid from activities where user_uuid = {user} and hidden_expires_at is not null))""")
+    assert service.get(f"/api/activities/{post}").status == 404
+    check_counts(service.database)

@@ -164,6 +164,24 @@ def test_the_conversation_stays_for_the_other_user(service):
     assert (reply.status, reply.json) == (404, ["receiver_not_found"])
 
 
+@pytest.mark.parametrize("blocker, blocked", [("leaver", "second"), ("second", "leaver")])
+def test_a_conversation_that_a_block_hides_does_not_come_back(service, blocker, blocked):
+    enrol(service, "second")
+    group = service.message_as("leaver", message="insult", handle="second").json["message_group_uuid"]
+    service.database.sql(
+        "insert into messages (message_group_uuid, user_uuid, message) select %s, uuid, 'many' from users, generate_series(1, 120) where handle = 'leaver'",
+        group,
+    )
+    kept = service.message_as("leaver", message="hello", handle="bayko").json["message_group_uuid"]
+    assert service.ask_as(blocker, "PUT", f"/api/users/@{blocked}/block").status == 200
+    left(service)
+    purge(service)
+    assert service.ask_as("second", "GET", "/api/message_groups").json == []
+    assert service.ask_as("second", "GET", f"/api/messages/{group}").status == 404
+    assert service.database.sql("select distinct message_group_uuid::text from messages") == [(kept,)]
+    assert service.database.sql("select count(*) from blocks") == [(0,)]
+
+
 def test_a_conversation_that_both_have_left(service):
     enrol(service, "second")
     group = service.message_as("leaver", message="bye", handle="second").json["message_group_uuid"]

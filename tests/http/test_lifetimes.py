@@ -101,6 +101,18 @@ def test_a_page_ends_where_its_walk_does(start, target, walked):
     assert walk(service, target) == ([live], [1])
 
 
+@pytest.mark.parametrize("why", ["deleted_at = now()", "hidden_expires_at = 'infinity'"])
+def test_deleted_and_hidden_ones_take_no_place_in_home_and_trends(start, why):
+    """One user can make, and an operator can hide, more of them than the lists walk over."""
+    service = start()
+    service.database.sql("truncate activities cascade")
+    (live,) = service.database.add_activities(1, message="'still #here'", created_at="now() - interval '1 hour'")
+    service.database.add_activities(5001, message="'away #gone'")
+    service.database.sql(f"update activities set {why}, expires_at = '-infinity' where uuid <> %s", live)
+    assert walk(service, "/api/activities/home") == ([live], [1])
+    assert service.get("/api/trends").json == [{"hashtag": "here", "count": 1}]
+
+
 def test_the_count_ends_at_1000(start):
     service = start()
     service.database.add_activities(998, expires_at="now() + interval '1 day'", handle="altbrown")

@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from client import Asking
 from issuer import TokenService
 from social import EXPIRE, check_strangers, followed, listed, marked
 
@@ -214,6 +215,17 @@ def test_a_create_that_comes_again_mentions_once(service):
 # --- what is no notification ---
 
 
+def test_a_mentioned_user_who_is_deleted_meanwhile(service):
+    """bin/user-delete deletes the row while the create waits for it. The post is made."""
+    service.database.sql("insert into users (display_name, handle, email, cognito_user_id) values ('Brief', 'brief', 'brief@example.com', 'brief')")
+    with service.database.held("delete from users where handle = 'brief'") as cursor:
+        asking = Asking(service.ask_as, "bayko", "POST", "/api/activities", {"message": "hello @brief and @londo", "ttl": "1-day"})
+        service.database.wait_for_waiting()
+        cursor.connection.commit()
+    assert asking.reply().status == 200
+    assert seen(service, "londo") == [("mention", "bayko", asking.reply().json["uuid"])]
+
+
 def test_never_my_own(service):
     post = service.create_as("londo", "I, @londo")["uuid"]
     replied(service, "londo", post, "indeed, @londo")
@@ -390,7 +402,7 @@ def test_a_long_run_of_hidden_ones(service, limit, hidden):
     rows, sizes = listed(service, "londo", f"{TARGET}?limit={limit}")
     assert rows == [row for row in shown if row["handle"] == "altbrown"] and len(rows) == 11
     assert len(sizes) <= 11 // limit + hidden // WALK + 2
-    assert unread(service, "londo") == 7  # the newer ones are behind the walk
+    assert unread(service, "londo") == 4  # the older ones are behind the walk
     assert service.ask_as("londo", "DELETE", "/api/users/@bayko/mute").status == 200
 
 
