@@ -4,6 +4,14 @@
  * drift that the two clocks may have. */
 #include "db/server_clock.h"
 
+/* The sum of this time and a local one is no overflow. */
+static const int64_t SAID_MAX_US = INT64_MAX / 2;
+
+static int64_t bounded(int64_t said_us)
+{
+    return said_us < 0 ? 0 : said_us > SAID_MAX_US ? SAID_MAX_US : said_us;
+}
+
 /* By how much the two clocks may have moved apart since a sample. */
 static int64_t drift_us(const struct server_clock *clock, int64_t local_us)
 {
@@ -17,6 +25,7 @@ static int64_t drift_us(const struct server_clock *clock, int64_t local_us)
 void server_clock_take(struct server_clock *clock, int64_t sent_us, int64_t received_us,
                        int64_t said_us)
 {
+    said_us = bounded(said_us);
     int64_t least_us = said_us - received_us, most_us = said_us - sent_us;
 
     if (clock->is_known) {

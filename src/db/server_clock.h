@@ -22,7 +22,7 @@ struct server_clock {
 
 /* The server's clock showed said_us at some moment after sent_us and before received_us. The bound
  * that was known stays if it is more exact, unless the two contradict each other: then the
- * server's clock was set back. */
+ * server's clock was set back. said_us is what a server has sent: any number. */
 void server_clock_take(struct server_clock *clock, int64_t sent_us, int64_t received_us,
                        int64_t said_us);
 

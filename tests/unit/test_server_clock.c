@@ -53,6 +53,19 @@ static void test_a_clock_that_was_set(void **state)
     assert_true(server_clock_at_least(&clock, 14 * S) > SERVER + 3599 * S);
 }
 
+static void test_times_that_no_clock_shows(void **state)
+{
+    struct server_clock clock = {0};
+
+    (void)state;
+    server_clock_take(&clock, 10 * S, 11 * S, INT64_MAX);
+    assert_true(server_clock_at_least(&clock, 1000 * S) > SERVER);
+    server_clock_take(&clock, 12 * S, 13 * S, INT64_MIN);
+    assert_true(server_clock_at_least(&clock, 1000 * S) < SERVER);
+    server_clock_take(&clock, 14 * S, 14 * S, SERVER);
+    assert_in_range(SERVER - server_clock_at_least(&clock, 14 * S), 0, 1);
+}
+
 static void test_age(void **state)
 {
     struct server_clock clock = {0};
@@ -72,6 +85,7 @@ int main(void)
         cmocka_unit_test(test_a_lower_bound),
         cmocka_unit_test(test_the_better_sample_counts),
         cmocka_unit_test(test_a_clock_that_was_set),
+        cmocka_unit_test(test_times_that_no_clock_shows),
         cmocka_unit_test(test_age),
     };
 
