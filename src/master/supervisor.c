@@ -109,8 +109,8 @@ static void begin_stop(struct supervisor *supervisor, int signal_number)
     if (signal_number == SIGKILL) {
         span_exporter_stop(&supervisor->exporter); /* otherwise it sends the last spans first */
     }
-    /* Closed first, so that no connection comes after a worker has read the accept queue for the
-     * last time. */
+    /* Closed first, so that no connection comes to a unix socket after a worker has read the accept
+     * queue for the last time. A TCP socket accepts until the last worker has closed it, too. */
     listen_close(&supervisor->listener);
     pool_end(&supervisor->pool, signal_number);
 }

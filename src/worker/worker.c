@@ -203,6 +203,18 @@ static bool settle(struct worker *worker, int64_t end_ms)
     return true;
 }
 
+/* Takes the connections that are left in the queues. Then it closes a socket of our own, so that the
+ * kernel refuses further connections once all workers have done so; over TCP it would accept them
+ * as long as one process has the socket. */
+static void take_last_connections(struct worker *worker)
+{
+    acceptor_drain(&worker->acceptor);
+    if (!worker->setup->is_handed_over) {
+        close(worker->setup->listen_fd);
+    }
+    clients_poll(&worker->clients); /* among them those that other workers have passed on */
+}
+
 static void leave(struct worker *worker)
 {
     int64_t end_ms = clock_ms() + worker->setup->config->drain_timeout;
@@ -213,8 +225,7 @@ static void leave(struct worker *worker)
     clients_end_streams(&worker->clients);
     clients_stop_awaiting_keys(&worker->clients);
     if (worker->leave != LEAVE_HAND_OVER) {
-        acceptor_drain(&worker->acceptor);
-        clients_poll(&worker->clients); /* among them those that other workers have passed on */
+        take_last_connections(worker);
     }
     give_connections_away(worker);
     if (settle(worker, end_ms)) {

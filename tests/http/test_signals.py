@@ -1,9 +1,11 @@
 """TERM drains, HUP replaces, QUIT ends; under load, and no acknowledged create is lost."""
 
 import os
+import pathlib
 import re
 import shutil
 import signal
+import socket
 
 import pytest
 
@@ -13,6 +15,7 @@ from daemon import sockets_of
 from fcgi import request
 from load import Load
 from places import SQL, Folder
+from ports import free_port
 from service import Service
 from waiting import Stopwatch, eventually
 
@@ -101,9 +104,16 @@ def peer_is_served(pool):
         return peer.ask().status == 200
 
 
-def test_term_serves_the_queue(start_pool):
+def has_pending(pid, number):
+    """Whether the process has been sent a signal that it has not handled yet (proc(5), /proc/pid/status)."""
+    (pending,) = re.findall(r"^ShdPnd:\s*(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(pending, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("family", ["unix", "tcp"])
+def test_term_serves_the_queue(start_pool, family):
     """Connections in the accept queue are served after the signal."""
-    pool = start_pool(workers=1)
+    pool = start_pool(workers=1, **({"listen": f"tcp:127.0.0.1:{free_port()}"} if family == "tcp" else {}))
     assert peer_is_served(pool)
     (worker,) = pool.wait_for_workers(1)
     with frozen(worker):
@@ -111,8 +121,29 @@ def test_term_serves_the_queue(start_pool):
         for peer in peers:
             peer.send(request("GET", "/livez"))
         pool.daemon.signal(signal.SIGTERM)
-        eventually(lambda: not pool.socket.exists(), what="the end of the socket")
+        eventually(lambda: has_pending(worker, signal.SIGTERM), what="the worker's TERM")
     assert [peer.read_reply().status for peer in peers] == [200] * len(peers)
+    assert pool.daemon.wait() == 0
+
+
+def is_refused(address):
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_term_refuses_new_connections_over_tcp(start_pool, database):
+    """While a request that runs delays the end, no connection is accepted that no worker would serve."""
+    pool = start_pool(database, listen=f"tcp:127.0.0.1:{free_port()}")
+    with pool.peer() as peer:
+        with database.locked_user():
+            peer.send(request("POST", "/api/activities", b'{"message":"late","ttl":"1-day","user_handle":"andrewbrown"}'))
+            database.wait_for_waiting()
+            pool.daemon.signal(signal.SIGTERM)
+            eventually(lambda: is_refused(pool.address()), what="a refused connection")
+        assert peer.read_reply().status == 200
     assert pool.daemon.wait() == 0
 
 
