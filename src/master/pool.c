@@ -273,13 +273,19 @@ void pool_retire(struct pool *pool, const struct generation *generation)
     }
 }
 
-void pool_end(struct pool *pool, int signal_number)
+static void end_those(struct pool *pool, enum child_state state, int signal_number)
 {
     for (size_t i = 0; i < SCORES_MAX; i++) {
-        if (pool->children[i].state != CHILD_NONE) {
+        if (pool->children[i].state == state) {
             pool_ask_to_leave(&pool->children[i], signal_number);
         }
     }
+}
+
+void pool_end(struct pool *pool, int signal_number)
+{
+    end_those(pool, CHILD_LEAVING, signal_number); /* first: worker.c relies on it */
+    end_those(pool, CHILD_RUNNING, signal_number);
 }
 
 static void kill_late(struct child *child)

@@ -83,7 +83,7 @@ void pool_ask_to_leave(struct child *child, int signal_number);
 /* All workers of a generation give their connections to the others and leave. */
 void pool_retire(struct pool *pool, const struct generation *generation);
 
-/* Sends the signal to all workers, those that are leaving too, and expects them to leave. */
+/* Sends the signal to all workers, first to those that are leaving, and expects them to leave. */
 void pool_end(struct pool *pool, int signal_number);
 
 /* Kills leaving workers whose time is up, and asks workers that are stuck in a request to leave. */

@@ -4,6 +4,12 @@
  *
  *     LEAVE_NOT ──TERM, or the master's end──► LEAVE_DRAIN      serves what waits, then closes
  *     LEAVE_NOT ──USR1──► LEAVE_HAND_OVER  gives idle connections to the other workers at once
+ *     LEAVE_HAND_OVER ──TERM──► LEAVE_DRAIN
+ *
+ * At TERM all workers leave, and each reads the handover queue for the last time. A connection that
+ * is given away after that would be lost. So a worker that has USR1 and TERM drains, and it looks
+ * for TERM once more after it has given its connections away: if there is none, the others have got
+ * none yet either (pool_end()), and read the queue later.
  *
  * The order within a turn of the loop matters: the sockets are read first and the statements sent
  * last, so that the statements of all requests of a turn leave in one write. */
@@ -44,6 +50,7 @@ struct worker {
     struct acceptor acceptor;
     int64_t give_back_ms; /* when free memory is given back; 0: no event since the last time */
     bool has_told;        /* has logged that connections cannot be left for the next server */
+    bool has_drained;     /* has read both queues for the last time */
     int epoll_fd;
     struct watch life_watch, signal_watch;
     int signal_fd; /* for TERM and USR1, so that the loop handles them under any load */
@@ -133,15 +140,23 @@ static void give_memory_back(struct worker *worker, bool has_worked)
     }
 }
 
-static void signal_ready(void *of, uint32_t events)
+static void read_signals(struct worker *worker)
 {
-    struct worker *worker = of;
     struct signalfd_siginfo signal_info;
 
-    (void)events;
-    if (read(worker->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
-        worker->leave = signal_info.ssi_signo == SIGUSR1 ? LEAVE_HAND_OVER : LEAVE_DRAIN;
+    while (read(worker->signal_fd, &signal_info, sizeof signal_info) == sizeof signal_info) {
+        if (signal_info.ssi_signo == SIGTERM) {
+            worker->leave = LEAVE_DRAIN;
+        } else if (worker->leave == LEAVE_NOT) {
+            worker->leave = LEAVE_HAND_OVER;
+        }
     }
+}
+
+static void signal_ready(void *of, uint32_t events)
+{
+    (void)events;
+    read_signals(of);
 }
 
 /* The master has ended. */
@@ -172,14 +187,32 @@ static void serve_events(struct worker *worker, int timeout_ms)
     score_turn(worker->setup->score, clients_are_busy(&worker->clients));
 }
 
+/* Takes the connections that are left in the queues. Then it closes a socket of our own, so that the
+ * kernel refuses further connections once all workers have done so; over TCP it would accept them
+ * as long as one process has the socket. */
+static void take_last_connections(struct worker *worker)
+{
+    acceptor_drain(&worker->acceptor);
+    if (!worker->setup->is_handed_over) {
+        close(worker->setup->listen_fd);
+    }
+    worker->has_drained = true;
+    clients_poll(&worker->clients); /* among them those that other workers have passed on */
+}
+
 /* Gives away the connections whose request is not being served, if there is a process that takes
- * them. */
+ * them. After TERM it takes those in the queues first, once. */
 static void give_connections_away(struct worker *worker)
 {
     if (worker->leave == LEAVE_HAND_OVER) {
         clients_hand_over(&worker->clients, &worker->setup->handover);
-    } else if (worker->setup->is_handed_over &&
-               !clients_leave(&worker->clients, worker->setup->listen_fd) && !worker->has_told) {
+        return;
+    }
+    if (!worker->has_drained) {
+        take_last_connections(worker);
+    }
+    if (worker->setup->is_handed_over &&
+        !clients_leave(&worker->clients, worker->setup->listen_fd) && !worker->has_told) {
         log_errno(LOG_WARNING, "worker",
                   "the next server on the socket doesn't get this one's connections");
         worker->has_told = true;
@@ -203,18 +236,6 @@ static bool settle(struct worker *worker, int64_t end_ms)
     return true;
 }
 
-/* Takes the connections that are left in the queues. Then it closes a socket of our own, so that the
- * kernel refuses further connections once all workers have done so; over TCP it would accept them
- * as long as one process has the socket. */
-static void take_last_connections(struct worker *worker)
-{
-    acceptor_drain(&worker->acceptor);
-    if (!worker->setup->is_handed_over) {
-        close(worker->setup->listen_fd);
-    }
-    clients_poll(&worker->clients); /* among them those that other workers have passed on */
-}
-
 static void leave(struct worker *worker)
 {
     int64_t end_ms = clock_ms() + worker->setup->config->drain_timeout;
@@ -224,14 +245,14 @@ static void leave(struct worker *worker)
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->setup->life_fd, NULL);
     clients_end_streams(&worker->clients);
     clients_stop_awaiting_keys(&worker->clients);
-    if (worker->leave != LEAVE_HAND_OVER) {
-        take_last_connections(worker);
-    }
-    give_connections_away(worker);
-    if (settle(worker, end_ms)) {
-        clients_poll(&worker->clients);
-        settle(worker, end_ms);
-    }
+    do {
+        give_connections_away(worker);
+        if (settle(worker, end_ms)) {
+            clients_poll(&worker->clients);
+            settle(worker, end_ms);
+        }
+        read_signals(worker);
+    } while (worker->leave == LEAVE_DRAIN && !worker->has_drained);
     clients_close(&worker->clients);
 }
 

@@ -416,6 +416,26 @@ def test_hup_then_term(start_pool):
     assert pool.daemon.wait() == 0
 
 
+def test_a_worker_that_has_hup_s_signal_and_term_s(start_pool):
+    """It serves its connections to their end, because the workers that would take them have ended."""
+    pool = start_pool(workers=1)
+    data = request("GET", "/livez")
+    peers = [pool.peer() for _ in range(4)]
+    assert [peer.ask().status for peer in peers] == [200] * len(peers)
+    (worker,) = pool.wait_for_workers(1)
+    with frozen(worker):
+        for peer in peers:
+            peer.send(data[:20])
+        pool.daemon.reload()
+        pool.daemon.signal(signal.SIGTERM)
+        eventually(lambda: pool.daemon.workers() == [worker], what="the end of the other workers")
+        assert has_pending(worker, signal.SIGUSR1) and has_pending(worker, signal.SIGTERM)
+    for peer in peers:
+        peer.send(data[20:])
+        assert peer.read_reply().status == 200
+    assert pool.daemon.wait() == 0
+
+
 def test_nothing_is_kept_open_over_many_hups(service):
     service.daemon.reload()  # after it the master has all that it opens once
     before = sockets_of(service.daemon.pid)
