@@ -123,7 +123,7 @@ static void refuse_program(struct supervisor *supervisor)
 static void try_program(struct supervisor *supervisor)
 {
     log_message(LOG_INFO, "supervisor", "HUP: another program is installed: trying it");
-    if (upgrade_try(&supervisor->upgrade, supervisor->argv)) {
+    if (upgrade_try(&supervisor->upgrade, supervisor->argv, &supervisor->listener)) {
         supervisor->reload = RELOAD_TRIAL;
     } else {
         refuse_program(supervisor);

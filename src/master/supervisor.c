@@ -271,6 +271,11 @@ static bool prepare(struct supervisor *supervisor)
         log_errno(LOG_ERROR, "supervisor", "start");
         return false;
     }
+    /* For an inherited socket the trial has checked this, unless the settings have changed since or
+     * the earlier program did not pass the socket to the trial. */
+    if (!listen_allows(&supervisor->listener, config)) {
+        return false;
+    }
     supervisor->purger.mark = supervisor->watcher.mark;
     supervisor->purger.scoreboard = pool->scoreboard;
     pool->setup.listen_fd = supervisor->listener.fd;

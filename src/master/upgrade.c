@@ -5,7 +5,8 @@
  * The variable has a format number, the descriptors, the listening socket's properties, the key
  * fetcher's pid, whether the workers have sessions, and for each worker its pid, number and state.
  * It has only numbers, so it needs no quoting. The trial gets the same format number; a program
- * that reads another format fails the trial. The shared memory is not inherited, because its layout
+ * that reads another format fails the trial. The trial also gets the listening socket, on which its
+ * settings must be allowed. A running program that passes on less is not refused. The shared memory is not inherited, because its layout
  * differs from version to version: a new scoreboard starts from zero. Only the timelines are passed
  * on, in a variable of their own, which a program that does not know it ignores: without them the
  * new workers would use a superseded primary that still answers. */
@@ -80,22 +81,23 @@ bool upgrade_is_due(const struct upgrade *upgrade)
 }
 
 __attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
-                                               int answer_fd)
+                                               int listen_fd, int answer_fd)
 {
-    char numbers[32];
+    char numbers[48];
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    snprintf(numbers, sizeof numbers, "%d %d", answer_fd, FORMAT);
-    if (fcntl(answer_fd, F_SETFD, 0) == 0 && setenv(TRIAL, numbers, 1) == 0) {
+    snprintf(numbers, sizeof numbers, "%d %d %d", answer_fd, FORMAT, listen_fd);
+    if (fcntl(answer_fd, F_SETFD, 0) == 0 && fcntl(listen_fd, F_SETFD, 0) == 0 &&
+        setenv(TRIAL, numbers, 1) == 0) {
         execve(upgrade->program, argv, environ);
     }
     log_errno(LOG_ERROR, "supervisor", "%s", upgrade->program);
     _exit(EXIT_FAILURE);
 }
 
-bool upgrade_try(struct upgrade *upgrade, char **argv)
+bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener)
 {
     int answer[2];
 
@@ -105,7 +107,7 @@ bool upgrade_try(struct upgrade *upgrade, char **argv)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        be_trial(upgrade, argv, answer[1]);
+        be_trial(upgrade, argv, listener->fd, answer[1]);
     }
     close(answer[1]);
     if (pid < 0) {
@@ -227,13 +229,17 @@ static bool next_number(const char **text, uint64_t *number)
 int upgrade_stand_trial(const struct config *config)
 {
     const char *text = getenv(TRIAL);
-    uint64_t answer_fd, format;
+    uint64_t answer_fd, format, listen_fd;
 
     if (!next_number(&text, &answer_fd) || !next_number(&text, &format) || format != FORMAT) {
         log_message(LOG_ERROR, "supervisor",
                     "inheritance_unknown: the running program's inheritance does not have the "
                     "format %d, which this program reads: restart instead of HUP",
                     FORMAT);
+        return EXIT_FAILURE;
+    }
+    if (next_number(&text, &listen_fd) &&
+        !listen_allows(&(struct listener){.fd = (int)listen_fd}, config)) {
         return EXIT_FAILURE;
     }
     struct catalog *catalog = routes_load_catalog(config->sql_dir);

@@ -35,7 +35,7 @@ void upgrade_release(struct upgrade *upgrade);
 bool upgrade_is_due(const struct upgrade *upgrade);
 
 /* Starts the trial; false after logging why not. */
-bool upgrade_try(struct upgrade *upgrade, char **argv);
+bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener);
 
 /* Ends a trial that takes too long, or whose result is not needed any more. */
 void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
@@ -53,8 +53,8 @@ void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct li
 /* Whether this process is a trial. */
 bool upgrade_is_trial(void);
 
-/* Answers that the program can run if it understands the inheritance of the running one and the
- * templates are right. Returns the exit status of the trial. */
+/* Answers that the program can run if it understands the inheritance of the running one, the
+ * socket allows the settings (listen_allows()) and the templates are right. Returns the exit status of the trial. */
 int upgrade_stand_trial(const struct config *config);
 
 /* Whether an earlier program of this process has left an inheritance. */

@@ -44,3 +44,11 @@ def install(program, source=CRUDDURD):
     """Installs a program as a package manager does: a new file is renamed to the old one's name."""
     shutil.copy(source, f"{program}.new")
     os.rename(f"{program}.new", program)
+
+
+def install_script(program, text):
+    """Installs a script as the program."""
+    new = program.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o755)
+    new.rename(program)

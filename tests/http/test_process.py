@@ -12,6 +12,8 @@ import subprocess
 import pytest
 
 from daemon import Daemon, is_alive, sockets_of
+from fcgi import Peer
+from installed import REFUSED, install, install_script
 from issuer import CLIENT
 from places import CRUDDURD, IS_ROOT, SQL, Folder
 from ports import free_port
@@ -222,20 +224,59 @@ def test_handle_mode_by_a_name(tmp_path, address, is_served):
             assert REFUSAL in daemon.log.text
 
 
-def test_handle_mode_is_not_switched_on_beyond_loopback(tmp_path):
-    """A reload with such settings is refused; the old settings stay."""
-    settings = tmp_path / "settings"
+@contextlib.contextmanager
+def reachable(folder, way):
+    """A program in token mode, which listens on all addresses. Gives the daemon, its port and its settings file."""
+    program, settings = folder / "cruddurd", folder / "settings"
+    install(program)
     settings.write_text("CRUDDUR_IDENTITY=token\n")
     settings.chmod(0o600)
-    command = [CRUDDURD, "--settings-file", settings, "--workers", "1", "--sql-dir", SQL, "--listen", f"tcp:0.0.0.0:{free_port()}"]
-    with started(command) as daemon:
+    command = [program, "--settings-file", settings, "--workers", "1", "--sql-dir", SQL]
+    with contextlib.ExitStack() as stack:
+        if way == "its own":
+            port = free_port()
+            daemon = stack.enter_context(started([*command, "--listen", f"tcp:0.0.0.0:{port}"]))
+        else:
+            server = stack.enter_context(listening("0.0.0.0"))
+            port, fd = server.getsockname()[1], server.fileno()
+            daemon = stack.enter_context(started([*LAUNCHERS[way], *command], pass_fds=(fd,), environment={"FD": str(fd)}))
         daemon.wait_for_message("runs with 1 workers")
+        yield daemon, port, settings
+
+
+@pytest.mark.parametrize("way", ["its own", *LAUNCHERS])
+@pytest.mark.parametrize("is_upgrade", [False, True])
+def test_handle_mode_is_not_switched_on_beyond_loopback(tmp_path, is_upgrade, way):
+    """A reload with such settings is refused, of another program too; the old settings stay, for later workers too."""
+    with reachable(tmp_path, way) as (daemon, port, settings):
         workers = eventually(daemon.workers, what="a worker")
         settings.write_text("CRUDDUR_IDENTITY=handle\n")
+        if is_upgrade:
+            install(tmp_path / "cruddurd")
         daemon.signal(signal.SIGHUP)
-        daemon.wait_for_message("the old ones stay in force")
+        daemon.wait_for_message(REFUSED if is_upgrade else "the old ones stay in force")
+        assert REFUSAL in daemon.log.text
         assert daemon.workers() == workers
+        os.kill(workers[0], signal.SIGKILL)
+        eventually(lambda: daemon.workers() not in ([], workers), what="another worker")
+        with Peer(("127.0.0.1", port)) as peer:
+            assert peer.ask("POST", "/api/activities", b'{"message":"x","ttl":"1-day","user_handle":"andrewbrown"}').status == 401
         daemon.stop()
+
+
+def test_a_program_that_took_over_does_not_serve_handle_mode_beyond_loopback(tmp_path):
+    """The trial cannot look at the socket if the running program does not pass it on. Then the new program ends."""
+    with reachable(tmp_path, "systemd") as (daemon, _, settings):
+        settings.write_text("CRUDDUR_IDENTITY=handle\n")
+        install_script(
+            tmp_path / "cruddurd",
+            '#!/bin/sh\n[ -z "${_CRUDDURD_TRIAL:-}" ] || export _CRUDDURD_TRIAL="$(echo "$_CRUDDURD_TRIAL" | cut -d " " -f 1,2)"\n'
+            f'exec {CRUDDURD} "$@"\n',
+        )
+        daemon.signal(signal.SIGHUP)
+        assert daemon.wait() == 1
+        assert REFUSAL in daemon.log.text
+        daemon.check_clean()
 
 
 # --- a log that is full ---

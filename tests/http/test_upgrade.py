@@ -10,7 +10,7 @@ import pytest
 from client import Asking
 from collector import EXPORTER, Collector
 from fcgi import request
-from installed import REFUSED, TAKEN, WORKERS, Installed, install
+from installed import REFUSED, TAKEN, WORKERS, Installed, install, install_script
 from load import Load
 from places import CRUDDURD, SQL, Folder
 from waiting import eventually
@@ -20,13 +20,6 @@ LATER = 40  # answers
 UNFIT = "the old set stays"
 FORMAT = 1  # of the inheritance, in src/master/upgrade.c
 UNKNOWN = "inheritance_unknown"
-
-
-def install_script(program, text):
-    new = program.with_suffix(".new")
-    new.write_text(text)
-    new.chmod(0o755)
-    new.rename(program)
 
 
 @pytest.fixture
@@ -180,7 +173,7 @@ def test_the_trial_is_told_the_format_that_is_passed_on(service, folder):
 
 def test_a_program_that_reads_another_format_is_refused(service):
     before = service.wait_for_workers(WORKERS)
-    install_between(service, f'[ -z "${{_CRUDDURD_TRIAL:-}}" ] || export _CRUDDURD_TRIAL="${{_CRUDDURD_TRIAL% *}} {FORMAT + 1}"')
+    install_between(service, f'[ -z "${{_CRUDDURD_TRIAL:-}}" ] || export _CRUDDURD_TRIAL="${{_CRUDDURD_TRIAL%% *}} {FORMAT + 1}"')
     service.hup(REFUSED)
     assert UNKNOWN in service.log.text
     assert service.daemon.workers() == before
