@@ -193,15 +193,29 @@ void reload_begin(struct supervisor *supervisor)
     respawn_budget_init(&supervisor->budget, clock_ms());
 }
 
+/* Starts the current generation's workers that have left. The budget is not for them: they did not
+ * end by themselves. respawn() tries again where this fails. */
+static void restart_replaced(struct supervisor *supervisor)
+{
+    int workers = supervisor->current->config.workers;
+
+    for (int number = 1; number <= supervisor->rolled_out && number <= workers; number++) {
+        if (pool_find(&supervisor->pool, number, supervisor->current) == NULL) {
+            reload_start_worker(supervisor, number, supervisor->current);
+        }
+    }
+}
+
 static void abandon_reload(struct supervisor *supervisor)
 {
     counter_add(&supervisor->pool.scoreboard->reloads_refused, 1);
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
+    restart_replaced(supervisor);
     pool_retire(&supervisor->pool, supervisor->next);
     pool_leave_generation(&supervisor->pool, supervisor->next);
     supervisor->reload = RELOAD_NONE;
     supervisor->next = NULL;
-    respawn_budget_init(&supervisor->budget, clock_ms()); /* for old workers that left already */
+    respawn_budget_init(&supervisor->budget, clock_ms());
 }
 
 static void note_reload(const struct supervisor *supervisor)

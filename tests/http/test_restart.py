@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from client import Asking
-from cluster import FROM_SESSIONS
+from cluster import FROM_SESSIONS, frozen
 from daemon import is_alive, run_once
 from load import Load
 from places import CRUDDURD, TOP
@@ -163,6 +163,31 @@ def test_no_fork_storm_at_a_reload(start_pool, database):
     pool.daemon.reload()
     assert pool.log.text.count("HUP: replacing the workers") == 2
     pool.wait_for_workers(2)
+
+
+def fail_late(service):
+    """Reloads, and breaks the settings when more workers than a burst are replaced. Returns the new workers; none if the reload was
+    faster."""
+    before, replaced = set(service.daemon.workers()), service.log.text.count("HUP: all workers replaced")
+    good = service.url_file.read_text()
+    service.daemon.signal(signal.SIGHUP)
+    eventually(lambda: len(set(service.daemon.workers()) - before) > BURST + 1, what="more new workers than a burst")
+    with frozen(service.daemon.pid):
+        service.write_url(service.database.url(password="wrong"))
+    eventually(lambda: "the old set stays" in service.log.text or service.log.text.count("HUP: all workers replaced") > replaced)
+    service.write_url(good)
+    reload, is_refused, _ = service.log.text.rpartition("HUP: replacing the workers")[2].partition("the old set stays")
+    return is_refused and set(map(int, re.findall(r"worker \d+ started as pid (\d+)", reload)))
+
+
+def test_a_reload_that_fails_late(start):
+    """The workers of the old settings are started again at once, however many they are."""
+    workers = 2 * BURST
+    service = start(workers=workers)
+    service.wait_for_workers(workers)
+    new = eventually(lambda: fail_late(service), what="a reload that fails")
+    service.wait_for_workers(workers, other_than=new)
+    assert "too fast" not in service.log.text
 
 
 def stop_busy_worker(service, worker, cursor):
