@@ -153,6 +153,20 @@ int pool_leaving(const struct pool *pool)
     return count_children(pool, CHILD_LEAVING);
 }
 
+int pool_last_number(const struct pool *pool)
+{
+    int last = 0;
+
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        const struct child *child = &pool->children[i];
+
+        if (child->state == CHILD_RUNNING && child->number > last) {
+            last = child->number;
+        }
+    }
+    return last;
+}
+
 static struct score *score_of(const struct pool *pool, const struct child *child)
 {
     return &pool->scoreboard->scores[child - pool->children];

@@ -31,7 +31,8 @@ struct child {
     struct generation *generation;
     int64_t started_ms;
     int64_t kill_ms; /* when a leaving worker is killed */
-    bool is_adopted; /* of the program that this one has replaced; not on the scoreboard */
+    bool is_adopted; /* of the program that this one has replaced; not on the scoreboard, so it is
+                      * not known whether it is stuck */
 };
 
 struct pool {
@@ -72,6 +73,9 @@ struct child *pool_find(struct pool *pool, int number, const struct generation *
 
 /* Whether the worker has reached its loop. */
 bool pool_has_begun(const struct pool *pool, const struct child *child);
+
+/* The highest number of a worker that runs; 0 without one. */
+int pool_last_number(const struct pool *pool);
 
 int pool_running(const struct pool *pool);
 int pool_leaving(const struct pool *pool);

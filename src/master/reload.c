@@ -38,9 +38,22 @@ enum {
     READY_WAIT_MS = LANE_WORKER_COUNT * LINK_FITS_MS + 10000
 };
 
+/* While workers of an earlier program serve and no reload of this one has succeeded, it is not
+ * known whether workers of the current generation can run. */
+static bool is_proven(const struct supervisor *supervisor, const struct generation *generation)
+{
+    return generation == supervisor->current &&
+           (supervisor->inherited == 0 || !pool_has_adopted(&supervisor->pool));
+}
+
 bool reload_start_worker(struct supervisor *supervisor, int number, struct generation *generation)
 {
-    return pool_start(&supervisor->pool, number, generation, generation == supervisor->next);
+    return pool_start(&supervisor->pool, number, generation, !is_proven(supervisor, generation));
+}
+
+int reload_numbers(const struct supervisor *supervisor)
+{
+    return supervisor->inherited > 0 ? supervisor->inherited : supervisor->current->config.workers;
 }
 
 /* Reads the settings. Logs each line of errors about them. */
@@ -115,15 +128,17 @@ static void warn_of_fixed_settings(const struct config *old, const struct config
 static void refuse_program(struct supervisor *supervisor)
 {
     counter_add(&supervisor->pool.scoreboard->reloads_refused, 1);
-    log_message(LOG_ERROR, "supervisor",
-                "HUP: the new program does not start, or refuses its settings or templates or this "
-                "one's inheritance; the old one stays");
+    log_message(
+        LOG_ERROR, "supervisor",
+        "HUP: the new program does not start or does not know this one's inheritance, or its "
+        "settings or templates are wrong or refused by the database; the old one stays");
 }
 
 static void try_program(struct supervisor *supervisor)
 {
     log_message(LOG_INFO, "supervisor", "HUP: another program is installed: trying it");
-    if (upgrade_try(&supervisor->upgrade, supervisor->argv, &supervisor->listener)) {
+    if (upgrade_try(&supervisor->upgrade, supervisor->argv, &supervisor->listener,
+                    supervisor->pool.scoreboard)) {
         supervisor->reload = RELOAD_TRIAL;
     } else {
         refuse_program(supervisor);
@@ -197,9 +212,9 @@ void reload_begin(struct supervisor *supervisor)
  * end by themselves. respawn() tries again where this fails. */
 static void restart_replaced(struct supervisor *supervisor)
 {
-    int workers = supervisor->current->config.workers;
+    int numbers = reload_numbers(supervisor);
 
-    for (int number = 1; number <= supervisor->rolled_out && number <= workers; number++) {
+    for (int number = 1; number <= supervisor->rolled_out && number <= numbers; number++) {
         if (pool_find(&supervisor->pool, number, supervisor->current) == NULL) {
             reload_start_worker(supervisor, number, supervisor->current);
         }
@@ -229,6 +244,7 @@ static void finish_reload(struct supervisor *supervisor)
     pool_retire(&supervisor->pool, supervisor->current); /* those above the new number of workers */
     pool_leave_generation(&supervisor->pool, supervisor->current);
     supervisor->current = supervisor->next;
+    supervisor->inherited = 0;
     supervisor->reload = RELOAD_NONE;
     supervisor->next = NULL;
     note_reload(supervisor);

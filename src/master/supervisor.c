@@ -88,7 +88,7 @@ static void respawn(struct supervisor *supervisor)
         is_complete = pool_find(&supervisor->pool, number, supervisor->next) != NULL ||
                       respawn_one(supervisor, number, supervisor->next);
     }
-    for (int number = rolled_out + 1; number <= supervisor->current->config.workers && is_complete;
+    for (int number = rolled_out + 1; number <= reload_numbers(supervisor) && is_complete;
          number++) {
         is_complete = pool_find(&supervisor->pool, number, supervisor->current) != NULL ||
                       respawn_one(supervisor, number, supervisor->current);
@@ -139,7 +139,7 @@ static bool is_unsettled(const struct supervisor *supervisor)
 {
     return supervisor->is_stopping || supervisor->reload != RELOAD_NONE ||
            lacks_a_helper(supervisor) || pool_leaving(&supervisor->pool) > 0 ||
-           pool_running(&supervisor->pool) < supervisor->current->config.workers;
+           pool_running(&supervisor->pool) < reload_numbers(supervisor);
 }
 
 static void feed_watchdog(struct supervisor *supervisor)
@@ -317,6 +317,7 @@ static void run_pool(struct supervisor *supervisor, const sigset_t *signals)
     }
     if (pool_has_adopted(&supervisor->pool)) {
         log_message(LOG_INFO, "supervisor", "HUP: cruddurd %s has taken over", PACKAGE_VERSION);
+        supervisor->inherited = pool_last_number(&supervisor->pool);
         mark_divide(supervisor->watcher.mark);
         reload_begin(supervisor);
     } else {

@@ -25,6 +25,9 @@ enum reload_state { RELOAD_NONE, RELOAD_TRIAL, RELOAD_ROLLING_OUT };
 struct supervisor {
     struct pool pool;
     struct generation *current;
+    /* The highest number of the workers of an earlier program, until a reload of this one has
+     * succeeded; then 0. */
+    int inherited;
     enum reload_state reload;
     struct generation *next; /* in RELOAD_ROLLING_OUT; else NULL */
     int rolled_out;
@@ -46,8 +49,11 @@ struct supervisor {
     int argc;
 };
 
-/* reload.c. Starts a worker; one of the next generation must prove that it can run. */
+/* reload.c. Starts a worker; one of a generation that has not run yet must prove that it can. */
 bool reload_start_worker(struct supervisor *supervisor, int number, struct generation *generation);
+
+/* The numbers that have a worker of the current generation when no reload is under way. */
+int reload_numbers(const struct supervisor *supervisor);
 
 /* Call this when a HUP came, or when one that came before can be followed. */
 void reload_begin(struct supervisor *supervisor);

@@ -6,10 +6,11 @@
  * fetcher's pid, whether the workers have sessions, and for each worker its pid, number and state.
  * It has only numbers, so it needs no quoting. The trial gets the same format number; a program
  * that reads another format fails the trial. The trial also gets the listening socket, on which its
- * settings must be allowed. A running program that passes on less is not refused. The shared memory is not inherited, because its layout
+ * settings must be allowed, and whether workers have sessions; a running program that passes on less
+ * is not refused. The shared memory is not inherited, because its layout
  * differs from version to version: a new scoreboard starts from zero. Only the timelines are passed
- * on, in a variable of their own, which a program that does not know it ignores: without them the
- * new workers would use a superseded primary that still answers. */
+ * on, to the trial too, in a variable of their own, which a program that does not know it ignores:
+ * without them the new workers would use a superseded primary that still answers. */
 #include "master/upgrade.h"
 
 #include <errno.h>
@@ -28,17 +29,21 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "db/catalog.h"
+#include "db/link.h"
 #include "db/server.h"
+#include "db/statement.h"
 #include "db/timelines.h"
 #include "shared/scoreboard.h"
+#include "worker/service.h"
 
 static const char INHERITANCE[] = "_CRUDDURD_INHERITANCE", TRIAL[] = "_CRUDDURD_TRIAL";
 static const char TIMELINES[] = "_CRUDDURD_TIMELINES"; /* each system with its latest timeline */
 static const char ANSWER[] = "cruddurd can run\n";
 
 enum {
-    TRIAL_MS = 60000, /* for the trial to end by itself */
-    FORMAT = 1,       /* of the inheritance; raised with each change that is not compatible */
+    /* For the trial to end by itself. It tries its sessions as a new worker does. */
+    TRIAL_MS = LANE_WORKER_COUNT * LINK_FITS_MS + 60000,
+    FORMAT = 1, /* of the inheritance; raised with each change that is not compatible */
     INHERITED_FDS = 5
 };
 
@@ -80,24 +85,41 @@ bool upgrade_is_due(const struct upgrade *upgrade)
             file.st_mtim.tv_nsec != upgrade->file.st_mtim.tv_nsec);
 }
 
-__attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
-                                               int listen_fd, int answer_fd)
+static void write_timelines(struct buf *text, const struct timelines *timelines)
 {
-    char numbers[48];
+    buf_text(text, "");
+    for (size_t i = 0; i < TIMELINES_MAX; i++) {
+        const struct timeline *entry = &timelines->systems[i];
+
+        if (atomic_load(&entry->latest) != 0) {
+            buf_printf(text, "%" PRIu64 " %" PRIu32 " ", atomic_load(&entry->system),
+                       atomic_load(&entry->latest));
+        }
+    }
+}
+
+__attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
+                                               const struct listener *listener,
+                                               const struct scoreboard *scoreboard, int answer_fd)
+{
+    struct buf numbers = {0}, latest = {0};
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    snprintf(numbers, sizeof numbers, "%d %d %d", answer_fd, FORMAT, listen_fd);
-    if (fcntl(answer_fd, F_SETFD, 0) == 0 && fcntl(listen_fd, F_SETFD, 0) == 0 &&
-        setenv(TRIAL, numbers, 1) == 0) {
+    buf_printf(&numbers, "%d %d %d %d", answer_fd, FORMAT, listener->fd,
+               scoreboard_has_sessions(scoreboard));
+    write_timelines(&latest, &scoreboard->timelines);
+    if (fcntl(answer_fd, F_SETFD, 0) == 0 && fcntl(listener->fd, F_SETFD, 0) == 0 &&
+        setenv(TRIAL, numbers.bytes, 1) == 0 && setenv(TIMELINES, latest.bytes, 1) == 0) {
         execve(upgrade->program, argv, environ);
     }
     log_errno(LOG_ERROR, "supervisor", "%s", upgrade->program);
     _exit(EXIT_FAILURE);
 }
 
-bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener)
+bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener,
+                 const struct scoreboard *scoreboard)
 {
     int answer[2];
 
@@ -107,7 +129,7 @@ bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *li
     }
     pid_t pid = fork();
     if (pid == 0) {
-        be_trial(upgrade, argv, listener->fd, answer[1]);
+        be_trial(upgrade, argv, listener, scoreboard, answer[1]);
     }
     close(answer[1]);
     if (pid < 0) {
@@ -173,19 +195,6 @@ static void write_inheritance(struct buf *text, const int fds[static INHERITED_F
     }
 }
 
-static void write_timelines(struct buf *text, const struct timelines *timelines)
-{
-    buf_text(text, "");
-    for (size_t i = 0; i < TIMELINES_MAX; i++) {
-        const struct timeline *entry = &timelines->systems[i];
-
-        if (atomic_load(&entry->latest) != 0) {
-            buf_printf(text, "%" PRIu64 " %" PRIu32 " ", atomic_load(&entry->system),
-                       atomic_load(&entry->latest));
-        }
-    }
-}
-
 void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct listener *listener,
                      const struct pool *pool, pid_t fetcher)
 {
@@ -226,10 +235,42 @@ static bool next_number(const char **text, uint64_t *number)
     return is_one;
 }
 
+/* A program that did not know the variable leaves none. */
+static void inherit_timelines(struct timelines *timelines)
+{
+    const char *text = getenv(TIMELINES);
+    uint64_t system, latest;
+
+    while (text != NULL && next_number(&text, &system) && next_number(&text, &latest)) {
+        timelines_note(timelines, &(struct server){.system = system, .timeline = (uint32_t)latest});
+    }
+    unsetenv(TIMELINES);
+}
+
+/* Asks the database as the first worker of a reload does. */
+static bool fits_database(const struct config *config, const struct catalog *catalog,
+                          bool has_sessions)
+{
+    struct scoreboard *scoreboard = scoreboard_new();
+    struct service service;
+
+    if (scoreboard == NULL) {
+        log_errno(LOG_ERROR, "supervisor", "scoreboard");
+        return false;
+    }
+    const struct service_links links = {.timelines = &scoreboard->timelines, .epoll_fd = -1};
+    inherit_timelines(&scoreboard->timelines);
+    atomic_store(&scoreboard->has_old_sessions, has_sessions);
+    service_init(&service, config, catalog, "cruddurd trial", &links);
+    bool fits = service_fits(&service, scoreboard);
+    service_release(&service);
+    return fits;
+}
+
 int upgrade_stand_trial(const struct config *config)
 {
     const char *text = getenv(TRIAL);
-    uint64_t answer_fd, format, listen_fd;
+    uint64_t answer_fd, format, listen_fd, has_sessions;
 
     if (!next_number(&text, &answer_fd) || !next_number(&text, &format) || format != FORMAT) {
         log_message(LOG_ERROR, "supervisor",
@@ -243,8 +284,10 @@ int upgrade_stand_trial(const struct config *config)
         return EXIT_FAILURE;
     }
     struct catalog *catalog = routes_load_catalog(config->sql_dir);
-    bool good = catalog != NULL &&
-                write((int)answer_fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)sizeof ANSWER - 1;
+    bool good =
+        catalog != NULL &&
+        fits_database(config, catalog, next_number(&text, &has_sessions) && has_sessions != 0) &&
+        write((int)answer_fd, ANSWER, sizeof ANSWER - 1) == (ssize_t)sizeof ANSWER - 1;
 
     catalog_free(catalog);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -281,18 +324,6 @@ static bool inherit_listener(const char **text, struct listener *listener, pid_t
     listener->is_handed_over = is_handed_over != 0;
     *fetcher = (pid_t)pid;
     return has_file == 0 || listen_note_path(listener);
-}
-
-/* A program that did not know the variable leaves none. */
-static void inherit_timelines(struct timelines *timelines)
-{
-    const char *text = getenv(TIMELINES);
-    uint64_t system, latest;
-
-    while (text != NULL && next_number(&text, &system) && next_number(&text, &latest)) {
-        timelines_note(timelines, &(struct server){.system = system, .timeline = (uint32_t)latest});
-    }
-    unsetenv(TIMELINES);
 }
 
 bool upgrade_inherit(struct listener *listener, struct pool *pool, struct generation *generation,

@@ -5,10 +5,14 @@
  *     HUP, and another file is installed → trial → execution → a reload of the old workers
  *
  * The trial is a process that executes the new program, which compares the format of the
- * inheritance with its own, reads settings and templates and answers that it can run. Without that
- * answer nothing changes. An environment variable says which descriptors and workers the next
- * program inherits. Two versions must agree only on the format of that variable, on that of the
- * handover queue (handover.h), and on the signals of a worker (worker.h). */
+ * inheritance with its own, reads settings and templates, asks the database whether it accepts
+ * them, and answers that it can run. Without that answer nothing changes. An environment variable
+ * says which descriptors and workers the next program inherits. Two versions must agree only on the
+ * format of that variable, on that of the handover queue (handover.h), and on the signals of a
+ * worker (worker.h).
+ *
+ * The reload may still be refused, when the database has changed since the trial. Then the old
+ * workers stay, and no worker that cannot run takes the place of one. */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
 
@@ -35,7 +39,8 @@ void upgrade_release(struct upgrade *upgrade);
 bool upgrade_is_due(const struct upgrade *upgrade);
 
 /* Starts the trial; false after logging why not. */
-bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener);
+bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener,
+                 const struct scoreboard *scoreboard);
 
 /* Ends a trial that takes too long, or whose result is not needed any more. */
 void upgrade_enforce(struct upgrade *upgrade, bool is_stopping);
@@ -54,7 +59,8 @@ void upgrade_execute(const struct upgrade *upgrade, char **argv, const struct li
 bool upgrade_is_trial(void);
 
 /* Answers that the program can run if it understands the inheritance of the running one, the
- * socket allows the settings (listen_allows()) and the templates are right. Returns the exit status of the trial. */
+ * socket allows the settings (listen_allows()), the templates are right, and the database accepts
+ * both (service_fits()). Returns the exit status of the trial. */
 int upgrade_stand_trial(const struct config *config);
 
 /* Whether an earlier program of this process has left an inheritance. */

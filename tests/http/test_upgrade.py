@@ -96,12 +96,26 @@ def test_a_request_that_runs_is_answered(service):
     assert service.create().status == 200
 
 
+def install_between(service, before):
+    """The same program, behind a script that runs before it."""
+    real = service.program.with_name("real")
+    install(real)
+    install_script(service.program, f'#!/bin/sh\n{before}\nexec {real} "$@"\n')
+
+
+def take_over_unfit(service):
+    """Upgrades to a program that has taken over when the database begins to refuse its settings."""
+    wrong = service.path / "wrong-url"
+    wrong.write_text(service.database.url(password="wrong"))
+    install_between(service, f'[ -z "${{_CRUDDURD_INHERITANCE:-}}" ] || cat {wrong} >{service.url_file}')
+    service.hup(UNFIT)
+    assert TAKEN in service.log.text
+
+
 def test_a_write_is_seen_at_once_by_old_and_new_workers(service):
     """Old and new workers serve at the same time while the new program's reload is refused."""
     before = service.wait_for_workers(WORKERS)
-    install(service.program)
-    service.write_url(service.database.url(password="wrong"))
-    service.hup(UNFIT)
+    take_over_unfit(service)
     service.write_url(service.database.url())
     os.kill(before[0], signal.SIGKILL)  # a new one takes its place
     service.wait_for_workers(WORKERS, other_than=before[:1])
@@ -138,7 +152,7 @@ def stand_trial(*numbers):
     """Runs the program as the trial of a running program that passes on a format. Returns the result with its output."""
     return subprocess.run(
         [CRUDDURD, "--identity", "handle", "--listen", "tcp:127.0.0.1:0", "--sql-dir", SQL],
-        env={"_CRUDDURD_TRIAL": " ".join(map(str, (1, *numbers))), "CONNECTION_URL": "postgresql:///none"}, capture_output=True, encoding="utf-8",
+        env={"_CRUDDURD_TRIAL": " ".join(map(str, (1, *numbers))), "CONNECTION_URL": "postgresql:///none?host=/nowhere"}, capture_output=True, encoding="utf-8",
     )  # fmt: skip
 
 
@@ -154,13 +168,6 @@ def test_any_other_format_fails_the_trial(numbers):
     trial = stand_trial(*numbers)
     assert (trial.returncode, trial.stdout) == (1, "")
     assert f"{UNKNOWN}: the running program's inheritance does not have the format {FORMAT}" in trial.stderr
-
-
-def install_between(service, before):
-    """The same program, behind a script that runs before it."""
-    real = service.program.with_name("real")
-    install(real)
-    install_script(service.program, f'#!/bin/sh\n{before}\nexec {real} "$@"\n')
 
 
 def test_the_trial_is_told_the_format_that_is_passed_on(service, folder):
@@ -199,21 +206,72 @@ def test_a_program_that_refuses_its_settings(service):
     assert service.create().status == 200
 
 
-def test_a_program_that_the_database_refuses(service):
-    """The new program has taken over, but its workers cannot run. The old program's workers go on serving until a reload succeeds."""
-    before = service.wait_for_workers(WORKERS)
+@pytest.mark.parametrize("url", [{"password": "wrong"}, {"hosts": ["/nowhere"]}])
+def test_a_program_that_the_database_refuses(service, url):
+    """The old program stays, with its watcher and its cache."""
+    before, program = service.wait_for_workers(WORKERS), program_of(service.daemon.pid)
     with Load(service) as load:
         service.wait_for_sessions(WORKERS)  # which the old workers keep
         install(service.program)
-        service.write_url(service.database.url(password="wrong"))
-        service.hup(UNFIT)
+        service.write_url(service.database.url(**url))
+        service.hup(REFUSED)
+        service.write_url(service.database.url())
         load.wait_for_more(LATER)
     assert load.failures == []
+    assert "the new settings don't work: " in "".join(service.log.messages("database"))
     assert service.daemon.workers() == before
-    service.write_url(service.database.url())
+    assert program_of(service.daemon.pid) == program
     service.daemon.reload()
     service.wait_for_workers(WORKERS, other_than=before)
+    assert program_of(service.daemon.pid) == service.program.stat().st_ino
     assert service.create().status == 200
+
+
+def test_a_program_that_the_schema_does_not_fit(service):
+    """As when a package is installed before the database is migrated."""
+    before = service.wait_for_workers(WORKERS)
+    install(service.program)
+    service.database.sql("alter table activities rename replies_count to replies")
+    service.hup(REFUSED)
+    service.database.sql("alter table activities rename replies to replies_count")
+    assert service.daemon.workers() == before
+    service.daemon.reload()
+    service.wait_for_workers(WORKERS, other_than=before)
+
+
+def test_an_upgrade_while_the_database_is_away(cluster, folder):
+    """The database is away for all workers, so nothing is wrong with the program."""
+    with Installed(cluster, folder, is_patient=False) as service:
+        assert service.create().status == 200
+        with cluster.away():
+            eventually(lambda: service.create("away").status == 503, what="the loss of the sessions")
+            service.upgrade()
+        eventually(lambda: service.create("back").status == 200, what="the database's return")
+
+
+def test_the_database_refuses_a_program_that_has_taken_over(cluster, folder):
+    """The old program's workers serve until a reload succeeds. No worker that cannot run is started beside them or in their place."""
+    service = Installed(cluster, folder, workers=None)
+    service.write_settings("CRUDDUR_WORKERS=2\n")
+    with service:
+        first, second = service.wait_for_workers(2)
+        service.wait_for_sessions(2)
+        service.write_settings("CRUDDUR_WORKERS=4\n")
+        with Load(service) as load:
+            take_over_unfit(service)
+            load.wait_for_more(LATER)
+        assert load.failures == []
+        assert service.daemon.workers() == [first, second]
+        os.kill(first, signal.SIGKILL)
+        unfit = service.log.text.count("ended with status 3")
+        service.daemon.wait_for_message("ended with status 3", unfit + 2)
+        with Load(service) as load:
+            load.wait_for_more(LATER)
+        assert load.failures == []
+        service.write_url(service.database.url())
+        service.wait_for_workers(2, other_than=[first])
+        service.daemon.reload()
+        service.wait_for_workers(4, other_than=[first, second])
 
 
 def test_hup_during_a_trial_counts(service):
