@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "api/routes.h"
@@ -100,13 +101,18 @@ static void write_timelines(struct buf *text, const struct timelines *timelines)
 
 __attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, char **argv,
                                                const struct listener *listener,
-                                               const struct scoreboard *scoreboard, int answer_fd)
+                                               const struct scoreboard *scoreboard, int answer_fd,
+                                               pid_t master)
 {
     struct buf numbers = {0}, latest = {0};
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that no trial keeps the socket from the next master */
+    if (getppid() != master) {
+        _exit(EXIT_FAILURE);
+    }
     buf_printf(&numbers, "%d %d %d %d", answer_fd, FORMAT, listener->fd,
                scoreboard_has_sessions(scoreboard));
     write_timelines(&latest, &scoreboard->timelines);
@@ -121,6 +127,7 @@ __attribute__((noreturn)) static void be_trial(const struct upgrade *upgrade, ch
 bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *listener,
                  const struct scoreboard *scoreboard)
 {
+    pid_t master = getpid();
     int answer[2];
 
     if (pipe2(answer, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -129,7 +136,7 @@ bool upgrade_try(struct upgrade *upgrade, char **argv, const struct listener *li
     }
     pid_t pid = fork();
     if (pid == 0) {
-        be_trial(upgrade, argv, listener, scoreboard, answer[1]);
+        be_trial(upgrade, argv, listener, scoreboard, answer[1], master);
     }
     close(answer[1]);
     if (pid < 0) {

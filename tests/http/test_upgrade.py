@@ -295,6 +295,21 @@ def test_term_during_a_trial_ends_it(service):
     assert service.daemon.wait() == 0
 
 
+def test_a_trial_ends_with_its_master(service):
+    """It has the listening socket, so the next master could not open one at the same path."""
+    install_script(service.program, "#!/bin/sh\nread line <$0.go\n")
+    os.mkfifo(f"{service.program}.go")
+    service.daemon.signal(signal.SIGHUP)
+    with open(f"{service.program}.go", "w"):  # which the trial has open, too, from here on
+        service.daemon.signal(signal.SIGKILL)
+        service.daemon.wait()
+        service.daemon.check_clean()
+    install(service.program)
+    service.launch()
+    eventually(service.is_listening)
+    assert service.get("/livez").status == 200
+
+
 def test_the_socket_goes_with_the_last_program(service):
     service.upgrade()
     service.daemon.stop()
