@@ -71,7 +71,7 @@ bool file_read(const char *path, struct buf *text, struct error *error)
     return read_path(path, false, text, error);
 }
 
-bool file_read_secret(const char *path, struct buf *text, struct error *error)
+bool file_read_private(const char *path, struct buf *text, struct error *error)
 {
     if (!read_path(path, true, text, error)) {
         return false;
@@ -80,4 +80,10 @@ bool file_read_secret(const char *path, struct buf *text, struct error *error)
         text->bytes[--text->length] = '\0';
     }
     return true;
+}
+
+bool file_read_secret(const char *path, struct buf *text, struct error *error)
+{
+    return file_read_private(path, text, error) &&
+           (text->length > 0 || error_set(error, "it is empty"));
 }

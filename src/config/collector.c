@@ -22,7 +22,7 @@ static bool headers_file_is_good(const char *file, FILE *errors)
 {
     struct buf text = {0};
     struct error error;
-    bool good = file_read_secret(file, &text, &error) &&
+    bool good = file_read_private(file, &text, &error) &&
                 headers_read(text.bytes != NULL ? text.bytes : "", take_nothing, NULL, &error);
 
     if (!good) {

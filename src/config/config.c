@@ -55,7 +55,7 @@ static bool url_file_is_good(const char *file, const char *name, bool *has_hosts
     if (!good) {
         fprintf(errors, "cruddurd: %s: %s: %s\n", name, file, error.text);
     } else {
-        good = url_is_good(text.bytes != NULL ? text.bytes : "", name, has_hosts, errors);
+        good = url_is_good(text.bytes, name, has_hosts, errors);
     }
     buf_release(&text);
     return good;

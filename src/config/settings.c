@@ -180,7 +180,7 @@ bool settings_take_file(struct config *config, const char *path, FILE *errors)
     struct buf text = {0};
     struct error error;
     char *rest = NULL;
-    bool good = file_read_secret(path, &text, &error);
+    bool good = file_read_private(path, &text, &error);
 
     if (!good) {
         fprintf(errors, "cruddurd: --settings-file: %s: %s\n", path, error.text);

@@ -180,19 +180,28 @@ static bool start_look_up(struct session *session, struct session_failure *failu
 }
 
 /* The URL's file is read at each attempt, so that a new password needs no reload. */
+static bool read_url(const struct session_settings *settings, struct buf *url,
+                     struct session_failure *failure)
+{
+    struct error error;
+
+    if (settings->url != NULL) {
+        buf_text(url, settings->url);
+        return true;
+    }
+    return file_read_secret(settings->url_file, url, &error) ||
+           error_set(&failure->error, "%s: %s", settings->url_file, error.text);
+}
+
 static bool start_dial(struct session *session, struct session_failure *failure)
 {
     const struct session_settings *settings = session->settings;
     struct buf url = {0};
     bool good = false;
 
-    if (settings->url != NULL) {
-        buf_text(&url, settings->url);
-    } else if (!file_read_secret(settings->url_file, &url, &failure->error)) {
-        goto cleanup;
-    }
-    if (!conninfo_parse(url.length > 0 ? url.bytes : "", settings->application_name,
-                        &session->dial->conninfo, &failure->error)) {
+    if (!read_url(settings, &url, failure) ||
+        !conninfo_parse(url.bytes, settings->application_name, &session->dial->conninfo,
+                        &failure->error)) {
         goto cleanup;
     }
     if (settings->only_address > 0) {

@@ -34,7 +34,7 @@ static bool read_headers(struct post *post, const char *file, struct error *erro
     if (*file == '\0') {
         return true;
     }
-    bool good = file_read_secret(file, &text, error) &&
+    bool good = file_read_private(file, &text, error) &&
                 headers_read(text.bytes != NULL ? text.bytes : "", add_header, post, error);
     buf_wipe(&text);
     return good;

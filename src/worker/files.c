@@ -130,7 +130,7 @@ static void allow_files_of_url(int ruleset, const char *url, const char *url_fil
         buf_release(&text);
         return;
     }
-    if (conninfo_parse(text.length > 0 ? text.bytes : "", "", &conninfo, &error)) {
+    if (conninfo_parse(text.bytes, "", &conninfo, &error)) {
         for (size_t i = 0; KEYWORDS[i] != NULL; i++) {
             allow_named(ruleset, conninfo_value(&conninfo, KEYWORDS[i]));
         }

@@ -331,19 +331,40 @@ def test_wrong_password_and_its_rotation(cluster, start):
 
 
 def test_a_url_file_that_goes_bad(start):
-    """Each worker logs the fault once a minute, so the second fault is tested with a new worker."""
+    """Each worker logs the fault once a minute, so each fault is tested with a new worker."""
     service = start(workers=1, feed_watch=0, **IMPATIENT)
     good = service.url_file.read_text()
-    for number, (url, mode) in enumerate([("postgresql://[::1/canary-password", 0o600), (good, 0o644)], 1):
+    bad = [
+        ("postgresql://[::1/canary-password", 0o600, "no connection string"),
+        ("\n", 0o600, "it is empty"),
+        (good, 0o644, "others can read it"),
+    ]
+    for url, mode, reason in bad:
         service.url_file.chmod(mode)
         service.write_url(url)
         check_unavailable(service.home())
-        service.daemon.wait_for_message("no connection", number)
+        service.daemon.wait_for_message(reason)
         (worker,) = service.daemon.workers()
         os.kill(worker, signal.SIGKILL)
         service.wait_for_workers(1, other_than=[worker])
     assert "canary-password" not in service.log.text
     service.url_file.chmod(0o600)
+    wait_for_answers(service)
+
+
+def test_an_empty_url_file(start):
+    """A file that is being rewritten is empty for a moment. A new session does not take libpq's defaults then, nor does a reload."""
+    service = start(workers=1, feed_watch=0, environment={"PGHOST": "/nowhere"}, **IMPATIENT)
+    wait_for_answers(service)
+    service.write_url("")
+    service.daemon.signal(signal.SIGHUP)
+    service.daemon.wait_for_message("the old ones stay in force")
+    assert any(f"{service.url_file}: it is empty" in entry.get("message", "") for entry in service.log.entries())
+    service.database.terminate_sessions()
+    eventually(lambda: service.home().status == 503, what="the end of its sessions")
+    service.daemon.wait_for_message(f"no connection: {service.url_file}: it is empty")
+    assert "/nowhere" not in service.log.text
+    service.write_url(service.database.url())
     wait_for_answers(service)
 
 

@@ -498,6 +498,10 @@ static void test_url_file(void **state)
                    "--connection-url-file: it is no connection string");
     path = scratch_write(&scratch, "open", SECRET_URL, sizeof SECRET_URL - 1, 0604);
     expect_reading(NULL, (const char *const[]){"--connection-url-file", path, NULL}, "chmod 600");
+    path = scratch_text(&scratch, "empty", "\n");
+    expect_reading(NULL, (const char *const[]){"--connection-url-file", path, NULL}, "it is empty");
+    expect_reading(NULL, (const char *const[]){"--read-connection-url-file", path, NULL},
+                   "it is empty");
 }
 
 /* These settings are refused, and no error has the password in it. */
@@ -549,7 +553,7 @@ static void test_hook_secret(void **state)
         {"0123456789abcdef0123456789s3cret", 0600, NULL},
         {"0123456789abcdef0123456789s3cret \n\n", 0640, NULL},
         {"123456789abcdef0123456789s3cret\n", 0600, "fewer than 32 bytes"},
-        {"", 0600, "fewer than 32 bytes"},
+        {"", 0600, "it is empty"},
         {"0123456789abcdef0123456789s3cret", 0604, "chmod 600"},
         {"0123456789abcdef0123456789s3cret", 0620, "chmod 600"},
     };

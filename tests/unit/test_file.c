@@ -71,7 +71,7 @@ static void test_size_limit(void **state)
     free(bytes);
 }
 
-static void test_secret_permissions(void **state)
+static void expect_permissions(bool (*reads)(const char *, struct buf *, struct error *))
 {
     static const struct {
         mode_t mode;
@@ -82,32 +82,46 @@ static void test_secret_permissions(void **state)
         {0660, false}, {0666, false}, {0777, false},
     };
 
-    (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *path = scratch_write(&scratch, "secret", "s3cret", 6, rows[i].mode);
 
-        expect_file(file_read_secret, path, rows[i].good ? "s3cret" : NULL, "chmod 600");
+        expect_file(reads, path, rows[i].good ? "s3cret" : NULL, "chmod 600");
         unlink(path);
     }
 }
 
-static void test_secret_loses_space_at_its_end(void **state)
+static void test_permissions(void **state)
+{
+    (void)state;
+    expect_permissions(file_read_private);
+    expect_permissions(file_read_secret);
+}
+
+static void test_private_may_be_empty(void **state)
+{
+    (void)state;
+    expect_file(file_read_private, scratch_text(&scratch, "settings", "a=b \n\n"), "a=b", NULL);
+    expect_file(file_read_private, scratch_text(&scratch, "settings", "\n \n"), "", NULL);
+    expect_file(file_read_private, scratch_text(&scratch, "settings", ""), "", NULL);
+    expect_file(file_read_private, scratch_path(&scratch, "missing"), NULL, "No such file");
+}
+
+static void test_secret(void **state)
 {
     (void)state;
     expect_file(file_read_secret, scratch_text(&scratch, "url", " s3 cret \t\r\n\n"), " s3 cret",
                 NULL);
-    expect_file(file_read_secret, scratch_text(&scratch, "url", "\n \n"), "", NULL);
-    expect_file(file_read_secret, scratch_text(&scratch, "url", ""), "", NULL);
+    expect_file(file_read_secret, scratch_text(&scratch, "url", "\n \n"), NULL, "it is empty");
+    expect_file(file_read_secret, scratch_text(&scratch, "url", ""), NULL, "it is empty");
     expect_file(file_read_secret, scratch_path(&scratch, "missing"), NULL, "No such file");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_size_limit),
-        cmocka_unit_test(test_secret_permissions),
-        cmocka_unit_test(test_secret_loses_space_at_its_end),
+        cmocka_unit_test(test_plain),       cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_permissions), cmocka_unit_test(test_private_may_be_empty),
+        cmocka_unit_test(test_secret),
     };
 
     return cmocka_run_group_tests_name("file", tests, open_scratch, close_scratch);
