@@ -42,14 +42,14 @@ static bool read_all(int fd, struct buf *text, struct error *error)
 }
 
 /* Group read is allowed: a secret may belong to root and the service's group. */
-static bool is_private(int fd)
+static bool is_private(const struct stat *about)
 {
-    struct stat about;
-
-    return fstat(fd, &about) == 0 && (about.st_mode & (S_IRWXO | S_IWGRP)) == 0;
+    return (about->st_mode & (S_IRWXO | S_IWGRP)) == 0;
 }
 
-static bool read_path(const char *path, bool is_secret, struct buf *text, struct error *error)
+/* about is that of the file that is read, even if another one replaces it meanwhile. */
+static bool read_path(const char *path, bool is_secret, struct buf *text, struct stat *about,
+                      struct error *error)
 {
     bool good = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -57,7 +57,9 @@ static bool read_path(const char *path, bool is_secret, struct buf *text, struct
     if (fd < 0) {
         return error_set(error, "%s", strerror(errno));
     }
-    if (is_secret && !is_private(fd)) {
+    if (fstat(fd, about) != 0) {
+        error_set(error, "%s", strerror(errno));
+    } else if (is_secret && !is_private(about)) {
         error_set(error, "others can read it or more than its owner can write it (chmod 600)");
     } else {
         good = read_all(fd, text, error);
@@ -68,12 +70,25 @@ static bool read_path(const char *path, bool is_secret, struct buf *text, struct
 
 bool file_read(const char *path, struct buf *text, struct error *error)
 {
-    return read_path(path, false, text, error);
+    struct stat about;
+
+    return read_path(path, false, text, &about, error);
+}
+
+bool file_read_dated(const char *path, struct buf *text, int64_t *modified_s, struct error *error)
+{
+    struct stat about;
+    bool good = read_path(path, false, text, &about, error);
+
+    *modified_s = good ? about.st_mtime : 0;
+    return good;
 }
 
 bool file_read_private(const char *path, struct buf *text, struct error *error)
 {
-    if (!read_path(path, true, text, error)) {
+    struct stat about;
+
+    if (!read_path(path, true, text, &about, error)) {
         return false;
     }
     while (text->length > 0 && strchr(" \t\r\n", text->bytes[text->length - 1]) != NULL) {

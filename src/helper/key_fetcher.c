@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,18 +12,9 @@
 #include "config/config.h"
 #include "config/hardening.h"
 
-bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *config)
+bool key_fetcher_prepare(struct key_fetcher *fetcher)
 {
-    struct stat about;
-
-    if (keypage_open(&fetcher->link) != 0) {
-        return false;
-    }
-    /* Keys that an earlier run fetched are as old as their file. */
-    if (config->jwks_url != NULL && stat(config->jwks_file, &about) == 0) {
-        atomic_store(&fetcher->link.page->fetched_s, (int64_t)about.st_mtime);
-    }
-    return true;
+    return keypage_open(&fetcher->link) == 0;
 }
 
 static void execute_fetcher(void *context)

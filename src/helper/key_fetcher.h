@@ -17,7 +17,7 @@ struct key_fetcher {
 };
 
 /* Call this before the workers are forked. False: errno says why. */
-bool key_fetcher_prepare(struct key_fetcher *fetcher, const struct config *config);
+bool key_fetcher_prepare(struct key_fetcher *fetcher);
 
 /* Whether the settings want it. */
 bool key_fetcher_is_wanted(const struct config *config);

@@ -264,7 +264,7 @@ static bool prepare(struct supervisor *supervisor)
         return false;
     }
     keys_prepare();
-    if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher, config) ||
+    if (!open_pool(supervisor) || !key_fetcher_prepare(&supervisor->fetcher) ||
         !watcher_prepare(&supervisor->watcher, pool->scoreboard) ||
         !prober_prepare(&supervisor->prober, pool->scoreboard) ||
         !span_exporter_prepare(&supervisor->exporter, config)) {

@@ -353,6 +353,52 @@ def test_reload_fetches_and_revokes(fetching, issuer):
         assert len(fetchers(pool)) == 1
 
 
+@pytest.fixture
+def write_settings(folder):
+    """A function that writes a settings file and returns its path."""
+
+    def write(**settings):
+        file = folder / "settings"
+        file.write_text("".join(f"CRUDDUR_{name.upper()}={value}\n" for name, value in settings.items()))
+        file.chmod(0o600)
+        return file
+
+    return write
+
+
+def verdicts(pool, token):
+    """The statuses of the token after a reload, and after a restart."""
+    pool.daemon.reload()
+    after_reload = pool.judge(token)
+    pool.daemon.stop()
+    pool.launch()
+    eventually(pool.is_listening)
+    return after_reload, pool.judge(token)
+
+
+def test_a_reload_to_keys_that_are_too_old(fetching, authority, issuer, folder, write_settings):
+    """Each file of keys has an age of its own: the last fetch was into another file."""
+    older = Fetching(authority, issuer, folder)
+    older.keep(key_set(OLD), age=7200)
+    settings = fetching.settings | {"jwks_file": None, "jwks_max_age": 3600}
+    with TokenPool(settings_file=write_settings(jwks_file=fetching.file), **settings) as pool:
+        eventually(lambda: pool.judge(OLD.token()) == GOOD, what="a fetch")
+        issuer.stop()
+        write_settings(jwks_file=older.file)
+        assert verdicts(pool, OLD.token()) == (UNDECIDED, UNDECIDED)
+
+
+def test_a_reload_that_begins_to_fetch(fetching, issuer, write_settings):
+    """The keys of the file stay good as long as their file is young, though none was fetched yet."""
+    issuer.stop()
+    fetching.keep(key_set(OLD), age=60)
+    settings = fetching.settings | {"jwks_file": None, "jwks_url": None, "jwks_max_age": 3600}
+    with TokenPool(settings_file=write_settings(jwks_file=fetching.file), **settings) as pool:
+        assert pool.judge(OLD.token()) == GOOD
+        write_settings(jwks_file=fetching.file, jwks_url=fetching.settings["jwks_url"])
+        assert verdicts(pool, OLD.token()) == (GOOD, GOOD)
+
+
 def test_keys_from_a_file_alone(folder):
     file = folder / "alone.json"
     file.write_bytes(key_set(OLD))

@@ -1,7 +1,11 @@
 /* Small files, and those with a secret in them. */
 #include "base/file.h"
 
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "scratch.h"
@@ -49,6 +53,24 @@ static void test_plain(void **state)
     expect_file(file_read, scratch_path(&scratch, "missing"), NULL, "No such file");
     expect_file(file_read, scratch.dir, NULL, "directory");
     expect_file(file_read, scratch_write(&scratch, "nul", "a\0b", 3, 0600), NULL, "NUL");
+}
+
+static void test_dated(void **state)
+{
+    const char *path = scratch_text(&scratch, "dated", "text");
+    const struct timespec times[] = {{.tv_sec = 1}, {.tv_sec = 1750000000}};
+    struct buf text = {0};
+    struct error error;
+    int64_t modified_s;
+
+    (void)state;
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_true(file_read_dated(path, &text, &modified_s, &error));
+    expect_text("text", text.bytes, "text");
+    assert_int_equal(modified_s, 1750000000);
+    assert_false(file_read_dated(scratch_path(&scratch, "missing"), &text, &modified_s, &error));
+    expect_within("missing", error.text, "No such file");
+    buf_release(&text);
 }
 
 static void test_size_limit(void **state)
@@ -119,8 +141,11 @@ static void test_secret(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),       cmocka_unit_test(test_size_limit),
-        cmocka_unit_test(test_permissions), cmocka_unit_test(test_private_may_be_empty),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_dated),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_permissions),
+        cmocka_unit_test(test_private_may_be_empty),
         cmocka_unit_test(test_secret),
     };
 
