@@ -9,9 +9,13 @@
 
 #include "base/base64url.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "identity/keys.h"
 
-enum { KID_MAX = 256, SUBJECT_MAX = 128 };
+enum {
+    KID_MAX = 256,    /* bytes */
+    SUBJECT_MAX = 128 /* code points, as in users_cognito_user_id_check in sql/schema.sql */
+};
 
 /* The first second after the year 9999: larger numbers are no dates. */
 static const int64_t DATE_END = INT64_C(253402300800);
@@ -156,7 +160,7 @@ static bool take_subject(const struct json *payload, struct arena *arena, const 
     const char *text;
 
     if (json_member(payload, "sub", &text) != JSON_STRING || *text == '\0' ||
-        strlen(text) > SUBJECT_MAX) {
+        utf8_code_points(text) > SUBJECT_MAX) {
         return false;
     }
     *subject = arena_copy(arena, text, strlen(text));

@@ -13,6 +13,7 @@ import pytest
 
 from client import JSON, Asking
 from cluster import FROM_SESSIONS, HOOK_PASSWORD, Database
+from issuer import CLIENT, ISSUER, bearer, key_set, service_key
 from places import IS_ROOT
 from service import Service
 from waiting import eventually
@@ -514,6 +515,19 @@ def test_the_longest_that_is_taken(service):
     attributes = {"sub": "s" * 128, "preferred_username": "é" * 64, "name": "é" * 255, "email": "x" * 308 + "@example.com"}
     assert service.deliver(sign_up("longest", **attributes)).status == 200
     assert service.user("s" * 128) == ("é" * 64, "é" * 255, "x" * 308 + "@example.com")
+
+
+def test_the_longest_subject_of_a_token(start_hook, tmp_path):
+    """Hook and tokens have one limit, in characters: whoever is made a user can also be a caller."""
+    key, file = service_key(), tmp_path / "jwks.json"
+    file.write_bytes(key_set(key))
+    service = start_hook(identity="token", issuer=ISSUER, cognito_client=CLIENT, jwks_file=file)
+    body = json.dumps({"message": "hi", "ttl": "1-day"}).encode()
+    for number, character in enumerate("sü😀"):
+        subjects = character * 128, character * 129
+        delivered = [service.deliver(sign_up(f"longest{number}", sub=subject)).status for subject in subjects]
+        created = [service.ask("POST", "/api/activities", body, bearer(key.token(subject))).status for subject in subjects]
+        assert (character, delivered, created) == (character, [200, 422], [200, 401])
 
 
 @pytest.mark.parametrize("request_member", [None, "text", [], {}, {"userAttributes": None}, {"userAttributes": []}, {"userAttributes": "x"}])
