@@ -38,7 +38,7 @@ export function learnTime(date, sent) {
 }
 
 /** The server's time in ms. If the clocks may agree, it is this machine's. */
-export function now() {
+function now() {
   return Date.now() + Math.min(Math.max(0, aheadMin), aheadMax);
 }
 
@@ -54,7 +54,7 @@ export function isYoung(time) {
  * "now", "5 min", "3 h", "2 d", "21 Nov".
  * @param {number} time
  */
-export function ago(time) {
+function ago(time) {
   const passed = now() - time;
   if (passed < MINUTE) {
     return "now";
@@ -75,7 +75,7 @@ export function ago(time) {
  * "6 d left", "59:07 left".
  * @param {number} expiresAt
  */
-export function left(expiresAt) {
+function left(expiresAt) {
   const rest = Math.max(0, expiresAt - now());
   if (rest >= 2 * DAY) {
     return `${Math.round(rest / DAY)} d left`;

@@ -1,16 +1,14 @@
-/*
- * Polls while the page is visible: at intervals or, while a stream of events is alive, when an event reports a change. follow(),
- * followed() and nudge() start polls; the other functions help to send one, and to decide whether to repeat it.
- */
+/* Polls while the page is visible: at intervals or, while a stream of events is alive, when an event reports a change. */
 
 import { ApiError, nextPage, poll } from "./api.js";
 import { config } from "./session.js";
 import { Stream } from "./stream.js";
 
 const SECONDS = 5;
+const LAG = 1000; // ms after an event in which another host may still answer with an older page
 
 /** @typedef {{path: string, isNews: (data: any) => boolean}} Events a stream, and which of its events cause a poll */
-/** @typedef {{ask: () => Promise<void>, every: number, isBusy: boolean, isDue: boolean, asked: number, turn: number, stream: Stream | null}} Follower */
+/** @typedef {{ask: () => Promise<void>, every: number, isBusy: boolean, told: number, asked: number, turn: number, stream: Stream | null}} Follower */
 
 /** @type {Set<Follower>} */
 const followers = new Set();
@@ -23,7 +21,7 @@ const followers = new Set();
  */
 export function follow(ask, every = 1, events) {
   /** @type {Follower} */
-  const follower = { ask, every, isBusy: false, isDue: false, asked: 0, turn: 0, stream: null };
+  const follower = { ask, every, isBusy: false, told: -LAG, asked: 0, turn: 0, stream: null };
   if (events) {
     follower.stream = new Stream(events.path, (data) => events.isNews(data) && tell(follower));
   }
@@ -116,8 +114,8 @@ function setStreams() {
  * @param {Follower} follower
  */
 function tell(follower) {
-  follower.isDue = true;
-  if (Date.now() - follower.asked >= interval()) {
+  follower.told = Date.now();
+  if (follower.told - follower.asked >= interval()) {
     askFor(follower);
   }
 }
@@ -128,13 +126,12 @@ async function askFor(follower) {
     return;
   }
   follower.isBusy = true;
-  follower.isDue = false;
   follower.asked = Date.now();
   try {
     await follower.ask();
   } catch {
     // The service is away, or the view was left: the next turn polls again.
-    follower.isDue = true;
+    follower.told = Date.now();
   } finally {
     follower.isBusy = false;
   }
@@ -144,7 +141,7 @@ function turn() {
   if (isSeen()) {
     for (const follower of followers) {
       follower.turn = (follower.turn + 1) % follower.every;
-      if (follower.stream?.isAlive ? follower.isDue : follower.turn === 0) {
+      if (follower.stream?.isAlive ? follower.asked < follower.told + LAG : follower.turn === 0) {
         askFor(follower);
       }
     }

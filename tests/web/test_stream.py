@@ -25,6 +25,17 @@ window.fetch = (path, ...rest) => String(path).endsWith('/home/events') ? ANSWER
 window.setTimeout = (act, ms, ...rest) => plainTimeout(act, ms === 40000 ? 300 : ms, ...rest);
 """
 
+# The first request for home is answered as by another host, whose page may be a little older than the event.
+OLDER = """
+const plainFetch = fetch;
+window.older = 0;
+window.fetch = (path, ...rest) => {
+    const isOlder = String(path).endsWith('/activities/home') && window.older === 0;
+    window.older += isOlder ? 1 : 0;
+    return isOlder ? Promise.resolve(new Response(null, {status: 304})) : plainFetch(path, ...rest);
+};
+"""
+
 
 def homes(person):
     """How often the page has asked for home."""
@@ -59,6 +70,17 @@ def test_home_is_asked_for_when_it_has_changed(people):
     andrew.row("Told at once")
     bayko.press_part("Told at once", "like")
     andrew.wait_label("Told at once", "like", "Like, 1 like")
+    eventually(lambda: is_quiet(andrew), what="a page that is told")
+
+
+def test_the_event_of_a_page_that_another_host_lacks_yet(people):
+    andrew, bayko = people
+    andrew.open("/")
+    eventually(lambda: is_quiet(andrew), what="a page that is told")
+    andrew.script(OLDER)
+    bayko.post("Told by one host")
+    andrew.wait(".new-rows", "1 new post")
+    assert andrew.script("return window.older") == 1
     eventually(lambda: is_quiet(andrew), what="a page that is told")
 
 
