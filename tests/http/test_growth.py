@@ -356,10 +356,10 @@ def test_what_is_closed_is_not_counted_again(service, sql):
             select ({LONDO}), n::text, now() - interval '3 hours' - n * interval '1 second' from generate_series(1, 5000) n"""
     )
     statement = (SQL / "metrics/growth.sql").read_text().replace("%(zone)s", "'UTC'").replace("%(days)s", "7")
-    assert pages_read(sql, statement) > 200
+    assert pages_read(sql, statement) > 120
     close(sql)
     assert growth(service)["posts"] == 5000
-    assert pages_read(sql, statement) < 100
+    assert pages_read(sql, statement) < 60
 
 
 def pages_read(sql, statement):
