@@ -575,17 +575,20 @@ begin
     if found then
         return 'ok';
     end if;
-    update public.departures set due_at = due_at where cognito_user_id = subject and left_at >= event_time;
-    if found then
-        return 'ok';
-    end if;
 
     for attempt in 1..5 loop
+        update public.departures set due_at = due_at where cognito_user_id = subject and left_at >= event_time;
+        if found then
+            return 'ok';
+        end if;
         begin
             insert into public.users (uuid, cognito_user_id, handle, display_name, email)
             values (new_uuid, subject, username, full_name, address)
             on conflict (cognito_user_id) do update set handle = excluded.handle, email = excluded.email
             returning uuid into confirmed;
+            if exists (select from public.departures where cognito_user_id = subject and left_at >= event_time) then
+                raise sqlstate 'UD001'; -- the user left while the insert waited for the user's row: it is undone
+            end if;
             insert into public.confirmations as c (user_uuid, signed_at, events)
             select confirmed, event_time, array[digest]
             where event_time is not null
@@ -594,6 +597,8 @@ begin
                     events = case when c.signed_at = excluded.signed_at then c.events || excluded.events else excluded.events end;
             return 'ok';
         exception
+            when sqlstate 'UD001' then
+                null;
             when check_violation then
                 get stacked diagnostics broken_constraint = constraint_name;
                 return case broken_constraint
@@ -920,12 +925,12 @@ begin
 end
 $$;
 
--- Whether a user is suspended by what is committed at this moment, for a statement that has waited for a lock.
+-- Whether a user is suspended, or is deleted, by what is committed at this moment, for a statement that has waited for a lock.
 create function is_suspended_now(one uuid) returns boolean
     language plpgsql
 as $$
 begin
-    return exists (select from public.users where uuid = one and suspended_at is not null);
+    return not exists (select from public.users where uuid = one and suspended_at is null);
 end
 $$;
 
@@ -2272,8 +2277,10 @@ create trigger activities_search
 -- list as well.
 create index activities_search_idx on activities using gin (search) with (gin_pending_list_limit = 256);
 create index activities_created_at_idx on activities (created_at desc, uuid desc);
-create index activities_tags_idx on activities (created_at desc, uuid desc)
+create index activities_live_tags_idx on activities (created_at desc, uuid desc)
     where tags is not null and (expires_at is null or expires_at > '-infinity');
+create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
+comment on index activities_tags_idx is 'deprecated: activities_live_tags_idx';
 
 -- How many users, posts and replies were created in each quarter of an hour, which begins at "at" (a day of any time zone begins with a
 -- quarter), or in each day in UTC once that day is 400 days ago. The sum of all rows of a time counts, so no write waits for another one.
@@ -3063,8 +3070,9 @@ begin
     from public.message_groups
     where uuid = new.message_group_uuid
     for no key update;
-    if public.is_blocked_now(first, second) then
-        raise serialization_failure using message = 'a block was made while the message waited for the conversation'; -- so it is sent again
+    if public.is_blocked_now(first, second) or (new.user_uuid is not null and public.is_suspended_now(new.user_uuid)) then
+        -- The service sends it again, and the statement then says why it is refused.
+        raise serialization_failure using message = 'a block or a suspension was made while the message waited for the conversation';
     end if;
     if not exists (select from public.messages where uuid = new.uuid) then
         if last_at > now() or exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
@@ -3566,7 +3574,7 @@ insert into applied_migrations (number, name, checksum) values
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
     (30, 'hidden_and_locks', '08aeceecaa274e2bc96e4fe2254487328725ff5664863c773dbef2a28a1c025a'),
-    (31, 'dead_rows', 'c5214deff26139ff06e9b1b41302b5da253eb2643ee7c187e2c40aac969c69eb');
+    (31, 'dead_rows', 'afd311879da76f07d3aaae7ad9ab04b3d6056399e7fb31353278e1b9b84ddaf6');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

@@ -1,8 +1,7 @@
 -- Takes the migration back. The numbers of visibility stay as they are.
-drop index activities_home_idx;
-create index activities_home_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
-drop index activities_tags_idx;
-create index activities_tags_idx on activities (created_at desc, uuid desc) where tags is not null;
+create index activities_home_new_idx on activities (created_at desc, uuid desc) where reply_to_activity_uuid is null;
+drop index activities_live_tags_idx;
+comment on index activities_tags_idx is null;
 
 create or replace function check_activity() returns trigger
     language plpgsql
@@ -24,6 +23,14 @@ begin
             schema = 'public';
     end if;
     return new;
+end
+$$;
+
+create or replace function is_suspended_now(one uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    return exists (select from public.users where uuid = one and suspended_at is not null);
 end
 $$;
 
@@ -329,3 +336,7 @@ $$;
 alter table follows drop column written_by;
 alter table departures drop column left_at;
 drop index departures_subject_idx;
+
+-- Reads wait for this, so it comes last.
+drop index activities_home_idx;
+alter index activities_home_new_idx rename to activities_home_idx;

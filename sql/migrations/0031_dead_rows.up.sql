@@ -2,13 +2,13 @@
 -- of visibility is not used twice after a failover. A message is not sent across a block that was made while it waited. A user that leaves takes
 -- along the conversations that a block hides, and does not come back by an event that was signed before. A page of the list "following" leaves
 -- out no activity because of a user that was followed while the list was paged.
--- The two indexes are built anew: on a large table writes of activities wait for some seconds.
-drop index activities_home_idx;
-create index activities_home_idx on activities (created_at desc, uuid desc)
+-- Writes of activities wait while two indexes are built, on a large table for some seconds.
+create index activities_home_new_idx on activities (created_at desc, uuid desc)
     where reply_to_activity_uuid is null and (expires_at is null or expires_at > '-infinity');
-drop index activities_tags_idx;
-create index activities_tags_idx on activities (created_at desc, uuid desc)
+create index activities_live_tags_idx on activities (created_at desc, uuid desc)
     where tags is not null and (expires_at is null or expires_at > '-infinity');
+comment on index activities_tags_idx is 'deprecated: activities_live_tags_idx';
+update activities set hidden_expires_at = null where deleted_at is not null and hidden_expires_at is not null;
 
 alter table follows add column written_by xid8;
 alter table follows alter column written_by set default pg_current_xact_id();
@@ -38,6 +38,14 @@ begin
         new.hidden_expires_at := null; -- else the end of a suspension would bring a deleted activity back
     end if;
     return new;
+end
+$$;
+
+create or replace function is_suspended_now(one uuid) returns boolean
+    language plpgsql
+as $$
+begin
+    return not exists (select from public.users where uuid = one and suspended_at is null);
 end
 $$;
 
@@ -105,17 +113,20 @@ begin
     if found then
         return 'ok';
     end if;
-    update public.departures set due_at = due_at where cognito_user_id = subject and left_at >= event_time;
-    if found then
-        return 'ok';
-    end if;
 
     for attempt in 1..5 loop
+        update public.departures set due_at = due_at where cognito_user_id = subject and left_at >= event_time;
+        if found then
+            return 'ok';
+        end if;
         begin
             insert into public.users (uuid, cognito_user_id, handle, display_name, email)
             values (new_uuid, subject, username, full_name, address)
             on conflict (cognito_user_id) do update set handle = excluded.handle, email = excluded.email
             returning uuid into confirmed;
+            if exists (select from public.departures where cognito_user_id = subject and left_at >= event_time) then
+                raise sqlstate 'UD001'; -- the user left while the insert waited for the user's row: it is undone
+            end if;
             insert into public.confirmations as c (user_uuid, signed_at, events)
             select confirmed, event_time, array[digest]
             where event_time is not null
@@ -124,6 +135,8 @@ begin
                     events = case when c.signed_at = excluded.signed_at then c.events || excluded.events else excluded.events end;
             return 'ok';
         exception
+            when sqlstate 'UD001' then
+                null;
             when check_violation then
                 get stacked diagnostics broken_constraint = constraint_name;
                 return case broken_constraint
@@ -244,8 +257,9 @@ begin
     from public.message_groups
     where uuid = new.message_group_uuid
     for no key update;
-    if public.is_blocked_now(first, second) then
-        raise serialization_failure using message = 'a block was made while the message waited for the conversation'; -- so it is sent again
+    if public.is_blocked_now(first, second) or (new.user_uuid is not null and public.is_suspended_now(new.user_uuid)) then
+        -- The service sends it again, and the statement then says why it is refused.
+        raise serialization_failure using message = 'a block or a suspension was made while the message waited for the conversation';
     end if;
     if not exists (select from public.messages where uuid = new.uuid) then
         if last_at > now() or exists (select from public.messages where message_group_uuid = new.message_group_uuid) then
@@ -370,3 +384,7 @@ begin
     return done;
 end
 $$;
+
+-- Reads wait for this, so it comes last.
+drop index activities_home_idx;
+alter index activities_home_new_idx rename to activities_home_idx;

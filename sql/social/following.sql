@@ -72,6 +72,8 @@ edge as (
         walk.edge,
         greatest(
             oldest.last_at,
+            -- What is older than the limit-th head was not read, and the page may lack rows that are hidden from the caller.
+            (select at - interval '1 microsecond' from heads where at is not null order by at desc offset %(limit)s::integer - 1 limit 1),
             (select max(at) from (select min(at) as at from stepped group by user_uuid, is_repost
                 having count(*) > %(limit)s::integer and count(*) filter (where is_live) < %(limit)s::integer) filled)
         )

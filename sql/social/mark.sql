@@ -24,7 +24,9 @@ timely as (
     select post, (post).uuid
     from wanted
     where public.is_timely(%(not_after)s)
-        and not public.is_blocked_now((select uuid from me), (post).user_uuid) -- a block may have been committed during the wait for the lock
+        -- A block or a suspension may have been committed while the statement waited for the lock.
+        and not public.is_blocked_now((select uuid from me), (post).user_uuid)
+        and not public.is_suspended_now((select uuid from me))
 ),
 liked as (
     insert into public.likes (user_uuid, activity_uuid)

@@ -173,6 +173,17 @@ add_migration() {
   [[ $(everything) == "$before" ]]
 }
 
+@test "a deleted post that was hidden too does not come back" {
+  begin_with loaded
+  "$BIN/db-rollback" --to 30
+  here "insert into users (handle, display_name, email, cognito_user_id) values ('author', 'Author', 'author@example.com', 'author');
+    insert into activities (user_uuid, message, deleted_at, expires_at, hidden_expires_at)
+    select uuid, 'gone', now(), '-infinity', 'infinity' from users"
+  [[ $(here "select count(*) from activities where message = 'gone'") == 1 ]]
+  "$BIN/db-migrate"
+  [[ $(here "select hidden_expires_at is null from activities where message = 'gone'") == t ]]
+}
+
 @test "a migration that fails leaves nothing of itself, and those before it" {
   begin_with empty
   copy_of_scripts

@@ -4,6 +4,7 @@
 
 load helpers/common
 load helpers/cluster
+load helpers/processes
 
 setup_file() {
   cluster_start
@@ -102,6 +103,23 @@ counts_are_right() {
   (($(here "select sum(rows) from steps") > 3600))
   (($(here "select max(rows) from steps") <= 1000))
   (($(here "select count(distinct xid) from steps where rows > 0") >= 3))
+}
+
+is_asleep() { [[ $(here "select count(*) from pg_stat_activity where query like '%pg_sleep(3600)' and pid <> pg_backend_pid()") == 1 ]]; }
+is_waiting() { [[ $(here "select count(*) from pg_stat_activity where query like '%forget_user%' and wait_event_type = 'Lock'") == 1 ]]; }
+
+@test "a user that is being deleted writes nothing: the blocks go before the user does" {
+  here "insert into blocks select b.uuid, l.uuid from users b, users l where b.handle = 'bayko' and l.handle = 'londo'"
+  start_in_background "$BIN/db-connect" -- -c "begin; select from message_groups for update; select pg_sleep(3600)"
+  eventually is_asleep
+  "$BIN/user-delete" londo >"$BATS_TEST_TMPDIR/deleting" 2>&1 3>&- &
+  deleting=$!
+  eventually is_waiting
+  [[ $(here "select suspended_at is not null from users where handle = 'londo'") == t ]]
+  stop_background
+  here "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"
+  wait "$deleting"
+  [[ $(rows_of londo) == '0|0|0|0' ]]
 }
 
 @test "production wants the name typed out" {

@@ -235,6 +235,24 @@ def test_a_user_who_is_followed_while_one_pages(service, limit):
     assert [row["uuid"] for row in first.json + rows] == posts[::-1]
 
 
+@pytest.mark.parametrize("who, whom, what", [("bayko", "crowd1", "mute"), ("bayko", "altbrown", "mute"), ("altbrown", "bayko", "block")])
+def test_a_hidden_one_among_the_newest(service, who, whom, what):
+    """The page has a row less, and a link to the next one. crowd1 has the newest post, altbrown is the author of the newest repost."""
+    crowd(service, 60, 5)
+    post = service.create_as("altbrown", "reposted")["uuid"]
+    service.database.sql("insert into reposts select uuid, %s from users where handle = 'crowd2'", post)
+    service.database.sql("insert into activities (user_uuid, message) select uuid, 'newest' from users where handle = 'crowd1'")
+    shown = messages(listed(service, "bayko", f"{TARGET}?limit=50")[0])
+    try:
+        assert service.ask_as(who, "PUT", f"/api/users/@{whom}/{what}").status == 200
+        rows = messages(listed(service, "bayko", f"{TARGET}?limit=50")[0])
+    finally:
+        service.database.sql("delete from blocks; delete from mutes")
+    hidden = ["newest", "crowd1"] if whom == "crowd1" else ["reposted"]
+    assert rows == [row for row in shown if not any(word in row[0].split() for word in hidden)]
+    assert 250 <= len(rows) < len(shown)
+
+
 def test_many_who_are_silent(service):
     """None of the newest posts is by a followed user, so the newest posts of each followed user are looked up."""
     crowd(service, 150, 1)

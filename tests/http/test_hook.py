@@ -337,6 +337,18 @@ def test_an_event_from_before_the_departure_replayed(service):
     assert service.user("sub-of-leaving") is not None
 
 
+def test_an_event_that_meets_the_departure(service):
+    """It waits for the row of the user, who has left then."""
+    now = int(time.time())
+    assert service.deliver(sign_up("racing"), at=now - 100).status == 200
+    with service.database.held("select depart(uuid) from users where handle = 'racing'") as cursor:
+        asking = Asking(lambda: service.deliver(sign_up("racing"), at=now - 50))
+        service.database.wait_for_waiting()
+        cursor.connection.commit()
+    assert asking.reply().status == 200
+    assert service.user("sub-of-racing") is None
+
+
 def test_only_the_old_address_or_the_old_handle(service):
     now = int(time.time())
     for number, old in enumerate(({"email": "old-one@example.com"}, {"preferred_username": "old-one"})):

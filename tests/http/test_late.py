@@ -342,3 +342,35 @@ def test_a_suspension_that_comes_during_the_wait_of_a_delete(service, other, is_
             select show_activities(array(select uuid from activities where user_uuid = {user} and hidden_expires_at is not null))""")
     assert service.get(f"/api/activities/{post}").status == 404
     check_counts(service.database)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+@pytest.mark.parametrize("what", ["reply", "like", "repost", "message"])
+def test_a_suspension_that_comes_during_the_wait_for_a_lock(service, other, what, is_deleted):
+    """So is the end of the user's row."""
+    handle = f"suspended{next(numbers)}"
+    service.database.sql(
+        "insert into users (display_name, handle, email, cognito_user_id) values (%s, %s, %s, %s)",
+        handle, handle, f"{handle}@example.com", f"mock-{handle}",
+    )  # fmt: skip
+    post = other.create_as("londo", "waited for")["uuid"]
+    group = other.message_as("londo", handle=handle).json["message_group_uuid"]
+    method, target, document = {
+        "reply": ("POST", f"/api/activities/{post}/reply", {"message": "suspended meanwhile"}),
+        "like": ("PUT", f"/api/activities/{post}/like", None),
+        "repost": ("PUT", f"/api/activities/{post}/repost", None),
+        "message": ("POST", "/api/messages", {"message": "suspended meanwhile", "message_group_uuid": group}),
+    }[what]
+    table, uuid = ("message_groups", group) if what == "message" else ("activities", post)
+    with service.database.held(f"select from {table} where uuid = '{uuid}' for no key update") as cursor:
+        asking = Asking(lambda: ask(other, method, target, document, handle))
+        service.database.wait_for_waiting()
+        if is_deleted:
+            cursor.execute(f"delete from users where handle = '{handle}'")
+        else:
+            cursor.execute(f"update users set suspended_at = now() where handle = '{handle}'")
+        cursor.connection.commit()
+    reply = asking.reply()
+    assert (reply.status, reply.json) == (403, ["user_not_registered" if is_deleted else "user_suspended"])
+    assert service.database.sql("select likes_count, reposts_count, replies_count from activities where uuid = %s", post) == [(0, 0, 0)]
+    assert service.database.sql("select 1 from messages where message = 'suspended meanwhile'") == []
