@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -134,6 +135,7 @@ static bool fetch(const struct fetcher *fetcher)
         }
     }
     if (good && replace_file(fetcher->file, &text)) {
+        atomic_store(&fetcher->link.page->fetched_s, (int64_t)time(NULL));
         atomic_fetch_add(&fetcher->link.page->version, 1);
         log_message(LOG_INFO, "keys", "fetched the issuer's keys");
     } else {

@@ -8,8 +8,9 @@
  * inheritance with its own, reads settings and templates, asks the database whether it accepts
  * them, and answers that it can run. Without that answer nothing changes. An environment variable
  * says which descriptors and workers the next program inherits. Two versions must agree only on the
- * format of that variable, on that of the handover queue (handover.h), and on the signals of a
- * worker (worker.h).
+ * format of that variable, on that of the handover queue (handover.h), on the signals of a worker
+ * (worker.h), and on the layout of the key page (keypage.h), because the fetcher is a program of its
+ * own.
  *
  * The reload may still be refused, when the database has changed since the trial. Then the old
  * workers stay, and no worker that cannot run takes the place of one. */

@@ -11,6 +11,10 @@
 
 #include "base/clock.h"
 
+_Static_assert(offsetof(struct keypage, version) == 0 && offsetof(struct keypage, fetched_s) == 8 &&
+                   offsetof(struct keypage, next_ask) == 16,
+               "a fetcher of another version may share the memory");
+
 static struct keypage *map_keypage(int fd)
 {
     void *memory = mmap(NULL, sizeof(struct keypage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

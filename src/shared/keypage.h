@@ -1,8 +1,11 @@
 /* The memory that the key fetcher shares with the workers, without locks, and a pipe that wakes the
  * fetcher. The fetcher is a program of its own, so it inherits the memory as a descriptor.
  *
- *     fetcher  writes the file, then version, then keypage_fetched()
- *     worker   sees another version and reads the file; or asks for a fetch by keypage_ask() */
+ *     fetcher  writes the file, then fetched_s and version, then keypage_fetched()
+ *     worker   sees another version and reads the file; or asks for a fetch by keypage_ask()
+ *
+ * The master and the fetcher may be of two versions: a fetcher that is started again is the one that
+ * is installed by then. So the fields stay where they are, and new ones are only appended. */
 #ifndef CRUDDUR_SHARED_KEYPAGE_H
 #define CRUDDUR_SHARED_KEYPAGE_H
 
@@ -13,7 +16,9 @@
 enum { KEYS_FETCH_GAP_MS = 10000 /* between two fetches, however many are asked for */ };
 
 struct keypage {
-    _Atomic uint32_t version; /* grows with each fetch that has written the keys' file */
+    _Atomic uint32_t version;  /* grows with each fetch that has written the keys' file */
+    _Atomic int64_t fetched_s; /* when the keys were last fetched, s since 1970; 0: never. For the
+                                * workers of earlier versions; keyring.c reads the file's time */
     /* Monotonic time in ms before which the fetcher is not woken again, and in bit 0 whether a
      * requested fetch is pending. Both are in one word because they change together: with two, a
      * worker could see the new time with the old flag and not wait for keys that are on their way,

@@ -5,6 +5,8 @@ import contextlib
 import os
 import pathlib
 import signal
+import struct
+import subprocess
 import threading
 import time
 
@@ -22,6 +24,7 @@ from waiting import LIVES, PATIENCE, eventually
 GAP = 10  # seconds between two fetches
 WAIT = 1500  # milliseconds that a request may wait for a fetch
 FLOOD = 3000  # requests
+PAGE = struct.Struct("=I4xqq")  # struct keypage in src/shared/keypage.h
 OLD, NEW = Key("old"), Key("new")
 
 
@@ -131,6 +134,29 @@ def test_an_issuer_that_sends_for_ever(authority, folder):
             assert "timed out" not in pool.log.text
             assert fetching.file.read_bytes() == key_set(OLD)
             assert pool.judge(OLD.token()) == GOOD
+
+
+def test_the_memory_that_a_fetcher_shares_with_a_program_of_another_version(authority, issuer, folder):
+    """Its layout stays: the version, the time of the last fetch, and when the fetcher is woken again."""
+    file = Fetching(authority, issuer, folder).file
+    with contextlib.ExitStack() as stack:
+        page, wake, woken = os.memfd_create("page"), *reversed(os.pipe())
+        for fd in (page, wake, woken):
+            stack.callback(os.close, fd)
+        os.ftruncate(page, PAGE.size)
+        began, began_ms = int(time.time()), time.monotonic_ns() // 1_000_000
+        arguments = [FETCHER, issuer.url, file, authority.file, str(page), str(woken)]
+        fetcher = stack.enter_context(subprocess.Popen(arguments, pass_fds=(page, woken)))
+        stack.callback(fetcher.kill)
+        version, fetched, next_ask = eventually(lambda: whole(PAGE.unpack(os.pread(page, PAGE.size, 0))), what="a fetch")
+    assert version == 1
+    assert began <= fetched <= time.time()
+    assert began_ms + GAP * 1000 - 1 <= next_ask <= time.monotonic_ns() // 1_000_000 + GAP * 1000
+
+
+def whole(page):
+    """The page, once a fetch has ended."""
+    return page if page[-1] else None
 
 
 def check_gaps(fetches):
