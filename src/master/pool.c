@@ -362,7 +362,10 @@ static void log_end_of(const struct child *child, const struct score *score, int
                     "%lld ms",
                     child->number, (int)child->pid, refused_call(child, score), lifetime_ms);
     } else if (WIFSIGNALED(wait_status)) {
-        log_message(LOG_WARNING, "supervisor",
+        /* One that had not begun yet, see worker_run(). */
+        bool is_wanted = child->state == CHILD_LEAVING && WTERMSIG(wait_status) == SIGTERM;
+
+        log_message(is_wanted ? LOG_DEBUG : LOG_WARNING, "supervisor",
                     "worker %d (pid %d) was killed by signal %d after %lld ms", child->number,
                     (int)child->pid, WTERMSIG(wait_status), lifetime_ms);
     } else {

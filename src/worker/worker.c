@@ -275,6 +275,20 @@ static bool start(struct worker *worker)
     return true;
 }
 
+/* While the worker tries its sessions TERM ends it at once: it serves nobody yet, but over TCP its
+ * copy of the listening socket accepts connections. */
+static bool worker_fits(struct worker *worker)
+{
+    sigset_t term;
+
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
+    bool does_fit = service_fits(&worker->service, worker->setup->scoreboard);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    return does_fit;
+}
+
 int worker_run(const struct worker_setup *setup)
 {
     char name[32];
@@ -301,7 +315,7 @@ int worker_run(const struct worker_setup *setup)
     fastcgi_setup();
     worker.signal_fd = set_signals();
     service_init(&worker.service, setup->config, setup->catalog, name, &links);
-    if (setup->must_fit && !service_fits(&worker.service, setup->scoreboard)) {
+    if (setup->must_fit && !worker_fits(&worker)) {
         status = WORKER_EXIT_UNFIT;
     } else if (start(&worker) && sandbox_enter(setup->config, setup->score)) {
         score_set(setup->score, WORKER_IDLE, NULL); /* pool_has_begun() waits for this */

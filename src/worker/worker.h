@@ -49,8 +49,9 @@ enum {
 
 /* Runs the worker. On TERM it serves the requests that wait, closes its connections (or, if the
  * listening socket was handed over, leaves them in that socket for the next server) and ends. On
- * USR1 it gives its connections to the other workers and ends. Returns the process's exit status.
- * Call this in the child, with the worker's signals blocked. */
+ * USR1 it gives its connections to the other workers and ends. Returns the process's exit status,
+ * but TERM kills a worker that tries its sessions (must_fit). Call this in the child, with the
+ * worker's signals blocked. */
 int worker_run(const struct worker_setup *setup);
 
 #endif

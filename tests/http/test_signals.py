@@ -147,6 +147,21 @@ def test_term_refuses_new_connections_over_tcp(start_pool, database):
     assert pool.daemon.wait() == 0
 
 
+def test_term_ends_a_worker_that_tries_its_sessions(start_pool, database, cluster):
+    """As long as a new worker of a HUP has the socket, connections are accepted over TCP, and it serves none of them."""
+    pool = start_pool(database, listen=f"tcp:127.0.0.1:{free_port()}", workers=1, drain_timeout=3000)
+    with pool.peer() as peer:
+        assert peer.ask("GET", "/api/activities/home").status == 200
+    with cluster.frozen():
+        pool.daemon.signal(signal.SIGHUP)
+        eventually(lambda: len(pool.daemon.workers()) == 2, what="a new worker")
+        pool.daemon.signal(signal.SIGTERM)
+        eventually(lambda: is_refused(pool.address()), what="a refused connection")
+        assert pool.daemon.wait() == 0
+    warnings = [entry["message"] for entry in pool.log.entries("supervisor") if entry["level"] == "warning"]
+    assert not any(text.startswith("worker") for text in warnings)
+
+
 def test_term_does_not_wait_for_ever(start_pool):
     """A connection with half a request is closed long before the request's own time limit, which would be answered
     with 408."""
