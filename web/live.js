@@ -21,7 +21,7 @@ const followers = new Set();
  */
 export function follow(ask, every = 1, events) {
   /** @type {Follower} */
-  const follower = { ask, every, isBusy: false, told: -LAG, asked: 0, turn: 0, stream: null };
+  const follower = { ask, every, isBusy: false, told: -Infinity, asked: -Infinity, turn: 0, stream: null };
   if (events) {
     follower.stream = new Stream(events.path, (data) => events.isNews(data) && tell(follower));
   }
@@ -114,7 +114,7 @@ function setStreams() {
  * @param {Follower} follower
  */
 function tell(follower) {
-  follower.told = Date.now();
+  follower.told = performance.now();
   if (follower.told - follower.asked >= interval()) {
     askFor(follower);
   }
@@ -126,12 +126,12 @@ async function askFor(follower) {
     return;
   }
   follower.isBusy = true;
-  follower.asked = Date.now();
+  follower.asked = performance.now();
   try {
     await follower.ask();
   } catch {
     // The service is away, or the view was left: the next turn polls again.
-    follower.told = Date.now();
+    follower.told = performance.now();
   } finally {
     follower.isBusy = false;
   }

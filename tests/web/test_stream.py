@@ -84,6 +84,15 @@ def test_the_event_of_a_page_that_another_host_lacks_yet(people):
     eventually(lambda: is_quiet(andrew), what="a page that is told")
 
 
+def test_the_machines_clock_is_set_back(people):
+    andrew, bayko = people
+    andrew.open("/")
+    eventually(lambda: is_quiet(andrew), what="a page that is told")
+    andrew.script("const now = Date.now; Date.now = () => now() - 3600e3;")
+    bayko.post("Told in the hour before")
+    andrew.wait(".new-rows", "1 new post")
+
+
 def test_it_goes_on_after_the_pool_was_replaced(people, quickstart):
     andrew, bayko = people
     andrew.open("/")
