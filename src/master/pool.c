@@ -15,7 +15,8 @@
  *
  * A generation counts its workers. It is freed when it was left and the last of its workers has
  * ended, since its settings have the time limits of its workers. An adopted worker runs with
- * settings of its own; it counts for a generation because of the time limits. */
+ * settings of its own, and so does a worker that pool_reassign() has passed to another generation;
+ * these count for a generation because of the time limits. */
 #include "master/pool.h"
 
 #include <fcntl.h>
@@ -93,6 +94,21 @@ void pool_leave_generation(struct pool *pool, struct generation *generation)
     generation->is_left = true;
     if (generation->workers == 0) {
         free_generation(pool, generation);
+    }
+}
+
+void pool_reassign(struct pool *pool, struct generation *from, struct generation *to,
+                   int last_number)
+{
+    for (size_t i = 0; i < SCORES_MAX; i++) {
+        struct child *child = &pool->children[i];
+
+        if (child->state == CHILD_RUNNING && child->generation == from &&
+            child->number <= last_number) {
+            child->generation = to;
+            from->workers--;
+            to->workers++;
+        }
     }
 }
 

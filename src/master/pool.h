@@ -63,6 +63,11 @@ void pool_free(struct pool *pool);
 struct generation *pool_add_generation(struct pool *pool);
 void pool_leave_generation(struct pool *pool, struct generation *generation);
 
+/* The running workers of from with numbers up to last_number count for to from now on, which has none
+ * with these numbers. They keep their settings; to's time limits apply to them. */
+void pool_reassign(struct pool *pool, struct generation *from, struct generation *to,
+                   int last_number);
+
 /* Starts a worker; must_fit: as in worker_setup. False: no slot is free, or fork failed,
  * which is logged once a minute. */
 bool pool_has_slot(const struct pool *pool);

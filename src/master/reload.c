@@ -7,7 +7,9 @@
  * ROLLING_OUT starts the new worker of a number and then asks the old one to leave, from number 1
  * up. Numbers up to rolled_out have a worker of the next generation, the others one of the current
  * generation; respawn() in supervisor.c keeps it that way. If a new worker fails, the next
- * generation is left and the current one stays. A HUP that comes meanwhile is remembered in
+ * generation is left and the current one stays. After an upgrade the current generation may have no
+ * worker but those of the earlier program, and it is not known whether it can run; then the workers
+ * that have been rolled out stay, too, as workers of the current generation. A HUP that comes meanwhile is remembered in
  * is_reload_wanted; several count as one. */
 #include <signal.h>
 #include <stdio.h>
@@ -221,10 +223,21 @@ static void restart_replaced(struct supervisor *supervisor)
     }
 }
 
+/* After an upgrade both generations are of this program, and their settings are those of its start
+ * and of the reload that follows at once. */
+static void keep_rolled_out(struct supervisor *supervisor)
+{
+    if (supervisor->inherited > 0) {
+        pool_reassign(&supervisor->pool, supervisor->next, supervisor->current,
+                      supervisor->rolled_out);
+    }
+}
+
 static void abandon_reload(struct supervisor *supervisor)
 {
     counter_add(&supervisor->pool.scoreboard->reloads_refused, 1);
     log_message(LOG_ERROR, "supervisor", "HUP: the new workers cannot run; the old set stays");
+    keep_rolled_out(supervisor);
     restart_replaced(supervisor);
     pool_retire(&supervisor->pool, supervisor->next);
     pool_leave_generation(&supervisor->pool, supervisor->next);

@@ -12,8 +12,8 @@
  * (worker.h), and on the layout of the key page (keypage.h), because the fetcher is a program of its
  * own.
  *
- * The reload may still be refused, when the database has changed since the trial. Then the old
- * workers stay, and no worker that cannot run takes the place of one. */
+ * The reload may still be refused, when the database has changed since the trial. Then the workers
+ * that run stay, old ones and new ones, and no worker that cannot run takes the place of one. */
 #ifndef CRUDDUR_MASTER_UPGRADE_H
 #define CRUDDUR_MASTER_UPGRADE_H
 

@@ -8,16 +8,17 @@ import subprocess
 import pytest
 
 from client import Asking
+from cluster import frozen
 from collector import EXPORTER, Collector
 from fcgi import request
 from installed import REFUSED, TAKEN, WORKERS, Installed, install, install_script
 from load import Load
 from places import CRUDDURD, SQL, Folder
-from waiting import eventually
+from waiting import eventually, never
 
 UPGRADES = 4
 LATER = 40  # answers
-UNFIT = "the old set stays"
+UNFIT, REPLACED = "the old set stays", "HUP: all workers replaced"
 FORMAT = 1  # of the inheritance, in src/master/upgrade.c
 UNKNOWN = "inheritance_unknown"
 
@@ -274,6 +275,38 @@ def test_the_database_refuses_a_program_that_has_taken_over(cluster, folder):
         service.wait_for_workers(4, other_than=[first, second])
 
 
+def fail_late(service):
+    """Upgrades, and breaks the settings when some workers are replaced. Returns whether the new program's reload failed; otherwise
+    it was faster, and the settings are good."""
+    before, replaced = set(service.daemon.workers()), service.log.text.count(REPLACED)
+    taken = service.log.text.count(TAKEN)
+    install(service.program)
+    service.daemon.signal(signal.SIGHUP)
+    service.daemon.wait_for_message(TAKEN, taken + 1)
+    eventually(lambda: len(set(service.daemon.workers()) - before) > 3, what="new workers")
+    with frozen(service.daemon.pid):
+        service.write_url(service.database.url(password="wrong"))
+    eventually(lambda: UNFIT in service.log.text or service.log.text.count(REPLACED) > replaced, what="the reload's end")
+    if UNFIT not in service.log.text:
+        service.write_url(service.database.url())
+    return UNFIT in service.log.text
+
+
+def test_the_database_refuses_a_program_that_has_replaced_some_workers(cluster, folder):
+    """Workers of the new program that run stay, as none could be started in the place of those of the old program."""
+    workers = 12
+    with Installed(cluster, folder, workers=workers) as service:
+        assert service.create().status == 200
+        eventually(lambda: fail_late(service), what="a reload that fails")
+        never(lambda: len(service.daemon.workers()) < workers, 2, what="a lost worker")
+        assert service.log.text.count("ended with status 3") == 1
+        service.write_url(service.database.url())
+        before = service.wait_for_workers(workers)
+        service.daemon.reload()
+        service.wait_for_workers(workers, other_than=before)
+        assert service.log.text.count(UNFIT) == 1
+
+
 def test_hup_during_a_trial_counts(service):
     """While a trial runs, the program is replaced by a good one, which the second HUP finds."""
     install_script(service.program, "#!/bin/sh\nread line <$0.go\nexit 0\n")
@@ -283,7 +316,7 @@ def test_hup_during_a_trial_counts(service):
         install(service.program)
         service.daemon.signal(signal.SIGHUP)
         go.write("go\n")
-    service.daemon.wait_for_message("HUP: all workers replaced")
+    service.daemon.wait_for_message(REPLACED)
     assert service.log.text.count(REFUSED) == service.log.text.count(TAKEN) == 1
 
 
