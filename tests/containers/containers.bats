@@ -165,6 +165,28 @@ start_database() {
   grep -qx "CRUDDUR_UID=$USER_OF_IMAGES" "$ROOM/src/.env"
 }
 
+@test "prepare keeps the port as long as one of its files has it" {
+  local folder=$ROOM/kept file
+  mkdir -p "$folder/bin" "$folder/infra"
+  cp -r "$TOP/bin/lib" "$folder/bin/"
+  cp -r "$TOP/infra/containers" "$folder/infra/"
+  "$folder/infra/containers/prepare" --port 9000
+  for file in .env secrets/issuer.conf secrets/web.json; do
+    mkdir "$folder/kept"
+    mv "$folder"/{.env,secrets/issuer.conf,secrets/web.json} "$folder/kept/"
+    mv "$folder/kept/${file##*/}" "$folder/$file"
+    run -1 "$folder/infra/containers/prepare" --port 8080
+    run -0 "$folder/infra/containers/prepare"
+    grep -qx 'CRUDDUR_PORT=9000' "$folder/.env"
+    grep -q '127.0.0.1:9000;' "$folder/secrets/issuer.conf"
+    grep -q '127.0.0.1:9000/' "$folder/secrets/web.json"
+    rm -r "$folder/kept"
+  done
+  rm "$folder"/{.env,secrets/issuer.conf,secrets/web.json}
+  run -0 "$folder/infra/containers/prepare" --port 8080
+  grep -qx 'CRUDDUR_PORT=8080' "$folder/.env"
+}
+
 @test "compose.yaml is one: by docker-compose, and by the schema of compose files" {
   cd "$ROOM/src"
   CRUDDUR_UID=1 CRUDDUR_GID=1 run -0 docker-compose --file compose.yaml --profile pgadmin --profile monitoring config --quiet
