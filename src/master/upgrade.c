@@ -34,6 +34,7 @@
 #include "db/server.h"
 #include "db/statement.h"
 #include "db/timelines.h"
+#include "shared/keypage.h"
 #include "shared/scoreboard.h"
 #include "worker/service.h"
 
@@ -254,18 +255,21 @@ static void inherit_timelines(struct timelines *timelines)
     unsetenv(TIMELINES);
 }
 
-/* Asks the database as the first worker of a reload does. */
+/* Asks the database as the first worker of a reload does. The key page is the trial's own: the keys
+ * may be yet to be fetched. */
 static bool fits_database(const struct config *config, const struct catalog *catalog,
                           bool has_sessions)
 {
     struct scoreboard *scoreboard = scoreboard_new();
+    struct keypage_link keypage;
     struct service service;
 
-    if (scoreboard == NULL) {
-        log_errno(LOG_ERROR, "supervisor", "scoreboard");
+    if (scoreboard == NULL || keypage_open(&keypage) != 0) {
+        log_errno(LOG_ERROR, "supervisor", "shared memory");
         return false;
     }
-    const struct service_links links = {.timelines = &scoreboard->timelines, .epoll_fd = -1};
+    const struct service_links links = {
+        .keypage = &keypage, .timelines = &scoreboard->timelines, .epoll_fd = -1};
     inherit_timelines(&scoreboard->timelines);
     atomic_store(&scoreboard->has_old_sessions, has_sessions);
     service_init(&service, config, catalog, "cruddurd trial", &links);

@@ -12,6 +12,7 @@ from cluster import frozen
 from collector import EXPORTER, Collector
 from fcgi import request
 from installed import REFUSED, TAKEN, WORKERS, Installed, install, install_script
+from issuer import CLIENT, ISSUER
 from load import Load
 from places import CRUDDURD, SQL, Folder
 from waiting import eventually, never
@@ -149,10 +150,10 @@ def test_a_bad_program_leaves_the_old_one_serving(service, kind):
     assert service.get("/readyz").status == 200
 
 
-def stand_trial(*numbers):
+def stand_trial(*numbers, options=("--identity", "handle")):
     """Runs the program as the trial of a running program that passes on a format. Returns the result with its output."""
     return subprocess.run(
-        [CRUDDURD, "--identity", "handle", "--listen", "tcp:127.0.0.1:0", "--sql-dir", SQL],
+        [CRUDDURD, *options, "--listen", "tcp:127.0.0.1:0", "--sql-dir", SQL],
         env={"_CRUDDURD_TRIAL": " ".join(map(str, (1, *numbers))), "CONNECTION_URL": "postgresql:///none?host=/nowhere"}, capture_output=True, encoding="utf-8",
     )  # fmt: skip
 
@@ -161,6 +162,13 @@ def test_the_format_that_the_program_reads_passes_the_trial():
     trial = stand_trial(FORMAT)
     assert (trial.returncode, trial.stdout) == (0, "cruddurd can run\n")
     assert UNKNOWN not in trial.stderr
+
+
+def test_the_trial_misses_no_keys_that_are_yet_to_be_fetched(folder):
+    token = "--identity", "token", "--issuer", ISSUER, "--cognito-client", CLIENT
+    trial = stand_trial(FORMAT, options=(*token, "--jwks-url", "https://127.0.0.1:1/", "--jwks-file", folder / "keys.json"))
+    assert (trial.returncode, trial.stdout) == (0, "cruddurd can run\n")
+    assert "keys.json" not in trial.stderr
 
 
 @pytest.mark.parametrize("numbers", [(), (FORMAT - 1,), (FORMAT + 1,), ("x",)])
