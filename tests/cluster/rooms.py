@@ -49,13 +49,14 @@ class Room:
 
     @property
     def pid(self):
-        """The process id of the room's first process, or None. The command line distinguishes it from another process with the same number."""
+        """The process id of the room's first process, or None. The command line distinguishes it from another process with the same number, and
+        from unshare, which it was before."""
         try:
             pid = int(self.file.read_text())
             words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         except (OSError, ValueError):
             return None
-        return pid if str(self.file) in words else None
+        return pid if words[0] == "bash" and str(self.file) in words else None
 
     def open(self):
         self.file.parent.mkdir(exist_ok=True)
