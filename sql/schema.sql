@@ -623,7 +623,7 @@ begin
                 ) then
                     return 'email_taken';
                 end if;
-                -- Neither: another delivery of this event has just made the row, or whoever had the name has just gone.
+                -- Neither: another delivery of this event has just made the row, or the user that had the name has just gone.
         end;
     end loop;
     raise unique_violation using message = 'a user with this uuid, handle or e-mail comes and goes';
@@ -3574,7 +3574,7 @@ insert into applied_migrations (number, name, checksum) values
     (28, 'common_case', 'af7d929d703617d7986c9fc226bc28e44a416e9e31bb6521fc3571d71707cd86'),
     (29, 'cost', '45bd552fea2fc9f02b803eda0c296e116384afb8bfe7dbf6f9285d436f09a953'),
     (30, 'hidden_and_locks', '08aeceecaa274e2bc96e4fe2254487328725ff5664863c773dbef2a28a1c025a'),
-    (31, 'dead_rows', 'afd311879da76f07d3aaae7ad9ab04b3d6056399e7fb31353278e1b9b84ddaf6');
+    (31, 'dead_rows', '6958fdd1a757eb223282a13f7c4a6fcb3e93db619403368211c93bc229b0883c');
 
 -- The database's mark, which the scripts read before they destroy data, whichever URL they were given. One row or none. The scripts guard
 -- a database with any mark but development and test.

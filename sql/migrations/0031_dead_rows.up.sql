@@ -161,7 +161,7 @@ begin
                 ) then
                     return 'email_taken';
                 end if;
-                -- Neither: another delivery of this event has just made the row, or whoever had the name has just gone.
+                -- Neither: another delivery of this event has just made the row, or the user that had the name has just gone.
         end;
     end loop;
     raise unique_violation using message = 'a user with this uuid, handle or e-mail comes and goes';

@@ -18,8 +18,8 @@ MUST_CHECK bool file_read(const char *path, struct buf *text, struct error *erro
 MUST_CHECK bool file_read_dated(const char *path, struct buf *text, int64_t *modified_s,
                                 struct error *error);
 
-/* As file_read for a file that may have a secret in it: refused when others than its owner and group
- * can read it or others than its owner can write it. White space at the end is left out. */
+/* As file_read for a file that may have a secret in it: refused when others than its owner and
+ * group can read it or others than its owner can write it. White space at the end is left out. */
 MUST_CHECK bool file_read_private(const char *path, struct buf *text, struct error *error);
 
 /* The same for a file that is a secret, such as the URL of a database: refused also when nothing is

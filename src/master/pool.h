@@ -63,8 +63,8 @@ void pool_free(struct pool *pool);
 struct generation *pool_add_generation(struct pool *pool);
 void pool_leave_generation(struct pool *pool, struct generation *generation);
 
-/* The running workers of from with numbers up to last_number count for to from now on, which has none
- * with these numbers. They keep their settings; to's time limits apply to them. */
+/* Passes the running workers up to last_number from one generation to another, which has no worker
+ * with these numbers. They keep their settings; the other generation's time limits apply. */
 void pool_reassign(struct pool *pool, struct generation *from, struct generation *to,
                    int last_number);
 

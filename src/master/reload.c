@@ -9,8 +9,8 @@
  * generation; respawn() in supervisor.c keeps it that way. If a new worker fails, the next
  * generation is left and the current one stays. After an upgrade the current generation may have no
  * worker but those of the earlier program, and it is not known whether it can run; then the workers
- * that have been rolled out stay, too, as workers of the current generation. A HUP that comes meanwhile is remembered in
- * is_reload_wanted; several count as one. */
+ * that have been rolled out stay, too, as workers of the current generation. A HUP that comes
+ * meanwhile is remembered in is_reload_wanted; several count as one. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
  * fetcher's pid, whether the workers have sessions, and for each worker its pid, number and state.
  * It has only numbers, so it needs no quoting. The trial gets the same format number; a program
  * that reads another format fails the trial. The trial also gets the listening socket, on which its
- * settings must be allowed, and whether workers have sessions; a running program that passes on less
- * is not refused. The shared memory is not inherited, because its layout
- * differs from version to version: a new scoreboard starts from zero. Only the timelines are passed
+ * settings must be allowed, and whether workers have sessions; a running program that passes on
+ * less is not refused. The shared memory is not inherited, because its layout differs from version
+ * to version: a new scoreboard starts from zero. Only the timelines are passed
  * on, to the trial too, in a variable of their own, which a program that does not know it ignores:
  * without them the new workers would use a superseded primary that still answers. */
 #include "master/upgrade.h"

@@ -9,8 +9,8 @@
  * them, and answers that it can run. Without that answer nothing changes. An environment variable
  * says which descriptors and workers the next program inherits. Two versions must agree only on the
  * format of that variable, on that of the handover queue (handover.h), on the signals of a worker
- * (worker.h), and on the layout of the key page (keypage.h), because the fetcher is a program of its
- * own.
+ * (worker.h), and on the layout of the key page (keypage.h), because the fetcher is a program of
+ * its own.
  *
  * The reload may still be refused, when the database has changed since the trial. Then the workers
  * that run stay, old ones and new ones, and no worker that cannot run takes the place of one. */

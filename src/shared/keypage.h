@@ -4,8 +4,8 @@
  *     fetcher  writes the file, then fetched_s and version, then keypage_fetched()
  *     worker   sees another version and reads the file; or asks for a fetch by keypage_ask()
  *
- * The master and the fetcher may be of two versions: a fetcher that is started again is the one that
- * is installed by then. So the fields stay where they are, and new ones are only appended. */
+ * The master and the fetcher may be of two versions: a fetcher that is started again is the one
+ * that is installed by then. So the fields stay where they are, and new ones are only appended. */
 #ifndef CRUDDUR_SHARED_KEYPAGE_H
 #define CRUDDUR_SHARED_KEYPAGE_H
 

@@ -187,8 +187,8 @@ static void serve_events(struct worker *worker, int timeout_ms)
     score_turn(worker->setup->score, clients_are_busy(&worker->clients));
 }
 
-/* Takes the connections that are left in the queues. Then it closes a socket of our own, so that the
- * kernel refuses further connections once all workers have done so; over TCP it would accept them
+/* Takes the connections that are left in the queues. Then it closes a socket of our own, so that
+ * the kernel refuses further connections once all workers have done so; over TCP it would accept them
  * as long as one process has the socket. */
 static void take_last_connections(struct worker *worker)
 {
@@ -275,8 +275,8 @@ static bool start(struct worker *worker)
     return true;
 }
 
-/* While the worker tries its sessions TERM ends it at once: it serves nobody yet, but over TCP its
- * copy of the listening socket accepts connections. */
+/* While the worker tries its sessions TERM ends it at once: it serves no request yet, but over
+ * TCP its copy of the listening socket accepts connections. */
 static bool worker_fits(struct worker *worker)
 {
     sigset_t term;
